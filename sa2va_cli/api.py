@@ -1,0 +1,90 @@
+"""Sa2VA in Python: load once, segment as often as you like."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Self
+
+from sa2va_cli.datatypes import FrameMasks, Segmenter
+from sa2va_cli.pipeline.device import choose_placement
+from sa2va_cli.pipeline.job import Sampling, Search
+from sa2va_cli.pipeline.loading import load_segmenter, memory_errors_explained, model_name
+from sa2va_cli.pipeline.segmentation import stream
+
+
+class Sa2VA:
+    """A loaded model.
+
+    Args:
+        segmenter: what does the work; ``Sa2VA.load`` makes the real one.
+    """
+
+    def __init__(self, segmenter: Segmenter) -> None:
+        self._segmenter = segmenter
+
+    @classmethod
+    def load(cls, name: str | Path | None = None, device: str = "auto", dtype: str = "auto") -> Self:
+        """Loads a model.
+
+        Args:
+            name: alias, folder or hub id; None for the default, as on the command line.
+            device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+            dtype: ``auto``, ``bf16``, ``fp16`` or ``fp32``.
+
+        Raises:
+            ModelError: it is not available, or its files are not understood.
+            OutOfMemoryError: it does not fit.
+            UsageError: the device cannot be used.
+        """
+        placement = choose_placement(device, dtype)
+        model = model_name(None if name is None else str(name), placement)
+        with memory_errors_explained(model, placement):
+            return cls(load_segmenter(model, placement))
+
+    def segment(
+        self,
+        source: str | Path,
+        prompts: str | Sequence[str],
+        *,
+        sampling: Sampling = "uniform",
+        keyframes: int = 5,
+        threshold: float = 0.5,
+        start: str | float | None = None,
+        end: str | float | None = None,
+        every: int = 1,
+        max_frames: int | None = None,
+        verbatim: bool = False,
+    ) -> Iterator[FrameMasks]:
+        """Finds what the prompts name, frame by frame; the options are those of ``sa2va segment``.
+
+        Args:
+            source: a video, an image, or a folder or pattern of frames.
+            prompts: one or several; each finds objects of its own.
+            sampling: which frames the language model sees: ``uniform`` or ``first``.
+            keyframes: how many it sees.
+            threshold: probability above which a pixel belongs to a mask.
+            start: seconds, ``HH:MM:SS.mmm`` or ``123f``.
+            end: likewise, not included.
+            every: every how many-th frame is taken.
+            max_frames: after how many frames to stop.
+            verbatim: send the prompts as they are.
+
+        Returns:
+            One result for each frame, each made when it is asked for: ``.frame``, ``.masks`` (N, H, W) bool
+            and ``.scores`` (N,). Where nothing matches, N is 0.
+
+        Raises:
+            UsageError: an option cannot be meant; raised at once.
+            InputError: the source cannot be read; raised when the first result is asked for.
+        """
+        search = Search(
+            prompts=(prompts,) if isinstance(prompts, str) else tuple(prompts),
+            sampling=sampling,
+            keyframes=keyframes,
+            threshold=threshold,
+            start=start,
+            end=end,
+            every=every,
+            max_frames=max_frames,
+            verbatim=verbatim,
+        )
+        return stream(self._segmenter, str(source), search)

@@ -1,0 +1,72 @@
+"""The models that have a short name, and which of them is the default.
+
+A table and nothing heavy: the command line lists it without importing torch.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+DEMO = "demo"
+DEMO_FOLDER = Path(__file__).resolve().parents[1] / "demo" / "weights"
+"""The tiny network that comes with the package."""
+
+
+@dataclass(frozen=True)
+class CatalogEntry:
+    """A published model.
+
+    Attributes:
+        alias: what a user calls it.
+        repository: its id on the Hugging Face hub; empty for the bundled demo.
+        family: a name in ``layout.FAMILIES``.
+        supported: whether this version can load it.
+    """
+
+    alias: str
+    repository: str
+    family: str
+    supported: bool
+
+    @property
+    def title(self) -> str:
+        """The hub id, or what stands for it."""
+        return self.repository or "bundled with the package"
+
+
+CATALOG: dict[str, CatalogEntry] = {
+    entry.alias: entry
+    for entry in (
+        CatalogEntry(DEMO, "", "internvl", supported=True),
+        CatalogEntry("1b", "ByteDance/Sa2VA-1B", "internvl", supported=True),
+        CatalogEntry("4b", "ByteDance/Sa2VA-4B", "internvl", supported=True),
+        CatalogEntry("8b", "ByteDance/Sa2VA-8B", "internvl-internlm2", supported=False),
+        CatalogEntry("26b", "ByteDance/Sa2VA-26B", "internvl-internlm2", supported=False),
+        CatalogEntry("internvl3-2b", "ByteDance/Sa2VA-InternVL3-2B", "internvl", supported=True),
+        CatalogEntry("internvl3-8b", "ByteDance/Sa2VA-InternVL3-8B", "internvl", supported=True),
+        CatalogEntry("internvl3-14b", "ByteDance/Sa2VA-InternVL3-14B", "internvl", supported=True),
+        CatalogEntry("qwen2.5-vl-3b", "ByteDance/Sa2VA-Qwen2_5-VL-3B", "qwen2.5-vl", supported=False),
+        CatalogEntry("qwen2.5-vl-7b", "ByteDance/Sa2VA-Qwen2_5-VL-7B", "qwen2.5-vl", supported=False),
+        CatalogEntry("qwen3-vl-2b", "ByteDance/Sa2VA-Qwen3-VL-2B", "qwen3-vl", supported=False),
+        CatalogEntry("qwen3-vl-4b", "ByteDance/Sa2VA-Qwen3-VL-4B", "qwen3-vl", supported=False),
+        CatalogEntry("i-1b", "kumuji/Sa2VA-i-1B", "sa2va-i", supported=False),
+        CatalogEntry("i-4b", "kumuji/Sa2VA-i-4B", "sa2va-i", supported=False),
+        CatalogEntry("i-8b", "kumuji/Sa2VA-i-8B", "sa2va-i", supported=False),
+        CatalogEntry("i-26b", "kumuji/Sa2VA-i-26B", "sa2va-i", supported=False),
+    )
+}
+
+
+def find(name: str) -> CatalogEntry | None:
+    """Finds a model by alias or by hub id, upper or lower case."""
+    wanted = name.lower()
+    return next((e for e in CATALOG.values() if wanted and wanted in (e.alias, e.repository.lower())), None)
+
+
+def supported_aliases() -> list[str]:
+    """Aliases that this version can load."""
+    return [entry.alias for entry in CATALOG.values() if entry.supported]
+
+
+def default_model(has_gpu: bool) -> str:  # noqa: FBT001 - the one thing it depends on
+    """The hub id of the model that is used when none is named."""
+    return CATALOG["4b" if has_gpu else "1b"].repository

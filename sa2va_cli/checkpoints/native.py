@@ -1,0 +1,106 @@
+"""Writes a network as a native checkpoint: config, weights, tokenizer; no program.
+
+The folder appears whole or not at all.
+"""
+
+import dataclasses
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from sa2va_cli.checkpoints.layout import CONFIG_FILE, NATIVE_FORMAT, NATIVE_VERSION, read_layout
+from sa2va_cli.checkpoints.loader import WEIGHTS_FILE
+from sa2va_cli.errors import ModelError, OutputError
+from sa2va_cli.model.network import Sa2VANetwork
+
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
+
+
+def save_network(
+    network: Sa2VANetwork, sam2_sizes: dict[str, Any], folder: Path, dtype: torch.dtype = torch.bfloat16
+) -> None:
+    """Saves a network of the InternVL family.
+
+    Args:
+        network: whose chat sizes and tokenizer are saved with it.
+        sam2_sizes: of its SAM 2, in the shape of ``HIERA_LARGE``; ``read_layout(folder).sam2`` has them.
+        folder: what to write; an older native checkpoint there is replaced.
+        dtype: precision of the file.
+
+    Raises:
+        OutputError: when ``folder`` holds something else, or cannot be written.
+    """
+    config = {
+        "format": NATIVE_FORMAT,
+        "version": NATIVE_VERSION,
+        "family": "internvl",
+        "chat": dataclasses.asdict(network.chat.sizes),
+        "sam2": sam2_sizes,
+    }
+    _refuse_strangers(folder)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be written: {error.strerror}") from error
+    try:
+        (part / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+        save_file(_saved_tensors(network, dtype), part / WEIGHTS_FILE, metadata={"format": "pt"})
+        _save_tokenizer(network.chat.tokenizer, part)
+        (part / WEIGHTS_FILE).chmod((part / CONFIG_FILE).stat().st_mode)  # safetensors leaves it to the owner
+        part.chmod(0o755)
+        _replace(part, folder)
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be written: {error}") from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _saved_tensors(network: nn.Module, dtype: torch.dtype) -> dict[str, Tensor]:
+    """Parameters and persistent buffers by name, each tied one once."""
+    seen: set[int] = set()
+    tensors: dict[str, Tensor] = {}
+    for name, tensor in network.state_dict(keep_vars=True).items():
+        if id(tensor) not in seen:
+            seen.add(id(tensor))
+            tensors[name] = tensor.detach().to("cpu", dtype, copy=True).contiguous()
+    return tensors
+
+
+def _save_tokenizer(tokenizer: Any, folder: Path) -> None:
+    """Writes the two files that the loader reads, whatever else transformers would leave."""
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        tokenizer.save_pretrained(scratch)
+        for name in TOKENIZER_FILES:
+            shutil.move(Path(scratch) / name, folder / name)
+
+
+def _refuse_strangers(folder: Path) -> None:
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise OutputError(f"{folder} is a file; give a folder for the checkpoint")
+    if any(folder.iterdir()) and not _is_native(folder):
+        raise OutputError(f"{folder} is not empty and no native checkpoint; give a new folder")
+
+
+def _is_native(folder: Path) -> bool:
+    try:
+        return bool(read_layout(folder).native)
+    except ModelError:
+        return False
+
+
+def _replace(part: Path, folder: Path) -> None:
+    """Puts ``part`` in the place of ``folder``, which may exist."""
+    old = part.with_name(f"{part.name}.old")
+    if folder.exists():
+        folder.rename(old)
+    part.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)

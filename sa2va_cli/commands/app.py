@@ -1,0 +1,147 @@
+"""The program ``sa2va``: its commands, and the one place where errors become exit codes."""
+
+import signal
+import sys
+import threading
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sa2va_cli import __version__
+from sa2va_cli.commands import segment
+from sa2va_cli.commands.session import Interrupted, Session
+from sa2va_cli.errors import Sa2VAError, UsageError
+
+if TYPE_CHECKING:
+    from sa2va_cli.pipeline.loading import Load
+
+INTERRUPTED = 130
+BUG = 1
+
+app = typer.Typer(
+    name="sa2va",
+    help="Name a thing in a sentence, get its mask on every frame.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog='Try: sa2va segment samples/park.mp4 "girl in red dress" --model demo',
+)
+app.command("segment", epilog=segment.EPILOG)(segment.segment_command)
+
+
+def _version(asked: bool) -> None:  # noqa: FBT001  (Typer's way)
+    if asked:
+        typer.echo(f"sa2va {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def top(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", "-V", callback=_version, is_eager=True, help="Show the version and exit."),
+    ] = False,
+) -> None:
+    """Name a thing in a sentence, get its mask on every frame."""
+
+
+def main(arguments: Sequence[str] | None = None, *, load: "Load | None" = None) -> int:
+    """Runs the program.
+
+    Args:
+        arguments: of the command line; None for those of the process.
+        load: makes the segmenter; None for the real one.
+
+    Returns:
+        The exit code.
+    """
+    session = Session(load)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        with _signals_raise():
+            return _guarded(lambda: _invoke(given, session), session)
+    finally:
+        session.console.flush()
+
+
+def _invoke(arguments: list[str], session: Session) -> int:
+    command = typer.main.get_command(app)
+    code = command.main(arguments, prog_name="sa2va", standalone_mode=False, obj=session)
+    return code if isinstance(code, int) else 0
+
+
+def _guarded(run: Callable[[], int], session: Session) -> int:
+    """Turns whatever ends a run into one line and an exit code."""
+    try:
+        return run()
+    except (Interrupted, KeyboardInterrupt) as stop:
+        session.console.line(str(stop) or "interrupted; nothing was written")
+        return INTERRUPTED
+    except Sa2VAError as error:
+        return _told(str(error), error.exit_code, session)
+    except Exception as error:
+        if _is_usage(error):
+            return _usage(error, session)
+        text = f"internal error: {type(error).__name__}: {error}"
+        hint = "" if session.console.debug else "; run again with --debug and report it"
+        return _told(text + hint, BUG, session)
+
+
+def _told(text: str, code: int, session: Session) -> int:
+    if session.console.debug:
+        session.console.traceback()
+    session.console.error(text)
+    return code
+
+
+def _is_usage(error: Any) -> bool:
+    """Whether an error comes from the parser of the command line, which Typer may bring along or import."""
+    return hasattr(error, "format_message") and hasattr(error, "exit_code")
+
+
+def _usage(error: Any, session: Session) -> int:
+    text = str(error.format_message()).strip()
+    if type(error).__name__ == "NoArgsIsHelpError":  # Typer has printed the help, Click leaves it to us
+        if text:
+            typer.echo(text, err=True)
+        return UsageError.exit_code
+    path = getattr(getattr(error, "ctx", None), "command_path", "sa2va")
+    return _told(f"{text.rstrip('.')}; see {path} --help", UsageError.exit_code, session)
+
+
+@contextmanager
+def _signals_raise() -> Generator[None, None, None]:
+    """Makes Ctrl-C, ``kill`` and a closed terminal end the run in order: the first raises ``Interrupted``.
+
+    Further ones are ignored while things are put in order, but the third ends the program at once. Signals
+    that whoever started the program has switched off (``nohup``) stay off.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    received = 0
+
+    def receive(number: int, _: object) -> None:
+        nonlocal received
+        received += 1
+        if received == 1:
+            raise Interrupted
+        if received > 2:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+
+    before: dict[int, Any] = {}
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+            before[number] = signal.signal(number, receive)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

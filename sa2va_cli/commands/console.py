@@ -1,0 +1,216 @@
+"""Talks to people and programs: the only file that prints.
+
+People read standard error; standard output carries JSON and nothing else.
+"""
+
+import json
+import os
+import re
+import sys
+import time
+import warnings
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from sa2va_cli.pipeline.job import Event, Notice, Progress, Report
+
+if TYPE_CHECKING:
+    from rich.console import Console as RichConsole
+
+    from sa2va_cli.pipeline.job import SegmentResult
+    from sa2va_cli.pipeline.segmentation import Plan
+
+_LINE_SECONDS = 5.0
+"""How often progress is told where there is no terminal to draw a bar on."""
+
+
+class Console:
+    """Standard error for people.
+
+    Args:
+        quiet: errors only.
+        verbose: details too.
+        debug: let libraries speak, and show tracebacks.
+    """
+
+    def __init__(self, *, quiet: bool = False, verbose: bool = False, debug: bool = False) -> None:
+        self.quiet = quiet
+        self.verbose = verbose or debug
+        self.debug = debug
+
+    @cached_property
+    def _screen(self) -> "RichConsole":
+        from rich.console import Console as RichConsole
+
+        return RichConsole(stderr=True)
+
+    def hush_libraries(self) -> None:
+        """Keeps the chatter of libraries away; to be called before they are imported."""
+        if self.verbose:
+            return
+        os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+        os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
+        os.environ.setdefault("HF_HUB_VERBOSITY", "error")
+        if self.quiet or not sys.stderr.isatty():
+            os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+        warnings.simplefilter("ignore")
+
+    def line(self, text: str, style: str = "") -> None:
+        """Prints one line, which a program can rely on not being wrapped."""
+        self._screen.print(text, style=style, markup=False, highlight=False, soft_wrap=True, emoji=False)
+
+    def note(self, text: str) -> None:
+        """Prints something a person may want to know."""
+        if not self.quiet:
+            self.line(text, "dim")
+
+    def error(self, text: str) -> None:
+        """Prints what went wrong, on one line."""
+        self.line("error: " + re.sub(r"\s*\n\s*", " ", text.strip()), "bold red")
+
+    def data(self, document: dict[str, Any]) -> None:
+        """Prints a JSON document to standard output."""
+        sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+        sys.stdout.flush()
+
+    @contextmanager
+    def reporting(self) -> Generator[Report, None, None]:
+        """Shows a running job: a bar on a terminal, a line now and then elsewhere."""
+        if self.quiet:
+            yield lambda _: None
+        elif self._screen.is_terminal:
+            with self._bar() as show:
+                yield self._reporter(show)
+        else:
+            yield self._reporter(_Lines(self.line))
+
+    def _reporter(self, show: Callable[[Progress], None]) -> Report:
+        def report(event: Event) -> None:
+            if isinstance(event, Progress):
+                show(event)
+            elif not isinstance(event, Notice):
+                return
+            elif event.level == "warning":
+                self.line(f"warning: {event.text}", "yellow")
+            elif event.level == "info" or self.verbose:
+                self.note(event.text)
+
+        return report
+
+    @contextmanager
+    def _bar(self) -> Generator[Callable[[Progress], None], None, None]:
+        from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bar
+
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TextColumn("{task.fields[frames]}"),
+            TimeRemainingColumn(elapsed_when_finished=True),
+        )
+        bar = Bar(*columns, console=self._screen, transient=True)
+        task = bar.add_task("", total=None, frames="")
+        stage, since = "", time.monotonic()
+
+        def show(progress: Progress) -> None:
+            nonlocal stage, since
+            if progress.stage != stage:
+                if stage:
+                    bar.start()
+                else:  # while a model is downloaded, its library draws bars of its own
+                    self.note(progress.stage)
+                stage, since = progress.stage, time.monotonic()
+                bar.reset(task, total=progress.total or None, description=stage, frames="")
+            if progress.done:
+                speed = progress.done / max(1e-6, time.monotonic() - since)
+                text = f"{progress.done}/{progress.total} frames, {speed:.1f} fps"
+                bar.update(task, completed=progress.done, frames=text)
+
+        try:
+            yield show
+        finally:
+            bar.stop()
+
+    def plan(self, plan: "Plan") -> None:
+        """Shows what a run would do."""
+        info = plan.info
+        size = f"{info.size[0]}x{info.size[1]}"
+        rate = f", {float(info.rate):.3g} fps, {info.duration_seconds:.2f} s" if info.kind == "video" else ""
+        sound = ", with sound" if info.has_audio else ""
+        self.line(f"input      {info.path}: {info.kind}, {size}{rate}{sound}")
+        self.line(f"frames     {plan.frames} of {info.frames}")
+        self.line(f"keyframes  {', '.join(map(str, plan.keyframes))}")
+        self.line(f"model      {plan.model}")
+        self.line(f"device     {plan.placement.device}, {plan.placement.dtype}")
+        for output in plan.outputs:
+            self.line(f"would make {output.path}{'/' if output.folder else ''}")
+        for path in plan.skipped:
+            self.line(f"would keep {path}")
+
+    def result(self, result: "SegmentResult") -> None:
+        """Shows the table at the end of a run."""
+        if self.quiet:
+            return
+        for path in result.skipped:
+            self.note(f"{path} exists already and was kept")
+        if not result.files:
+            self.note("nothing to do")
+            return
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        table.add_column("object")
+        for heading in ("share of the picture", "frames", "score"):
+            table.add_column(heading, justify="right")
+        for found in result.objects:
+            table.add_row(
+                Text(found.label),
+                f"{found.share:.2%}",
+                f"{found.frames_visible}/{result.frames}",
+                f"{found.score:.2f}",
+            )
+        if result.objects:
+            self._screen.print(table)
+        count = len(result.objects)
+        self.line(
+            f"{count or 'no'} object{'' if count == 1 else 's'} found, {result.frames} "
+            f"frame{'' if result.frames == 1 else 's'} at {result.fps:.1f} fps with {result.model}"
+        )
+        for path in result.files:
+            self.line(f"wrote {path}", "green")
+
+    def traceback(self) -> None:
+        """Prints where the current exception came from."""
+        import traceback
+
+        sys.stderr.write(traceback.format_exc())
+
+    def flush(self) -> None:
+        """Makes sure that everything has been said before the program ends."""
+        with suppress(OSError, ValueError):
+            sys.stderr.flush()
+
+
+class _Lines:
+    """Progress as occasional plain lines."""
+
+    def __init__(self, line: Callable[[str], None]) -> None:
+        self._line = line
+        self._stage = ""
+        self._since = self._last = time.monotonic()
+
+    def __call__(self, progress: Progress) -> None:
+        """Prints a line for a new stage, and then every few seconds."""
+        now = time.monotonic()
+        if progress.stage != self._stage:
+            self._stage, self._since, self._last = progress.stage, now, now
+            self._line(progress.stage)
+        elif progress.done and now - self._last >= _LINE_SECONDS:
+            self._last = now
+            speed = progress.done / max(1e-6, now - self._since)
+            left = (progress.total - progress.done) / speed
+            self._line(f"{progress.done}/{progress.total} frames, {speed:.1f} fps, {left:.0f} s left")

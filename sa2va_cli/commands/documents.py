@@ -1,0 +1,43 @@
+"""The JSON documents of ``--json``."""
+
+from dataclasses import asdict
+from typing import Any
+
+from sa2va_cli.pipeline.job import SegmentJob, SegmentResult
+from sa2va_cli.pipeline.segmentation import Plan
+
+
+def result_document(result: SegmentResult) -> dict[str, Any]:
+    """Describes what a run came to."""
+    return {
+        "input": result.source,
+        "model": result.model,
+        "device": result.device,
+        "dtype": result.dtype,
+        "frames": result.frames,
+        "seconds": round(result.seconds, 3),
+        "fps": round(result.fps, 2),
+        "objects": [asdict(found) for found in result.objects],
+        "answers": result.answers,
+        "files": [str(path) for path in result.files],
+        "skipped": [str(path) for path in result.skipped],
+        "warnings": list(result.warnings),
+    }
+
+
+def plan_document(job: SegmentJob, plan: Plan) -> dict[str, Any]:
+    """Describes what a run would do."""
+    return {
+        "input": job.source,
+        "kind": plan.info.kind,
+        "width": plan.info.size[0],
+        "height": plan.info.size[1],
+        "fps": float(plan.info.rate),
+        "frames": plan.frames,
+        "keyframes": list(plan.keyframes),
+        "model": plan.model,
+        "device": plan.placement.device,
+        "dtype": plan.placement.dtype,
+        "would_make": [str(output.path) for output in plan.outputs],
+        "would_keep": [str(path) for path in plan.skipped],
+    }

@@ -1,0 +1,246 @@
+"""``sa2va segment``: arguments into a job, one call, and what came of it."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sa2va_cli.commands.console import Console
+from sa2va_cli.commands.session import Interrupted, Session
+from sa2va_cli.errors import UsageError
+from sa2va_cli.pipeline.job import Event, Existing, Saved, Search, SegmentJob
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+EPILOG = """
+Exit codes: 0 done, 1 a bug of ours, 2 usage, 3 input cannot be read, 4 nothing matched the prompt, \
+5 model not available, 6 out of memory, 7 output cannot be written, 130 interrupted.
+
+[bold]Examples[/bold]
+
+sa2va segment samples/park.mp4 "girl in red dress" --model demo
+
+sa2va segment clip.mp4 "the dog" "the ball" --save overlay -o out/
+
+sa2va segment clip.mp4 "the dancer" --save matte -o dancer.mov --start 2.5 --end 00:00:08
+
+sa2va segment "shots/*.png" "the car" --save davis --save coco
+
+cat clip.mp4 | sa2va segment - "the dog" --json > result.json
+"""
+
+_WHAT, _WHERE, _HOW, _SAY = "Looking", "Saving", "Model", "Talking"
+
+
+def _option(*names: str, panel: str, text: str, metavar: str = "") -> Any:
+    return typer.Option(*names, help=text, rich_help_panel=panel, metavar=metavar)
+
+
+def segment_command(
+    context: typer.Context,
+    *,
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="INPUT",
+            help="A video, an image, a folder or pattern of frames, or - for standard input.",
+            show_default=False,
+        ),
+    ],
+    prompts: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PROMPT",
+            help="What to look for, in words; each prompt finds objects of its own.",
+            show_default=False,
+        ),
+    ],
+    sampling: Annotated[
+        str,
+        _option(
+            "--sampling",
+            panel=_WHAT,
+            metavar="HOW",
+            text="Which frames the language model sees: uniform (spread over the clip) or first.",
+        ),
+    ] = "uniform",
+    keyframes: Annotated[
+        int,
+        _option("--keyframes", panel=_WHAT, metavar="N", text="How many frames the language model sees."),
+    ] = 5,
+    threshold: Annotated[
+        float,
+        _option(
+            "--threshold",
+            panel=_WHAT,
+            metavar="P",
+            text="Probability, between 0 and 1, above which a pixel belongs to a mask.",
+        ),
+    ] = 0.5,
+    verbatim: Annotated[
+        bool,
+        _option("--verbatim", panel=_WHAT, text='Send prompts as they are, not as "Please segment PROMPT."'),
+    ] = False,
+    start: Annotated[
+        str | None,
+        _option(
+            "--start", panel=_WHAT, metavar="TIME", text="Begin here: seconds, HH:MM:SS.mmm or frame 123f."
+        ),
+    ] = None,
+    end: Annotated[
+        str | None,
+        _option(
+            "--end", panel=_WHAT, metavar="TIME", text="Stop before this: seconds, HH:MM:SS.mmm or 123f."
+        ),
+    ] = None,
+    every: Annotated[
+        int, _option("--every", panel=_WHAT, metavar="N", text="Take every N-th frame; time stamps are kept.")
+    ] = 1,
+    max_frames: Annotated[
+        int | None, _option("--max-frames", panel=_WHAT, metavar="N", text="Stop after N frames.")
+    ] = None,
+    save: Annotated[
+        list[str] | None,
+        _option(
+            "--save",
+            panel=_WHERE,
+            metavar="KIND",
+            text="What to make; may be repeated. mask: white on black. overlay: tint, contour and label. "
+            "matte: cut out with alpha (ProRes 4444 or PNG). crop: the overlay around the objects. "
+            "coco: JSON with run lengths and track ids. davis: palette PNGs. "
+            "[dim]\\[default: mask, overlay][/dim]",
+        ),
+    ] = None,
+    output: Annotated[
+        str | None,
+        _option(
+            "--output",
+            "-o",
+            panel=_WHERE,
+            metavar="PATH",
+            text="A file (for one kind), a folder, or a template of {stem} {kind} {prompt} {ext}. "
+            "[dim]\\[default: {stem}.{kind}.{ext} in the current folder][/dim]",
+        ),
+    ] = None,
+    overwrite: Annotated[
+        bool,
+        _option(
+            "--overwrite", panel=_WHERE, text="Replace outputs that exist; without it they are an error."
+        ),
+    ] = False,
+    skip_existing: Annotated[
+        bool,
+        _option("--skip-existing", panel=_WHERE, text="Keep outputs that exist and make only the others."),
+    ] = False,
+    allow_empty: Annotated[
+        bool,
+        _option("--allow-empty", panel=_WHERE, text="Where nothing matches, write empty masks; not exit 4."),
+    ] = False,
+    model: Annotated[
+        str | None,
+        _option(
+            "--model",
+            "-m",
+            panel=_HOW,
+            metavar="NAME",
+            text="Alias (demo, 1b, 4b, ...), folder, or hub id. "
+            "[dim]\\[default: ByteDance/Sa2VA-4B with a GPU, else ByteDance/Sa2VA-1B][/dim]",
+        ),
+    ] = None,
+    device: Annotated[
+        str, _option("--device", panel=_HOW, metavar="NAME", text="auto, cpu, cuda, cuda:N or mps.")
+    ] = "auto",
+    dtype: Annotated[
+        str,
+        _option(
+            "--dtype", panel=_HOW, metavar="NAME", text="auto, bf16, fp16 or fp32 (auto: fp32 on a CPU)."
+        ),
+    ] = "auto",
+    as_json: Annotated[
+        bool, _option("--json", panel=_SAY, text="Write the result to standard output as one JSON document.")
+    ] = False,
+    dry_run: Annotated[
+        bool,
+        _option("--dry-run", panel=_SAY, text="Show what would be done, and stop before loading the model."),
+    ] = False,
+    quiet: Annotated[bool, _option("--quiet", "-q", panel=_SAY, text="Say nothing but errors.")] = False,
+    verbose: Annotated[
+        bool,
+        _option("--verbose", "-v", panel=_SAY, text="Say more: keyframes, answers, libraries' warnings."),
+    ] = False,
+    debug: Annotated[
+        bool, _option("--debug", panel=_SAY, text="Like -v, and show a traceback when something fails.")
+    ] = False,
+) -> None:
+    """Find what a sentence names in a video or an image, and write its masks."""
+    session: Session = context.obj
+    session.console = Console(quiet=quiet, verbose=verbose, debug=debug)
+    job = SegmentJob(
+        source=source,
+        search=Search(
+            prompts=tuple(prompts),
+            sampling=sampling,
+            keyframes=keyframes,
+            threshold=threshold,
+            start=start,
+            end=end,
+            every=every,
+            max_frames=max_frames,
+            verbatim=verbatim,
+        ),
+        model=model,
+        save=tuple(save or ("mask", "overlay")),
+        output=output,
+        existing=_existing(overwrite=overwrite, skip=skip_existing),
+        device=device,
+        dtype=dtype,
+        allow_empty=allow_empty,
+    )
+    if dry_run:
+        _show_plan(job, session, as_json=as_json)
+    else:
+        _run(job, session, as_json=as_json)
+
+
+def _existing(*, overwrite: bool, skip: bool) -> Existing:
+    if overwrite and skip:
+        raise UsageError("--overwrite and --skip-existing contradict each other; give one of them")
+    return "overwrite" if overwrite else "skip" if skip else "refuse"
+
+
+def _run(job: SegmentJob, session: Session, *, as_json: bool) -> None:
+    console = session.console
+    console.hush_libraries()
+    from sa2va_cli.commands.documents import result_document
+    from sa2va_cli.pipeline.loading import load_segmenter
+    from sa2va_cli.pipeline.segmentation import segment
+
+    finished: list[Path] = []
+    with console.reporting() as show:
+
+        def report(event: Event) -> None:
+            if isinstance(event, Saved):
+                finished.append(event.path)
+            show(event)
+
+        try:
+            result = segment(job, load=session.load or load_segmenter, report=report)
+        except (Interrupted, KeyboardInterrupt):
+            kept = f"kept {', '.join(map(str, finished))}" if finished else "nothing was written"
+            raise Interrupted(f"interrupted; {kept}") from None
+    console.result(result)
+    if as_json:
+        console.data(result_document(result))
+
+
+def _show_plan(job: SegmentJob, session: Session, *, as_json: bool) -> None:
+    session.console.hush_libraries()
+    from sa2va_cli.commands.documents import plan_document
+    from sa2va_cli.pipeline.segmentation import planned
+
+    with session.console.reporting() as report, planned(job, report) as (_, plan):
+        if plan.placement.concern:
+            session.console.note(plan.placement.concern)
+    session.console.plan(plan)
+    if as_json:
+        session.console.data(plan_document(job, plan))

@@ -1,0 +1,26 @@
+"""What a command gets from ``main``."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sa2va_cli.commands.console import Console
+
+if TYPE_CHECKING:
+    from sa2va_cli.pipeline.loading import Load
+
+
+class Interrupted(BaseException):
+    """Someone wants the program to end; not an ``Exception``, so that nothing takes it for a failure."""
+
+
+@dataclass
+class Session:
+    """One run of the program.
+
+    Attributes:
+        load: makes the segmenter; None for the real one.
+        console: replaced once the options that silence or loosen it are known.
+    """
+
+    load: "Load | None" = None
+    console: Console = field(default_factory=Console)

@@ -1,0 +1,192 @@
+"""The values that travel between rooms, and the two protocols that rooms fulfil.
+
+Knows nothing about files, networks or terminals.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+RGB = NDArray[np.uint8]
+"""An upright image, (H, W, 3) uint8, sRGB order red, green, blue."""
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One picture of a clip, upright, at its time.
+
+    Attributes:
+        index: ordinal among the frames of the selected range, from 0.
+        pts: presentation time stamp in units of ``time_base``; counted as in the source.
+        time_base: seconds per unit of ``pts``.
+        image: (H, W, 3) uint8 RGB, rotation of the container already applied.
+        name: the file name without its ending, for frames that come from image files.
+    """
+
+    index: int
+    pts: int
+    time_base: Fraction
+    image: RGB = field(repr=False)
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.image.dtype != np.uint8 or self.image.ndim != 3 or self.image.shape[2] != 3:
+            raise ValueError(f"image must be (H, W, 3) uint8, got {self.image.shape} {self.image.dtype}")
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels."""
+        return self.image.shape[1], self.image.shape[0]
+
+    @property
+    def seconds(self) -> float:
+        """Presentation time in seconds."""
+        return float(self.pts * self.time_base)
+
+
+@dataclass(frozen=True)
+class FoundObject:
+    """One thing that a prompt found.
+
+    Attributes:
+        id: number of the object in this run, from 1; also its index in a DAVIS palette.
+        prompt: the user's words that found it.
+        label: short text to draw beside it.
+    """
+
+    id: int
+    prompt: str
+    label: str
+
+
+@dataclass(frozen=True, eq=False)
+class Grounding:
+    """What the language model answered to one prompt.
+
+    Attributes:
+        answer: the answer's text, special tokens included, as the official code returns it.
+        queries: (N, C) one query vector for each ``[SEG]`` of the answer; a tensor on the model's device.
+    """
+
+    answer: str
+    queries: Any = field(repr=False)
+
+    def __len__(self) -> int:
+        return int(self.queries.shape[0])
+
+
+@dataclass(frozen=True, eq=False)
+class FrameMasks:
+    """The masks of all objects on one frame.
+
+    Low-resolution logits travel; full resolution is made once, where it is first needed.
+
+    Attributes:
+        frame: the frame they belong to.
+        logits: (N, h, w) float32 mask logits on the decoder's grid, a quarter of the network's input.
+        scores: (N,) float32 probability that the object is visible on this frame.
+        threshold: probability above which a pixel belongs to the mask.
+    """
+
+    frame: Frame
+    logits: NDArray[np.float32] = field(repr=False)
+    scores: NDArray[np.float32]
+    threshold: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.logits.ndim != 3 or self.scores.shape != self.logits.shape[:1]:
+            raise ValueError(f"got logits {self.logits.shape} with scores {self.scores.shape}")
+        if not 0.0 < self.threshold < 1.0:
+            raise ValueError(f"threshold must lie between 0 and 1, got {self.threshold}")
+
+    def __len__(self) -> int:
+        return int(self.logits.shape[0])
+
+    @cached_property
+    def full_logits(self) -> NDArray[np.float32]:
+        """(N, H, W) float32 logits at the frame's size.
+
+        Two bilinear steps, grid -> network input (4x) -> frame, as the official code does: a single
+        step would flip about 0.8 % of the pixels (reference set, section 5.2, point 6).
+        """
+        import cv2
+
+        n, h, w = self.logits.shape
+        width, height = self.frame.size
+        full = np.empty((n, height, width), np.float32)
+        for k in range(n):
+            square = cv2.resize(self.logits[k], (4 * w, 4 * h), interpolation=cv2.INTER_LINEAR)
+            full[k] = cv2.resize(square, (width, height), interpolation=cv2.INTER_LINEAR)
+        return full
+
+    @cached_property
+    def masks(self) -> NDArray[np.bool_]:
+        """(N, H, W) bool masks at the frame's size."""
+        return np.greater(self.full_logits, np.log(self.threshold / (1.0 - self.threshold)))
+
+    @cached_property
+    def alphas(self) -> NDArray[np.float32]:
+        """(N, H, W) float32 soft masks in 0..1 at the frame's size."""
+        return np.asarray(1.0 / (1.0 + np.exp(-self.full_logits)), np.float32)
+
+
+class Segmenter(Protocol):
+    """A network that finds what a sentence names and follows it.
+
+    ``memory`` is opaque to callers: what ``condition`` returns goes into ``step``, what ``step`` returns goes
+    into the next one. It is bounded in size and is all that is remembered of the past.
+    """
+
+    def ground(self, images: Sequence[RGB], prompt: str, *, still: bool) -> Grounding:
+        """Answers ``prompt`` about keyframes of a video or, if ``still``, about one image."""
+        ...
+
+    def condition(self, keyframes: Sequence[tuple[int, RGB]], queries: Sequence[Any], *, still: bool) -> Any:
+        """Decodes queries, (N, C) for each prompt, on the keyframes, each with its frame index.
+
+        Returns the first memory.
+        """
+        ...
+
+    def step(
+        self, index: int, image: RGB, memory: Any
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], Any]:
+        """Advances one frame: returns logits (N, h, w), scores (N,) and the next memory.
+
+        Frames come in order of ``index``. On a keyframe the result of ``condition`` is returned again and
+        the image is not encoded a second time.
+        """
+        ...
+
+
+class Sink(Protocol):
+    """Takes the masks of every frame, in order, and leaves finished files behind.
+
+    A context manager: on an error nothing half-written stays; on success files appear under their final name.
+    """
+
+    def __enter__(self) -> Self:
+        """Opens the sink."""
+        ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Finishes the files, or removes them when ``kind`` is an exception."""
+        ...
+
+    def write(self, masks: FrameMasks) -> None:
+        """Takes one frame."""
+        ...
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The final files or folders this sink makes."""
+        ...

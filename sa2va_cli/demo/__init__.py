@@ -1,0 +1,1 @@
+"""The bundled tiny network and the little world it was trained on."""

@@ -1,0 +1,1 @@
+"""Scores on arrays: J&F, cIoU, gIoU."""

@@ -1,0 +1,214 @@
+"""Scores a model on scenes of the demo world that it never saw.
+
+    python -m sa2va_cli.evaluation.park --model demo --clips 40 --seed 1000
+
+writes the clips as videos, runs them through the same pipeline as the command line, and prints J&F by kind
+of expression, how often an expression that matches nothing is answered with nothing, and cIoU on pictures.
+"""
+
+import argparse
+import json
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from pycocotools import mask as rle
+
+from sa2va_cli.datatypes import Segmenter
+from sa2va_cli.demo.world import Expression, Scene, expressions, scene_seed, write_clip
+from sa2va_cli.evaluation.davis import boundary_f, jaccard
+from sa2va_cli.pipeline.device import choose_placement
+from sa2va_cli.pipeline.finding import find, follow
+from sa2va_cli.pipeline.job import Search, no_report
+from sa2va_cli.pipeline.keyframes import read_keyframes
+from sa2va_cli.pipeline.loading import load_segmenter
+from sa2va_cli.pipeline.opening import opened
+
+Masks = NDArray[np.bool_]
+KINDS_WITH_TARGETS = ("kind", "colour", "size", "place", "motion", "relation", "plural")
+
+
+@dataclass(frozen=True)
+class Score:
+    """How well one expression was followed through one clip, or found in one picture.
+
+    Attributes:
+        kind: of expression; ``none`` matches nothing.
+        language: ``en`` or ``zh``.
+        text: the expression.
+        j: mean region similarity over the frames.
+        f: mean contour accuracy over the frames.
+        empty: no mask anywhere.
+        intersection: pixels, summed over the frames.
+        union: pixels, summed over the frames.
+    """
+
+    kind: str
+    language: str
+    text: str
+    j: float
+    f: float
+    empty: bool
+    intersection: int
+    union: int
+
+    @property
+    def j_and_f(self) -> float:
+        """Mean of J and F."""
+        return (self.j + self.f) / 2
+
+
+def score_source(
+    segmenter: Segmenter,
+    source: Path,
+    asked: Sequence[Expression],
+    truth: Mapping[int, Sequence[Masks]],
+    every: int = 1,
+) -> list[Score]:
+    """Runs all expressions over one clip or picture in one pass and scores each.
+
+    Args:
+        segmenter: the model.
+        source: a video or an image.
+        asked: what is asked for; texts must differ.
+        truth: actor number -> visible mask (H, W) on every frame.
+        every: scores every how many-th frame; the model sees all of them.
+    """
+    search = Search(tuple(dict.fromkeys(e.text for e in asked)))
+    with opened(str(source), search, no_report) as reader:
+        findings = find(segmenter, read_keyframes(reader, search), search, still=reader.info.kind == "image")
+        places = {e.text: [k for k, o in enumerate(findings.objects) if o.prompt == e.text] for e in asked}
+        rows: dict[str, list[tuple[float, float, int, int, bool]]] = {e.text: [] for e in asked}
+        for masks in follow(segmenter, reader, findings, search.threshold):
+            if masks.frame.index % every:
+                continue
+            for e in asked:
+                found = _union(masks.masks[places[e.text]], masks.frame.image.shape[:2])
+                wanted = _union([truth[a][masks.frame.index] for a in e.actors], found.shape)
+                overlap = int(np.count_nonzero(found & wanted))
+                total = int(np.count_nonzero(found | wanted))
+                f = boundary_f(found, wanted) if e.actors else 0.0
+                rows[e.text].append((jaccard(found, wanted), f, overlap, total, bool(found.any())))
+    return [_score(e, rows[e.text]) for e in asked]
+
+
+def _union(masks: Iterable[Masks], shape: tuple[int, ...]) -> Masks:
+    union = np.zeros(shape, np.bool_)
+    for mask in masks:
+        union |= mask
+    return union
+
+
+def _score(e: Expression, rows: Sequence[tuple[float, float, int, int, bool]]) -> Score:
+    j, f, overlap, total, seen = (np.array(column) for column in zip(*rows, strict=True))
+    empty = not bool(seen.any())
+    return Score(
+        e.kind,
+        e.language,
+        e.text,
+        float(j.mean()),
+        float(f.mean()),
+        empty,
+        int(overlap.sum()),
+        int(total.sum()),
+    )
+
+
+def _distinct(asked: Sequence[Expression]) -> list[Expression]:
+    return list({e.text: e for e in asked}.values())
+
+
+def score_clips(segmenter: Segmenter, count: int, seed: int, every: int) -> Iterator[list[Score]]:
+    """Scores whole clips of 96 frames at 640x360, each written as a video and decoded again."""
+    with tempfile.TemporaryDirectory() as folder:
+        for index in range(count):
+            video, notes = write_clip(
+                Scene.sample(scene_seed("clips", seed, index)), Path(folder) / f"{index:03d}"
+            )
+            described = json.loads(notes.read_text(encoding="utf-8"))
+            asked = [
+                Expression(e["text"], e["language"], e["kind"], tuple(e["actors"]))
+                for e in described["expressions"]
+            ]
+            truth = {
+                int(a): [rle.decode(m).astype(bool) for m in ms] for a, ms in described["actors"].items()
+            }
+            yield score_source(segmenter, video, _distinct(asked), truth, every)
+
+
+def score_pictures(segmenter: Segmenter, count: int, seed: int) -> Iterator[list[Score]]:
+    """Scores single pictures at 640x360, one from each scene."""
+    with tempfile.TemporaryDirectory() as folder:
+        for index in range(count):
+            rng = np.random.default_rng([seed, index])
+            scene, t = Scene.sample(scene_seed("clips", seed, index)), int(rng.integers(96))
+            image, ids = scene.draw(t)
+            path = Path(folder) / f"{index:03d}.png"
+            Image.fromarray(image).save(path)
+            truth = {a.id: [ids == a.id] for a in scene.actors}
+            yield score_source(segmenter, path, _distinct(expressions(scene, [t], rng)), truth)
+
+
+def table(clips: Sequence[Score], pictures: Sequence[Score]) -> str:
+    """Writes the scores as a Markdown table, by kind of expression and by language."""
+    lines = ["| expressions | n | J | F | J&F | pictures: n | cIoU |", "|---|---|---|---|---|---|---|"]
+    for name in (*KINDS_WITH_TARGETS, "all", "English", "Chinese"):
+        lines += [_row(name, _group(clips, name), _group(pictures, name))]
+    for what, scores in (("clips", clips), ("pictures", pictures)):
+        nothing = [s for s in scores if s.kind == "none"]
+        if nothing:
+            share = 100 * float(np.mean([s.empty for s in nothing]))
+            lines.append(f"\nNo mask where nothing matches, {what}: {share:.1f} % of {len(nothing)}.")
+    return "\n".join(lines)
+
+
+def _group(scores: Sequence[Score], name: str) -> list[Score]:
+    languages = {"English": "en", "Chinese": "zh"}
+    meant = [s for s in scores if s.kind != "none"]
+    if name in languages:
+        return [s for s in meant if s.language == languages[name]]
+    return meant if name == "all" else [s for s in meant if s.kind == name]
+
+
+def _row(name: str, clips: Sequence[Score], pictures: Sequence[Score]) -> str:
+    cells = [name, str(len(clips))]
+    cells += (
+        [f"{np.mean([getattr(s, m) for s in clips]):.3f}" for m in ("j", "f", "j_and_f")]
+        if clips
+        else ["-"] * 3
+    )
+    union = sum(s.union for s in pictures)
+    cells += [str(len(pictures)), f"{sum(s.intersection for s in pictures) / union:.3f}" if union else "-"]
+    return "| " + " | ".join(cells) + " |"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command line of this module."""
+    parser = argparse.ArgumentParser(description="Score a model on the demo world.")
+    parser.add_argument("--model", default="demo", help="alias, folder or hub id")
+    parser.add_argument("--clips", type=int, default=40)
+    parser.add_argument("--pictures", type=int, default=100)
+    parser.add_argument(
+        "--seed", type=int, default=1000, help="of the clips; training never sees them, whatever it is"
+    )
+    parser.add_argument("--every", type=int, default=1, help="score every how many-th frame")
+    parser.add_argument("--details", type=Path, help="write every single score to this JSON file")
+    options = parser.parse_args(arguments)
+    segmenter = load_segmenter(options.model, choose_placement("auto", "fp32"))
+    clips = [
+        s for scores in score_clips(segmenter, options.clips, options.seed, options.every) for s in scores
+    ]
+    pictures = [s for scores in score_pictures(segmenter, options.pictures, options.seed) for s in scores]
+    if options.details:
+        options.details.write_text(
+            json.dumps({"clips": [asdict(s) for s in clips], "pictures": [asdict(s) for s in pictures]})
+        )
+    print(table(clips, pictures))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

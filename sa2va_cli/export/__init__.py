@@ -1,0 +1,1 @@
+"""Data formats for other programs, one per file."""

@@ -1,0 +1,202 @@
+"""COCO JSON with compressed run lengths and track ids, written while the frames come.
+
+The format is that of "Data format" and "Results format" at cocodataset.org, with ``track_id`` as CVAT and
+FiftyOne read it. JSON wants all images in one list and all annotations in another, so annotations wait in a
+nameless file on the same disk: memory does not grow with the length of a clip.
+"""
+
+import json
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pycocotools import mask as coco_mask
+
+from sa2va_cli.datatypes import FoundObject, Frame, FrameMasks
+from sa2va_cli.export.staging import check_free, discard, output_errors, publish, staged
+
+_CHUNK = 1 << 20
+
+
+class CocoSink:
+    """Writes one COCO JSON file for one clip, image or folder of images.
+
+    * ``images``: ``id`` from 1, ``file_name``, ``width``, ``height``, ``frame_index``, ``pts``, ``seconds``.
+      ``file_name`` is the frame's own name where it came from an image file, else
+      ``<source>/<frame index, five digits>``, both with ``ending``.
+    * ``annotations``: one for each object on each frame where its mask is not empty, with ``track_id`` (the
+      object's id), ``score``, ``segmentation``, ``bbox`` as x, y, width, height, ``area`` and ``iscrowd`` 0.
+    * ``categories``: one for each distinct prompt, from 1.
+
+    Attributes:
+        path: where the file appears when everything is written.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        objects: Sequence[FoundObject],
+        *,
+        source: str,
+        rate: Fraction | None = None,
+        ending: str = ".png",
+        overwrite: bool = False,
+    ) -> None:
+        """Prepares the sink; nothing is written before it is entered.
+
+        Args:
+            path: the final file.
+            objects: what the masks of a frame are, in their order.
+            source: the stem of the clip's name.
+            rate: frames per second of the source, noted under ``info``.
+            ending: what image names end in.
+            overwrite: whether a file at ``path`` may be replaced.
+        """
+        self.path = path
+        self._objects = tuple(objects)
+        self._source = source
+        self._rate = rate
+        self._ending = ending
+        self._overwrite = overwrite
+        self._categories = {prompt: k for k, prompt in enumerate(dict.fromkeys(o.prompt for o in objects), 1)}
+        self._part = staged(path)
+        self._open: tuple[IO[str], IO[str]] | None = None  # the file, and the annotations that wait
+        self._images = 0
+        self._annotations = 0
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The final file."""
+        return (self.path,)
+
+    def __enter__(self) -> Self:
+        """Opens the file under its temporary name.
+
+        Raises:
+            OutputError: the file exists already, or cannot be written.
+        """
+        with output_errors(self.path):
+            check_free(self.path, folder=False, overwrite=self._overwrite)
+            file = self._part.open("x", encoding="utf-8")
+            try:
+                file.write(f'{{"info": {_json(self._info())},\n"images": [')
+                spool = tempfile.TemporaryFile("w+", encoding="utf-8", dir=self.path.parent)
+            except BaseException:
+                file.close()
+                discard(self._part)
+                raise
+        self._open = file, spool
+        return self
+
+    def write(self, masks: FrameMasks) -> None:
+        """Takes one frame.
+
+        Raises:
+            OutputError: the disk is full, for example.
+            ValueError: there are more or fewer masks than objects.
+        """
+        if self._open is None:
+            raise ValueError("write() needs an open sink: use it in a with statement")
+        file, spool = self._open
+        if len(masks) != len(self._objects):
+            raise ValueError(f"got {len(masks)} masks for {len(self._objects)} objects")
+        with output_errors(self.path):
+            self._images += 1
+            file.write(_separator(self._images) + _json(self._image(masks.frame)))
+            for found, mask, score in zip(self._objects, masks.masks, masks.scores, strict=True):
+                if mask.any():
+                    self._annotations += 1
+                    entry = self._annotation(found, mask, float(score))
+                    spool.write(_separator(self._annotations) + _json(entry))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Joins the lists and renames the file into place, or removes it when ``kind`` is an exception.
+
+        Raises:
+            OutputError: the last bytes could not be written.
+        """
+        if self._open is None:
+            return
+        file, spool = self._open
+        self._open = None
+        try:
+            if kind is None:
+                with output_errors(self.path):
+                    self._finish(file, spool)
+        finally:
+            with suppress(OSError):
+                spool.close()
+            with suppress(OSError):
+                file.close()
+            discard(self._part)
+
+    def _finish(self, file: IO[str], spool: IO[str]) -> None:
+        """Writes the rest of the file and gives it its name."""
+        categories = [
+            {"id": k, "name": prompt, "supercategory": ""} for prompt, k in self._categories.items()
+        ]
+        file.write(f'\n],\n"categories": {_json(categories)},\n"annotations": [')
+        spool.seek(0)
+        while chunk := spool.read(_CHUNK):
+            file.write(chunk)
+        file.write("\n]}\n")
+        file.close()
+        publish(self._part, self.path)
+
+    def _info(self) -> dict[str, Any]:
+        """Describes the file as a whole."""
+        rate = {} if self._rate is None else {"fps": float(self._rate)}
+        return {"description": "masks found by sa2va", "source": self._source, **rate}
+
+    def _image(self, frame: Frame) -> dict[str, Any]:
+        """Describes the frame that is being written."""
+        width, height = frame.size
+        name = frame.name if frame.name is not None else f"{self._source}/{frame.index:05d}"
+        return {
+            "id": self._images,
+            "file_name": name + self._ending,
+            "width": width,
+            "height": height,
+            "frame_index": frame.index,
+            "pts": frame.pts,
+            "seconds": frame.seconds,
+        }
+
+    def _annotation(self, found: FoundObject, mask: NDArray[np.bool_], score: float) -> dict[str, Any]:
+        """Describes one object on the frame that is being written."""
+        lengths = encode_mask(mask)
+        return {
+            "id": self._annotations,
+            "image_id": self._images,
+            "category_id": self._categories[found.prompt],
+            "track_id": found.id,
+            "segmentation": lengths,
+            "bbox": coco_mask.toBbox(lengths).tolist(),
+            "area": int(coco_mask.area(lengths)),
+            "score": round(score, 6),
+            "iscrowd": 0,
+        }
+
+
+def encode_mask(mask: NDArray[np.bool_]) -> dict[str, Any]:
+    """Encodes an (H, W) bool mask as compressed run lengths: ``size`` (H, W) and ``counts``, a string."""
+    lengths = coco_mask.encode(np.asfortranarray(mask, np.uint8))
+    return {"size": [int(side) for side in lengths["size"]], "counts": lengths["counts"].decode("ascii")}
+
+
+def _separator(count: int) -> str:
+    """What stands before the ``count``-th entry of a list, one entry per line."""
+    return "\n" if count == 1 else ",\n"
+
+
+def _json(value: Any) -> str:
+    """Writes one value on one line."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)

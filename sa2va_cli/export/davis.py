@@ -1,0 +1,163 @@
+"""A palette PNG for each frame, as DAVIS 2017, YouTube-VOS, Cutie and XMem read them: object id = index."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from sa2va_cli.datatypes import FoundObject, FrameMasks
+from sa2va_cli.errors import OutputError
+from sa2va_cli.export.staging import check_free, discard, output_errors, publish, staged
+
+_MOST_OBJECTS = 255
+
+
+class DavisSink:
+    """Writes a folder of palette PNGs; 0 is background, other values are ids of objects.
+
+    A picture is called like its frame where that came from an image file, else by its frame index in five
+    digits. Where objects overlap, a pixel belongs to the one with the highest logit there.
+
+    Attributes:
+        folder: where the folder appears when every frame is written.
+    """
+
+    def __init__(self, folder: Path, objects: Sequence[FoundObject], *, overwrite: bool = False) -> None:
+        """Prepares the sink; nothing is written before it is entered.
+
+        Args:
+            folder: the final folder.
+            objects: what the masks of a frame are, in their order.
+            overwrite: whether an earlier folder of masks may be replaced, once the new one is complete.
+
+        Raises:
+            OutputError: there are more objects than a palette has room for.
+        """
+        largest = max((found.id for found in objects), default=0)
+        if largest > _MOST_OBJECTS:
+            raise OutputError(
+                f"a palette PNG holds {_MOST_OBJECTS} objects, got one with the number {largest}; "
+                "use fewer prompts or export COCO instead"
+            )
+        self.folder = folder
+        self._ids = tuple(found.id for found in objects)
+        self._overwrite = overwrite
+        self._part = staged(folder)
+        self._is_open = False
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The final folder."""
+        return (self.folder,)
+
+    def __enter__(self) -> Self:
+        """Makes the folder under its temporary name.
+
+        Raises:
+            OutputError: the folder exists already, holds other things than masks, or cannot be made.
+        """
+        with output_errors(self.folder):
+            check_free(self.folder, folder=True, overwrite=self._overwrite)
+            self._check_that_only_masks_go()
+            self._part.mkdir()
+        self._is_open = True
+        return self
+
+    def _check_that_only_masks_go(self) -> None:
+        """Checks that overwriting removes nothing but masks: a slip must not cost a folder of pictures."""
+        if not self.folder.is_dir():
+            return
+        for file in self.folder.iterdir():
+            if not _is_palette_png(file):
+                raise OutputError(
+                    f"cannot replace {self.folder}: it holds {file.name}, which is not a mask; "
+                    "choose another folder"
+                )
+
+    def write(self, masks: FrameMasks) -> None:
+        """Takes one frame.
+
+        Raises:
+            OutputError: the picture cannot be written, or two frames have the same name.
+            ValueError: there are more or fewer masks than objects.
+        """
+        if not self._is_open:
+            raise ValueError("write() needs an open sink: use it in a with statement")
+        if len(masks) != len(self._ids):
+            raise ValueError(f"got {len(masks)} masks for {len(self._ids)} objects")
+        frame = masks.frame
+        name = f"{frame.index:05d}.png" if frame.name is None else f"{frame.name}.png"
+        picture = Image.fromarray(index_map(masks, self._ids))
+        picture.putpalette(davis_palette())
+        with output_errors(self.folder / name):
+            try:
+                with (self._part / name).open("xb") as file:
+                    picture.save(file, "PNG")
+            except FileExistsError as error:
+                raise OutputError(f"two frames are called {name}; put them into different outputs") from error
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Renames the folder into place, or removes it when ``kind`` is an exception.
+
+        Raises:
+            OutputError: the folder cannot be renamed.
+        """
+        self._is_open = False
+        try:
+            if kind is None:
+                with output_errors(self.folder):
+                    publish(self._part, self.folder)
+        finally:
+            discard(self._part)
+
+
+def _is_palette_png(file: Path) -> bool:
+    """Says whether ``file`` is a PNG whose colour type, byte 25 of the file, is 3: palette."""
+    if not file.is_file():
+        return False
+    with file.open("rb") as opened:
+        head = opened.read(26)
+    return head.startswith(b"\x89PNG") and head[25:] == b"\x03"
+
+
+def index_map(masks: FrameMasks, ids: Sequence[int]) -> NDArray[np.uint8]:
+    """Joins the masks of a frame into one map of object ids.
+
+    Args:
+        masks: the masks of N objects.
+        ids: their N numbers, 1..255.
+
+    Returns:
+        (H, W) uint8; 0 where there is no object. Of overlapping masks the one with the highest logit wins.
+    """
+    width, height = masks.frame.size
+    joined = np.zeros((height, width), np.uint8)
+    highest = np.full((height, width), -np.inf, np.float32)
+    for number, mask, logits in zip(ids, masks.masks, masks.full_logits, strict=True):
+        wins = mask & (logits > highest)
+        joined[wins] = number
+        highest[wins] = logits[wins]
+    return joined
+
+
+def davis_palette() -> bytes:
+    """Returns the palette of DAVIS and PASCAL VOC: 256 times red, green, blue.
+
+    The bits of an index, three at a time from the lowest, become bits of red, green and blue from the highest
+    (``VOClabelcolormap.m`` of the VOC 2012 development kit).
+    """
+    palette = bytearray()
+    for index in range(256):
+        channels = [0, 0, 0]
+        for place in range(8):
+            triple = index >> (3 * place)
+            for channel in range(3):
+                channels[channel] |= (triple >> channel & 1) << (7 - place)
+        palette += bytes(channels)
+    return bytes(palette)

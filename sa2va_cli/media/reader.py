@@ -1,0 +1,193 @@
+"""One door to every input: frames of a range in order, or single ones, upright and with their times."""
+
+import errno
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from sa2va_cli.datatypes import Frame
+from sa2va_cli.errors import InputError, OutputError, UsageError
+from sa2va_cli.media.probe import find_source
+from sa2va_cli.media.source import Source, SourceInfo
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which frames of an input are wanted; all by default.
+
+    Times count from the first frame, which is at 0 whatever the file's own clock says.
+
+    Attributes:
+        start: seconds; the first wanted frame is the first one at or after it.
+        end: seconds; the first frame at or after it is not wanted any more.
+        start_frame: number of the first wanted frame, from 0, instead of ``start``.
+        end_frame: number of the first frame that is not wanted any more, instead of ``end``.
+        every: 1 for every frame of the range, 2 for every other one, and so on.
+        max_frames: at most so many frames.
+    """
+
+    start: Fraction | None = None
+    end: Fraction | None = None
+    start_frame: int | None = None
+    end_frame: int | None = None
+    every: int = 1
+    max_frames: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.start is not None and self.start_frame is not None:
+            raise UsageError("the start is given twice; give a time or a frame number")
+        if self.end is not None and self.end_frame is not None:
+            raise UsageError("the end is given twice; give a time or a frame number")
+        if self.every < 1:
+            raise UsageError(f"every {self.every} frames is not possible; give 1 or more")
+        if self.max_frames is not None and self.max_frames < 1:
+            raise UsageError(f"at most {self.max_frames} frames leaves none; give 1 or more")
+        for value in (self.start, self.end, self.start_frame, self.end_frame):
+            if value is not None and value < 0:
+                raise UsageError(f"a position of {value} lies before the beginning; give 0 or more")
+
+    def ordinals(self, source: Source) -> range:
+        """Numbers of the wanted frames of an input.
+
+        Raises:
+            UsageError: when the range holds no frame.
+        """
+        count = source.info.frames
+        first = self.start_frame or 0
+        if self.start is not None:
+            first = source.ordinal_at(self.start)
+        stop = count if self.end_frame is None else min(self.end_frame, count)
+        if self.end is not None:
+            stop = source.ordinal_at(self.end)
+        if first >= min(stop, count):
+            raise UsageError(
+                f"the range from {self._text(self.start, self.start_frame, '0')} to "
+                f"{self._text(self.end, self.end_frame, 'the end')} holds no frame; "
+                f"{source.info.path.name} has {count} frames in {source.info.duration_seconds:.3f} seconds"
+            )
+        chosen = range(first, stop, self.every)
+        return chosen if self.max_frames is None else chosen[: self.max_frames]
+
+    @staticmethod
+    def _text(seconds: Fraction | None, frame: int | None, otherwise: str) -> str:
+        if seconds is not None:
+            return f"{float(seconds):g}s"
+        return otherwise if frame is None else f"frame {frame}"
+
+
+class Reader:
+    """The selected frames of one input. Iterating begins anew each time and keeps nothing of the past."""
+
+    def __init__(self, source: Source, selection: Selection) -> None:
+        """Resolves the selection.
+
+        Raises:
+            UsageError: when the selection holds no frame.
+        """
+        self._source = source
+        self._ordinals = selection.ordinals(source)
+        self._cut_at_end = self._ordinals[-1] + selection.every < source.info.frames
+
+    @property
+    def info(self) -> SourceInfo:
+        """The description of the whole input."""
+        return self._source.info
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the user should know, one line each; complete once the frames have been read."""
+        return self._source.warnings
+
+    @property
+    def rate(self) -> Fraction:
+        """Frames per second of the selection on average."""
+        return self.info.rate / self._ordinals.step
+
+    @property
+    def audio_range(self) -> tuple[Fraction, Fraction | None]:
+        """Seconds, on the source's own clock, of the selection's beginning and end; None for the source's."""
+        start = self._source.seconds_of(self._ordinals[0])
+        if not self._cut_at_end:
+            return start, None
+        return start, self._source.seconds_of(self._ordinals[-1] + self._ordinals.step)
+
+    def __enter__(self) -> Self:
+        """Nothing is held open between frames' iterations."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Each iteration closes its own file."""
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Decodes the selection once, in order; undecodable frames leave gaps in ``Frame.index``."""
+        return self._numbered(self._source.pictures(self._ordinals))
+
+    def count_selected(self) -> int:
+        """Number of frames that the selection names, known without decoding."""
+        return len(self._ordinals)
+
+    def frames_at(self, indices: Sequence[int]) -> list[Frame]:
+        """Single frames by ``Frame.index``, in the order asked for; undecodable ones are left out.
+
+        Raises:
+            IndexError: when the selection has no such index.
+        """
+        ordinals = [self._ordinals[index] for index in indices]
+        found = {frame.index: frame for frame in self._numbered(self._source.pictures_at(ordinals))}
+        return [found[index] for index in (self._ordinals.index(n) for n in ordinals) if index in found]
+
+    def _numbered(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+        for frame in frames:
+            yield replace(frame, index=self._ordinals.index(frame.index))
+
+
+def open_source(source: Path | str, selection: Selection | None = None) -> Reader:
+    """Opens a video, an image, a folder of images, or a pattern of images.
+
+    Raises:
+        InputError: when there is nothing that can be read.
+        UsageError: when the selection holds no frame.
+    """
+    return Reader(find_source(source), selection or Selection())
+
+
+def spool(stream: BinaryIO, folder: Path | None = None) -> Path:
+    """Copies a stream, such as standard input, into a temporary file, since video must be read out of order.
+
+    Args:
+        stream: read to its end.
+        folder: where to put the file; the system's temporary folder by default.
+
+    Returns:
+        The file; the caller deletes it.
+
+    Raises:
+        InputError: when the stream is empty.
+        OutputError: when there is no space for it.
+    """
+    path: Path | None = None
+    try:
+        with tempfile.NamedTemporaryFile(prefix="sa2va-", suffix=".input", dir=folder, delete=False) as file:
+            path = Path(file.name)
+            shutil.copyfileobj(stream, file, 1 << 20)
+    except BaseException as error:
+        if path is not None:
+            path.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            reason = "no space left" if error.errno == errno.ENOSPC else error.strerror or str(error)
+            place = folder or tempfile.gettempdir()
+            raise OutputError(
+                f"cannot keep the input in {place}: {reason}; set TMPDIR to another folder"
+            ) from error
+        raise
+    if path.stat().st_size == 0:
+        path.unlink()
+        raise InputError("standard input: nothing came in")
+    return path

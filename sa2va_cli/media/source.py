@@ -1,0 +1,80 @@
+"""What every kind of input looks like to the rest: its description, and pictures by number.
+
+Knows nothing about how any of them is decoded.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal, Protocol
+
+from sa2va_cli.datatypes import Frame
+
+DEFAULT_RATE = Fraction(24)
+"""Pictures per second of inputs that have no time of their own: images and folders of images."""
+
+
+@dataclass(frozen=True)
+class SourceInfo:
+    """What is known of an input without decoding it.
+
+    Attributes:
+        path: the file, the folder, or the pattern as a path.
+        kind: ``video`` (also animated GIF, APNG and WebP), ``image``, or ``frames`` (a folder or a pattern).
+        size: (width, height) in pixels, upright.
+        frames: number of frames that will be shown, counted, not taken from a header.
+        rate: frames per second on average.
+        time_base: seconds per unit of the frames' ``pts``.
+        duration_seconds: from the first frame's beginning to the last one's end.
+        rotation: degrees counter-clockwise that are applied to the stored pictures to make them upright.
+        has_audio: whether there is sound.
+        codec: the video codec's name as FFmpeg spells it; the image format for images; None for folders.
+        names: file names without endings, in order, for ``frames``.
+        sample_aspect_ratio: width of a stored pixel over its height, upright.
+        start_seconds: time of the first frame on the source's own clock.
+    """
+
+    path: Path
+    kind: Literal["video", "image", "frames"]
+    size: tuple[int, int]
+    frames: int
+    rate: Fraction
+    time_base: Fraction
+    duration_seconds: float
+    rotation: int = 0
+    has_audio: bool = False
+    codec: str | None = None
+    names: tuple[str, ...] = field(default=(), repr=False)
+    sample_aspect_ratio: Fraction = Fraction(1)
+    start_seconds: Fraction = Fraction(0)
+
+
+class Source(Protocol):
+    """An input as a row of pictures, each known by its number from 0 (its *ordinal*)."""
+
+    @property
+    def info(self) -> SourceInfo:
+        """The description."""
+        ...
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the user should know, one line each; may grow while pictures are read."""
+        ...
+
+    def ordinal_at(self, seconds: Fraction) -> int:
+        """Number of the first picture at or after a time, counted from the first picture's time."""
+        ...
+
+    def seconds_of(self, ordinal: int) -> Fraction:
+        """Time of a picture on the source's own clock."""
+        ...
+
+    def pictures(self, ordinals: range) -> Iterator[Frame]:
+        """The wanted pictures in order, ``Frame.index`` being the ordinal; undecodable ones are left out."""
+        ...
+
+    def pictures_at(self, ordinals: Sequence[int]) -> Iterator[Frame]:
+        """Single pictures, by ascending ordinal, without reading all that lies between."""
+        ...

@@ -1,0 +1,220 @@
+"""Writes video: one output frame for each picture given, at exactly its time, with the source's sound.
+
+Knows nothing about masks; what it is given is what it encodes.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import av
+from av.codec.context import Flags
+from av.video.reformatter import ColorRange
+
+from sa2va_cli.errors import OutputError, Sa2VAError, UsageError
+from sa2va_cli.media.atomic import discard, output_error, publish, reserve_beside
+from sa2va_cli.media.encodings import BT709, ENCODINGS, Codec, Pixels
+from sa2va_cli.media.sound import Sound
+
+_FINEST = 1_000_000
+"""Units per second to round to where a source's own time base does not fit a container's 32 bits."""
+
+
+class VideoWriter:
+    """Encodes pictures into a file that appears under its name only when it is complete.
+
+    Time stamps are those of the source, shifted so that the first picture is at zero; the sound is shifted by
+    the same amount, so the two stay together. Nothing is duplicated or dropped to reach a rate.
+
+    A picture is held until the next one arrives, since only then is it known for how long it is shown.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        size: tuple[int, int],
+        rate: Fraction,
+        time_base: Fraction,
+        codec: Codec = "h264",
+        audio_from: Path | None = None,
+        audio_start_seconds: Fraction | float | None = None,
+        audio_end_seconds: Fraction | float | None = None,
+        crf: float | None = None,
+        preset: str | None = None,
+        sample_aspect_ratio: Fraction | None = None,
+    ) -> None:
+        """Checks the arguments; nothing is touched before the ``with`` block begins.
+
+        Args:
+            path: the file to make; its ending chooses the container. Missing folders are made.
+            size: (width, height) in pixels; odd sides are kept.
+            rate: pictures per second on average; the last picture is shown for ``1 / rate``.
+            time_base: seconds per unit of the source's time stamps; they are kept exactly.
+            codec: ``h264``, ``gray`` (h264 of a mask, near lossless), ``prores4444`` or ``lossless`` (FFV1).
+            audio_from: file whose sound is copied packet by packet; it may have none.
+            audio_start_seconds: on the source's clock; sound before it or the first picture is left out.
+            audio_end_seconds: on the source's clock; sound after it is left out.
+            crf: constant rate factor of ``h264`` and ``gray``; smaller is better.
+            preset: x264's speed preset.
+            sample_aspect_ratio: width of a pixel over its height, where it is not 1.
+
+        Raises:
+            UsageError: for a codec that does not exist or that the container cannot hold.
+        """
+        if codec not in ENCODINGS:
+            raise UsageError(f"unknown codec {codec!r}; choose one of {', '.join(ENCODINGS)}")
+        self._encoding = ENCODINGS[codec]
+        if path.suffix.lower() not in self._encoding.containers:
+            allowed = ", ".join(self._encoding.containers)
+            ending = repr(path.suffix) if path.suffix else "this"
+            raise UsageError(f"{path.name}: {codec} video does not fit into {ending} files; use {allowed}")
+        if min(size) < 1 or rate <= 0 or time_base <= 0:
+            raise ValueError(f"got {size = }, {rate = }, {time_base = }; all must be positive")
+        self._path = path
+        self._size = size
+        self._rate = rate
+        self._time_base = time_base if time_base.denominator < 2**31 else Fraction(1, _FINEST)
+        self._options = self._encoder_options(crf, preset)
+        self._sample_aspect_ratio = sample_aspect_ratio
+        self._sound_source = audio_from
+        self._sound_range = (_fraction(audio_start_seconds), _fraction(audio_end_seconds))
+        self._hidden: Path | None = None
+        self._container: Any = None
+        self._stream: Any = None
+        self._sound: Sound | None = None
+        self._held: av.VideoFrame | None = None
+        self._origin: Fraction | None = None
+
+    def _encoder_options(self, crf: float | None, preset: str | None) -> dict[str, str]:
+        options = dict(self._encoding.options)
+        if self._encoding.crf is not None:
+            options["crf"] = f"{self._encoding.crf if crf is None else crf:g}"
+        if self._encoding.preset is not None:
+            options["preset"] = preset or self._encoding.preset
+        return options
+
+    @property
+    def path(self) -> Path:
+        """The final file."""
+        return self._path
+
+    def __enter__(self) -> Self:
+        """Reserves a hidden file beside the final one."""
+        self._hidden = reserve_beside(self._path)
+        return self
+
+    def write(self, image: Pixels, pts: int, time_base: Fraction) -> None:
+        """Adds one picture.
+
+        Args:
+            image: (H, W, 3) uint8 RGB, (H, W) uint8 grey, or for codecs with alpha (H, W, 4) uint8 or uint16
+                RGBA with straight alpha.
+            pts: presentation time stamp on the source's clock; greater than the one before.
+            time_base: seconds per unit of ``pts``.
+
+        Raises:
+            OutputError: when the disk is full or the encoder fails.
+            ValueError: for an array of another size or kind than the codec takes.
+        """
+        height, width = image.shape[:2]
+        if (width, height) != self._size:
+            raise ValueError(f"got a picture of {width}x{height}, expected {self._size[0]}x{self._size[1]}")
+        frame = self._encoding.frame(image)
+        self._guarded(lambda: self._take(frame, pts * time_base))
+
+    def _take(self, frame: av.VideoFrame, seconds: Fraction) -> None:
+        if self._origin is None:
+            self._origin = seconds
+            self._open(frame.format.name)
+        stamp = round((seconds - self._origin) / self._time_base)
+        if self._held is not None:
+            previous = self._held.pts or 0
+            stamp = max(stamp, previous + 1)  # encoders refuse time that stands still
+            self._encode(self._held, stamp - previous)
+        frame.pts, frame.time_base = stamp, self._time_base
+        self._held = frame
+
+    def _open(self, pixel_format: str) -> None:
+        options = {"movflags": "+faststart"} if self._path.suffix.lower() in (".mp4", ".m4v", ".mov") else {}
+        self._container = av.open(f"file:{self._hidden}", "w", container_options=options)
+        stream = self._container.add_stream(self._encoding.encoder, rate=self._rate, options=self._options)
+        stream.width, stream.height = self._size
+        stream.pix_fmt = pixel_format
+        stream.time_base = self._time_base
+        context = stream.codec_context
+        context.time_base = self._time_base
+        # x264 takes slice threads, which cost quality, unless it is asked for frame threads.
+        context.thread_type = "AUTO"
+        # Without this flag x264 drops the durations, and an mp4 would end where its last picture begins.
+        context.flags |= Flags.frame_duration
+        if self._encoding.limited:
+            context.colorspace = context.color_primaries = context.color_trc = BT709
+            context.color_range = ColorRange.MPEG
+        if self._sample_aspect_ratio is not None and self._sample_aspect_ratio > 0:
+            context.sample_aspect_ratio = self._sample_aspect_ratio
+        self._stream = stream
+        if self._sound_source is not None:
+            assert self._origin is not None  # noqa: S101
+            start, end = self._sound_range
+            start = self._origin if start is None else max(start, self._origin)
+            self._sound = Sound(self._sound_source, self._container, self._origin, start, end)
+
+    def _encode(self, frame: av.VideoFrame | None, duration: int = 0) -> None:
+        if frame is not None:
+            frame.duration = duration
+            frame.pict_type = 0
+        for packet in self._stream.encode(frame):
+            if packet.dts is not None and self._sound is not None:
+                self._sound.write_until(packet.dts * packet.time_base)
+            self._container.mux(packet)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Completes the file and renames it into place, or removes it when ``kind`` is an exception."""
+        if self._hidden is None:
+            return
+        try:
+            if kind is None:
+                self._guarded(self._finish)
+                publish(self._hidden, self._path)
+        finally:
+            self._abandon()
+
+    def _finish(self) -> None:
+        if self._held is None:
+            raise OutputError(f"cannot write {self._path}: there was no picture to write")
+        self._encode(self._held, max(1, round(1 / self._rate / self._time_base)))
+        self._encode(None)
+        if self._sound is not None:
+            self._sound.finish()
+        container, self._container = self._container, None
+        container.close()
+
+    def _abandon(self) -> None:
+        """Lets go of everything; after success there is nothing left to remove."""
+        if self._sound is not None:
+            self._sound.close()
+        if self._container is not None:
+            with suppress(Exception):
+                self._container.close()
+        self._container = self._stream = self._held = self._sound = None
+        if self._hidden is not None:
+            discard(self._hidden)
+            self._hidden = None
+
+    def _guarded(self, action: Callable[[], None]) -> None:
+        try:
+            action()
+        except Sa2VAError:
+            raise
+        except (av.FFmpegError, OSError, ValueError) as error:
+            raise output_error(self._path, error) from error
+
+
+def _fraction(seconds: Fraction | float | None) -> Fraction | None:
+    return None if seconds is None else Fraction(seconds)

@@ -1,0 +1,106 @@
+"""A whole Sa2VA: a chat model, the projection of its ``[SEG]`` states, and SAM 2.
+
+The class that the rest of the program talks to; it turns pictures and words into arrays of logits.
+Knows nothing about files.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from sa2va_cli.datatypes import RGB, Grounding
+from sa2va_cli.model.internvl import InternVL, InternVLSizes
+from sa2va_cli.model.preprocessing import grounding_pixels
+from sa2va_cli.model.sam2 import DecodedMasks, ImageFeatures, Sam2
+from sa2va_cli.model.tracker import Tracker, TrackerMemory
+
+
+class Sa2VANetwork(nn.Module):
+    """Chat model and SAM 2 with the projection between them.
+
+    Args:
+        sizes: of the chat model.
+        sam2_sizes: of SAM 2, in the shape of ``HIERA_LARGE``.
+        tokenizer: of the chat model.
+    """
+
+    def __init__(self, sizes: InternVLSizes, sam2_sizes: dict[str, Any], tokenizer: Any) -> None:
+        super().__init__()
+        self.chat = InternVL(sizes, tokenizer)
+        self.sam2 = Sam2(sam2_sizes)
+        width = self.chat.width
+        self.text_hidden_fcs = nn.Sequential(
+            nn.Linear(width, width), nn.ReLU(), nn.Linear(width, self.sam2.width)
+        )
+
+
+class NetworkSegmenter:
+    """Runs a ``Sa2VANetwork`` on pictures: the real ``Segmenter``.
+
+    Args:
+        network: in evaluation mode, on its device, in its precision.
+        memory_dtype: precision of the tracker's spatial memories; see ``Tracker``.
+    """
+
+    def __init__(self, network: Sa2VANetwork, memory_dtype: torch.dtype = torch.bfloat16) -> None:
+        self.network = network
+        self.tracker = Tracker(network.sam2, memory_dtype)
+
+    @torch.inference_mode()
+    def ground(
+        self,
+        images: Sequence[RGB],
+        prompt: str,
+        *,
+        still: bool,
+        regions: np.ndarray | None = None,
+        past: str = "",
+    ) -> Grounding:
+        """Answers a prompt about keyframes, or about one still image.
+
+        Args:
+            images: the keyframes in order, or the image.
+            prompt: the text, with ``<image>`` where the pictures go.
+            still: the single picture is an image, which is cut into tiles, not a video of one frame.
+            regions: (n, H, W) region masks of a still image that the prompt speaks of.
+            past: the conversation so far, image tokens written out; then ``prompt`` has no ``<image>``.
+        """
+        chat = self.network.chat
+        if still:
+            answer = chat.answer(images, prompt, regions, past)
+        else:
+            answer = chat.answer_keyframes(images, prompt)
+        return Grounding(answer.text, self.network.text_hidden_fcs(answer.segment_states))
+
+    @torch.inference_mode()
+    def condition(
+        self, keyframes: Sequence[tuple[int, RGB]], queries: Sequence[Tensor], *, still: bool
+    ) -> TrackerMemory:
+        """Decodes language queries (N, C) on keyframes, each given with its frame index."""
+        features = [(index, self.encode(image, still=still)) for index, image in keyframes]
+        return self.tracker.condition(features, torch.cat(list(queries)).to(self.network.sam2.dtype))
+
+    @torch.inference_mode()
+    def step(
+        self, index: int, image: RGB, memory: TrackerMemory
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], TrackerMemory]:
+        """Advances one frame; on a keyframe nothing is computed again."""
+        if index in memory.decoded:
+            decoded = memory.decoded[index]
+        else:
+            decoded, memory = self.tracker.step(index, self.encode(image, still=False), memory)
+        return (*_arrays(decoded), memory)
+
+    def encode(self, image: RGB, *, still: bool) -> ImageFeatures:
+        """Encodes one picture with SAM 2."""
+        sam2 = self.network.sam2
+        pixels = grounding_pixels(image, sam2.input_size, sam2.dtype, still=still)
+        return sam2.encode(pixels.to(sam2.device))
+
+
+def _arrays(decoded: DecodedMasks) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    return decoded.logits.float().cpu().numpy(), decoded.score_logits.float().sigmoid().cpu().numpy()

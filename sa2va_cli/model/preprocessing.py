@@ -1,0 +1,120 @@
+"""From pictures to the pixel tensors of the two vision encoders, as the official code computes them.
+
+Pictures are (H, W, 3) uint8 RGB arrays. Knows nothing about networks.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from sa2va_cli.datatypes import RGB
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+# The grounding branch rounds the same constants to bfloat16, whatever the working precision
+# (reference set, section 5.1).
+GROUNDING_MEAN = (0.484375, 0.455078125, 0.40625)
+GROUNDING_STD = (0.228515625, 0.2236328125, 0.224609375)
+
+
+def resize_bicubic(image: RGB, width: int, height: int) -> RGB:
+    """Resizes with Pillow's antialiased bicubic filter, the official code's default."""
+    if image.shape[:2] == (height, width):
+        return image
+    resized = Image.fromarray(image).resize((width, height), Image.Resampling.BICUBIC)
+    return np.asarray(resized)
+
+
+def tile_grid(width: int, height: int, max_tiles: int, tile_size: int) -> tuple[int, int]:
+    """Chooses how many columns and rows of tiles an image is cut into.
+
+    The grid whose aspect ratio is closest to the image's wins. Grids are visited by area; on an exact tie
+    the later one wins if the image has more than half of the grid's pixels (InternVL's dynamic
+    preprocessing; reference set, section 3.2).
+
+    Returns:
+        (columns, rows), with ``columns * rows <= max_tiles``.
+    """
+    grids = sorted(
+        {(a, b) for a in range(1, max_tiles + 1) for b in range(1, max_tiles + 1) if a * b <= max_tiles},
+        key=lambda grid: grid[0] * grid[1],
+    )
+    best, smallest = (1, 1), float("inf")
+    for columns, rows in grids:
+        difference = abs(width / height - columns / rows)
+        large = width * height > 0.5 * tile_size * tile_size * columns * rows
+        if difference < smallest or (difference == smallest and large):
+            best, smallest = (columns, rows), difference
+    return best
+
+
+def cut_tiles(image: RGB, max_tiles: int, tile_size: int) -> list[RGB]:
+    """Cuts an image into square tiles, row by row, with a thumbnail last if there is more than one.
+
+    Returns:
+        Arrays of (tile_size, tile_size, 3) uint8.
+    """
+    height, width = image.shape[:2]
+    columns, rows = tile_grid(width, height, max_tiles, tile_size)
+    whole = resize_bicubic(image, columns * tile_size, rows * tile_size)
+    tiles = [
+        whole[y : y + tile_size, x : x + tile_size]
+        for y in range(0, rows * tile_size, tile_size)
+        for x in range(0, columns * tile_size, tile_size)
+    ]
+    if len(tiles) > 1:
+        tiles.append(resize_bicubic(image, tile_size, tile_size))
+    return tiles
+
+
+def vision_pixels(tiles: Sequence[RGB]) -> Tensor:
+    """Normalises tiles for the vision-language encoder.
+
+    Returns:
+        (B, 3, S, S) float32.
+    """
+    pixels = torch.from_numpy(np.stack(tiles)).permute(0, 3, 1, 2).float() / 255
+    return _normalise(pixels, IMAGENET_MEAN, IMAGENET_STD)
+
+
+def grounding_pixels(image: RGB, size: int, dtype: torch.dtype, *, still: bool) -> Tensor:
+    """Resizes and normalises one picture for SAM 2, without keeping its aspect ratio.
+
+    Args:
+        image: the picture.
+        size: side of the square network input in pixels.
+        dtype: working precision of the network.
+        still: True for a single image, which the official code casts before anything else; frames of a video
+            are normalised in float32 and cast afterwards. The two agree in float32.
+
+    Returns:
+        (1, 3, size, size) in ``dtype``.
+    """
+    pixels = torch.from_numpy(resize_bicubic(image, size, size).copy()).permute(2, 0, 1)[None]
+    if still:
+        return _normalise(pixels.to(dtype) / 255, GROUNDING_MEAN, GROUNDING_STD)
+    return _normalise(pixels.float() / 255, GROUNDING_MEAN, GROUNDING_STD).to(dtype)
+
+
+def region_grid(masks: np.ndarray, grid: int) -> Tensor:
+    """Samples region masks on the token grid of the thumbnail.
+
+    Args:
+        masks: (n, H, W), non-zero inside the region.
+        grid: side of the token grid (16 for 448-pixel tiles).
+
+    Returns:
+        (n, grid, grid) bool; nearest-neighbour sampling as the official code does.
+    """
+    sampled = torch.nn.functional.interpolate(torch.from_numpy(masks).float()[None], size=(grid, grid))
+    return sampled[0].bool()
+
+
+def _normalise(pixels: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
+    mean_ = torch.tensor(mean, dtype=pixels.dtype).view(1, 3, 1, 1)
+    std_ = torch.tensor(std, dtype=pixels.dtype).view(1, 3, 1, 1)
+    return (pixels - mean_) / std_

@@ -1,0 +1,357 @@
+"""SAM 2 as Sa2VA uses it: image features, masks from a language query, and memories of masks.
+
+Built on the layers of transformers' ``Sam2VideoModel``. The memory attention is computed here, on the
+parameters of that model, because every object of a frame shares the same image features.
+Knows nothing about time: which memories are attended to is the tracker's decision.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from transformers import (
+    Sam2VideoConfig,
+    Sam2VideoMaskDecoderConfig,
+    Sam2VideoModel,
+    Sam2VideoPromptEncoderConfig,
+)
+
+# SAM 2 "Hiera-L" at 1024 px: what every published Sa2VA uses and its config does not say
+# (facebookresearch/sam2, sam2_hiera_l.yaml; reference set, section 1.2).
+HIERA_LARGE: dict[str, Any] = {
+    "image_size": 1024,
+    "backbone_stride": 16,
+    "trunk": {
+        "embed_dim": 144,
+        "num_heads": 2,
+        "stages": [2, 6, 36, 4],
+        "global_att_blocks": [23, 33, 43],
+        "window_pos_embed_bkg_spatial_size": [7, 7],
+        "window_spec": [8, 4, 16, 8],
+    },
+    "d_model": 256,
+    "mem_dim": 64,
+    "num_maskmem": 7,
+    "memory_attention": {"num_layers": 4, "dim_feedforward": 2048},
+    "memory_encoder": {"fuser_num_layers": 2},
+    "mask_decoder": {"mlp_dim": 2048, "iou_head_hidden_dim": 256},
+}
+
+ROPE_THETA = 10_000.0
+
+
+def sam2_config(sizes: dict[str, Any]) -> Sam2VideoConfig:
+    """Builds the transformers configuration of a SAM 2.0 from Sa2VA's ``grounding_encoder_config``.
+
+    Args:
+        sizes: a dictionary of the shape of ``HIERA_LARGE``.
+
+    Raises:
+        KeyError: when a size is missing.
+    """
+    trunk, width, side = sizes["trunk"], sizes["d_model"], sizes["image_size"]
+    stages = len(trunk["stages"])
+    widths = [trunk["embed_dim"] * 2**i for i in range(stages)]
+    return Sam2VideoConfig(
+        image_size=side,
+        vision_config={
+            "model_type": "sam2_vision_model",
+            "backbone_config": {
+                "model_type": "sam2_hiera_det_model",
+                "hidden_size": trunk["embed_dim"],
+                "num_attention_heads": trunk["num_heads"],
+                "image_size": [side, side],
+                "blocks_per_stage": list(trunk["stages"]),
+                "embed_dim_per_stage": widths,
+                "num_attention_heads_per_stage": [trunk["num_heads"] * 2**i for i in range(stages)],
+                "window_size_per_stage": list(trunk["window_spec"]),
+                "window_positional_embedding_background_size": list(
+                    trunk["window_pos_embed_bkg_spatial_size"]
+                ),
+                "global_attention_blocks": list(trunk["global_att_blocks"]),
+            },
+            "backbone_channel_list": widths[::-1],
+            "backbone_feature_sizes": [[side // s, side // s] for s in (4, 8, 16)],
+            "fpn_hidden_size": width,
+        },
+        # Objects, not dictionaries: transformers 5.17 mistakes one dictionary for the other.
+        prompt_encoder_config=Sam2VideoPromptEncoderConfig(
+            hidden_size=width, image_size=side, patch_size=sizes["backbone_stride"]
+        ),
+        mask_decoder_config=Sam2VideoMaskDecoderConfig(
+            hidden_size=width,
+            mlp_dim=sizes["mask_decoder"]["mlp_dim"],
+            iou_head_hidden_dim=sizes["mask_decoder"]["iou_head_hidden_dim"],
+        ),
+        num_maskmem=sizes["num_maskmem"],
+        enable_temporal_pos_encoding_for_object_pointers=False,  # False and False: SAM 2.0, not 2.1
+        enable_occlusion_spatial_embedding=False,
+        memory_attention_hidden_size=width,
+        memory_attention_num_layers=sizes["memory_attention"]["num_layers"],
+        memory_attention_feed_forward_hidden_size=sizes["memory_attention"]["dim_feedforward"],
+        memory_attention_rope_feat_sizes=[side // 16, side // 16],
+        memory_attention_dropout=0.0,
+        memory_attention_rope_dropout=0.0,
+        rope_parameters={"rope_type": "axial", "rope_theta": ROPE_THETA},
+        memory_encoder_hidden_size=width,
+        memory_encoder_output_channels=sizes["mem_dim"],
+        mask_downsampler_embed_dim=width,
+        memory_fuser_num_layers=sizes["memory_encoder"]["fuser_num_layers"],
+        memory_fuser_embed_dim=width,
+        memory_fuser_intermediate_dim=4 * width,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class ImageFeatures:
+    """What SAM 2's image encoder says about a batch of pictures, S pixels wide and high.
+
+    Attributes:
+        low: (B, C, S/16, S/16) lowest map of the feature pyramid.
+        middle: (B, C/4, S/8, S/8) projected for the mask decoder.
+        high: (B, C/8, S/4, S/4) projected for the mask decoder.
+    """
+
+    low: Tensor
+    middle: Tensor
+    high: Tensor
+
+    def __getitem__(self, index: slice | Tensor) -> "ImageFeatures":
+        return ImageFeatures(self.low[index], self.middle[index], self.high[index])
+
+    def expand(self, count: int) -> "ImageFeatures":
+        """Repeats a single picture's features for ``count`` objects, without copying."""
+        return ImageFeatures(*(x.expand(count, -1, -1, -1) for x in (self.low, self.middle, self.high)))
+
+
+@dataclass(frozen=True, eq=False)
+class DecodedMasks:
+    """What the mask decoder says about N objects, one per row.
+
+    Attributes:
+        candidates: (N, 3, S/4, S/4) mask logits of the three mask tokens.
+        ious: (N, 3) predicted quality of the candidates.
+        score_logits: (N,) logit that the object is visible.
+        pointers: (N, C) object pointer, gated by the score.
+        best: (N,) index of the candidate with the highest predicted quality.
+    """
+
+    candidates: Tensor
+    ious: Tensor
+    score_logits: Tensor
+    pointers: Tensor
+    best: Tensor
+
+    @property
+    def logits(self) -> Tensor:
+        """(N, S/4, S/4) mask logits of the best candidates."""
+        return self.candidates[torch.arange(len(self.best), device=self.best.device), self.best]
+
+
+class Sam2(nn.Module):
+    """SAM 2.0 with a language query as its prompt.
+
+    Args:
+        sizes: a dictionary of the shape of ``HIERA_LARGE``.
+    """
+
+    def __init__(self, sizes: dict[str, Any]) -> None:
+        super().__init__()
+        self.layers = Sam2VideoModel(sam2_config(sizes))
+        # Position encodings are computed here, once per size and device (see attend).
+        self.layers.memory_attention.rotary_emb = nn.Identity()
+        self.layers.memory_attention.position_ids = None
+        self.layers.memory_encoder.position_encoding = _NoPositions()
+        self.layers.vision_encoder.neck.position_encoding = _NoPositions()
+        self.input_size: int = sizes["image_size"]
+        self.grid: int = sizes["image_size"] // 16
+        self.width: int = sizes["d_model"]
+        self.memory_width: int = sizes["mem_dim"]
+        self.memory_slots: int = sizes["num_maskmem"]
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Working precision."""
+        return self.layers.no_memory_embedding.dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters are."""
+        return self.layers.no_memory_embedding.device
+
+    def encode(self, pixels: Tensor) -> ImageFeatures:
+        """Encodes pictures.
+
+        Args:
+            pixels: (B, 3, S, S) normalised.
+        """
+        pyramid = self.layers.vision_encoder(pixels, return_dict=True).fpn_hidden_states
+        decoder = self.layers.mask_decoder
+        return ImageFeatures(
+            low=pyramid[2], middle=decoder.conv_s1(pyramid[1]), high=decoder.conv_s0(pyramid[0])
+        )
+
+    def without_memory(self, low: Tensor) -> Tensor:
+        """Marks the lowest map (B, C, s, s) of a conditioning frame as seen without any memory."""
+        return low + self.layers.no_memory_embedding.view(1, -1, 1, 1)
+
+    def decode(self, features: ImageFeatures, conditioned: Tensor, queries: Tensor | None) -> DecodedMasks:
+        """Decodes one mask per object.
+
+        Args:
+            features: of the frame, one row per object.
+            conditioned: (N, C, s, s) lowest map after ``without_memory`` or ``attend``.
+            queries: (N, C) language queries, or None on tracked frames.
+
+        The sparse prompt is the empty point, its padding point and then the query; multimask output is
+        always on, and the single-mask stability rule is never reached (reference set, section 5.2).
+        """
+        n = conditioned.shape[0]
+        encoder = self.layers.prompt_encoder
+        nothing = encoder.not_a_point_embed.weight[None, None].expand(n, 1, 2, -1)  # (N, 1, 2, C)
+        sparse = nothing if queries is None else torch.cat([nothing, queries[:, None, None]], dim=2)
+        dense = encoder.no_mask_embed.weight.view(1, -1, 1, 1).expand(n, -1, self.grid, self.grid)
+        masks, ious, tokens, scores = self.layers.mask_decoder(
+            image_embeddings=conditioned,
+            image_positional_embeddings=self._picture_positions().expand(n, -1, -1, -1),
+            sparse_prompt_embeddings=sparse,
+            dense_prompt_embeddings=dense,
+            multimask_output=True,
+            high_resolution_features=[features.high, features.middle],
+        )
+        best = ious[:, 0].argmax(dim=-1)
+        token = tokens[torch.arange(n, device=best.device), 0, best]  # (N, C)
+        visible = (scores[:, 0] > 0).to(token.dtype)  # (N, 1)
+        pointer = self.layers.object_pointer_proj(token)
+        pointer = visible * pointer + (1 - visible) * self.layers.no_object_pointer
+        return DecodedMasks(masks[:, 0], ious[:, 0], scores[:, 0, 0], pointer, best)
+
+    def memorise(self, low: Tensor, logits: Tensor) -> Tensor:
+        """Encodes masks, with the picture they lie on, into memory features.
+
+        Args:
+            low: (N, C, s, s) raw lowest map, or (1, C, s, s) shared.
+            logits: (N, S/4, S/4) mask logits; used soft, never binarised (reference set, section 5.2).
+
+        Returns:
+            (N, s*s, memory_width).
+        """
+        side = self.input_size
+        masks = F.interpolate(
+            logits[:, None].float(), size=(side, side), mode="bilinear", align_corners=False
+        )
+        config = self.layers.config
+        scaled = masks.sigmoid() * config.sigmoid_scale_for_mem_enc + config.sigmoid_bias_for_mem_enc
+        features, _ = self.layers.memory_encoder(low.expand(len(logits), -1, -1, -1), scaled.to(low.dtype))
+        return features.flatten(2).transpose(1, 2)
+
+    def attend(self, low: Tensor, memories: Tensor, slots: Tensor, pointers: Tensor) -> Tensor:
+        """Lets the lowest map of a frame attend to memories of the objects.
+
+        Args:
+            low: (N, C, s, s) raw lowest map, or (1, C, s, s) shared by all objects.
+            memories: (N, M, s*s, memory_width) spatial memories.
+            slots: (M,) index into the temporal encodings of each memory: 0 for the frame just before,
+                the last one for conditioning frames.
+            pointers: (N, P, C) object pointers, P may be 0.
+
+        Returns:
+            (N, C, s, s).
+        """
+        n, m, area, width = memories.shape
+        temporal = self.layers.memory_temporal_positional_encoding[slots, 0, 0]  # (M, memory_width)
+        positions = (self._sine_positions(width) + temporal[:, None]).reshape(1, m * area, width)
+        spatial = memories.reshape(n, m * area, width)
+        tokens = pointers.reshape(n, -1, width)  # each pointer is split into C / memory_width tokens
+        values = torch.cat([spatial, tokens], dim=1)
+        keys = torch.cat([spatial + positions, tokens], dim=1)
+        x = low.flatten(2).transpose(1, 2)  # (N or 1, s*s, C)
+        x = (x + 0.1 * self._sine_positions(self.width)).expand(n, -1, -1)
+        rotation = axial_rotation(self.grid, self.width, self.device)
+        for layer in self.layers.memory_attention.layers:
+            x = x + self._self_attention(layer, layer.layer_norm1(x), rotation)
+            x = x + self._cross_attention(layer, layer.layer_norm2(x), keys, values, m, rotation)
+            x = x + layer.linear2(layer.activation(layer.linear1(layer.layer_norm3(x))))
+        x = self.layers.memory_attention.layer_norm(x)
+        return x.transpose(1, 2).unflatten(2, (self.grid, self.grid))
+
+    @staticmethod
+    def _self_attention(layer: Any, x: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
+        attention = layer.self_attn
+        q = _rotate(attention.q_proj(x), *rotation)
+        k = _rotate(attention.k_proj(x), *rotation)
+        return _projected_attention(attention, q, k, attention.v_proj(x))
+
+    @staticmethod
+    def _cross_attention(
+        layer: Any, x: Tensor, keys: Tensor, values: Tensor, memories: int, rotation: tuple[Tensor, Tensor]
+    ) -> Tensor:
+        """One head of cross-attention; rotations repeat over the memories and leave pointers alone."""
+        attention = layer.cross_attn_image
+        cos, sin = rotation
+        spatial = memories * len(cos)
+        k = attention.k_proj(keys)
+        turned = _rotate(k[:, :spatial], cos.repeat(memories, 1), sin.repeat(memories, 1))
+        k = torch.cat([turned, k[:, spatial:]], dim=1)
+        return _projected_attention(
+            attention, _rotate(attention.q_proj(x), cos, sin), k, attention.v_proj(values)
+        )
+
+    def _sine_positions(self, width: int) -> Tensor:
+        """(1, s*s, width)."""
+        return sine_positions(self.grid, width, self.device).to(self.dtype)
+
+    def _picture_positions(self) -> Tensor:
+        """(1, C, s, s) random Fourier features of the cells' centres, as the prompt encoder has them."""
+        return self.layers.get_image_wide_positional_embeddings()
+
+
+class _NoPositions(nn.Module):
+    """Stands where transformers computes a position encoding on every call that nobody here reads."""
+
+    def forward(self, *_: Any, **__: Any) -> Tensor:
+        return torch.zeros(())
+
+
+@lru_cache(maxsize=8)
+@torch.inference_mode(mode=False)
+def axial_rotation(grid: int, width: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Cosines and sines (grid*grid, width) of SAM 2's axial rotary encoding: columns first, then rows."""
+    steps = torch.arange(0, width // 2, 2, device=device, dtype=torch.float32)
+    frequencies = ROPE_THETA ** -(steps / (width // 2))
+    cells = torch.arange(grid**2, device=device)
+    columns, rows = cells % grid, cells // grid
+    angles = torch.cat([columns[:, None] * frequencies, rows[:, None] * frequencies], dim=-1)
+    angles = angles.repeat_interleave(2, dim=-1)
+    return angles.cos(), angles.sin()
+
+
+@lru_cache(maxsize=8)
+@torch.inference_mode(mode=False)
+def sine_positions(grid: int, width: int, device: torch.device) -> Tensor:
+    """(1, grid*grid, width) sines and cosines of row, then column, over one turn of the picture.
+
+    Source: "Attention is all you need", applied to both axes as in DETR and SAM 2.
+    """
+    steps = torch.arange(1, grid + 1, device=device, dtype=torch.float32) / (grid + 1e-6) * 2 * torch.pi
+    pairs = torch.arange(width // 4, device=device, dtype=torch.float32)
+    angles = steps[:, None] / 10_000 ** (2 * pairs / (width // 2))  # (grid, width / 4)
+    axis = torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)  # (grid, width / 2)
+    rows = axis[:, None].expand(grid, grid, -1)
+    columns = axis[None].expand(grid, grid, -1)
+    return torch.cat([rows, columns], dim=-1).reshape(1, grid * grid, width)
+
+
+def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Turns neighbouring pairs of channels of (N, L, C) by the angles of (L, C), in float32."""
+    pairs = x.float().unflatten(-1, (-1, 2))
+    turned = torch.stack((-pairs[..., 1], pairs[..., 0]), dim=-1).flatten(-2)
+    return (x.float() * cos + turned * sin).to(x.dtype)
+
+
+def _projected_attention(attention: Any, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    out = F.scaled_dot_product_attention(q[:, None], k[:, None], v[:, None])
+    return attention.o_proj(out[:, 0])

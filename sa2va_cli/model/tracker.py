@@ -1,0 +1,118 @@
+"""Follows objects through a video with a memory of bounded size.
+
+The memory is an argument and a return value: nothing else remembers a frame, so a ten-hour video needs no
+more than a ten-second one. All objects of a frame are one batch; the frame is encoded once.
+
+The rules are SAM 2's as Sa2VA runs them (reference set, section 5.2): conditioning frames carry the
+language query and see no memory; a tracked frame attends to all conditioning frames, to the last six
+tracked frames and to object pointers of the last fifteen, and never replaces a mask by "no object".
+"""
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from sa2va_cli.model.sam2 import DecodedMasks, ImageFeatures, Sam2
+
+MAX_POINTER_DISTANCE = 15
+"""How many frames back object pointers are attended to: SAM 2's max_object_pointers_in_encoder minus one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Memory:
+    """What is remembered of one frame, for N objects.
+
+    Attributes:
+        index: of the frame in the clip.
+        features: (N, s*s, memory_width) spatial memory.
+        pointers: (N, C) object pointers.
+    """
+
+    index: int
+    features: Tensor = field(repr=False)
+    pointers: Tensor = field(repr=False)
+
+
+@dataclass(frozen=True, eq=False)
+class TrackerMemory:
+    """All that is remembered of the clip so far.
+
+    Attributes:
+        conditioning: memories of the keyframes, past and future ones.
+        recent: memories of the tracked frames that are still attended to, oldest first.
+        decoded: what the decoder said on each keyframe, by frame index.
+    """
+
+    conditioning: tuple[Memory, ...]
+    recent: tuple[Memory, ...] = ()
+    decoded: dict[int, DecodedMasks] = field(default_factory=dict, repr=False)
+
+
+class Tracker:
+    """Steps a SAM 2 through a clip.
+
+    Args:
+        sam2: the network.
+        memory_dtype: precision in which spatial memories are kept; the official code always keeps bfloat16.
+    """
+
+    def __init__(self, sam2: Sam2, memory_dtype: torch.dtype = torch.bfloat16) -> None:
+        self.sam2 = sam2
+        self.memory_dtype = memory_dtype
+
+    def condition(self, keyframes: list[tuple[int, ImageFeatures]], queries: Tensor) -> TrackerMemory:
+        """Decodes the language queries on every keyframe.
+
+        Args:
+            keyframes: (frame index, features of that one frame), each index once.
+            queries: (N, C) language queries, the same on every keyframe.
+        """
+        memories: list[Memory] = []
+        decoded: dict[int, DecodedMasks] = {}
+        for index, features in keyframes:
+            decoded[index] = self.decode_query(features, queries)
+            memories.append(self._memory(index, features, decoded[index]))
+        return TrackerMemory(tuple(memories), (), decoded)
+
+    def decode_query(self, features: ImageFeatures, queries: Tensor) -> DecodedMasks:
+        """Decodes queries (N, C) on a frame without looking back."""
+        shared = features.expand(len(queries))
+        return self.sam2.decode(shared, self.sam2.without_memory(shared.low), queries)
+
+    def step(
+        self, index: int, features: ImageFeatures, memory: TrackerMemory
+    ) -> tuple[DecodedMasks, TrackerMemory]:
+        """Tracks the objects into the next frame, which must not be a keyframe.
+
+        Args:
+            index: of the frame; larger than every index in ``memory.recent``.
+            features: of this one frame.
+            memory: what the last call returned.
+        """
+        objects = len(memory.conditioning[0].pointers)
+        shared = features.expand(objects)
+        decoded = self.sam2.decode(shared, self.look_back(index, features, memory), None)
+        recent = (*memory.recent, self._memory(index, features, decoded))
+        kept = tuple(m for m in recent if index + 1 - m.index <= MAX_POINTER_DISTANCE)
+        return decoded, TrackerMemory(memory.conditioning, kept, memory.decoded)
+
+    def look_back(self, index: int, features: ImageFeatures, memory: TrackerMemory) -> Tensor:
+        """Conditions the lowest map (1, C, s, s) of frame ``index`` on the memory: (N, C, s, s)."""
+        slots = self.sam2.memory_slots
+        near = [m for m in memory.recent if index - m.index < slots]
+        spatial = [*memory.conditioning, *near]
+        distances = [slots] * len(memory.conditioning) + [index - m.index for m in near]
+        pointed = [m for m in memory.conditioning if m.index <= index] + list(memory.recent)
+        low = features.low
+        pointers = [m.pointers for m in pointed]
+        return self.sam2.attend(
+            low,
+            memories=torch.stack([m.features for m in spatial], dim=1).to(low.dtype),
+            slots=torch.tensor(distances, device=low.device) - 1,
+            pointers=torch.stack(pointers, dim=1) if pointers else low.new_zeros(1, 0, self.sam2.width),
+        )
+
+    def _memory(self, index: int, features: ImageFeatures, decoded: DecodedMasks) -> Memory:
+        remembered = self.sam2.memorise(features.low, decoded.logits)
+        return Memory(index, remembered.to(self.memory_dtype), decoded.pointers)

@@ -1,0 +1,1 @@
+"""From a job to finished files: the whole story in one place."""

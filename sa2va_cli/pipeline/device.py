@@ -1,0 +1,163 @@
+"""Where the network runs and in which precision; says what was chosen and why."""
+
+import platform
+import re
+import shutil
+import subprocess
+import warnings
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sa2va_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    import torch
+
+DTYPES: dict[str, str] = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
+"""The names on the command line, and torch's."""
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where and how a network runs.
+
+    Attributes:
+        device: torch's name: ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
+        dtype: ``bf16``, ``fp16`` or ``fp32``.
+        chosen: what was chosen without being asked for, as one line; empty when nothing was.
+        concern: a GPU that is present but unusable, as one line; empty when there is none.
+    """
+
+    device: str
+    dtype: str
+    chosen: str = ""
+    concern: str = ""
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether a large model is a sensible default."""
+        return self.device != "cpu"
+
+    @property
+    def torch_dtype(self) -> "torch.dtype":
+        """The precision as torch's object."""
+        import torch
+
+        found = getattr(torch, DTYPES[self.dtype])
+        assert isinstance(found, torch.dtype)  # noqa: S101
+        return found
+
+
+def check_names(device: str, dtype: str) -> None:
+    """Checks --device and --dtype without importing torch.
+
+    Raises:
+        UsageError: one of them does not exist.
+    """
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device):
+        raise UsageError(f"unknown --device {device!r}; choose auto, cpu, cuda, cuda:N or mps")
+    if dtype not in ("auto", *DTYPES):
+        raise UsageError(f"unknown --dtype {dtype!r}; choose auto, {', '.join(DTYPES)}")
+
+
+def choose_placement(device: str, dtype: str) -> Placement:
+    """Turns --device and --dtype into a device that works and a precision that suits it.
+
+    Raises:
+        UsageError: a name does not exist, or the device that was asked for cannot be used.
+    """
+    check_names(device, dtype)
+    concern = ""
+    place = device
+    if device == "auto":
+        cuda, mps = cuda_problem(), mps_problem()
+        place = "cuda" if cuda is None else "mps" if mps is None else "cpu"
+        concern = next((text for text in (cuda, mps) if text and place == "cpu"), "")
+    elif problem := _problem(device):
+        raise UsageError(f"--device {device} cannot be used: {problem}; --device cpu always works")
+    precision = _default_dtype(place) if dtype == "auto" else dtype
+    parts = [
+        text
+        for asked, text in ((device, f"device {place}"), (dtype, f"dtype {precision}"))
+        if asked == "auto"
+    ]
+    chosen = f"using {' and '.join(parts)}" if parts else ""
+    return Placement(place, precision, chosen, concern and f"a GPU is present but not used: {concern}")
+
+
+def _problem(device: str) -> str | None:
+    if device == "cpu":
+        return None
+    if device == "mps":
+        return mps_problem() if mps_problem() != "" else "this machine has no Apple GPU"
+    problem = cuda_problem()
+    if problem is None:
+        import torch
+
+        count = torch.cuda.device_count()
+        number = int(device.partition(":")[2] or 0)
+        return None if number < count else f"there are {count} GPUs, numbered from 0"
+    return problem or "this machine has no NVIDIA or AMD GPU"
+
+
+@cache
+def cuda_problem() -> str | None:
+    """Returns why CUDA cannot be used: None when it can, an empty string when there is no GPU at all."""
+    import torch
+
+    if not _has_nvidia_gpu() and not torch.cuda.is_available():
+        return ""
+    if torch.version.cuda is None and torch.version.hip is None:
+        return f"this PyTorch ({torch.__version__}) is built without CUDA; get one with it from pytorch.org"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            (torch.zeros(1, device="cuda") + 1).item()
+    except Exception as error:  # any failure means unusable, and is told
+        return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+    return None
+
+
+def mps_problem() -> str | None:
+    """Returns why Apple's GPU cannot be used: None when it can, an empty string when there is none."""
+    import torch
+
+    backend = torch.backends.mps
+    if backend.is_available():
+        return None
+    if platform.system() != "Darwin" or platform.machine() != "arm64":
+        return ""
+    if not backend.is_built():
+        return f"this PyTorch ({torch.__version__}) is built without MPS"
+    return "MPS needs macOS 12.3 or newer"
+
+
+def _has_nvidia_gpu() -> bool:
+    listed = Path("/proc/driver/nvidia/gpus")
+    if listed.is_dir():
+        return any(listed.iterdir())
+    return Path("/dev/nvidia0").exists() or _nvidia_smi_lists_one()
+
+
+def _nvidia_smi_lists_one() -> bool:
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return False
+    try:
+        listing = subprocess.run([program, "-L"], capture_output=True, text=True, timeout=5, check=False)  # noqa: S603
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return "GPU" in listing.stdout
+
+
+def _default_dtype(device: str) -> str:
+    """The published weights are bf16; processors are faster in fp32, and GPUs before Ampere have no bf16."""
+    if device == "cpu":
+        return "fp32"
+    if device == "mps":
+        return "bf16"
+    import torch
+
+    return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"

@@ -1,0 +1,68 @@
+"""From prompts and frames to masks: the language model is asked once, then the objects are followed."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from sa2va_cli.datatypes import FoundObject, Frame, FrameMasks, Grounding, Segmenter
+from sa2va_cli.pipeline.job import Search
+from sa2va_cli.pipeline.prompts import question
+
+
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """What the prompts found on the keyframes.
+
+    Attributes:
+        objects: one for each ``[SEG]`` of each answer, in that order.
+        answers: the language model's words, by prompt.
+        memory: what ``Segmenter.step`` starts from; None when there is no object.
+    """
+
+    objects: tuple[FoundObject, ...]
+    answers: dict[str, str]
+    memory: Any = field(repr=False)
+
+    @property
+    def unmatched(self) -> tuple[str, ...]:
+        """Prompts that found nothing."""
+        matched = {found.prompt for found in self.objects}
+        return tuple(prompt for prompt in self.answers if prompt not in matched)
+
+
+def find(segmenter: Segmenter, keyframes: Sequence[Frame], search: Search, *, still: bool) -> Findings:
+    """Asks the language model for each prompt and decodes its answers on the keyframes."""
+    images = [frame.image for frame in keyframes]
+    groundings: dict[str, Grounding] = {
+        prompt: segmenter.ground(images, question(prompt, verbatim=search.verbatim), still=still)
+        for prompt in search.prompts
+    }
+    objects: list[FoundObject] = []
+    for prompt, grounding in groundings.items():
+        for number in range(1, len(grounding) + 1):
+            label = prompt if number == 1 else f"{prompt} {number}"
+            objects.append(FoundObject(len(objects) + 1, prompt, label))
+    memory = None
+    if objects:
+        queries = [grounding.queries for grounding in groundings.values() if len(grounding)]
+        memory = segmenter.condition(
+            [(frame.index, frame.image) for frame in keyframes], queries, still=still
+        )
+    answers = {prompt: grounding.answer for prompt, grounding in groundings.items()}
+    return Findings(tuple(objects), answers, memory)
+
+
+def follow(
+    segmenter: Segmenter, frames: Iterable[Frame], findings: Findings, threshold: float
+) -> Iterator[FrameMasks]:
+    """Carries the objects through the frames; where there are none, every frame has zero masks."""
+    memory = findings.memory
+    for frame in frames:
+        if memory is None:
+            nothing = np.zeros((0, 1, 1), np.float32)
+            yield FrameMasks(frame, nothing, np.zeros(0, np.float32), threshold)
+        else:
+            logits, scores, memory = segmenter.step(frame.index, frame.image, memory)
+            yield FrameMasks(frame, logits, scores, threshold)

@@ -1,0 +1,38 @@
+"""Which frames the language model sees."""
+
+from collections.abc import Sequence
+from itertools import islice
+
+import numpy as np
+
+from sa2va_cli.datatypes import Frame
+from sa2va_cli.errors import InputError
+from sa2va_cli.media.reader import Reader
+from sa2va_cli.pipeline.job import Search
+
+
+def keyframe_indices(total: int, search: Search) -> list[int]:
+    """Returns the indices of the keyframes among ``total`` frames, rising and without repetition.
+
+    ``first`` is the official rule (the first five). ``uniform`` takes the first, the last and what lies
+    evenly between, so that what appears later is seen too.
+    """
+    count = min(search.keyframes, total)
+    if search.sampling == "first":
+        return list(range(count))
+    return [int(index) for index in np.unique(np.linspace(0, total - 1, count, dtype=int))]
+
+
+def read_keyframes(reader: Reader, search: Search) -> Sequence[Frame]:
+    """Fetches the keyframes; of a damaged clip, those that can be decoded.
+
+    Raises:
+        InputError: not a single frame can be decoded.
+    """
+    total = reader.count_selected()
+    frames = list(reader.frames_at(keyframe_indices(total, search))) if total else []
+    if not frames:
+        frames = list(islice(iter(reader), 1))
+    if not frames:
+        raise InputError(f"{reader.info.path}: no frame can be decoded; is --start past the end?")
+    return frames

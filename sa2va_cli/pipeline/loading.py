@@ -1,0 +1,65 @@
+"""From the name of a model to something that segments, and what to say when memory runs out on the way."""
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+
+from sa2va_cli.checkpoints.catalog import default_model
+from sa2va_cli.datatypes import Segmenter
+from sa2va_cli.errors import OutOfMemoryError
+from sa2va_cli.pipeline.device import Placement
+
+Load = Callable[[str, Placement], Segmenter]
+"""Turns a model's name into a segmenter on a device. Tests put a fake one here."""
+
+
+def model_name(asked: str | None, placement: Placement) -> str:
+    """Returns the model's name: the one that was asked for, or the default for the device."""
+    return default_model(placement.on_gpu) if asked is None else asked
+
+
+def load_segmenter(name: str, placement: Placement) -> Segmenter:
+    """Loads a published or the bundled network.
+
+    Raises:
+        ModelError: it is not available, or its files are not understood.
+        OutOfMemoryError: it does not fit.
+    """
+    import torch
+
+    from sa2va_cli.checkpoints.hub import resolve
+    from sa2va_cli.checkpoints.loader import load_network
+    from sa2va_cli.model.network import NetworkSegmenter
+
+    network = load_network(resolve(name), torch.device(placement.device), placement.torch_dtype)
+    return NetworkSegmenter(network)
+
+
+@contextmanager
+def memory_errors_explained(model: str, placement: Placement) -> Generator[None, None, None]:
+    """Turns every way of running out of memory into one error with advice.
+
+    Raises:
+        OutOfMemoryError: memory ran out inside.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        where = "the computer" if placement.device == "cpu" else placement.device
+        advice = ["a smaller model (--model)", "fewer --keyframes"]
+        if placement.dtype == "fp32":
+            advice.append("--dtype bf16")
+        if placement.device != "cpu":
+            advice.append("--device cpu")
+        raise OutOfMemoryError(
+            f"{where} ran out of memory with {model} in {placement.dtype}; try {', '.join(advice)}"
+        ) from error
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    """Whether torch, numpy or a library below them could not get memory; torch need not be imported."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    text = str(error).lower()
+    return any(sign in text for sign in ("out of memory", "can't allocate memory", "cannot allocate memory"))

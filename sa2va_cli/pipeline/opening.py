@@ -1,0 +1,92 @@
+"""From what the user typed as the input to a reader: files, folders, patterns, streams that cannot seek."""
+
+import re
+import stat
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from sa2va_cli.errors import InputError, UsageError
+from sa2va_cli.media.reader import Reader, open_source, spool
+from sa2va_cli.pipeline.job import Notice, Report, Search
+from sa2va_cli.pipeline.selection import selection
+
+STANDARD_INPUT = "-"
+
+
+def stem_of(source: str) -> str:
+    """Returns the name that outputs are derived from.
+
+    ``clips/park.mp4`` gives ``park``; a folder or a pattern of frames gives the folder's name; standard input
+    gives ``stdin``.
+    """
+    if source == STANDARD_INPUT:
+        return "stdin"
+    path = Path(source)
+    if path.is_dir():
+        return path.resolve().name or "frames"
+    if not path.exists() and re.search(r"[*?\[%]", source):
+        folder = path.parent
+        while re.search(r"[*?\[%]", folder.name):
+            folder = folder.parent
+        return folder.resolve().name or "frames"
+    return path.stem
+
+
+@contextmanager
+def opened(source: str, search: Search, report: Report) -> Generator[Reader, None, None]:
+    """Opens an input; a stream is kept in a temporary file for as long as it is needed.
+
+    Raises:
+        InputError: there is nothing that can be read.
+        UsageError: the range cannot be meant, or standard input is a keyboard.
+    """
+    chosen = selection(search)
+    if source != STANDARD_INPUT and not _is_stream(source):
+        with open_source(source, chosen) as reader:
+            yield reader
+        return
+    name = "standard input" if source == STANDARD_INPUT else source
+    with _spooled(source, name, report) as path:
+        try:
+            reader = open_source(path, chosen)
+        except (InputError, UsageError) as error:
+            raise type(error)(str(error).replace(str(path), name).replace(path.name, name)) from error
+        with reader:
+            yield reader
+
+
+def _is_stream(source: str) -> bool:
+    """Whether a path leads to a pipe, as the shell's ``<(command)`` does."""
+    try:
+        mode = Path(source).stat().st_mode
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode) or stat.S_ISSOCK(mode)
+
+
+@contextmanager
+def _spooled(source: str, name: str, report: Report) -> Generator[Path, None, None]:
+    if source == STANDARD_INPUT and sys.stdin.isatty():
+        raise UsageError(
+            "standard input is a terminal; pipe a video in, as in: sa2va segment - PROMPT < clip.mp4"
+        )
+    report(Notice(f"{name} cannot be read twice; keeping it in a temporary file"))
+    if source == STANDARD_INPUT:
+        path = spool(_binary_stdin())
+    else:
+        try:
+            with Path(source).open("rb") as stream:
+                path = spool(stream)
+        except OSError as error:
+            raise InputError(f"{source}: {error.strerror or error}") from error
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _binary_stdin() -> BinaryIO:
+    return sys.stdin.buffer

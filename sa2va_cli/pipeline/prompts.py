@@ -1,0 +1,26 @@
+"""From the user's words to the text that the language model gets, as the official demos put it."""
+
+import re
+
+_REQUEST = re.compile(
+    r"(please\b|segment\b|can you\b|could you\b|would you\b|find and segment\b|请|分割|把.*分割)",
+    re.IGNORECASE,
+)
+"""How a prompt begins that is a whole request already, in English or Chinese. "find ..." alone is not among
+them, nor is any question word: "what the boy holds" names a thing."""
+
+
+def question(prompt: str, *, verbatim: bool = False) -> str:
+    """Puts a prompt into the words the network was trained on.
+
+    Args:
+        prompt: what the user typed: ``girl in red dress``, or ``Please segment the girl.``
+        verbatim: send it as it is.
+
+    Returns:
+        ``<image>Please segment girl in red dress.``; a prompt that is a request already, or is to be sent
+        verbatim, follows ``<image>`` unchanged.
+    """
+    if verbatim or _REQUEST.match(prompt):
+        return f"<image>{prompt}"
+    return f"<image>Please segment {prompt.rstrip('.。 ')}."

@@ -1,0 +1,237 @@
+"""The whole story of a run: open, plan, load, ask the language model, follow the objects, write."""
+
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sa2va_cli.datatypes import FrameMasks, Segmenter, Sink
+from sa2va_cli.errors import NothingFoundError
+from sa2va_cli.media.reader import Reader
+from sa2va_cli.media.source import SourceInfo
+from sa2va_cli.pipeline.device import Placement, check_names, choose_placement
+from sa2va_cli.pipeline.finding import Findings, find, follow
+from sa2va_cli.pipeline.job import (
+    Notice,
+    Progress,
+    Report,
+    Saved,
+    Search,
+    SegmentJob,
+    SegmentResult,
+    no_report,
+)
+from sa2va_cli.pipeline.keyframes import keyframe_indices, read_keyframes
+from sa2va_cli.pipeline.loading import Load, load_segmenter, memory_errors_explained, model_name
+from sa2va_cli.pipeline.opening import opened, stem_of
+from sa2va_cli.pipeline.outputs import (
+    KINDS,
+    PlannedOutput,
+    check_kinds,
+    folders_for,
+    plan_outputs,
+    settle_existing,
+)
+from sa2va_cli.pipeline.sinks import Clip, subset
+from sa2va_cli.pipeline.stages import read_ahead, write_behind
+from sa2va_cli.pipeline.tally import Tally
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that is decided before the model is loaded; what ``--dry-run`` shows.
+
+    Attributes:
+        info: what was found out about the input.
+        stem: what names of outputs are derived from.
+        frames: how many frames will be looked at.
+        keyframes: which of them the language model sees.
+        model: the model's name.
+        placement: where it runs.
+        outputs: what will be made.
+        skipped: what exists already and is left alone.
+    """
+
+    info: SourceInfo
+    stem: str
+    frames: int
+    keyframes: tuple[int, ...]
+    model: str
+    placement: Placement
+    outputs: tuple[PlannedOutput, ...]
+    skipped: tuple[Path, ...]
+
+
+@contextmanager
+def planned(job: SegmentJob, report: Report = no_report) -> Generator[tuple[Reader, Plan], None, None]:
+    """Opens the input and decides everything that can go wrong early, before any work is done."""
+    check_kinds(job.save)
+    check_names(job.device, job.dtype)
+    with opened(job.source, job.search, report) as reader:
+        stem = stem_of(job.source)
+        outputs, skipped = settle_existing(plan_outputs(job, reader.info.kind, stem), job)
+        placement = choose_placement(job.device, job.dtype)
+        frames = reader.count_selected()
+        keyframes = tuple(keyframe_indices(frames, job.search))
+        model = model_name(job.model, placement)
+        yield reader, Plan(reader.info, stem, frames, keyframes, model, placement, outputs, skipped)
+
+
+def segment(job: SegmentJob, *, load: Load = load_segmenter, report: Report = no_report) -> SegmentResult:
+    """Finds what the prompts name and writes everything that was asked for.
+
+    Args:
+        job: what to do.
+        load: makes the segmenter.
+        report: is told how far the run is and what a person should know; called from this thread.
+
+    Raises:
+        Sa2VAError: of the kind that says what went wrong; then nothing half-written is left.
+    """
+    with planned(job, report) as (reader, plan):
+        if not plan.outputs:
+            return SegmentResult(job.source, skipped=plan.skipped)
+        with memory_errors_explained(plan.model, plan.placement):
+            _announce(plan.placement, report)
+            report(Progress(f"loading {plan.model}"))
+            return _run(_Run(job, plan, reader, load(plan.model, plan.placement), report))
+
+
+def _announce(placement: Placement, report: Report) -> None:
+    """Says what was chosen, before the model is loaded: that may take long, or fail."""
+    if placement.concern:
+        report(Notice(placement.concern, "warning"))
+    if placement.chosen:
+        report(Notice(placement.chosen))
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What the steps of a run share."""
+
+    job: SegmentJob
+    plan: Plan
+    reader: Reader
+    segmenter: Segmenter
+    report: Report
+
+
+def _run(run: _Run) -> SegmentResult:
+    started = time.perf_counter()
+    findings = _ask(run)
+    outputs = _with_objects(run.plan.outputs, findings, allow_empty=run.job.allow_empty)
+    with folders_for(outputs):
+        tally = _pass(run, findings, outputs)
+    warnings = _warnings(run, tally)
+    for text in warnings:
+        run.report(Notice(text, "warning"))
+    return SegmentResult(
+        source=run.job.source,
+        model=run.plan.model,
+        device=run.plan.placement.device,
+        dtype=run.plan.placement.dtype,
+        objects=tally.summaries(),
+        answers=findings.answers,
+        frames=tally.frames,
+        seconds=time.perf_counter() - started,
+        files=tuple(output.path for output in outputs),
+        skipped=run.plan.skipped,
+        warnings=(*filter(None, [run.plan.placement.concern]), *warnings),
+    )
+
+
+def _ask(run: _Run) -> Findings:
+    """Shows the keyframes to the language model."""
+    search = run.job.search
+    run.report(Progress("looking for " + ", ".join(search.prompts)))
+    keyframes = read_keyframes(run.reader, search)
+    indices = ", ".join(str(frame.index) for frame in keyframes)
+    run.report(Notice(f"the language model sees frame {indices}", "detail"))
+    findings = find(run.segmenter, keyframes, search, still=run.reader.info.kind == "image")
+    for prompt, answer in findings.answers.items():
+        run.report(Notice(f"{prompt!r}: {answer}", "detail"))
+    if not findings.objects and not run.job.allow_empty:
+        raise _nothing(search.prompts)
+    return findings
+
+
+def _pass(run: _Run, findings: Findings, outputs: Sequence[PlannedOutput]) -> Tally:
+    """Visits every frame once: decoded in one thread, segmented in this one, written in a third."""
+    tally = Tally(findings.objects)
+    with ExitStack() as stack:
+        sinks = _open_sinks(run, findings, outputs, stack)
+
+        def write(masks: FrameMasks) -> None:
+            tally.add(masks)
+            for sink, chosen in sinks:
+                sink.write(subset(masks, chosen))
+
+        with write_behind(write) as hand_over, read_ahead(run.reader) as frames:
+            threshold = run.job.search.threshold
+            for done, masks in enumerate(follow(run.segmenter, frames, findings, threshold), 1):
+                hand_over(masks)
+                run.report(Progress("segmenting", done, run.plan.frames))
+        if not tally.saw_anything and not run.job.allow_empty:
+            raise _nothing(run.job.search.prompts)
+        run.report(Progress("finishing the files"))
+    return tally
+
+
+def _open_sinks(
+    run: _Run, findings: Findings, outputs: Sequence[PlannedOutput], stack: ExitStack
+) -> list[tuple[Sink, list[int] | None]]:
+    """Opens a sink for each output, with the places of its objects among all; None for all of them."""
+    clip = Clip(run.reader, run.plan.stem)
+    sinks: list[tuple[Sink, list[int] | None]] = []
+    for output in outputs:
+        chosen = None
+        objects = findings.objects
+        if output.prompt is not None:
+            chosen = [k for k, found in enumerate(objects) if found.prompt == output.prompt]
+            objects = tuple(objects[k] for k in chosen)
+        sink = KINDS[output.kind].make(output.path, clip, objects)
+        stack.push(_saved(output.path, run.report))
+        sinks.append((stack.enter_context(sink), chosen))
+    return sinks
+
+
+def _saved(path: Path, report: Report) -> Callable[[type[BaseException] | None, object, object], None]:
+    """Tells about an output once its sink, which is closed first, has finished it."""
+
+    def tell(kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            report(Saved(path))
+
+    return tell
+
+
+def _with_objects(
+    outputs: Sequence[PlannedOutput], findings: Findings, *, allow_empty: bool
+) -> tuple[PlannedOutput, ...]:
+    """Leaves out what belongs to a prompt that found nothing."""
+    if allow_empty:
+        return tuple(outputs)
+    return tuple(output for output in outputs if output.prompt not in findings.unmatched)
+
+
+def _warnings(run: _Run, tally: Tally) -> tuple[str, ...]:
+    """Collects what a person should know about the run; complete once the frames have been read."""
+    seen = {found.prompt for found in tally.summaries() if found.frames_visible}
+    unseen = [prompt for prompt in run.job.search.prompts if prompt not in seen]
+    return (*(f"nothing matches {prompt!r}" for prompt in unseen), *run.reader.warnings)
+
+
+def _nothing(prompts: Sequence[str]) -> NothingFoundError:
+    words = " or ".join(repr(prompt) for prompt in prompts)
+    return NothingFoundError(
+        f"nothing matches {words}; no files were written; try other words, more --keyframes, or --allow-empty"
+    )
+
+
+def stream(segmenter: Segmenter, source: str, search: Search) -> Iterator[FrameMasks]:
+    """Yields the masks of one frame after the other, lazily; leaves no thread behind when closed early."""
+    with opened(source, search, no_report) as reader:
+        findings = find(segmenter, read_keyframes(reader, search), search, still=reader.info.kind == "image")
+        with read_ahead(reader) as frames:
+            yield from follow(segmenter, frames, findings, search.threshold)

@@ -1,0 +1,59 @@
+"""Points in time as people write them."""
+
+import re
+from fractions import Fraction
+
+from sa2va_cli.errors import UsageError
+from sa2va_cli.media.reader import Selection
+from sa2va_cli.pipeline.job import Search
+
+_FRAME = re.compile(r"(\d+)f", re.IGNORECASE)
+_CLOCK = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?|\.\d+)")
+
+
+def parse_time(text: str | float, option: str) -> tuple[Fraction | None, int | None]:
+    """Reads a point in time.
+
+    Args:
+        text: ``12.5``, ``1:30``, ``01:02:03.500`` or ``123f``; a number is seconds.
+        option: the option's name, for the message.
+
+    Returns:
+        Seconds or a frame number; the other is None.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    plain = str(text).strip()
+    if match := _FRAME.fullmatch(plain):
+        return None, int(match[1])
+    match = _CLOCK.fullmatch(plain)
+    if match is None or (match[2] is not None and Fraction(match[3]) >= 60):
+        raise UsageError(
+            f"{option} {plain!r} is not a time; write seconds (12.5), HH:MM:SS.mmm or a frame number (123f)"
+        )
+    hours, minutes, seconds = (Fraction(part or 0) for part in match.groups())
+    return 3600 * hours + 60 * minutes + seconds, None
+
+
+def selection(search: Search) -> Selection:
+    """Returns which frames of the source are looked at.
+
+    Raises:
+        UsageError: a time cannot be read, or the end comes before the start.
+    """
+    start, start_frame = (None, None) if search.start is None else parse_time(search.start, "--start")
+    end, end_frame = (None, None) if search.end is None else parse_time(search.end, "--end")
+    backwards = (start is not None and end is not None and end <= start) or (
+        start_frame is not None and end_frame is not None and end_frame <= start_frame
+    )
+    if backwards:
+        raise UsageError(f"--end {search.end} does not come after --start {search.start}")
+    return Selection(
+        start=start,
+        end=end,
+        start_frame=start_frame,
+        end_frame=end_frame,
+        every=search.every,
+        max_frames=search.max_frames,
+    )

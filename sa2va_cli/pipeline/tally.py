@@ -1,0 +1,46 @@
+"""Adds up, frame by frame, what the table at the end of a run says."""
+
+import numpy as np
+
+from sa2va_cli.datatypes import FoundObject, FrameMasks
+from sa2va_cli.pipeline.job import ObjectSummary
+
+
+class Tally:
+    """Running sums over a clip; a few numbers for each object, however long it is."""
+
+    def __init__(self, objects: tuple[FoundObject, ...]) -> None:
+        self._objects = objects
+        self._shares = np.zeros(len(objects))
+        self._scores = np.zeros(len(objects))
+        self._visible = np.zeros(len(objects), int)
+        self.frames = 0
+
+    def add(self, masks: FrameMasks) -> None:
+        """Takes one frame."""
+        shares = masks.masks.mean(axis=(1, 2))
+        self._shares += shares
+        self._visible += shares > 0
+        self._scores += masks.scores
+        self.frames += 1
+
+    @property
+    def saw_anything(self) -> bool:
+        """Whether any object had a mask on any frame."""
+        return bool(self._visible.any())
+
+    def summaries(self) -> tuple[ObjectSummary, ...]:
+        """Returns what is known of each object so far."""
+        return tuple(
+            ObjectSummary(
+                id=found.id,
+                prompt=found.prompt,
+                label=found.label,
+                share=float(share / visible) if visible else 0.0,
+                frames_visible=int(visible),
+                score=float(score / max(1, self.frames)),
+            )
+            for found, share, score, visible in zip(
+                self._objects, self._shares, self._scores, self._visible, strict=True
+            )
+        )

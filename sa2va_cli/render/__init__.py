@@ -1,0 +1,1 @@
+"""Pure functions that draw on arrays: the only folder that draws (OpenCV)."""

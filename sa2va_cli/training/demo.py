@@ -1,0 +1,149 @@
+"""Trains the bundled network from nothing on the demo world.
+
+    python -m sa2va_cli.training.demo --out runs/demo --steps 4000
+
+can be stopped and started again at any time; ``docs/demo-model.md`` has the command, the log and the scores
+of the weights that are shipped.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from torch import nn
+from transformers import PreTrainedTokenizerFast
+
+from sa2va_cli.demo.world import corpus
+from sa2va_cli.model.internvl import InternVLSizes
+from sa2va_cli.model.network import Sa2VANetwork
+from sa2va_cli.training.loop import Plan, train
+from sa2va_cli.training.objective import ClassProbe, LossWeights, Objective
+from sa2va_cli.training.park import CLASSES, NOTHING, ParkDataset
+
+# The special tokens of InternVL2.5 and then Sa2VA's, in their order (reference set, section 2.2).
+SPECIAL_TOKENS = (
+    "<|endoftext|>", "<|im_start|>", "<|im_end|>",
+    "<img>", "</img>", "<IMG_CONTEXT>", "<quad>", "</quad>", "<ref>", "</ref>", "<box>", "</box>",
+    "[SEG]", "<p>", "</p>", "<vp>", "</vp>",
+)  # fmt: skip
+
+SAM2_SIZES: dict[str, Any] = {
+    "image_size": 256,
+    "backbone_stride": 16,
+    "trunk": {
+        "embed_dim": 32,
+        "num_heads": 1,
+        "stages": [1, 2, 4, 1],
+        "global_att_blocks": [5],
+        "window_pos_embed_bkg_spatial_size": [7, 7],
+        "window_spec": [8, 4, 16, 8],
+    },
+    "d_model": 128,
+    "mem_dim": 64,
+    "num_maskmem": 4,
+    "memory_attention": {"num_layers": 2, "dim_feedforward": 256},
+    "memory_encoder": {"fuser_num_layers": 2},
+    "mask_decoder": {"mlp_dim": 256, "iou_head_hidden_dim": 64},
+}
+
+
+def demo_sizes(vocabulary: int) -> InternVLSizes:
+    """Sizes of the bundled chat model, for a tokenizer of ``vocabulary`` tokens."""
+    return InternVLSizes(
+        vision={
+            "hidden_size": 128,
+            "num_hidden_layers": 4,
+            "num_attention_heads": 4,
+            "intermediate_size": 384,
+            "attention_bias": True,
+            "patch_size": 16,
+            "layer_scale_init_value": 1.0,
+        },
+        text={
+            "hidden_size": 192,
+            "intermediate_size": 512,
+            "num_hidden_layers": 4,
+            "num_attention_heads": 6,
+            "num_key_value_heads": 6,
+            "vocab_size": vocabulary,
+            "max_position_embeddings": 4096,
+            "rope_parameters": {"rope_type": "default", "rope_theta": 10_000.0},
+            "tie_word_embeddings": True,
+        },
+        tile_size=256,
+        max_tiles=1,
+    )
+
+
+def train_tokenizer(seed: int = 0, texts: int = 20_000, vocabulary: int = 1_024) -> PreTrainedTokenizerFast:
+    """Trains a byte-level BPE tokenizer, as Qwen's is, on sentences about the demo world."""
+    rng = np.random.default_rng(seed)
+    sentences = [f"Please segment {text}. Sure, {text}: [SEG]." for text in corpus(rng, texts)]
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        special_tokens=list(SPECIAL_TOKENS),
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator([*sentences, NOTHING, "What is in the picture?"], trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        eos_token="<|im_end|>",
+        pad_token="<|endoftext|>",
+        additional_special_tokens=list(SPECIAL_TOKENS),
+    )
+
+
+def initialise(network: Sa2VANetwork) -> None:
+    """Gives every matrix a scale that fits its width.
+
+    transformers starts everything at a deviation of 0.02, which suits widths in the thousands; here it is
+    one over the square root of the inputs, and less for what is added to a residual stream.
+    """
+    residual = ("o_proj", "proj_out", "down_proj", "fc2", "linear2", "projection_layer", "pointwise_conv2")
+    for name, module in network.named_modules():
+        if isinstance(module, nn.Linear):
+            scale = 0.5 if name.endswith((*residual, "attn.proj")) else 1.0
+            nn.init.trunc_normal_(module.weight, std=scale * module.in_features**-0.5)
+        elif isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="linear")
+    nn.init.normal_(network.chat.language_model.get_input_embeddings().weight, std=0.05)
+    for block in network.sam2.layers.memory_encoder.memory_fuser.layers:
+        nn.init.constant_(block.scale, 0.1)
+
+
+def build_objective(seed: int) -> Objective:
+    """Makes the untrained network with its auxiliary readouts."""
+    torch.manual_seed(seed)
+    tokenizer = train_tokenizer(seed)
+    sizes = demo_sizes(len(tokenizer))
+    network = Sa2VANetwork(sizes, SAM2_SIZES, tokenizer)
+    initialise(network)
+    probe = ClassProbe(sizes.vision["hidden_size"], SAM2_SIZES["d_model"], CLASSES)
+    return Objective(network, probe, LossWeights())
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command line of this module."""
+    parser = argparse.ArgumentParser(description="Train the bundled network on the demo world.")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the run; continued if it exists")
+    parser.add_argument("--steps", type=int, default=4_000, help="optimiser steps in all")
+    parser.add_argument("--seed", type=int, default=0, help="decides the weights' start and every sample")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--peak-rate", type=float, default=1e-3, help="learning rate after the warm-up")
+    parser.add_argument("--decay", type=int, default=800, help="last steps over which the rate falls to zero")
+    options = parser.parse_args(arguments)
+    objective = build_objective(options.seed)
+    plan = Plan(options.steps, options.peak_rate, decay_steps=options.decay)
+    train(objective, ParkDataset(options.seed), plan, options.out, torch.device(options.device))
+
+
+if __name__ == "__main__":
+    main()

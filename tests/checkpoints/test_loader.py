@@ -1,0 +1,238 @@
+import shutil
+import socket
+from pathlib import Path
+
+import pytest
+import torch
+from published import PUBLISHED, change_config, change_tensors, split_into_shards
+
+from sa2va_cli.checkpoints.loader import fill, load_network, load_tokenizer
+from sa2va_cli.errors import ModelError, OutOfMemoryError
+from sa2va_cli.model.network import Sa2VANetwork
+
+CPU = torch.device("cpu")
+
+
+def load(folder: Path, dtype: torch.dtype = torch.float32) -> Sa2VANetwork:
+    return load_network(folder, CPU, dtype)
+
+
+def refusal(folder: Path) -> str:
+    with pytest.raises(ModelError) as caught:
+        load(folder)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def equal(a: Sa2VANetwork, b: Sa2VANetwork) -> bool:
+    ours, theirs = a.state_dict(), b.state_dict()
+    return list(ours) == list(theirs) and all(torch.equal(ours[key], theirs[key]) for key in ours)
+
+
+def test_a_network_is_ready_for_inference() -> None:
+    network = load(PUBLISHED)
+    assert not network.training
+    assert not any(parameter.requires_grad for parameter in network.parameters())
+    assert not any(t.is_meta for t in (*network.parameters(), *network.buffers()))
+
+
+def test_weights_are_cast_and_rotary_frequencies_are_not() -> None:
+    exact, rounded = load(PUBLISHED), load(PUBLISHED, torch.bfloat16)
+    saved = rounded.state_dict()
+    assert {tensor.dtype for tensor in saved.values()} == {torch.bfloat16}
+    frequencies = rounded.chat.language_model.model.rotary_emb.inv_freq
+    assert frequencies.dtype == torch.float32
+    assert torch.equal(frequencies, exact.chat.language_model.model.rotary_emb.inv_freq)
+    assert frequencies[0] == 1
+    assert frequencies[1] == pytest.approx(1e6 ** (-1 / 16))
+
+
+def test_shards_give_the_same_network_as_one_file(published: Path) -> None:
+    split_into_shards(published, 3)
+    assert equal(load(published), load(PUBLISHED))
+
+
+def test_mixed_precision_in_the_file_does_not_matter(published: Path) -> None:
+    def widen(tensors: dict[str, torch.Tensor]) -> None:
+        for key in list(tensors)[::2]:
+            tensors[key] = tensors[key].float()
+
+    change_tensors(published, widen)
+    assert equal(load(published), load(PUBLISHED))
+
+
+def test_changing_a_loaded_network_leaves_the_file_alone(published: Path) -> None:
+    before = (published / "model.safetensors").read_bytes()
+    network = load(published, torch.bfloat16)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(1)
+    assert (published / "model.safetensors").read_bytes() == before
+
+
+def test_programs_in_the_folder_are_not_run_and_nothing_is_asked(
+    published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trap = tmp_path / "was_run"
+    program = f"open({str(trap)!r}, 'w').close()\nraise SystemExit('run')\n"
+    for name in ("configuration_sa2va_chat", "modeling_sa2va_chat", "tokenization_trap", "sitecustomize"):
+        (published / f"{name}.py").write_text(program)
+    (published / "pytorch_model.bin").write_bytes(b"\x80\x04cposix\nsystem\n(S'exit 1'\ntR.")
+    classes = {"AutoTokenizer": ["tokenization_trap.Trap", "tokenization_trap.Trap"]}
+    change = (published / "tokenizer_config.json").read_text().rstrip().rstrip("}")
+    (published / "tokenizer_config.json").write_text(
+        f'{change}, "auto_map": {str(classes).replace(chr(39), chr(34))}, "tokenizer_class": "Trap"}}'
+    )
+    change_config(published, lambda c: c["auto_map"].update(AutoTokenizer="tokenization_trap.Trap"))
+    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("asked on the terminal"))
+    monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("went to the network"))
+    network = load(published)
+    assert network.chat.tokenizer.convert_tokens_to_ids("[SEG]") == 507
+    assert not trap.exists()
+
+
+def test_a_tensor_that_no_rule_covers_is_named(published: Path) -> None:
+    change_tensors(published, lambda t: t.update({"audio_model.weight": torch.zeros(2)}))
+    assert "'audio_model.weight'" in refusal(published)
+
+
+def test_missing_and_unexpected_tensors_are_named(published: Path) -> None:
+    def damage(tensors: dict[str, torch.Tensor]) -> None:
+        tensors["mlp1.9.weight"] = tensors.pop("mlp1.1.weight")
+
+    change_tensors(published, damage)
+    message = refusal(published)
+    assert "1 missing (chat.projector.1.weight)" in message
+    assert "1 not expected (chat.projector.9.weight)" in message
+
+
+def test_only_the_first_missing_keys_are_listed(published: Path) -> None:
+    change_tensors(published, lambda t: [t.pop(key) for key in list(t) if key.startswith("language_model.")])
+    message = refusal(published)
+    assert ", ...)" in message
+    assert len(message) < 500
+
+
+def test_a_tensor_of_another_shape_is_refused(published: Path) -> None:
+    change_config(published, lambda c: c["llm_config"].update(vocab_size=600))
+    message = refusal(published)
+    assert "[600, 128]" in message
+    assert "[512, 128]" in message
+
+
+def test_a_tensor_that_is_not_of_floating_point_is_refused(published: Path) -> None:
+    change_tensors(published, lambda t: t.update({"mlp1.1.bias": t["mlp1.1.bias"].to(torch.int8)}))
+    assert "int8" in refusal(published)
+
+
+def test_sa2va_i_is_recognised_by_its_second_decoder(published: Path) -> None:
+    name = "grounding_encoder.sam2_model.sam_mask_decoder_modified.iou_token.weight"
+    change_tensors(published, lambda t: t.update({name: torch.zeros(1)}))
+    assert "Sa2VA-i type is recognised but not supported yet" in refusal(published)
+
+
+@pytest.mark.parametrize("keep", [0, 5, 1000, 1_000_000])
+def test_a_truncated_file_is_refused(published: Path, keep: int) -> None:
+    weights = published / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:keep])
+    assert str(weights) in refusal(published)
+
+
+def test_a_git_lfs_pointer_is_told_from_a_damaged_file(published: Path) -> None:
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5678596\n"
+    (published / "model.safetensors").write_text(pointer)
+    assert "git lfs pull" in refusal(published)
+
+
+def test_a_folder_without_weights_is_refused_though_it_has_a_pickle(published: Path) -> None:
+    (published / "model.safetensors").rename(published / "pytorch_model.bin")
+    assert "pickled weights are never read" in refusal(published)
+
+
+def test_a_missing_shard_is_named(published: Path) -> None:
+    lost = split_into_shards(published, 3)[1]
+    (published / lost).unlink()
+    assert lost in refusal(published)
+
+
+def test_a_shard_outside_the_folder_is_refused(published: Path) -> None:
+    (published / "model.safetensors").unlink()
+    index = published / "model.safetensors.index.json"
+    index.write_text('{"weight_map": {"a": "../secret.safetensors"}}')
+    assert "../secret.safetensors" in refusal(published)
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"weight_map": {}}', '{"weight_map": {"a": 3}}'])
+def test_an_index_without_shards_is_refused(published: Path, text: str) -> None:
+    (published / "model.safetensors").unlink()
+    (published / "model.safetensors.index.json").write_text(text)
+    assert "model.safetensors.index.json" in refusal(published)
+
+
+def test_an_index_that_lists_more_than_its_shards_hold_is_refused(published: Path) -> None:
+    split_into_shards(published, 2)
+    index = published / "model.safetensors.index.json"
+    index.write_text(index.read_text().replace('"mlp1.0.bias"', '"mlp1.7.bias"'))
+    assert "mlp1.7.bias" in refusal(published)
+
+
+@pytest.mark.parametrize("text", ["", "{}", "not json"])
+def test_a_damaged_tokenizer_is_refused(published: Path, text: str) -> None:
+    (published / "tokenizer.json").write_text(text)
+    assert "tokenizer" in refusal(published)
+
+
+def test_a_missing_tokenizer_is_refused(published: Path) -> None:
+    (published / "tokenizer.json").unlink()
+    assert "tokenizer.json" in refusal(published)
+
+
+def test_a_tokenizer_without_the_segment_token_is_refused(published: Path) -> None:
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        text = (published / name).read_text().replace("[SEG]", "[GES]")
+        (published / name).write_text(text)
+    assert "lacks [SEG]" in refusal(published)
+
+
+def test_sizes_that_make_no_network_are_refused(published: Path) -> None:
+    change_config(published, lambda c: c["grounding_encoder_config"].pop("trunk"))
+    assert "'trunk' is missing" in refusal(published)
+
+
+@pytest.mark.parametrize("value", ["wide", None, -1, 0, [128], 127])
+def test_a_size_that_cannot_be_is_refused(published: Path, value: object) -> None:
+    change_config(published, lambda c: c["llm_config"].update(hidden_size=value))
+    refusal(published)
+
+
+def test_an_output_layer_in_the_file_wins_over_a_config_that_ties_it(published: Path) -> None:
+    change_config(published, lambda c: c["llm_config"].update(tie_word_embeddings=True))
+    assert equal(load(published), load(PUBLISHED))
+
+
+def test_a_tied_output_layer_is_the_embedding(published: Path) -> None:
+    change_config(published, lambda c: c["llm_config"].update(tie_word_embeddings=True))
+    change_tensors(published, lambda t: t.pop("language_model.lm_head.weight"))
+    model = load(published).chat.language_model
+    assert model.lm_head.weight is model.model.embed_tokens.weight
+
+
+def test_a_device_that_is_too_small_is_not_a_broken_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr("sa2va_cli.checkpoints.loader.fill", fail)
+    with pytest.raises(OutOfMemoryError, match="internvl-qwen2 in bfloat16"):
+        load(PUBLISHED, torch.bfloat16)
+
+
+def test_filling_reports_before_it_forgets() -> None:
+    layer = torch.nn.Linear(2, 3, device="meta")
+    with pytest.raises(ModelError, match=r"1 missing .bias., 1 not expected .extra."):
+        fill(layer, [("weight", torch.zeros(3, 2)), ("extra", torch.zeros(1))], CPU, torch.float32)
+
+
+def test_a_tokenizer_alone_can_be_loaded(tmp_path: Path) -> None:
+    shutil.copyfile(PUBLISHED / "tokenizer.json", tmp_path / "tokenizer.json")
+    assert load_tokenizer(tmp_path).get_vocab()["[SEG]"] == 507

@@ -1,0 +1,64 @@
+import subprocess
+import sys
+
+import pytest
+
+from sa2va_cli import __version__
+from sa2va_cli.pipeline.outputs import KINDS
+
+HEAVY = ("torch", "transformers", "av", "cv2", "numpy", "PIL", "pycocotools", "huggingface_hub")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["segment", "--help"], ["--version"]])
+def test_help_imports_nothing_heavy(arguments):
+    program = (
+        "import sys; from sa2va_cli.commands.app import main; code = main(sys.argv[1:]);"
+        f"loaded = [name for name in {HEAVY} if name in sys.modules];"
+        "print('LOADED', loaded); sys.exit(code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip().endswith("LOADED []")
+
+
+def test_importing_the_package_does_not_import_torch():
+    program = "import sys, sa2va_cli; print('torch' in sys.modules, 'numpy' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False"]
+
+
+def test_the_version_is_printed(sa2va):
+    outcome = sa2va("--version")
+    assert (outcome.code, outcome.out.strip()) == (0, f"sa2va {__version__}")
+
+
+def test_the_program_without_arguments_shows_its_help_once(sa2va):
+    outcome = sa2va()
+    assert outcome.code == 2
+    assert (outcome.out + outcome.err).count("Usage:") == 1
+
+
+def test_the_help_of_segment_names_every_kind_and_every_exit_code(sa2va, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    outcome = sa2va("segment", "--help")
+    for kind in KINDS:
+        assert f"{kind}:" in outcome.out
+    for code in (
+        "1 a bug",
+        "2 usage",
+        "3 input",
+        "4 nothing",
+        "5 model",
+        "6 out of",
+        "7 output",
+        "130 interrupted",
+    ):
+        assert code in outcome.out
+
+
+def test_python_m_is_the_same_program():
+    done = subprocess.run(
+        [sys.executable, "-m", "sa2va_cli", "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == f"sa2va {__version__}"

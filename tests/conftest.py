@@ -1,0 +1,47 @@
+"""Runs the program in-process with a fake network, in an empty folder."""
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from fakes import load_fake
+
+from sa2va_cli.commands.app import main
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run of the program left behind."""
+
+    code: int
+    out: str
+    err: str
+    files: list[str]
+
+
+Run = Callable[..., Outcome]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty current folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def sa2va(folder: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
+    """Runs ``sa2va`` with the given arguments; lists every file afterwards, hidden ones too."""
+
+    def run(*arguments: object, load=load_fake) -> Outcome:
+        capsys.readouterr()
+        code = main([str(argument) for argument in arguments], load=load)
+        printed = capsys.readouterr()
+        files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+        return Outcome(code, printed.out, printed.err, files)
+
+    yield run
+    left = [thread.name for thread in threading.enumerate() if thread.name.startswith("sa2va-")]
+    assert not left, f"threads left behind: {left}"

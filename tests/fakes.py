@@ -1,0 +1,51 @@
+"""A network that needs no weights: it finds bright red, green or blue where a prompt names that colour."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sa2va_cli.datatypes import RGB, Grounding
+from sa2va_cli.pipeline.device import Placement
+
+GRID = 64
+CHANNELS = {"red": 0, "green": 1, "blue": 2}
+
+
+class FakeSegmenter:
+    """Remembers what it was asked, and in ``memory`` nothing but the channels it follows."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.seen: list[int] = []
+        self.still: bool | None = None
+        self.stepped: list[int] = []
+
+    def ground(self, images: Sequence[RGB], prompt: str, *, still: bool) -> Grounding:
+        self.asked.append(prompt)
+        self.still = still
+        found = [[channel] for colour, channel in CHANNELS.items() if colour in prompt]
+        answer = "Sure, " + ", ".join("[SEG]" for _ in found) if found else "No."
+        return Grounding(answer, np.array(found).reshape(-1, 1))
+
+    def condition(self, keyframes: Sequence[tuple[int, RGB]], queries: Sequence[Any], *, still: bool) -> Any:
+        self.seen = [index for index, _ in keyframes]
+        return np.concatenate(list(queries))[:, 0]
+
+    def step(
+        self, index: int, image: RGB, memory: Any
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], Any]:
+        self.stepped.append(index)
+        small = cv2.resize(image, (GRID, GRID), interpolation=cv2.INTER_AREA).astype(np.float32)
+        dull = np.partition(small, 1, axis=2)[
+            ..., 1
+        ]  # a colour is bright where it stands above the other two
+        logits = np.stack([(small[..., channel] - dull - 60) / 10 for channel in memory])
+        return logits, np.full(len(memory), 0.9, np.float32), memory
+
+
+def load_fake(_: str, __: Placement) -> FakeSegmenter:
+    """Stands in for ``load_segmenter``."""
+    return FakeSegmenter()

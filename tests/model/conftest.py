@@ -1,0 +1,42 @@
+"""The reference checkpoint and its inputs."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from recorded import REFERENCE, Inputs, picture
+
+from sa2va_cli.checkpoints.loader import load_network
+from sa2va_cli.model.network import Sa2VANetwork
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """On networks this small, threads only wait for each other, for seconds on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def network() -> Sa2VANetwork:
+    return load_network(REFERENCE / "internvl-qwen2", torch.device("cpu"), torch.float32)
+
+
+@pytest.fixture(scope="session")
+def inputs() -> Inputs:
+    regions = [picture(f"mask_prompt_{i}.png")[..., 0] > 0 for i in range(2)]
+    frames = [picture(f"video/{i:02d}.png") for i in range(12)]
+    return Inputs(frames, picture("image.png"), np.stack(regions).astype(np.float32))
+
+
+@pytest.fixture
+def sam2_sizes() -> dict[str, Any]:
+    """A SAM 2 that is even smaller than the reference one."""
+    sizes = json.loads((REFERENCE / "internvl-qwen2" / "config.json").read_text())["grounding_encoder_config"]
+    trunk = sizes["trunk"] | {"stages": [1, 1, 1, 1], "global_att_blocks": [2]}
+    return sizes | {"image_size": 128, "trunk": trunk}

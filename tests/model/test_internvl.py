@@ -1,0 +1,63 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from transformers import InternVLModel
+
+from sa2va_cli.model.internvl import TEMPLATES, pixel_shuffle
+from sa2va_cli.model.network import Sa2VANetwork
+
+
+def test_pixel_shuffle_is_that_of_transformers() -> None:
+    tokens = torch.randn(2, 36, 8)
+    wanted = InternVLModel.pixel_shuffle(None, tokens.view(2, 6, 6, 8), 0.5)
+    torch.testing.assert_close(pixel_shuffle(tokens, 0.5), wanted.reshape(2, 9, 32), rtol=0, atol=0)
+
+
+def test_each_keyframe_has_its_own_image_tags(network: Sa2VANetwork) -> None:
+    prompt = network.chat.prompt("<image>Hello.", 2, video=True)
+    assert prompt.count("</img>\n<img>") == 1
+    assert prompt.count("<IMG_CONTEXT>") == 2 * 256
+    assert "</img>Hello." in prompt
+
+
+def test_tiles_share_one_pair_of_image_tags(network: Sa2VANetwork) -> None:
+    prompt = network.chat.prompt("<image>Hello.", 7, video=False)
+    assert prompt.count("<img>") == 1
+    assert prompt.count("<IMG_CONTEXT>") == 7 * 256
+
+
+def test_regions_are_spoken_of_after_the_picture(network: Sa2VANetwork) -> None:
+    regions = torch.zeros(2, 16, 16, dtype=torch.bool)
+    regions[0, 0, :3] = True
+    prompt = network.chat.prompt("<image>What?", 1, video=False, regions=regions)
+    spoken = "region1<vp><IMG_CONTEXT><IMG_CONTEXT><IMG_CONTEXT></vp>, region2<vp></vp>.\nWhat?"
+    assert f"</img>\nThere are 2 part regions in the picture: {spoken}" in prompt
+
+
+@pytest.mark.parametrize("template", sorted(TEMPLATES))
+def test_without_a_picture_the_image_tag_vanishes(network: Sa2VANetwork, template: str) -> None:
+    before = network.chat.sizes
+    network.chat.sizes = dataclasses.replace(before, template=template)
+    try:
+        prompt = network.chat.prompt("<image>Hello.", 0, video=False, past="<s>")
+    finally:
+        network.chat.sizes = before
+    assert prompt == "<s>" + TEMPLATES[template].turn.format("Hello.")
+
+
+@torch.inference_mode()
+def test_a_segment_token_that_ends_the_answer_has_no_state(network: Sa2VANetwork) -> None:
+    """It was never fed back (reference set, section 3.4)."""
+    chat = network.chat
+    ids = [chat.segment_id, 5, chat.segment_id]
+    states = iter((torch.full((1, chat.width), float(i)), token) for i, token in enumerate(ids))
+    original, stops = chat._decode, chat._stops
+    chat._decode, chat._stops = lambda _: states, lambda tokens: len(tokens) == 3
+    try:
+        answer = chat.generate(torch.zeros(1, 1, chat.width))
+    finally:
+        chat._decode, chat._stops = original, stops
+    assert answer.token_ids.tolist() == ids
+    np.testing.assert_array_equal(answer.segment_states, np.ones((1, chat.width)))

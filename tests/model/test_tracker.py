@@ -1,0 +1,90 @@
+from typing import Any
+
+import pytest
+import torch
+
+from sa2va_cli.model.sam2 import ImageFeatures, Sam2
+from sa2va_cli.model.tracker import MAX_POINTER_DISTANCE, Memory, Tracker, TrackerMemory
+
+
+@pytest.fixture
+def sam2(sam2_sizes: dict[str, Any]) -> Sam2:
+    torch.manual_seed(0)
+    return Sam2(sam2_sizes).eval().requires_grad_(False)
+
+
+def some_features(sam2: Sam2) -> ImageFeatures:
+    grid, width = sam2.grid, sam2.width
+    return ImageFeatures(
+        torch.randn(1, width, grid, grid),
+        torch.randn(1, width // 4, 2 * grid, 2 * grid),
+        torch.randn(1, width // 8, 4 * grid, 4 * grid),
+    )
+
+
+def count_bytes(memory: TrackerMemory) -> int:
+    tensors = [t for m in (*memory.conditioning, *memory.recent) for t in (m.features, m.pointers)]
+    return sum(t.untyped_storage().nbytes() for t in tensors)
+
+
+@torch.inference_mode()
+def test_the_memory_of_a_long_clip_does_not_grow(sam2: Sam2) -> None:
+    tracker = Tracker(sam2)
+    memory = tracker.condition([(i, some_features(sam2)) for i in range(2)], torch.randn(2, sam2.width))
+    frames, sizes = [], []
+    for index in range(2, 102):
+        _, memory = tracker.step(index, some_features(sam2), memory)
+        frames.append(len(memory.recent))
+        sizes.append(count_bytes(memory))
+    assert frames[:3] == [1, 2, 3]
+    assert set(frames[MAX_POINTER_DISTANCE:]) == {MAX_POINTER_DISTANCE}
+    assert len(set(sizes[MAX_POINTER_DISTANCE:])) == 1
+    assert set(memory.decoded) == {0, 1}
+    assert len(memory.conditioning) == 2
+
+
+class Watcher(Sam2):
+    """A SAM 2 that writes down what it is asked to attend to."""
+
+    def attend(
+        self, low: torch.Tensor, memories: torch.Tensor, slots: torch.Tensor, pointers: torch.Tensor
+    ) -> torch.Tensor:
+        self.asked = (slots.tolist(), pointers.shape[1])
+        return super().attend(low, memories, slots, pointers)
+
+
+@torch.inference_mode()
+def test_a_frame_looks_back_at_keyframes_and_at_the_last_six(sam2_sizes: dict[str, Any]) -> None:
+    sam2 = Watcher(sam2_sizes).eval()
+    tracker = Tracker(sam2)
+    memory = tracker.condition(
+        [(0, some_features(sam2)), (30, some_features(sam2))], torch.randn(1, sam2.width)
+    )
+    asked = {}
+    for index in range(1, 20):
+        _, memory = tracker.step(index, some_features(sam2), memory)
+        asked[index] = sam2.asked
+    assert asked[1] == ([6, 6], 1)  # a keyframe to come has no pointer yet
+    assert asked[3] == ([6, 6, 1, 0], 3)
+    assert asked[19] == ([6, 6, 5, 4, 3, 2, 1, 0], 1 + 15)
+
+
+@torch.inference_mode()
+def test_a_step_leaves_the_old_memory_as_it_was(sam2: Sam2) -> None:
+    tracker = Tracker(sam2)
+    memory = tracker.condition([(0, some_features(sam2))], torch.randn(1, sam2.width))
+    features = some_features(sam2)
+    first, _ = tracker.step(1, features, memory)
+    again, after = tracker.step(1, features, memory)
+    torch.testing.assert_close(first.logits, again.logits)
+    assert memory.recent == ()
+    assert [m.index for m in after.recent] == [1]
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+def test_memories_are_kept_in_the_asked_precision(sam2: Sam2, dtype: torch.dtype) -> None:
+    memory = Tracker(sam2, dtype).condition([(0, some_features(sam2))], torch.randn(1, sam2.width))
+    kept: Memory = memory.conditioning[0]
+    assert kept.features.dtype == dtype
+    assert kept.pointers.dtype == torch.float32

@@ -1,0 +1,61 @@
+import pytest
+
+from sa2va_cli.errors import UsageError
+from sa2va_cli.pipeline import device
+from sa2va_cli.pipeline.device import choose_placement
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """Sets what is wrong with each kind of GPU: None for nothing, an empty string for no such GPU."""
+
+    def have(cuda="", mps=""):
+        monkeypatch.setattr(device, "cuda_problem", lambda: cuda)
+        monkeypatch.setattr(device, "mps_problem", lambda: mps)
+
+    return have
+
+
+def test_without_a_gpu_the_processor_is_used_and_said(machine):
+    machine()
+    placement = choose_placement("auto", "auto")
+    assert (placement.device, placement.dtype, placement.concern) == ("cpu", "fp32", "")
+    assert placement.chosen == "using device cpu and dtype fp32"
+
+
+def test_an_unusable_gpu_is_reported(machine):
+    machine(cuda="this PyTorch is built without CUDA")
+    placement = choose_placement("auto", "auto")
+    assert placement.device == "cpu"
+    assert "built without CUDA" in placement.concern
+
+
+def test_an_apple_gpu_is_used(machine):
+    machine(mps=None)
+    assert choose_placement("auto", "fp16").device == "mps"
+
+
+def test_asking_for_an_unusable_gpu_fails_with_the_reason(machine):
+    machine(cuda="the driver is too old")
+    with pytest.raises(UsageError, match="the driver is too old"):
+        choose_placement("cuda", "auto")
+    with pytest.raises(UsageError, match="no Apple GPU"):
+        choose_placement("mps", "auto")
+
+
+def test_what_was_asked_for_is_not_announced(machine):
+    machine()
+    assert choose_placement("cpu", "bf16").chosen == ""
+
+
+def test_a_gpu_below_a_processor_only_pytorch_is_named(monkeypatch):
+    import torch
+
+    if torch.version.cuda is not None or torch.version.hip is not None:
+        pytest.skip("this PyTorch has GPU support")
+    monkeypatch.setattr(device, "_has_nvidia_gpu", lambda: True)
+    device.cuda_problem.cache_clear()
+    try:
+        assert "built without CUDA" in (device.cuda_problem() or "")
+    finally:
+        device.cuda_problem.cache_clear()

@@ -1,0 +1,112 @@
+from pathlib import Path
+
+import pytest
+
+from sa2va_cli.errors import OutputError, UsageError
+from sa2va_cli.pipeline.job import Search, SegmentJob
+from sa2va_cli.pipeline.outputs import KINDS, folders_for, plan_outputs, settle_existing
+
+
+def job(output=None, save=("mask", "overlay"), prompts=("red",), **more):
+    return SegmentJob("a.mp4", Search(prompts), save=save, output=output, **more)
+
+
+def names(*arguments, kind="video", **keywords):
+    return [str(planned.path) for planned in plan_outputs(job(*arguments, **keywords), kind, "a")]
+
+
+@pytest.fixture(autouse=True)
+def in_an_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there").mkdir()
+
+
+def test_names_by_kind_of_input():
+    every = tuple(KINDS)
+    assert names(save=every) == [
+        "a.mask.mp4", "a.overlay.mp4", "a.matte.mov", "a.crop.mp4", "a.coco.json", "a.davis"
+    ]  # fmt: skip
+    assert names(save=every, kind="image") == [
+        "a.mask.png", "a.overlay.png", "a.matte.png", "a.crop.png", "a.coco.json", "a.davis"
+    ]  # fmt: skip
+    assert names(save=every, kind="frames") == [
+        "a.mask", "a.overlay", "a.matte", "a.crop", "a.coco.json", "a.davis"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("output", "save", "expected"),
+    [
+        ("there", ("mask",), "there/a.mask.mp4"),
+        ("new/", ("mask",), "new/a.mask.mp4"),
+        ("b.mkv", ("mask",), "b.mkv"),
+        ("B.MOV", ("matte",), "B.MOV"),
+        ("masks", ("davis",), "masks"),
+        ("{stem}_{kind}", ("mask",), "a_mask.mp4"),
+        ("{kind}/{stem}.{ext}", ("matte",), "matte/a.mov"),
+        ("{kind}/{stem}.{ext}", ("davis",), "davis/a"),
+        ("v1.2_{stem}", ("mask",), "v1.2_a.mp4"),
+    ],
+)
+def test_where_outputs_go(output, save, expected):
+    assert names(output, save) == [expected]
+
+
+def test_a_folder_may_have_braces_in_its_name_once_it_exists(tmp_path):
+    assert names("there/", ("mask",)) == ["there/a.mask.mp4"]
+
+
+def test_one_set_for_each_prompt():
+    prompts = ("girl in red dress", "红裙子的女孩", "a/b", "a b", "?")
+    assert names("{prompt}.{ext}", ("mask",), prompts) == [
+        "girl_in_red_dress.mp4", "红裙子的女孩.mp4", "a_b.mp4", "a_b-2.mp4", "prompt.mp4"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("output", "save"),
+    [
+        ("b.avi", ("mask",)),
+        ("b.mp4", ("matte",)),
+        ("b", ("mask",)),
+        ("b.mp4", ("mask", "overlay")),
+        ("{stem}.mp4", ("mask", "overlay")),
+        ("{stem}.mp4", ("coco",)),
+        ("{stem!r}", ("mask",)),
+        ("{}", ("mask",)),
+        ("", ("mask",)),
+        ("-", ("mask",)),
+    ],
+)
+def test_faulty_names_fail(output, save):
+    with pytest.raises(UsageError, match="-o"):
+        names(output, save)
+
+
+def test_a_kind_given_twice_counts_once():
+    assert names(save=("mask", "mask")) == ["a.mask.mp4"]
+
+
+def test_existing_outputs_are_refused_kept_or_replaced(tmp_path):
+    planned = plan_outputs(job(), "video", "a")
+    (tmp_path / "a.mask.mp4").touch()
+    with pytest.raises(OutputError, match=r"a\.mask\.mp4 exists already"):
+        settle_existing(planned, job())
+    wanted, skipped = settle_existing(planned, job(existing="skip"))
+    assert [str(output.path) for output in wanted] == ["a.overlay.mp4"]
+    assert skipped == (Path("a.mask.mp4"),)
+    assert settle_existing(planned, job(existing="overwrite")) == (planned, ())
+
+
+def test_folders_that_a_failed_run_made_are_removed_again(tmp_path):
+    planned = plan_outputs(job("there/new/deep/"), "video", "a")
+
+    def fail():
+        with folders_for(planned):
+            assert (tmp_path / "there/new/deep").is_dir()
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert (tmp_path / "there").is_dir()
+    assert not (tmp_path / "there/new").exists()
