@@ -5,6 +5,7 @@ HF_HUB_OFFLINE hold as everywhere. Only data is fetched: never a python file, ne
 """
 
 import re
+import textwrap
 from pathlib import Path
 
 from huggingface_hub import HfApi, hf_hub_download, snapshot_download
@@ -141,5 +142,5 @@ def is_complete(folder: Path) -> bool:
 
 
 def _one_line(error: Exception) -> str:
-    words = " ".join(str(error).split())
-    return f"{type(error).__name__}: {words[:100]}" if words else type(error).__name__
+    sentence = re.split(r"(?<=[.!])\s", " ".join(str(error).split()), maxsplit=1)[0].rstrip(".")
+    return f"{type(error).__name__}: {textwrap.shorten(sentence, 120)}" if sentence else type(error).__name__

@@ -53,7 +53,7 @@ def load_network(folder: Path, device: torch.device, dtype: torch.dtype) -> Sa2V
     except torch.OutOfMemoryError as error:
         raise OutOfMemoryError(
             f"{device} has too little memory for {folder.name} in {str(dtype).removeprefix('torch.')}; "
-            "try a smaller model, --dtype bfloat16, or --device cpu"
+            "try a smaller model, --dtype bf16, or --device cpu"
         ) from error
     return network.eval().requires_grad_(False)
 

@@ -18,6 +18,7 @@ from sa2va_cli.checkpoints.layout import CONFIG_FILE, NATIVE_FORMAT, NATIVE_VERS
 from sa2va_cli.checkpoints.loader import WEIGHTS_FILE
 from sa2va_cli.errors import ModelError, OutputError
 from sa2va_cli.model.network import Sa2VANetwork
+from sa2va_cli.staging import discard, output_errors, publish, staged
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
 
@@ -44,22 +45,17 @@ def save_network(
         "sam2": sam2_sizes,
     }
     _refuse_strangers(folder)
+    part = staged(folder)
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    except OSError as error:
-        raise OutputError(f"{folder} cannot be written: {error.strerror}") from error
-    try:
-        (part / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-        save_file(_saved_tensors(network, dtype), part / WEIGHTS_FILE, metadata={"format": "pt"})
-        _save_tokenizer(network.chat.tokenizer, part)
-        (part / WEIGHTS_FILE).chmod((part / CONFIG_FILE).stat().st_mode)  # safetensors leaves it to the owner
-        part.chmod(0o755)
-        _replace(part, folder)
-    except OSError as error:
-        raise OutputError(f"{folder} cannot be written: {error}") from error
+        with output_errors(folder):
+            part.mkdir(parents=True)
+            (part / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+            save_file(_saved_tensors(network, dtype), part / WEIGHTS_FILE, metadata={"format": "pt"})
+            (part / WEIGHTS_FILE).chmod(0o644)  # safetensors leaves it to the owner
+            _save_tokenizer(network.chat.tokenizer, part)
+        publish(part, folder)
     finally:
-        shutil.rmtree(part, ignore_errors=True)
+        discard(part)
 
 
 def _saved_tensors(network: nn.Module, dtype: torch.dtype) -> dict[str, Tensor]:
@@ -95,12 +91,3 @@ def _is_native(folder: Path) -> bool:
         return bool(read_layout(folder).native)
     except ModelError:
         return False
-
-
-def _replace(part: Path, folder: Path) -> None:
-    """Puts ``part`` in the place of ``folder``, which may exist."""
-    old = part.with_name(f"{part.name}.old")
-    if folder.exists():
-        folder.rename(old)
-    part.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)

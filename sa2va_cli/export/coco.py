@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from sa2va_cli.datatypes import FoundObject, Frame, FrameMasks
-from sa2va_cli.export.staging import check_free, discard, output_errors, publish, staged
+from sa2va_cli.staging import check_free, discard, output_errors, publish, staged
 
 _CHUNK = 1 << 20
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from sa2va_cli.datatypes import FoundObject, FrameMasks
 from sa2va_cli.errors import OutputError
-from sa2va_cli.export.staging import check_free, discard, output_errors, publish, staged
+from sa2va_cli.staging import check_free, discard, output_errors, publish, staged
 
 _MOST_OBJECTS = 255
 

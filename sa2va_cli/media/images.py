@@ -14,7 +14,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from sa2va_cli.datatypes import RGB
 from sa2va_cli.errors import InputError, UsageError
-from sa2va_cli.media.atomic import atomic, output_error
+from sa2va_cli.staging import atomic, output_error
 
 SUFFIXES = frozenset(
     f".{name}"

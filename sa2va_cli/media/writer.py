@@ -15,9 +15,9 @@ from av.codec.context import Flags
 from av.video.reformatter import ColorRange
 
 from sa2va_cli.errors import OutputError, Sa2VAError, UsageError
-from sa2va_cli.media.atomic import discard, output_error, publish, reserve_beside
 from sa2va_cli.media.encodings import BT709, ENCODINGS, Codec, Pixels
 from sa2va_cli.media.sound import Sound
+from sa2va_cli.staging import discard, output_error, publish, reserve_beside
 
 _FINEST = 1_000_000
 """Units per second to round to where a source's own time base does not fit a container's 32 bits."""

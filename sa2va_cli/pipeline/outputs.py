@@ -15,11 +15,11 @@ from sa2va_cli.datatypes import FoundObject, Sink
 from sa2va_cli.errors import OutputError, UsageError
 from sa2va_cli.export.coco import CocoSink
 from sa2va_cli.export.davis import DavisSink
-from sa2va_cli.media.atomic import output_error
 from sa2va_cli.pipeline.job import SegmentJob
 from sa2va_cli.pipeline.sinks import Clip, CroppingSink, DrawingSink, labels_and_colours
 from sa2va_cli.render.matte import draw_mask, draw_matte
 from sa2va_cli.render.overlay import draw_overlay
+from sa2va_cli.staging import output_error
 
 Objects = tuple[FoundObject, ...]
 FOLDER = ""

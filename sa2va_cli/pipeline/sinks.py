@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from sa2va_cli.datatypes import FoundObject, Frame, FrameMasks
 from sa2va_cli.errors import OutputError
-from sa2va_cli.export.staging import discard, output_errors, publish, staged
 from sa2va_cli.media.images import write_image
 from sa2va_cli.media.reader import Reader
 from sa2va_cli.media.source import SourceInfo
@@ -26,6 +25,7 @@ from sa2va_cli.media.writer import VideoWriter
 from sa2va_cli.pipeline.stages import read_ahead
 from sa2va_cli.render.crop import Box, crop, padded, union_box
 from sa2va_cli.render.palette import Colour, colour
+from sa2va_cli.staging import discard, output_errors, publish, staged
 
 Pixels = NDArray[Any]
 """(H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA."""

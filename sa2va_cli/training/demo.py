@@ -2,7 +2,11 @@
 
     python -m sa2va_cli.training.demo --out runs/demo --steps 4000
 
-can be stopped and started again at any time; ``docs/demo-model.md`` has the command, the log and the scores
+can be stopped and started again at any time, and
+
+    python -m sa2va_cli.training.demo --out runs/demo --export sa2va_cli/demo/weights
+
+puts what it has learned into the package. ``docs/demo-model.md`` has the command, the log and the scores
 of the weights that are shipped.
 """
 
@@ -17,10 +21,11 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import nn
 from transformers import PreTrainedTokenizerFast
 
+from sa2va_cli.checkpoints.native import save_network
 from sa2va_cli.demo.world import corpus
 from sa2va_cli.model.internvl import InternVLSizes
 from sa2va_cli.model.network import Sa2VANetwork
-from sa2va_cli.training.loop import Plan, train
+from sa2va_cli.training.loop import Plan, restore, train
 from sa2va_cli.training.objective import ClassProbe, LossWeights, Objective
 from sa2va_cli.training.park import CLASSES, NOTHING, ParkDataset
 
@@ -137,12 +142,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, default=4_000, help="optimiser steps in all")
     parser.add_argument("--seed", type=int, default=0, help="decides the weights' start and every sample")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--peak-rate", type=float, default=1e-3, help="learning rate after the warm-up")
+    parser.add_argument("--peak-rate", type=float, default=1.5e-3, help="learning rate after the warm-up")
+    parser.add_argument("--answers-first", type=int, default=400, help="first steps that train answers alone")
+    parser.add_argument(
+        "--clips-from", type=int, default=1000, help="step from which clips have their full share"
+    )
     parser.add_argument("--decay", type=int, default=800, help="last steps over which the rate falls to zero")
+    parser.add_argument("--export", type=Path, help="write what the run has learned to this folder, and stop")
     options = parser.parse_args(arguments)
     objective = build_objective(options.seed)
+    if options.export:
+        restore(objective, options.out)
+        save_network(objective.network, SAM2_SIZES, options.export)
+        return
     plan = Plan(options.steps, options.peak_rate, decay_steps=options.decay)
-    train(objective, ParkDataset(options.seed), plan, options.out, torch.device(options.device))
+    source = ParkDataset(options.seed, answers_first=options.answers_first, clips_from=options.clips_from)
+    train(objective, source, plan, options.out, torch.device(options.device))
 
 
 if __name__ == "__main__":

@@ -19,6 +19,8 @@ from torch.utils.data import DataLoader, Dataset
 from sa2va_cli.training.objective import Objective
 from sa2va_cli.training.samples import Batch, Sample, collate
 
+STATE_FILE = "state.pt"
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -81,7 +83,7 @@ def train(
     folder.mkdir(parents=True, exist_ok=True)
     objective.to(device).train()
     optimiser = _optimiser(objective, plan)
-    step = _resume(objective, optimiser, folder / "state.pt", device)
+    step = _resume(objective, optimiser, folder / STATE_FILE, device)
     started, smoothed = time.monotonic(), _Smoothed()
     for number, batch in _batches(objective, source, range(step, plan.steps)):
         for group in optimiser.param_groups:
@@ -97,7 +99,7 @@ def train(
             with (folder / "log.jsonl").open("a") as log:
                 log.write(json.dumps({"step": done, "rate": plan.rate(number), **smoothed.values}) + "\n")
         if done % plan.save_every == 0 or done == plan.steps:
-            _save(objective, optimiser, done, folder / "state.pt")
+            _save(objective, optimiser, done, folder / STATE_FILE)
 
 
 def _step(
@@ -160,6 +162,13 @@ def _resume(objective: Objective, optimiser: torch.optim.Optimizer, path: Path, 
     state = torch.load(path, map_location=device, weights_only=True)
     objective.load_state_dict(state["objective"])
     optimiser.load_state_dict(state["optimiser"])
+    return int(state["step"])
+
+
+def restore(objective: Objective, folder: Path) -> int:
+    """Loads what a run has learned so far into ``objective``, on the CPU; returns the run's step."""
+    state = torch.load(folder / STATE_FILE, map_location="cpu", weights_only=True)
+    objective.load_state_dict(state["objective"])
     return int(state["step"])
 
 

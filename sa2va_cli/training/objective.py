@@ -94,7 +94,7 @@ class Objective(nn.Module):
         if len(batch.segment_rows):
             states = hidden[batch.segment_rows[:, 0], batch.segment_rows[:, 1]]
             losses |= self._masks(batch, self.network.text_hidden_fcs(states), maps)
-        if self.probe is not None and batch.key_labels is not None and batch.labels is not None:
+        if self.probe is not None and batch.key_labels is not None:
             losses["classes"] = self._classes(self.probe, batch, vision, maps)
         losses["total"] = torch.stack([getattr(self.weights, k) * v for k, v in losses.items()]).sum()
         return losses

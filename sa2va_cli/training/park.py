@@ -18,6 +18,8 @@ CLASSES = (1 + len(KINDS), 1 + len(COLOURS))
 """Classes of the auxiliary loss: nothing or a kind, and nothing or a colour."""
 
 CLIP_FRAMES = 96
+Ids = NDArray[np.uint8]
+"""(H, W) number of the actor seen at each pixel, 0 for none."""
 NOTHING = "There is no such thing here."
 
 
@@ -58,9 +60,12 @@ class ParkDataset:
         grid: side of the grid of cells of the auxiliary classes.
         stills: pictures in a batch of stills.
         clip_frames: SAM 2 frames in a batch of clips; how many clips that is depends on its schedule.
-        clip_share: share of the batches that are clips.
+        clip_share: share of the batches that are clips in the long run.
+        clips_from: batch from which clips have their share; before, when words are still being learned from
+            many pictures, they have two fifths of it.
         questions: how many expressions are asked about each.
         masked: how many of these are answered with a mask that is trained.
+        answers_first: how many batches at the beginning train the answers alone, with more questions.
     """
 
     def __init__(
@@ -72,22 +77,30 @@ class ParkDataset:
         stills: int = 16,
         clip_frames: int = 20,
         clip_share: float = 0.4,
-        questions: int = 7,
+        questions: int = 5,
         masked: int = 3,
+        answers_first: int = 0,
+        clips_from: int = 0,
     ) -> None:
         self.seed, self.size, self.grid = seed, size, grid
         self.stills, self.clip_frames, self.clip_share = stills, clip_frames, clip_share
         self.questions, self.masked = questions, masked
+        self.answers_first, self.clips_from = answers_first, clips_from
 
     def batch(self, number: int) -> list[Sample]:
         """The samples of batch ``number``, all of one shape."""
         rng = np.random.default_rng([self.seed, number])
-        if rng.random() < self.clip_share:
-            schedule = sample_schedule(rng)
-            count, masked = max(2, self.clip_frames // len(schedule.frames)), 2
+        answers_only = number < self.answers_first
+        masked = 0 if answers_only else self.masked
+        clip_share = self.clip_share * (1.0 if number >= self.clips_from else 0.4)
+        if rng.random() < clip_share:
+            schedule, masked = sample_schedule(rng), min(masked, 2)
+            count = 5 if answers_only else max(2, self.clip_frames // len(schedule.frames))
         else:
             still = int(rng.integers(CLIP_FRAMES))
-            schedule, count, masked = Schedule((still,), (still,), 1), self.stills, self.masked
+            schedule, count = Schedule((still,), (still,), 1), self.stills
+        if answers_only:
+            schedule = Schedule(schedule.keyframes, (), 0)
         first = number * max(self.stills, self.clip_frames)
         return [self._sample(first + k, schedule, masked, rng) for k in range(count)]
 
@@ -95,17 +108,20 @@ class ParkDataset:
         scene = Scene.sample(scene_seed("train", self.seed, index), CLIP_FRAMES)
         drawn = {t: self._draw(scene, t) for t in {*schedule.keyframes, *schedule.frames}}
         ids = [drawn[t][1] for t in schedule.frames]
+        key_ids = [drawn[t][1] for t in schedule.keyframes]
         return Sample(
             keyframes=[drawn[t][0] for t in schedule.keyframes],
             frames=[drawn[t][0] for t in schedule.frames],
             conditioning=schedule.conditioning,
             indices=schedule.frames,
-            questions=self._questions(scene, schedule, ids, masked, rng),
-            labels=np.stack([self._labels(scene, i) for i in ids]),
-            key_labels=np.stack([self._labels(scene, drawn[t][1]) for t in schedule.keyframes]),
+            questions=self._questions(
+                scene, schedule, [drawn[t][1] for t in schedule.keyframes], ids, masked, rng
+            ),
+            labels=np.stack([self._labels(scene, i) for i in ids]) if ids else None,
+            key_labels=np.stack([self._labels(scene, i) for i in key_ids]),
         )
 
-    def _draw(self, scene: Scene, t: int) -> tuple[RGB, NDArray[np.uint8]]:
+    def _draw(self, scene: Scene, t: int) -> tuple[RGB, Ids]:
         """Draws a frame at the clips' size and resizes the picture as the network's input is."""
         image, ids = scene.draw(t)
         return resize_bicubic(image, self.size, self.size), ids
@@ -114,24 +130,23 @@ class ParkDataset:
         self,
         scene: Scene,
         schedule: Schedule,
-        ids: Sequence[NDArray[np.uint8]],
+        key_ids: Sequence[Ids],
+        ids: Sequence[Ids],
         masked: int,
         rng: np.random.Generator,
     ) -> list[Question]:
         times = schedule.keyframes
         if len(times) > 1:
             times = tuple(sorted({*times, *(int(i) for i in np.linspace(0, CLIP_FRAMES - 1, 9))}))
-        asked = expressions(scene, times, rng, count=self.questions)
+        asked = expressions(scene, times, rng, count=self.questions if ids else 3 * self.questions - 1)
         targets = [e for e in asked if e.actors]
         trained = {id(e) for e in targets[:masked]}
         questions = [self._question(scene, times, e, ids if id(e) in trained else None, rng) for e in asked]
-        seen = [
-            a.id for a in scene.actors if max(np.count_nonzero(i == a.id) for i in ids) > 0.003 * ids[0].size
-        ]
+        area = {a.id: max(float(np.mean(i == a.id)) for i in key_ids) for a in scene.actors}
+        seen = [number for number, share in area.items() if share > 0.003]
         if seen:
-            questions.append(
-                Question("What is in the picture?", f"{_capital(caption(scene, times, seen, 'en'))}.")
-            )
+            named = caption(scene, times, seen, "en")
+            questions.append(Question("What is in the picture?", f"{named[0].upper()}{named[1:]}."))
         return questions
 
     def _question(
@@ -139,7 +154,7 @@ class ParkDataset:
         scene: Scene,
         times: Sequence[int],
         expression: Expression,
-        ids: Sequence[NDArray[np.uint8]] | None,
+        ids: Sequence[Ids] | None,
         rng: np.random.Generator,
     ) -> Question:
         text = question(expression.text, verbatim=bool(rng.random() < 0.1)).removeprefix("<image>")
@@ -149,10 +164,10 @@ class ParkDataset:
         masks = None if ids is None else np.stack([self._target(i, expression.actors) for i in ids])
         return Question(text, answer, masks)
 
-    def _target(self, ids: NDArray[np.uint8], actors: Sequence[int]) -> NDArray[np.float32]:
+    def _target(self, ids: Ids, actors: Sequence[int]) -> NDArray[np.float32]:
         return _shares(np.isin(ids, actors), self.size // 2)
 
-    def _labels(self, scene: Scene, ids: NDArray[np.uint8]) -> NDArray[np.int64]:
+    def _labels(self, scene: Scene, ids: Ids) -> NDArray[np.int64]:
         """(grid, grid, 2) kind and colour of whoever covers most of each cell, if it is a fifth of it."""
         labels = np.zeros((self.grid, self.grid, 2), np.int64)
         most = np.full(labels.shape[:2], 0.2)
@@ -166,7 +181,3 @@ class ParkDataset:
 def _shares(mask: NDArray[np.bool_], side: int) -> NDArray[np.float32]:
     """(side, side) share of each cell of a squashed picture that a mask (H, W) covers."""
     return np.asarray(cv2.resize(mask.astype(np.float32), (side, side), interpolation=cv2.INTER_AREA))
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

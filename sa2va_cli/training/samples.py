@@ -22,6 +22,10 @@ IGNORED = -100
 """Label of a token that is not to be learned: the ignore_index of torch's cross-entropy."""
 
 
+FIRST_WORD = 0.3
+"""Weight of an answer's first token among all of its tokens: it decides whether there is anything to find."""
+
+
 @dataclass(frozen=True, eq=False)
 class Question:
     """One question with its answer.
@@ -44,7 +48,8 @@ class Sample:
 
     Attributes:
         keyframes: pictures the language model sees.
-        frames: pictures SAM 2 sees: first those that are conditioned on the query, then tracked ones.
+        frames: pictures SAM 2 sees: first those that are conditioned on the query, then tracked ones. None
+            where only the answers are trained.
         conditioning: how many of ``frames`` are conditioned on the query.
         indices: frame number of each of ``frames`` in its clip; tracked ones ascend.
         questions: at least one.
@@ -131,7 +136,7 @@ def collate(samples: Sequence[Sample], chat: InternVL, input_size: int) -> Batch
         weights=_padded([p.weights for p in packed], length, 0.0),
         positions=_padded([p.positions for p in packed], length, 0),
         visible=visible,
-        grounding_pixels=torch.stack(frames),
+        grounding_pixels=torch.stack(frames) if frames else torch.zeros(0),
         conditioning=first.conditioning,
         indices=tuple(first.indices),
         segment_rows=torch.tensor(rows, dtype=torch.int64).reshape(-1, 2),
@@ -172,7 +177,8 @@ def _pack(sample: Sample, chat: InternVL) -> _Packed:
         start = len(p.ids) + len(asked)
         p.ids.extend(asked + said)
         p.targets.extend([IGNORED] * (len(asked) - 1) + said + [IGNORED])
-        p.weights.extend([0.0] * (len(asked) - 1) + [1.0 / len(said)] * len(said) + [0.0])
+        rest = (1.0 - FIRST_WORD) / (len(said) - 1)
+        p.weights.extend([0.0] * (len(asked) - 1) + [FIRST_WORD] + [rest] * (len(said) - 1) + [0.0])
         p.positions.extend(range(len(shared), len(shared) + len(asked) + len(said)))
         p.branch.extend([number] * (len(asked) + len(said)))
         if question.masks is not None:

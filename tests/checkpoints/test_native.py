@@ -99,6 +99,6 @@ def test_a_failed_save_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("sa2va_cli.checkpoints.native.save_file", fail)
-    with pytest.raises(OutputError, match="No space left"):
+    with pytest.raises(OutputError, match="no space left"):
         save_network(load(PUBLISHED), read_layout(PUBLISHED).sam2, tmp_path / "new")
     assert list(tmp_path.iterdir()) == []

@@ -13,10 +13,10 @@ import pytest
 from clips import SIZE, VFR, make_sound, make_video, mask, number_of, picture, read_sound, tone
 
 from sa2va_cli.errors import InputError, OutputError, UsageError
-from sa2va_cli.media.atomic import output_error
 from sa2va_cli.media.encodings import ENCODINGS
 from sa2va_cli.media.reader import Selection, open_source
 from sa2va_cli.media.writer import VideoWriter
+from sa2va_cli.staging import output_error
 
 NTSC = Fraction(30000, 1001)
 FORMS = [

@@ -1,0 +1,162 @@
+"""Training on the demo world with a network that is smaller still."""
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from sa2va_cli.model.network import Sa2VANetwork
+from sa2va_cli.training.demo import SAM2_SIZES, build_objective, demo_sizes, main, train_tokenizer
+from sa2va_cli.training.loop import Plan, train
+from sa2va_cli.training.objective import ClassProbe, LossWeights, Objective
+from sa2va_cli.training.park import CLASSES, ParkDataset, sample_schedule
+from sa2va_cli.training.samples import IGNORED, collate
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """A tiny network is slower on two threads, and its sums are the same every time on one."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return train_tokenizer(texts=500, vocabulary=512)
+
+
+@pytest.fixture
+def objective(tokenizer) -> Objective:
+    torch.manual_seed(0)
+    whole = demo_sizes(len(tokenizer))
+    vision = {**whole.vision, "hidden_size": 32, "num_hidden_layers": 1, "intermediate_size": 32}
+    text = {
+        **whole.text,
+        "hidden_size": 32,
+        "intermediate_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 2,
+    }
+    sizes = dataclasses.replace(whole, vision=vision, text=text, tile_size=128)
+    trunk = {**SAM2_SIZES["trunk"], "embed_dim": 8, "stages": [1, 1, 2, 1], "global_att_blocks": [3]}
+    sam2 = {**SAM2_SIZES, "image_size": 128, "d_model": 64, "trunk": trunk}
+    network = Sa2VANetwork(sizes, sam2, tokenizer)
+    return Objective(network, ClassProbe(32, 64, CLASSES), LossWeights())
+
+
+@pytest.fixture
+def park() -> ParkDataset:
+    return ParkDataset(0, size=128, grid=8, stills=2, clip_frames=6, questions=3, masked=2)
+
+
+def numbers(park: ParkDataset, *, clips: bool) -> int:
+    """The first batch of stills or of clips."""
+    return next(n for n in range(50) if (len(park.batch(n)[0].keyframes) > 1) == clips)
+
+
+def test_a_batch_is_a_function_of_its_number(park: ParkDataset) -> None:
+    first, again, other = park.batch(3), park.batch(3), park.batch(4)
+    assert [q.text for s in first for q in s.questions] == [q.text for s in again for q in s.questions]
+    assert np.array_equal(first[0].keyframes[0], again[0].keyframes[0])
+    assert [q.text for s in first for q in s.questions] != [q.text for s in other for q in s.questions]
+
+
+def test_tracked_frames_ascend_and_are_never_keyframes() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        schedule = sample_schedule(rng)
+        tracked = schedule.frames[schedule.conditioning :]
+        assert list(tracked) == sorted(set(tracked))
+        assert not set(tracked) & set(schedule.keyframes)
+        assert min(tracked) >= 0
+        assert max(tracked) < 96
+
+
+def test_a_packed_question_reads_as_it_would_alone(objective: Objective, park: ParkDataset) -> None:
+    samples = park.batch(numbers(park, clips=True))[:1]
+    chat = objective.network.chat.eval()
+    batch = collate(samples, chat, 128)
+    keyframes, end = len(samples[0].keyframes), chat.tokenizer.convert_tokens_to_ids("</img>")
+    with torch.no_grad():
+        visual = chat.see(batch.vision_pixels)
+        packed = objective._read(batch, visual)[0]
+        offset = None
+        for question in samples[0].questions:
+            prompt = chat.prompt(f"<image>{question.text}", keyframes, video=True)
+            ids, embeddings = chat.embed(f"{prompt}{question.answer}<|im_end|>", visual)
+            alone = chat.language_model.model(inputs_embeds=embeddings).last_hidden_state[0]
+            shared = int((ids[0] == end).nonzero().max()) + 1
+            offset = shared if offset is None else offset
+            own = len(alone) - shared
+            assert torch.allclose(packed[offset : offset + own], alone[shared:], atol=1e-5)
+            offset += own
+
+
+def test_only_answers_are_learned_and_every_trained_mask_has_its_segment_token(
+    objective: Objective, park: ParkDataset
+) -> None:
+    chat = objective.network.chat
+    samples = park.batch(numbers(park, clips=False))
+    batch = collate(samples, chat, 128)
+    spoken = chat.tokenizer.decode(batch.targets[0][batch.targets[0] != IGNORED].tolist())
+    assert spoken == "".join(f"{q.answer}<|im_end|>" for q in samples[0].questions)
+    assert (batch.token_ids[batch.segment_rows[:, 0], batch.segment_rows[:, 1]] == chat.segment_id).all()
+    assert len(batch.masks) == len(batch.segment_rows)
+
+
+@pytest.mark.parametrize("clips", [False, True])
+def test_every_parameter_learns_something(objective: Objective, park: ParkDataset, clips: bool) -> None:
+    batch = collate(park.batch(numbers(park, clips=clips)), objective.network.chat, 128)
+    losses = objective(batch)
+    losses["total"].backward()
+    assert all(torch.isfinite(loss) for loss in losses.values())
+    assert set(losses) == {"answer", "bce", "dice", "iou", "score", "classes", "total"}
+    still = {n for n, p in objective.network.named_parameters() if p.grad is None}
+    unused = ("point_embed", "mask_embed", "mask_downsample", "no_memory_positional_encoding", "mask_token")
+    memory = () if clips else ("memory", "object_pointer", "no_object_pointer")
+    assert not {n for n in still if not any(part in n for part in (*unused, *memory, "shared_", "layernorm"))}
+
+
+def test_a_resumed_run_ends_where_an_unbroken_one_does(
+    tokenizer, objective: Objective, park: ParkDataset, tmp_path: Path
+) -> None:
+    start = {k: v.clone() for k, v in objective.state_dict().items()}
+    plan = Plan(4, 1e-3, warmup_steps=1, decay_steps=1, save_every=2)
+    device = torch.device("cpu")
+    train(objective, park, plan, tmp_path / "whole", device, report=lambda _: None)
+    whole = {k: v.clone() for k, v in objective.state_dict().items()}
+
+    objective.load_state_dict(start)
+    broken = dataclasses.replace(plan, steps=2, decay_steps=0)
+    train(objective, park, broken, tmp_path / "broken", device, report=lambda _: None)
+    objective.load_state_dict(start)
+    train(objective, park, plan, tmp_path / "broken", device, report=lambda _: None)
+    assert all(torch.allclose(v, whole[k], atol=1e-5) for k, v in objective.state_dict().items())
+
+
+def test_the_rate_rises_stays_and_falls_to_zero() -> None:
+    plan = Plan(100, 1e-3, warmup_steps=10, decay_steps=20)
+    assert plan.rate(0) == pytest.approx(1e-4)
+    assert plan.rate(50) == 1e-3
+    assert plan.rate(99) == pytest.approx(5e-5)
+
+
+def test_what_a_run_has_learned_is_exported_as_a_checkpoint_that_loads(tmp_path: Path) -> None:
+    from sa2va_cli.checkpoints.loader import load_network
+
+    objective = build_objective(0)
+    (tmp_path / "run").mkdir()
+    torch.save(
+        {"step": 1, "objective": objective.state_dict(), "optimiser": {}}, tmp_path / "run" / "state.pt"
+    )
+    main(["--out", str(tmp_path / "run"), "--export", str(tmp_path / "weights")])
+    network = load_network(tmp_path / "weights", torch.device("cpu"), torch.float32)
+    wanted = objective.network.state_dict()
+    assert all(torch.allclose(v, wanted[k], rtol=1e-2, atol=1e-2) for k, v in network.state_dict().items())
+    assert sum(f.stat().st_size for f in (tmp_path / "weights").iterdir()) < 16e6
