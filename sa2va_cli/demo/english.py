@@ -187,9 +187,12 @@ _WORDERS: dict[str, _Worder] = {
 
 
 def name(groups: Sequence[tuple[str, str, int]]) -> str:
-    """Names groups of (colour, kind, how many): ``the red girl, the blue dog and the two green balls``."""
+    """Names groups of (colour, kind, how many): ``the girl in red and the two balls in green``.
+
+    The kind comes first because a network that answers word by word finds the colour by it.
+    """
     parts = [
-        f"the {colour} {kind}" if n == 1 else f"the {_NUMBERS[n]} {colour} {PLURALS[kind]}"
+        f"the {kind} in {colour}" if n == 1 else f"the {_NUMBERS[n]} {PLURALS[kind]} in {colour}"
         for colour, kind, n in groups
     ]
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

@@ -102,7 +102,8 @@ def caption(scene: Scene, times: Sequence[int], actors: Sequence[int], language:
     for actor in scene.actors:
         if actor.id in set(actors):
             groups[actor.colour, actor.kind] = groups.get((actor.colour, actor.kind), 0) + 1
-    named = [(colour, kind, n) for (colour, kind), n in groups.items()]
+    order = sorted(groups, key=lambda pair: (KINDS.index(pair[1]), list(COLOURS).index(pair[0])))
+    named = [(colour, kind, groups[colour, kind]) for colour, kind in order]
     return english.name(named) if language == "en" else chinese.name(named)
 
 

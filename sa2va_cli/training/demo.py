@@ -25,7 +25,7 @@ from sa2va_cli.checkpoints.native import save_network
 from sa2va_cli.demo.world import corpus
 from sa2va_cli.model.internvl import InternVLSizes
 from sa2va_cli.model.network import Sa2VANetwork
-from sa2va_cli.training.loop import Plan, restore, train
+from sa2va_cli.training.loop import STATE_FILE, Plan, restore, train
 from sa2va_cli.training.objective import ClassProbe, LossWeights, Objective
 from sa2va_cli.training.park import CLASSES, NOTHING, ParkDataset
 
@@ -77,7 +77,7 @@ def demo_sizes(vocabulary: int) -> InternVLSizes:
             "vocab_size": vocabulary,
             "max_position_embeddings": 4096,
             "rope_parameters": {"rope_type": "default", "rope_theta": 10_000.0},
-            "tie_word_embeddings": True,
+            "tie_word_embeddings": False,
         },
         tile_size=256,
         max_tiles=1,
@@ -110,29 +110,52 @@ def initialise(network: Sa2VANetwork) -> None:
     """Gives every matrix a scale that fits its width.
 
     transformers starts everything at a deviation of 0.02, which suits widths in the thousands; here it is
-    one over the square root of the inputs, and less for what is added to a residual stream.
+    one over the square root of the inputs, and less for what is added to a residual stream. What enters the
+    language model, words and visual tokens alike, has half of a normalised state's scale: with the small
+    embeddings of large models the branches drown the words, and "the dog" is not looked up for thousands of
+    steps instead of for two hundred.
     """
-    residual = ("o_proj", "proj_out", "down_proj", "fc2", "linear2", "projection_layer", "pointwise_conv2")
+    residual = ("o_proj", "proj_out", "down_proj", "fc2", "linear2", "projection_layer", "attn.proj")
     for name, module in network.named_modules():
         if isinstance(module, nn.Linear):
-            scale = 0.5 if name.endswith((*residual, "attn.proj")) else 1.0
+            scale = 0.35 if name.endswith(residual) else 1.0
             nn.init.trunc_normal_(module.weight, std=scale * module.in_features**-0.5)
         elif isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
             nn.init.kaiming_normal_(module.weight, nonlinearity="linear")
-    nn.init.normal_(network.chat.language_model.get_input_embeddings().weight, std=0.05)
+    chat = network.chat
+    nn.init.normal_(chat.language_model.get_input_embeddings().weight, std=0.5)
+    nn.init.normal_(chat.language_model.lm_head.weight, std=0.05)
+    nn.init.normal_(chat.projector.get_parameter("3.weight"), std=0.5 * chat.width**-0.5)
+    nn.init.normal_(chat.vision_model.embeddings.position_embeddings, std=0.5)
     for block in network.sam2.layers.memory_encoder.memory_fuser.layers:
         nn.init.constant_(block.scale, 0.1)
 
 
-def build_objective(seed: int) -> Objective:
+def run_tokenizer(folder: Path, seed: int) -> PreTrainedTokenizerFast:
+    """Loads the tokenizer of a run, or trains and keeps it if the run is new."""
+    kept = folder / "tokenizer"
+    if kept.exists():
+        return PreTrainedTokenizerFast.from_pretrained(kept)
+    tokenizer = train_tokenizer(seed)
+    tokenizer.save_pretrained(kept)
+    return tokenizer
+
+
+def build_objective(tokenizer: PreTrainedTokenizerFast, seed: int) -> Objective:
     """Makes the untrained network with its auxiliary readouts."""
     torch.manual_seed(seed)
-    tokenizer = train_tokenizer(seed)
     sizes = demo_sizes(len(tokenizer))
     network = Sa2VANetwork(sizes, SAM2_SIZES, tokenizer)
     initialise(network)
     probe = ClassProbe(sizes.vision["hidden_size"], SAM2_SIZES["d_model"], CLASSES)
     return Objective(network, probe, LossWeights())
+
+
+def load_eyes(objective: Objective, folder: Path) -> None:
+    """Loads what another run's image encoders and SAM 2 have learned; the language model is left alone."""
+    state = torch.load(folder / STATE_FILE, map_location="cpu", weights_only=True)["objective"]
+    seen = ("network.chat.vision_model.", "network.sam2.", "probe.")
+    objective.load_state_dict({k: v for k, v in state.items() if k.startswith(seen)}, strict=False)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -148,9 +171,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--clips-from", type=int, default=1000, help="step from which clips have their full share"
     )
     parser.add_argument("--decay", type=int, default=800, help="last steps over which the rate falls to zero")
+    parser.add_argument("--eyes-of", type=Path, help="start with the encoders and the SAM 2 of this run")
     parser.add_argument("--export", type=Path, help="write what the run has learned to this folder, and stop")
     options = parser.parse_args(arguments)
-    objective = build_objective(options.seed)
+    objective = build_objective(run_tokenizer(options.out, options.seed), options.seed)
+    if options.eyes_of:
+        load_eyes(objective, options.eyes_of)
     if options.export:
         restore(objective, options.out)
         save_network(objective.network, SAM2_SIZES, options.export)

@@ -262,6 +262,15 @@ class Signalled(FakeSegmenter):
         return super().step(index, image, memory)
 
 
+@pytest.fixture
+def _signals_heard():
+    """A shell lets what it starts in the background ignore SIGINT; here it is to be heard."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_signals_heard")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_leaves_nothing_and_exits_130(sa2va, folder, number):
     make_video(folder / "a.mp4")
@@ -303,6 +312,7 @@ def test_a_prompt_whose_masks_stay_empty_is_named(sa2va, folder):
     assert "warning: nothing matches 'something green'" in outcome.err
 
 
+@pytest.mark.usefixtures("_signals_heard")
 def test_an_interruption_at_the_very_end_says_what_was_kept(sa2va, folder, monkeypatch):
     make_video(folder / "a.mp4")
 

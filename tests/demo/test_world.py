@@ -145,8 +145,8 @@ def test_captions_sort_and_count():
                  and s.actors[0].colour == s.actors[-1].colour)  # fmt: skip
     first, last = scene.actors[0].id, scene.actors[-1].id
     colour = scene.actors[0].colour
-    assert world.caption(scene, STILL, [last, first], "en") == f"the two {colour} balls"
-    assert world.caption(scene, STILL, [last], "en") == f"the {colour} ball"
+    assert world.caption(scene, STILL, [last, first], "en") == f"the two balls in {colour}"
+    assert world.caption(scene, STILL, [last], "en") == f"the ball in {colour}"
     assert world.caption(scene, STILL, [first, last], "zh").startswith("两个")
 
 

@@ -147,11 +147,11 @@ def test_the_rate_rises_stays_and_falls_to_zero() -> None:
     assert plan.rate(99) == pytest.approx(5e-5)
 
 
-def test_what_a_run_has_learned_is_exported_as_a_checkpoint_that_loads(tmp_path: Path) -> None:
+def test_what_a_run_has_learned_is_exported_as_a_checkpoint_that_loads(tokenizer, tmp_path: Path) -> None:
     from sa2va_cli.checkpoints.loader import load_network
 
-    objective = build_objective(0)
-    (tmp_path / "run").mkdir()
+    objective = build_objective(tokenizer, 0)
+    tokenizer.save_pretrained(tmp_path / "run" / "tokenizer")
     torch.save(
         {"step": 1, "objective": objective.state_dict(), "optimiser": {}}, tmp_path / "run" / "state.pt"
     )

@@ -1,0 +1,75 @@
+"""The bundled network on the bundled sample: what a newcomer tries first."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pycocotools import mask as rle
+
+from sa2va_cli import Sa2VA
+from sa2va_cli.checkpoints.catalog import DEMO_FOLDER
+from sa2va_cli.commands.app import main
+from sa2va_cli.evaluation.davis import j_and_f
+
+SAMPLES = Path(__file__).parents[1] / "samples"
+EVERY = 12
+
+
+@pytest.fixture(scope="module")
+def model() -> Sa2VA:
+    return Sa2VA.load("demo", device="cpu")
+
+
+@pytest.fixture(scope="module")
+def truth() -> dict[int, np.ndarray]:
+    """Actor number -> (T, H, W) masks, on every twelfth frame."""
+    actors = json.loads((SAMPLES / "park.json").read_text(encoding="utf-8"))["actors"]
+    return {int(k): np.stack([rle.decode(m) for m in ms[::EVERY]]).astype(bool) for k, ms in actors.items()}
+
+
+@pytest.mark.parametrize(
+    ("prompt", "actors"),
+    [("girl in red dress", [3]), ("穿红裙子的女孩", [3]), ("the ball", [5]), ("pink balloon", [2])],
+)
+def test_the_sample_is_followed_as_the_sentence_says(
+    model: Sa2VA, truth: dict[int, np.ndarray], prompt: str, actors: list[int]
+) -> None:
+    results = list(model.segment(SAMPLES / "park.mp4", prompt, every=EVERY))
+    found = np.stack([r.masks.any(axis=0) for r in results])
+    wanted = np.any([truth[a] for a in actors], axis=0)
+    assert len(results) == 8
+    assert j_and_f(found, wanted) > 0.75
+
+
+def test_the_first_command_of_the_readme_writes_its_two_files(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    command = [
+        "segment",
+        str(SAMPLES / "park.mp4"),
+        "girl in red dress",
+        "--model",
+        "demo",
+        "--device",
+        "cpu",
+    ]
+    assert main([*command, "--max-frames", "4", "-o", f"{tmp_path}/"]) == 0
+    assert {f.name for f in tmp_path.iterdir()} == {"park.mask.mp4", "park.overlay.mp4"}
+    assert "girl in red dress" in capfd.readouterr().err
+
+
+def test_a_picture_works_as_well(model: Sa2VA) -> None:
+    (result,) = model.segment(SAMPLES / "park.png", "the girl in red")
+    assert result.masks.shape == (1, 360, 640)
+    assert 0.02 < result.masks.mean() < 0.1
+
+
+def test_the_bundled_files_are_data_and_fit_in_the_wheel() -> None:
+    names = {f.name for f in DEMO_FOLDER.iterdir()}
+    assert names == {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}
+    assert sum(f.stat().st_size for f in DEMO_FOLDER.iterdir()) <= 16e6
+
+
+def test_the_samples_stay_small() -> None:
+    assert sum(f.stat().st_size for f in SAMPLES.iterdir()) < 3e6
