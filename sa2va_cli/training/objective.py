@@ -25,7 +25,8 @@ class LossWeights:
     Cross-entropy on the answer, BCE and Dice on the masks are Sa2VA's (its published training configuration
     has 1, 2 and 0.5 on sampled points; here BCE is a mean over all cells of mostly empty masks, hence the
     larger weight). ``iou`` and ``score`` train SAM 2's quality and visibility heads, as SAM 2 does.
-    ``classes`` is the auxiliary per-cell classification of the pictures, where a dataset has labels.
+    ``classes`` is the auxiliary classification of the pictures' cells, ``named`` that of the queries, where a
+    dataset has labels.
     """
 
     answer: float = 1.0
@@ -34,10 +35,11 @@ class LossWeights:
     iou: float = 0.5
     score: float = 0.2
     classes: float = 1.0
+    named: float = 2.0
 
 
 class ClassProbe(nn.Module):
-    """Linear readouts of what each cell of the two encoders' maps shows; used in training only.
+    """Linear readouts of what the encoders' maps show and what a query means; used in training only.
 
     Args:
         vision_width: width of the vision-language encoder's tokens.
@@ -50,6 +52,7 @@ class ClassProbe(nn.Module):
         self.classes = tuple(classes)
         self.vision = nn.Linear(vision_width, sum(classes))
         self.grounding = nn.Linear(grounding_width, sum(classes))
+        self.query = nn.Linear(grounding_width, sum(classes) - len(classes))
 
     def loss(self, readout: Tensor, labels: Tensor) -> Tensor:
         """Cross-entropy of every attribute, in which what is there counts as much as all background.
@@ -93,7 +96,11 @@ class Objective(nn.Module):
         maps: list[Tensor] = []
         if len(batch.segment_rows):
             states = hidden[batch.segment_rows[:, 0], batch.segment_rows[:, 1]]
-            losses |= self._masks(batch, self.network.text_hidden_fcs(states), maps)
+            queries = self.network.text_hidden_fcs(states)
+            losses |= self._masks(batch, queries, maps)
+            if self.probe is not None and batch.named is not None:
+                named = self.probe.query(queries).float()
+                losses["named"] = F.binary_cross_entropy_with_logits(named, batch.named)
         if self.probe is not None and batch.key_labels is not None:
             losses["classes"] = self._classes(self.probe, batch, vision, maps)
         losses["total"] = torch.stack([getattr(self.weights, k) * v for k, v in losses.items()]).sum()

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from sa2va_cli.datatypes import RGB
 from sa2va_cli.demo.actors import COLOURS, KINDS
-from sa2va_cli.demo.world import Expression, Scene, caption, expressions, scene_seed
+from sa2va_cli.demo.world import Actor, Expression, Scene, caption, expressions, scene_seed
 from sa2va_cli.model.preprocessing import resize_bicubic
 from sa2va_cli.pipeline.prompts import question
 from sa2va_cli.training.samples import Question, Sample
@@ -162,7 +162,7 @@ class ParkDataset:
             return Question(text, NOTHING)
         answer = f"Sure, {caption(scene, times, expression.actors, 'en')}: [SEG]."
         masks = None if ids is None else np.stack([self._target(i, expression.actors) for i in ids])
-        return Question(text, answer, masks)
+        return Question(text, answer, masks, _named([a for a in scene.actors if a.id in expression.actors]))
 
     def _target(self, ids: Ids, actors: Sequence[int]) -> NDArray[np.float32]:
         return _shares(np.isin(ids, actors), self.size // 2)
@@ -176,6 +176,12 @@ class ParkDataset:
             labels[share > most] = (1 + KINDS.index(actor.kind), 1 + list(COLOURS).index(actor.colour))
             most = np.maximum(most, share)
         return labels
+
+
+def _named(actors: Sequence[Actor]) -> NDArray[np.float32]:
+    """Which kinds and which colours there are among actors."""
+    kinds, colours = {a.kind for a in actors}, {a.colour for a in actors}
+    return np.array([*(k in kinds for k in KINDS), *(c in colours for c in COLOURS)], np.float32)
 
 
 def _shares(mask: NDArray[np.bool_], side: int) -> NDArray[np.float32]:

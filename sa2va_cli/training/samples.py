@@ -35,11 +35,13 @@ class Question:
         answer: what is to be said, with ``[SEG]`` where a mask is meant.
         masks: (F, h, w) float32 share of each cell that belongs to the target, on the F grounding frames;
             None where no mask is trained (no target, or a question for the language model only).
+        named: (A,) float32, one where the target has an attribute, for the auxiliary loss; or None.
     """
 
     text: str
     answer: str
     masks: NDArray[np.float32] | None = field(default=None, repr=False)
+    named: NDArray[np.float32] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +85,7 @@ class Batch:
         indices: frame number of each of the F frames, the same for every sample.
         segment_rows: (N, 2) batch row and position of each trained ``[SEG]``.
         masks: (N, F, h, w) targets.
+        named: (N, A) attributes of what each trained ``[SEG]`` means, or None.
         labels: (F, B, g, g, A) classes, or None.
         key_labels: (B*K, g, g, A) classes, or None.
     """
@@ -98,6 +101,7 @@ class Batch:
     indices: tuple[int, ...]
     segment_rows: Tensor
     masks: Tensor
+    named: Tensor | None
     labels: Tensor | None
     key_labels: Tensor | None
 
@@ -141,6 +145,7 @@ def collate(samples: Sequence[Sample], chat: InternVL, input_size: int) -> Batch
         indices=tuple(first.indices),
         segment_rows=torch.tensor(rows, dtype=torch.int64).reshape(-1, 2),
         masks=torch.from_numpy(np.stack(masks)) if masks else torch.zeros(0),
+        named=_stacked([q.named for s in samples for q in s.questions if q.masks is not None], dim=0),
         labels=_stacked([s.labels for s in samples], dim=1),
         key_labels=_joined([s.key_labels for s in samples]),
     )
@@ -198,9 +203,9 @@ def _padded(rows: Sequence[Sequence[int]] | Sequence[Sequence[float]], length: i
     return torch.tensor([[*row, *[filler] * (length - len(row))] for row in rows])
 
 
-def _stacked(arrays: Sequence[NDArray[np.int64] | None], dim: int) -> Tensor | None:
+def _stacked(arrays: Sequence[NDArray[Any] | None], dim: int) -> Tensor | None:
     present = [torch.from_numpy(a) for a in arrays if a is not None]
-    return torch.stack(present, dim=dim) if len(present) == len(arrays) else None
+    return torch.stack(present, dim=dim) if present and len(present) == len(arrays) else None
 
 
 def _joined(arrays: Sequence[NDArray[np.int64] | None]) -> Tensor | None:

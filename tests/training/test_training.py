@@ -116,7 +116,7 @@ def test_every_parameter_learns_something(objective: Objective, park: ParkDatase
     losses = objective(batch)
     losses["total"].backward()
     assert all(torch.isfinite(loss) for loss in losses.values())
-    assert set(losses) == {"answer", "bce", "dice", "iou", "score", "classes", "total"}
+    assert set(losses) == {"answer", "bce", "dice", "iou", "score", "named", "classes", "total"}
     still = {n for n, p in objective.network.named_parameters() if p.grad is None}
     unused = ("point_embed", "mask_embed", "mask_downsample", "no_memory_positional_encoding", "mask_token")
     memory = () if clips else ("memory", "object_pointer", "no_object_pointer")
