@@ -6,8 +6,8 @@ can be stopped and started again at any time, and
 
     python -m sa2va_cli.training.demo --out runs/demo --export sa2va_cli/demo/weights
 
-puts what it has learned into the package. ``docs/demo-model.md`` has the command, the log and the scores
-of the weights that are shipped.
+puts what it has learned into the package. ``docs/demo-model.md`` says where the weights that are shipped come
+from and what they can do.
 """
 
 import argparse
