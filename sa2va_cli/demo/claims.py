@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sa2va_cli.demo.actors import COLOURS, KINDS, SCALES
-from sa2va_cli.demo.scene import Actor, Scene
+from sa2va_cli.demo.scene import LANDMARK_KINDS, Actor, Scene
 from sa2va_cli.demo.sightings import Sightings, largest, measure, nearest, tendency, third
 
 GROUPS: dict[str, tuple[str, ...]] = {
@@ -18,7 +18,6 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "thing": KINDS,
 }
 PLACES = ("left", "middle", "right")
-LANDMARKS = ("tree", "house", "bench")
 _CLEARLY_LARGER = 1.5
 _LARGEST_OF_ALL = 1.4
 _CLEARLY_NEARER = 0.6
@@ -176,7 +175,7 @@ def _relations(sightings: Sightings) -> Iterator[Claim]:
         best = largest(sightings, members, _LARGEST_OF_ALL if noun == "thing" else _CLEARLY_LARGER)
         if best is not None:
             yield Claim("relation", noun, "largest", (best.id,))
-        for mark in LANDMARKS if noun != "thing" else ():
+        for mark in LANDMARK_KINDS if noun != "thing" else ():
             near = nearest(sightings, members, mark, _CLEARLY_NEARER)
             if near is not None:
                 yield Claim("relation", noun, mark, (near.id,))

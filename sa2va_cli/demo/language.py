@@ -7,8 +7,8 @@ import numpy as np
 
 from sa2va_cli.demo import chinese, english
 from sa2va_cli.demo.actors import COLOURS, KINDS
-from sa2va_cli.demo.claims import LANDMARKS, PLACES, Claim, claims, motions_of
-from sa2va_cli.demo.scene import Scene
+from sa2va_cli.demo.claims import PLACES, Claim, claims, motions_of
+from sa2va_cli.demo.scene import LANDMARK_KINDS, Scene
 
 FORMS = ("kind", "colour", "size", "place", "motion", "relation", "plural")
 _SHARE_OF_NONE = 0.2
@@ -129,7 +129,7 @@ def _invent(rng: np.random.Generator) -> Claim:
         "size": ("large", "small"),
         "place": PLACES,
         "motion": motions_of(kind),
-        "relation": ("largest", *LANDMARKS),
+        "relation": ("largest", *LANDMARK_KINDS),
     }
     nouns = (kind, kind, "animal", "child") if form in {"place", "relation", "plural"} else (kind,)
     detail = str(rng.choice(details[form])) if form in details else ""

@@ -24,6 +24,7 @@ from sa2va_cli.demo.shapes import Affine, Colour, Ids, Part, ellipse, paint, pai
 _SKINS: tuple[Colour, ...] = ((250, 220, 196), (232, 186, 150), (190, 136, 100), (132, 90, 66))
 _HAIRS: tuple[Colour, ...] = ((66, 44, 36), (112, 70, 44), (214, 176, 104), (150, 92, 56))
 _TROUSERS: tuple[Colour, ...] = ((84, 88, 100), (120, 108, 94), (150, 146, 140), (92, 78, 68))
+LANDMARK_KINDS = ("tree", "house", "bench")
 _TEXTURE_SCALE = 1.2
 _KEPT_TEXTURES = 2
 
@@ -137,6 +138,18 @@ class Scene:
         """Only the second of what ``draw`` returns, sooner."""
         ids = np.zeros((size[1], size[0]), np.uint8)
         self._paint_all(None, ids, t / self.fps, self._view(t, size))
+        return ids
+
+    def draw_landmarks(self, t: int, size: tuple[int, int] = (640, 360)) -> Ids:
+        """Where landmarks stand at frame ``t``, whoever stands before them.
+
+        Returns:
+            (H, W) uint8: 0 for none, else one more than the kind's place in ``LANDMARK_KINDS``.
+        """
+        ids, view = np.zeros((size[1], size[0]), np.uint8), self._view(t, size)
+        for mark in sorted(self.landmarks, key=lambda m: m.y):
+            number = 1 + LANDMARK_KINDS.index(mark.kind)
+            paint_figure(None, ids, mark.figure(), compose(view, mark.affine), number)
         return ids
 
     def landmark_place(self, landmark: Landmark, t: int) -> float:

@@ -1,10 +1,14 @@
-"""Trains the bundled network from nothing on the demo world.
+"""Trains the bundled network from nothing on the demo world, in three stages.
 
-    python -m sa2va_cli.training.demo --out runs/demo --steps 4000
+    python -m sa2va_cli.training.demo eyes  --out runs/eyes  --steps 3000
+    python -m sa2va_cli.training.demo words --out runs/words --steps 3000
+    python -m sa2va_cli.training.demo whole --out runs/whole --steps 800 --eyes runs/eyes --words runs/words
 
-can be stopped and started again at any time, and
+``eyes`` is SAM 2, told by a code of names and places whom to segment and track; ``words`` is the chat model,
+learning to answer and to say that code; neither needs the other, so they can run side by side. ``whole`` is
+Sa2VA's own training of both. Each can be stopped and started again at any time, and
 
-    python -m sa2va_cli.training.demo --out runs/demo --export sa2va_cli/demo/weights
+    python -m sa2va_cli.training.demo whole --out runs/whole --export sa2va_cli/demo/weights
 
 puts what it has learned into the package. ``docs/demo-model.md`` says where the weights that are shipped come
 from and what they can do.
@@ -17,17 +21,19 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import nn
 from transformers import PreTrainedTokenizerFast
 
-from sa2va_cli.checkpoints.native import save_network
+from sa2va_cli.checkpoints.native import WEIGHTS_FILE, save_network
 from sa2va_cli.demo.world import corpus
 from sa2va_cli.model.internvl import InternVLSizes
 from sa2va_cli.model.network import Sa2VANetwork
-from sa2va_cli.training.loop import STATE_FILE, Plan, restore, train
-from sa2va_cli.training.objective import ClassProbe, LossWeights, Objective
-from sa2va_cli.training.park import CLASSES, NOTHING, ParkDataset
+from sa2va_cli.training.loop import STATE_FILE, BatchSource, Plan, restore, train
+from sa2va_cli.training.meaning import MeaningCode
+from sa2va_cli.training.objective import LossWeights, Objective, Readouts
+from sa2va_cli.training.park import CLASSES, NAMES, NOTHING, PLACES, ParkDataset, ParkTargets
 
 # The special tokens of InternVL2.5 and then Sa2VA's, in their order (reference set, section 2.2).
 SPECIAL_TOKENS = (
@@ -87,7 +93,11 @@ def demo_sizes(vocabulary: int) -> InternVLSizes:
 def train_tokenizer(seed: int = 0, texts: int = 20_000, vocabulary: int = 1_024) -> PreTrainedTokenizerFast:
     """Trains a byte-level BPE tokenizer, as Qwen's is, on sentences about the demo world."""
     rng = np.random.default_rng(seed)
-    sentences = [f"Please segment {text}. Sure, {text}: [SEG]." for text in corpus(rng, texts)]
+    sentences = [
+        part
+        for text in corpus(rng, texts)
+        for part in ("user\n", "assistant\n", f"Please segment {text}.", f"Sure, {text}: [SEG].", text)
+    ]
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -147,43 +157,75 @@ def build_objective(tokenizer: PreTrainedTokenizerFast, seed: int) -> Objective:
     sizes = demo_sizes(len(tokenizer))
     network = Sa2VANetwork(sizes, SAM2_SIZES, tokenizer)
     initialise(network)
-    probe = ClassProbe(sizes.vision["hidden_size"], SAM2_SIZES["d_model"], CLASSES)
-    return Objective(network, probe, LossWeights())
+    readouts = Readouts(
+        sizes.vision["hidden_size"], sizes.text["hidden_size"], SAM2_SIZES["d_model"], CLASSES, NAMES
+    )
+    return Objective(network, readouts, MeaningCode(network.sam2, NAMES, PLACES), LossWeights())
 
 
-def load_eyes(objective: Objective, folder: Path) -> None:
-    """Loads what another run's image encoders and SAM 2 have learned; the language model is left alone."""
-    state = torch.load(folder / STATE_FILE, map_location="cpu", weights_only=True)["objective"]
-    seen = ("network.chat.vision_model.", "network.sam2.", "probe.")
-    objective.load_state_dict({k: v for k, v in state.items() if k.startswith(seen)}, strict=False)
+EYES = ("network.sam2.", "readouts.grounding.")
+"""What the stage ``eyes`` trains, by the beginnings of its parameters' names; ``words`` trains the rest."""
+
+
+def take(objective: Objective, run: Path, *, eyes: bool) -> None:
+    """Takes from another run what its stage has trained."""
+    state = torch.load(run / STATE_FILE, map_location="cpu", weights_only=True)["objective"]
+    taken = {k: v for k, v in state.items() if k.startswith(EYES) == eyes}
+    objective.load_state_dict(taken, strict=False)
+
+
+def take_encoders(objective: Objective, checkpoint: Path) -> None:
+    """Takes the two image encoders of a checkpoint, to begin with eyes that have seen something."""
+    tensors = load_file(checkpoint / WEIGHTS_FILE)
+    encoders = ("chat.vision_model.", "sam2.layers.vision_encoder.")
+    taken = {f"network.{k}": v.float() for k, v in tensors.items() if k.startswith(encoders)}
+    objective.load_state_dict(taken, strict=False)
+
+
+def source(stage: str, seed: int, clips_from: int) -> BatchSource:
+    """The batches of a stage."""
+    if stage == "eyes":
+        return ParkTargets(seed, clips_from=clips_from)
+    if stage == "words":
+        return ParkDataset(seed, questions=12, masked=0, clip_share=0.3, clips_from=clips_from)
+    return ParkDataset(seed, questions=6, masked=3, clip_share=0.4, clips_from=clips_from)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command line of this module."""
     parser = argparse.ArgumentParser(description="Train the bundled network on the demo world.")
+    parser.add_argument("stage", choices=("eyes", "words", "whole"))
     parser.add_argument("--out", type=Path, required=True, help="folder of the run; continued if it exists")
-    parser.add_argument("--steps", type=int, default=4_000, help="optimiser steps in all")
+    parser.add_argument("--steps", type=int, default=3_000, help="optimiser steps in all")
     parser.add_argument("--seed", type=int, default=0, help="decides the weights' start and every sample")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--peak-rate", type=float, default=1.5e-3, help="learning rate after the warm-up")
-    parser.add_argument("--answers-first", type=int, default=400, help="first steps that train answers alone")
-    parser.add_argument(
-        "--clips-from", type=int, default=1000, help="step from which clips have their full share"
-    )
+    parser.add_argument("--warmup", type=int, default=60, help="first steps over which the rate rises")
     parser.add_argument("--decay", type=int, default=800, help="last steps over which the rate falls to zero")
-    parser.add_argument("--eyes-of", type=Path, help="start with the encoders and the SAM 2 of this run")
+    parser.add_argument("--clips-from", type=int, default=0, help="step from which clips are seen")
+    parser.add_argument("--encoders", type=Path, help="begin with the image encoders of this checkpoint")
+    parser.add_argument("--eyes", type=Path, help="begin with what this run of the stage `eyes` has learned")
+    parser.add_argument(
+        "--words", type=Path, help="begin with what this run of the stage `words` has learned"
+    )
     parser.add_argument("--export", type=Path, help="write what the run has learned to this folder, and stop")
     options = parser.parse_args(arguments)
-    objective = build_objective(run_tokenizer(options.out, options.seed), options.seed)
-    if options.eyes_of:
-        load_eyes(objective, options.eyes_of)
+    objective = build_objective(run_tokenizer(options.words or options.out, options.seed), options.seed)
     if options.export:
         restore(objective, options.out)
         save_network(objective.network, SAM2_SIZES, options.export)
         return
-    plan = Plan(options.steps, options.peak_rate, decay_steps=options.decay)
-    source = ParkDataset(options.seed, answers_first=options.answers_first, clips_from=options.clips_from)
-    train(objective, source, plan, options.out, torch.device(options.device))
+    if options.encoders:
+        take_encoders(objective, options.encoders)
+    for run, eyes in ((options.eyes, True), (options.words, False)):
+        if run:
+            take(objective, run, eyes=eyes)
+    if options.stage != "whole":
+        for name, parameter in objective.named_parameters():
+            parameter.requires_grad_(name.startswith(EYES) == (options.stage == "eyes"))
+    plan = Plan(options.steps, options.peak_rate, warmup_steps=options.warmup, decay_steps=options.decay)
+    batches = source(options.stage, options.seed, options.clips_from)
+    train(objective, batches, plan, options.out, torch.device(options.device))
 
 
 if __name__ == "__main__":

@@ -94,7 +94,6 @@ def train(
         if done % 10 == 0:
             pace = (time.monotonic() - started) / (done - step)
             left = pace * (plan.steps - done) / 60
-            left = pace * (plan.steps - done) / 60
             report(f"step {done}/{plan.steps}  {smoothed}  {pace:.2f} s/step, {left:.0f} min left")
             with (folder / "log.jsonl").open("a") as log:
                 log.write(json.dumps({"step": done, "rate": plan.rate(number), **smoothed.values}) + "\n")

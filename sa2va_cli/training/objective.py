@@ -15,6 +15,7 @@ from sa2va_cli.model.network import Sa2VANetwork
 from sa2va_cli.model.sam2 import DecodedMasks, ImageFeatures
 from sa2va_cli.model.tracker import Tracker, TrackerMemory
 from sa2va_cli.training.losses import answer_loss, dice_loss, mask_bce, soft_iou
+from sa2va_cli.training.meaning import MeaningCode
 from sa2va_cli.training.samples import IGNORED, Batch
 
 
@@ -25,8 +26,9 @@ class LossWeights:
     Cross-entropy on the answer, BCE and Dice on the masks are Sa2VA's (its published training configuration
     has 1, 2 and 0.5 on sampled points; here BCE is a mean over all cells of mostly empty masks, hence the
     larger weight). ``iou`` and ``score`` train SAM 2's quality and visibility heads, as SAM 2 does.
-    ``classes`` is the auxiliary classification of the pictures' cells, ``named`` that of the queries, where a
-    dataset has labels.
+    The others are auxiliary and need labels: ``classes`` and ``seen`` of what the cells of the two encoders
+    show, ``named`` and ``pointed`` of what the language model understands, and where, ``query`` of how it
+    says so.
     """
 
     answer: float = 1.0
@@ -35,26 +37,36 @@ class LossWeights:
     iou: float = 0.5
     score: float = 0.2
     classes: float = 1.0
-    named: float = 2.0
+    seen: float = 1.0
+    named: float = 1.0
+    pointed: float = 1.0
+    query: float = 0.5
 
 
-class ClassProbe(nn.Module):
-    """Linear readouts of what the encoders' maps show and what a query means; used in training only.
+class Readouts(nn.Module):
+    """What is read, in training only, from maps and states to see whether they know what they should.
 
     Args:
         vision_width: width of the vision-language encoder's tokens.
+        language_width: width of the language model.
         grounding_width: width of SAM 2's lowest map.
-        classes: number of classes of each attribute; class 0 is background.
+        classes: number of classes of each attribute of a cell; class 0 is background.
+        names: number of names that a target may have.
     """
 
-    def __init__(self, vision_width: int, grounding_width: int, classes: Sequence[int]) -> None:
+    def __init__(
+        self, vision_width: int, language_width: int, grounding_width: int, classes: Sequence[int], names: int
+    ) -> None:
         super().__init__()
         self.classes = tuple(classes)
         self.vision = nn.Linear(vision_width, sum(classes))
         self.grounding = nn.Linear(grounding_width, sum(classes))
-        self.query = nn.Linear(grounding_width, sum(classes) - len(classes))
+        self.named = nn.Linear(language_width, names)
+        self.pointer = nn.Linear(language_width, language_width)
+        self.pointed = nn.Linear(language_width, language_width)
+        self.seldom = nn.Parameter(torch.tensor(-3.0))  # most cells hold nothing of what is meant
 
-    def loss(self, readout: Tensor, labels: Tensor) -> Tensor:
+    def cells(self, readout: Tensor, labels: Tensor) -> Tensor:
         """Cross-entropy of every attribute, in which what is there counts as much as all background.
 
         Args:
@@ -69,42 +81,94 @@ class ClassProbe(nn.Module):
             losses += [each[there].sum() / there.sum().clamp(min=1), each[~there].mean()]
         return torch.stack(losses).mean()
 
+    def places(self, states: Tensor, visual: Tensor, wanted: Tensor) -> Tensor:
+        """How well states point at the visual tokens that hold what they mean; both halves count the same.
+
+        Args:
+            states: (Q, D).
+            visual: (Q, T, D) the language model's states at the visual tokens.
+            wanted: (Q, T) 0..1.
+        """
+        logits = torch.einsum("qd,qtd->qt", self.pointer(states), self.pointed(visual)).float()
+        logits = logits / states.shape[-1] ** 0.5 + self.seldom
+        each = F.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
+        held, free = wanted, 1 - wanted
+        return (each * held).sum() / held.sum().clamp(min=1) + (each * free).sum() / free.sum().clamp(min=1)
+
 
 class Objective(nn.Module):
     """Computes the losses of a batch.
 
     Args:
         network: what is trained.
-        probe: readouts for the auxiliary loss, or None.
+        readouts: for the auxiliary losses, or None.
+        code: how SAM 2 is told a meaning, and how the language model should say it; or None.
         weights: of the losses.
     """
 
-    def __init__(self, network: Sa2VANetwork, probe: ClassProbe | None, weights: LossWeights) -> None:
+    def __init__(
+        self,
+        network: Sa2VANetwork,
+        readouts: Readouts | None,
+        code: MeaningCode | None,
+        weights: LossWeights,
+    ) -> None:
         super().__init__()
         self.network = network
-        self.probe = probe
+        self.readouts = readouts
+        self.code = code
         self.weights = weights
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Returns each loss by name, unweighted, and their weighted sum as ``total``."""
+        losses: dict[str, Tensor] = {}
+        if batch.token_ids.numel():
+            queries, losses = self._converse(batch)
+        else:
+            queries = self._coded(batch)
+        if len(batch.masked):
+            losses |= self._masks(batch, queries)
+        losses["total"] = torch.stack([getattr(self.weights, k) * v for k, v in losses.items()]).sum()
+        return losses
+
+    def _coded(self, batch: Batch) -> Tensor:
+        if self.code is None:
+            raise ValueError("without words and without a code there is nothing to tell SAM 2")
+        meant = batch.meant[batch.meant >= 0]
+        return self.code(batch.asked_names[meant], batch.asked_places[meant])
+
+    def _converse(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """The query at every ``[SEG]`` (N, C), and the losses of what is said and understood."""
         chat = self.network.chat
         vision = chat.vision_model(batch.vision_pixels).last_hidden_state[:, 1:]  # (B*K, P*P, V)
         hidden = self._read(batch, chat.project(vision))
         answered = batch.targets != IGNORED
         logits = chat.language_model.lm_head(hidden[answered])
         losses = {"answer": answer_loss(logits, batch.targets[answered], batch.weights[answered])}
-        maps: list[Tensor] = []
-        if len(batch.segment_rows):
-            states = hidden[batch.segment_rows[:, 0], batch.segment_rows[:, 1]]
-            queries = self.network.text_hidden_fcs(states)
-            losses |= self._masks(batch, queries, maps)
-            if self.probe is not None and batch.named is not None:
-                named = self.probe.query(queries).float()
-                losses["named"] = F.binary_cross_entropy_with_logits(named, batch.named)
-        if self.probe is not None and batch.key_labels is not None:
-            losses["classes"] = self._classes(self.probe, batch, vision, maps)
-        losses["total"] = torch.stack([getattr(self.weights, k) * v for k, v in losses.items()]).sum()
-        return losses
+        states = hidden[batch.segment_rows[:, 0], batch.segment_rows[:, 1]]
+        queries = self.network.text_hidden_fcs(states)
+        if self.readouts is not None and len(batch.asked_rows):
+            losses |= self._understood(self.readouts, batch, hidden)
+        known = batch.meant >= 0
+        if self.code is not None and known.any():
+            losses["query"] = F.mse_loss(queries[known].float(), self._coded(batch))
+        if self.readouts is not None and batch.key_labels is not None:
+            losses["classes"] = self.readouts.cells(
+                self.readouts.vision(vision), batch.key_labels.flatten(1, 2)
+            )
+        return queries, losses
+
+    def _understood(self, readouts: Readouts, batch: Batch, hidden: Tensor) -> dict[str, Tensor]:
+        """What is known just before an answer, and again at its ``[SEG]``."""
+        known = batch.meant >= 0
+        rows = torch.cat([batch.asked_rows, batch.segment_rows[known]])
+        meant = torch.cat([torch.arange(len(batch.asked_rows), device=hidden.device), batch.meant[known]])
+        states = hidden[rows[:, 0], rows[:, 1]]
+        patches = batch.token_ids == self.network.chat.patch_id
+        visual = hidden[patches].unflatten(0, (len(hidden), -1))  # (B, T, D)
+        named = F.binary_cross_entropy_with_logits(readouts.named(states).float(), batch.asked_names[meant])
+        places = batch.asked_places.flatten(1)[meant]
+        return {"named": named, "pointed": readouts.places(states, visual[rows[:, 0]], places)}
 
     def _read(self, batch: Batch, visual: Tensor) -> Tensor:
         """Runs the language model over the packed conversations: (B, L, D)."""
@@ -119,16 +183,20 @@ class Objective(nn.Module):
         )
         return output.last_hidden_state
 
-    def _masks(self, batch: Batch, queries: Tensor, maps: list[Tensor]) -> dict[str, Tensor]:
-        """Decodes and tracks every query through its sample's frames."""
-        sam2, rows = self.network.sam2, batch.segment_rows[:, 0]
+    def _masks(self, batch: Batch, queries: Tensor) -> dict[str, Tensor]:
+        """Decodes and tracks every query that has masks through its sample's frames."""
+        sam2, rows = self.network.sam2, batch.segment_rows[batch.masked, 0]
         tracker = Tracker(sam2, memory_dtype=torch.float32)
         frames, size = batch.grounding_pixels.shape[:2]
         features = sam2.encode(batch.grounding_pixels.flatten(0, 1))
-        maps.append(features.low)
         per_frame = [features[f * size : (f + 1) * size][rows] for f in range(frames)]
-        decoded = _follow(tracker, per_frame, batch, queries)
-        return self._mask_losses(decoded, batch.masks)
+        decoded = _follow(tracker, per_frame, batch, queries[batch.masked])
+        losses = self._mask_losses(decoded, batch.masks)
+        if self.readouts is not None and batch.labels is not None:
+            cells = features.low.flatten(2).transpose(1, 2)  # (F*B, s*s, C)
+            labels = batch.labels.flatten(0, 1).flatten(1, 2)
+            losses["seen"] = self.readouts.cells(self.readouts.grounding(cells), labels)
+        return losses
 
     @staticmethod
     def _mask_losses(decoded: list[DecodedMasks], masks: Tensor) -> dict[str, Tensor]:
@@ -149,16 +217,6 @@ class Objective(nn.Module):
             "iou": F.mse_loss(ious, soft_iou(logits, targets)),
             "score": F.binary_cross_entropy_with_logits(scores, present),
         }
-
-    @staticmethod
-    def _classes(probe: ClassProbe, batch: Batch, vision: Tensor, maps: list[Tensor]) -> Tensor:
-        losses = []
-        if batch.key_labels is not None:
-            losses.append(probe.loss(probe.vision(vision), batch.key_labels.flatten(1, 2)))
-        if batch.labels is not None and maps:
-            cells = maps[0].flatten(2).transpose(1, 2)  # (F*B, s*s, C)
-            losses.append(probe.loss(probe.grounding(cells), batch.labels.flatten(0, 1).flatten(1, 2)))
-        return torch.stack(losses).mean()
 
 
 def _follow(

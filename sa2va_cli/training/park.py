@@ -7,15 +7,21 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sa2va_cli.datatypes import RGB
 from sa2va_cli.demo.actors import COLOURS, KINDS
+from sa2va_cli.demo.scene import LANDMARK_KINDS
 from sa2va_cli.demo.world import Actor, Expression, Scene, caption, expressions, scene_seed
 from sa2va_cli.model.preprocessing import resize_bicubic
 from sa2va_cli.pipeline.prompts import question
-from sa2va_cli.training.samples import Question, Sample
+from sa2va_cli.training.samples import Meaning, Question, Sample
 
-CLASSES = (1 + len(KINDS), 1 + len(COLOURS))
-"""Classes of the auxiliary loss: nothing or a kind, and nothing or a colour."""
+CLASSES = (1 + len(KINDS), 1 + len(COLOURS), 1 + len(LANDMARK_KINDS))
+"""Classes of a cell: nothing or a kind, nothing or a colour, nothing or a landmark."""
+
+NAMES = len(KINDS) + len(COLOURS)
+"""Names a target may have: the kinds, then the colours."""
+
+PLACES = 8
+"""Side of the grid of the language model's visual tokens in one picture."""
 
 CLIP_FRAMES = 96
 Ids = NDArray[np.uint8]
@@ -51,21 +57,75 @@ def sample_schedule(rng: np.random.Generator) -> Schedule:
     return Schedule(keyframes, (*conditioned, *run), conditioning)
 
 
+class _Drawn:
+    """The pictures of one scene at the times of a schedule."""
+
+    def __init__(self, scene: Scene, schedule: Schedule, size: int, places: int, *, worded: bool) -> None:
+        self.scene, self.schedule, self.places = scene, schedule, places
+        pictures = {*schedule.frames, *(schedule.keyframes if worded else ())}
+        drawn = {t: scene.draw(t) for t in pictures}
+        self.images = {t: resize_bicubic(image, size, size) for t, (image, _) in drawn.items()}
+        unseen = (t for t in schedule.keyframes if t not in drawn)
+        self.ids = {t: ids for t, (_, ids) in drawn.items()} | {t: scene.draw_ids(t) for t in unseen}
+        self._shares: dict[tuple[int, int], NDArray[np.float32]] = {}
+
+    def masks(self, actors: Sequence[int], side: int) -> NDArray[np.float32]:
+        """(F, side, side) share of each cell of the grounding frames that actors cover."""
+        return np.stack([_shares(np.isin(self.ids[t], actors), side) for t in self.schedule.frames])
+
+    def meaning(self, actors: Sequence[int]) -> Meaning:
+        """Names and places of actors."""
+        meant = [a for a in self.scene.actors if a.id in actors]
+        kinds, colours = {a.kind for a in meant}, {a.colour for a in meant}
+        names = np.array([*(k in kinds for k in KINDS), *(c in colours for c in COLOURS)], np.float32)
+        places = [np.zeros((len(self.schedule.keyframes), self.places, self.places), np.float32)]
+        places += [np.stack([self._places(t, a.id) for t in self.schedule.keyframes]) for a in meant]
+        return Meaning(names, np.max(places, axis=0))
+
+    def _places(self, t: int, actor: int) -> NDArray[np.float32]:
+        """(g, g) share of each cell, relative to the largest one."""
+        if (t, actor) not in self._shares:
+            share = _shares(self.ids[t] == actor, self.places)
+            self._shares[t, actor] = share / max(float(share.max()), 1e-6)
+        return self._shares[t, actor]
+
+    def classes(self, times: Sequence[int], grid: int) -> NDArray[np.int64]:
+        """What each cell shows: (T, grid, grid, 3).
+
+        Kind and colour of whoever covers most of it, if that is a fifth of it, and the landmark that covers
+        half of it.
+        """
+        return np.stack([self._classes(t, grid) for t in times])
+
+    def _classes(self, t: int, grid: int) -> NDArray[np.int64]:
+        labels = np.zeros((grid, grid, 3), np.int64)
+        most = np.full(labels.shape[:2], 0.2)
+        for actor in self.scene.actors:
+            share = _shares(self.ids[t] == actor.id, grid)
+            labels[share > most, :2] = (1 + KINDS.index(actor.kind), 1 + list(COLOURS).index(actor.colour))
+            most = np.maximum(most, share)
+        marks = self.scene.draw_landmarks(t, (160, 96))
+        for number in range(1, 1 + len(LANDMARK_KINDS)):
+            labels[_shares(marks == number, grid) > 0.5, 2] = number
+        return labels
+
+
 class ParkDataset:
-    """Batches of samples, each a function of the seed and of the batch's number alone.
+    """Batches of conversations about the park, each a function of the seed and of the batch's number alone.
 
     Args:
         seed: of the set; scenes come from the ``train`` domain of ``scene_seed``.
         size: side of the square pictures in pixels.
-        grid: side of the grid of cells of the auxiliary classes.
+        grid: side of the grid of cells whose classes are labelled.
+        places: side of the grid of places of a meaning.
         stills: pictures in a batch of stills.
-        clip_frames: SAM 2 frames in a batch of clips; how many clips that is depends on its schedule.
-        clip_share: share of the batches that are clips in the long run.
-        clips_from: batch from which clips have their share; before, when words are still being learned from
-            many pictures, they have two fifths of it.
+        clips: clips in a batch of clips without masks.
+        clip_frames: SAM 2 frames in a batch of clips with masks; how many clips that is depends on its
+            schedule.
+        clip_share: share of the batches that are clips, once ``clips_from`` batches have passed.
+        clips_from: batches before the first clip.
         questions: how many expressions are asked about each.
-        masked: how many of these are answered with a mask that is trained.
-        answers_first: how many batches at the beginning train the answers alone, with more questions.
+        masked: how many of these have a mask that is trained.
     """
 
     def __init__(
@@ -74,75 +134,56 @@ class ParkDataset:
         *,
         size: int = 256,
         grid: int = 16,
+        places: int = PLACES,
         stills: int = 16,
+        clips: int = 6,
         clip_frames: int = 20,
         clip_share: float = 0.4,
+        clips_from: int = 0,
         questions: int = 5,
         masked: int = 3,
-        answers_first: int = 0,
-        clips_from: int = 0,
     ) -> None:
-        self.seed, self.size, self.grid = seed, size, grid
-        self.stills, self.clip_frames, self.clip_share = stills, clip_frames, clip_share
+        self.seed, self.size, self.grid, self.places = seed, size, grid, places
+        self.stills, self.clips, self.clip_frames = stills, clips, clip_frames
+        self.clip_share, self.clips_from = clip_share, clips_from
         self.questions, self.masked = questions, masked
-        self.answers_first, self.clips_from = answers_first, clips_from
 
     def batch(self, number: int) -> list[Sample]:
         """The samples of batch ``number``, all of one shape."""
         rng = np.random.default_rng([self.seed, number])
-        answers_only = number < self.answers_first
-        masked = 0 if answers_only else self.masked
-        clip_share = self.clip_share * (1.0 if number >= self.clips_from else 0.4)
-        if rng.random() < clip_share:
-            schedule, masked = sample_schedule(rng), min(masked, 2)
-            count = 5 if answers_only else max(2, self.clip_frames // len(schedule.frames))
+        if rng.random() < self.clip_share and number >= self.clips_from:
+            schedule = sample_schedule(rng)
+            count = max(2, self.clip_frames // len(schedule.frames)) if self.masked else self.clips
         else:
             still = int(rng.integers(CLIP_FRAMES))
             schedule, count = Schedule((still,), (still,), 1), self.stills
-        if answers_only:
+        if not self.masked:
             schedule = Schedule(schedule.keyframes, (), 0)
-        first = number * max(self.stills, self.clip_frames)
-        return [self._sample(first + k, schedule, masked, rng) for k in range(count)]
+        first = number * 2 * max(self.stills, self.clip_frames)
+        return [self._sample(first + k, schedule, rng) for k in range(count)]
 
-    def _sample(self, index: int, schedule: Schedule, masked: int, rng: np.random.Generator) -> Sample:
+    def _sample(self, index: int, schedule: Schedule, rng: np.random.Generator) -> Sample:
         scene = Scene.sample(scene_seed("train", self.seed, index), CLIP_FRAMES)
-        drawn = {t: self._draw(scene, t) for t in {*schedule.keyframes, *schedule.frames}}
-        ids = [drawn[t][1] for t in schedule.frames]
-        key_ids = [drawn[t][1] for t in schedule.keyframes]
+        drawn = _Drawn(scene, schedule, self.size, self.places, worded=True)
         return Sample(
-            keyframes=[drawn[t][0] for t in schedule.keyframes],
-            frames=[drawn[t][0] for t in schedule.frames],
+            keyframes=[drawn.images[t] for t in schedule.keyframes],
+            frames=[drawn.images[t] for t in schedule.frames],
             conditioning=schedule.conditioning,
             indices=schedule.frames,
-            questions=self._questions(
-                scene, schedule, [drawn[t][1] for t in schedule.keyframes], ids, masked, rng
-            ),
-            labels=np.stack([self._labels(scene, i) for i in ids]) if ids else None,
-            key_labels=np.stack([self._labels(scene, i) for i in key_ids]),
+            questions=self._questions(drawn, rng),
+            labels=drawn.classes(schedule.frames, self.grid) if schedule.frames else None,
+            key_labels=drawn.classes(schedule.keyframes, self.grid),
         )
 
-    def _draw(self, scene: Scene, t: int) -> tuple[RGB, Ids]:
-        """Draws a frame at the clips' size and resizes the picture as the network's input is."""
-        image, ids = scene.draw(t)
-        return resize_bicubic(image, self.size, self.size), ids
-
-    def _questions(
-        self,
-        scene: Scene,
-        schedule: Schedule,
-        key_ids: Sequence[Ids],
-        ids: Sequence[Ids],
-        masked: int,
-        rng: np.random.Generator,
-    ) -> list[Question]:
-        times = schedule.keyframes
+    def _questions(self, drawn: _Drawn, rng: np.random.Generator) -> list[Question]:
+        scene, times = drawn.scene, drawn.schedule.keyframes
         if len(times) > 1:
             times = tuple(sorted({*times, *(int(i) for i in np.linspace(0, CLIP_FRAMES - 1, 9))}))
-        asked = expressions(scene, times, rng, count=self.questions if ids else 3 * self.questions - 1)
-        targets = [e for e in asked if e.actors]
-        trained = {id(e) for e in targets[:masked]}
-        questions = [self._question(scene, times, e, ids if id(e) in trained else None, rng) for e in asked]
-        area = {a.id: max(float(np.mean(i == a.id)) for i in key_ids) for a in scene.actors}
+        asked = expressions(scene, times, rng, count=self.questions)
+        trained = {id(e) for e in [e for e in asked if e.actors][: self.masked]}
+        questions = [self._question(drawn, times, e, rng, masked=id(e) in trained) for e in asked]
+        shown = [drawn.ids[t] for t in drawn.schedule.keyframes]
+        area = {a.id: max(float(np.mean(ids == a.id)) for ids in shown) for a in scene.actors}
         seen = [number for number, share in area.items() if share > 0.003]
         if seen:
             named = caption(scene, times, seen, "en")
@@ -151,37 +192,123 @@ class ParkDataset:
 
     def _question(
         self,
-        scene: Scene,
+        drawn: _Drawn,
         times: Sequence[int],
         expression: Expression,
-        ids: Sequence[Ids] | None,
         rng: np.random.Generator,
+        *,
+        masked: bool,
     ) -> Question:
         text = question(expression.text, verbatim=bool(rng.random() < 0.1)).removeprefix("<image>")
+        meaning = drawn.meaning(expression.actors)
         if not expression.actors:
-            return Question(text, NOTHING)
-        answer = f"Sure, {caption(scene, times, expression.actors, 'en')}: [SEG]."
-        masks = None if ids is None else np.stack([self._target(i, expression.actors) for i in ids])
-        return Question(text, answer, masks, _named([a for a in scene.actors if a.id in expression.actors]))
-
-    def _target(self, ids: Ids, actors: Sequence[int]) -> NDArray[np.float32]:
-        return _shares(np.isin(ids, actors), self.size // 2)
-
-    def _labels(self, scene: Scene, ids: Ids) -> NDArray[np.int64]:
-        """(grid, grid, 2) kind and colour of whoever covers most of each cell, if it is a fifth of it."""
-        labels = np.zeros((self.grid, self.grid, 2), np.int64)
-        most = np.full(labels.shape[:2], 0.2)
-        for actor in scene.actors:
-            share = _shares(ids == actor.id, self.grid)
-            labels[share > most] = (1 + KINDS.index(actor.kind), 1 + list(COLOURS).index(actor.colour))
-            most = np.maximum(most, share)
-        return labels
+            return Question(text, NOTHING, meaning=meaning)
+        answer = f"Sure, {caption(drawn.scene, times, expression.actors, 'en')}: [SEG]."
+        masks = drawn.masks(expression.actors, self.size // 2) if masked else None
+        return Question(text, answer, masks, meaning)
 
 
-def _named(actors: Sequence[Actor]) -> NDArray[np.float32]:
-    """Which kinds and which colours there are among actors."""
-    kinds, colours = {a.kind for a in actors}, {a.colour for a in actors}
-    return np.array([*(k in kinds for k in KINDS), *(c in colours for c in COLOURS)], np.float32)
+class ParkTargets:
+    """Batches of targets without words, for SAM 2 alone.
+
+    A target is any set of actors that has a name or a place: one actor, all of a kind, all of a colour, or
+    any two. It is told by names and places, at times by only one of the two where that is enough, and never
+    quite exactly, as a language model would.
+
+    Args:
+        seed: of the set; scenes come from the ``train`` domain of ``scene_seed``.
+        size: side of the square pictures in pixels.
+        grid: side of the grid of cells whose classes are labelled.
+        places: side of the grid of places of a meaning.
+        stills: pictures in a batch of stills.
+        clip_frames: frames in a batch of clips.
+        clip_share: share of the batches that are clips, once ``clips_from`` batches have passed.
+        clips_from: batches before the first clip.
+        targets: how many in each picture; half as many in clips.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        *,
+        size: int = 256,
+        grid: int = 16,
+        places: int = PLACES,
+        stills: int = 16,
+        clip_frames: int = 24,
+        clip_share: float = 0.5,
+        clips_from: int = 0,
+        targets: int = 4,
+    ) -> None:
+        self.seed, self.size, self.grid, self.places = seed, size, grid, places
+        self.stills, self.clip_frames, self.clip_share = stills, clip_frames, clip_share
+        self.clips_from, self.targets = clips_from, targets
+
+    def batch(self, number: int) -> list[Sample]:
+        """The samples of batch ``number``, all of one shape."""
+        rng = np.random.default_rng([self.seed, number])
+        clips = rng.random() < self.clip_share and number >= self.clips_from
+        if clips:
+            schedule = sample_schedule(rng)
+            count = max(2, self.clip_frames // len(schedule.frames))
+        else:
+            still = int(rng.integers(CLIP_FRAMES))
+            schedule, count = Schedule((still,), (still,), 1), self.stills
+        first = (number * 2 + 1) * max(self.stills, self.clip_frames)
+        targets = self.targets // 2 if clips else self.targets
+        return [self._sample(first + k, schedule, targets, rng) for k in range(count)]
+
+    def _sample(self, index: int, schedule: Schedule, targets: int, rng: np.random.Generator) -> Sample:
+        scene = Scene.sample(scene_seed("train", self.seed, index), CLIP_FRAMES)
+        drawn = _Drawn(scene, schedule, self.size, self.places, worded=False)
+        return Sample(
+            keyframes=(),
+            frames=[drawn.images[t] for t in schedule.frames],
+            conditioning=schedule.conditioning,
+            indices=schedule.frames,
+            questions=[self._target(drawn, rng) for _ in range(targets)],
+            labels=drawn.classes(schedule.frames, self.grid),
+        )
+
+    def _target(self, drawn: _Drawn, rng: np.random.Generator) -> Question:
+        actors = drawn.scene.actors
+        one = actors[int(rng.integers(len(actors)))]
+        how = rng.random()
+        if how < 0.5:
+            chosen = [one]
+        elif how < 0.7:
+            chosen = [a for a in actors if a.kind == one.kind]
+        elif how < 0.85:
+            chosen = [a for a in actors if a.colour == one.colour]
+        else:
+            chosen = [one, actors[int(rng.integers(len(actors)))]]
+        told = drawn.meaning([a.id for a in chosen])
+        masks = drawn.masks([a.id for a in chosen], self.size // 2)
+        return Question(
+            "", "", masks, _blurred(told, rng, names_suffice=set(_named_alike(told, actors)) == set(chosen))
+        )
+
+
+def _named_alike(told: Meaning, actors: Sequence[Actor]) -> list[Actor]:
+    """Everyone whose kind and colour are among the names."""
+    kinds = {k for k, there in zip(KINDS, told.names[: len(KINDS)], strict=True) if there}
+    colours = {c for c, there in zip(COLOURS, told.names[len(KINDS) :], strict=True) if there}
+    return [a for a in actors if a.kind in kinds and a.colour in colours]
+
+
+def _blurred(told: Meaning, rng: np.random.Generator, *, names_suffice: bool) -> Meaning:
+    """The meaning as somebody tells it who is not quite sure."""
+    names, places = told.names, told.places
+    noise = float(rng.choice([0.0, 0.1, 0.2]))
+    if names_suffice and rng.random() < 0.25:
+        places = np.zeros_like(places)
+    elif places.any():
+        if rng.random() < 0.15:
+            names = np.zeros_like(names)
+        wrong = noise * rng.random(places.shape) * (rng.random(places.shape) < 0.1)
+        places = places * rng.uniform(1 - 3 * noise, 1, places.shape) + wrong
+    names = names * (1 - noise * rng.random(names.shape)) + noise * rng.normal(0, 0.5, names.shape)
+    return Meaning(names.astype(np.float32), places.astype(np.float32))
 
 
 def _shares(mask: NDArray[np.bool_], side: int) -> NDArray[np.float32]:

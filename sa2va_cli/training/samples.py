@@ -27,6 +27,20 @@ FIRST_WORD = 0.3
 
 
 @dataclass(frozen=True, eq=False)
+class Meaning:
+    """What words mean, in numbers, for the auxiliary losses.
+
+    Attributes:
+        names: (A,) float32, one where the target has an attribute; zeros where nothing is meant.
+        places: (K, g, g) float32, 0..1: how much of the target each cell of each keyframe holds, one where it
+            holds most. A cell is one visual token of the language model.
+    """
+
+    names: NDArray[np.float32]
+    places: NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
 class Question:
     """One question with its answer.
 
@@ -35,13 +49,13 @@ class Question:
         answer: what is to be said, with ``[SEG]`` where a mask is meant.
         masks: (F, h, w) float32 share of each cell that belongs to the target, on the F grounding frames;
             None where no mask is trained (no target, or a question for the language model only).
-        named: (A,) float32, one where the target has an attribute, for the auxiliary loss; or None.
+        meaning: of a question that asks for a mask; None for any other, or where it is not known.
     """
 
     text: str
     answer: str
     masks: NDArray[np.float32] | None = field(default=None, repr=False)
-    named: NDArray[np.float32] | None = field(default=None, repr=False)
+    meaning: Meaning | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +63,8 @@ class Sample:
     """A picture or a clip with questions.
 
     Attributes:
-        keyframes: pictures the language model sees.
+        keyframes: pictures the language model sees. None where only masks are trained: then the meaning of a
+            question is told to SAM 2 instead of its words.
         frames: pictures SAM 2 sees: first those that are conditioned on the query, then tracked ones. None
             where only the answers are trained.
         conditioning: how many of ``frames`` are conditioned on the query.
@@ -83,9 +98,15 @@ class Batch:
         grounding_pixels: (F, B, 3, S, S).
         conditioning: how many of the F frames are conditioned on the query.
         indices: frame number of each of the F frames, the same for every sample.
-        segment_rows: (N, 2) batch row and position of each trained ``[SEG]``.
-        masks: (N, F, h, w) targets.
-        named: (N, A) attributes of what each trained ``[SEG]`` means, or None.
+        segment_rows: (N, 2) batch row of each target, and position of its ``[SEG]`` (0 where there are no
+            words).
+        masked: (M,) which of the N targets have masks to be trained.
+        masks: (M, F, h, w) targets.
+        asked_rows: (Q, 2) batch row of each question whose meaning is known, and position of the last token
+            before its answer.
+        asked_names: (Q, A), see ``Meaning``.
+        asked_places: (Q, K, g, g), likewise.
+        meant: (N,) which of the Q questions each target belongs to, -1 where its meaning is not known.
         labels: (F, B, g, g, A) classes, or None.
         key_labels: (B*K, g, g, A) classes, or None.
     """
@@ -100,8 +121,12 @@ class Batch:
     conditioning: int
     indices: tuple[int, ...]
     segment_rows: Tensor
+    masked: Tensor
     masks: Tensor
-    named: Tensor | None
+    asked_rows: Tensor
+    asked_names: Tensor
+    asked_places: Tensor
+    meant: Tensor
     labels: Tensor | None
     key_labels: Tensor | None
 
@@ -119,7 +144,8 @@ def collate(samples: Sequence[Sample], chat: InternVL, input_size: int) -> Batch
         chat: whose tokenizer, template and tile size are used.
         input_size: side of SAM 2's input in pixels.
     """
-    packed = [_pack(sample, chat) for sample in samples]
+    worded = bool(samples[0].keyframes)
+    packed = [_pack(sample, chat) if worded else _unworded(sample) for sample in samples]
     length = max(len(p.ids) for p in packed)
     visible = torch.zeros(len(samples), 1, length, length, dtype=torch.bool)
     for row, p in enumerate(packed):
@@ -130,11 +156,14 @@ def collate(samples: Sequence[Sample], chat: InternVL, input_size: int) -> Batch
         torch.cat([grounding_pixels(s.frames[f], input_size, torch.float32, still=False) for s in samples])
         for f in range(len(samples[0].frames))
     ]
-    rows = [(row, position) for row, p in enumerate(packed) for position in p.segments]
-    masks = [q.masks for s in samples for q in s.questions if q.masks is not None]
+    placed = [(row, *place) for row, p in enumerate(packed) for place in p.places]
+    targets = [(row, segment, q) for row, _, segment, q in placed if segment is not None]
+    asked = [(row, start, q) for row, start, _, q in placed if q.meaning is not None]
+    order = {id(q): number for number, (_, _, q) in enumerate(asked)}
+    masks = [q.masks for _, _, q in targets if q.masks is not None]
     first = samples[0]
     return Batch(
-        vision_pixels=vision_pixels(tiles),
+        vision_pixels=vision_pixels(tiles) if tiles else torch.zeros(0),
         token_ids=_padded([p.ids for p in packed], length, 0),
         targets=_padded([p.targets for p in packed], length, IGNORED),
         weights=_padded([p.weights for p in packed], length, 0.0),
@@ -143,11 +172,15 @@ def collate(samples: Sequence[Sample], chat: InternVL, input_size: int) -> Batch
         grounding_pixels=torch.stack(frames) if frames else torch.zeros(0),
         conditioning=first.conditioning,
         indices=tuple(first.indices),
-        segment_rows=torch.tensor(rows, dtype=torch.int64).reshape(-1, 2),
+        segment_rows=_rows([(row, segment) for row, segment, _ in targets]),
+        masked=torch.tensor([k for k, (_, _, q) in enumerate(targets) if q.masks is not None]).long(),
         masks=torch.from_numpy(np.stack(masks)) if masks else torch.zeros(0),
-        named=_stacked([q.named for s in samples for q in s.questions if q.masks is not None], dim=0),
+        asked_rows=_rows([(row, start) for row, start, _ in asked]),
+        asked_names=_joined([q.meaning.names for _, _, q in asked if q.meaning]),
+        asked_places=_joined([q.meaning.places for _, _, q in asked if q.meaning]),
+        meant=torch.tensor([order.get(id(q), -1) for _, _, q in targets]).long(),
         labels=_stacked([s.labels for s in samples], dim=1),
-        key_labels=_joined([s.key_labels for s in samples]),
+        key_labels=_stacked([s.key_labels for s in samples], dim=0, flat=True),
     )
 
 
@@ -158,7 +191,12 @@ class _Packed:
     weights: list[float]
     positions: list[int]
     branch: list[int]  # 0 for the shared beginning, 1.. for the questions
-    segments: list[int]
+    places: list[tuple[int, int | None, Question]]  # last position before an answer, and its [SEG]'s
+
+
+def _unworded(sample: Sample) -> _Packed:
+    """No conversation, only targets."""
+    return _Packed([], [], [], [], [], [(0, 0, question) for question in sample.questions])
 
 
 def _pack(sample: Sample, chat: InternVL) -> _Packed:
@@ -186,8 +224,8 @@ def _pack(sample: Sample, chat: InternVL) -> _Packed:
         p.weights.extend([0.0] * (len(asked) - 1) + [FIRST_WORD] + [rest] * (len(said) - 1) + [0.0])
         p.positions.extend(range(len(shared), len(shared) + len(asked) + len(said)))
         p.branch.extend([number] * (len(asked) + len(said)))
-        if question.masks is not None:
-            p.segments.append(start + said.index(chat.segment_id))
+        segment = start + said.index(chat.segment_id) if chat.segment_id in said else None
+        p.places.append((start - 1, segment, question))
     return p
 
 
@@ -203,11 +241,16 @@ def _padded(rows: Sequence[Sequence[int]] | Sequence[Sequence[float]], length: i
     return torch.tensor([[*row, *[filler] * (length - len(row))] for row in rows])
 
 
-def _stacked(arrays: Sequence[NDArray[Any] | None], dim: int) -> Tensor | None:
-    present = [torch.from_numpy(a) for a in arrays if a is not None]
-    return torch.stack(present, dim=dim) if present and len(present) == len(arrays) else None
+def _rows(pairs: Sequence[tuple[int, int]]) -> Tensor:
+    return torch.tensor(pairs, dtype=torch.int64).reshape(-1, 2)
 
 
-def _joined(arrays: Sequence[NDArray[np.int64] | None]) -> Tensor | None:
+def _joined(arrays: Sequence[NDArray[np.float32]]) -> Tensor:
+    return torch.from_numpy(np.stack(arrays)) if arrays else torch.zeros(0)
+
+
+def _stacked(arrays: Sequence[NDArray[np.int64] | None], dim: int, *, flat: bool = False) -> Tensor | None:
     present = [torch.from_numpy(a) for a in arrays if a is not None]
-    return torch.cat(present) if len(present) == len(arrays) else None
+    if not present or len(present) < len(arrays):
+        return None
+    return torch.cat(present) if flat else torch.stack(present, dim=dim)

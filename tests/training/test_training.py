@@ -9,10 +9,19 @@ import pytest
 import torch
 
 from sa2va_cli.model.network import Sa2VANetwork
-from sa2va_cli.training.demo import SAM2_SIZES, build_objective, demo_sizes, main, train_tokenizer
-from sa2va_cli.training.loop import Plan, train
-from sa2va_cli.training.objective import ClassProbe, LossWeights, Objective
-from sa2va_cli.training.park import CLASSES, ParkDataset, sample_schedule
+from sa2va_cli.training.demo import (
+    EYES,
+    SAM2_SIZES,
+    build_objective,
+    demo_sizes,
+    main,
+    take,
+    train_tokenizer,
+)
+from sa2va_cli.training.loop import STATE_FILE, Plan, train
+from sa2va_cli.training.meaning import MeaningCode
+from sa2va_cli.training.objective import LossWeights, Objective, Readouts
+from sa2va_cli.training.park import CLASSES, NAMES, ParkDataset, ParkTargets, sample_schedule
 from sa2va_cli.training.samples import IGNORED, collate
 
 
@@ -47,12 +56,18 @@ def objective(tokenizer) -> Objective:
     trunk = {**SAM2_SIZES["trunk"], "embed_dim": 8, "stages": [1, 1, 2, 1], "global_att_blocks": [3]}
     sam2 = {**SAM2_SIZES, "image_size": 128, "d_model": 64, "trunk": trunk}
     network = Sa2VANetwork(sizes, sam2, tokenizer)
-    return Objective(network, ClassProbe(32, 64, CLASSES), LossWeights())
+    readouts = Readouts(32, 32, 64, CLASSES, NAMES)
+    return Objective(network, readouts, MeaningCode(network.sam2, NAMES, 4), LossWeights())
 
 
 @pytest.fixture
 def park() -> ParkDataset:
-    return ParkDataset(0, size=128, grid=8, stills=2, clip_frames=6, questions=3, masked=2)
+    return ParkDataset(0, size=128, grid=8, places=4, stills=2, clip_frames=6, questions=3, masked=2)
+
+
+@pytest.fixture
+def targets() -> ParkTargets:
+    return ParkTargets(0, size=128, grid=8, places=4, stills=2, clip_frames=6, targets=2)
 
 
 def numbers(park: ParkDataset, *, clips: bool) -> int:
@@ -107,7 +122,10 @@ def test_only_answers_are_learned_and_every_trained_mask_has_its_segment_token(
     spoken = chat.tokenizer.decode(batch.targets[0][batch.targets[0] != IGNORED].tolist())
     assert spoken == "".join(f"{q.answer}<|im_end|>" for q in samples[0].questions)
     assert (batch.token_ids[batch.segment_rows[:, 0], batch.segment_rows[:, 1]] == chat.segment_id).all()
-    assert len(batch.masks) == len(batch.segment_rows)
+    assert len(batch.masks) == len(batch.masked) > 0
+    wanted = [bool(q.meaning.names.any()) for s in samples for q in s.questions if q.meaning]
+    assert batch.asked_names.any(1).tolist() == wanted
+    assert batch.asked_names[batch.meant].any(1).all()
 
 
 @pytest.mark.parametrize("clips", [False, True])
@@ -116,11 +134,31 @@ def test_every_parameter_learns_something(objective: Objective, park: ParkDatase
     losses = objective(batch)
     losses["total"].backward()
     assert all(torch.isfinite(loss) for loss in losses.values())
-    assert set(losses) == {"answer", "bce", "dice", "iou", "score", "named", "classes", "total"}
+    words = {"answer", "named", "pointed", "query", "classes"}
+    assert set(losses) == {*words, "bce", "dice", "iou", "score", "seen", "total"}
     still = {n for n, p in objective.network.named_parameters() if p.grad is None}
     unused = ("point_embed", "mask_embed", "mask_downsample", "no_memory_positional_encoding", "mask_token")
     memory = () if clips else ("memory", "object_pointer", "no_object_pointer")
     assert not {n for n in still if not any(part in n for part in (*unused, *memory, "shared_", "layernorm"))}
+
+
+def test_without_words_sam2_learns_alone(objective: Objective, targets: ParkTargets) -> None:
+    batch = collate(targets.batch(0), objective.network.chat, 128)
+    losses = objective(batch)
+    losses["total"].backward()
+    assert set(losses) == {"bce", "dice", "iou", "score", "seen", "total"}
+    learning = {n.split(".")[0] for n, p in objective.network.named_parameters() if p.grad is not None}
+    assert learning == {"sam2"}
+
+
+def test_two_meanings_that_differ_in_a_name_or_in_a_place_have_different_codes(objective: Objective) -> None:
+    code = objective.code
+    assert code is not None
+    names, places = torch.zeros(3, NAMES), torch.zeros(3, 1, 4, 4)
+    names[0, 0] = names[1, 0] = names[2, 1] = 1
+    places[0, 0, 0, 0] = places[1, 0, 3, 3] = places[2, 0, 0, 0] = 1
+    queries = code(names, places)
+    assert torch.pdist(queries).min() > 3
 
 
 def test_a_resumed_run_ends_where_an_unbroken_one_does(
@@ -155,8 +193,26 @@ def test_what_a_run_has_learned_is_exported_as_a_checkpoint_that_loads(tokenizer
     torch.save(
         {"step": 1, "objective": objective.state_dict(), "optimiser": {}}, tmp_path / "run" / "state.pt"
     )
-    main(["--out", str(tmp_path / "run"), "--export", str(tmp_path / "weights")])
+    main(["whole", "--out", str(tmp_path / "run"), "--export", str(tmp_path / "weights")])
     network = load_network(tmp_path / "weights", torch.device("cpu"), torch.float32)
     wanted = objective.network.state_dict()
     assert all(torch.allclose(v, wanted[k], rtol=1e-2, atol=1e-2) for k, v in network.state_dict().items())
     assert sum(f.stat().st_size for f in (tmp_path / "weights").iterdir()) < 16e6
+
+
+def test_stages_train_their_own_part_and_fit_together(tokenizer, tmp_path: Path) -> None:
+    eyes, words = build_objective(tokenizer, 0), build_objective(tokenizer, 0)
+    for objective, path in ((eyes, "eyes"), (words, "words")):
+        with torch.no_grad():
+            for parameter in objective.parameters():
+                parameter.add_(1.0 if path == "eyes" else 2.0)
+        (tmp_path / path).mkdir()
+        torch.save(
+            {"step": 1, "objective": objective.state_dict(), "optimiser": {}}, tmp_path / path / STATE_FILE
+        )
+    whole = build_objective(tokenizer, 0)
+    take(whole, tmp_path / "eyes", eyes=True)
+    take(whole, tmp_path / "words", eyes=False)
+    for name, parameter in whole.named_parameters():
+        source = eyes if name.startswith(EYES) else words
+        assert torch.equal(parameter, source.get_parameter(name)), name
