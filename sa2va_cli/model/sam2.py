@@ -19,6 +19,8 @@ from transformers import (
     Sam2VideoPromptEncoderConfig,
 )
 
+from sa2va_cli.model.hiera import Trunk
+
 # SAM 2 "Hiera-L" at 1024 px: what every published Sa2VA uses and its config does not say
 # (facebookresearch/sam2, sam2_hiera_l.yaml; reference set, section 1.2).
 HIERA_LARGE: dict[str, Any] = {
@@ -151,6 +153,25 @@ class DecodedMasks:
         return self.candidates[torch.arange(len(self.best), device=self.best.device), self.best]
 
 
+@dataclass(frozen=True, eq=False)
+class LaidOutMemory:
+    """Spatial memories of N objects, ready to be attended to.
+
+    Attributes:
+        values: (N, L, memory_width).
+        keys: for each layer of the memory attention (N, L, C), projected and rotated.
+    """
+
+    values: Tensor
+    keys: tuple[Tensor, ...]
+
+    def joined(self, other: "LaidOutMemory") -> "LaidOutMemory":
+        """These memories and others of the same objects."""
+        pairs = zip(self.keys, other.keys, strict=True)
+        keys = tuple(torch.cat(pair, dim=1) for pair in pairs)
+        return LaidOutMemory(torch.cat([self.values, other.values], dim=1), keys)
+
+
 class Sam2(nn.Module):
     """SAM 2.0 with a language query as its prompt.
 
@@ -165,7 +186,7 @@ class Sam2(nn.Module):
         self.layers.memory_attention.rotary_emb = nn.Identity()
         self.layers.memory_attention.position_ids = None
         self.layers.memory_encoder.position_encoding = _NoPositions()
-        self.layers.vision_encoder.neck.position_encoding = _NoPositions()
+        self.trunk = Trunk(self.layers.vision_encoder.backbone, sizes["image_size"])
         self.input_size: int = sizes["image_size"]
         self.grid: int = sizes["image_size"] // 16
         self.width: int = sizes["d_model"]
@@ -188,10 +209,14 @@ class Sam2(nn.Module):
         Args:
             pixels: (B, 3, S, S) normalised.
         """
-        pyramid = self.layers.vision_encoder(pixels, return_dict=True).fpn_hidden_states
-        decoder = self.layers.mask_decoder
+        maps = self.trunk(pixels)
+        decoder, convolutions = self.layers.mask_decoder, self.layers.vision_encoder.neck.convs
+        lowest, low, middle, high = convolutions  # all of one cell, so they are linear maps
+        coarse = _each_cell(maps[3], lowest).repeat_interleave(2, 1).repeat_interleave(2, 2)
         return ImageFeatures(
-            low=pyramid[2], middle=decoder.conv_s1(pyramid[1]), high=decoder.conv_s0(pyramid[0])
+            low=_planes(_each_cell(maps[2], low) + coarse),
+            middle=_planes(_each_cell(maps[1], middle, decoder.conv_s1)),
+            high=_planes(_each_cell(maps[0], high, decoder.conv_s0)),
         )
 
     def without_memory(self, low: Tensor) -> Tensor:
@@ -248,32 +273,50 @@ class Sam2(nn.Module):
         features, _ = self.layers.memory_encoder(low.expand(len(logits), -1, -1, -1), scaled.to(low.dtype))
         return features.flatten(2).transpose(1, 2)
 
-    def attend(self, low: Tensor, memories: Tensor, slots: Tensor, pointers: Tensor) -> Tensor:
+    def lay_out(self, memories: Tensor, slots: Tensor) -> LaidOutMemory:
+        """Prepares spatial memories for ``attend``: what depends on them alone, and not on the frame.
+
+        Args:
+            memories: (N, M, s*s, memory_width) of N objects.
+            slots: (M,) index into the temporal encodings of each memory: 0 for the frame just before, the
+                last one for conditioning frames.
+        """
+        n, m, area, width = memories.shape
+        temporal = self.layers.memory_temporal_positional_encoding[slots, 0, 0]  # (M, memory_width)
+        positions = self._sine_positions(width) + temporal[:, None]  # (M, s*s, memory_width)
+        cos, sin = axial_rotation(self.grid, self.width, self.device)
+        keys = tuple(
+            _rotate(layer.cross_attn_image.k_proj(memories + positions), cos, sin).flatten(1, 2)
+            for layer in self.layers.memory_attention.layers
+        )
+        return LaidOutMemory(memories.reshape(n, m * area, width), keys)
+
+    def attend(self, low: Tensor, memory: LaidOutMemory, pointers: Tensor) -> Tensor:
         """Lets the lowest map of a frame attend to memories of the objects.
 
         Args:
-            low: (N, C, s, s) raw lowest map, or (1, C, s, s) shared by all objects.
-            memories: (N, M, s*s, memory_width) spatial memories.
-            slots: (M,) index into the temporal encodings of each memory: 0 for the frame just before,
-                the last one for conditioning frames.
+            low: (N, C, s, s) raw lowest map, or (1, C, s, s) shared by all objects: then what does not
+                depend on the object, up to the first look at the memories, is computed once.
+            memory: spatial memories of N objects.
             pointers: (N, P, C) object pointers, P may be 0.
 
         Returns:
             (N, C, s, s).
         """
-        n, m, area, width = memories.shape
-        temporal = self.layers.memory_temporal_positional_encoding[slots, 0, 0]  # (M, memory_width)
-        positions = (self._sine_positions(width) + temporal[:, None]).reshape(1, m * area, width)
-        spatial = memories.reshape(n, m * area, width)
-        tokens = pointers.reshape(n, -1, width)  # each pointer is split into C / memory_width tokens
-        values = torch.cat([spatial, tokens], dim=1)
-        keys = torch.cat([spatial + positions, tokens], dim=1)
+        tokens = pointers.reshape(len(pointers), -1, self.memory_width)  # several for each pointer
+        tokens = tokens.expand(len(memory.values), -1, -1)
+        values = torch.cat([memory.values, tokens], dim=1)
         x = low.flatten(2).transpose(1, 2)  # (N or 1, s*s, C)
-        x = (x + 0.1 * self._sine_positions(self.width)).expand(n, -1, -1)
+        x = x + 0.1 * self._sine_positions(self.width)
         rotation = axial_rotation(self.grid, self.width, self.device)
-        for layer in self.layers.memory_attention.layers:
+        for layer, spatial_keys in zip(self.layers.memory_attention.layers, memory.keys, strict=True):
             x = x + self._self_attention(layer, layer.layer_norm1(x), rotation)
-            x = x + self._cross_attention(layer, layer.layer_norm2(x), keys, values, m, rotation)
+            attention = layer.cross_attn_image
+            keys = torch.cat([spatial_keys, attention.k_proj(tokens)], dim=1)
+            queries = _rotate(attention.q_proj(layer.layer_norm2(x)), *rotation)
+            # Rows of a softmax sum to one, so values can be projected after they are averaged: they are
+            # four times narrower before.
+            x = x + attention.o_proj(attention.v_proj(_averaged(queries, keys, values)))
             x = x + layer.linear2(layer.activation(layer.linear1(layer.layer_norm3(x))))
         x = self.layers.memory_attention.layer_norm(x)
         return x.transpose(1, 2).unflatten(2, (self.grid, self.grid))
@@ -283,22 +326,8 @@ class Sam2(nn.Module):
         attention = layer.self_attn
         q = _rotate(attention.q_proj(x), *rotation)
         k = _rotate(attention.k_proj(x), *rotation)
-        return _projected_attention(attention, q, k, attention.v_proj(x))
-
-    @staticmethod
-    def _cross_attention(
-        layer: Any, x: Tensor, keys: Tensor, values: Tensor, memories: int, rotation: tuple[Tensor, Tensor]
-    ) -> Tensor:
-        """One head of cross-attention; rotations repeat over the memories and leave pointers alone."""
-        attention = layer.cross_attn_image
-        cos, sin = rotation
-        spatial = memories * len(cos)
-        k = attention.k_proj(keys)
-        turned = _rotate(k[:, :spatial], cos.repeat(memories, 1), sin.repeat(memories, 1))
-        k = torch.cat([turned, k[:, spatial:]], dim=1)
-        return _projected_attention(
-            attention, _rotate(attention.q_proj(x), cos, sin), k, attention.v_proj(values)
-        )
+        v = attention.v_proj(x)
+        return attention.o_proj(F.scaled_dot_product_attention(q[:, None], k[:, None], v[:, None])[:, 0])
 
     def _sine_positions(self, width: int) -> Tensor:
         """(1, s*s, width)."""
@@ -345,6 +374,20 @@ def sine_positions(grid: int, width: int, device: torch.device) -> Tensor:
     return torch.cat([rows, columns], dim=-1).reshape(1, grid * grid, width)
 
 
+def _each_cell(x: Tensor, first: nn.Module, second: nn.Module | None = None) -> Tensor:
+    """Applies a convolution of one cell, or two in a row as one, to a map (B, h, w, C)."""
+    weight, bias = first.get_parameter("weight").flatten(1), first.get_parameter("bias")
+    if second is not None:
+        outer = second.get_parameter("weight").flatten(1)
+        weight, bias = outer @ weight, outer @ bias + second.get_parameter("bias")
+    return F.linear(x, weight, bias)
+
+
+def _planes(x: Tensor) -> Tensor:
+    """(B, h, w, C) as (B, C, h, w)."""
+    return x.permute(0, 3, 1, 2).contiguous()
+
+
 def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Turns neighbouring pairs of channels of (N, L, C) by the angles of (L, C), in float32."""
     pairs = x.float().unflatten(-1, (-1, 2))
@@ -352,6 +395,28 @@ def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return (x.float() * cos + turned * sin).to(x.dtype)
 
 
-def _projected_attention(attention: Any, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    out = F.scaled_dot_product_attention(q[:, None], k[:, None], v[:, None])
-    return attention.o_proj(out[:, 0])
+_SCORE_BYTES = 512
+"""Bytes of one key's scores in a block of queries: 128 rows of float32 are fastest on a CPU."""
+
+
+def _averaged(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+    """Attention of one head whose values are narrower than its keys: (N, Q, V).
+
+    Args:
+        queries: (N, Q, C), or (1, Q, C) for all.
+        keys: (N, K, C).
+        values: (N, K, V).
+    """
+    if queries.device.type != "cpu" or torch.is_grad_enabled():
+        queries = queries.expand(len(keys), -1, -1)
+        return F.scaled_dot_product_attention(queries[:, None], keys[:, None], values[:, None])[:, 0]
+    # On a CPU torch has no fused kernel for this, and would hold all scores at once.
+    queries = queries * queries.shape[-1] ** -0.5
+    averaged = values.new_empty(len(keys), queries.shape[1], values.shape[2])
+    rows = _SCORE_BYTES // queries.element_size()
+    for n in range(len(keys)):
+        across, own = keys[n].T, queries[n if len(queries) > 1 else 0]
+        for start in range(0, len(own), rows):
+            shares = torch.softmax(own[start : start + rows] @ across, dim=-1)
+            torch.mm(shares, values[n], out=averaged[n, start : start + rows])
+    return averaged

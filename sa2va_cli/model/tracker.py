@@ -8,12 +8,13 @@ language query and see no memory; a tracked frame attends to all conditioning fr
 tracked frames and to object pointers of the last fifteen, and never replaces a mask by "no object".
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
-from sa2va_cli.model.sam2 import DecodedMasks, ImageFeatures, Sam2
+from sa2va_cli.model.sam2 import DecodedMasks, ImageFeatures, LaidOutMemory, Sam2
 
 MAX_POINTER_DISTANCE = 15
 """How many frames back object pointers are attended to: SAM 2's max_object_pointers_in_encoder minus one."""
@@ -42,11 +43,13 @@ class TrackerMemory:
         conditioning: memories of the keyframes, past and future ones.
         recent: memories of the tracked frames that are still attended to, oldest first.
         decoded: what the decoder said on each keyframe, by frame index.
+        laid_out: the conditioning memories as they are attended to, once a frame was tracked.
     """
 
     conditioning: tuple[Memory, ...]
     recent: tuple[Memory, ...] = ()
     decoded: dict[int, DecodedMasks] = field(default_factory=dict, repr=False)
+    laid_out: LaidOutMemory | None = field(default=None, repr=False)
 
 
 class Tracker:
@@ -92,26 +95,36 @@ class Tracker:
         """
         objects = len(memory.conditioning[0].pointers)
         shared = features.expand(objects)
+        laid_out = memory.laid_out or self._laid_out(memory.conditioning, index, features.low.dtype)
+        memory = replace(memory, laid_out=laid_out)
         decoded = self.sam2.decode(shared, self.look_back(index, features, memory), None)
         recent = (*memory.recent, self._memory(index, features, decoded))
         kept = tuple(m for m in recent if index + 1 - m.index <= MAX_POINTER_DISTANCE)
-        return decoded, TrackerMemory(memory.conditioning, kept, memory.decoded)
+        return decoded, replace(memory, recent=kept)
 
     def look_back(self, index: int, features: ImageFeatures, memory: TrackerMemory) -> Tensor:
         """Conditions the lowest map (1, C, s, s) of frame ``index`` on the memory: (N, C, s, s)."""
-        slots = self.sam2.memory_slots
-        near = [m for m in memory.recent if index - m.index < slots]
-        spatial = [*memory.conditioning, *near]
-        distances = [slots] * len(memory.conditioning) + [index - m.index for m in near]
-        pointed = [m for m in memory.conditioning if m.index <= index] + list(memory.recent)
         low = features.low
+        laid_out = memory.laid_out or self._laid_out(memory.conditioning, index, low.dtype)
+        near = [m for m in memory.recent if index - m.index < self.sam2.memory_slots]
+        if near:
+            laid_out = laid_out.joined(self._laid_out(near, index, low.dtype, conditioning=False))
+        pointed = [m for m in memory.conditioning if m.index <= index] + list(memory.recent)
         pointers = [m.pointers for m in pointed]
         return self.sam2.attend(
             low,
-            memories=torch.stack([m.features for m in spatial], dim=1).to(low.dtype),
-            slots=torch.tensor(distances, device=low.device) - 1,
-            pointers=torch.stack(pointers, dim=1) if pointers else low.new_zeros(1, 0, self.sam2.width),
+            laid_out,
+            torch.stack(pointers, dim=1) if pointers else low.new_zeros(1, 0, self.sam2.width),
         )
+
+    def _laid_out(
+        self, memories: Sequence[Memory], index: int, dtype: torch.dtype, *, conditioning: bool = True
+    ) -> LaidOutMemory:
+        """Memories as frame ``index`` attends to them; conditioning ones look the same from every frame."""
+        slots = self.sam2.memory_slots
+        distances = [slots if conditioning else index - m.index for m in memories]
+        features = torch.stack([m.features for m in memories], dim=1)
+        return self.sam2.lay_out(features.to(dtype), torch.tensor(distances, device=features.device) - 1)
 
     def _memory(self, index: int, features: ImageFeatures, decoded: DecodedMasks) -> Memory:
         remembered = self.sam2.memorise(features.low, decoded.logits)

@@ -178,7 +178,7 @@ def test_a_keyframe_is_encoded_once_for_all_objects(network: Sa2VANetwork, input
     """The official code encodes 34 frames for this clip of 12 (reference set, section 5.3)."""
     queries = torch.from_numpy(read_case(FAMILY, "video_2seg").golden["seg_embeds"])
     encoded: list[int] = []
-    encoder = network.sam2.layers.vision_encoder
+    encoder = network.sam2.layers.vision_encoder.backbone.patch_embed
     handle = encoder.register_forward_hook(lambda *call: encoded.append(len(call[1][0])))
     try:
         track = follow(NetworkSegmenter(network), inputs.frames, queries, still=False)

@@ -19,8 +19,35 @@ def pair(sam2_sizes: dict[str, Any]) -> tuple[Sam2, Sam2VideoModel]:
     return ours, stock
 
 
+@pytest.mark.parametrize("windows", [(8, 4, 4, 2), (8, 4, 16, 8), (8, 6, 10, 4)])
+@pytest.mark.parametrize("pictures", [1, 2])
+def test_the_image_encoder_is_that_of_transformers(
+    sam2_sizes: dict[str, Any], windows: tuple[int, ...], pictures: int
+) -> None:
+    """With windows that divide the maps, that are larger than a map, and that divide none."""
+    blocks = {"stages": [1, 2, 3, 1], "global_att_blocks": [4], "window_spec": windows}
+    sizes = {**sam2_sizes, "trunk": sam2_sizes["trunk"] | blocks}
+    torch.manual_seed(0)
+    ours = Sam2(sizes).eval().requires_grad_(False)
+    stock = Sam2VideoModel(sam2_config(sizes)).eval().requires_grad_(False)
+    for parameter in ours.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    stock.load_state_dict(ours.layers.state_dict(), strict=False)
+    pixels = torch.randn(pictures, 3, ours.input_size, ours.input_size)
+    high, middle, low = stock.vision_encoder(pixels).fpn_hidden_states
+    for got, wanted in (
+        (ours.encode(pixels).low, low),
+        (ours.encode(pixels).middle, stock.mask_decoder.conv_s1(middle)),
+        (ours.encode(pixels).high, stock.mask_decoder.conv_s0(high)),
+    ):
+        torch.testing.assert_close(got, wanted, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("pointers", [0, 3])
-def test_memory_attention_is_that_of_transformers(pair: tuple[Sam2, Sam2VideoModel], pointers: int) -> None:
+def test_memory_attention_is_that_of_transformers(
+    pair: tuple[Sam2, Sam2VideoModel], pointers: int, *, training: bool
+) -> None:
     ours, stock = pair
     grid, width, narrow, memories = ours.grid, ours.width, ours.memory_width, 4
     low = torch.randn(1, width, grid, grid)
@@ -39,7 +66,8 @@ def test_memory_attention_is_that_of_transformers(pair: tuple[Sam2, Sam2VideoMod
         memory_posision_embeddings=torch.cat([places, torch.zeros_like(tokens)], dim=1).transpose(0, 1),
         num_object_pointer_tokens=tokens.shape[1],
     )
-    got = ours.attend(low, spatial, slots, told).flatten(2).transpose(1, 2)  # (1, s*s, C)
+    with torch.set_grad_enabled(training):
+        got = ours.attend(low, ours.lay_out(spatial, slots), told).flatten(2).transpose(1, 2)  # (1, s*s, C)
     torch.testing.assert_close(got, wanted.reshape(got.shape), atol=1e-4, rtol=1e-4)
 
 
@@ -57,9 +85,9 @@ def test_objects_that_share_a_picture_are_as_if_each_had_its_own(pair: tuple[Sam
     spatial = torch.randn(2, 3, ours.grid**2, ours.memory_width)
     pointers = torch.randn(2, 2, ours.width)
     slots = torch.tensor([6, 0, 1])
-    together = ours.attend(low, spatial, slots, pointers)
+    together = ours.attend(low, ours.lay_out(spatial, slots), pointers)
     for k in range(2):
-        alone = ours.attend(low, spatial[k : k + 1], slots, pointers[k : k + 1])
+        alone = ours.attend(low, ours.lay_out(spatial[k : k + 1], slots), pointers[k : k + 1])
         torch.testing.assert_close(together[k : k + 1], alone, atol=1e-5, rtol=1e-5)
 
 

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 import torch
 
-from sa2va_cli.model.sam2 import ImageFeatures, Sam2
+from sa2va_cli.model.sam2 import ImageFeatures, LaidOutMemory, Sam2
 from sa2va_cli.model.tracker import MAX_POINTER_DISTANCE, Memory, Tracker, TrackerMemory
 
 
@@ -46,11 +46,15 @@ def test_the_memory_of_a_long_clip_does_not_grow(sam2: Sam2) -> None:
 class Watcher(Sam2):
     """A SAM 2 that writes down what it is asked to attend to."""
 
-    def attend(
-        self, low: torch.Tensor, memories: torch.Tensor, slots: torch.Tensor, pointers: torch.Tensor
-    ) -> torch.Tensor:
-        self.asked = (slots.tolist(), pointers.shape[1])
-        return super().attend(low, memories, slots, pointers)
+    slots: tuple[list[int], ...] = ()
+
+    def lay_out(self, memories: torch.Tensor, slots: torch.Tensor) -> LaidOutMemory:
+        self.slots = (*self.slots, slots.tolist())
+        return super().lay_out(memories, slots)
+
+    def attend(self, low: torch.Tensor, memory: LaidOutMemory, pointers: torch.Tensor) -> torch.Tensor:
+        self.asked = (memory.values.shape[1] // self.grid**2, pointers.shape[1])
+        return super().attend(low, memory, pointers)
 
 
 @torch.inference_mode()
@@ -64,9 +68,12 @@ def test_a_frame_looks_back_at_keyframes_and_at_the_last_six(sam2_sizes: dict[st
     for index in range(1, 20):
         _, memory = tracker.step(index, some_features(sam2), memory)
         asked[index] = sam2.asked
-    assert asked[1] == ([6, 6], 1)  # a keyframe to come has no pointer yet
-    assert asked[3] == ([6, 6, 1, 0], 3)
-    assert asked[19] == ([6, 6, 5, 4, 3, 2, 1, 0], 1 + 15)
+    assert asked[1] == (2, 1)  # a keyframe to come has no pointer yet
+    assert asked[3] == (2 + 2, 3)
+    assert asked[19] == (2 + 6, 1 + 15)
+    assert sam2.slots[:3] == ([6, 6], [0], [1, 0])
+    assert sam2.slots[-1] == [5, 4, 3, 2, 1, 0]
+    assert [6, 6] not in sam2.slots[1:]  # keyframes look the same from every frame
 
 
 @torch.inference_mode()
