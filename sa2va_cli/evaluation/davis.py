@@ -46,6 +46,7 @@ def boundary_f(pred: NDArray[np.bool_], truth: NDArray[np.bool_], bound_pix: flo
     if pred.ndim != 2:
         raise ValueError(f"pred and truth must be (H, W), got {pred.shape}")
     radius = int(bound_pix if bound_pix >= 1 else ceil(bound_pix * hypot(*pred.shape)))
+    pred, truth = _cropped(pred, truth, radius + 2)
     of_pred, of_truth = _boundary(pred), _boundary(truth)
     in_pred, in_truth = np.count_nonzero(of_pred), np.count_nonzero(of_truth)
     if in_pred == 0 or in_truth == 0:
@@ -74,6 +75,18 @@ def j_and_f(pred: NDArray[np.bool_], truth: NDArray[np.bool_], bound_pix: float 
         for one, other in zip(pred, truth, strict=True)
     ]
     return sum(scores) / len(scores)
+
+
+def _cropped(
+    pred: NDArray[np.bool_], truth: NDArray[np.bool_], margin: int
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Both masks where either is set, with a margin: nothing further off has a boundary."""
+    either = pred | truth
+    rows, columns = np.flatnonzero(either.any(1)), np.flatnonzero(either.any(0))
+    if not len(rows):
+        return pred, truth
+    box = tuple(slice(max(int(k[0]) - margin, 0), int(k[-1]) + margin + 1) for k in (rows, columns))
+    return pred[box], truth[box]
 
 
 def _boundary(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

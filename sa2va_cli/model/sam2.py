@@ -314,9 +314,7 @@ class Sam2(nn.Module):
             attention = layer.cross_attn_image
             keys = torch.cat([spatial_keys, attention.k_proj(tokens)], dim=1)
             queries = _rotate(attention.q_proj(layer.layer_norm2(x)), *rotation)
-            # Rows of a softmax sum to one, so values can be projected after they are averaged: they are
-            # four times narrower before.
-            x = x + attention.o_proj(attention.v_proj(_averaged(queries, keys, values)))
+            x = x + attention.o_proj(_looked_up(queries, keys, values, attention.v_proj))
             x = x + layer.linear2(layer.activation(layer.linear1(layer.layer_norm3(x))))
         x = self.layers.memory_attention.layer_norm(x)
         return x.transpose(1, 2).unflatten(2, (self.grid, self.grid))
@@ -399,18 +397,29 @@ _SCORE_BYTES = 512
 """Bytes of one key's scores in a block of queries: 128 rows of float32 are fastest on a CPU."""
 
 
-def _averaged(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-    """Attention of one head whose values are narrower than its keys: (N, Q, V).
+def _looked_up(queries: Tensor, keys: Tensor, values: Tensor, project: nn.Module) -> Tensor:
+    """Attention of one head: (N, Q, C).
+
+    Rows of a softmax sum to one, so values can be projected after they are averaged; before, they are
+    narrower. In training it is done in the usual order, for which every device has a kernel with a gradient.
 
     Args:
         queries: (N, Q, C), or (1, Q, C) for all.
         keys: (N, K, C).
         values: (N, K, V).
+        project: from V to C.
     """
-    if queries.device.type != "cpu" or torch.is_grad_enabled():
-        queries = queries.expand(len(keys), -1, -1)
-        return F.scaled_dot_product_attention(queries[:, None], keys[:, None], values[:, None])[:, 0]
-    # On a CPU torch has no fused kernel for this, and would hold all scores at once.
+    if queries.device.type == "cpu" and not torch.is_grad_enabled():
+        return project(_averaged(queries, keys, values))
+    queries, training = queries.expand(len(keys), -1, -1)[:, None], torch.is_grad_enabled()
+    seen = project(values) if training else values
+    looked_up = F.scaled_dot_product_attention(queries, keys[:, None], seen[:, None])[:, 0]
+    return looked_up if training else project(looked_up)
+
+
+def _averaged(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+    """Values (N, K, V) averaged as queries (N or 1, Q, C) match keys (N, K, C): (N, Q, V), on a CPU."""
+    # torch has no fused kernel for values unlike keys, and would hold all scores at once.
     queries = queries * queries.shape[-1] ** -0.5
     averaged = values.new_empty(len(keys), queries.shape[1], values.shape[2])
     rows = _SCORE_BYTES // queries.element_size()
