@@ -10,6 +10,12 @@ DEMO = "demo"
 DEMO_FOLDER = Path(__file__).resolve().parents[1] / "demo" / "weights"
 """The tiny network that comes with the package."""
 
+LICENCES = dict.fromkeys((DEMO, "1b", "4b", "8b", "26b", "qwen3-vl-4b"), "Apache-2.0")
+"""Of the weights, by alias: as the model's page on the hub says, for the pages that were looked up."""
+
+PUBLISHED_BYTES = {"1b": 4_050_000_000, "4b": 15_000_000_000, "8b": 33_000_000_000}
+"""Of the weight files, by alias and rounded, for the listings that were looked up: mostly float32."""
+
 
 @dataclass(frozen=True)
 class CatalogEntry:
@@ -32,6 +38,11 @@ class CatalogEntry:
         """The hub id, or what stands for it."""
         return self.repository or "bundled with the package"
 
+    @property
+    def licence(self) -> str:
+        """The licence of the weights, where it is known for sure."""
+        return LICENCES.get(self.alias, "see its page")
+
 
 CATALOG: dict[str, CatalogEntry] = {
     entry.alias: entry
@@ -39,19 +50,19 @@ CATALOG: dict[str, CatalogEntry] = {
         CatalogEntry(DEMO, "", "internvl", supported=True),
         CatalogEntry("1b", "ByteDance/Sa2VA-1B", "internvl", supported=True),
         CatalogEntry("4b", "ByteDance/Sa2VA-4B", "internvl", supported=True),
-        CatalogEntry("8b", "ByteDance/Sa2VA-8B", "internvl-internlm2", supported=False),
-        CatalogEntry("26b", "ByteDance/Sa2VA-26B", "internvl-internlm2", supported=False),
+        CatalogEntry("8b", "ByteDance/Sa2VA-8B", "internvl-internlm2", supported=True),
+        CatalogEntry("26b", "ByteDance/Sa2VA-26B", "internvl-internlm2", supported=True),
         CatalogEntry("internvl3-2b", "ByteDance/Sa2VA-InternVL3-2B", "internvl", supported=True),
         CatalogEntry("internvl3-8b", "ByteDance/Sa2VA-InternVL3-8B", "internvl", supported=True),
         CatalogEntry("internvl3-14b", "ByteDance/Sa2VA-InternVL3-14B", "internvl", supported=True),
-        CatalogEntry("qwen2.5-vl-3b", "ByteDance/Sa2VA-Qwen2_5-VL-3B", "qwen2.5-vl", supported=False),
-        CatalogEntry("qwen2.5-vl-7b", "ByteDance/Sa2VA-Qwen2_5-VL-7B", "qwen2.5-vl", supported=False),
-        CatalogEntry("qwen3-vl-2b", "ByteDance/Sa2VA-Qwen3-VL-2B", "qwen3-vl", supported=False),
-        CatalogEntry("qwen3-vl-4b", "ByteDance/Sa2VA-Qwen3-VL-4B", "qwen3-vl", supported=False),
-        CatalogEntry("i-1b", "kumuji/Sa2VA-i-1B", "sa2va-i", supported=False),
-        CatalogEntry("i-4b", "kumuji/Sa2VA-i-4B", "sa2va-i", supported=False),
-        CatalogEntry("i-8b", "kumuji/Sa2VA-i-8B", "sa2va-i", supported=False),
-        CatalogEntry("i-26b", "kumuji/Sa2VA-i-26B", "sa2va-i", supported=False),
+        CatalogEntry("qwen2.5-vl-3b", "ByteDance/Sa2VA-Qwen2_5-VL-3B", "qwen2.5-vl", supported=True),
+        CatalogEntry("qwen2.5-vl-7b", "ByteDance/Sa2VA-Qwen2_5-VL-7B", "qwen2.5-vl", supported=True),
+        CatalogEntry("qwen3-vl-2b", "ByteDance/Sa2VA-Qwen3-VL-2B", "qwen3-vl", supported=True),
+        CatalogEntry("qwen3-vl-4b", "ByteDance/Sa2VA-Qwen3-VL-4B", "qwen3-vl", supported=True),
+        CatalogEntry("i-1b", "kumuji/Sa2VA-i-1B", "internvl", supported=True),
+        CatalogEntry("i-4b", "kumuji/Sa2VA-i-4B", "internvl", supported=True),
+        CatalogEntry("i-8b", "kumuji/Sa2VA-i-8B", "internvl-internlm2", supported=True),
+        CatalogEntry("i-26b", "kumuji/Sa2VA-i-26B", "internvl-internlm2", supported=True),
     )
 }
 

@@ -6,6 +6,7 @@ HF_HUB_OFFLINE hold as everywhere. Only data is fetched: never a python file, ne
 
 import re
 import textwrap
+from dataclasses import dataclass
 from pathlib import Path
 
 from huggingface_hub import HfApi, hf_hub_download, snapshot_download
@@ -16,11 +17,11 @@ from huggingface_hub.errors import (
     HFValidationError,
     LocalEntryNotFoundError,
     RepositoryNotFoundError,
+    RevisionNotFoundError,
 )
 
-from sa2va_cli.checkpoints.catalog import CATALOG, DEMO, DEMO_FOLDER, CatalogEntry, find, supported_aliases
-from sa2va_cli.checkpoints.layout import read_layout
-from sa2va_cli.checkpoints.loader import weight_files
+from sa2va_cli.checkpoints.catalog import CATALOG, DEMO, DEMO_FOLDER, CatalogEntry, find
+from sa2va_cli.checkpoints.files import is_complete, weight_files
 from sa2va_cli.errors import ModelError
 
 PATTERNS = ["*.json", "*.txt", "*.model", "*.safetensors", "*.jinja"]
@@ -29,7 +30,23 @@ PATTERNS = ["*.json", "*.txt", "*.model", "*.safetensors", "*.jinja"]
 CONNECT_SECONDS = 8.0
 """How long the hub may take to answer whether it knows a model."""
 
+# What the hub says for good; after anything else a model in the cache will do.
+_FINAL = (RepositoryNotFoundError, RevisionNotFoundError, ModelError)
+
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """What came of fetching a model.
+
+    Attributes:
+        folder: the checkpoint.
+        concern: why the hub could not be asked whether there is a newer version; empty when it was asked.
+    """
+
+    folder: Path
+    concern: str = ""
 
 
 def resolve(name: str) -> Path:
@@ -42,20 +59,95 @@ def resolve(name: str) -> Path:
     Raises:
         ModelError: when there is no such model, or it cannot be had now.
     """
+    place = _place(name)
+    if isinstance(place, Path):
+        return place
+    if here := _cached(place):
+        return here
+    _ask_hub(place)
+    return _snapshot(place)
+
+
+def find_local(name: str, revision: str | None = None) -> Path | None:
+    """Finds a model's checkpoint folder on this machine; None when it is not here, or only in part.
+
+    Args:
+        name: as for ``resolve``.
+        revision: a branch, tag or commit on the hub; None for the main one.
+
+    Raises:
+        ModelError: when there is no such model.
+    """
+    place = _place(name)
+    return place if isinstance(place, Path) else _cached(place, revision)
+
+
+def pull(name: str, revision: str | None = None) -> Pulled:
+    """Fetches what the hub has newer of a model than the cache.
+
+    Files that are complete are not fetched again. A model that is here will do where the hub cannot be asked.
+
+    Args:
+        name: as for ``resolve``.
+        revision: a branch, tag or commit on the hub; None for the main one.
+
+    Raises:
+        ModelError: when there is no such model, or it cannot be had now.
+    """
+    place = _place(name)
+    if isinstance(place, Path):
+        return Pulled(place)
+    try:
+        _ask_hub(place, revision)
+    except ModelError as error:
+        reason = error.__cause__
+        here = None if isinstance(reason, _FINAL) else _cached(place, revision)
+        if here is None or not isinstance(reason, Exception):
+            raise
+        return Pulled(here, _one_line(reason))
+    return Pulled(_snapshot(place, revision))
+
+
+def resolve_part(name: str) -> Path:
+    """Finds a model that is no Sa2VA, such as the original SAM 2, downloading it if it is not here yet.
+
+    Args:
+        name: a folder or a hub id.
+
+    Raises:
+        ModelError: when there is no such model, or it cannot be had now.
+    """
+    folder = Path(name).expanduser()
+    if name and folder.is_dir():
+        return folder
+    unknown = f"there is no folder {name!r}; name one, or a hub id such as facebook/sam2-hiera-large"
+    if not _HUB_ID.fullmatch(name):
+        raise ModelError(unknown)
+    try:
+        weight_files(here := Path(snapshot_download(name, allow_patterns=PATTERNS, local_files_only=True)))
+    except HFValidationError as error:
+        raise ModelError(unknown) from error
+    except (LocalEntryNotFoundError, ModelError):
+        _ask_for_page(name, None, "or name a folder that has it")
+        return _snapshot(name)
+    return here
+
+
+def _place(name: str) -> Path | str:
+    """A folder, or the id of a model on the hub.
+
+    Raises:
+        ModelError: when it can be neither.
+    """
     folder = Path(name).expanduser()
     entry = find(name)
     if name and folder.is_dir() and (entry is None or (folder / "config.json").is_file()):
         return folder
     if entry is None and not _HUB_ID.fullmatch(name):
         raise ModelError(_unknown(name))
-    if entry is not None and not entry.supported:
-        raise ModelError(
-            f"{entry.repository} is of the {entry.family} family, which is not supported yet; "
-            f"supported: {', '.join(supported_aliases())}"
-        )
     if entry is not None and entry.alias == DEMO:
         return _demo()
-    return _from_hub(name if entry is None else entry.repository)
+    return name if entry is None else entry.repository
 
 
 def _unknown(name: str) -> str:
@@ -78,42 +170,60 @@ def _demo() -> Path:
     return DEMO_FOLDER
 
 
-def _from_hub(repository: str) -> Path:
-    """Takes a model from the cache or downloads it."""
+def _cached(repository: str, revision: str | None = None) -> Path | None:
+    """The snapshot in the cache, if it is complete."""
     try:
-        folder = Path(snapshot_download(repository, allow_patterns=PATTERNS, local_files_only=True))
-        if is_complete(folder):
-            return folder
+        folder = Path(
+            snapshot_download(repository, revision=revision, allow_patterns=PATTERNS, local_files_only=True)
+        )
     except HFValidationError as error:
         raise ModelError(_unknown(repository)) from error
     except LocalEntryNotFoundError:
-        pass  # not in the cache, or only in part
-    _ask_hub(repository)
+        return None
+    return folder if is_complete(folder) else None
+
+
+def _snapshot(repository: str, revision: str | None = None) -> Path:
+    """Downloads what is missing."""
     try:
-        return Path(snapshot_download(repository, allow_patterns=PATTERNS))
+        return Path(snapshot_download(repository, revision=revision, allow_patterns=PATTERNS))
     except Exception as error:  # the hub's HTTP library, and so its errors, differs between versions
         raise ModelError(
-            f"the download of {repository} stopped ({_one_line(error)}); run again to go on where it was"
+            f"the download of {repository} stopped ({_one_line(error)}); "
+            "run again to go on after the last complete file"
         ) from error
 
 
-def _ask_hub(repository: str) -> None:
-    """Makes sure, before gigabytes come, that the hub answers and has a Sa2VA that can be loaded."""
+def _ask_for_page(repository: str, revision: str | None, otherwise: str) -> None:
+    """Makes sure that the hub answers and knows a model; ``otherwise`` is what to do when it does not."""
     try:
-        HfApi().model_info(repository, timeout=CONNECT_SECONDS)
-        config = hf_hub_download(repository, "config.json", etag_timeout=CONNECT_SECONDS)
-    except Exception as error:  # see _from_hub
-        raise ModelError(_refusal(repository, error)) from error
+        HfApi().model_info(repository, revision=revision, timeout=CONNECT_SECONDS)
+    except Exception as error:  # see _snapshot
+        raise ModelError(_refusal(repository, revision, error, otherwise)) from error
+
+
+def _ask_hub(repository: str, revision: str | None = None) -> None:
+    """Makes sure, before gigabytes come, that the hub answers and has a Sa2VA that can be loaded."""
+    otherwise = f"name a checkpoint folder with --model, or try --model {DEMO}"
+    _ask_for_page(repository, revision, otherwise)
+    try:
+        config = hf_hub_download(repository, "config.json", revision=revision, etag_timeout=CONNECT_SECONDS)
+    except Exception as error:  # see _snapshot
+        raise ModelError(_refusal(repository, revision, error, otherwise)) from error
+    from sa2va_cli.checkpoints.layout import read_layout  # brings torch along
+
     try:
         read_layout(Path(config).parent)
     except ModelError as error:
         raise ModelError(f"{repository} cannot be used: {str(error).partition(': ')[2]}") from error
 
 
-def _refusal(repository: str, error: Exception) -> str:
+def _refusal(repository: str, revision: str | None, error: Exception, otherwise: str) -> str:
     """What to tell a user whose model the hub does not give."""
     if isinstance(error, GatedRepoError):
         return f"{repository} is gated: accept its terms on the hub, then run 'hf auth login' or set HF_TOKEN"
+    if isinstance(error, RevisionNotFoundError):
+        return f"{repository} has no revision {revision!r}; name a branch, a tag or a commit of its page"
     if isinstance(error, RepositoryNotFoundError):
         known = ", ".join(CATALOG)
         return f"the hub has no model {repository}, or HF_TOKEN does not open it; known models: {known}"
@@ -121,24 +231,18 @@ def _refusal(repository: str, error: Exception) -> str:
         return f"{repository} has no config.json, so it is not a Sa2VA checkpoint"
     return (
         f"{repository} is not in the cache and cannot be downloaded now ({_one_line(error)}); "
-        f"copy {cache_folder(repository)} from a machine that has it, "
-        f"name a checkpoint folder with --model, or try --model {DEMO}"
+        f"copy {cache_folder(repository)} from a machine that has it, {otherwise}"
     )
+
+
+def cache_root() -> Path:
+    """The folder of the hub's cache; HF_HUB_CACHE or HF_HOME move it."""
+    return Path(HF_HUB_CACHE)
 
 
 def cache_folder(repository: str) -> Path:
     """Where the hub's cache keeps a model."""
-    return Path(HF_HUB_CACHE) / f"models--{repository.replace('/', '--')}"
-
-
-def is_complete(folder: Path) -> bool:
-    """Whether config, tokenizer and all weights are there: a download may have been interrupted."""
-    tokenizer = any((folder / name).is_file() for name in ("tokenizer.json", "tokenizer.model"))
-    try:
-        files = weight_files(folder)
-    except ModelError:
-        return False
-    return tokenizer and (folder / "config.json").is_file() and all((folder / f).is_file() for f in files)
+    return cache_root() / f"models--{repository.replace('/', '--')}"
 
 
 def _one_line(error: Exception) -> str:

@@ -1,52 +1,60 @@
 """What a checkpoint folder's ``config.json`` says: which family, which sizes, which layout.
 
-Two layouts are read. *Published* is that of the released Sa2VA models: ``model_type`` is ``sa2va_chat``, and
-what the official code hard-codes is filled in here. *Native* is our own: the sizes as they are, written by
-``native.save_network``. Knows nothing about tensors.
+Two layouts are read. *Published* is that of the released Sa2VA models: ``model_type`` is ``sa2va_chat``.
+*Native* is our own: the sizes as they are. Knows nothing about tensors.
 """
 
+import dataclasses
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
-from sa2va_cli.checkpoints.convert import native_tensors
+from sa2va_cli.checkpoints.configs import (
+    Config,
+    internvl_config,
+    internvl_sizes,
+    qwen_vl_config,
+    qwen_vl_sizes,
+)
+from sa2va_cli.checkpoints.convert import Rule
+from sa2va_cli.checkpoints.tables import INTERNVIT, PROJECTIONS, QUERIES, QWEN2, QWEN_VL, SAM2, internlm2
 from sa2va_cli.errors import ModelError
-from sa2va_cli.model.internvl import TEMPLATES, InternVLSizes
+from sa2va_cli.model.chat import ChatSizes
+from sa2va_cli.model.internvl import InternVLSizes
+from sa2va_cli.model.qwen_vl import QwenVLSizes
 from sa2va_cli.model.sam2 import HIERA_LARGE
 
 CONFIG_FILE = "config.json"
 PUBLISHED_TYPE = "sa2va_chat"
 NATIVE_FORMAT = "sa2va"
 NATIVE_VERSION = 1
-
-Config = dict[str, Any]
-TensorReader = Callable[[Iterable[str], Callable[[str], Tensor]], Iterator[tuple[str, Tensor]]]
+TWO_PASS_TENSOR = "sam_mask_decoder_modified"
+"""Part of the published names of the second decoder, by which alone Sa2VA-i is recognised."""
 
 
 @dataclass(frozen=True)
 class Family:
-    """A kind of Sa2VA checkpoint.
+    """A kind of Sa2VA checkpoint: a row of the table ``FAMILIES``.
 
     Attributes:
         title: what messages call it.
         matches: whether a published config is of this kind.
-        sizes: reads the chat model's sizes from a published config; None while the family is not supported.
-        tensors: renames published tensors, as ``convert.native_tensors`` does.
+        kind: the dataclass of the chat model's sizes, whose fields a native config holds.
+        read: reads those sizes from a published config.
+        write: writes a published config that says the same.
+        rules: the key table, given the sizes.
+        output_layer: the published name of the tensor that is absent when the output layer is the embedding.
     """
 
     title: str
     matches: Callable[[Config], bool]
-    sizes: Callable[[Config], InternVLSizes] | None = None
-    tensors: TensorReader = native_tensors
-
-    @property
-    def supported(self) -> bool:
-        """Whether checkpoints of this family can be loaded."""
-        return self.sizes is not None
+    kind: Callable[..., ChatSizes]
+    read: Callable[[Config], ChatSizes]
+    write: Callable[[Any], Config]
+    rules: Callable[[Any], tuple[Rule, ...]]
+    output_layer: str
 
 
 @dataclass(frozen=True)
@@ -58,12 +66,20 @@ class Layout:
         chat: sizes of the chat model.
         sam2: sizes of SAM 2, in the shape of ``HIERA_LARGE``.
         native: True for our own layout, whose tensors are named as in the network.
+        two_pass: whether SAM 2 has the second decoder of Sa2VA-i. A published config does not say so: of a
+            published checkpoint it is False until ``amended`` has looked at its tensors.
     """
 
     family: str
-    chat: InternVLSizes
+    chat: ChatSizes
     sam2: dict[str, Any] = field(repr=False)
     native: bool
+    two_pass: bool = False
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The key table between the published and the native layout."""
+        return FAMILIES[self.family].rules(self.chat)
 
 
 def read_layout(folder: Path) -> Layout:
@@ -108,9 +124,12 @@ def _native(config: Config) -> Layout:
     if config["version"] != NATIVE_VERSION:
         raise ModelError(f"format version {config['version']!r} is not known, only {NATIVE_VERSION} is")
     name = config["family"]
-    if name not in FAMILIES or not FAMILIES[name].supported:
-        raise ModelError(f"family {name!r} is not supported, only {', '.join(supported_families())}")
-    return Layout(name, _checked(InternVLSizes(**config["chat"])), dict(config["sam2"]), native=True)
+    if name not in FAMILIES:
+        raise ModelError(f"family {name!r} is not supported, only {', '.join(FAMILIES)}")
+    sizes = FAMILIES[name].kind(**config["chat"])
+    if sizes.family != name:
+        raise ModelError(f"the sizes are those of {sizes.family!r}, but the family is {name!r}")
+    return Layout(name, sizes, dict(config["sam2"]), native=True, two_pass=bool(config.get("two_pass")))
 
 
 def _published(config: Config) -> Layout:
@@ -121,73 +140,51 @@ def _published(config: Config) -> Layout:
         )
     for name, family in FAMILIES.items():
         if family.matches(config):
-            if family.sizes is None:
-                raise ModelError(f"Sa2VA of the {family.title} type is recognised but not supported yet")
             sam2 = config.get("grounding_encoder_config") or HIERA_LARGE
-            return Layout(name, _checked(family.sizes(config)), sam2, native=False)
+            return Layout(name, family.read(config), sam2, native=False)
     part = "text_config" if "text_config" in config else "llm_config"
     inner = config[part].get("model_type")
     raise ModelError(f"Sa2VA is recognised, but not its language model: {part} has the model_type {inner!r}")
 
 
-def _checked(sizes: InternVLSizes) -> InternVLSizes:
-    if sizes.template not in TEMPLATES:
-        raise ModelError(f"prompt template {sizes.template!r} is not known, only {', '.join(TEMPLATES)}")
-    return sizes
+def native_config(layout: Layout) -> Config:
+    """Writes the ``config.json`` of a native checkpoint."""
+    return {
+        "format": NATIVE_FORMAT,
+        "version": NATIVE_VERSION,
+        "family": layout.family,
+        "chat": dataclasses.asdict(layout.chat),  # type: ignore[call-overload]  # every kind is a dataclass
+        "sam2": layout.sam2,
+    } | ({"two_pass": True} if layout.two_pass else {})
 
 
-def supported_families() -> list[str]:
-    """Names of the families that can be loaded."""
-    return [name for name, family in FAMILIES.items() if family.supported]
+def published_config(layout: Layout) -> Config:
+    """Writes the ``config.json`` of a published checkpoint.
+
+    Raises:
+        ModelError: when the network has sizes that the published layout cannot say.
+    """
+    config = {"model_type": PUBLISHED_TYPE} | FAMILIES[layout.family].write(layout.chat)
+    return config if layout.sam2 == HIERA_LARGE else config | {"grounding_encoder_config": layout.sam2}
 
 
-def _internvl_sizes(config: Config) -> InternVLSizes:
-    """Sizes of an InternVL with Qwen2; tile size and tile count are literals of the official code."""
-    if config.get("ps_version", "v2") != "v2" or config.get("select_layer", -1) != -1:
-        raise ModelError("only ps_version 'v2' and select_layer -1 are supported")
-    return InternVLSizes(
-        vision=_internvit(config["vision_config"]),
-        text=_qwen2(config["llm_config"]),
-        template=config["template"].replace("-", "_"),
-    )
+def amended(layout: Layout, names: Iterable[str]) -> Layout:
+    """Believes the tensors rather than a published config.
 
+    An output layer that was saved is not tied to the embedding, and only a second decoder tells Sa2VA-i.
 
-def _internvit(vision: Config) -> Config:
-    same = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "patch_size")
-    return {key: vision[key] for key in same} | {
-        "attention_bias": vision["qkv_bias"],
-        "use_qk_norm": vision["qk_normalization"],
-        "norm_type": vision["norm_type"],
-        "layer_norm_eps": vision["layer_norm_eps"],
-        "hidden_act": vision.get("hidden_act", "gelu"),
-    }
-
-
-def _qwen2(text: Config) -> Config:
-    same = (
-        "hidden_size",
-        "intermediate_size",
-        "num_hidden_layers",
-        "num_attention_heads",
-        "num_key_value_heads",
-    )
-    more = ("rms_norm_eps", "vocab_size", "max_position_embeddings")
-    return {key: text[key] for key in same + more} | {
-        "rope_parameters": _rope(text),
-        "tie_word_embeddings": bool(text.get("tie_word_embeddings")),
-    }
-
-
-def _rope(text: Config) -> Config:
-    """Rotary embedding in the vocabulary of transformers 5, which knows no ``rope_scaling``."""
-    if "rope_parameters" in text:
-        return dict(text["rope_parameters"])
-    scaling = dict(text.get("rope_scaling") or {})
-    kind = scaling.pop("rope_type", None) or scaling.get("type", "default")
-    scaling.pop("type", None)
-    if kind not in ("default", "dynamic"):
-        raise ModelError(f"rope_scaling of the type {kind!r} is not supported, only 'dynamic'")
-    return {"rope_type": kind, "rope_theta": float(text["rope_theta"]), **scaling}
+    Args:
+        layout: as ``read_layout`` returned it.
+        names: of all tensors of the checkpoint.
+    """
+    if layout.native:
+        return layout
+    known = set(names)
+    chat = layout.chat
+    if FAMILIES[layout.family].output_layer in known:
+        text = chat.text | {"tie_word_embeddings": False}
+        chat = dataclasses.replace(chat, text=text)  # type: ignore[type-var]  # every kind is a dataclass
+    return dataclasses.replace(layout, chat=chat, two_pass=any(TWO_PASS_TENSOR in name for name in known))
 
 
 def _has(part: str, start: str) -> Callable[[Config], bool]:
@@ -197,12 +194,52 @@ def _has(part: str, start: str) -> Callable[[Config], bool]:
     return matches
 
 
-# A published config is of the first family that it matches. Sa2VA-i has the config of an InternVL; only its
-# tensors tell it apart (see loader).
+def _internvl_rules(
+    language: Callable[[InternVLSizes], tuple[Rule, ...]],
+) -> Callable[[Any], tuple[Rule, ...]]:
+    def rules(sizes: InternVLSizes) -> tuple[Rule, ...]:
+        return (*INTERNVIT, *PROJECTIONS, *language(sizes), *QUERIES, *SAM2)
+
+    return rules
+
+
+def _internlm2(sizes: InternVLSizes) -> tuple[Rule, ...]:
+    return internlm2(sizes.text["num_attention_heads"], sizes.text["num_key_value_heads"])
+
+
+def _qwen_vl(version: str, title: str) -> Family:
+    return Family(
+        title,
+        _has("text_config", f"{title.lower().replace('-', '_').replace('.', '_')}"),
+        kind=QwenVLSizes,
+        read=qwen_vl_sizes(version),
+        write=qwen_vl_config,
+        rules=lambda _: (*QWEN_VL, *QUERIES, *SAM2),
+        output_layer="model.lm_head.weight",
+    )
+
+
+# A published config is of the first family that it matches. Whether a checkpoint also has the second decoder
+# of Sa2VA-i is told by its tensors alone (see amended).
 FAMILIES: dict[str, Family] = {
-    "internvl": Family("InternVL (Qwen2)", _has("llm_config", "qwen2"), _internvl_sizes),
-    "internvl-internlm2": Family("InternVL (InternLM2)", _has("llm_config", "internlm2")),
-    "qwen2.5-vl": Family("Qwen2.5-VL", _has("text_config", "qwen2_5_vl")),
-    "qwen3-vl": Family("Qwen3-VL", _has("text_config", "qwen3_vl")),
-    "sa2va-i": Family("Sa2VA-i", lambda _: False),
+    "internvl": Family(
+        "InternVL (Qwen2)",
+        _has("llm_config", "qwen2"),
+        kind=InternVLSizes,
+        read=internvl_sizes,
+        write=internvl_config,
+        rules=_internvl_rules(lambda _: QWEN2),
+        output_layer="language_model.lm_head.weight",
+    ),
+    "internvl-internlm2": Family(
+        "InternVL (InternLM2)",
+        _has("llm_config", "internlm2"),
+        kind=InternVLSizes,
+        read=internvl_sizes,
+        write=internvl_config,
+        rules=_internvl_rules(_internlm2),
+        output_layer="language_model.output.weight",
+    ),
+    "qwen2.5-vl": _qwen_vl("2.5", "Qwen2.5-VL"),
+    "qwen3-vl": _qwen_vl("3", "Qwen3-VL"),
 }

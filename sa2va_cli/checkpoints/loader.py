@@ -5,7 +5,6 @@ are made without memory and then filled tensor by tensor, so that loading needs 
 itself. Every tensor must have its place and every parameter its tensor.
 """
 
-import dataclasses
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -14,16 +13,14 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
-from transformers import PreTrainedTokenizerFast
 
-from sa2va_cli.checkpoints.layout import FAMILIES, Layout, one_line, read_json, read_layout
+from sa2va_cli.checkpoints.convert import native_tensors
+from sa2va_cli.checkpoints.files import read_headers
+from sa2va_cli.checkpoints.layout import Layout, amended, one_line, read_layout
+from sa2va_cli.checkpoints.tokenizer import load_tokenizer
 from sa2va_cli.errors import ModelError, OutOfMemoryError
-from sa2va_cli.model.internvl import PATCH_TOKEN, SEGMENT
 from sa2va_cli.model.network import Sa2VANetwork
 
-WEIGHTS_FILE = "model.safetensors"
-INDEX_FILE = "model.safetensors.index.json"
-TOKENIZER_FILE = "tokenizer.json"
 SHOWN = 4
 """How many keys a message names."""
 
@@ -44,10 +41,11 @@ def load_network(folder: Path, device: torch.device, dtype: torch.dtype) -> Sa2V
         OutOfMemoryError: when the device is too small.
     """
     layout = read_layout(folder)
-    tokenizer = load_tokenizer(folder)
+    tokenizer = load_tokenizer(folder, layout.chat.special_tokens)
     try:
         with Weights.open(folder) as weights:
-            network = _build(_tie(layout, weights), tokenizer, folder)
+            layout = amended(layout, weights.names)
+            network = _build(layout, tokenizer, folder)
             fill(network, weights.tensors(layout), device, dtype)
         rebuild_buffers(network, device)
     except torch.OutOfMemoryError as error:
@@ -56,26 +54,6 @@ def load_network(folder: Path, device: torch.device, dtype: torch.dtype) -> Sa2V
             "try a smaller model, --dtype bf16, or --device cpu"
         ) from error
     return network.eval().requires_grad_(False)
-
-
-def load_tokenizer(folder: Path) -> Any:
-    """Loads a fast tokenizer from ``tokenizer.json``, whatever class or code the folder asks for.
-
-    Raises:
-        ModelError: when there is none, or it is not one of a Sa2VA.
-    """
-    if not (folder / TOKENIZER_FILE).is_file():
-        raise ModelError(f"{folder} has no {TOKENIZER_FILE}")
-    try:
-        tokenizer = PreTrainedTokenizerFast.from_pretrained(str(folder), local_files_only=True)
-    except Exception as error:  # the tokenizers library raises bare Exception on a file that it cannot parse
-        raise ModelError(f"the tokenizer in {folder} is not understood: {one_line(error)}") from error
-    known = tokenizer.get_vocab()
-    if absent := [token for token in (PATCH_TOKEN, SEGMENT) if token not in known]:
-        raise ModelError(
-            f"the tokenizer in {folder} lacks {' and '.join(absent)}; is this a Sa2VA checkpoint?"
-        )
-    return tokenizer
 
 
 class Weights:
@@ -98,14 +76,9 @@ class Weights:
         Raises:
             ModelError: when one is missing or damaged.
         """
-        listed = _listed(folder)
+        places = {header.name: header.file for header in read_headers(folder)}
         with ExitStack() as stack:
-            files = {name: stack.enter_context(_open(folder / name)) for name in weight_files(folder)}
-            places = {key: name for name, file in files.items() for key in file.keys()}  # noqa: SIM118
-            if absent := sorted(key for key in listed if key not in places):
-                raise ModelError(
-                    f"the shards of {folder} lack tensors that their index lists: {_few(absent)}"
-                )
+            files = {name: stack.enter_context(_open(folder / name)) for name in set(places.values())}
             yield cls(files, places)
 
     @property
@@ -122,13 +95,11 @@ class Weights:
         """Yields every tensor under its name in the network.
 
         Raises:
-            ModelError: when a name belongs to no rule, or to Sa2VA-i.
+            ModelError: when a name belongs to no rule.
         """
         if layout.native:
             return ((name, self.read(name)) for name in self.names)
-        if any("sam_mask_decoder_modified" in name for name in self.names):
-            raise ModelError("Sa2VA of the Sa2VA-i type is recognised but not supported yet")
-        return FAMILIES[layout.family].tensors(self.names, self.read)
+        return native_tensors(layout.rules, self.names, self.read)
 
 
 def fill(
@@ -201,7 +172,7 @@ def _build(layout: Layout, tokenizer: Any, folder: Path) -> Sa2VANetwork:
     """Builds the network without memory."""
     try:
         with torch.device("meta"):
-            return Sa2VANetwork(layout.chat, layout.sam2, tokenizer)
+            return Sa2VANetwork(layout.chat, layout.sam2, tokenizer, two_pass=layout.two_pass)
     except (
         Exception
     ) as error:  # a config can be wrong in any way, and transformers has errors of its own for it
@@ -210,55 +181,12 @@ def _build(layout: Layout, tokenizer: Any, folder: Path) -> Sa2VANetwork:
         ) from error
 
 
-def _tie(layout: Layout, weights: Weights) -> Layout:
-    """Believes the file rather than a published config: an output layer that was saved is not tied."""
-    if layout.native or "language_model.lm_head.weight" not in weights.names:
-        return layout
-    text = layout.chat.text | {"tie_word_embeddings": False}
-    return dataclasses.replace(layout, chat=dataclasses.replace(layout.chat, text=text))
-
-
-def weight_files(folder: Path) -> list[str]:
-    """Names of the files that hold a checkpoint's weights, whether they are there or not.
-
-    Raises:
-        ModelError: when there is neither a single file nor a valid index.
-    """
-    return sorted(set(_listed(folder).values())) or [WEIGHTS_FILE]
-
-
-def _listed(folder: Path) -> dict[str, str]:
-    """The shard of each tensor; empty when the weights are one file."""
-    return {} if (folder / WEIGHTS_FILE).exists() else _index(folder)
-
-
-def _index(folder: Path) -> dict[str, str]:
-    """The shard of each tensor, by the index file; shards lie beside it."""
-    path = folder / INDEX_FILE
-    if not path.exists():
-        raise ModelError(
-            f"{folder} has neither {WEIGHTS_FILE} nor {INDEX_FILE}; pickled weights are never read"
-        )
-    places = read_json(path).get("weight_map")
-    if not isinstance(places, dict) or not places:
-        raise ModelError(f"{path} has no weight_map")
-    for name in places.values():
-        if not isinstance(name, str) or Path(name).name != name or not name.endswith(".safetensors"):
-            raise ModelError(f"{path} names the shard {name!r}, which is not a safetensors file beside it")
-    return places
-
-
 def _open(path: Path) -> Any:
     """Opens one safetensors file; gives a context manager."""
-    if not path.is_file():
-        raise ModelError(f"{path} is missing; the checkpoint is incomplete")
     try:
         return safe_open(str(path), framework="pt", device="cpu")
     except (SafetensorError, OSError) as error:
-        with path.open("rb") as file:
-            pointer = file.read(23) == b"version https://git-lfs"
-        hint = "it is a Git LFS pointer, run 'git lfs pull' there" if pointer else "is the download complete?"
-        raise ModelError(f"{path} is not a readable safetensors file ({one_line(error)}); {hint}") from error
+        raise ModelError(f"{path} is not a readable safetensors file ({one_line(error)})") from error
 
 
 def _list(names: Iterable[str]) -> str:

@@ -3,7 +3,6 @@
 The folder appears whole or not at all.
 """
 
-import dataclasses
 import json
 import shutil
 import tempfile
@@ -14,11 +13,13 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from sa2va_cli.checkpoints.layout import CONFIG_FILE, NATIVE_FORMAT, NATIVE_VERSION, read_layout
-from sa2va_cli.checkpoints.loader import WEIGHTS_FILE
+from sa2va_cli.checkpoints.files import WEIGHTS_FILE
+from sa2va_cli.checkpoints.layout import CONFIG_FILE, Layout, native_config, read_layout
 from sa2va_cli.errors import ModelError, OutputError
 from sa2va_cli.model.network import Sa2VANetwork
 from sa2va_cli.staging import discard, output_errors, publish, staged
+
+__all__ = ["WEIGHTS_FILE", "save_network"]
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
 
@@ -26,7 +27,7 @@ TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
 def save_network(
     network: Sa2VANetwork, sam2_sizes: dict[str, Any], folder: Path, dtype: torch.dtype = torch.bfloat16
 ) -> None:
-    """Saves a network of the InternVL family.
+    """Saves a network of any family.
 
     Args:
         network: whose chat sizes and tokenizer are saved with it.
@@ -37,13 +38,9 @@ def save_network(
     Raises:
         OutputError: when ``folder`` holds something else, or cannot be written.
     """
-    config = {
-        "format": NATIVE_FORMAT,
-        "version": NATIVE_VERSION,
-        "family": "internvl",
-        "chat": dataclasses.asdict(network.chat.sizes),
-        "sam2": sam2_sizes,
-    }
+    sizes = network.chat.sizes
+    two_pass = network.sam2.language_decoder is not None
+    config = native_config(Layout(sizes.family, sizes, sam2_sizes, native=True, two_pass=two_pass))
     _refuse_strangers(folder)
     part = staged(folder)
     try:

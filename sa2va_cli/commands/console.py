@@ -1,6 +1,7 @@
 """Talks to people and programs: the only file that prints.
 
-People read standard error; standard output carries JSON and nothing else.
+People read standard error; standard output carries what was asked for: JSON, or the answer of a command whose
+whole purpose is one (``models``, ``doctor``).
 """
 
 import json
@@ -9,11 +10,12 @@ import re
 import sys
 import time
 import warnings
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from sa2va_cli.errors import UsageError
 from sa2va_cli.pipeline.job import Event, Notice, Progress, Report
 
 if TYPE_CHECKING:
@@ -74,6 +76,30 @@ class Console:
         """Prints a JSON document to standard output."""
         sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
         sys.stdout.flush()
+
+    def answer(self, text: str) -> None:
+        """Prints a line of what was asked for to standard output, where a program may read it."""
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+
+    def table(self, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Prints columns to standard output: not wrapped, so that other programs find whole lines."""
+        lines = [list(headings), *map(list, rows)]
+        widths = [max(len(line[i]) for line in lines) for i in range(len(headings))]
+        for line in lines:
+            cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+            self.answer("  ".join(cells).rstrip())
+
+    def ask(self, question: str) -> bool:
+        """Asks a person for a yes or no; anything but a yes is a no.
+
+        Raises:
+            UsageError: there is nobody to ask.
+        """
+        if not sys.stdin.isatty():
+            raise UsageError("standard input is no terminal, so nobody can be asked; add --yes to go ahead")
+        self._screen.print(f"{question} [y/N] ", end="", markup=False, highlight=False)
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
 
     @contextmanager
     def reporting(self) -> Generator[Report, None, None]:

@@ -39,6 +39,7 @@ def expressions(
     rng: np.random.Generator,
     language: str | None = None,
     count: int | None = None,
+    none_share: float = _SHARE_OF_NONE,
 ) -> list[Expression]:
     """Expressions that are true over exactly the given times.
 
@@ -47,8 +48,9 @@ def expressions(
         times: frame numbers; a single one is a still image, of which no motion is told.
         rng: chooses statements and wordings.
         language: ``en`` or ``zh``; both (a third Chinese) when None.
-        count: how many, drawn so that the kinds of expression are balanced and a fifth names nothing; when
-            None, up to two of every kind in each language.
+        count: how many, drawn so that the kinds of expression are balanced; when None, up to two of every
+            kind in each language.
+        none_share: share of the ``count`` that names nothing.
     """
     found = claims(scene, times)
     pools = {form: [c for c in found if c.form == form and c.actors] for form in FORMS}
@@ -59,7 +61,7 @@ def expressions(
         return _all_kinds(pools, empty, rng, [language] if language else ["en", "zh"])
     drawn = []
     for _ in range(count):
-        source = empty if not pools or (empty and rng.random() < _SHARE_OF_NONE) else pools
+        source = empty if not pools or (empty and rng.random() < none_share) else pools
         pool = source[str(rng.choice(list(source)))]
         chosen = language or ("zh" if rng.random() < _SHARE_OF_CHINESE else "en")
         drawn.append(_express(pool[int(rng.integers(len(pool)))], chosen, rng))

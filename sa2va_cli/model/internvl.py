@@ -1,10 +1,10 @@
 """The InternVL family: InternViT, pixel shuffle and projector, and a causal language model.
 
-What Sa2VA-1B, -4B and the InternVL3 ones are. Builds the prompt, answers it greedily and returns the
-hidden states at the ``[SEG]`` tokens. Knows nothing about masks.
+What Sa2VA-1B, -4B, -8B, -26B and those on InternVL3 are. Builds the prompt, answers it greedily and returns
+the hidden states at the ``[SEG]`` tokens. Knows nothing about masks.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,16 +15,18 @@ from transformers import (
     DynamicCache,
     InternVLVisionConfig,
     InternVLVisionModel,
+    LlamaConfig,
+    LlamaForCausalLM,
     Qwen2Config,
     Qwen2ForCausalLM,
 )
 
 from sa2va_cli.datatypes import RGB
+from sa2va_cli.model import internlm2
+from sa2va_cli.model.chat import SEGMENT, Answer, collect
 from sa2va_cli.model.preprocessing import cut_tiles, region_grid, resize_bicubic, vision_pixels
 
-SEGMENT = "[SEG]"
 PATCH_TOKEN = "<IMG_CONTEXT>"
-MAX_NEW_TOKENS = 2048
 
 
 @dataclass(frozen=True)
@@ -48,16 +50,44 @@ TEMPLATES = {
 
 
 @dataclass(frozen=True)
+class Language:
+    """A kind of language model.
+
+    Attributes:
+        config: its configuration in transformers.
+        model: its class in transformers.
+        decode: turns a tokenizer and token ids into text.
+    """
+
+    config: Any
+    model: Any
+    decode: Callable[[Any, list[int]], str]
+
+
+def _as_it_is(tokenizer: Any, ids: list[int]) -> str:
+    text: str = tokenizer.decode(ids, skip_special_tokens=False)
+    return text
+
+
+# InternLM2 is Llama with packed weights (reference set, section 6) and a tokenizer of its own.
+LANGUAGES = {
+    "qwen2": Language(Qwen2Config, Qwen2ForCausalLM, _as_it_is),
+    "internlm2": Language(LlamaConfig, LlamaForCausalLM, internlm2.decode),
+}
+
+
+@dataclass(frozen=True)
 class InternVLSizes:
     """Everything that distinguishes one InternVL-type network from another.
 
     Attributes:
         vision: keyword arguments of transformers' ``InternVLVisionConfig``.
-        text: keyword arguments of transformers' ``Qwen2Config``.
+        text: keyword arguments of the language model's configuration in transformers.
         template: a name in ``TEMPLATES``.
         tile_size: side of a tile in pixels.
         max_tiles: how many tiles a single image may be cut into.
         shuffle: how much pixel shuffle shortens each side of the token grid.
+        language: a name in ``LANGUAGES``.
     """
 
     vision: dict[str, Any]
@@ -66,29 +96,30 @@ class InternVLSizes:
     tile_size: int = 448
     max_tiles: int = 12
     shuffle: float = 0.5
+    language: str = "qwen2"
+
+    def __post_init__(self) -> None:
+        if self.template not in TEMPLATES:
+            raise ValueError(f"prompt template {self.template!r} is not known, only {', '.join(TEMPLATES)}")
 
     @property
     def grid(self) -> int:
         """Side of the grid of visual tokens of one tile."""
         return int(self.tile_size // self.vision["patch_size"] * self.shuffle)
 
+    @property
+    def family(self) -> str:
+        """The name of the family in the table of checkpoints."""
+        return "internvl" if self.language == "qwen2" else f"internvl-{self.language}"
 
-@dataclass(frozen=True, eq=False)
-class Answer:
-    """What the language model said.
+    @property
+    def special_tokens(self) -> tuple[str, ...]:
+        """Tokens without which a tokenizer cannot be one of this family."""
+        return (PATCH_TOKEN, SEGMENT)
 
-    Attributes:
-        text: the answer, special tokens included, stripped.
-        token_ids: (n,) the generated tokens.
-        hidden: (n, D) state after the final norm; row 0 at the end of the prompt, row i at generated token i.
-        segment_states: (N, D) the states at the ``[SEG]`` tokens. A ``[SEG]`` that ends the answer was never
-            fed back and has no state (reference set, section 3.4).
-    """
-
-    text: str
-    token_ids: Tensor
-    hidden: Tensor
-    segment_states: Tensor
+    def build(self, tokenizer: Any) -> "InternVL":
+        """Makes the network."""
+        return InternVL(self, tokenizer)
 
 
 class InternVL(nn.Module):
@@ -104,9 +135,10 @@ class InternVL(nn.Module):
         self.sizes = sizes
         self.tokenizer = tokenizer
         vision = InternVLVisionConfig(**sizes.vision, image_size=sizes.tile_size)
-        text = Qwen2Config(**sizes.text)
+        language = LANGUAGES[sizes.language]
+        text = language.config(**sizes.text)
         self.vision_model = InternVLVisionModel(vision)
-        self.language_model = Qwen2ForCausalLM(text)
+        self.language_model = language.model(text)
         shuffled = int(vision.hidden_size / sizes.shuffle**2)
         self.projector = nn.Sequential(
             nn.LayerNorm(shuffled),
@@ -224,18 +256,10 @@ class InternVL(nn.Module):
 
     def generate(self, embeddings: Tensor) -> Answer:
         """Decodes greedily from prompt embeddings (1, L, D) until a stop word."""
-        tokens: list[int] = []
-        states: list[Tensor] = []
-        for state, token in self._decode(embeddings):
-            states.append(state)
-            tokens.append(token)
-            if self._stops(tokens) or len(tokens) == MAX_NEW_TOKENS:
-                break
-        hidden = torch.cat(states)  # (n, D)
+        tokens, hidden = collect(self._decode(embeddings), self._stops)
         ids = torch.tensor(tokens, device=hidden.device)
         at_segments = (ids[:-1] == self.segment_id).nonzero()[:, 0] + 1
-        text = self.tokenizer.decode(tokens, skip_special_tokens=False).strip()
-        return Answer(text, ids, hidden, hidden[at_segments])
+        return Answer(self._text(tokens).strip(), ids, hidden, hidden[at_segments])
 
     def _decode(self, embeddings: Tensor) -> Iterator[tuple[Tensor, int]]:
         """Yields, without end, the last state (1, D) and the token that follows it."""
@@ -251,10 +275,11 @@ class InternVL(nn.Module):
         """Stop words are text: the whole answer is decoded and its tail compared (reference set, 3.1)."""
         if tokens[-1] == self.tokenizer.eos_token_id:
             return True
-        text: str = (
-            self.tokenizer.decode(tokens, skip_special_tokens=False).replace("\r", "").replace("\n", "")
-        )
+        text = self._text(tokens).replace("\r", "").replace("\n", "")
         return text.endswith(TEMPLATES[self.sizes.template].stop)
+
+    def _text(self, tokens: list[int]) -> str:
+        return LANGUAGES[self.sizes.language].decode(self.tokenizer, tokens)
 
 
 def pixel_shuffle(tokens: Tensor, scale: float) -> Tensor:

@@ -4,7 +4,7 @@ The class that the rest of the program talks to; it turns pictures and words int
 Knows nothing about files.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sa2va_cli.datatypes import RGB, Grounding
-from sa2va_cli.model.internvl import InternVL, InternVLSizes
+from sa2va_cli.model.chat import ChatModel, ChatSizes
 from sa2va_cli.model.preprocessing import grounding_pixels
 from sa2va_cli.model.sam2 import DecodedMasks, ImageFeatures, Sam2
-from sa2va_cli.model.tracker import Tracker, TrackerMemory
+from sa2va_cli.model.tracker import Tracker, TrackerMemory, mask_prompts
 
 
 class Sa2VANetwork(nn.Module):
@@ -26,12 +26,16 @@ class Sa2VANetwork(nn.Module):
         sizes: of the chat model.
         sam2_sizes: of SAM 2, in the shape of ``HIERA_LARGE``.
         tokenizer: of the chat model.
+        two_pass: whether SAM 2 has the second mask decoder of Sa2VA-i.
     """
 
-    def __init__(self, sizes: InternVLSizes, sam2_sizes: dict[str, Any], tokenizer: Any) -> None:
+    def __init__(
+        self, sizes: ChatSizes, sam2_sizes: dict[str, Any], tokenizer: Any, *, two_pass: bool = False
+    ) -> None:
         super().__init__()
-        self.chat = InternVL(sizes, tokenizer)
-        self.sam2 = Sam2(sam2_sizes)
+        # Typed Any: a ChatModel to most, but training works on the insides of a family.
+        self.chat: Any = sizes.build(tokenizer)
+        self.sam2 = Sam2(sam2_sizes, two_pass=two_pass)
         width = self.chat.width
         self.text_hidden_fcs = nn.Sequential(
             nn.Linear(width, width), nn.ReLU(), nn.Linear(width, self.sam2.width)
@@ -48,7 +52,8 @@ class NetworkSegmenter:
 
     def __init__(self, network: Sa2VANetwork, memory_dtype: torch.dtype = torch.bfloat16) -> None:
         self.network = network
-        self.tracker = Tracker(network.sam2, memory_dtype)
+        self.two_pass = network.sam2.language_decoder is not None
+        self.tracker = Tracker(network.sam2, memory_dtype, empty_absent=self.two_pass)
 
     @torch.inference_mode()
     def ground(
@@ -69,7 +74,7 @@ class NetworkSegmenter:
             regions: (n, H, W) region masks of a still image that the prompt speaks of.
             past: the conversation so far, image tokens written out; then ``prompt`` has no ``<image>``.
         """
-        chat = self.network.chat
+        chat: ChatModel = self.network.chat
         if still:
             answer = chat.answer(images, prompt, regions, past)
         else:
@@ -81,8 +86,29 @@ class NetworkSegmenter:
         self, keyframes: Sequence[tuple[int, RGB]], queries: Sequence[Tensor], *, still: bool
     ) -> TrackerMemory:
         """Decodes language queries (N, C) on keyframes, each given with its frame index."""
-        features = [(index, self.encode(image, still=still)) for index, image in keyframes]
-        return self.tracker.condition(features, torch.cat(list(queries)).to(self.network.sam2.dtype))
+        joined = torch.cat(list(queries)).to(self.network.sam2.dtype)
+        if not self.two_pass:
+            features = [(index, self.encode(image, still=still)) for index, image in keyframes]
+            return self.tracker.condition(features, joined)
+        if still:  # nothing is tracked, so there is no second pass
+            found = {i: self._first_pass(image, joined, still=True)[1] for i, image in keyframes}
+            return TrackerMemory((), (), found)
+        return self.tracker.condition_on_masks(self._prompts(keyframes, joined))
+
+    def _prompts(
+        self, keyframes: Sequence[tuple[int, RGB]], queries: Tensor
+    ) -> Iterator[tuple[int, ImageFeatures, Tensor]]:
+        """Yields what language finds on each keyframe, as a mask prompt for the second pass of Sa2VA-i."""
+        side = self.network.sam2.input_size
+        for index, image in keyframes:
+            features, decoded = self._first_pass(image, queries, still=False)
+            yield index, features, mask_prompts(decoded.logits, image.shape[:2], side)
+
+    def _first_pass(self, image: RGB, queries: Tensor, *, still: bool) -> tuple[ImageFeatures, DecodedMasks]:
+        """Encodes a keyframe once; returns its features for tracking, and what language finds on it."""
+        features, for_language = self.network.sam2.encode_for_both(self._pixels(image, still=still))
+        shared = for_language.expand(len(queries))
+        return features, self.network.sam2.decode_language(shared, queries)
 
     @torch.inference_mode()
     def step(
@@ -97,9 +123,11 @@ class NetworkSegmenter:
 
     def encode(self, image: RGB, *, still: bool) -> ImageFeatures:
         """Encodes one picture with SAM 2."""
+        return self.network.sam2.encode(self._pixels(image, still=still))
+
+    def _pixels(self, image: RGB, *, still: bool) -> Tensor:
         sam2 = self.network.sam2
-        pixels = grounding_pixels(image, sam2.input_size, sam2.dtype, still=still)
-        return sam2.encode(pixels.to(sam2.device))
+        return grounding_pixels(image, sam2.input_size, sam2.dtype, still=still).to(sam2.device)
 
 
 def _arrays(decoded: DecodedMasks) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -3,6 +3,7 @@
 Pictures are (H, W, 3) uint8 RGB arrays. Knows nothing about networks.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from sa2va_cli.datatypes import RGB
+from sa2va_cli.errors import InputError
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -79,6 +81,60 @@ def vision_pixels(tiles: Sequence[RGB]) -> Tensor:
     """
     pixels = torch.from_numpy(np.stack(tiles)).permute(0, 3, 1, 2).float() / 255
     return _normalise(pixels, IMAGENET_MEAN, IMAGENET_STD)
+
+
+def round_size(height: int, width: int, factor: int, min_pixels: int, max_pixels: int) -> tuple[int, int]:
+    """Chooses a size near a picture's, as Qwen's ``smart_resize`` does.
+
+    Args:
+        height: of the picture in pixels.
+        width: likewise.
+        factor: of which both sides become multiples.
+        min_pixels: how many pixels there are at least, up to rounding.
+        max_pixels: how many there are at most.
+
+    Returns:
+        (height, width).
+
+    Raises:
+        InputError: when one side is more than 200 times as long as the other.
+    """
+    if max(height, width) > 200 * min(height, width):
+        raise InputError(
+            f"a picture of {width}x{height} pixels is too narrow for this model; one side may be 200 times "
+            "as long as the other at most"
+        )
+    rows, columns = (max(factor, round(side / factor) * factor) for side in (height, width))
+    if rows * columns > max_pixels:
+        scale = math.sqrt(height * width / max_pixels)
+        rows, columns = (max(factor, math.floor(side / scale / factor) * factor) for side in (height, width))
+    elif rows * columns < min_pixels:
+        scale = math.sqrt(min_pixels / (height * width))
+        rows, columns = (math.ceil(side * scale / factor) * factor for side in (height, width))
+    return rows, columns
+
+
+def cut_patches(
+    image: RGB, patch: int, merge: int, frames: int, mean: Sequence[float], std: Sequence[float]
+) -> Tensor:
+    """Normalises a picture and cuts it into patches, those of one visual token together.
+
+    Args:
+        image: (H, W, 3), both sides multiples of ``patch * merge``.
+        patch: side of a patch in pixels.
+        merge: how many patches, in each direction, make one visual token.
+        frames: how many times the picture is repeated in time.
+        mean: of red, green and blue.
+        std: likewise.
+
+    Returns:
+        (H/patch * W/patch, 3 * frames * patch * patch) float32.
+    """
+    pixels = torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float() / 255
+    x = _normalise(pixels, mean, std)[0]  # (3, H, W)
+    x = x.unflatten(1, (-1, merge, patch)).unflatten(4, (-1, merge, patch))  # (3, h, m, p, w, m, p)
+    x = x.permute(1, 4, 2, 5, 0, 3, 6)[..., None, :, :].expand(-1, -1, -1, -1, -1, frames, -1, -1)
+    return x.flatten(4).flatten(0, 3)
 
 
 def grounding_pixels(image: RGB, size: int, dtype: torch.dtype, *, still: bool) -> Tensor:

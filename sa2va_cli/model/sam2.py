@@ -5,7 +5,7 @@ parameters of that model, because every object of a frame shares the same image 
 Knows nothing about time: which memories are attended to is the tracker's decision.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -18,6 +18,7 @@ from transformers import (
     Sam2VideoModel,
     Sam2VideoPromptEncoderConfig,
 )
+from transformers.models.sam2_video.modeling_sam2_video import Sam2VideoMaskDecoder
 
 from sa2va_cli.model.hiera import Trunk
 
@@ -43,6 +44,9 @@ HIERA_LARGE: dict[str, Any] = {
 }
 
 ROPE_THETA = 10_000.0
+
+ABSENT_LOGIT = -1024.0
+"""What SAM 2 puts in place of the mask of an object that is not there (its NO_OBJ_SCORE)."""
 
 
 def sam2_config(sizes: dict[str, Any]) -> Sam2VideoConfig:
@@ -152,6 +156,11 @@ class DecodedMasks:
         """(N, S/4, S/4) mask logits of the best candidates."""
         return self.candidates[torch.arange(len(self.best), device=self.best.device), self.best]
 
+    def without_absent(self) -> "DecodedMasks":
+        """Empties the masks of objects that are more likely absent than not."""
+        visible = (self.score_logits > 0)[:, None, None, None]
+        return replace(self, candidates=torch.where(visible, self.candidates, ABSENT_LOGIT))
+
 
 @dataclass(frozen=True, eq=False)
 class LaidOutMemory:
@@ -177,11 +186,14 @@ class Sam2(nn.Module):
 
     Args:
         sizes: a dictionary of the shape of ``HIERA_LARGE``.
+        two_pass: whether language queries have a mask decoder of their own, as in Sa2VA-i.
     """
 
-    def __init__(self, sizes: dict[str, Any]) -> None:
+    def __init__(self, sizes: dict[str, Any], *, two_pass: bool = False) -> None:
         super().__init__()
-        self.layers = Sam2VideoModel(sam2_config(sizes))
+        config = sam2_config(sizes)
+        self.layers = Sam2VideoModel(config)
+        self.language_decoder = Sam2VideoMaskDecoder(config.mask_decoder_config) if two_pass else None
         # Position encodings are computed here, once per size and device (see attend).
         self.layers.memory_attention.rotary_emb = nn.Identity()
         self.layers.memory_attention.position_ids = None
@@ -209,9 +221,21 @@ class Sam2(nn.Module):
         Args:
             pixels: (B, 3, S, S) normalised.
         """
+        return self._features(self.trunk(pixels), self.layers.mask_decoder)
+
+    def encode_for_both(self, pixels: Tensor) -> tuple[ImageFeatures, ImageFeatures]:
+        """Encodes pictures (B, 3, S, S) once, for SAM 2's own mask decoder and for that of language queries.
+
+        Without a second decoder, the two are the same.
+        """
         maps = self.trunk(pixels)
-        decoder, convolutions = self.layers.mask_decoder, self.layers.vision_encoder.neck.convs
-        lowest, low, middle, high = convolutions  # all of one cell, so they are linear maps
+        features = self._features(maps, self.layers.mask_decoder)
+        if self.language_decoder is None:
+            return features, features
+        return features, self._features(maps, self.language_decoder)
+
+    def _features(self, maps: list[Tensor], decoder: Any) -> ImageFeatures:
+        lowest, low, middle, high = self.layers.vision_encoder.neck.convs  # of one cell, so linear maps
         coarse = _each_cell(maps[3], lowest).repeat_interleave(2, 1).repeat_interleave(2, 2)
         return ImageFeatures(
             low=_planes(_each_cell(maps[2], low) + coarse),
@@ -234,25 +258,79 @@ class Sam2(nn.Module):
         The sparse prompt is the empty point, its padding point and then the query; multimask output is
         always on, and the single-mask stability rule is never reached (reference set, section 5.2).
         """
+        return self._decode(self.layers.mask_decoder, features, conditioned, queries)
+
+    def decode_language(self, features: ImageFeatures, queries: Tensor) -> DecodedMasks:
+        """Decodes language queries (N, C), with their own mask decoder if there is one.
+
+        Args:
+            features: for that decoder, one row per object, see ``encode_for_both``.
+            queries: (N, C).
+        """
+        decoder = self.language_decoder or self.layers.mask_decoder
+        return self._decode(decoder, features, self.without_memory(features.low), queries)
+
+    def _decode(
+        self, decoder: Any, features: ImageFeatures, conditioned: Tensor, queries: Tensor | None
+    ) -> DecodedMasks:
         n = conditioned.shape[0]
-        encoder = self.layers.prompt_encoder
-        nothing = encoder.not_a_point_embed.weight[None, None].expand(n, 1, 2, -1)  # (N, 1, 2, C)
+        nothing = self._no_points(n)
         sparse = nothing if queries is None else torch.cat([nothing, queries[:, None, None]], dim=2)
-        dense = encoder.no_mask_embed.weight.view(1, -1, 1, 1).expand(n, -1, self.grid, self.grid)
-        masks, ious, tokens, scores = self.layers.mask_decoder(
+        empty = self.layers.prompt_encoder.no_mask_embed.weight.view(1, -1, 1, 1)
+        masks, ious, tokens, scores = decoder(
             image_embeddings=conditioned,
             image_positional_embeddings=self._picture_positions().expand(n, -1, -1, -1),
             sparse_prompt_embeddings=sparse,
-            dense_prompt_embeddings=dense,
+            dense_prompt_embeddings=empty.expand(n, -1, self.grid, self.grid),
             multimask_output=True,
             high_resolution_features=[features.high, features.middle],
         )
         best = ious[:, 0].argmax(dim=-1)
         token = tokens[torch.arange(n, device=best.device), 0, best]  # (N, C)
-        visible = (scores[:, 0] > 0).to(token.dtype)  # (N, 1)
-        pointer = self.layers.object_pointer_proj(token)
-        pointer = visible * pointer + (1 - visible) * self.layers.no_object_pointer
+        pointer = self._pointer(token, scores[:, 0] > 0)
         return DecodedMasks(masks[:, 0], ious[:, 0], scores[:, 0, 0], pointer, best)
+
+    def adopt(self, features: ImageFeatures, masks: Tensor) -> DecodedMasks:
+        """Takes given masks for those of the frame; only the pointer is decoded.
+
+        Args:
+            features: of the frame, one row per object.
+            masks: (N, S, S) bool.
+
+        Returns:
+            one candidate for each object, of plus and minus ten. The pointer is that of the single-mask token
+            on the map without memory marks (reference set, section 5.4).
+        """
+        n, layers = len(masks), self.layers
+        full = masks[:, None].to(self.dtype)  # (N, 1, S, S)
+        _, _, tokens, scores = layers.mask_decoder(
+            image_embeddings=features.low,
+            image_positional_embeddings=self._picture_positions().expand(n, -1, -1, -1),
+            sparse_prompt_embeddings=self._no_points(n),
+            dense_prompt_embeddings=layers.prompt_encoder.mask_embed(layers.mask_downsample(full)),
+            multimask_output=False,
+            high_resolution_features=[features.high, features.middle],
+        )
+        present = masks.flatten(1).any(dim=1, keepdim=True)  # (N, 1)
+        pointer = self._pointer(tokens[:, 0, 0], (scores[:, 0] > 0) & present)
+        logits = F.interpolate(
+            20.0 * full.float() - 10.0,
+            size=(self.input_size // 4,) * 2,
+            mode="bilinear",
+            align_corners=False,
+            antialias=True,
+        )
+        score = 20.0 * present[:, 0].float() - 10.0
+        first = torch.zeros(n, dtype=torch.long, device=masks.device)
+        return DecodedMasks(logits, torch.ones_like(logits[:, :, 0, 0]), score, pointer, first)
+
+    def _no_points(self, count: int) -> Tensor:
+        """(N, 1, 2, C) the empty point and its padding point."""
+        return self.layers.prompt_encoder.not_a_point_embed.weight[None, None].expand(count, 1, 2, -1)
+
+    def _pointer(self, token: Tensor, visible: Tensor) -> Tensor:
+        """Object pointers of tokens (N, C), where the object is ``visible`` (N, 1)."""
+        return torch.where(visible, self.layers.object_pointer_proj(token), self.layers.no_object_pointer)
 
     def memorise(self, low: Tensor, logits: Tensor) -> Tensor:
         """Encodes masks, with the picture they lie on, into memory features.
@@ -374,7 +452,8 @@ def sine_positions(grid: int, width: int, device: torch.device) -> Tensor:
 
 def _each_cell(x: Tensor, first: nn.Module, second: nn.Module | None = None) -> Tensor:
     """Applies a convolution of one cell, or two in a row as one, to a map (B, h, w, C)."""
-    weight, bias = first.get_parameter("weight").flatten(1), first.get_parameter("bias")
+    weight = first.get_parameter("weight").flatten(1)
+    bias: Tensor = first.get_parameter("bias")
     if second is not None:
         outer = second.get_parameter("weight").flatten(1)
         weight, bias = outer @ weight, outer @ bias + second.get_parameter("bias")

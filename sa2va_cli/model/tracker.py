@@ -5,13 +5,15 @@ more than a ten-second one. All objects of a frame are one batch; the frame is e
 
 The rules are SAM 2's as Sa2VA runs them (reference set, section 5.2): conditioning frames carry the
 language query and see no memory; a tracked frame attends to all conditioning frames, to the last six
-tracked frames and to object pointers of the last fifteen, and never replaces a mask by "no object".
+tracked frames and to object pointers of the last fifteen, and never replaces a mask by "no object". Sa2VA-i
+(section 5.4) conditions on masks instead, and does replace.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from sa2va_cli.model.sam2 import DecodedMasks, ImageFeatures, LaidOutMemory, Sam2
@@ -58,11 +60,15 @@ class Tracker:
     Args:
         sam2: the network.
         memory_dtype: precision in which spatial memories are kept; the official code always keeps bfloat16.
+        empty_absent: whether the mask of an object that is not seen on a tracked frame becomes empty.
     """
 
-    def __init__(self, sam2: Sam2, memory_dtype: torch.dtype = torch.bfloat16) -> None:
+    def __init__(
+        self, sam2: Sam2, memory_dtype: torch.dtype = torch.bfloat16, *, empty_absent: bool = False
+    ) -> None:
         self.sam2 = sam2
         self.memory_dtype = memory_dtype
+        self.empty_absent = empty_absent
 
     def condition(self, keyframes: list[tuple[int, ImageFeatures]], queries: Tensor) -> TrackerMemory:
         """Decodes the language queries on every keyframe.
@@ -75,6 +81,19 @@ class Tracker:
         decoded: dict[int, DecodedMasks] = {}
         for index, features in keyframes:
             decoded[index] = self.decode_query(features, queries)
+            memories.append(self._memory(index, features, decoded[index]))
+        return TrackerMemory(tuple(memories), (), decoded)
+
+    def condition_on_masks(self, keyframes: Iterable[tuple[int, ImageFeatures, Tensor]]) -> TrackerMemory:
+        """Takes masks of the objects on every keyframe for granted.
+
+        Args:
+            keyframes: (frame index, features of that one frame, (N, S, S) bool masks), each index once.
+        """
+        memories: list[Memory] = []
+        decoded: dict[int, DecodedMasks] = {}
+        for index, features, masks in keyframes:
+            decoded[index] = self.sam2.adopt(features.expand(len(masks)), masks)
             memories.append(self._memory(index, features, decoded[index]))
         return TrackerMemory(tuple(memories), (), decoded)
 
@@ -98,6 +117,8 @@ class Tracker:
         laid_out = memory.laid_out or self._laid_out(memory.conditioning, index, features.low.dtype)
         memory = replace(memory, laid_out=laid_out)
         decoded = self.sam2.decode(shared, self.look_back(index, features, memory), None)
+        if self.empty_absent:
+            decoded = decoded.without_absent()
         recent = (*memory.recent, self._memory(index, features, decoded))
         kept = tuple(m for m in recent if index + 1 - m.index <= MAX_POINTER_DISTANCE)
         return decoded, replace(memory, recent=kept)
@@ -129,3 +150,20 @@ class Tracker:
     def _memory(self, index: int, features: ImageFeatures, decoded: DecodedMasks) -> Memory:
         remembered = self.sam2.memorise(features.low, decoded.logits)
         return Memory(index, remembered.to(self.memory_dtype), decoded.pointers)
+
+
+def mask_prompts(logits: Tensor, size: tuple[int, int], side: int) -> Tensor:
+    """Turns mask logits of a frame into masks as SAM 2 takes them for a prompt (reference set, section 5.4).
+
+    Args:
+        logits: (N, h, w).
+        size: height and width of the frame in pixels, at which the logits become masks.
+        side: of SAM 2's input in pixels.
+
+    Returns:
+        (N, side, side) bool.
+    """
+    full = F.interpolate(logits[:, None].float(), size=size, mode="bilinear", align_corners=False)
+    masks = (full.sigmoid() > 0.5).float()
+    square = F.interpolate(masks, size=(side, side), mode="bilinear", align_corners=False, antialias=True)
+    return square[:, 0] >= 0.5

@@ -153,11 +153,39 @@ def _nvidia_smi_lists_one() -> bool:
 
 
 def _default_dtype(device: str) -> str:
-    """The published weights are bf16; processors are faster in fp32, and GPUs before Ampere have no bf16."""
+    """bf16, as the models were trained, where the GPU has it; else fp16; fp32 on a processor."""
     if device == "cpu":
         return "fp32"
     if device == "mps":
-        return "bf16"
+        return "bf16" if macos_has_bf16() else "fp16"
+    return "bf16" if gpu_has_bf16(device) else "fp16"
+
+
+AMPERE = (8, 0)
+"""The first compute capability with bf16 (CUDA C++ Programming Guide, "Arithmetic instructions")."""
+
+
+def gpu_has_bf16(device: str) -> bool:
+    """Whether an NVIDIA or AMD GPU computes in bf16 itself; Volta and Turing only imitate it, slowly."""
     import torch
 
-    return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+    if torch.version.hip is not None:
+        return True
+    return torch.cuda.get_device_capability(device) >= AMPERE
+
+
+def macos_has_bf16() -> bool:
+    """Whether an Apple GPU computes in bf16: Metal does from macOS 14 on."""
+    import torch
+
+    return torch.backends.mps.is_macos_or_newer(14, 0)
+
+
+def cpu_has_fast_bf16() -> bool:
+    """Whether the processor multiplies in bf16 itself (AVX512-BF16 or AMX); others only imitate it."""
+    import torch
+
+    probes = (
+        getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    )
+    return any(bool(probe()) for probe in probes if probe is not None)

@@ -22,15 +22,18 @@ def load_segmenter(name: str, placement: Placement) -> Segmenter:
 
     Raises:
         ModelError: it is not available, or its files are not understood.
-        OutOfMemoryError: it does not fit.
+        OutOfMemoryError: it does not fit; found out before its weights are read where that is possible.
     """
     import torch
 
     from sa2va_cli.checkpoints.hub import resolve
     from sa2va_cli.checkpoints.loader import load_network
     from sa2va_cli.model.network import NetworkSegmenter
+    from sa2va_cli.pipeline.memory import check_fits
 
-    network = load_network(resolve(name), torch.device(placement.device), placement.torch_dtype)
+    folder = resolve(name)
+    check_fits(name, folder, placement)
+    network = load_network(folder, torch.device(placement.device), placement.torch_dtype)
     return NetworkSegmenter(network)
 
 

@@ -187,7 +187,7 @@ def source(stage: str, seed: int, clips_from: int) -> BatchSource:
     if stage == "eyes":
         return ParkTargets(seed, clips_from=clips_from)
     if stage == "words":
-        return ParkDataset(seed, questions=12, masked=0, clip_share=0.3, clips_from=clips_from)
+        return ParkDataset(seed, questions=12, masked=0, clip_share=0.5, clips_from=clips_from)
     return ParkDataset(seed, questions=6, masked=3, clip_share=0.4, clips_from=clips_from)
 
 

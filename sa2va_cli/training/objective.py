@@ -184,15 +184,20 @@ class Objective(nn.Module):
         return output.last_hidden_state
 
     def _masks(self, batch: Batch, queries: Tensor) -> dict[str, Tensor]:
-        """Decodes and tracks every query that has masks through its sample's frames."""
+        """Decodes and tracks every query that has masks through its sample's frames.
+
+        Clips leave the image encoder as it is: it learns from single pictures, which are cheaper.
+        """
         sam2, rows = self.network.sam2, batch.segment_rows[batch.masked, 0]
         tracker = Tracker(sam2, memory_dtype=torch.float32)
         frames, size = batch.grounding_pixels.shape[:2]
-        features = sam2.encode(batch.grounding_pixels.flatten(0, 1))
+        still = frames == batch.conditioning
+        with torch.set_grad_enabled(still and torch.is_grad_enabled()):
+            features = sam2.encode(batch.grounding_pixels.flatten(0, 1))
         per_frame = [features[f * size : (f + 1) * size][rows] for f in range(frames)]
         decoded = _follow(tracker, per_frame, batch, queries[batch.masked])
         losses = self._mask_losses(decoded, batch.masks)
-        if self.readouts is not None and batch.labels is not None:
+        if self.readouts is not None and batch.labels is not None and still:
             cells = features.low.flatten(2).transpose(1, 2)  # (F*B, s*s, C)
             labels = batch.labels.flatten(0, 1).flatten(1, 2)
             losses["seen"] = self.readouts.cells(self.readouts.grounding(cells), labels)

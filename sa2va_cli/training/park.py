@@ -17,6 +17,9 @@ from sa2va_cli.training.samples import Meaning, Question, Sample
 CLASSES = (1 + len(KINDS), 1 + len(COLOURS), 1 + len(LANDMARK_KINDS))
 """Classes of a cell: nothing or a kind, nothing or a colour, nothing or a landmark."""
 
+NONE_SHARE = 0.4
+"""Share of the questions that nothing fits: what is not there is harder to learn than what is."""
+
 NAMES = len(KINDS) + len(COLOURS)
 """Names a target may have: the kinds, then the colours."""
 
@@ -179,7 +182,7 @@ class ParkDataset:
         scene, times = drawn.scene, drawn.schedule.keyframes
         if len(times) > 1:
             times = tuple(sorted({*times, *(int(i) for i in np.linspace(0, CLIP_FRAMES - 1, 9))}))
-        asked = expressions(scene, times, rng, count=self.questions)
+        asked = expressions(scene, times, rng, count=self.questions, none_share=NONE_SHARE)
         trained = {id(e) for e in [e for e in asked if e.actors][: self.masked]}
         questions = [self._question(drawn, times, e, rng, masked=id(e) in trained) for e in asked]
         shown = [drawn.ids[t] for t in drawn.schedule.keyframes]
@@ -236,7 +239,7 @@ class ParkTargets:
         places: int = PLACES,
         stills: int = 16,
         clip_frames: int = 24,
-        clip_share: float = 0.5,
+        clip_share: float = 0.75,
         clips_from: int = 0,
         targets: int = 4,
     ) -> None:
@@ -306,9 +309,9 @@ def _blurred(told: Meaning, rng: np.random.Generator, *, names_suffice: bool) ->
         if rng.random() < 0.15:
             names = np.zeros_like(names)
         wrong = noise * rng.random(places.shape) * (rng.random(places.shape) < 0.1)
-        places = places * rng.uniform(1 - 3 * noise, 1, places.shape) + wrong
-    names = names * (1 - noise * rng.random(names.shape)) + noise * rng.normal(0, 0.5, names.shape)
-    return Meaning(names.astype(np.float32), places.astype(np.float32))
+        places = np.asarray(places * rng.uniform(1 - 3 * noise, 1, places.shape) + wrong, np.float32)
+    unsure = names * (1 - noise * rng.random(names.shape)) + noise * rng.normal(0, 0.5, names.shape)
+    return Meaning(np.asarray(unsure, np.float32), places)
 
 
 def _shares(mask: NDArray[np.bool_], side: int) -> NDArray[np.float32]:

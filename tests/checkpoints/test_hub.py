@@ -1,67 +1,21 @@
 """Names to folders. No test leaves this machine: the hub is a table of answers, or a closed port."""
 
-import http.server
-import json
+import re
 import shutil
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import huggingface_hub
 import pytest
+from fakehub import COMMIT, REPOSITORY, FakeHub, point_to, serving
 from published import PUBLISHED
 
 from sa2va_cli.checkpoints import hub
-from sa2va_cli.checkpoints.catalog import DEMO_FOLDER
-from sa2va_cli.checkpoints.hub import cache_folder, is_complete, resolve
+from sa2va_cli.checkpoints.catalog import CATALOG, DEMO_FOLDER
+from sa2va_cli.checkpoints.files import is_complete
+from sa2va_cli.checkpoints.hub import cache_folder, find_local, pull, resolve, resolve_part
 from sa2va_cli.errors import ModelError
-
-REPOSITORY = "ByteDance/Sa2VA-1B"
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
-
-
-class FakeHub(http.server.BaseHTTPRequestHandler):
-    """Answers as the hub does for one repository, whose files are those of a folder."""
-
-    folder = PUBLISHED
-    refusal: tuple[int, str] | None = None
-    asked: list[str]
-
-    def do_GET(self) -> None:
-        self.asked.append(self.path)
-        self.answer()
-
-    def do_HEAD(self) -> None:
-        self.answer()
-
-    def answer(self) -> None:
-        if self.refusal is not None:
-            self.send(self.refusal[0], b"{}", {"X-Error-Code": self.refusal[1]})
-        elif self.path.startswith("/api/models/") and "/tree/" in self.path:
-            self.send(200, json.dumps([self.entry(path) for path in sorted(self.folder.iterdir())]).encode())
-        elif self.path.startswith("/api/models/"):
-            names = [{"rfilename": path.name} for path in self.folder.iterdir()]
-            self.send(200, json.dumps({"id": REPOSITORY, "sha": COMMIT, "siblings": names}).encode())
-        elif (file := self.folder / self.path.rpartition("/")[2]).is_file():
-            self.send(200, file.read_bytes(), {"ETag": f'"{file.name}"', "X-Repo-Commit": COMMIT})
-        else:
-            self.send(404, b"", {"X-Error-Code": "EntryNotFound"})
-
-    @staticmethod
-    def entry(path: Path) -> dict[str, object]:
-        return {"type": "file", "path": path.name, "size": path.stat().st_size, "oid": path.name}
-
-    def send(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
-        self.send_response(status)
-        for key, value in ({"Content-Length": str(len(body))} | (headers or {})).items():
-            self.send_header(key, value)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        pass
 
 
 @pytest.fixture(autouse=True)
@@ -74,25 +28,11 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def point_to(monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
-    """What HF_ENDPOINT does; the hub's library has read its environment long before."""
-    template = endpoint + "/{repo_id}/resolve/{revision}/{filename}"
-    for module in (huggingface_hub.constants, huggingface_hub.hf_api, huggingface_hub.file_download):
-        for name, value in (("ENDPOINT", endpoint), ("HUGGINGFACE_CO_URL_TEMPLATE", template)):
-            if hasattr(module, name):
-                monkeypatch.setattr(module, name, value)
-    monkeypatch.setattr(huggingface_hub.hf_api.api, "endpoint", endpoint)
-
-
 @pytest.fixture
 def fake_hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[FakeHub]]:
-    handler = type("Handler", (FakeHub,), {"asked": []})
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    point_to(monkeypatch, f"http://127.0.0.1:{server.server_address[1]}")
-    yield handler
-    server.shutdown()
-    server.server_close()
+    with serving() as (handler, address):
+        point_to(monkeypatch, address)
+        yield handler
 
 
 def put_into_cache(cache: Path, source: Path = PUBLISHED) -> Path:
@@ -121,7 +61,7 @@ def test_a_folder_that_is_called_like_an_alias_must_be_a_checkpoint(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "8b").mkdir()
-    assert "not supported yet" in refusal("8b")
+    assert "ByteDance/Sa2VA-8B" in refusal("8b")
     (tmp_path / "8b" / "config.json").write_text("{}")
     assert resolve("8b") == Path("8b")
 
@@ -148,12 +88,6 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
 @pytest.mark.parametrize("name", ["./nowhere", "/no/where", "../x", "C:\\models", "a/b/c", "x/y--z", ""])
 def test_a_name_that_is_no_hub_id_is_not_looked_up(name: str, fake_hub: type[FakeHub]) -> None:
     assert repr(name) in refusal(name)
-    assert fake_hub.asked == []
-
-
-def test_a_model_that_is_not_supported_yet_is_not_downloaded(fake_hub: type[FakeHub]) -> None:
-    for name in ("8b", "ByteDance/Sa2VA-26B", "qwen3-vl-4b", "i-1b"):
-        assert "not supported yet" in refusal(name)
     assert fake_hub.asked == []
 
 
@@ -231,3 +165,87 @@ def test_a_checkpoint_lacks_something(published: Path, name: str) -> None:
     assert is_complete(published)
     (published / name).unlink()
     assert not is_complete(published)
+
+
+@pytest.mark.parametrize("alias", [entry.alias for entry in CATALOG.values() if entry.repository])
+def test_an_alias_stands_for_its_repository(alias: str, published: Path, fake_hub: type[FakeHub]) -> None:
+    entry = CATALOG[alias]
+    (published / "model.safetensors").unlink()  # its page and its config are enough here
+    fake_hub.folder = published
+    assert resolve(alias) == cache_folder(entry.repository) / "snapshots" / COMMIT
+    assert f"/api/models/{entry.repository}" in fake_hub.asked
+
+
+def test_a_cut_connection_is_taken_up_where_it_was(
+    fake_hub: type[FakeHub], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        huggingface_hub.constants, "DOWNLOAD_CHUNK_SIZE", 100_000
+    )  # of 10 MB, more than the file
+    whole = (PUBLISHED / "model.safetensors").read_bytes()
+    fake_hub.cuts["model.safetensors"] = len(whole) // 2
+    folder = resolve("1b")
+    assert fake_hub.cuts == {}
+    kept = len(whole) // 2 // 100_000 * 100_000
+    assert fake_hub.ranges == [("model.safetensors", f"bytes={kept}-")]
+    assert (folder / "model.safetensors").read_bytes() == whole
+
+
+def test_after_a_download_that_stopped_only_what_is_missing_is_fetched(
+    cache: Path, fake_hub: type[FakeHub]
+) -> None:
+    resolve("1b")
+    (blob,) = [path for path in cache.rglob("blobs/*") if path.stat().st_size > 1_000_000]
+    blob.unlink()
+    fake_hub.asked.clear()
+    assert find_local("1b") is None
+    assert is_complete(resolve("1b"))
+    fetched = [path.rpartition("/")[2] for path in fake_hub.asked if "/resolve/" in path]
+    assert fetched == ["model.safetensors"]
+
+
+def test_a_revision_is_passed_on(fake_hub: type[FakeHub]) -> None:
+    assert is_complete(pull("1b", "v2").folder)
+    assert any(path.endswith(f"/api/models/{REPOSITORY}/revision/v2") for path in fake_hub.asked)
+    assert find_local("1b", "v2") is not None
+    assert find_local("1b") is None
+
+
+def test_a_revision_that_is_not_there_is_named(fake_hub: type[FakeHub]) -> None:
+    with pytest.raises(ModelError, match="has no revision 'no-such-revision'"):
+        pull("1b", "no-such-revision")
+
+
+def test_what_is_here_will_do_when_the_hub_cannot_be_asked(cache: Path) -> None:
+    snapshot = put_into_cache(cache)
+    pulled = pull("1b")
+    assert pulled.folder == snapshot
+    assert "Connect" in pulled.concern
+
+
+def test_a_model_that_the_hub_no_longer_has_is_an_error_though_it_is_here(
+    cache: Path, fake_hub: type[FakeHub]
+) -> None:
+    put_into_cache(cache)
+    fake_hub.refusal = (404, "RepoNotFound")
+    with pytest.raises(ModelError, match="the hub has no model"):
+        pull("1b")
+
+
+def test_the_original_sam_2_may_be_a_folder_or_a_hub_id(tmp_path: Path, fake_hub: type[FakeHub]) -> None:
+    assert resolve_part(str(tmp_path)) == tmp_path
+    folder = resolve_part("facebook/sam2-hiera-large")
+    assert (folder / "model.safetensors").is_file()
+    fake_hub.asked.clear()
+    assert resolve_part("facebook/sam2-hiera-large") == folder
+    assert fake_hub.asked == []
+    for name in ("./nowhere", "x/y--z", ""):
+        with pytest.raises(ModelError, match=f"there is no folder {re.escape(repr(name))}"):
+            resolve_part(name)
+
+
+def test_without_network_the_original_sam_2_is_refused_at_once() -> None:
+    with pytest.raises(
+        ModelError, match=r"cannot be downloaded now \(ConnectError.*or name a folder that has it"
+    ):
+        resolve_part("facebook/sam2-hiera-large")

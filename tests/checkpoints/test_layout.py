@@ -1,11 +1,15 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from families import FAMILIES as FOLDERS
+from families import REFERENCE
 from published import PUBLISHED, change_config
 
-from sa2va_cli.checkpoints.layout import FAMILIES, read_layout, supported_families
+from sa2va_cli.checkpoints.catalog import DEMO_FOLDER
+from sa2va_cli.checkpoints.layout import amended, native_config, published_config, read_layout
 from sa2va_cli.errors import ModelError
 from sa2va_cli.model.sam2 import HIERA_LARGE
 
@@ -67,17 +71,51 @@ def test_a_config_of_another_model_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("part", "kind", "title"),
+    ("folder", "family"),
     [
-        ("llm_config", "internlm2", "InternVL (InternLM2)"),
-        ("text_config", "qwen2_5_vl_text", "Qwen2.5-VL"),
-        ("text_config", "qwen3_vl_text", "Qwen3-VL"),
+        ("internvl-qwen2", "internvl"),
+        ("internvl-internlm2", "internvl-internlm2"),
+        ("internvl-internlm2-vit6b", "internvl-internlm2"),
+        ("qwen2_5_vl", "qwen2.5-vl"),
+        ("qwen3_vl", "qwen3-vl"),
+        ("sa2va-i-internvl-qwen2", "internvl"),
     ],
 )
-def test_a_family_that_is_not_supported_is_named(tmp_path: Path, part: str, kind: str, title: str) -> None:
-    config = {"model_type": "sa2va_chat", part: {"model_type": kind}}
-    (tmp_path / "config.json").write_text(json.dumps(config))
-    assert f"Sa2VA of the {title} type is recognised but not supported yet" in refusal(tmp_path)
+def test_every_family_is_recognised(folder: str, family: str) -> None:
+    layout = read_layout(REFERENCE / folder)
+    assert layout.family == layout.chat.family == family
+    assert not layout.two_pass  # a published config does not say so
+
+
+@pytest.mark.parametrize("family", FOLDERS)
+def test_a_native_config_says_the_same(family: str, tmp_path: Path) -> None:
+    layout = replace(read_layout(REFERENCE / family), two_pass="sa2va-i" in family)
+    (tmp_path / "config.json").write_text(json.dumps(native_config(layout)))
+    assert read_layout(tmp_path) == replace(layout, native=True)
+
+
+@pytest.mark.parametrize("family", FOLDERS)
+def test_a_published_config_that_is_written_again_says_the_same(family: str, tmp_path: Path) -> None:
+    layout = read_layout(REFERENCE / family)
+    (tmp_path / "config.json").write_text(json.dumps(published_config(layout)))
+    assert read_layout(tmp_path) == layout
+
+
+def test_a_network_of_other_tiles_has_no_published_config() -> None:
+    layout = read_layout(DEMO_FOLDER)
+    with pytest.raises(ModelError, match="12 tiles of 448 pixels"):
+        published_config(layout)
+
+
+def test_only_tensors_tell_a_sa2va_i_and_an_output_layer_of_its_own(published: Path) -> None:
+    change_config(published, lambda c: c["llm_config"].update(tie_word_embeddings=True))
+    layout = read_layout(published)
+    assert layout.chat.text["tie_word_embeddings"]
+    assert amended(layout, ["mlp1.0.weight"]) == layout
+    second = "grounding_encoder.sam2_model.sam_mask_decoder_modified.iou_token.weight"
+    told = amended(layout, ["language_model.lm_head.weight", second])
+    assert told.two_pass
+    assert not told.chat.text["tie_word_embeddings"]
 
 
 def test_a_sa2va_with_an_unknown_language_model_is_refused(tmp_path: Path) -> None:
@@ -129,8 +167,3 @@ def test_a_native_config_that_is_not_understood_is_refused(tmp_path: Path, chang
     config = {"format": "sa2va", "version": 1, "family": "internvl", "chat": {}, "sam2": {}} | change
     (tmp_path / "config.json").write_text(json.dumps(config))
     refusal(tmp_path)
-
-
-def test_the_supported_families_are_rows_of_the_table() -> None:
-    assert supported_families() == ["internvl"]
-    assert set(supported_families()) < set(FAMILIES)

@@ -1,12 +1,15 @@
+import json
 import shutil
 import socket
 from pathlib import Path
 
 import pytest
 import torch
+from families import FAMILIES, checkpoint
 from published import PUBLISHED, change_config, change_tensors, split_into_shards
 
-from sa2va_cli.checkpoints.loader import fill, load_network, load_tokenizer
+from sa2va_cli.checkpoints.loader import fill, load_network
+from sa2va_cli.checkpoints.tokenizer import load_tokenizer
 from sa2va_cli.errors import ModelError, OutOfMemoryError
 from sa2va_cli.model.network import Sa2VANetwork
 
@@ -71,25 +74,57 @@ def test_changing_a_loaded_network_leaves_the_file_alone(published: Path) -> Non
     assert (published / "model.safetensors").read_bytes() == before
 
 
+@pytest.mark.parametrize("family", FAMILIES)
 def test_programs_in_the_folder_are_not_run_and_nothing_is_asked(
-    published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    folder = Path(shutil.copytree(checkpoint(family), tmp_path / "copy"))
     trap = tmp_path / "was_run"
     program = f"open({str(trap)!r}, 'w').close()\nraise SystemExit('run')\n"
-    for name in ("configuration_sa2va_chat", "modeling_sa2va_chat", "tokenization_trap", "sitecustomize"):
-        (published / f"{name}.py").write_text(program)
-    (published / "pytorch_model.bin").write_bytes(b"\x80\x04cposix\nsystem\n(S'exit 1'\ntR.")
-    classes = {"AutoTokenizer": ["tokenization_trap.Trap", "tokenization_trap.Trap"]}
-    change = (published / "tokenizer_config.json").read_text().rstrip().rstrip("}")
-    (published / "tokenizer_config.json").write_text(
-        f'{change}, "auto_map": {str(classes).replace(chr(39), chr(34))}, "tokenizer_class": "Trap"}}'
-    )
-    change_config(published, lambda c: c["auto_map"].update(AutoTokenizer="tokenization_trap.Trap"))
+    for name in (
+        "configuration_sa2va_chat",
+        "modeling_sa2va_chat",
+        "modeling_sa2va_qwen",
+        "tokenization_internlm2",
+        "tokenization_trap",
+        "sitecustomize",
+    ):
+        (folder / f"{name}.py").write_text(program)
+    (folder / "pytorch_model.bin").write_bytes(b"\x80\x04cposix\nsystem\n(S'exit 1'\ntR.")
+    (folder / "chat_template.jinja").write_text("{{ ''.__class__.__mro__[1].__subclasses__() }}")
+    tokenizer = json.loads((folder / "tokenizer_config.json").read_text())
+    tokenizer["auto_map"] = {"AutoTokenizer": ["tokenization_trap.Trap", "tokenization_trap.Trap"]}
+    tokenizer["tokenizer_class"] = "Trap"
+    (folder / "tokenizer_config.json").write_text(json.dumps(tokenizer))
+    change_config(folder, lambda c: c["auto_map"].update(AutoTokenizer="tokenization_trap.Trap"))
     monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("asked on the terminal"))
     monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("went to the network"))
-    network = load(published)
-    assert network.chat.tokenizer.convert_tokens_to_ids("[SEG]") == 507
+    chat = load(folder).chat
+    assert chat.tokenizer.convert_ids_to_tokens(chat.segment_id) == "[SEG]"
+    assert chat.answer([], "Hello, who are you?").text == "Hello, I am a helpful assistant.<|im_end|>"
     assert not trap.exists()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_is_ready_for_inference(family: str) -> None:
+    network = load(checkpoint(family), torch.bfloat16)
+    assert not network.training
+    assert not any(parameter.requires_grad for parameter in network.parameters())
+    assert not any(t.is_meta for t in (*network.parameters(), *network.buffers()))
+    assert {tensor.dtype for tensor in network.state_dict().values()} == {torch.bfloat16}
+    rotary = network.chat.language_model.get_submodule(
+        "rotary_emb" if "qwen2_5" in family or "qwen3" in family else "model.rotary_emb"
+    )
+    assert rotary.inv_freq.dtype == torch.float32
+    assert rotary.inv_freq[0] == 1
+    assert (network.sam2.language_decoder is not None) == ("sa2va-i" in family)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_attention_is_that_of_torch(family: str) -> None:
+    chat = load(checkpoint(family)).chat
+    parts = (chat.vision_model, chat.language_model)
+    assert {part.config._attn_implementation for part in parts} == {"sdpa"}
 
 
 def test_a_tensor_that_no_rule_covers_is_named(published: Path) -> None:
@@ -126,10 +161,13 @@ def test_a_tensor_that_is_not_of_floating_point_is_refused(published: Path) -> N
     assert "int8" in refusal(published)
 
 
-def test_sa2va_i_is_recognised_by_its_second_decoder(published: Path) -> None:
-    name = "grounding_encoder.sam2_model.sam_mask_decoder_modified.iou_token.weight"
-    change_tensors(published, lambda t: t.update({name: torch.zeros(1)}))
-    assert "Sa2VA-i type is recognised but not supported yet" in refusal(published)
+def test_a_second_decoder_must_be_whole(published: Path) -> None:
+    def add(tensors: dict[str, torch.Tensor]) -> None:
+        name = "grounding_encoder.sam2_model.sam_mask_decoder{}.iou_token.weight"
+        tensors[name.format("_modified")] = tensors[name.format("")].clone()
+
+    change_tensors(published, add)
+    assert "130 missing (sam2.language_decoder." in refusal(published)
 
 
 @pytest.mark.parametrize("keep", [0, 5, 1000, 1_000_000])
@@ -216,6 +254,30 @@ def test_a_tied_output_layer_is_the_embedding(published: Path) -> None:
     change_tensors(published, lambda t: t.pop("language_model.lm_head.weight"))
     model = load(published).chat.language_model
     assert model.lm_head.weight is model.model.embed_tokens.weight
+
+
+def test_a_tied_output_layer_of_a_qwen_vl_is_the_embedding(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(checkpoint("qwen2_5_vl"), tmp_path / "tied"))
+    change_config(folder, lambda c: c.update(tie_word_embeddings=True))
+    change_tensors(folder, lambda t: t.pop("model.lm_head.weight"))
+    chat = load(folder).chat
+    assert chat.lm_head.weight is chat.language_model.embed_tokens.weight
+
+
+def test_any_family_may_have_a_second_decoder(tmp_path: Path) -> None:
+    """Sa2VA-i-8B and -26B are InternLM2."""
+
+    def add(tensors: dict[str, torch.Tensor]) -> None:
+        own, second = ("grounding_encoder.sam2_model.sam_mask_decoder" + x for x in (".", "_modified."))
+        for name in [name for name in tensors if name.startswith(own)]:
+            tensors[second + name.removeprefix(own)] = tensors[name].clone()
+
+    folder = Path(shutil.copytree(checkpoint("internvl-internlm2-vit6b"), tmp_path / "i"))
+    change_tensors(folder, add)
+    sam2 = load(folder).sam2
+    own, second = sam2.layers.mask_decoder.state_dict(), sam2.language_decoder.state_dict()
+    assert list(own) == list(second)
+    assert all(torch.equal(own[name], second[name]) for name in own)
 
 
 def test_a_device_that_is_too_small_is_not_a_broken_model(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from families import FAMILIES, checkpoint
 from published import PUBLISHED, change_config, change_tensors
 
 from sa2va_cli.checkpoints.layout import read_layout
@@ -36,6 +37,23 @@ def test_a_network_comes_back_as_it_was_saved(saved: Path) -> None:
     ids = list(range(512))
     assert after.chat.tokenizer.decode(ids) == before.chat.tokenizer.decode(ids)
     assert after.chat.tokenizer.eos_token_id == before.chat.tokenizer.eos_token_id
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_comes_back_as_it_was_saved(family: str, tmp_path: Path) -> None:
+    source = checkpoint(family)
+    before = load(source)
+    save_network(before, read_layout(source).sam2, tmp_path / "saved")
+    after = load(tmp_path / "saved")
+    assert after.chat.sizes == before.chat.sizes
+    ours, theirs = before.state_dict(), after.state_dict()
+    assert list(ours) == list(theirs)
+    assert all(torch.equal(ours[key], theirs[key]) for key in ours)
+    question = "Hello, 你好 who are you?"
+    assert after.chat.answer([], question).text == before.chat.answer([], question).text
+    assert after.chat.tokenizer(question)["input_ids"] == before.chat.tokenizer(question)["input_ids"]
+    names = {path.name for path in (tmp_path / "saved").iterdir()}
+    assert names == {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}
 
 
 def test_only_data_is_written(saved: Path) -> None:

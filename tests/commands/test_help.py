@@ -9,7 +9,20 @@ from sa2va_cli.pipeline.outputs import KINDS
 HEAVY = ("torch", "transformers", "av", "cv2", "numpy", "PIL", "pycocotools", "huggingface_hub")
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["segment", "--help"], ["--version"]])
+MODELS = ("list", "pull", "path", "info", "verify", "prune", "convert", "upgrade")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["segment", "--help"],
+        ["--version"],
+        ["doctor", "--help"],
+        ["models", "--help"],
+        *(["models", command, "--help"] for command in MODELS),
+    ],
+)
 def test_help_imports_nothing_heavy(arguments):
     program = (
         "import sys; from sa2va_cli.commands.app import main; code = main(sys.argv[1:]);"
@@ -62,3 +75,10 @@ def test_python_m_is_the_same_program():
         [sys.executable, "-m", "sa2va_cli", "--version"], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == f"sa2va {__version__}"
+
+
+@pytest.mark.parametrize("command", MODELS)
+def test_the_help_of_every_models_command_has_examples(sa2va, command):
+    outcome = sa2va("models", command, "--help")
+    assert outcome.code == 0
+    assert f"sa2va models {command}" in outcome.out.split("Examples")[1]

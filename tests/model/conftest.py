@@ -1,13 +1,15 @@
-"""The reference checkpoint and its inputs."""
+"""The reference checkpoints and their inputs."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from recorded import REFERENCE, Inputs, picture
+from families import REFERENCE, checkpoint
+from recorded import Inputs, picture
 
 from sa2va_cli.checkpoints.loader import load_network
 from sa2va_cli.model.network import Sa2VANetwork
@@ -23,8 +25,19 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def network() -> Sa2VANetwork:
-    return load_network(REFERENCE / "internvl-qwen2", torch.device("cpu"), torch.float32)
+def network_of() -> Callable[[str], Sa2VANetwork]:
+    """Loads the reference checkpoint of a family, once."""
+
+    @cache
+    def load(family: str) -> Sa2VANetwork:
+        return load_network(checkpoint(family), torch.device("cpu"), torch.float32)
+
+    return load
+
+
+@pytest.fixture(scope="session")
+def network(network_of: Callable[[str], Sa2VANetwork]) -> Sa2VANetwork:
+    return network_of("internvl-qwen2")
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,11 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 
-from sa2va_cli.model.sam2 import ImageFeatures, LaidOutMemory, Sam2
-from sa2va_cli.model.tracker import MAX_POINTER_DISTANCE, Memory, Tracker, TrackerMemory
+from sa2va_cli.model.sam2 import DecodedMasks, ImageFeatures, LaidOutMemory, Sam2
+from sa2va_cli.model.tracker import MAX_POINTER_DISTANCE, Memory, Tracker, TrackerMemory, mask_prompts
 
 
 @pytest.fixture
@@ -95,3 +96,47 @@ def test_memories_are_kept_in_the_asked_precision(sam2: Sam2, dtype: torch.dtype
     kept: Memory = memory.conditioning[0]
     assert kept.features.dtype == dtype
     assert kept.pointers.dtype == torch.float32
+
+
+@torch.inference_mode()
+def test_masks_that_are_given_are_kept_and_point_nowhere_when_empty(sam2: Sam2) -> None:
+    masks = torch.zeros(2, 128, 128, dtype=torch.bool)
+    masks[0, 32:64, :64] = True
+    memory = Tracker(sam2).condition_on_masks([(3, some_features(sam2), masks)])
+    decoded = memory.decoded[3]
+    assert (decoded.logits > 0)[0].nonzero().amax(dim=0).tolist() == [15, 15]
+    assert (decoded.logits.min(), decoded.logits.max()) == (-10, 10)
+    assert decoded.score_logits.tolist() == [10, -10]
+    assert torch.equal(decoded.pointers[1], sam2.layers.no_object_pointer[0])
+    assert [m.index for m in memory.conditioning] == [3]
+
+
+@torch.inference_mode()
+def test_a_tracker_may_empty_the_masks_of_absent_objects(sam2_sizes: dict[str, Any]) -> None:
+    torch.manual_seed(0)
+    sam2 = Absent(sam2_sizes).eval()
+    features = some_features(sam2)
+    for empties in (False, True):
+        tracker = Tracker(sam2, empty_absent=empties)
+        memory = tracker.condition([(0, features)], torch.randn(2, sam2.width))
+        decoded, _ = tracker.step(1, features, memory)
+        assert decoded.logits[0].eq(-1024).all() == empties
+        assert decoded.logits[1].gt(-1024).all()
+
+
+class Absent(Sam2):
+    """A SAM 2 that never sees the first object."""
+
+    def decode(
+        self, features: ImageFeatures, conditioned: torch.Tensor, queries: torch.Tensor | None
+    ) -> DecodedMasks:
+        return replace(super().decode(features, conditioned, queries), score_logits=torch.tensor([-1.0, 1.0]))
+
+
+def test_a_mask_prompt_is_a_mask_at_the_size_of_the_frame_first() -> None:
+    logits = torch.full((1, 4, 4), -1.0)
+    logits[0, :2] = 1.0
+    prompt = mask_prompts(logits, (12, 20), 16)
+    assert prompt.shape == (1, 16, 16)
+    assert prompt.dtype == torch.bool
+    assert prompt[0].any(dim=1).tolist() == [True] * 8 + [False] * 8

@@ -59,3 +59,32 @@ def test_a_gpu_below_a_processor_only_pytorch_is_named(monkeypatch):
         assert "built without CUDA" in (device.cuda_problem() or "")
     finally:
         device.cuda_problem.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("capability", "dtype"), [((7, 0), "fp16"), ((7, 5), "fp16"), ((8, 0), "bf16"), ((9, 0), "bf16")]
+)
+def test_a_gpu_gets_bf16_where_it_has_it(machine, monkeypatch, capability, dtype):
+    import torch
+
+    machine(cuda=None)
+    monkeypatch.setattr(torch.version, "hip", None)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
+    assert choose_placement("auto", "auto").dtype == dtype
+
+
+@pytest.mark.parametrize(("newer", "dtype"), [(True, "bf16"), (False, "fp16")])
+def test_an_apple_gpu_gets_bf16_from_macos_14_on(machine, monkeypatch, newer, dtype):
+    import torch
+
+    machine(mps=None)
+    monkeypatch.setattr(torch.backends.mps, "is_macos_or_newer", lambda *_: newer)
+    assert choose_placement("auto", "auto").dtype == dtype
+
+
+def test_a_processor_without_the_probes_has_no_bf16_of_its_own(monkeypatch):
+    import torch
+
+    for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.delattr(torch.cpu, name, raising=False)
+    assert not device.cpu_has_fast_bf16()

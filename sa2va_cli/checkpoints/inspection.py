@@ -1,0 +1,265 @@
+"""What a checkpoint is made of, and whether it is whole, without loading it.
+
+Everything is read from ``config.json`` and the headers of the weights; only checksums need the bytes.
+"""
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sa2va_cli.checkpoints.files import TensorHeader, read_headers, weight_files
+from sa2va_cli.errors import ModelError
+
+# What a part is called -> the names of its tensors, published or native; the first that matches counts.
+PARTS: dict[str, re.Pattern[str]] = {
+    "SAM 2, second decoder": re.compile(r"\.sam_mask_decoder_modified\.|^sam2\.language_decoder\."),
+    "SAM 2": re.compile(r"^(grounding_encoder|sam2)\."),
+    "[SEG] projection": re.compile(r"^text_hidden_fcs\."),
+    "vision": re.compile(r"^(chat\.)?vision_model\.|^model\.model\.visual\."),
+    "projector": re.compile(r"^(mlp1|chat\.projector)\."),
+    "language model": re.compile(r"^(chat|model|language_model)\."),
+}
+OTHER = "other"
+_ORDER = (
+    "vision",
+    "projector",
+    "language model",
+    "[SEG] projection",
+    "SAM 2",
+    "SAM 2, second decoder",
+    OTHER,
+)
+"""In which parts are told: as data goes through them."""
+
+# Sides that are worth telling, in the words of the configs of the families.
+_DIMENSIONS = (
+    "hidden_size",
+    "num_hidden_layers",
+    "depth",
+    "num_attention_heads",
+    "num_heads",
+    "num_key_value_heads",
+    "intermediate_size",
+    "patch_size",
+    "vocab_size",
+)
+
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a network, as it lies in the files.
+
+    Attributes:
+        title: a key of ``PARTS``, or ``OTHER``.
+        tensors: how many it has.
+        parameters: how many numbers they hold.
+        size: their bytes.
+        dtypes: as safetensors writes them, the most frequent first.
+        files: where they lie.
+        dimensions: the sides that the config gives for it.
+    """
+
+    title: str
+    tensors: int
+    parameters: int
+    size: int
+    dtypes: tuple[str, ...]
+    files: tuple[str, ...]
+    dimensions: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a checkpoint folder holds.
+
+    Attributes:
+        folder: where it is.
+        family: what the loader calls it; empty when the loader does not take it.
+        concern: why the loader does not take it; empty when it does.
+        layout: ``native`` or ``published``.
+        template: the prompt template, if the config names one.
+        parts: as data goes through them.
+    """
+
+    folder: Path
+    family: str
+    concern: str
+    layout: str
+    template: str
+    parts: tuple[Part, ...]
+
+    @property
+    def parameters(self) -> int:
+        """Of all parts."""
+        return sum(part.parameters for part in self.parts)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all tensors."""
+        return sum(part.size for part in self.parts)
+
+
+@dataclass(frozen=True)
+class FileCheck:
+    """What came of comparing a file with the checksum that the hub gave it.
+
+    Attributes:
+        name: of the file.
+        state: ``right``, ``wrong``, or ``unknown`` when no checksum is at hand.
+    """
+
+    name: str
+    state: str
+
+
+def parameters_of(folder: Path) -> int:
+    """Counts the numbers in a checkpoint's weights.
+
+    Raises:
+        ModelError: the weights are missing or damaged.
+    """
+    return sum(header.parameters for header in read_headers(folder))
+
+
+def describe(folder: Path) -> Description:
+    """Reads what a checkpoint is made of.
+
+    Raises:
+        ModelError: the folder holds no config, or no weights that can be read.
+    """
+    from sa2va_cli.checkpoints.layout import CONFIG_FILE, NATIVE_FORMAT, read_json, read_layout
+
+    config = read_json(folder / CONFIG_FILE)
+    headers = read_headers(folder)
+    try:
+        family, concern = read_layout(folder).family, ""
+    except ModelError as error:
+        family, concern = "", str(error).removeprefix(f"{folder}: ")
+    grouped: dict[str, list[TensorHeader]] = {title: [] for title in _ORDER}
+    for header in headers:
+        grouped[_part(header.name)].append(header)
+    return Description(
+        folder=folder,
+        family=family,
+        concern=concern,
+        layout="native" if config.get("format") == NATIVE_FORMAT else "published",
+        template=str(config.get("template") or _child(config, "chat").get("template") or ""),
+        parts=tuple(_summary(title, members, config) for title, members in grouped.items() if members),
+    )
+
+
+def _part(name: str) -> str:
+    return next((title for title, names in PARTS.items() if names.search(name)), OTHER)
+
+
+def _summary(title: str, members: list[TensorHeader], config: dict[str, Any]) -> Part:
+    numbers: Counter[str] = Counter()
+    for header in members:
+        numbers[header.dtype] += header.parameters
+    return Part(
+        title=title,
+        tensors=len(members),
+        parameters=numbers.total(),
+        size=sum(header.size for header in members),
+        dtypes=tuple(dtype for dtype, _ in numbers.most_common()),
+        files=tuple(sorted({header.file for header in members})),
+        dimensions=_dimensions(title, config),
+    )
+
+
+def _dimensions(title: str, config: dict[str, Any]) -> dict[str, int]:
+    chat = _child(config, "chat")
+    if title == "vision":
+        sizes = _child(config, "vision_config") or _child(chat, "vision")
+    elif title == "language model":
+        sizes = _child(config, "llm_config") or _child(config, "text_config") or _child(chat, "text")
+    elif title == "SAM 2":
+        sizes = _child(config, "grounding_encoder_config") or _child(config, "sam2")
+        return {key: sizes[key] for key in ("image_size", "d_model") if isinstance(sizes.get(key), int)}
+    else:
+        sizes = {}
+    return {key: sizes[key] for key in _DIMENSIONS if isinstance(sizes.get(key), int)}
+
+
+def _child(config: dict[str, Any], key: str) -> dict[str, Any]:
+    value = config.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def check_tensors(folder: Path) -> int:
+    """Makes sure that every tensor has its place in the network, and every parameter its tensor.
+
+    The network is built without memory and filled with tensors that have shapes and no numbers.
+
+    Returns:
+        How many tensors the files hold.
+
+    Raises:
+        ModelError: naming what is missing, left over or of a wrong shape.
+    """
+    import torch
+
+    from sa2va_cli.checkpoints.conversion import full_layout, native_names, outlines
+    from sa2va_cli.checkpoints.loader import _build, fill
+    from sa2va_cli.checkpoints.streaming import TensorFiles
+    from sa2va_cli.checkpoints.tokenizer import load_tokenizer
+
+    files = TensorFiles(folder)
+    layout = full_layout(folder)
+    network = _build(layout, load_tokenizer(folder, layout.chat.special_tokens), folder)
+    fill(network, native_names(layout, outlines(files)), torch.device("meta"), torch.float32)
+    return len(files.names)
+
+
+def check_files(folder: Path, started: Callable[[str], None]) -> list[FileCheck]:
+    """Compares the weight files with the checksums that the hub gave them.
+
+    They are known for files from the hub's cache, whose blobs are named by their checksums, and for folders
+    that ``hf download --local-dir`` made.
+
+    Args:
+        folder: a checkpoint.
+        started: told the name of each file before its bytes are read.
+    """
+    checks = []
+    for name in (*weight_files(folder), *_small_files(folder)):
+        wanted = _expected(folder, name)
+        if wanted is None:
+            checks.append(FileCheck(name, "unknown"))
+            continue
+        started(name)
+        checks.append(FileCheck(name, "right" if _digest(folder / name, wanted) == wanted else "wrong"))
+    return checks
+
+
+def _small_files(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if path.suffix in (".json", ".model", ".txt"))
+
+
+def _expected(folder: Path, name: str) -> str | None:
+    """The checksum that the hub sent as an ETag: SHA-256 of a large file, git's SHA-1 of a small one."""
+    path = folder / name
+    known = path.resolve().name if path.is_symlink() else ""
+    note = folder / ".cache" / "huggingface" / "download" / f"{name}.metadata"
+    if note.is_file():  # its lines: commit, ETag, time
+        known = [*note.read_text(encoding="utf-8").splitlines(), "", ""][1].strip('"')
+    return known if re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", known) else None
+
+
+def _digest(path: Path, like: str) -> str:
+    """The checksum of a file, of the kind that another one is."""
+    if len(like) == 64:
+        digest = hashlib.sha256()
+    else:
+        digest = hashlib.sha1(usedforsecurity=False)
+        digest.update(f"blob {path.stat().st_size}\0".encode())  # as git names its blobs
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()

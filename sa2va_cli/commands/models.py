@@ -1,0 +1,379 @@
+"""``sa2va models``: what there is, fetching it, looking into it, rewriting it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sa2va_cli.commands.console import Console
+from sa2va_cli.commands.helptext import examples, help_text
+from sa2va_cli.errors import ModelError, UsageError
+
+if TYPE_CHECKING:
+    import torch
+
+    from sa2va_cli.checkpoints.cache import CachedModel
+    from sa2va_cli.checkpoints.conversion import Kind, Rewritten
+    from sa2va_cli.commands.session import Session
+
+app = typer.Typer(
+    help="Get, look into, convert and remove models.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    epilog="Try: sa2va models list",
+)
+
+Command = Callable[..., None]
+
+
+def _command(name: str, *lines: str) -> Callable[[Command], Command]:
+    """Registers a command, with its docstring as its help and these lines as examples."""
+
+    def register(command: Command) -> Command:
+        app.command(name, help=help_text(command), epilog=examples(*lines))(command)
+        return command
+
+    return register
+
+
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME", help="Alias (see sa2va models list), hub id or folder.", show_default=False
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Write one JSON document to standard output.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show a traceback when something fails.")]
+
+
+def _console(context: typer.Context, *, quiet: bool = False, debug: bool = False) -> Console:
+    session: Session = context.obj
+    session.console = Console(quiet=quiet, debug=debug)
+    session.console.hush_libraries()
+    return session.console
+
+
+@_command("list", "sa2va models list", "sa2va models list --json | jq '.models[].alias'")
+def list_command(context: typer.Context, *, as_json: Json = False, debug: Debug = False) -> None:
+    """Show the models that have a short name: size, licence, memory needed, and which are here.
+
+    Sizes with ~ are computed from the model's dimensions. Memory is that of the weights alone.
+    """
+    console = _console(context, debug=debug)
+    from sa2va_cli.commands.inventory import inventory, inventory_document, inventory_rows
+
+    lines = inventory()
+    if as_json:
+        console.data(inventory_document(lines))
+    else:
+        console.table(*inventory_rows(lines))
+
+
+@_command(
+    "pull",
+    "sa2va models pull 1b",
+    "sa2va models pull ByteDance/Sa2VA-4B --revision main",
+    "HF_ENDPOINT=https://mirror.example.com sa2va models pull 4b",
+)
+def pull_command(
+    context: typer.Context,
+    *,
+    name: Name,
+    revision: Annotated[
+        str | None,
+        typer.Option("--revision", metavar="REV", help="A branch, tag or commit of the model's page."),
+    ] = None,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Download a model into the Hugging Face cache, or bring it up to date.
+
+    A connection that is cut is taken up again where it was; run again after a stop, and the files that
+    are complete are not fetched again. HF_HOME, HF_TOKEN, HF_ENDPOINT, HF_HUB_OFFLINE and proxies work as
+    everywhere.
+    """
+    console = _console(context, quiet=quiet, debug=debug)
+    from sa2va_cli.checkpoints.hub import pull
+
+    pulled = pull(name, revision)
+    if pulled.concern:
+        console.note(f"the hub was not asked for a newer version ({pulled.concern}); this one is here")
+    console.answer(str(pulled.folder))
+
+
+@_command("path", "sa2va models path 1b", 'du -shL "$(sa2va models path 1b)"')
+def path_command(context: typer.Context, *, name: Name, debug: Debug = False) -> None:
+    """Print the folder of a model that is here; downloads nothing."""
+    _console(context, debug=debug).answer(str(_folder(name)))
+
+
+def _folder(name: str) -> Path:
+    """The folder of a model that is here.
+
+    Raises:
+        ModelError: there is no such model, or it is not here.
+    """
+    from sa2va_cli.checkpoints.hub import find_local
+
+    folder = find_local(name)
+    if folder is None:
+        raise ModelError(
+            f"{name} is not on this machine, or only in part; get it with: sa2va models pull {name}"
+        )
+    return folder
+
+
+@_command("info", "sa2va models info demo", "sa2va models info ./my-checkpoint --json")
+def info_command(context: typer.Context, *, name: Name, as_json: Json = False, debug: Debug = False) -> None:
+    """Show what a checkpoint is made of: family, parts, dimensions, precisions, files.
+
+    Read from the config and the headers of the weights; nothing is loaded.
+    """
+    console = _console(context, debug=debug)
+    from sa2va_cli.checkpoints.inspection import describe
+    from sa2va_cli.commands.inventory import description_document, description_lines, part_rows
+
+    description = describe(_folder(name))
+    if as_json:
+        console.data(description_document(description))
+        return
+    for line in description_lines(description):
+        console.answer(line)
+    console.table(*part_rows(description))
+
+
+@_command("verify", "sa2va models verify 1b", "sa2va models verify ./my-checkpoint --json")
+def verify_command(
+    context: typer.Context, *, name: Name, as_json: Json = False, quiet: Quiet = False, debug: Debug = False
+) -> None:
+    """Check that a checkpoint is whole.
+
+    Every tensor must have its place in the network and the right shape, and every file the checksum that
+    the hub gave it, where one is known.
+    """
+    console = _console(context, quiet=quiet, debug=debug)
+    from sa2va_cli.checkpoints.inspection import check_files, check_tensors
+
+    folder = _folder(name)
+    tensors = check_tensors(folder)
+    console.note(f"every one of {tensors:,} tensors has its place and its shape")
+    checks = check_files(folder, lambda file: console.note(f"reading {file}"))
+    files = {state: [check.name for check in checks if check.state == state] for state in ("right", "wrong")}
+    if files["wrong"]:
+        raise ModelError(
+            f"{', '.join(files['wrong'])} of {folder}: not what the hub has; remove the model with "
+            "sa2va models prune NAME and pull it again"
+        )
+    unknown = len(checks) - len(files["right"])
+    if as_json:
+        states = {check.name: check.state for check in checks}
+        console.data({"folder": str(folder), "tensors": tensors, "checksums": states})
+    else:
+        rest = f"; for {unknown} no checksum is known" if unknown else ""
+        console.note(f"{len(files['right'])} of {len(checks)} files have the checksum of the hub{rest}")
+        console.answer(f"{folder} is whole")
+
+
+@_command("prune", "sa2va models prune", "sa2va models prune 4b 8b --yes")
+def prune_command(
+    context: typer.Context,
+    *,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="NAME...", help="Aliases or hub ids; without any, all.", show_default=False),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Remove Sa2VA models from the Hugging Face cache, after showing them and asking.
+
+    Other models in the cache are left alone, and so are folders outside it.
+    """
+    console = _console(context, quiet=quiet, debug=debug)
+    from sa2va_cli.checkpoints.cache import cached_models, remove
+    from sa2va_cli.pipeline.memory import gigabytes
+
+    chosen = _chosen(cached_models(), names or [])
+    if not chosen:
+        console.note("the cache has no Sa2VA models; nothing to remove")
+        return
+    for model in chosen:
+        state = "" if model.complete else ", not complete"
+        console.line(f"{model.repository}: {gigabytes(model.size)}{state}, {model.folder}")
+    total = gigabytes(sum(model.size for model in chosen))
+    if not yes and not console.ask(f"Remove {_count(chosen)}, {total}?"):
+        console.note("nothing was removed")
+        return
+    for model in chosen:
+        remove(model)
+    console.note(f"removed {_count(chosen)}, {total}")
+
+
+def _count(models: "list[CachedModel]") -> str:
+    return f"{len(models)} model{'' if len(models) == 1 else 's'}"
+
+
+def _chosen(models: "list[CachedModel]", names: list[str]) -> "list[CachedModel]":
+    from sa2va_cli.checkpoints.catalog import find
+
+    if not names:
+        return models
+    wanted = []
+    for name in names:
+        entry = find(name)
+        repository = (entry.repository if entry else name).lower()
+        found = [model for model in models if model.repository.lower() == repository]
+        if not found:
+            known = ", ".join(model.repository for model in models) or "no Sa2VA model at all"
+            raise ModelError(f"{name} is not in the cache, which has {known}")
+        wanted += [model for model in found if model not in wanted]
+    return wanted
+
+
+Source = Annotated[
+    str, typer.Argument(metavar="SRC", help="Alias, hub id or folder of a model.", show_default=False)
+]
+Target = Annotated[
+    Path, typer.Argument(metavar="DST", help="A folder that does not exist yet.", show_default=False)
+]
+
+
+@_command(
+    "convert",
+    "sa2va models convert 4b sa2va-4b-bf16",
+    "sa2va models convert sa2va-4b-bf16 for-upload --to published",
+    "sa2va models convert iter_5000.pth my-model --base 4b",
+)
+def convert_command(
+    context: typer.Context,
+    *,
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SRC",
+            help="Alias, hub id or folder of a model, or a .pth state dict.",
+            show_default=False,
+        ),
+    ],
+    target: Target,
+    to: Annotated[
+        str, typer.Option("--to", metavar="LAYOUT", help="native: ours. published: that of the hub.")
+    ] = "native",
+    dtype: Annotated[
+        str | None,
+        typer.Option(
+            "--dtype",
+            metavar="NAME",
+            help="bf16, fp16, fp32, or keep: as in the file. "
+            "[dim]\\[default: bf16 to native, keep to published][/dim]",
+        ),
+    ] = None,
+    base: Annotated[
+        str | None,
+        typer.Option(
+            "--base",
+            metavar="NAME",
+            help="For a .pth: the published model that it was fine-tuned from, for config, tokenizer and the "
+            "parts that were not trained.",
+        ),
+    ] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Write a checkpoint in our layout (one bf16 file, no programs) or back in the published one.
+
+    Several published files are float32, so bf16 halves them. With --dtype keep the way there and back is
+    exact to the bit. Python files are never copied. Of a .pth (xtuner or mmengine) only tensors are read.
+    """
+    console = _console(context, quiet=quiet, debug=debug)
+    state = Path(source) if source.endswith((".pth", ".pt", ".bin")) else None
+    if state is not None and base is None:
+        raise UsageError(f"{source} is a state dict; name the model that it was fine-tuned from with --base")
+    if state is None and base is not None:
+        raise UsageError("--base goes with a .pth state dict")
+    if state is not None and not state.is_file():
+        raise ModelError(f"there is no file {source}")
+    kind = _layout(to)
+    precision = _dtype(dtype or ("bf16" if kind == "native" else "keep"))
+    from sa2va_cli.checkpoints.conversion import convert
+
+    console.note(f"writing {target}")
+    rewritten = convert(_folder(base or source), target, kind, precision, state)
+    _tell(console, rewritten, as_json=as_json)
+
+
+def _layout(name: str) -> "Kind":
+    if name == "native":
+        return "native"
+    if name == "published":
+        return "published"
+    raise UsageError(f"unknown --to {name!r}; choose native or published")
+
+
+def _dtype(name: str) -> "torch.dtype | None":
+    from sa2va_cli.pipeline.device import DTYPES
+
+    if name == "keep":
+        return None
+    if name not in DTYPES:
+        raise UsageError(f"unknown --dtype {name!r}; choose keep, {', '.join(DTYPES)}")
+    import torch
+
+    found: torch.dtype = getattr(torch, DTYPES[name])
+    return found
+
+
+def _tell(console: Console, rewritten: "Rewritten", *, as_json: bool) -> None:
+    from sa2va_cli.pipeline.memory import gigabytes
+
+    if as_json:
+        console.data(
+            {
+                "folder": str(rewritten.folder),
+                "tensors": rewritten.tensors,
+                "bytes_before": rewritten.before,
+                "bytes": rewritten.size,
+            }
+        )
+        return
+    console.note(
+        f"{rewritten.tensors:,} tensors, {gigabytes(rewritten.before)} before, "
+        f"{gigabytes(rewritten.size)} now"
+    )
+    console.answer(str(rewritten.folder))
+
+
+@_command(
+    "upgrade",
+    "sa2va models upgrade 4b sa2va-4b-improved",
+    "sa2va models upgrade ./my-model ./my-model-i --sam2 ./sam2-hiera-large",
+)
+def upgrade_command(
+    context: typer.Context,
+    *,
+    source: Source,
+    target: Target,
+    sam2: Annotated[
+        str,
+        typer.Option("--sam2", metavar="NAME", help="The original SAM 2: a hub id or a folder."),
+    ] = "facebook/sam2-hiera-large",
+    as_json: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Add SAM 2's original decoder to a plain Sa2VA, so that it follows objects as Sa2VA-i does.
+
+    The decoder that Sa2VA trained still finds the object; the original one follows it through the video.
+    Nothing is trained, and everything else stays as it is.
+    """
+    console = _console(context, quiet=quiet, debug=debug)
+    from sa2va_cli.checkpoints.conversion import upgrade
+    from sa2va_cli.checkpoints.hub import resolve_part
+
+    folder, original = _folder(source), resolve_part(sam2)
+    console.note(f"writing {target}")
+    _tell(console, upgrade(folder, target, original), as_json=as_json)

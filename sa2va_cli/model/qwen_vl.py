@@ -1,0 +1,311 @@
+"""The Qwen-VL family: Qwen2.5-VL and Qwen3-VL, which see pictures of any size.
+
+What Sa2VA-Qwen2_5-VL-3B, -7B and Sa2VA-Qwen3-VL-2B, -4B are. Builds the prompt, answers it greedily and
+returns the hidden states at the ``[SEG]`` tokens, those that the user typed included (reference set,
+section 4). Knows nothing about masks.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from transformers import DynamicCache
+from transformers.models.qwen2_5_vl.configuration_qwen2_5_vl import (
+    Qwen2_5_VLTextConfig,
+    Qwen2_5_VLVisionConfig,
+)
+from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import (
+    Qwen2_5_VisionTransformerPretrainedModel,
+    Qwen2_5_VLTextModel,
+)
+from transformers.models.qwen3_vl.configuration_qwen3_vl import Qwen3VLTextConfig, Qwen3VLVisionConfig
+from transformers.models.qwen3_vl.modeling_qwen3_vl import Qwen3VLTextModel, Qwen3VLVisionModel
+
+from sa2va_cli.datatypes import RGB
+from sa2va_cli.model.chat import SEGMENT, Answer, collect
+from sa2va_cli.model.preprocessing import cut_patches, resize_bicubic, round_size
+
+IMAGE_TOKEN = "<|image_pad|>"
+
+# Every picture is resized twice: by Qwen's own utilities, always with this factor and these limits, and by
+# the processor as Sa2VA sets it up, with the factor of the version (reference set, section 4).
+FIRST_FACTOR = 28
+FIRST_PIXELS = (4 * 28 * 28, 16384 * 28 * 28)
+SECOND_PIXELS = (512 * 28 * 28, 2048 * 28 * 28)
+
+
+@dataclass(frozen=True)
+class Version:
+    """What distinguishes the versions, apart from sizes.
+
+    Attributes:
+        vision: configuration and class of the vision encoder in transformers.
+        text: configuration and class of the language model in transformers.
+        system: what the prompt begins with.
+        mean: of red, green and blue, that pixels are normalised with.
+        std: likewise.
+        normed: whether the states that queries are made of are those after the final norm. In the releases of
+            transformers that Qwen3-VL's Sa2VA was trained with, its last hidden state is the one before it.
+    """
+
+    vision: tuple[Any, Any]
+    text: tuple[Any, Any]
+    system: str
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    normed: bool
+
+
+# Means and deviations are those of the released preprocessor_config.json: CLIP's, and one half.
+VERSIONS = {
+    "2.5": Version(
+        vision=(Qwen2_5_VLVisionConfig, Qwen2_5_VisionTransformerPretrainedModel),
+        text=(Qwen2_5_VLTextConfig, Qwen2_5_VLTextModel),
+        system="<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n",
+        mean=(0.48145466, 0.4578275, 0.40821073),
+        std=(0.26862954, 0.26130258, 0.27577711),
+        normed=True,
+    ),
+    "3": Version(
+        vision=(Qwen3VLVisionConfig, Qwen3VLVisionModel),
+        text=(Qwen3VLTextConfig, Qwen3VLTextModel),
+        system="",
+        mean=(0.5, 0.5, 0.5),
+        std=(0.5, 0.5, 0.5),
+        normed=False,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class QwenVLSizes:
+    """Everything that distinguishes one Qwen-VL network from another.
+
+    Attributes:
+        vision: keyword arguments of the vision encoder's configuration in transformers.
+        text: keyword arguments of the language model's configuration in transformers.
+        version: a name in ``VERSIONS``.
+        stop_ids: tokens that end an answer.
+    """
+
+    vision: dict[str, Any]
+    text: dict[str, Any]
+    version: str
+    stop_ids: list[int]
+
+    def __post_init__(self) -> None:
+        if self.version not in VERSIONS:
+            raise ValueError(f"version {self.version!r} is not known, only {', '.join(VERSIONS)}")
+
+    @property
+    def merge(self) -> int:
+        """How many patches, in each direction, make one visual token."""
+        return int(self.vision["spatial_merge_size"])
+
+    @property
+    def factor(self) -> int:
+        """Of how many pixels each side of a picture is a multiple."""
+        return int(self.vision["patch_size"]) * self.merge
+
+    @property
+    def family(self) -> str:
+        """The name of the family in the table of checkpoints."""
+        return f"qwen{self.version}-vl"
+
+    @property
+    def special_tokens(self) -> tuple[str, ...]:
+        """Tokens without which a tokenizer cannot be one of this family."""
+        return (IMAGE_TOKEN, SEGMENT)
+
+    def build(self, tokenizer: Any) -> "QwenVL":
+        """Makes the network."""
+        return QwenVL(self, tokenizer)
+
+
+@dataclass(frozen=True, eq=False)
+class Sight:
+    """What the vision encoder says about all pictures of a prompt.
+
+    Attributes:
+        tokens: (V, D) visual tokens, picture after picture, row by row.
+        deep: for each of the first layers of the language model, (V, D) that is added after it.
+        grids: rows and columns of visual tokens of each picture.
+    """
+
+    tokens: Tensor
+    deep: list[Tensor]
+    grids: list[tuple[int, int]]
+
+
+class QwenVL(nn.Module):
+    """A vision-language model of the Qwen-VL type.
+
+    Args:
+        sizes: of the network.
+        tokenizer: a transformers tokenizer that knows Sa2VA's special tokens.
+    """
+
+    def __init__(self, sizes: QwenVLSizes, tokenizer: Any) -> None:
+        super().__init__()
+        self.sizes = sizes
+        self.tokenizer = tokenizer
+        self.version = VERSIONS[sizes.version]
+        vision_config, vision_model = self.version.vision
+        text_config, text_model = self.version.text
+        self.vision_model = vision_model(vision_config(**sizes.vision))
+        text = dict(sizes.text)
+        tied = text.pop("tie_word_embeddings", False)
+        self.language_model = text_model(text_config(**text, bos_token_id=None, eos_token_id=None))
+        # The norm is taken out, because the state before it is wanted too.
+        self.norm = self.language_model.norm
+        self.language_model.norm = nn.Identity()
+        self.lm_head = nn.Linear(self.width, self.language_model.config.vocab_size, bias=False)
+        if tied:
+            self.lm_head.weight = self.language_model.embed_tokens.weight
+        self.image_id: int = tokenizer.convert_tokens_to_ids(IMAGE_TOKEN)
+        self.segment_id: int = tokenizer.convert_tokens_to_ids(SEGMENT)
+
+    @property
+    def width(self) -> int:
+        """Width of the hidden states."""
+        return int(self.language_model.config.hidden_size)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters are."""
+        return self.language_model.device
+
+    def answer(
+        self, images: Sequence[RGB], text: str, regions: np.ndarray | None = None, past: str = ""
+    ) -> Answer:
+        """Answers a question about one still image, or about no picture at all.
+
+        Args:
+            images: one picture or none.
+            text: the user's words; ``<image>`` in it is left out, pictures always come first.
+            regions: not known to this family, and not looked at.
+            past: what precedes ``text`` when there is no picture; with one it is not looked at.
+        """
+        del regions
+        return self._answer(images, text if images else past + text)
+
+    def answer_keyframes(self, images: Sequence[RGB], text: str) -> Answer:
+        """Answers a question about a video, of which it sees these keyframes as images."""
+        return self._answer(images, text)
+
+    def prompt(self, text: str, grids: Sequence[tuple[int, int]]) -> str:
+        """Writes the language model's prompt, as the processors' chat templates do.
+
+        Args:
+            text: the user's words.
+            grids: rows and columns of visual tokens of each picture.
+        """
+        pictures = "".join(f"<|vision_start|>{IMAGE_TOKEN * (h * w)}<|vision_end|>" for h, w in grids)
+        words = text.replace("<image>", "")
+        user = f"<|im_start|>user\n{pictures}{words}<|im_end|>\n"
+        return f"{self.version.system}{user}<|im_start|>assistant\n"
+
+    def resize(self, image: RGB) -> RGB:
+        """Resizes a picture twice, as the official code does."""
+        for factor, limits in ((FIRST_FACTOR, FIRST_PIXELS), (self.sizes.factor, SECOND_PIXELS)):
+            height, width = round_size(image.shape[0], image.shape[1], factor, *limits)
+            image = resize_bicubic(image, width, height)
+        return image
+
+    def see(self, images: Sequence[RGB]) -> Sight:
+        """Encodes pictures of any size."""
+        vision, version = self.sizes.vision, self.version
+        resized = [self.resize(image) for image in images]
+        patch = vision["patch_size"]
+        cells = [(image.shape[0] // patch, image.shape[1] // patch) for image in resized]
+        patches = [
+            cut_patches(
+                image, patch, self.sizes.merge, vision["temporal_patch_size"], version.mean, version.std
+            )
+            for image in resized
+        ]
+        grid = torch.tensor([(1, h, w) for h, w in cells], device=self.device)
+        pixels = torch.cat(patches).to(self.device, self.vision_model.dtype)
+        output = self.vision_model(pixels, grid_thw=grid)
+        deep = list(getattr(output, "deepstack_features", None) or ())
+        merge = self.sizes.merge
+        return Sight(output.pooler_output, deep, [(h // merge, w // merge) for h, w in cells])
+
+    def _answer(self, images: Sequence[RGB], text: str) -> Answer:
+        sight = self.see(images) if images else None
+        prompt = self.prompt(text, sight.grids if sight else ())
+        ids = torch.tensor([self.tokenizer(prompt)["input_ids"]], device=self.device)
+        cache = DynamicCache(config=self.language_model.config)
+        states, place = self._read(ids, sight, cache)  # (1, L, D)
+        typed = states[0, ids[0] == self.segment_id]
+        tokens, hidden = collect(self._decode(states[:, -1], place, cache), self._stops)
+        generated = torch.tensor(tokens, device=hidden.device)
+        at_segments = (generated[:-1] == self.segment_id).nonzero()[:, 0] + 1
+        if self.version.normed:
+            typed, hidden = self.norm(typed), self.norm(hidden)
+        text = self.tokenizer.decode(tokens, skip_special_tokens=False).strip()
+        return Answer(text, generated, hidden, torch.cat([typed, hidden[at_segments]]))
+
+    def _read(self, ids: Tensor, sight: Sight | None, cache: Any) -> tuple[Tensor, int]:
+        """Reads the prompt: states (1, L, D) before the norm, and the position of what follows."""
+        embeddings = self.language_model.embed_tokens(ids)
+        more: dict[str, Any] = {}
+        if sight is not None:
+            places = ids == self.image_id
+            embeddings = embeddings.masked_scatter(places[..., None], sight.tokens.to(embeddings.dtype))
+            if sight.deep:
+                more = {"visual_pos_masks": places, "deepstack_visual_embeds": sight.deep}
+        positions = prompt_positions(ids[0] == self.image_id, sight.grids if sight else ())
+        states = self._forward(embeddings, positions[:, None], cache, **more)
+        return states, int(positions.max()) + 1
+
+    def _decode(self, state: Tensor, position: int, cache: Any) -> Iterator[tuple[Tensor, int]]:
+        """Yields, without end, the last state (1, D) before the norm and the token that follows it."""
+        while True:
+            token = self.lm_head(self.norm(state)).argmax(dim=-1)
+            yield state, int(token)
+            embeddings = self.language_model.embed_tokens(token)[:, None]
+            positions = torch.full((3, 1, 1), position, device=token.device)
+            state = self._forward(embeddings, positions, cache)[:, -1]
+            position += 1
+
+    def _forward(self, embeddings: Tensor, positions: Tensor, cache: Any, **more: Any) -> Tensor:
+        output = self.language_model(
+            inputs_embeds=embeddings, position_ids=positions, past_key_values=cache, use_cache=True, **more
+        )
+        return output.last_hidden_state
+
+    def _stops(self, tokens: list[int]) -> bool:
+        return tokens[-1] in self.sizes.stop_ids
+
+
+def prompt_positions(pictures: Tensor, grids: Sequence[tuple[int, int]]) -> Tensor:
+    """Places the tokens of a prompt in time, rows and columns (Qwen2-VL's multimodal rotary positions).
+
+    Args:
+        pictures: (L,) bool, where visual tokens are.
+        grids: rows and columns of visual tokens of each picture, in order.
+
+    Returns:
+        (3, L). Text goes on by one in all three; a picture stands still in time, and what follows it begins
+        after its longer side.
+    """
+    device = pictures.device
+    places = torch.zeros(3, len(pictures), dtype=torch.long, device=device)
+    starts = pictures.nonzero()[:, 0].tolist()
+    done = begin = next_place = 0
+    for rows, columns in grids:
+        at = starts[begin]
+        places[:, done:at] = torch.arange(at - done, device=device) + next_place
+        next_place += at - done
+        cells = torch.arange(rows * columns, device=device)
+        picture = torch.stack([torch.zeros_like(cells), cells // columns, cells % columns])
+        done = at + rows * columns
+        places[:, at:done] = picture + next_place
+        next_place += max(rows, columns)
+        begin += rows * columns
+    places[:, done:] = torch.arange(len(pictures) - done, device=device) + next_place
+    return places

@@ -1,0 +1,144 @@
+"""How much memory a model needs and how much there is, before anything is loaded."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from sa2va_cli.checkpoints.catalog import CATALOG
+from sa2va_cli.checkpoints.dimensions import published_parameters
+from sa2va_cli.checkpoints.files import read_headers
+from sa2va_cli.errors import OutOfMemoryError
+from sa2va_cli.pipeline.device import Placement
+
+BYTES = {"bf16": 2, "fp16": 2, "fp32": 4}
+"""Of one parameter, by precision."""
+
+GB = 1_000_000_000
+
+_MEMORY = Path("/proc/meminfo")
+_GROUP = Path("/sys/fs/cgroup")
+
+
+def weights_bytes(folder: Path, dtype: str) -> int:
+    """Bytes of a checkpoint's parameters in a precision, from the headers of its files.
+
+    Args:
+        folder: the checkpoint.
+        dtype: a name in ``BYTES``.
+
+    Raises:
+        ModelError: the weights are missing or damaged.
+    """
+    return sum(header.parameters for header in read_headers(folder)) * BYTES[dtype]
+
+
+def free_bytes(device: str) -> int | None:
+    """Bytes that can still be had on a device; None where that cannot be told.
+
+    Args:
+        device: as in ``Placement``. An Apple GPU shares the memory of the processor.
+    """
+    if device.startswith("cuda"):
+        import torch
+
+        return int(torch.cuda.mem_get_info(device)[0])
+    return free_host_bytes()
+
+
+def free_host_bytes() -> int | None:
+    """Bytes of memory that a program can still have; within a container, at most what that is allowed."""
+    free = [value for value in (_available(), _left_in_group()) if value is not None]
+    return min(free) if free else None
+
+
+def total_host_bytes() -> int | None:
+    """Bytes of memory in the machine."""
+    with suppress(ValueError, OSError, AttributeError):  # os.sysconf is not everywhere
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return None
+
+
+def _available() -> int | None:
+    """What Linux could free, and its free swap; elsewhere all the memory there is."""
+    with suppress(OSError, ValueError, KeyError):
+        rows = dict(line.split(":", 1) for line in _MEMORY.read_text().splitlines())
+        return sum(int(rows[name].split()[0]) * 1024 for name in ("MemAvailable", "SwapFree"))  # in kB
+    return total_host_bytes()
+
+
+def _left_in_group() -> int | None:
+    """What the control group of a container leaves (cgroup v2); its file cache can be given up."""
+    with suppress(OSError, ValueError):
+        limit = int((_GROUP / "memory.max").read_text())
+        used = int((_GROUP / "memory.current").read_text())
+        lines = (_GROUP / "memory.stat").read_text().splitlines()
+        cache = next(int(line.split()[1]) for line in lines if line.startswith("inactive_file "))
+        return max(0, limit - used + cache)
+    return None
+
+
+def check_fits(model: str, folder: Path, placement: Placement) -> None:
+    """Makes sure that a model's weights fit, before they are read.
+
+    What a run needs besides (pictures, the language model's cache) is not counted: a model that is refused
+    cannot run, one that is not may still run out of memory.
+
+    Args:
+        model: its name, for the message.
+        folder: its checkpoint.
+        placement: where it is to run, and in which precision.
+
+    Raises:
+        OutOfMemoryError: it does not fit; says what would.
+        ModelError: the weights are missing or damaged.
+    """
+    free = free_bytes(placement.device)
+    needed = weights_bytes(folder, placement.dtype)
+    if free is None or needed <= free:
+        return
+    where = "the computer" if placement.device in ("cpu", "mps") else placement.device
+    raise OutOfMemoryError(
+        f"{model} needs {gigabytes(needed)} in {placement.dtype}, and {where} has {gigabytes(free)} free; "
+        + _what_fits(needed, free, placement)
+    )
+
+
+def _what_fits(needed: int, free: int, placement: Placement) -> str:
+    """Advice: a narrower precision, a smaller model, another device; with what each needs."""
+    advice = []
+    count = needed // BYTES[placement.dtype]
+    if placement.dtype == "fp32" and count * BYTES["bf16"] <= free:
+        advice.append(f"--dtype bf16 ({gigabytes(count * BYTES['bf16'])})")
+    if smaller := largest_that_fits(free, placement.dtype):
+        alias, size = smaller
+        advice.append(f"--model {alias} ({gigabytes(size)})")
+    if placement.device.startswith("cuda") and needed <= (free_host_bytes() or 0):
+        advice.append("--device cpu")
+    return (
+        f"what would fit: {', '.join(advice)}" if advice else "close other programs, or use another machine"
+    )
+
+
+def largest_that_fits(free: int, dtype: str) -> tuple[str, int] | None:
+    """Finds the largest published model whose weights fit.
+
+    Args:
+        free: bytes.
+        dtype: a name in ``BYTES``.
+
+    Returns:
+        Its alias and the bytes of its weights; None when none fits.
+    """
+    fitting = [(size, alias) for alias, size in published_bytes(dtype).items() if size <= free]
+    return (max(fitting)[1], max(fitting)[0]) if fitting else None
+
+
+def published_bytes(dtype: str) -> dict[str, int]:
+    """Bytes of the weights of every published model in a precision, by alias."""
+    counts = {alias: published_parameters(alias) for alias in CATALOG}
+    return {alias: count * BYTES[dtype] for alias, count in counts.items() if count is not None}
+
+
+def gigabytes(count: int) -> str:
+    """Writes bytes for people, with three digits at most: ``15.8 GB`` (10^9 bytes), ``12.8 MB`` (10^6)."""
+    return f"{count / GB:.3g} GB" if count >= GB else f"{count / 1_000_000:.3g} MB"

@@ -1,0 +1,38 @@
+"""How much memory a conversion takes; in a process of its own, whose peak can be told."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from published import change_config, change_tensors
+
+WORDS = 400_000
+PROGRAM = """
+import resource, sys
+from pathlib import Path
+import torch
+from sa2va_cli.checkpoints.conversion import convert, full_layout
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+full_layout(Path(sys.argv[1]))
+before = peak()
+convert(Path(sys.argv[1]), Path(sys.argv[2]), "native", torch.bfloat16)
+print(peak() - before)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="the unit of a process's peak differs")
+def test_a_conversion_holds_one_tensor_and_its_cast(published: Path, tmp_path: Path) -> None:
+    def enlarge(tensors: dict[str, torch.Tensor]) -> None:
+        for name in ("language_model.model.embed_tokens.weight", "language_model.lm_head.weight"):
+            tensors[name] = torch.zeros(WORDS, 128)
+
+    change_tensors(published, enlarge)
+    change_config(published, lambda c: c["llm_config"].update(vocab_size=WORDS))
+    largest = WORDS * 128 * 4
+    assert (published / "model.safetensors").stat().st_size > 2 * largest
+    arguments = [sys.executable, "-c", PROGRAM, str(published), str(tmp_path / "native")]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 1.6 * largest

@@ -1,0 +1,61 @@
+import json
+import re
+
+import pytest
+from families import FAMILIES, checkpoint
+
+from sa2va_cli.checkpoints.catalog import CATALOG, PUBLISHED_BYTES
+from sa2va_cli.checkpoints.dimensions import (
+    PUBLISHED,
+    SAM2_HIERA_LARGE,
+    SAM2_MASK_DECODER,
+    chat_parameters,
+    published_parameters,
+)
+from sa2va_cli.checkpoints.files import read_headers
+
+PARTS = {
+    "vision": r"vision_model|model\.model\.visual",
+    "projector": r"mlp1",
+    "language model": r"language_model|model\.model\.language_model|model\.lm_head",
+    "[SEG] projection": r"text_hidden_fcs",
+}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_counts_from_dimensions_are_those_of_the_files(family: str) -> None:
+    folder = checkpoint(family)
+    counted = {
+        part: sum(header.parameters for header in read_headers(folder) if re.match(names, header.name))
+        for part, names in PARTS.items()
+    }
+    assert chat_parameters(json.loads((folder / "config.json").read_text())) == counted
+
+
+def test_every_published_model_has_a_count() -> None:
+    for alias, entry in CATALOG.items():
+        assert (published_parameters(alias) is None) == (not entry.repository)
+
+
+def test_a_sa2va_i_has_one_decoder_more() -> None:
+    assert published_parameters("i-4b") == published_parameters("4b") + SAM2_MASK_DECODER
+
+
+@pytest.mark.parametrize("alias", PUBLISHED_BYTES)
+def test_the_sizes_of_published_files_fit_the_counts(alias: str) -> None:
+    """They are all in float32 but for the vision part, which is in bfloat16."""
+    parts = chat_parameters(PUBLISHED[alias])
+    size = 4 * (sum(parts.values()) + SAM2_HIERA_LARGE) - 2 * parts["vision"]
+    assert PUBLISHED_BYTES[alias] == pytest.approx(size, rel=0.02)
+
+
+def test_sam_2_has_the_size_that_is_written_here() -> None:
+    import torch
+
+    from sa2va_cli.model.sam2 import HIERA_LARGE, Sam2
+
+    with torch.device("meta"):
+        names = Sam2(HIERA_LARGE).layers.state_dict()
+    assert sum(t.numel() for n, t in names.items() if n.startswith("mask_decoder.")) == SAM2_MASK_DECODER
+    twice = names["shared_image_embedding.positional_embedding"].numel()  # once in a published file
+    assert sum(tensor.numel() for tensor in names.values()) - twice == SAM2_HIERA_LARGE

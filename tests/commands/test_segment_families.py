@@ -1,0 +1,74 @@
+"""The real command on the reference checkpoint of every family gives the masks that were recorded."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from families import FAMILIES, REFERENCE, cases, checkpoint
+from pycocotools import mask as rle
+
+from sa2va_cli.pipeline.loading import load_segmenter
+
+INPUTS = REFERENCE / "inputs"
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def recorded_masks(family: str, name: str) -> np.ndarray:
+    """(N, T, H, W) bool."""
+    with np.load(REFERENCE / "golden" / family / f"{name}.npz") as golden:
+        found = range(len(golden["seg_embeds"]))
+        shapes = [golden[f"obj{k}_masks_shape"] for k in found]
+        packed = [golden[f"obj{k}_masks_packed"] for k in found]
+    pairs = zip(packed, shapes, strict=True)
+    return np.stack([np.unpackbits(p)[: np.prod(s)].reshape(s) for p, s in pairs]).astype(bool)
+
+
+def written_masks(path: Path, objects: int) -> np.ndarray:
+    """(N, T, H, W) bool, of objects with any annotation."""
+    document = json.loads(path.read_text())
+    images = {image["id"]: place for place, image in enumerate(document["images"])}
+    height, width = (document["images"][0][side] for side in ("height", "width"))
+    masks = np.zeros((objects, len(images), height, width), bool)
+    for annotation in document["annotations"]:
+        k = annotation["track_id"] - 1
+        masks[k, images[annotation["image_id"]]] = rle.decode(annotation["segmentation"])
+    return masks
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("name", ["video_2seg", "image_2seg"])
+def test_the_command_gives_the_recorded_masks(sa2va, folder, family, name):
+    if name not in cases(family):
+        name = "video_1seg"
+    case = cases(family)[name]
+    if case["kind"] == "video":
+        source = shutil.copytree(INPUTS / "video", folder / "clip")
+    else:
+        source = shutil.copyfile(INPUTS / "image.png", folder / "clip.png")
+    outcome = sa2va(
+        "segment",
+        source.name,
+        case["text"].removeprefix("<image>"),
+        "--verbatim",
+        *("--sampling", "uniform" if "keyframes" in case else "first"),
+        *("--model", checkpoint(family)),
+        *("--device", "cpu", "--dtype", "fp32", "--save", "coco", "--json"),
+        load=load_segmenter,
+    )
+    assert outcome.code == 0, outcome.err
+    wanted = recorded_masks(family, name)
+    report = json.loads(outcome.out)
+    assert [*report["answers"].values()] == [case["prediction"]]
+    assert len(report["objects"]) == len(wanted)
+    got = written_masks(folder / "clip.coco.json", len(wanted))
+    assert (got != wanted).mean(axis=(1, 2, 3)).max() <= 1e-4

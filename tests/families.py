@@ -1,0 +1,51 @@
+"""The reference checkpoints of every family, and what the official code answered on them."""
+
+import atexit
+import json
+import lzma
+import shutil
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+REFERENCE = Path(__file__).parent / "reference"
+FAMILIES = (
+    "internvl-qwen2",
+    "internvl-internlm2",
+    "internvl-internlm2-vit6b",
+    "qwen2_5_vl",
+    "qwen3_vl",
+    "sa2va-i-internvl-qwen2",
+)
+
+
+@cache
+def checkpoint(family: str) -> Path:
+    """A published checkpoint folder; packed weights are unpacked once in a run."""
+    source = REFERENCE / family
+    packed = sorted(source.glob("*.xz"))
+    if not packed:
+        return source
+    folder = _scratch() / family
+    folder.mkdir()
+    for path in source.iterdir():
+        if path in packed:
+            (folder / path.stem).write_bytes(lzma.decompress(path.read_bytes()))
+        else:
+            shutil.copyfile(path, folder / path.name)
+    return folder
+
+
+@cache
+def cases(family: str) -> dict[str, dict[str, Any]]:
+    """What was asked and answered, by the case's name."""
+    text = (REFERENCE / "golden" / family / "cases.json").read_text(encoding="utf-8")
+    return dict(json.loads(text))
+
+
+@cache
+def _scratch() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="sa2va-tests-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder

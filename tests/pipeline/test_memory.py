@@ -1,0 +1,94 @@
+from pathlib import Path
+
+import pytest
+from families import checkpoint
+
+from sa2va_cli.errors import OutOfMemoryError
+from sa2va_cli.pipeline import memory
+from sa2va_cli.pipeline.device import Placement
+from sa2va_cli.pipeline.loading import load_segmenter
+from sa2va_cli.pipeline.memory import (
+    check_fits,
+    free_host_bytes,
+    gigabytes,
+    largest_that_fits,
+    weights_bytes,
+)
+
+TINY = checkpoint("internvl-qwen2")
+CPU = Placement("cpu", "fp32")
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch):
+    """Sets how much memory Linux says that it has, and what a container leaves of it."""
+    monkeypatch.setattr(memory, "_MEMORY", tmp_path / "meminfo")
+    monkeypatch.setattr(memory, "_GROUP", tmp_path / "group")
+
+    def have(free: int, swap: int = 0, group: tuple[int, int, int] | None = None) -> None:
+        lines = f"MemTotal: 99999999 kB\nMemAvailable: {free // 1024} kB\nSwapFree: {swap // 1024} kB\n"
+        (tmp_path / "meminfo").write_text(lines)
+        if group is not None:
+            (tmp_path / "group").mkdir()
+            for name, value in zip(("max", "current"), group, strict=False):
+                (tmp_path / "group" / f"memory.{name}").write_text(f"{value}\n")
+            (tmp_path / "group" / "memory.stat").write_text(f"anon 5\ninactive_file {group[2]}\n")
+
+    return have
+
+
+def test_bytes_are_those_of_the_parameters_in_a_precision() -> None:
+    assert weights_bytes(TINY, "fp32") == 2 * weights_bytes(TINY, "bf16")
+    saved = (TINY / "model.safetensors").stat().st_size  # in bf16
+    assert 0.98 * saved < weights_bytes(TINY, "bf16") < saved
+
+
+def test_free_memory_counts_swap(machine) -> None:
+    machine(8 << 30, swap=1 << 30)
+    assert free_host_bytes() == 9 << 30
+
+
+def test_a_container_may_have_less_than_the_machine(machine) -> None:
+    machine(8 << 30, group=(4 << 30, 3 << 30, 1 << 30))
+    assert free_host_bytes() == 2 << 30
+
+
+def test_without_meminfo_all_memory_counts(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(memory, "_MEMORY", tmp_path / "none")
+    monkeypatch.setattr(memory, "_GROUP", tmp_path / "none")
+    assert free_host_bytes() == memory.total_host_bytes()
+
+
+def test_what_fits_is_let_through(machine) -> None:
+    machine(20 << 20)
+    check_fits("tiny", TINY, CPU)
+
+
+def test_what_cannot_fit_is_refused_before_it_is_loaded(machine) -> None:
+    machine(8 << 20)
+    with pytest.raises(OutOfMemoryError) as caught:
+        load_segmenter(str(TINY), CPU)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert "needs 11.2 MB in fp32, and the computer has 8.39 MB free" in message
+    assert "--dtype bf16 (5.62 MB)" in message
+
+
+def test_the_largest_model_that_fits_is_named(machine) -> None:
+    assert largest_that_fits(3_000_000_000, "bf16")[0] == "i-1b"
+    assert largest_that_fits(9_000_000_000, "bf16")[0] == "qwen2.5-vl-3b"
+    assert largest_that_fits(1_000_000, "bf16") is None
+
+
+def test_a_graphics_card_that_is_too_small_is_named_with_what_would_fit(machine, monkeypatch) -> None:
+    machine(20 << 20)
+    monkeypatch.setattr(memory, "free_bytes", lambda device: 3 << 20)
+    with pytest.raises(OutOfMemoryError, match=r"cuda:1 has 3.15 MB free; what would fit: --device cpu$"):
+        check_fits("tiny", TINY, Placement("cuda:1", "bf16"))
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(4_050_000_000, "4.05 GB"), (103_112_023_752, "103 GB"), (12_848_000, "12.8 MB")]
+)
+def test_bytes_are_written_for_people(count: int, text: str) -> None:
+    assert gigabytes(count) == text
