@@ -4,6 +4,7 @@ Knows nothing about files, networks or terminals.
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
@@ -155,13 +156,27 @@ class Segmenter(Protocol):
         """
         ...
 
+    def following(self) -> AbstractContextManager[bool]:
+        """Entered while frames are followed; says whether ``prepare`` is to run ahead in a thread."""
+        ...
+
+    def prepare(self, index: int, image: RGB, first: Any) -> Any:
+        """Does what can be done for a frame before those that precede it are known.
+
+        Args:
+            index: of the frame.
+            image: of the frame.
+            first: the memory that ``condition`` returned; keyframes are not encoded a second time.
+        """
+        ...
+
     def step(
-        self, index: int, image: RGB, memory: Any
+        self, index: int, prepared: Any, memory: Any
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], Any]:
         """Advances one frame: returns logits (N, h, w), scores (N,) and the next memory.
 
-        Frames come in order of ``index``. On a keyframe the result of ``condition`` is returned again and
-        the image is not encoded a second time.
+        Frames come in order of ``index``, each as ``prepare`` returned it. On a keyframe the result of
+        ``condition`` is returned again.
         """
         ...
 

@@ -1,6 +1,7 @@
 """A network that needs no weights: it finds bright red, green or blue where a prompt names that colour."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import cv2
@@ -33,6 +34,12 @@ class FakeSegmenter:
     def condition(self, keyframes: Sequence[tuple[int, RGB]], queries: Sequence[Any], *, still: bool) -> Any:
         self.seen = [index for index, _ in keyframes]
         return np.concatenate(list(queries))[:, 0]
+
+    def following(self) -> AbstractContextManager[bool]:
+        return nullcontext(True)
+
+    def prepare(self, index: int, image: RGB, first: Any) -> RGB:
+        return image
 
     def step(
         self, index: int, image: RGB, memory: Any

@@ -4,7 +4,8 @@ The class that the rest of the program talks to; it turns pictures and words int
 Knows nothing about files.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,10 @@ class Sa2VANetwork(nn.Module):
         self.text_hidden_fcs = nn.Sequential(
             nn.Linear(width, width), nn.ReLU(), nn.Linear(width, self.sam2.width)
         )
+
+
+SMALL = 20_000_000
+"""Parameters of SAM 2 below which single operations are too short to be shared by threads."""
 
 
 class NetworkSegmenter:
@@ -110,15 +115,40 @@ class NetworkSegmenter:
         shared = for_language.expand(len(queries))
         return features, self.network.sam2.decode_language(shared, queries)
 
+    @contextmanager
+    def following(self) -> Generator[bool, None, None]:
+        """Makes ready to follow objects; yields whether pictures are to be encoded ahead in a thread.
+
+        On a processor a small network is fastest with one thread for encoding and one for tracking, and a
+        large one with every core for one thing at a time. On a GPU a second thread keeps launching while the
+        first waits for results.
+        """
+        sam2 = self.network.sam2
+        if sam2.device.type != "cpu":
+            yield True
+            return
+        small = sum(p.numel() for p in sam2.parameters()) < SMALL
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1 if small else threads)
+        try:
+            yield small
+        finally:
+            torch.set_num_threads(threads)
+
+    @torch.inference_mode()
+    def prepare(self, index: int, image: RGB, first: TrackerMemory) -> ImageFeatures | None:
+        """Encodes a frame; None for a keyframe, of which everything is known."""
+        return None if index in first.decoded else self.encode(image, still=False)
+
     @torch.inference_mode()
     def step(
-        self, index: int, image: RGB, memory: TrackerMemory
+        self, index: int, prepared: ImageFeatures | None, memory: TrackerMemory
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], TrackerMemory]:
         """Advances one frame; on a keyframe nothing is computed again."""
-        if index in memory.decoded:
+        if prepared is None:
             decoded = memory.decoded[index]
         else:
-            decoded, memory = self.tracker.step(index, self.encode(image, still=False), memory)
+            decoded, memory = self.tracker.step(index, prepared, memory)
         return (*_arrays(decoded), memory)
 
     def encode(self, image: RGB, *, still: bool) -> ImageFeatures:

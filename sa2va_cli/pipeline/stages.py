@@ -80,12 +80,15 @@ class Channel(Generic[T]):
 
 
 @contextmanager
-def read_ahead(source: Iterable[T], room: int = 4) -> Generator[Iterator[T], None, None]:
+def read_ahead(
+    source: Iterable[T], room: int = 4, name: str = "sa2va-decode"
+) -> Generator[Iterator[T], None, None]:
     """Iterates over ``source`` in a thread of its own.
 
     Args:
         source: iterated, and closed if it is a generator, in the thread.
         room: how many items it may be ahead.
+        name: of the thread.
 
     Yields:
         The same items; an error of ``source`` is raised in its place among them.
@@ -108,7 +111,7 @@ def read_ahead(source: Iterable[T], room: int = 4) -> Generator[Iterator[T], Non
                 close()
             channel.finish(error)
 
-    thread = threading.Thread(target=run, name="sa2va-decode", daemon=True)
+    thread = threading.Thread(target=run, name=name, daemon=True)
     thread.start()
     try:
         yield iter(channel)
