@@ -8,6 +8,7 @@ from sa2va_cli.datatypes import FrameMasks, Segmenter
 from sa2va_cli.pipeline.device import choose_placement
 from sa2va_cli.pipeline.job import Sampling, Search
 from sa2va_cli.pipeline.loading import load_segmenter, memory_errors_explained, model_name
+from sa2va_cli.pipeline.options import ModelOptions
 from sa2va_cli.pipeline.segmentation import stream
 
 
@@ -22,23 +23,34 @@ class Sa2VA:
         self._segmenter = segmenter
 
     @classmethod
-    def load(cls, name: str | Path | None = None, device: str = "auto", dtype: str = "auto") -> Self:
+    def load(
+        cls,
+        name: str | Path | None = None,
+        device: str = "auto",
+        dtype: str = "auto",
+        *,
+        attention: str = "sdpa",
+        quantize: str | None = None,
+    ) -> Self:
         """Loads a model.
 
         Args:
             name: alias, folder or hub id; None for the default, as on the command line.
             device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
-            dtype: ``auto``, ``bf16``, ``fp16`` or ``fp32``.
+            dtype: ``auto``, ``bf16``, ``fp16`` or ``fp32``; or by parts: ``lm=bf16,vit=bf16,sam2=fp32``.
+            attention: how the chat model computes it: ``sdpa``, ``eager`` or ``flash`` (needs flash-attn).
+            quantize: ``8bit`` or ``4bit`` for the language model (needs bitsandbytes); None for neither.
 
         Raises:
             ModelError: it is not available, or its files are not understood.
             OutOfMemoryError: it does not fit.
-            UsageError: the device cannot be used.
+            UsageError: the device cannot be used, or an option needs what is not installed.
         """
+        options = ModelOptions(attention, quantize)
         placement = choose_placement(device, dtype)
         model = model_name(None if name is None else str(name), placement)
         with memory_errors_explained(model, placement):
-            return cls(load_segmenter(model, placement))
+            return cls(load_segmenter(model, placement, options))
 
     def segment(
         self,

@@ -130,7 +130,8 @@ class FrameMasks:
     @cached_property
     def masks(self) -> NDArray[np.bool_]:
         """(N, H, W) bool masks at the frame's size."""
-        return np.greater(self.full_logits, np.log(self.threshold / (1.0 - self.threshold)))
+        limit = np.log(self.threshold / (1.0 - self.threshold))
+        return np.greater(self.full_logits, float(limit))  # NumPy's float64 would turn all logits into it
 
     @cached_property
     def alphas(self) -> NDArray[np.float32]:

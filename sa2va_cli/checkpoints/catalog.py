@@ -25,13 +25,11 @@ class CatalogEntry:
         alias: what a user calls it.
         repository: its id on the Hugging Face hub; empty for the bundled demo.
         family: a name in ``layout.FAMILIES``.
-        supported: whether this version can load it.
     """
 
     alias: str
     repository: str
     family: str
-    supported: bool
 
     @property
     def title(self) -> str:
@@ -47,22 +45,22 @@ class CatalogEntry:
 CATALOG: dict[str, CatalogEntry] = {
     entry.alias: entry
     for entry in (
-        CatalogEntry(DEMO, "", "internvl", supported=True),
-        CatalogEntry("1b", "ByteDance/Sa2VA-1B", "internvl", supported=True),
-        CatalogEntry("4b", "ByteDance/Sa2VA-4B", "internvl", supported=True),
-        CatalogEntry("8b", "ByteDance/Sa2VA-8B", "internvl-internlm2", supported=True),
-        CatalogEntry("26b", "ByteDance/Sa2VA-26B", "internvl-internlm2", supported=True),
-        CatalogEntry("internvl3-2b", "ByteDance/Sa2VA-InternVL3-2B", "internvl", supported=True),
-        CatalogEntry("internvl3-8b", "ByteDance/Sa2VA-InternVL3-8B", "internvl", supported=True),
-        CatalogEntry("internvl3-14b", "ByteDance/Sa2VA-InternVL3-14B", "internvl", supported=True),
-        CatalogEntry("qwen2.5-vl-3b", "ByteDance/Sa2VA-Qwen2_5-VL-3B", "qwen2.5-vl", supported=True),
-        CatalogEntry("qwen2.5-vl-7b", "ByteDance/Sa2VA-Qwen2_5-VL-7B", "qwen2.5-vl", supported=True),
-        CatalogEntry("qwen3-vl-2b", "ByteDance/Sa2VA-Qwen3-VL-2B", "qwen3-vl", supported=True),
-        CatalogEntry("qwen3-vl-4b", "ByteDance/Sa2VA-Qwen3-VL-4B", "qwen3-vl", supported=True),
-        CatalogEntry("i-1b", "kumuji/Sa2VA-i-1B", "internvl", supported=True),
-        CatalogEntry("i-4b", "kumuji/Sa2VA-i-4B", "internvl", supported=True),
-        CatalogEntry("i-8b", "kumuji/Sa2VA-i-8B", "internvl-internlm2", supported=True),
-        CatalogEntry("i-26b", "kumuji/Sa2VA-i-26B", "internvl-internlm2", supported=True),
+        CatalogEntry(DEMO, "", "internvl"),
+        CatalogEntry("1b", "ByteDance/Sa2VA-1B", "internvl"),
+        CatalogEntry("4b", "ByteDance/Sa2VA-4B", "internvl"),
+        CatalogEntry("8b", "ByteDance/Sa2VA-8B", "internvl-internlm2"),
+        CatalogEntry("26b", "ByteDance/Sa2VA-26B", "internvl-internlm2"),
+        CatalogEntry("internvl3-2b", "ByteDance/Sa2VA-InternVL3-2B", "internvl"),
+        CatalogEntry("internvl3-8b", "ByteDance/Sa2VA-InternVL3-8B", "internvl"),
+        CatalogEntry("internvl3-14b", "ByteDance/Sa2VA-InternVL3-14B", "internvl"),
+        CatalogEntry("qwen2.5-vl-3b", "ByteDance/Sa2VA-Qwen2_5-VL-3B", "qwen2.5-vl"),
+        CatalogEntry("qwen2.5-vl-7b", "ByteDance/Sa2VA-Qwen2_5-VL-7B", "qwen2.5-vl"),
+        CatalogEntry("qwen3-vl-2b", "ByteDance/Sa2VA-Qwen3-VL-2B", "qwen3-vl"),
+        CatalogEntry("qwen3-vl-4b", "ByteDance/Sa2VA-Qwen3-VL-4B", "qwen3-vl"),
+        CatalogEntry("i-1b", "kumuji/Sa2VA-i-1B", "internvl"),
+        CatalogEntry("i-4b", "kumuji/Sa2VA-i-4B", "internvl"),
+        CatalogEntry("i-8b", "kumuji/Sa2VA-i-8B", "internvl-internlm2"),
+        CatalogEntry("i-26b", "kumuji/Sa2VA-i-26B", "internvl-internlm2"),
     )
 }
 
@@ -71,11 +69,6 @@ def find(name: str) -> CatalogEntry | None:
     """Finds a model by alias or by hub id, upper or lower case."""
     wanted = name.lower()
     return next((e for e in CATALOG.values() if wanted and wanted in (e.alias, e.repository.lower())), None)
-
-
-def supported_aliases() -> list[str]:
-    """Aliases that this version can load."""
-    return [entry.alias for entry in CATALOG.values() if entry.supported]
 
 
 def default_model(has_gpu: bool) -> str:  # noqa: FBT001 - the one thing it depends on

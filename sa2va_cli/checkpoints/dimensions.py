@@ -7,6 +7,8 @@ output layer are not tied (reference set, sections 2.1 and 2.2). Knows nothing a
 
 from typing import Any
 
+from sa2va_cli.checkpoints.parts import GROUPS, LM, SAM2, VIT, Counts
+
 Config = dict[str, Any]
 
 SAM2_HIERA_LARGE = 224_430_386
@@ -108,11 +110,21 @@ PUBLISHED: dict[str, Config] = {
 
 def published_parameters(alias: str) -> int | None:
     """Counts the parameters of a published model; None for an alias whose dimensions are not known."""
+    counts = published_counts(alias)
+    return None if counts is None else counts.total
+
+
+def published_counts(alias: str) -> Counts | None:
+    """Counts the parameters of a published model by groups; None for an alias that is not known."""
     plain = alias.removeprefix("i-")
     if plain not in PUBLISHED:
         return None
-    second = SAM2_MASK_DECODER if alias != plain else 0
-    return sum(chat_parameters(PUBLISHED[plain]).values()) + SAM2_HIERA_LARGE + second
+    config = PUBLISHED[plain]
+    groups = {LM: 0, VIT: 0, SAM2: SAM2_HIERA_LARGE + (SAM2_MASK_DECODER if alias != plain else 0)}
+    for part, number in chat_parameters(config).items():
+        groups[GROUPS[part]] += number
+    text = config["llm_config"] if "llm_config" in config else config["text_config"]
+    return Counts(groups, int(text["num_hidden_layers"] * _layer_weights(text)))
 
 
 def chat_parameters(config: Config) -> dict[str, int]:
@@ -145,14 +157,20 @@ def _linear(inputs: int, outputs: int, *, bias: bool = True) -> int:
     return inputs * outputs + outputs * bias
 
 
+def _layer_weights(text: Config) -> int:
+    """Numbers in the weights of a layer of the language model, without biases and norms."""
+    width, heads, shared = text["hidden_size"], text["num_attention_heads"], text["num_key_value_heads"]
+    size = text.get("head_dim") or width // heads
+    attention = width * (heads + 2 * shared) * size + heads * size * width  # queries, keys, values; output
+    return int(attention + 3 * width * text["intermediate_size"])
+
+
 def _language_model(text: Config) -> int:
-    width, inner = text["hidden_size"], text["intermediate_size"]
-    heads, shared = text["num_attention_heads"], text["num_key_value_heads"]
+    width, heads, shared = text["hidden_size"], text["num_attention_heads"], text["num_key_value_heads"]
     size = text.get("head_dim") or width // heads
     qwen2, qwen3 = text["model_type"].startswith("qwen2"), text["model_type"].startswith("qwen3")
-    attention = _linear(width, (heads + 2 * shared) * size, bias=qwen2)  # queries, keys, values
-    attention += _linear(heads * size, width, bias=False) + 2 * size * qwen3
-    layer = attention + 3 * width * inner + 2 * width
+    biases, norms = (heads + 2 * shared) * size * qwen2, 2 * width + 2 * size * qwen3
+    layer = _layer_weights(text) + biases + norms
     return int(text["num_hidden_layers"] * layer + 2 * text["vocab_size"] * width + width)
 
 

@@ -12,18 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from sa2va_cli.checkpoints.files import TensorHeader, read_headers, weight_files
+from sa2va_cli.checkpoints.parts import OTHER, part_of
 from sa2va_cli.errors import ModelError
 
-# What a part is called -> the names of its tensors, published or native; the first that matches counts.
-PARTS: dict[str, re.Pattern[str]] = {
-    "SAM 2, second decoder": re.compile(r"\.sam_mask_decoder_modified\.|^sam2\.language_decoder\."),
-    "SAM 2": re.compile(r"^(grounding_encoder|sam2)\."),
-    "[SEG] projection": re.compile(r"^text_hidden_fcs\."),
-    "vision": re.compile(r"^(chat\.)?vision_model\.|^model\.model\.visual\."),
-    "projector": re.compile(r"^(mlp1|chat\.projector)\."),
-    "language model": re.compile(r"^(chat|model|language_model)\."),
-}
-OTHER = "other"
 _ORDER = (
     "vision",
     "projector",
@@ -56,7 +47,7 @@ class Part:
     """A part of a network, as it lies in the files.
 
     Attributes:
-        title: a key of ``PARTS``, or ``OTHER``.
+        title: as ``part_of`` says.
         tensors: how many it has.
         parameters: how many numbers they hold.
         size: their bytes.
@@ -143,7 +134,7 @@ def describe(folder: Path) -> Description:
         family, concern = "", str(error).removeprefix(f"{folder}: ")
     grouped: dict[str, list[TensorHeader]] = {title: [] for title in _ORDER}
     for header in headers:
-        grouped[_part(header.name)].append(header)
+        grouped[part_of(header.name)].append(header)
     return Description(
         folder=folder,
         family=family,
@@ -152,10 +143,6 @@ def describe(folder: Path) -> Description:
         template=str(config.get("template") or _child(config, "chat").get("template") or ""),
         parts=tuple(_summary(title, members, config) for title, members in grouped.items() if members),
     )
-
-
-def _part(name: str) -> str:
-    return next((title for title, names in PARTS.items() if names.search(name)), OTHER)
 
 
 def _summary(title: str, members: list[TensorHeader], config: dict[str, Any]) -> Part:
@@ -203,17 +190,15 @@ def check_tensors(folder: Path) -> int:
     Raises:
         ModelError: naming what is missing, left over or of a wrong shape.
     """
-    import torch
-
     from sa2va_cli.checkpoints.conversion import full_layout, native_names, outlines
-    from sa2va_cli.checkpoints.loader import _build, fill
+    from sa2va_cli.checkpoints.loader import build_network, fill
     from sa2va_cli.checkpoints.streaming import TensorFiles
     from sa2va_cli.checkpoints.tokenizer import load_tokenizer
 
     files = TensorFiles(folder)
     layout = full_layout(folder)
-    network = _build(layout, load_tokenizer(folder, layout.chat.special_tokens), folder)
-    fill(network, native_names(layout, outlines(files)), torch.device("meta"), torch.float32)
+    network = build_network(layout, load_tokenizer(folder, layout.chat.special_tokens), folder)
+    fill(network, native_names(layout, outlines(files)), lambda _, tensor: tensor)
     return len(files.names)
 
 

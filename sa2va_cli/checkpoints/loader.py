@@ -5,33 +5,51 @@ are made without memory and then filled tensor by tensor, so that loading needs 
 itself. Every tensor must have its place and every parameter its tensor.
 """
 
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from sa2va_cli.checkpoints.convert import native_tensors
-from sa2va_cli.checkpoints.files import read_headers
+from sa2va_cli.checkpoints.conversion import native_names
 from sa2va_cli.checkpoints.layout import Layout, amended, one_line, read_layout
+from sa2va_cli.checkpoints.parts import LM, SAM2, VIT, group_of
+from sa2va_cli.checkpoints.streaming import TensorFiles
 from sa2va_cli.checkpoints.tokenizer import load_tokenizer
 from sa2va_cli.errors import ModelError, OutOfMemoryError
 from sa2va_cli.model.network import Sa2VANetwork
+from sa2va_cli.model.quantization import prepare_layers
 
 SHOWN = 4
 """How many keys a message names."""
 
+ATTENTIONS = {"sdpa": "sdpa", "eager": "eager", "flash": "flash_attention_2"}
+"""What we and what transformers calls the ways to compute attention."""
 
-def load_network(folder: Path, device: torch.device, dtype: torch.dtype) -> Sa2VANetwork:
+_LANGUAGE_MODEL = "chat.language_model."
+
+Arrive = Callable[[str, Tensor], Tensor]
+"""Makes of a tensor, given with its name in the network, what the network holds."""
+
+
+def load_network(
+    folder: Path,
+    device: torch.device,
+    dtype: torch.dtype | Mapping[str, torch.dtype],
+    *,
+    attention: str = "sdpa",
+    quantize: str | None = None,
+) -> Sa2VANetwork:
     """Loads a checkpoint for inference.
 
     Args:
         folder: a published or a native checkpoint.
         device: where the parameters go.
-        dtype: their precision, whatever it is in the file.
+        dtype: their precision, whatever it is in the file; one for all, or one for each of ``lm``, ``vit``
+            and ``sam2`` (see ``parts.GROUPS``).
+        attention: how the chat model computes it: a name in ``ATTENTIONS``.
+        quantize: ``8bit`` or ``4bit`` for the linear layers of the language model; needs bitsandbytes.
 
     Returns:
         The network in evaluation mode, without gradients.
@@ -40,78 +58,75 @@ def load_network(folder: Path, device: torch.device, dtype: torch.dtype) -> Sa2V
         ModelError: when the folder is not a complete checkpoint of a supported family.
         OutOfMemoryError: when the device is too small.
     """
+    dtypes = dict.fromkeys((LM, VIT, SAM2), dtype) if isinstance(dtype, torch.dtype) else dict(dtype)
     layout = read_layout(folder)
     tokenizer = load_tokenizer(folder, layout.chat.special_tokens)
+    files = TensorFiles(folder)
+    layout = amended(layout, files.names)
+    network = build_network(layout, tokenizer, folder)
+    for part in (network.chat.vision_model, network.chat.language_model):
+        part.set_attn_implementation(ATTENTIONS[attention])
+    makers = prepare_layers(network.chat.language_model, quantize, dtypes[LM]) if quantize else {}
+
+    def arrive(name: str, tensor: Tensor) -> Tensor:
+        if quantise := makers.get(name.removeprefix(_LANGUAGE_MODEL)):
+            return quantise(tensor.to(dtypes[LM]), device)
+        return tensor.to(device, dtypes[group_of(name)])
+
     try:
-        with Weights.open(folder) as weights:
-            layout = amended(layout, weights.names)
-            network = _build(layout, tokenizer, folder)
-            fill(network, weights.tensors(layout), device, dtype)
+        fill(network, native_names(layout, _Thrifty(files, device, dtypes)), arrive)
         rebuild_buffers(network, device)
     except torch.OutOfMemoryError as error:
+        used = " and ".join(sorted({str(kind).removeprefix("torch.") for kind in dtypes.values()}))
         raise OutOfMemoryError(
-            f"{device} has too little memory for {folder.name} in {str(dtype).removeprefix('torch.')}; "
+            f"{device} has too little memory for {folder.name} in {used}; "
             "try a smaller model, --dtype bf16, or --device cpu"
         ) from error
     return network.eval().requires_grad_(False)
 
 
-class Weights:
-    """The tensors of a checkpoint folder, in one file or in shards.
+class _Thrifty:
+    """The tensors of a folder, each in memory of its own, or of none where the file will do."""
 
-    Args:
-        files: open safetensors files by name.
-        places: the file of each tensor.
-    """
-
-    def __init__(self, files: dict[str, Any], places: dict[str, str]) -> None:
+    def __init__(self, files: TensorFiles, device: torch.device, dtypes: Mapping[str, torch.dtype]) -> None:
         self._files = files
-        self._places = places
-
-    @classmethod
-    @contextmanager
-    def open(cls, folder: Path) -> "Iterator[Weights]":
-        """Opens the files without reading a tensor.
-
-        Raises:
-            ModelError: when one is missing or damaged.
-        """
-        places = {header.name: header.file for header in read_headers(folder)}
-        with ExitStack() as stack:
-            files = {name: stack.enter_context(_open(folder / name)) for name in set(places.values())}
-            yield cls(files, places)
-
-    @property
-    def names(self) -> list[str]:
-        """Names of all tensors, sorted."""
-        return sorted(self._places)
+        self._device = device
+        self._dtypes = dtypes
+        self.names = files.names
 
     def read(self, name: str) -> Tensor:
-        """Reads one tensor as it is in the file."""
-        tensor: Tensor = self._files[self._places[name]].get_tensor(name)
-        return tensor
-
-    def tensors(self, layout: Layout) -> Iterator[tuple[str, Tensor]]:
-        """Yields every tensor under its name in the network.
-
-        Raises:
-            ModelError: when a name belongs to no rule.
-        """
-        if layout.native:
-            return ((name, self.read(name)) for name in self.names)
-        return native_tensors(layout.rules, self.names, self.read)
+        """Reads one tensor; on a processor, one that stays as it is in the file is not copied."""
+        stays = self._device.type == "cpu" and self._files.dtype(name) == self._dtypes[group_of(name)]
+        return self._files.map(name) if stays else self._files.read(name)
 
 
-def fill(
-    network: nn.Module, tensors: Iterable[tuple[str, Tensor]], device: torch.device, dtype: torch.dtype
-) -> None:
+def build_network(layout: Layout, tokenizer: Any, folder: Path) -> Sa2VANetwork:
+    """Builds a network without memory: every parameter is on the meta device.
+
+    Args:
+        layout: with its sizes.
+        tokenizer: of its chat model.
+        folder: where the sizes come from, for the message.
+
+    Raises:
+        ModelError: when the sizes make no network.
+    """
+    try:
+        with torch.device("meta"):
+            return Sa2VANetwork(layout.chat, layout.sam2, tokenizer, two_pass=layout.two_pass)
+    except Exception as error:  # a config can be wrong in any way, and transformers has errors of its own
+        raise ModelError(
+            f"the sizes in {folder / 'config.json'} make no network: {one_line(error)}"
+        ) from error
+
+
+def fill(network: nn.Module, tensors: Iterable[tuple[str, Tensor]], arrive: Arrive) -> None:
     """Gives every parameter and saved buffer its tensor.
 
     Args:
         network: with parameters on the meta device.
         tensors: (name in the network, tensor), one at a time.
-        device: where they go.
-        dtype: what they are cast to.
+        arrive: moves and casts each of them.
 
     Raises:
         ModelError: when tensors are left over, missing, of another shape, or not of floating point.
@@ -130,8 +145,10 @@ def fill(
                 f"got {str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)}"
             )
         missing.remove(name)
-        filled = tensor.to(device, dtype)
-        _place(network, name, nn.Parameter(filled) if isinstance(slots[name], nn.Parameter) else filled)
+        filled = arrive(name, tensor)
+        plain = isinstance(slots[name], nn.Parameter) and not isinstance(filled, nn.Parameter)
+        _place(network, name, nn.Parameter(filled) if plain else filled)
+        del tensor, filled  # before the next one is read
     if unexpected or missing:
         raise ModelError(
             f"the weights do not fit the config: {len(missing)} missing{_list(missing)}, "
@@ -166,27 +183,6 @@ def rebuild_buffers(network: nn.Module, device: torch.device) -> None:
 def _place(network: nn.Module, name: str, tensor: Tensor) -> None:
     path, _, leaf = name.rpartition(".")
     setattr(network.get_submodule(path), leaf, tensor)
-
-
-def _build(layout: Layout, tokenizer: Any, folder: Path) -> Sa2VANetwork:
-    """Builds the network without memory."""
-    try:
-        with torch.device("meta"):
-            return Sa2VANetwork(layout.chat, layout.sam2, tokenizer, two_pass=layout.two_pass)
-    except (
-        Exception
-    ) as error:  # a config can be wrong in any way, and transformers has errors of its own for it
-        raise ModelError(
-            f"the sizes in {folder / 'config.json'} make no network: {one_line(error)}"
-        ) from error
-
-
-def _open(path: Path) -> Any:
-    """Opens one safetensors file; gives a context manager."""
-    try:
-        return safe_open(str(path), framework="pt", device="cpu")
-    except (SafetensorError, OSError) as error:
-        raise ModelError(f"{path} is not a readable safetensors file ({one_line(error)})") from error
 
 
 def _list(names: Iterable[str]) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -71,6 +72,27 @@ class TensorFiles:
         if not buffer:
             return torch.empty(header.shape, dtype=_dtype(header))
         return torch.frombuffer(buffer, dtype=_dtype(header)).reshape(header.shape)
+
+    def map(self, name: str) -> Tensor:
+        """Gives one tensor as a view of the file, which takes no memory of the program's own.
+
+        What is written to it never reaches the file. One that lies crookedly in the file is read.
+        """
+        header = self.headers[name]
+        dtype = _dtype(header)
+        if not header.size or header.start % dtype.itemsize:
+            return self.read(name)
+        path = self.folder / header.file
+        numbers = np.memmap(path, np.uint8, mode="c", offset=header.start, shape=(header.size,))
+        return torch.from_numpy(numbers).view(dtype).reshape(header.shape)
+
+    def dtype(self, name: str) -> torch.dtype:
+        """The kind of numbers that a tensor holds.
+
+        Raises:
+            ModelError: it is not known.
+        """
+        return _dtype(self.headers[name])
 
     def outline(self, name: str) -> Tensor:
         """Gives a tensor of the same shape and dtype that has no numbers."""

@@ -5,6 +5,7 @@ whole purpose is one (``models``, ``doctor``).
 """
 
 import json
+import logging
 import os
 import re
 import sys
@@ -58,6 +59,7 @@ class Console:
         if self.quiet or not sys.stderr.isatty():
             os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
         warnings.simplefilter("ignore")
+        logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 
     def line(self, text: str, style: str = "") -> None:
         """Prints one line, which a program can rely on not being wrapped."""

@@ -59,6 +59,7 @@ def _lines(machine: "Machine") -> list[tuple[str, str]]:
     return [
         ("python", f"{machine.python} on {machine.system}"),
         ("packages", ", ".join(packages)),
+        ("extras", ", ".join(_extra(name, version) for name, version in machine.extras.items())),
         ("processor", f"{machine.cores} cores, {'with' if machine.fast_bf16 else 'without'} bf16 of its own"),
         ("memory", f"{gigabytes(machine.memory)}{free}" if machine.memory else "not known"),
         ("torch for", machine.cuda or "processors only, without CUDA"),
@@ -78,6 +79,13 @@ def _gpu(gpu: "Gpu") -> tuple[str, str]:
 
     kind = "bf16" if gpu.bf16 else "no bf16, so fp16"
     return gpu.device, f"{gpu.name}, {gigabytes(gpu.total)}, {gigabytes(gpu.free)} free, {kind}"
+
+
+def _extra(package: str, version: str | None) -> str:
+    from sa2va_cli.pipeline.extras import EXTRAS
+
+    remedy = next(extra.remedy for extra in EXTRAS if extra.package == package)
+    return f"{package} {version}" if version else f"no {package} ({remedy})"
 
 
 def _there(codecs: dict[str, bool]) -> str:

@@ -1,5 +1,6 @@
 """``sa2va segment``: arguments into a job, one call, and what came of it."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -8,6 +9,7 @@ from sa2va_cli.commands.console import Console
 from sa2va_cli.commands.session import Interrupted, Session
 from sa2va_cli.errors import UsageError
 from sa2va_cli.pipeline.job import Event, Existing, Saved, Search, SegmentJob
+from sa2va_cli.pipeline.options import ModelOptions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -153,9 +155,30 @@ def segment_command(
     dtype: Annotated[
         str,
         _option(
-            "--dtype", panel=_HOW, metavar="NAME", text="auto, bf16, fp16 or fp32 (auto: fp32 on a CPU)."
+            "--dtype",
+            panel=_HOW,
+            metavar="NAME",
+            text="auto, bf16, fp16 or fp32 (auto: fp32 on a CPU), or by parts: lm=bf16,vit=bf16,sam2=fp32.",
         ),
     ] = "auto",
+    attention: Annotated[
+        str,
+        _option(
+            "--attention",
+            panel=_HOW,
+            metavar="HOW",
+            text="How the chat model computes it: sdpa, eager, or flash (needs the extra flash).",
+        ),
+    ] = "sdpa",
+    quantize: Annotated[
+        str | None,
+        _option(
+            "--quantize",
+            panel=_HOW,
+            metavar="BITS",
+            text="8bit or 4bit for the language model alone, to save memory (needs the extra quant).",
+        ),
+    ] = None,
     as_json: Annotated[
         bool, _option("--json", panel=_SAY, text="Write the result to standard output as one JSON document.")
     ] = False,
@@ -196,10 +219,11 @@ def segment_command(
         dtype=dtype,
         allow_empty=allow_empty,
     )
+    options = ModelOptions(attention, quantize)
     if dry_run:
         _show_plan(job, session, as_json=as_json)
     else:
-        _run(job, session, as_json=as_json)
+        _run(job, options, session, as_json=as_json)
 
 
 def _existing(*, overwrite: bool, skip: bool) -> Existing:
@@ -208,13 +232,14 @@ def _existing(*, overwrite: bool, skip: bool) -> Existing:
     return "overwrite" if overwrite else "skip" if skip else "refuse"
 
 
-def _run(job: SegmentJob, session: Session, *, as_json: bool) -> None:
+def _run(job: SegmentJob, options: ModelOptions, session: Session, *, as_json: bool) -> None:
     console = session.console
     console.hush_libraries()
     from sa2va_cli.commands.documents import result_document
     from sa2va_cli.pipeline.loading import load_segmenter
     from sa2va_cli.pipeline.segmentation import segment
 
+    load = session.load or partial(load_segmenter, options=options)
     finished: list[Path] = []
     with console.reporting() as show:
 
@@ -224,7 +249,7 @@ def _run(job: SegmentJob, session: Session, *, as_json: bool) -> None:
             show(event)
 
         try:
-            result = segment(job, load=session.load or load_segmenter, report=report)
+            result = segment(job, load=load, report=report)
         except (Interrupted, KeyboardInterrupt):
             kept = f"kept {', '.join(map(str, finished))}" if finished else "nothing was written"
             raise Interrupted(f"interrupted; {kept}") from None

@@ -50,7 +50,9 @@ def frame_yuv(image: Pixels) -> av.VideoFrame:
     if image.ndim == 2:
         return frame_grey(image)
     _require(image, channels=(3,), dtypes=(np.uint8,))
-    return _to_bt709(_from_array(image, "rgb24"), _planar_format(image))
+    # Converted at once, so the frame can borrow the array instead of copying it.
+    array: Any = np.ascontiguousarray(image)
+    return _to_bt709(av.VideoFrame.from_numpy_buffer(array, "rgb24"), _planar_format(image))
 
 
 def frame_grey(image: Pixels) -> av.VideoFrame:

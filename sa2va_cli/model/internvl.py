@@ -168,7 +168,7 @@ class InternVL(nn.Module):
         Returns:
             (B, grid*grid, D) visual tokens.
         """
-        pixels = pixels.to(self.device, self.language_model.dtype)
+        pixels = pixels.to(self.device, self.vision_model.dtype)
         tokens = self.vision_model(pixels).last_hidden_state[:, 1:]  # (B, P*P, V) without the class token
         return self.project(tokens)
 

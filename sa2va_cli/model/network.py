@@ -84,7 +84,8 @@ class NetworkSegmenter:
             answer = chat.answer(images, prompt, regions, past)
         else:
             answer = chat.answer_keyframes(images, prompt)
-        return Grounding(answer.text, self.network.text_hidden_fcs(answer.segment_states))
+        states = answer.segment_states.to(self.network.sam2.dtype)  # what follows has the precision of SAM 2
+        return Grounding(answer.text, self.network.text_hidden_fcs(states))
 
     @torch.inference_mode()
     def condition(

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sa2va_cli.checkpoints.parts import LM, SAM2, VIT
 from sa2va_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 DTYPES: dict[str, str] = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
 """The names on the command line, and torch's."""
 
+PART_GROUPS = (LM, VIT, SAM2)
+"""What may have a precision of its own: language model, vision encoder, all that makes masks."""
+
 
 @dataclass(frozen=True)
 class Placement:
@@ -25,7 +29,8 @@ class Placement:
 
     Attributes:
         device: torch's name: ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
-        dtype: ``bf16``, ``fp16`` or ``fp32``.
+        dtype: ``bf16``, ``fp16`` or ``fp32``; or one for each group of parts, as in
+            ``lm=bf16,vit=bf16,sam2=fp32``.
         chosen: what was chosen without being asked for, as one line; empty when nothing was.
         concern: a GPU that is present but unusable, as one line; empty when there is none.
     """
@@ -41,13 +46,53 @@ class Placement:
         return self.device != "cpu"
 
     @property
-    def torch_dtype(self) -> "torch.dtype":
-        """The precision as torch's object."""
+    def dtypes(self) -> dict[str, str]:
+        """The precision of each group of parts: ``lm``, ``vit`` and ``sam2``."""
+        return read_dtype(self.dtype)
+
+    @property
+    def torch_dtypes(self) -> "dict[str, torch.dtype]":
+        """The precision of each group of parts as torch's objects."""
         import torch
 
-        found = getattr(torch, DTYPES[self.dtype])
-        assert isinstance(found, torch.dtype)  # noqa: S101
-        return found
+        return {group: getattr(torch, DTYPES[name]) for group, name in self.dtypes.items()}
+
+    @property
+    def torch_dtype(self) -> "torch.dtype":
+        """The precision of SAM 2, which sees every frame, as torch's object."""
+        return self.torch_dtypes[SAM2]
+
+
+def read_dtype(text: str) -> dict[str, str]:
+    """Reads --dtype: the precision of each group of parts that it speaks of; none for ``auto``.
+
+    Args:
+        text: ``auto``, a name in ``DTYPES`` for all, or ``lm=bf16,sam2=fp32`` and the like.
+
+    Raises:
+        UsageError: a name does not exist, or a group comes twice.
+    """
+    if text == "auto":
+        return {}
+    if "=" not in text:
+        return dict.fromkeys(PART_GROUPS, _known_dtype(text))
+    found: dict[str, str] = {}
+    for item in text.split(","):
+        group, _, name = item.partition("=")
+        if group not in PART_GROUPS or group in found:
+            wrong = "comes twice" if group in found else "is none of " + ", ".join(PART_GROUPS)
+            raise UsageError(
+                f"--dtype {text!r}: {group!r} {wrong}; write it as in lm=bf16,vit=bf16,sam2=fp32"
+            )
+        found[group] = _known_dtype(name)
+    return found
+
+
+def _known_dtype(name: str) -> str:
+    if name not in DTYPES:
+        parts = ",".join(f"{group}=NAME" for group in PART_GROUPS)
+        raise UsageError(f"unknown --dtype {name!r}; choose auto, {', '.join(DTYPES)}, or {parts}")
+    return name
 
 
 def check_names(device: str, dtype: str) -> None:
@@ -58,8 +103,7 @@ def check_names(device: str, dtype: str) -> None:
     """
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device):
         raise UsageError(f"unknown --device {device!r}; choose auto, cpu, cuda, cuda:N or mps")
-    if dtype not in ("auto", *DTYPES):
-        raise UsageError(f"unknown --dtype {dtype!r}; choose auto, {', '.join(DTYPES)}")
+    read_dtype(dtype)
 
 
 def choose_placement(device: str, dtype: str) -> Placement:
@@ -77,7 +121,9 @@ def choose_placement(device: str, dtype: str) -> Placement:
         concern = next((text for text in (cuda, mps) if text and place == "cpu"), "")
     elif problem := _problem(device):
         raise UsageError(f"--device {device} cannot be used: {problem}; --device cpu always works")
-    precision = _default_dtype(place) if dtype == "auto" else dtype
+    asked = read_dtype(dtype)
+    default = _default_dtype(place) if len(asked) < len(PART_GROUPS) else ""
+    precision = _written({group: asked.get(group, default) for group in PART_GROUPS})
     parts = [
         text
         for asked, text in ((device, f"device {place}"), (dtype, f"dtype {precision}"))
@@ -85,6 +131,12 @@ def choose_placement(device: str, dtype: str) -> Placement:
     ]
     chosen = f"using {' and '.join(parts)}" if parts else ""
     return Placement(place, precision, chosen, concern and f"a GPU is present but not used: {concern}")
+
+
+def _written(dtypes: dict[str, str]) -> str:
+    """The precision as --dtype says it, in one word where all parts have the same."""
+    names = set(dtypes.values())
+    return names.pop() if len(names) == 1 else ",".join(f"{group}={name}" for group, name in dtypes.items())
 
 
 def _problem(device: str) -> str | None:

@@ -7,9 +7,12 @@ from sa2va_cli.checkpoints.catalog import default_model
 from sa2va_cli.datatypes import Segmenter
 from sa2va_cli.errors import OutOfMemoryError
 from sa2va_cli.pipeline.device import Placement
+from sa2va_cli.pipeline.options import ModelOptions
 
 Load = Callable[[str, Placement], Segmenter]
 """Turns a model's name into a segmenter on a device. Tests put a fake one here."""
+
+AS_USUAL = ModelOptions()
 
 
 def model_name(asked: str | None, placement: Placement) -> str:
@@ -17,13 +20,15 @@ def model_name(asked: str | None, placement: Placement) -> str:
     return default_model(placement.on_gpu) if asked is None else asked
 
 
-def load_segmenter(name: str, placement: Placement) -> Segmenter:
+def load_segmenter(name: str, placement: Placement, options: ModelOptions = AS_USUAL) -> Segmenter:
     """Loads a published or the bundled network.
 
     Raises:
         ModelError: it is not available, or its files are not understood.
         OutOfMemoryError: it does not fit; found out before its weights are read where that is possible.
+        UsageError: the options do not go with the placement.
     """
+    options.check(placement)
     import torch
 
     from sa2va_cli.checkpoints.hub import resolve
@@ -32,8 +37,14 @@ def load_segmenter(name: str, placement: Placement) -> Segmenter:
     from sa2va_cli.pipeline.memory import check_fits
 
     folder = resolve(name)
-    check_fits(name, folder, placement)
-    network = load_network(folder, torch.device(placement.device), placement.torch_dtype)
+    check_fits(name, folder, placement, options.quantize)
+    network = load_network(
+        folder,
+        torch.device(placement.device),
+        placement.torch_dtypes,
+        attention=options.attention,
+        quantize=options.quantize,
+    )
     return NetworkSegmenter(network)
 
 
@@ -51,7 +62,7 @@ def memory_errors_explained(model: str, placement: Placement) -> Generator[None,
             raise
         where = "the computer" if placement.device == "cpu" else placement.device
         advice = ["a smaller model (--model)", "fewer --keyframes"]
-        if placement.dtype == "fp32":
+        if "fp32" in placement.dtypes.values():
             advice.append("--dtype bf16")
         if placement.device != "cpu":
             advice.append("--device cpu")

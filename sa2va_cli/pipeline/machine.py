@@ -21,6 +21,7 @@ from sa2va_cli.pipeline.device import (
     macos_has_bf16,
     mps_problem,
 )
+from sa2va_cli.pipeline.extras import EXTRAS
 from sa2va_cli.pipeline.loading import model_name
 from sa2va_cli.pipeline.memory import (
     BYTES,
@@ -70,6 +71,7 @@ class Machine:
         python: its version.
         system: operating system and processor.
         packages: version by name; None for one that is not installed.
+        extras: likewise, of those that only some options need.
         cuda: the CUDA or ROCm version that torch was built for; empty without.
         driver: the version of NVIDIA's driver; empty when there is none.
         gpus: those that can be used.
@@ -93,6 +95,7 @@ class Machine:
     python: str
     system: str
     packages: dict[str, str | None]
+    extras: dict[str, str | None]
     cuda: str
     driver: str
     gpus: tuple[Gpu, ...]
@@ -125,6 +128,7 @@ def survey() -> Machine:
         python=platform.python_version(),
         system=f"{platform.system()} {platform.release()}, {platform.machine()}",
         packages=packages,
+        extras={extra.package: _version(extra.package) for extra in EXTRAS},
         cuda=accelerator.version,
         driver=_driver(),
         gpus=accelerator.gpus,

@@ -5,13 +5,17 @@ from contextlib import suppress
 from pathlib import Path
 
 from sa2va_cli.checkpoints.catalog import CATALOG
-from sa2va_cli.checkpoints.dimensions import published_parameters
+from sa2va_cli.checkpoints.dimensions import published_counts
 from sa2va_cli.checkpoints.files import read_headers
+from sa2va_cli.checkpoints.parts import LM, Counts, count
 from sa2va_cli.errors import OutOfMemoryError
-from sa2va_cli.pipeline.device import Placement
+from sa2va_cli.pipeline.device import Placement, read_dtype
 
 BYTES = {"bf16": 2, "fp16": 2, "fp32": 4}
 """Of one parameter, by precision."""
+
+QUANTISED_BITS = {"8bit": 8.0, "4bit": 4.127}
+"""Of one quantised weight; four bits come with scales that are quantised themselves (QLoRA, section 3)."""
 
 GB = 1_000_000_000
 
@@ -19,17 +23,27 @@ _MEMORY = Path("/proc/meminfo")
 _GROUP = Path("/sys/fs/cgroup")
 
 
-def weights_bytes(folder: Path, dtype: str) -> int:
+def weights_bytes(folder: Path, dtype: str, quantize: str | None = None) -> int:
     """Bytes of a checkpoint's parameters in a precision, from the headers of its files.
 
     Args:
         folder: the checkpoint.
-        dtype: a name in ``BYTES``.
+        dtype: as in ``Placement``.
+        quantize: a name in ``QUANTISED_BITS``, or None.
 
     Raises:
         ModelError: the weights are missing or damaged.
     """
-    return sum(header.parameters for header in read_headers(folder)) * BYTES[dtype]
+    return bytes_of(count(read_headers(folder)), dtype, quantize)
+
+
+def bytes_of(counts: Counts, dtype: str, quantize: str | None = None) -> int:
+    """Bytes of parameters in a precision; the arguments are those of ``weights_bytes``."""
+    dtypes = read_dtype(dtype)
+    whole = sum(number * BYTES[dtypes[group]] for group, number in counts.groups.items())
+    if quantize is None:
+        return whole
+    return int(whole - counts.quantisable * (BYTES[dtypes[LM]] - QUANTISED_BITS[quantize] / 8))
 
 
 def free_bytes(device: str) -> int | None:
@@ -77,7 +91,7 @@ def _left_in_group() -> int | None:
     return None
 
 
-def check_fits(model: str, folder: Path, placement: Placement) -> None:
+def check_fits(model: str, folder: Path, placement: Placement, quantize: str | None = None) -> None:
     """Makes sure that a model's weights fit, before they are read.
 
     What a run needs besides (pictures, the language model's cache) is not counted: a model that is refused
@@ -87,29 +101,33 @@ def check_fits(model: str, folder: Path, placement: Placement) -> None:
         model: its name, for the message.
         folder: its checkpoint.
         placement: where it is to run, and in which precision.
+        quantize: a name in ``QUANTISED_BITS``, or None.
 
     Raises:
         OutOfMemoryError: it does not fit; says what would.
         ModelError: the weights are missing or damaged.
     """
     free = free_bytes(placement.device)
-    needed = weights_bytes(folder, placement.dtype)
+    counts = count(read_headers(folder))
+    needed = bytes_of(counts, placement.dtype, quantize)
     if free is None or needed <= free:
         return
     where = "the computer" if placement.device in ("cpu", "mps") else placement.device
+    how = f"{placement.dtype} with {quantize} layers" if quantize else placement.dtype
     raise OutOfMemoryError(
-        f"{model} needs {gigabytes(needed)} in {placement.dtype}, and {where} has {gigabytes(free)} free; "
-        + _what_fits(needed, free, placement)
+        f"{model} needs {gigabytes(needed)} in {how}, and {where} has {gigabytes(free)} free; "
+        + _what_fits(counts, free, placement, quantize)
     )
 
 
-def _what_fits(needed: int, free: int, placement: Placement) -> str:
+def _what_fits(counts: Counts, free: int, placement: Placement, quantize: str | None) -> str:
     """Advice: a narrower precision, a smaller model, another device; with what each needs."""
-    advice = []
-    count = needed // BYTES[placement.dtype]
-    if placement.dtype == "fp32" and count * BYTES["bf16"] <= free:
-        advice.append(f"--dtype bf16 ({gigabytes(count * BYTES['bf16'])})")
-    if smaller := largest_that_fits(free, placement.dtype):
+    narrower = [("--dtype bf16", bytes_of(counts, "bf16", quantize))]
+    if quantize != "4bit" and placement.device != "mps":
+        narrower.append(("--quantize 4bit", bytes_of(counts, placement.dtype, "4bit")))
+    needed = bytes_of(counts, placement.dtype, quantize)
+    advice = [f"{option} ({gigabytes(size)})" for option, size in narrower if size <= free and size < needed]
+    if smaller := largest_that_fits(free, placement.dtype, quantize):
         alias, size = smaller
         advice.append(f"--model {alias} ({gigabytes(size)})")
     if placement.device.startswith("cuda") and needed <= (free_host_bytes() or 0):
@@ -119,24 +137,26 @@ def _what_fits(needed: int, free: int, placement: Placement) -> str:
     )
 
 
-def largest_that_fits(free: int, dtype: str) -> tuple[str, int] | None:
+def largest_that_fits(free: int, dtype: str, quantize: str | None = None) -> tuple[str, int] | None:
     """Finds the largest published model whose weights fit.
 
     Args:
         free: bytes.
-        dtype: a name in ``BYTES``.
+        dtype: as in ``Placement``.
+        quantize: a name in ``QUANTISED_BITS``, or None.
 
     Returns:
         Its alias and the bytes of its weights; None when none fits.
     """
-    fitting = [(size, alias) for alias, size in published_bytes(dtype).items() if size <= free]
+    sizes = published_bytes(dtype, quantize)
+    fitting = [(size, alias) for alias, size in sizes.items() if size <= free]
     return (max(fitting)[1], max(fitting)[0]) if fitting else None
 
 
-def published_bytes(dtype: str) -> dict[str, int]:
+def published_bytes(dtype: str, quantize: str | None = None) -> dict[str, int]:
     """Bytes of the weights of every published model in a precision, by alias."""
-    counts = {alias: published_parameters(alias) for alias in CATALOG}
-    return {alias: count * BYTES[dtype] for alias, count in counts.items() if count is not None}
+    counts = {alias: published_counts(alias) for alias in CATALOG}
+    return {alias: bytes_of(one, dtype, quantize) for alias, one in counts.items() if one is not None}
 
 
 def gigabytes(count: int) -> str:

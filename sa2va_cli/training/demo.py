@@ -10,8 +10,8 @@ Sa2VA's own training of both. Each can be stopped and started again at any time,
 
     python -m sa2va_cli.training.demo whole --out runs/whole --export sa2va_cli/demo/weights
 
-puts what it has learned into the package. ``docs/demo-model.md`` says where the weights that are shipped come
-from and what they can do.
+puts what it has learned into the package; with ``--eyes`` and ``--words``, what those two have learned.
+``docs/demo-model.md`` says where the weights that are shipped come from and what they can do.
 """
 
 import argparse
@@ -211,15 +211,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--export", type=Path, help="write what the run has learned to this folder, and stop")
     options = parser.parse_args(arguments)
     objective = build_objective(run_tokenizer(options.words or options.out, options.seed), options.seed)
-    if options.export:
-        restore(objective, options.out)
-        save_network(objective.network, SAM2_SIZES, options.export)
-        return
     if options.encoders:
         take_encoders(objective, options.encoders)
     for run, eyes in ((options.eyes, True), (options.words, False)):
         if run:
             take(objective, run, eyes=eyes)
+    if options.export:
+        if (options.out / STATE_FILE).exists() or not (options.eyes and options.words):
+            restore(objective, options.out)
+        save_network(objective.network, SAM2_SIZES, options.export)
+        return
     if options.stage != "whole":
         for name, parameter in objective.named_parameters():
             parameter.requires_grad_(name.startswith(EYES) == (options.stage == "eyes"))

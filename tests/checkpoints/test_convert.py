@@ -7,7 +7,7 @@ from torch import Tensor
 
 from sa2va_cli.checkpoints.convert import Rule, native_tensors, published_tensors
 from sa2va_cli.checkpoints.layout import amended, read_layout
-from sa2va_cli.checkpoints.loader import Weights
+from sa2va_cli.checkpoints.streaming import TensorFiles
 from sa2va_cli.checkpoints.tables import INTERNVIT, SAM2, internlm2
 from sa2va_cli.errors import ModelError
 from sa2va_cli.model.network import Sa2VANetwork
@@ -16,8 +16,8 @@ from sa2va_cli.model.sam2 import HIERA_LARGE, Sam2
 
 def published(family: str) -> tuple[tuple[Rule, ...], dict[str, Tensor]]:
     folder = checkpoint(family)
-    with Weights.open(folder) as weights:
-        return read_layout(folder).rules, {name: weights.read(name).clone() for name in weights.names}
+    files = TensorFiles(folder)
+    return read_layout(folder).rules, {name: files.read(name) for name in files.names}
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -106,5 +106,4 @@ def test_an_unknown_part_fails(family: str, name: str) -> None:
 def test_the_names_are_those_of_the_index() -> None:
     folder = checkpoint("qwen3_vl")
     listed = json.loads((folder / "model.safetensors.index.json").read_text())["weight_map"]
-    with Weights.open(folder) as weights:
-        assert weights.names == sorted(listed)
+    assert sorted(TensorFiles(folder).names) == sorted(listed)

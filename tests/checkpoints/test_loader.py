@@ -127,6 +127,23 @@ def test_attention_is_that_of_torch(family: str) -> None:
     assert {part.config._attn_implementation for part in parts} == {"sdpa"}
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_eager_attention_can_be_asked_for(family: str) -> None:
+    chat = load_network(checkpoint(family), CPU, torch.float32, attention="eager").chat
+    parts = (chat.vision_model, chat.language_model)
+    assert {part.config._attn_implementation for part in parts} == {"eager"}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_parts_may_have_precisions_of_their_own(family: str) -> None:
+    dtypes = {"lm": torch.bfloat16, "vit": torch.float16, "sam2": torch.float32}
+    network = load_network(checkpoint(family), CPU, dtypes)
+    for name, tensor in network.state_dict().items():
+        eyes = name.startswith(("chat.vision_model.", "chat.projector."))
+        wanted = dtypes["vit" if eyes else "lm" if name.startswith("chat.") else "sam2"]
+        assert tensor.dtype == wanted, name
+
+
 def test_a_tensor_that_no_rule_covers_is_named(published: Path) -> None:
     change_tensors(published, lambda t: t.update({"audio_model.weight": torch.zeros(2)}))
     assert "'audio_model.weight'" in refusal(published)
@@ -292,7 +309,7 @@ def test_a_device_that_is_too_small_is_not_a_broken_model(monkeypatch: pytest.Mo
 def test_filling_reports_before_it_forgets() -> None:
     layer = torch.nn.Linear(2, 3, device="meta")
     with pytest.raises(ModelError, match=r"1 missing .bias., 1 not expected .extra."):
-        fill(layer, [("weight", torch.zeros(3, 2)), ("extra", torch.zeros(1))], CPU, torch.float32)
+        fill(layer, [("weight", torch.zeros(3, 2)), ("extra", torch.zeros(1))], lambda _, tensor: tensor)
 
 
 def test_a_tokenizer_alone_can_be_loaded(tmp_path: Path) -> None:

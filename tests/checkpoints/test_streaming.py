@@ -27,6 +27,25 @@ def test_tensors_are_read_as_the_library_reads_them(published: Path) -> None:
         assert (outline.shape, outline.dtype, outline.is_meta) == (tensor.shape, tensor.dtype, True)
 
 
+def test_a_view_of_the_file_has_its_numbers_and_never_changes_them(published: Path) -> None:
+    path, files = published / "model.safetensors", TensorFiles(published)
+    before = path.read_bytes()
+    for name in files.names:
+        view = files.map(name)
+        assert torch.equal(view, files.read(name))
+        view.zero_()
+    assert path.read_bytes() == before
+
+
+def test_a_tensor_that_lies_crookedly_has_its_numbers_too(tmp_path: Path) -> None:
+    header = b'{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]} }'
+    numbers = torch.tensor([1.0, 2.0])
+    assert (8 + len(header)) % 4
+    data = len(header).to_bytes(8, "little") + header + numbers.numpy().tobytes()
+    (tmp_path / "model.safetensors").write_bytes(data)
+    assert torch.equal(TensorFiles(tmp_path).map("a"), numbers)
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(KINDS), st.lists(st.integers(0, 4), max_size=3)), max_size=6))
 def test_what_is_written_is_what_the_library_reads(

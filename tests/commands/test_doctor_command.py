@@ -23,7 +23,18 @@ def test_the_last_line_says_what_segment_would_do(sa2va):
     assert (outcome.code, outcome.err, outcome.files) == (0, "", [])
     lines = outcome.out.splitlines()
     headings = [line.split()[0] for line in lines]
-    for heading in ("python", "packages", "memory", "torch", "reads", "writes", "cache", "models", "fits"):
+    for heading in (
+        "python",
+        "packages",
+        "extras",
+        "memory",
+        "torch",
+        "reads",
+        "writes",
+        "cache",
+        "models",
+        "fits",
+    ):
         assert heading in headings
     assert lines[-1].startswith("segment would run ByteDance/Sa2VA-")
     assert "models     demo (" in outcome.out
@@ -32,12 +43,20 @@ def test_the_last_line_says_what_segment_would_do(sa2va):
 def test_the_findings_are_a_document(sa2va):
     document = json.loads(sa2va("doctor", "--json").out)
     assert document["packages"]["torch"]
+    assert document["extras"].keys() == {"bitsandbytes", "flash-attn"}
     assert document["encoders"]["libx264"] is True
     assert document["decoders"]["h264"] is True
     assert document["models"]["demo"] > 10_000_000
     assert "demo" in document["fits"]["fp32"]
     assert document["problems"] == []
     assert document["default"].startswith("segment would run")
+
+
+def test_a_package_that_only_an_option_needs_is_told_with_how_to_get_it(sa2va, monkeypatch):
+    monkeypatch.setattr(machine, "_version", lambda package: None if package == "flash-attn" else "1.2.3")
+    outcome = sa2va("doctor")
+    assert "extras     bitsandbytes 1.2.3, no flash-attn (pip install 'sa2va[flash]')" in outcome.out
+    assert "problem" not in outcome.out
 
 
 def test_gpus_are_told_with_what_they_compute_in(sa2va, monkeypatch):

@@ -10,6 +10,7 @@ import torch
 from families import FAMILIES, REFERENCE, cases, checkpoint
 from pycocotools import mask as rle
 
+from sa2va_cli.checkpoints import loader
 from sa2va_cli.pipeline.loading import load_segmenter
 
 INPUTS = REFERENCE / "inputs"
@@ -72,3 +73,32 @@ def test_the_command_gives_the_recorded_masks(sa2va, folder, family, name):
     assert len(report["objects"]) == len(wanted)
     got = written_masks(folder / "clip.coco.json", len(wanted))
     assert (got != wanted).mean(axis=(1, 2, 3)).max() <= 1e-4
+
+
+def test_precision_attention_and_quantisation_reach_the_loader(sa2va, folder, monkeypatch):
+    pytest.importorskip("bitsandbytes")
+    asked = {}
+    load = loader.load_network
+
+    def noted(path, device, dtype, **options):
+        asked.update(options, dtype=dtype)
+        return load(path, device, dtype, **options)
+
+    monkeypatch.setattr(loader, "load_network", noted)
+    shutil.copytree(INPUTS / "video", folder / "clip")
+    precision = "lm=bf16,vit=bf16,sam2=fp32"
+    outcome = sa2va(
+        *("segment", "clip", cases("internvl-qwen2")["video_1seg"]["text"].removeprefix("<image>")),
+        *("--verbatim", "--sampling", "first", "--model", checkpoint("internvl-qwen2"), "--device", "cpu"),
+        *("--dtype", precision, "--attention", "eager", "--quantize", "8bit", "--save", "coco", "--json"),
+        load=None,
+    )
+    assert outcome.code == 0, outcome.err
+    assert "MatMul" not in outcome.err  # bitsandbytes would talk about every step
+    assert json.loads(outcome.out)["dtype"] == precision
+    narrow, wide = torch.bfloat16, torch.float32
+    assert asked == {
+        "dtype": {"lm": narrow, "vit": narrow, "sam2": wide},
+        "attention": "eager",
+        "quantize": "8bit",
+    }

@@ -48,6 +48,32 @@ def test_what_was_asked_for_is_not_announced(machine):
     assert choose_placement("cpu", "bf16").chosen == ""
 
 
+def test_parts_may_have_precisions_of_their_own(machine):
+    machine()
+    placement = choose_placement("cpu", "lm=bf16,vit=bf16,sam2=fp32")
+    assert placement.dtypes == {"lm": "bf16", "vit": "bf16", "sam2": "fp32"}
+    assert placement.dtype == "lm=bf16,vit=bf16,sam2=fp32"
+
+
+def test_parts_that_are_not_named_have_the_default(machine):
+    machine()
+    assert choose_placement("cpu", "lm=bf16").dtypes == {"lm": "bf16", "vit": "fp32", "sam2": "fp32"}
+
+
+def test_one_precision_for_all_parts_is_one_word(machine):
+    machine()
+    assert choose_placement("cpu", "sam2=bf16,lm=bf16,vit=bf16").dtype == "bf16"
+
+
+@pytest.mark.parametrize(
+    "text", ["fp8", "lm=fp8", "llm=bf16", "lm=bf16,lm=fp32", "lm=bf16,", "lm", "", "lm=auto"]
+)
+def test_a_precision_that_does_not_exist_fails_with_those_that_do(text):
+    with pytest.raises(UsageError, match="bf16") as caught:
+        choose_placement("cpu", text)
+    assert "\n" not in str(caught.value)
+
+
 def test_a_gpu_below_a_processor_only_pytorch_is_named(monkeypatch):
     import torch
 

@@ -1,8 +1,11 @@
+import json
 from pathlib import Path
 
 import pytest
-from families import checkpoint
+from families import FAMILIES, checkpoint
 
+from sa2va_cli.checkpoints.files import read_headers
+from sa2va_cli.checkpoints.parts import count
 from sa2va_cli.errors import OutOfMemoryError
 from sa2va_cli.pipeline import memory
 from sa2va_cli.pipeline.device import Placement
@@ -12,6 +15,7 @@ from sa2va_cli.pipeline.memory import (
     free_host_bytes,
     gigabytes,
     largest_that_fits,
+    published_bytes,
     weights_bytes,
 )
 
@@ -41,6 +45,44 @@ def test_bytes_are_those_of_the_parameters_in_a_precision() -> None:
     assert weights_bytes(TINY, "fp32") == 2 * weights_bytes(TINY, "bf16")
     saved = (TINY / "model.safetensors").stat().st_size  # in bf16
     assert 0.98 * saved < weights_bytes(TINY, "bf16") < saved
+
+
+def test_each_part_counts_in_its_own_precision() -> None:
+    halves = {
+        group: weights_bytes(
+            TINY, ",".join(f"{g}={'bf16' if g == group else 'fp32'}" for g in ("lm", "vit", "sam2"))
+        )
+        for group in ("lm", "vit", "sam2")
+    }
+    whole, narrow = weights_bytes(TINY, "fp32"), weights_bytes(TINY, "bf16")
+    assert sum(whole - size for size in halves.values()) == whole - narrow
+    assert all(narrow < size < whole for size in halves.values())
+
+
+def test_only_layers_of_the_language_model_are_quantised() -> None:
+    layers = 3 * (2 * 128 * 128 + 2 * 128 * 64 + 3 * 128 * 256)
+    plain = weights_bytes(TINY, "bf16")
+    assert weights_bytes(TINY, "bf16", "8bit") == plain - layers
+    assert weights_bytes(TINY, "bf16", "4bit") == int(plain - layers * (2 - 4.127 / 8))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_published_names_and_dimensions_count_the_same_layers(family: str) -> None:
+    config = json.loads((checkpoint(family) / "config.json").read_text())
+    text = config.get("llm_config") or config["text_config"]
+    width, size = (
+        text["hidden_size"],
+        text.get("head_dim") or text["hidden_size"] // text["num_attention_heads"],
+    )
+    heads = text["num_attention_heads"] + text["num_key_value_heads"]
+    layer = 2 * width * heads * size + 3 * width * text["intermediate_size"]
+    assert count(read_headers(checkpoint(family))).quantisable == text["num_hidden_layers"] * layer
+
+
+def test_published_sizes_shrink_with_the_layers() -> None:
+    plain, quantised = published_bytes("bf16"), published_bytes("bf16", "4bit")
+    assert gigabytes(plain["4b"] - quantised["4b"]) == "4.12 GB"  # of 2.77 B weights, 11.9 bits each
+    assert all(quantised[alias] < plain[alias] for alias in plain)
 
 
 def test_free_memory_counts_swap(machine) -> None:

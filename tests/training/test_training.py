@@ -217,3 +217,19 @@ def test_stages_train_their_own_part_and_fit_together(tokenizer, tmp_path: Path)
     for name, parameter in whole.named_parameters():
         source = eyes if name.startswith(EYES) else words
         assert torch.equal(parameter, source.get_parameter(name)), name
+
+
+def test_two_stages_are_exported_together(tokenizer, tmp_path: Path) -> None:
+    from sa2va_cli.checkpoints.loader import load_network
+
+    objective = build_objective(tokenizer, 1)
+    for stage in ("eyes", "words"):
+        tokenizer.save_pretrained(tmp_path / stage / "tokenizer")
+        torch.save(
+            {"step": 1, "objective": objective.state_dict(), "optimiser": {}}, tmp_path / stage / STATE_FILE
+        )
+    runs = ["--eyes", str(tmp_path / "eyes"), "--words", str(tmp_path / "words")]
+    main(["whole", "--out", str(tmp_path / "whole"), *runs, "--export", str(tmp_path / "weights")])
+    network = load_network(tmp_path / "weights", torch.device("cpu"), torch.float32)
+    wanted = objective.network.state_dict()
+    assert all(torch.allclose(v, wanted[k], rtol=1e-2, atol=1e-2) for k, v in network.state_dict().items())

@@ -1,0 +1,60 @@
+"""Frames per second of the demo model from a clip to an overlay, with one object and with four.
+
+The sample is 640x360; the model is loaded before the clock starts. Targets on two cores: 40 and 25 fps.
+
+    python benchmarks/end_to_end.py
+"""
+
+import argparse
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from sa2va_cli.benchmark.rounds import Ratio, Timing, take_turns
+from sa2va_cli.benchmark.stages import AnsweringSegmenter
+from sa2va_cli.pipeline.device import choose_placement
+from sa2va_cli.pipeline.job import Search, SegmentJob
+from sa2va_cli.pipeline.loading import load_segmenter
+from sa2va_cli.pipeline.segmentation import segment
+
+SAMPLE = Path(__file__).parents[1] / "samples" / "park.mp4"
+FRAMES = 96
+
+
+def main(arguments: Sequence[str] | None = None) -> dict[int, Timing]:
+    """Times, prints, and returns the time of a frame by number of objects."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--objects", type=int, nargs="+", default=[1, 4])
+    parser.add_argument("--dtype", default="fp32")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--quick", action="store_true", help="six frames, one round")
+    options = parser.parse_args(arguments)
+    frames, rounds = (6, 1) if options.quick else (FRAMES, options.rounds)
+    network = load_segmenter("demo", choose_placement("cpu", options.dtype))
+    with tempfile.TemporaryDirectory() as folder:
+        job = SegmentJob(
+            source=str(SAMPLE),
+            search=Search(prompts=("girl in red dress",), max_frames=frames),
+            model="demo",
+            save=("overlay",),
+            output=f"{folder}/",
+            existing="overwrite",
+            device="cpu",
+            dtype=options.dtype,
+        )
+
+        def run(objects: int) -> Callable[[], object]:
+            segmenter = AnsweringSegmenter(network, objects)
+            return lambda: segment(job, load=lambda *_: segmenter)
+
+        whole = take_turns({str(objects): run(objects) for objects in options.objects}, rounds)
+    timings = {int(name): timing.each(frames) for name, timing in whole.items()}
+    for objects, timing in timings.items():
+        print(f"{objects} object(s): {1 / timing.median:.1f} fps, spread {timing.spread:.0%}")
+    first, last = options.objects[0], options.objects[-1]
+    print(f"ratio of {last} objects to {first}: {Ratio.of(timings[last], timings[first])}")
+    return timings
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,356 @@
+"""Everything that needs a CUDA device, in one call of less than ten minutes, as JSON in a folder.
+
+    python benchmarks/gpu.py OUT                       # needs torch, transformers, OpenCV and Pillow, no PyAV
+    python benchmarks/gpu.py OUT --quick --device cpu  # small, to see that it works
+
+A section that fails is recorded with its error, and the others still run; the file is complete after each.
+What decodes and encodes video is left out, since a bare machine may have no PyAV.
+"""
+
+import argparse
+import copy
+import json
+import platform
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # a bare machine has the checkout but no installation
+
+import torch
+import transformers
+from official_schedule import ENCODERS, Comparison, compare_clip, compare_steady
+from torch import Tensor
+
+from sa2va_cli.benchmark.hardware import (
+    count_flops,
+    forget_peak_device_bytes,
+    matmul_rate,
+    peak_device_bytes,
+    settle,
+)
+from sa2va_cli.benchmark.networks import random_network
+from sa2va_cli.benchmark.pictures import park_pictures, park_scene
+from sa2va_cli.benchmark.rounds import measure
+from sa2va_cli.benchmark.stages import KEYFRAMES, AnsweringSegmenter, network_stages, random_queries
+from sa2va_cli.benchmark.work import GROUND, PROMPT
+from sa2va_cli.datatypes import Frame, FrameMasks
+from sa2va_cli.model.network import NetworkSegmenter
+from sa2va_cli.pipeline.device import Placement
+from sa2va_cli.pipeline.finding import find, follow
+from sa2va_cli.pipeline.job import Search
+from sa2va_cli.pipeline.loading import load_segmenter
+from sa2va_cli.pipeline.prompts import question
+from sa2va_cli.pipeline.stages import read_ahead, write_behind
+from sa2va_cli.render.overlay import draw_overlay
+from sa2va_cli.render.palette import colour
+
+FPS = 24
+SEARCH = Search(prompts=(PROMPT,))
+
+
+class Bench:
+    """What the sections share.
+
+    Args:
+        options: of the command line.
+    """
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.device: str = options.device
+        self.quick: bool = options.quick
+        self.rounds = 1 if options.quick else 7
+        self.size = (160, 90) if options.quick else (1920, 1080)
+        self.objects = (1, 2) if options.quick else (1, 2, 4, 8)
+        self.dtype = torch.float32 if options.quick else torch.bfloat16
+        self.sizes = "demo" if options.quick else "hiera-l"
+        self.wait = settle(options.device)
+        self._segmenter: NetworkSegmenter | None = None
+
+    @property
+    def segmenter(self) -> NetworkSegmenter:
+        """The network that is timed, made once."""
+        if self._segmenter is None:
+            self._segmenter = self.made(self.sizes, self.device, self.dtype)
+        return self._segmenter
+
+    def made(self, sizes: str, device: str, dtype: torch.dtype) -> NetworkSegmenter:
+        """A network with random weights, the same ones every time on one kind of device."""
+        return NetworkSegmenter(random_network(sizes, torch.device(device), dtype))
+
+    def frames(self, count: int) -> list[Frame]:
+        """The first frames of the park."""
+        return list(_frames(count, self.size))
+
+    @property
+    def rate(self) -> float:
+        """Measured floating point operations per second."""
+        return matmul_rate(self.device, self.dtype)
+
+
+def _frames(count: int, size: tuple[int, int]) -> Iterator[Frame]:
+    for index, picture in enumerate(park_pictures(count, size)):
+        yield Frame(index, index, Fraction(1, FPS), picture)
+
+
+def machine(bench: Bench) -> dict[str, Any]:
+    """What it runs on."""
+    cuda = bench.device.startswith("cuda")
+    return {
+        "device": torch.cuda.get_device_name(bench.device) if cuda else "cpu",
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+        "dtype": str(bench.dtype),
+        "matmul_tflops": bench.rate / 1e12,
+    }
+
+
+def parity(bench: Bench) -> dict[str, Any]:
+    """Follows an object with the bundled weights on the processor and on the device, in two precisions."""
+    frames = list(_frames(10, (320, 180)))
+    plain = load_segmenter("demo", Placement("cpu", "fp32"))
+    seen = [frame.image for frame in frames[:KEYFRAMES]]
+    actor = park_scene().actors[0]
+    prompt = f"the {actor.colour} {actor.kind}"
+    grounding = plain.ground(seen, question(prompt, verbatim=False), still=False)
+    queries = grounding.queries if len(grounding) else random_queries(plain, 1)
+    reference = _logits(plain, frames, queries)
+    found: dict[str, Any] = {"prompt": prompt, "answer": grounding.answer}
+    tf32, torch.backends.cudnn.allow_tf32 = torch.backends.cudnn.allow_tf32, False
+    for dtype in ("fp32", "bf16"):
+        other = load_segmenter("demo", Placement(bench.device, dtype))
+        logits = _logits(other, frames, queries)
+        both, either = (logits > 0) & (reference > 0), (logits > 0) | (reference > 0)
+        found[dtype] = {
+            "largest_difference": float((logits - reference).abs().max()),
+            "scale": float(reference.std()),
+            "pixels_flipped": float(((logits > 0) != (reference > 0)).float().mean()),
+            "iou": float(both.sum() / either.sum().clamp(min=1)),
+        }
+    torch.backends.cudnn.allow_tf32 = tf32
+    return found
+
+
+def _logits(segmenter: NetworkSegmenter, frames: Sequence[Frame], queries: Tensor) -> Tensor:
+    """(T, N, h, w) logits of what queries (N, C) find."""
+    keyframes = [(frame.index, frame.image) for frame in frames[:KEYFRAMES]]
+    there = queries.to(segmenter.network.sam2.device)
+    memory, kept = segmenter.condition(keyframes, [there], still=False), []
+    for frame in frames:
+        prepared = segmenter.prepare(frame.index, frame.image, memory)
+        logits, _, memory = segmenter.step(frame.index, prepared, memory)
+        kept.append(torch.from_numpy(logits))
+    return torch.stack(kept)
+
+
+def stages(bench: Bench) -> dict[str, Any]:
+    """Every stage of the network by number of objects, with its share of the floor."""
+    rate, keyframes = bench.rate, bench.frames(KEYFRAMES)
+    found: dict[str, Any] = {}
+    for objects in bench.objects:
+        works = network_stages(bench.segmenter, keyframes, objects, frames=100)
+        works.pop(GROUND)
+        found[f"K={objects}"] = {name: _timed(bench, work.run, rate) for name, work in works.items()}
+    return found
+
+
+def _timed(bench: Bench, run: Callable[[], object], rate: float) -> dict[str, Any]:
+    forget_peak_device_bytes(bench.device)
+    timing = measure(run, bench.rounds, bench.wait)
+    peak, flops = peak_device_bytes(bench.device), count_flops(run)
+    return {
+        "milliseconds": 1000 * timing.median,
+        "spread": timing.spread,
+        "gigaflops": flops / 1e9,
+        "floor_share": flops / rate / timing.median,
+        "peak_bytes": peak,
+    }
+
+
+def batches(bench: Bench) -> dict[str, Any]:
+    """Encoding several frames at once."""
+    sam2, rate = bench.segmenter.network.sam2, bench.rate
+    found: dict[str, Any] = {}
+    for batch in (1, 2) if bench.quick else (1, 2, 4, 8):
+        pixels = torch.randn(batch, 3, sam2.input_size, sam2.input_size).to(sam2.device, sam2.dtype)
+        run = torch.inference_mode()(lambda pixels=pixels: sam2.encode(pixels))
+        timed = _timed(bench, run, rate)
+        found[f"B={batch}"] = timed | {"milliseconds_per_frame": timed["milliseconds"] / batch}
+    return found
+
+
+def compiled(bench: Bench) -> dict[str, Any]:
+    """The trunk as one compiled graph: time of the first call, of the others, and the number of graphs."""
+    from torch._dynamo.utils import counters
+
+    sam2 = bench.segmenter.network.sam2
+    pixels = torch.randn(1, 3, sam2.input_size, sam2.input_size).to(sam2.device, sam2.dtype)
+    # The trunk knows its kept positions by where they lie in memory, which cannot be traced.
+    trunk, positions = copy.copy(sam2.trunk), sam2.trunk._position_map()
+    trunk._positions = lambda: positions
+    plain = measure(lambda: _without_gradients(sam2.trunk, pixels), bench.rounds, bench.wait)
+    found: dict[str, Any] = {"eager_milliseconds": 1000 * plain.median}
+    # Without a compiler behind it, tracing still shows whether it is one graph.
+    for mode in (None,) if bench.quick else ("default", "reduce-overhead"):
+        counters.clear()
+        backend = "eager" if bench.quick else "inductor"
+        encode = torch.compile(trunk.__call__, fullgraph=True, backend=backend, mode=mode)
+        started = time.perf_counter()
+        _without_gradients(encode, pixels)
+        bench.wait()
+        first = time.perf_counter() - started
+        timing = measure(lambda encode=encode: _without_gradients(encode, pixels), bench.rounds, bench.wait)
+        found[str(mode)] = {
+            "first_seconds": first,
+            "milliseconds": 1000 * timing.median,
+            "graphs": counters["stats"]["unique_graphs"],
+        }
+    return found
+
+
+@torch.no_grad()
+def _without_gradients(work: Callable[[Tensor], Any], pixels: Tensor) -> Any:
+    return work(pixels)
+
+
+def official_steady(bench: Bench) -> dict[str, Any]:
+    """A tracked frame in the official order of work and in ours, from pixels on the device."""
+    found = {}
+    for objects in bench.objects:
+        compared = compare_steady(bench.segmenter, objects, bench.rounds, ENCODERS["ours"])
+        found[f"K={objects}"] = _described(compared)
+    return found
+
+
+def official_clip(bench: Bench) -> dict[str, Any]:
+    """A clip from pictures to masks of full size, in the official order of work and in ours."""
+    images = list(park_pictures(8 if bench.quick else 30, bench.size))
+    found = {}
+    for objects in bench.objects[:1] if bench.quick else (1, 4):
+        compared = compare_clip(bench.segmenter, objects, min(bench.rounds, 5), ENCODERS["ours"], images)
+        found[f"K={objects}"] = _described(compared) | {"frames": len(images)}
+    return found
+
+
+def _described(compared: Comparison) -> dict[str, Any]:
+    return {
+        "official_seconds": compared.official.median,
+        "our_seconds": compared.ours.median,
+        "ratio": compared.ratio.median,
+        "rounds": list(compared.ratio.rounds),
+        "same_pixels": compared.agreement,
+    }
+
+
+def end_to_end(bench: Bench) -> dict[str, Any]:
+    """Frames per second of a run with overlay, from pictures in memory to pictures in memory."""
+    frames = bench.frames(8 if bench.quick else 240)
+    found = {}
+    for objects in bench.objects:
+        answering = AnsweringSegmenter(bench.segmenter, objects)
+        findings = find(answering, frames[:KEYFRAMES], SEARCH, still=False)
+        labels, colours = ["girl"] * objects, [colour(k) for k in range(objects)]
+
+        def draw(masks: FrameMasks, labels: Any = labels, colours: Any = colours) -> None:
+            draw_overlay(masks.frame.image, masks.masks, labels, colours)
+
+        list(follow(answering, frames[:8], findings, 0.5))
+        forget_peak_device_bytes(bench.device)
+        started = time.perf_counter()
+        with write_behind(draw) as hand_over, read_ahead(frames) as ahead:
+            for masks in follow(answering, ahead, findings, 0.5):
+                hand_over(masks)
+        seconds = time.perf_counter() - started
+        found[f"K={objects}"] = {
+            "fps": len(frames) / seconds,
+            "frames": len(frames),
+            "peak_bytes": peak_device_bytes(bench.device),
+        }
+    return found
+
+
+@torch.inference_mode()
+def growth(bench: Bench) -> dict[str, Any]:
+    """Device memory after a short and after a long clip; the same features stand for every frame."""
+    short, long = (20, 60) if bench.quick else (100, 5000)
+    segmenter = bench.segmenter
+    sam2, tracker = segmenter.network.sam2, segmenter.tracker
+    pixels = torch.randn(1, 3, sam2.input_size, sam2.input_size).to(sam2.device, sam2.dtype)
+    features = sam2.encode(pixels)
+    memory = tracker.condition([(t, features) for t in range(KEYFRAMES)], random_queries(segmenter, 2))
+    peaks: dict[int, int | None] = {}
+    forget_peak_device_bytes(bench.device)
+    for index in range(KEYFRAMES, long):
+        _, memory = tracker.step(index, features, memory)
+        if index + 1 in (short, long):
+            peaks[index + 1] = peak_device_bytes(bench.device)
+    before, after = peaks[short], peaks[long]
+    grown = None if before is None or after is None else after / before - 1
+    return {"frames": [short, long], "peak_bytes": [before, after], "grown": grown}
+
+
+def ground(bench: Bench) -> dict[str, Any]:
+    """Asking the language model about five keyframes: "Sure, [SEG]." from a network of full size."""
+    name = "demo" if bench.quick else "4b"
+    segmenter = bench.made(name, bench.device, bench.dtype)
+    work = network_stages(segmenter, bench.frames(KEYFRAMES), objects=1, frames=KEYFRAMES)[GROUND]
+    return {"sizes": name} | _timed(bench, work.run, bench.rate)
+
+
+SECTIONS: tuple[Callable[[Bench], dict[str, Any]], ...] = (
+    machine,
+    parity,
+    stages,
+    official_steady,
+    end_to_end,
+    batches,
+    official_clip,
+    ground,
+    growth,
+    compiled,
+)
+"""In the order of their worth, should the time run out."""
+
+
+def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
+    """Runs every section, writes ``gpu.json``, and returns what is in it."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("out", type=Path, metavar="OUT", help="folder for gpu.json")
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--limit", type=float, default=480.0, help="seconds after which no section is begun")
+    parser.add_argument("--only", nargs="+", metavar="SECTION", help="names of sections")
+    parser.add_argument("--quick", action="store_true", help="demo sizes, few frames, one round")
+    options = parser.parse_args(arguments)
+    options.out.mkdir(parents=True, exist_ok=True)
+    bench, found, started = Bench(options), dict[str, Any](), time.perf_counter()
+    for section in SECTIONS:
+        name, begun = section.__name__, time.perf_counter()
+        if options.only and name not in options.only:
+            continue
+        if begun - started > options.limit:
+            found[name] = {"skipped": f"{begun - started:.0f} s were over"}
+        else:
+            found[name] = _guarded(section, bench)
+            found[name]["section_seconds"] = time.perf_counter() - begun
+        (options.out / "gpu.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+        print(name, json.dumps(found[name]), flush=True)
+    ratios = {name: one["ratio"] for name, one in found.get("official_clip", {}).items() if "K=" in name}
+    print("ratio " + ", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items()))
+    return found
+
+
+def _guarded(section: Callable[[Bench], dict[str, Any]], bench: Bench) -> dict[str, Any]:
+    try:
+        return section(bench)
+    except Exception as error:
+        traceback.print_exc()
+        return {"error": f"{type(error).__name__}: {error}"}
+
+
+if __name__ == "__main__":
+    main()

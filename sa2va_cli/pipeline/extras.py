@@ -1,0 +1,46 @@
+"""What can be installed besides: which option needs which package, and how to get it."""
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+from sa2va_cli.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Extra:
+    """A package that only some options need.
+
+    Attributes:
+        package: its name on the package index.
+        module: what it is imported as.
+        name: of the extra of this program that brings it.
+    """
+
+    package: str
+    module: str
+    name: str
+
+    @property
+    def installed(self) -> bool:
+        """Whether it could be imported; it is not."""
+        return find_spec(self.module) is not None
+
+    @property
+    def remedy(self) -> str:
+        """How to get it."""
+        return f"pip install 'sa2va[{self.name}]'"
+
+
+QUANT = Extra("bitsandbytes", "bitsandbytes", "quant")
+FLASH = Extra("flash-attn", "flash_attn", "flash")
+EXTRAS = (QUANT, FLASH)
+
+
+def require(extra: Extra, option: str) -> None:
+    """Makes sure that an option can do what it says.
+
+    Raises:
+        UsageError: its package is not installed.
+    """
+    if not extra.installed:
+        raise UsageError(f"{option} needs {extra.package}, which is not installed: {extra.remedy}")

@@ -1,0 +1,55 @@
+"""How the chat model is to be loaded; importing it is instant."""
+
+from dataclasses import dataclass
+
+from sa2va_cli.checkpoints.parts import LM, VIT
+from sa2va_cli.errors import UsageError
+from sa2va_cli.pipeline.device import Placement
+from sa2va_cli.pipeline.extras import FLASH, QUANT, require
+
+ATTENTIONS = ("sdpa", "eager", "flash")
+QUANTISATIONS = ("8bit", "4bit")
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """How the chat model is loaded, beyond device and precision; SAM 2 is not touched by it.
+
+    Attributes:
+        attention: ``sdpa`` (that of torch), ``eager`` (written out, slow) or ``flash`` (flash-attn).
+        quantize: ``8bit`` or ``4bit`` for the linear layers of the language model; None for none.
+
+    Raises:
+        UsageError: a name does not exist, or what it needs is not installed.
+    """
+
+    attention: str = "sdpa"
+    quantize: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.attention not in ATTENTIONS:
+            raise UsageError(f"unknown --attention {self.attention!r}; choose {', '.join(ATTENTIONS)}")
+        if self.quantize is not None and self.quantize not in QUANTISATIONS:
+            raise UsageError(f"unknown --quantize {self.quantize!r}; choose {' or '.join(QUANTISATIONS)}")
+        if self.attention == "flash":
+            require(FLASH, "--attention flash")
+        if self.quantize:
+            require(QUANT, f"--quantize {self.quantize}")
+
+    def check(self, placement: Placement) -> None:
+        """Makes sure that the options go with where and in which precision the network runs.
+
+        Raises:
+            UsageError: they do not.
+        """
+        if self.attention == "flash":
+            wide = [group for group in (LM, VIT) if placement.dtypes[group] == "fp32"]
+            if not placement.device.startswith("cuda") or wide:
+                raise UsageError(
+                    "--attention flash needs a GPU of NVIDIA or AMD and --dtype bf16 or fp16, "
+                    f"not {placement.device} in {placement.dtype}; --attention sdpa works everywhere"
+                )
+        if self.quantize and placement.device == "mps":
+            raise UsageError(
+                f"--quantize {self.quantize} does not work on mps; use --device cpu or leave it out"
+            )

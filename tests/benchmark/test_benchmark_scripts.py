@@ -1,0 +1,69 @@
+"""Every script of ``benchmarks/`` in its quick mode; what the figures are does not matter here."""
+
+import importlib
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+SCRIPTS = Path(__file__).parents[2] / "benchmarks"
+QUICK = ("preprocessing", "end_to_end", "media_path")
+SLOW = ("memory_growth", "cold_start")
+
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch):
+    """Imports a script by name; its threads are not left to other tests."""
+    threads = torch.get_num_threads()
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    yield importlib.import_module
+    torch.set_num_threads(threads)
+
+
+def last_line(printed: str) -> str:
+    return printed.strip().splitlines()[-1]
+
+
+def test_every_script_is_tested():
+    assert {path.stem for path in SCRIPTS.glob("*.py")} == {*QUICK, *SLOW, "gpu", "official_schedule"}
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_a_script_ends_with_its_ratio(script, name, capsys):
+    if name == "media_path" and shutil.which("ffmpeg") is None:
+        pytest.skip("there is no ffmpeg to compare with")
+    script(name).main(["--quick"])
+    assert last_line(capsys.readouterr().out).startswith("ratio ")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SLOW)
+def test_a_script_of_processes_ends_with_its_ratio(name):
+    command = [sys.executable, str(SCRIPTS / f"{name}.py"), "--quick"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert last_line(done.stdout).startswith("ratio ")
+
+
+@pytest.mark.parametrize("options", [("--objects", "2"), ("--objects", "1", "--clip", "6")])
+def test_the_official_schedule_comes_to_the_same_masks(script, capsys, options):
+    (compared,) = script("official_schedule").main(["--quick", *options])
+    assert compared.agreement > 0.999
+    assert last_line(capsys.readouterr().out).startswith("ratio K=")
+
+
+def test_preprocessing_stays_close_to_pillow(script):
+    found = script("preprocessing").main(["--quick"])
+    assert found.identical >= 0.997
+    assert found.largest <= 2
+
+
+@pytest.mark.slow
+def test_every_section_of_the_gpu_script_runs_on_a_processor(script, tmp_path):
+    found = script("gpu").main([str(tmp_path), "--quick", "--device", "cpu"])
+    assert {name: section["error"] for name, section in found.items() if "error" in section} == {}
+    assert json.loads((tmp_path / "gpu.json").read_text()) == found
+    assert found["official_clip"]["K=1"]["ratio"] > 0
