@@ -67,7 +67,7 @@ def park() -> ParkDataset:
 
 @pytest.fixture
 def targets() -> ParkTargets:
-    return ParkTargets(0, size=128, grid=8, places=4, stills=2, clip_frames=6, targets=2)
+    return ParkTargets(0, size=128, grid=8, places=4, stills=2, clip_share=0, targets=2)
 
 
 def numbers(park: ParkDataset, *, clips: bool) -> int:
