@@ -19,8 +19,6 @@ from sa2va_cli.errors import ModelError, OutputError
 from sa2va_cli.model.network import Sa2VANetwork
 from sa2va_cli.staging import discard, output_errors, publish, staged
 
-__all__ = ["WEIGHTS_FILE", "save_network"]
-
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
 
 

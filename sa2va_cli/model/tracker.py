@@ -112,11 +112,21 @@ class Tracker:
             features: of this one frame.
             memory: what the last call returned.
         """
-        objects = len(memory.conditioning[0].pointers)
-        shared = features.expand(objects)
-        laid_out = memory.laid_out or self._laid_out(memory.conditioning, index, features.low.dtype)
-        memory = replace(memory, laid_out=laid_out)
-        decoded = self.sam2.decode(shared, self.look_back(index, features, memory), None)
+        memory = self.laid_out(index, features, memory)
+        return self.settle(index, features, self.look_back(index, features, memory), memory)
+
+    def laid_out(self, index: int, features: ImageFeatures, memory: TrackerMemory) -> TrackerMemory:
+        """Lays the keyframes' memories out for all frames to come, before the first one."""
+        if memory.laid_out is not None:
+            return memory
+        return replace(memory, laid_out=self._laid_out(memory.conditioning, index, features.low.dtype))
+
+    def settle(
+        self, index: int, features: ImageFeatures, conditioned: Tensor, memory: TrackerMemory
+    ) -> tuple[DecodedMasks, TrackerMemory]:
+        """Decodes frame ``index`` from what ``look_back`` gave, and remembers it; see ``step``."""
+        shared = features.expand(len(memory.conditioning[0].pointers))
+        decoded = self.sam2.decode(shared, conditioned, None)
         if self.empty_absent:
             decoded = decoded.without_absent()
         recent = (*memory.recent, self._memory(index, features, decoded))

@@ -26,7 +26,8 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import nn
 from transformers import PreTrainedTokenizerFast
 
-from sa2va_cli.checkpoints.native import WEIGHTS_FILE, save_network
+from sa2va_cli.checkpoints.files import WEIGHTS_FILE
+from sa2va_cli.checkpoints.native import save_network
 from sa2va_cli.demo.world import corpus
 from sa2va_cli.model.internvl import InternVLSizes
 from sa2va_cli.model.network import Sa2VANetwork
@@ -185,10 +186,12 @@ def take_encoders(objective: Objective, checkpoint: Path) -> None:
 def source(stage: str, seed: int, clips_from: int) -> BatchSource:
     """The batches of a stage."""
     if stage == "eyes":
-        return ParkTargets(seed, clips_from=clips_from)
+        return ParkTargets(seed, clip_share=0.8, clips_from=clips_from)
     if stage == "words":
-        return ParkDataset(seed, questions=12, masked=0, clip_share=0.5, clips_from=clips_from)
-    return ParkDataset(seed, questions=6, masked=3, clip_share=0.4, clips_from=clips_from)
+        return ParkDataset(
+            seed, questions=12, masked=0, clip_share=0.5, clip_frames=20, clips_from=clips_from
+        )
+    return ParkDataset(seed, questions=6, masked=3, clip_share=0.4, clip_frames=20, clips_from=clips_from)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from sa2va_cli.model.network import Sa2VANetwork
 from sa2va_cli.model.sam2 import DecodedMasks, ImageFeatures
-from sa2va_cli.model.tracker import Tracker, TrackerMemory
+from sa2va_cli.model.tracker import Tracker
 from sa2va_cli.training.losses import answer_loss, dice_loss, mask_bce, soft_iou
 from sa2va_cli.training.meaning import MeaningCode
 from sa2va_cli.training.samples import IGNORED, Batch
@@ -28,7 +28,7 @@ class LossWeights:
     larger weight). ``iou`` and ``score`` train SAM 2's quality and visibility heads, as SAM 2 does.
     The others are auxiliary and need labels: ``classes`` and ``seen`` of what the cells of the two encoders
     show, ``named`` and ``pointed`` of what the language model understands, and where, ``query`` of how it
-    says so.
+    says so, ``marked`` of where a tracked frame's map, having looked back, shows the object.
     """
 
     answer: float = 1.0
@@ -41,6 +41,7 @@ class LossWeights:
     named: float = 1.0
     pointed: float = 1.0
     query: float = 0.5
+    marked: float = 0.5
 
 
 class Readouts(nn.Module):
@@ -65,6 +66,7 @@ class Readouts(nn.Module):
         self.pointer = nn.Linear(language_width, language_width)
         self.pointed = nn.Linear(language_width, language_width)
         self.seldom = nn.Parameter(torch.tensor(-3.0))  # most cells hold nothing of what is meant
+        self.tracked = nn.Linear(grounding_width, 1)
 
     def cells(self, readout: Tensor, labels: Tensor) -> Tensor:
         """Cross-entropy of every attribute, in which what is there counts as much as all background.
@@ -90,10 +92,29 @@ class Readouts(nn.Module):
             wanted: (Q, T) 0..1.
         """
         logits = torch.einsum("qd,qtd->qt", self.pointer(states), self.pointed(visual)).float()
-        logits = logits / states.shape[-1] ** 0.5 + self.seldom
-        each = F.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
-        held, free = wanted, 1 - wanted
-        return (each * held).sum() / held.sum().clamp(min=1) + (each * free).sum() / free.sum().clamp(min=1)
+        return _found(logits / states.shape[-1] ** 0.5 + self.seldom, wanted)
+
+    def marks(self, maps: Tensor, masks: Tensor) -> Tensor:
+        """How well maps that have looked back show where the tracked object is.
+
+        Args:
+            maps: (N, C, s, s).
+            masks: (N, h, w) 0..1.
+        """
+        logits = self.tracked(maps.flatten(2).transpose(1, 2))[..., 0].float()  # (N, s*s)
+        return _found(logits, F.adaptive_avg_pool2d(masks[:, None], maps.shape[-1]).flatten(1))
+
+
+def _found(logits: Tensor, wanted: Tensor) -> Tensor:
+    """Cross-entropy of cells in which what is looked for counts as much as all else.
+
+    Args:
+        logits: any shape.
+        wanted: the same, 0..1.
+    """
+    each = F.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
+    free = 1 - wanted
+    return (each * wanted).sum() / wanted.sum().clamp(min=1) + (each * free).sum() / free.sum().clamp(min=1)
 
 
 class Objective(nn.Module):
@@ -195,8 +216,13 @@ class Objective(nn.Module):
         with torch.set_grad_enabled(still and torch.is_grad_enabled()):
             features = sam2.encode(batch.grounding_pixels.flatten(0, 1))
         per_frame = [features[f * size : (f + 1) * size][rows] for f in range(frames)]
-        decoded = _follow(tracker, per_frame, batch, queries[batch.masked])
+        decoded, maps = _follow(tracker, per_frame, batch, queries[batch.masked])
         losses = self._mask_losses(decoded, batch.masks)
+        if self.readouts is not None and maps:
+            tracked = batch.masks[:, batch.conditioning :]
+            losses["marked"] = self.readouts.marks(
+                torch.stack(maps, dim=1).flatten(0, 1), tracked.flatten(0, 1)
+            )
         if self.readouts is not None and batch.labels is not None and still:
             cells = features.low.flatten(2).transpose(1, 2)  # (F*B, s*s, C)
             labels = batch.labels.flatten(0, 1).flatten(1, 2)
@@ -226,17 +252,21 @@ class Objective(nn.Module):
 
 def _follow(
     tracker: Tracker, frames: list[ImageFeatures], batch: Batch, queries: Tensor
-) -> list[DecodedMasks]:
-    """Runs the tracker over frames whose features have one row per query."""
+) -> tuple[list[DecodedMasks], list[Tensor]]:
+    """Runs the tracker over frames whose features have one row per query.
+
+    Returns:
+        What was decoded on each frame, and the map of each tracked frame once it has looked back.
+    """
     keyframes = list(zip(batch.indices, frames[: batch.conditioning], strict=False))
-    still = len(frames) == batch.conditioning
-    memory = TrackerMemory(()) if still else tracker.condition(keyframes, queries)
-    if still:
-        return [tracker.decode_query(features, queries) for _, features in keyframes]
-    decoded = [memory.decoded[index] for index, _ in keyframes]
-    for index, features in zip(
-        batch.indices[batch.conditioning :], frames[batch.conditioning :], strict=True
-    ):
-        masks, memory = tracker.step(index, features, memory)
+    if len(frames) == batch.conditioning:
+        return [tracker.decode_query(features, queries) for _, features in keyframes], []
+    memory = tracker.condition(keyframes, queries)
+    decoded, maps = [memory.decoded[index] for index, _ in keyframes], []
+    tracked = zip(batch.indices[batch.conditioning :], frames[batch.conditioning :], strict=True)
+    for index, features in tracked:
+        memory = tracker.laid_out(index, features, memory)
+        maps.append(tracker.look_back(index, features, memory))
+        masks, memory = tracker.settle(index, features, maps[-1], memory)
         decoded.append(masks)
-    return decoded
+    return decoded, maps

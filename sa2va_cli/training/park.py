@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -113,8 +114,8 @@ class _Drawn:
         return labels
 
 
-class ParkDataset:
-    """Batches of conversations about the park, each a function of the seed and of the batch's number alone.
+class _Park:
+    """What batches of the park have in common; each is a function of the seed and of its number alone.
 
     Args:
         seed: of the set; scenes come from the ``train`` domain of ``scene_seed``.
@@ -122,13 +123,9 @@ class ParkDataset:
         grid: side of the grid of cells whose classes are labelled.
         places: side of the grid of places of a meaning.
         stills: pictures in a batch of stills.
-        clips: clips in a batch of clips without masks.
-        clip_frames: SAM 2 frames in a batch of clips with masks; how many clips that is depends on its
-            schedule.
+        clip_frames: SAM 2 frames in a batch of clips; how many clips that is depends on its schedule.
         clip_share: share of the batches that are clips, once ``clips_from`` batches have passed.
         clips_from: batches before the first clip.
-        questions: how many expressions are asked about each.
-        masked: how many of these have a mask that is trained.
     """
 
     def __init__(
@@ -139,35 +136,57 @@ class ParkDataset:
         grid: int = 16,
         places: int = PLACES,
         stills: int = 16,
-        clips: int = 6,
-        clip_frames: int = 20,
-        clip_share: float = 0.4,
+        clip_frames: int = 24,
+        clip_share: float = 0.5,
         clips_from: int = 0,
-        questions: int = 5,
-        masked: int = 3,
     ) -> None:
         self.seed, self.size, self.grid, self.places = seed, size, grid, places
-        self.stills, self.clips, self.clip_frames = stills, clips, clip_frames
+        self.stills, self.clip_frames = stills, clip_frames
         self.clip_share, self.clips_from = clip_share, clips_from
-        self.questions, self.masked = questions, masked
+
+    def schedule(self, number: int, rng: np.random.Generator) -> tuple[Schedule, int]:
+        """What the samples of batch ``number`` show, and how many there are."""
+        if rng.random() < self.clip_share and number >= self.clips_from:
+            schedule = sample_schedule(rng)
+            return schedule, max(2, self.clip_frames // len(schedule.frames))
+        still = int(rng.integers(CLIP_FRAMES))
+        return Schedule((still,), (still,), 1), self.stills
+
+    def draw(self, index: int, schedule: Schedule, *, worded: bool) -> _Drawn:
+        """Draws the scene of the set's sample ``index``."""
+        scene = Scene.sample(scene_seed("train", self.seed, index), CLIP_FRAMES)
+        return _Drawn(scene, schedule, self.size, self.places, worded=worded)
+
+
+class ParkDataset(_Park):
+    """Batches of conversations about the park.
+
+    Args:
+        seed: see ``_Park``.
+        questions: how many expressions are asked about each picture or clip.
+        masked: how many of these have a mask that is trained.
+        clips: clips in a batch of clips without masks.
+        more: see ``_Park``.
+    """
+
+    def __init__(
+        self, seed: int, *, questions: int = 5, masked: int = 3, clips: int = 6, **more: Any
+    ) -> None:
+        super().__init__(seed, **more)
+        self.questions, self.masked, self.clips = questions, masked, clips
 
     def batch(self, number: int) -> list[Sample]:
         """The samples of batch ``number``, all of one shape."""
         rng = np.random.default_rng([self.seed, number])
-        if rng.random() < self.clip_share and number >= self.clips_from:
-            schedule = sample_schedule(rng)
-            count = max(2, self.clip_frames // len(schedule.frames)) if self.masked else self.clips
-        else:
-            still = int(rng.integers(CLIP_FRAMES))
-            schedule, count = Schedule((still,), (still,), 1), self.stills
+        schedule, count = self.schedule(number, rng)
         if not self.masked:
+            count = self.clips if len(schedule.keyframes) > 1 else count
             schedule = Schedule(schedule.keyframes, (), 0)
         first = number * 2 * max(self.stills, self.clip_frames)
         return [self._sample(first + k, schedule, rng) for k in range(count)]
 
     def _sample(self, index: int, schedule: Schedule, rng: np.random.Generator) -> Sample:
-        scene = Scene.sample(scene_seed("train", self.seed, index), CLIP_FRAMES)
-        drawn = _Drawn(scene, schedule, self.size, self.places, worded=True)
+        drawn = self.draw(index, schedule, worded=True)
         return Sample(
             keyframes=[drawn.images[t] for t in schedule.keyframes],
             frames=[drawn.images[t] for t in schedule.frames],
@@ -211,7 +230,7 @@ class ParkDataset:
         return Question(text, answer, masks, meaning)
 
 
-class ParkTargets:
+class ParkTargets(_Park):
     """Batches of targets without words, for SAM 2 alone.
 
     A target is any set of actors that has a name or a place: one actor, all of a kind, all of a colour, or
@@ -219,51 +238,25 @@ class ParkTargets:
     quite exactly, as a language model would.
 
     Args:
-        seed: of the set; scenes come from the ``train`` domain of ``scene_seed``.
-        size: side of the square pictures in pixels.
-        grid: side of the grid of cells whose classes are labelled.
-        places: side of the grid of places of a meaning.
-        stills: pictures in a batch of stills.
-        clip_frames: frames in a batch of clips.
-        clip_share: share of the batches that are clips, once ``clips_from`` batches have passed.
-        clips_from: batches before the first clip.
-        targets: how many in each picture; half as many in clips.
+        seed: see ``_Park``.
+        targets: how many in each picture; half as many in clips, which cost more.
+        more: see ``_Park``.
     """
 
-    def __init__(
-        self,
-        seed: int,
-        *,
-        size: int = 256,
-        grid: int = 16,
-        places: int = PLACES,
-        stills: int = 16,
-        clip_frames: int = 24,
-        clip_share: float = 0.75,
-        clips_from: int = 0,
-        targets: int = 4,
-    ) -> None:
-        self.seed, self.size, self.grid, self.places = seed, size, grid, places
-        self.stills, self.clip_frames, self.clip_share = stills, clip_frames, clip_share
-        self.clips_from, self.targets = clips_from, targets
+    def __init__(self, seed: int, *, targets: int = 4, **more: Any) -> None:
+        super().__init__(seed, **more)
+        self.targets = targets
 
     def batch(self, number: int) -> list[Sample]:
         """The samples of batch ``number``, all of one shape."""
         rng = np.random.default_rng([self.seed, number])
-        clips = rng.random() < self.clip_share and number >= self.clips_from
-        if clips:
-            schedule = sample_schedule(rng)
-            count = max(2, self.clip_frames // len(schedule.frames))
-        else:
-            still = int(rng.integers(CLIP_FRAMES))
-            schedule, count = Schedule((still,), (still,), 1), self.stills
+        schedule, count = self.schedule(number, rng)
         first = (number * 2 + 1) * max(self.stills, self.clip_frames)
-        targets = self.targets // 2 if clips else self.targets
+        targets = self.targets // 2 if len(schedule.keyframes) > 1 else self.targets
         return [self._sample(first + k, schedule, targets, rng) for k in range(count)]
 
     def _sample(self, index: int, schedule: Schedule, targets: int, rng: np.random.Generator) -> Sample:
-        scene = Scene.sample(scene_seed("train", self.seed, index), CLIP_FRAMES)
-        drawn = _Drawn(scene, schedule, self.size, self.places, worded=False)
+        drawn = self.draw(index, schedule, worded=False)
         return Sample(
             keyframes=(),
             frames=[drawn.images[t] for t in schedule.frames],

@@ -135,7 +135,7 @@ def test_every_parameter_learns_something(objective: Objective, park: ParkDatase
     losses["total"].backward()
     assert all(torch.isfinite(loss) for loss in losses.values())
     words = {"answer", "named", "pointed", "query", "classes"}
-    masks = {"bce", "dice", "iou", "score"} | (set() if clips else {"seen"})
+    masks = {"bce", "dice", "iou", "score"} | {"marked" if clips else "seen"}
     assert set(losses) == {*words, *masks, "total"}
     still = {n for n, p in objective.network.named_parameters() if p.grad is None}
     unused = ("point_embed", "mask_embed", "mask_downsample", "no_memory_positional_encoding", "mask_token")
