@@ -164,7 +164,7 @@ def build_objective(tokenizer: PreTrainedTokenizerFast, seed: int) -> Objective:
     return Objective(network, readouts, MeaningCode(network.sam2, NAMES, PLACES), LossWeights())
 
 
-EYES = ("network.sam2.", "readouts.grounding.")
+EYES = ("network.sam2.", "readouts.grounding.", "readouts.tracked.")
 """What the stage ``eyes`` trains, by the beginnings of its parameters' names; ``words`` trains the rest."""
 
 

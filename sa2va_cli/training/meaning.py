@@ -20,23 +20,22 @@ class MeaningCode(nn.Module):
     as a point prompt would be, averaged over what the target covers.
 
     Args:
-        sam2: whose position encoding is used.
+        sam2: whose position encoding is used; not a part of this module.
         names: number of names.
         grid: side of the grid of places.
     """
 
     names: Tensor
-    places: Tensor
 
     def __init__(self, sam2: Sam2, names: int, grid: int) -> None:
         super().__init__()
         width = sam2.width
         generator = torch.Generator().manual_seed(0)  # part of the code's definition
         directions, _ = torch.linalg.qr(torch.randn(width, names, generator=generator))
-        positions = sam2.layers.get_image_wide_positional_embeddings().detach().float()
-        pooled = F.adaptive_avg_pool2d(positions, grid)[0].flatten(1).T  # (grid*grid, width)
         self.register_buffer("names", directions.T * math.sqrt(width), persistent=False)
-        self.register_buffer("places", pooled * 1.5, persistent=False)
+        self.grid = grid
+        # Asked for at every use, because weights are loaded after this, and a run must go on in its own code.
+        self._positions = sam2.layers.get_image_wide_positional_embeddings
 
     def forward(self, names: Tensor, places: Tensor) -> Tensor:
         """The query for each meaning: (N, width).
@@ -45,6 +44,8 @@ class MeaningCode(nn.Module):
             names: (N, A), see ``Meaning``.
             places: (N, K, g, g), likewise; how much is meant in all does not matter, only where.
         """
+        positions = self._positions().detach().float()  # (1, width, s, s)
+        pooled = F.adaptive_avg_pool2d(positions, self.grid)[0].flatten(1).T  # (g*g, width)
         spread = places.flatten(2)
         spread = (spread / spread.sum(2, keepdim=True).clamp(min=1e-6)).mean(1)
-        return names @ self.names + spread @ self.places
+        return names @ self.names + spread @ (pooled * 1.5)

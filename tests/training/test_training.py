@@ -233,3 +233,19 @@ def test_two_stages_are_exported_together(tokenizer, tmp_path: Path) -> None:
     network = load_network(tmp_path / "weights", torch.device("cpu"), torch.float32)
     wanted = objective.network.state_dict()
     assert all(torch.allclose(v, wanted[k], rtol=1e-2, atol=1e-2) for k, v in network.state_dict().items())
+
+
+def test_the_code_is_that_of_the_weights_not_of_the_random_start(objective: Objective) -> None:
+    code, sam2 = objective.code, objective.network.sam2
+    assert code is not None
+    names, places = torch.zeros(1, NAMES), torch.zeros(1, 1, 4, 4)
+    places[0, 0, 1, 2] = 1
+    said = code(names, places)
+    learned = {k: v.clone() for k, v in sam2.state_dict().items()}
+    torch.manual_seed(1)
+    other = type(sam2)({**SAM2_SIZES, "image_size": 128, "d_model": 64})
+    fresh = MeaningCode(other, NAMES, 4)
+    assert not torch.allclose(fresh(names, places), said)
+    positions = {k: v for k, v in learned.items() if "positional_embedding" in k}
+    other.load_state_dict(positions, strict=False)
+    assert torch.allclose(fresh(names, places), said)
