@@ -19,6 +19,66 @@ RGB = NDArray[np.uint8]
 """An upright image, (H, W, 3) uint8, sRGB order red, green, blue."""
 
 
+LUMA_WEIGHTS = {1: (0.2126, 0.0722), 5: (0.299, 0.114), 6: (0.299, 0.114)}
+"""What red and blue count in luma, by the number of the matrix in ITU-T H.273: BT.709, and BT.601 twice."""
+
+
+@dataclass(frozen=True)
+class YuvColour:
+    """What the numbers in a picture's planes mean, as ITU-T H.273 counts it.
+
+    Attributes:
+        matrix: one of ``LUMA_WEIGHTS``.
+        full_range: whether luma is 0..255 and not 16..235.
+        primaries: 2 for unspecified.
+        transfer: likewise.
+    """
+
+    matrix: int
+    full_range: bool
+    primaries: int = 2
+    transfer: int = 2
+
+    def __post_init__(self) -> None:
+        if self.matrix not in LUMA_WEIGHTS:
+            raise ValueError(f"matrix must be one of {', '.join(map(str, LUMA_WEIGHTS))}, got {self.matrix}")
+
+
+@dataclass(frozen=True, eq=False)
+class Yuv420:
+    """A picture as most video holds it: upright, luma for each pixel, chroma for each two by two.
+
+    Attributes:
+        luma: (H, W) uint8; both sides are even.
+        blue: (H/2, W/2) uint8, the difference of blue.
+        red: (H/2, W/2) uint8, the difference of red.
+        colour: what the numbers mean.
+    """
+
+    luma: NDArray[np.uint8] = field(repr=False)
+    blue: NDArray[np.uint8] = field(repr=False)
+    red: NDArray[np.uint8] = field(repr=False)
+    colour: YuvColour
+
+    def __post_init__(self) -> None:
+        doubled = tuple((2 * plane.shape[0], 2 * plane.shape[1]) for plane in (self.blue, self.red))
+        if doubled != (self.luma.shape, self.luma.shape):
+            shapes = ", ".join(str(plane.shape) for plane in self.planes)
+            raise ValueError(f"chroma must have half of luma's sides, got {shapes}")
+        if any(plane.dtype != np.uint8 for plane in self.planes):
+            raise ValueError(f"planes must be uint8, got {[str(plane.dtype) for plane in self.planes]}")
+
+    @property
+    def planes(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
+        """Luma, blue and red difference."""
+        return self.luma, self.blue, self.red
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels."""
+        return self.luma.shape[1], self.luma.shape[0]
+
+
 @dataclass(frozen=True, eq=False)
 class Frame:
     """One picture of a clip, upright, at its time.
@@ -29,6 +89,8 @@ class Frame:
         time_base: seconds per unit of ``pts``.
         image: (H, W, 3) uint8 RGB, rotation of the container already applied.
         name: the file name without its ending, for frames that come from image files.
+        planes: the same picture as it was decoded, where that is 8-bit 4:2:0; what is drawn there leaves the
+            rest of the picture as it was to the bit.
     """
 
     index: int
@@ -36,10 +98,18 @@ class Frame:
     time_base: Fraction
     image: RGB = field(repr=False)
     name: str | None = None
+    planes: Yuv420 | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.image.dtype != np.uint8 or self.image.ndim != 3 or self.image.shape[2] != 3:
             raise ValueError(f"image must be (H, W, 3) uint8, got {self.image.shape} {self.image.dtype}")
+        if self.planes is not None and self.planes.size != self.size:
+            raise ValueError(f"got planes of {self.planes.size} for an image of {self.size}")
+
+    @property
+    def picture(self) -> RGB | Yuv420:
+        """The planes where there are some, else the image: what is drawn on for a video."""
+        return self.image if self.planes is None else self.planes
 
     @property
     def size(self) -> tuple[int, int]:
@@ -124,7 +194,7 @@ class FrameMasks:
         full = np.empty((n, height, width), np.float32)
         for k in range(n):
             square = cv2.resize(self.logits[k], (4 * w, 4 * h), interpolation=cv2.INTER_LINEAR)
-            full[k] = cv2.resize(square, (width, height), interpolation=cv2.INTER_LINEAR)
+            cv2.resize(square, (width, height), dst=full[k], interpolation=cv2.INTER_LINEAR)
         return full
 
     @cached_property

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sa2va_cli.benchmark.work import DECODE, ENCODE_VIDEO, PROMPT, RENDER, Work
-from sa2va_cli.datatypes import RGB, Frame, FrameMasks
+from sa2va_cli.datatypes import RGB, Frame, FrameMasks, Yuv420
 from sa2va_cli.media.reader import Reader
 from sa2va_cli.media.writer import VideoWriter
 from sa2va_cli.render.overlay import draw_overlay
@@ -29,15 +29,15 @@ def media_stages(
     labels, colours = [PROMPT] * len(logits), [colour(k) for k in range(len(logits))]
     info = reader.info
 
-    def draw(frame: Frame) -> RGB:
+    def draw(frame: Frame) -> RGB | Yuv420:
         masks = FrameMasks(frame, logits, scores).masks
-        return draw_overlay(frame.image, masks, labels, colours)
+        return draw_overlay(frame.picture, masks, labels, colours)
 
     def encode() -> None:
         video = scratch / "encoded.mp4"
         with VideoWriter(video, size=info.size, rate=info.rate, time_base=info.time_base) as writer:
             for frame in frames:
-                writer.write(frame.image, frame.pts, frame.time_base)
+                writer.write(frame.picture, frame.pts, frame.time_base)
 
     return {
         DECODE: Work(lambda: [None for _ in reader], reader.count_selected()),

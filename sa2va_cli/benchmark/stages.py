@@ -89,7 +89,7 @@ def network_stages(
     images = [frame.image for frame in keyframes]
 
     def preprocess() -> Tensor:
-        return grounding_pixels(images[0], sam2.input_size, sam2.dtype, still=False).to(sam2.device)
+        return grounding_pixels(images[0], sam2.input_size, sam2.dtype, still=False, device=sam2.device)
 
     pixels = preprocess()
     features = sam2.encode(pixels)

@@ -13,6 +13,8 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
 from numpy.typing import NDArray
 
+from sa2va_cli.datatypes import Yuv420
+
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 """(H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA with straight alpha."""
 
@@ -33,7 +35,8 @@ class Encoding:
         preset: default speed preset; None where the encoder has none.
         options: further encoder options.
         frame: turns an array into a frame; its pixel format is the stream's.
-        limited: whether the stream is tagged as limited range BT.709 (False for RGB streams).
+        tagged: whether the stream is tagged with what its frames' values mean (False for RGB streams).
+        planes: whether decoded planes are taken too, as they are.
     """
 
     encoder: str
@@ -42,7 +45,20 @@ class Encoding:
     crf: float | None = None
     preset: str | None = None
     options: tuple[tuple[str, str], ...] = ()
-    limited: bool = True
+    tagged: bool = True
+    planes: bool = False
+
+    def frame_of(self, picture: Pixels | Yuv420) -> av.VideoFrame:
+        """Turns a picture of either kind into a frame.
+
+        Raises:
+            ValueError: for a kind that the codec does not take.
+        """
+        if not isinstance(picture, Yuv420):
+            return self.frame(picture)
+        if not self.planes:
+            raise ValueError(f"{self.encoder} takes no planes; give RGB or grey")
+        return frame_planes(picture)
 
 
 def frame_yuv(image: Pixels) -> av.VideoFrame:
@@ -53,6 +69,39 @@ def frame_yuv(image: Pixels) -> av.VideoFrame:
     # Converted at once, so the frame can borrow the array instead of copying it.
     array: Any = np.ascontiguousarray(image)
     return _to_bt709(av.VideoFrame.from_numpy_buffer(array, "rgb24"), _planar_format(image))
+
+
+def frame_planes(picture: Yuv420) -> av.VideoFrame:
+    """Decoded planes to a frame of the same values and meaning."""
+    width, height = picture.size
+    frame = av.VideoFrame(width, height, "yuv420p")
+    planes: Any = frame.planes
+    for plane, values in zip(planes, picture.planes, strict=True):
+        rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+        rows[: plane.height, : plane.width] = values
+    colour = picture.colour
+    frame.colorspace, frame.color_primaries, frame.color_trc = (
+        colour.matrix,
+        colour.primaries,
+        colour.transfer,
+    )
+    frame.color_range = ColorRange.JPEG if colour.full_range else ColorRange.MPEG
+    return frame
+
+
+def converted_like(frame: av.VideoFrame, first: av.VideoFrame) -> av.VideoFrame:
+    """A frame whose values mean the same as those of a stream's first one; itself where they do."""
+    meaning = (frame.format.name, frame.colorspace, frame.color_range)
+    if meaning == (first.format.name, first.colorspace, first.color_range):
+        return frame
+    converted = frame.reformat(
+        format=first.format.name,
+        dst_colorspace=first.colorspace,
+        dst_color_range=first.color_range,
+        threads=1,
+    )
+    converted.colorspace, converted.color_range = first.colorspace, first.color_range
+    return converted
 
 
 def frame_grey(image: Pixels) -> av.VideoFrame:
@@ -100,7 +149,9 @@ def frame_lossless(image: Pixels) -> av.VideoFrame:
 ENCODINGS: dict[str, Encoding] = {
     # crf 18 is taken as visually lossless. "veryfast" leaves the processor to decoding and the network: on
     # grainy 1080p it is nearly three times as fast as "medium", for half a decibel at the same file size.
-    "h264": Encoding("libx264", (".mp4", ".m4v", ".mov", ".mkv"), frame_yuv, crf=18, preset="veryfast"),
+    "h264": Encoding(
+        "libx264", (".mp4", ".m4v", ".mov", ".mkv"), frame_yuv, crf=18, preset="veryfast", planes=True
+    ),
     # crf 10 gives a hard mask back: no pixel of a test mask crosses the middle.
     "gray": Encoding("libx264", (".mp4", ".m4v", ".mov", ".mkv"), frame_grey, crf=10, preset="veryfast"),
     "prores4444": Encoding(
@@ -115,7 +166,7 @@ ENCODINGS: dict[str, Encoding] = {
         (".mkv", ".avi", ".nut"),
         frame_lossless,
         options=(("level", "3"), ("g", "1")),
-        limited=False,
+        tagged=False,
     ),
 }
 """Output codecs by name: to add one, add a row."""

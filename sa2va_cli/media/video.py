@@ -1,4 +1,6 @@
-"""Decodes video files into upright RGB pictures: every frame in order, or single ones by seeking.
+"""Decodes video files into upright pictures: every frame in order, or single ones by seeking.
+
+They come in RGB and, where that is what the file holds, as planes of 8-bit 4:2:0.
 
 Damaged files give all that can be decoded, and a warning that says how much that was.
 """
@@ -12,11 +14,12 @@ from typing import Any
 
 import av
 import numpy as np
-from av.video.reformatter import Colorspace
+from av.video.reformatter import ColorRange, Colorspace
 from numpy.typing import NDArray
 
-from sa2va_cli.datatypes import RGB, Frame
+from sa2va_cli.datatypes import LUMA_WEIGHTS, RGB, Frame, Yuv420, YuvColour
 from sa2va_cli.errors import InputError
+from sa2va_cli.media.encodings import BT709
 from sa2va_cli.media.source import SourceInfo
 from sa2va_cli.media.timeline import Timeline, packets, scan
 
@@ -27,6 +30,8 @@ _THREADS = 16
 """Most decoding threads: each keeps a picture of its own in memory."""
 
 _UNSPECIFIED = 2
+_BT601 = 6
+_PLANAR = ("yuv420p", "yuvj420p")
 _HDR = {16: "PQ", 18: "HLG"}
 """Transfer characteristics of high dynamic range by their number in ITU-T H.273."""
 
@@ -59,6 +64,7 @@ class VideoSource:
             self._timeline: Timeline = timeline
             self._info = _describe(path, container, stream, timeline, first[0])
         self._turn = (first[0].rotation, _display_matrix(first[0]))
+        self._colour = _yuv_colour(first[0])
         self._notes = _remarks(first[0], timeline)
         self._damage = timeline.damage
 
@@ -169,9 +175,13 @@ class VideoSource:
             if note not in self._notes:
                 self._notes.append(note)
         image = orient(to_rgb(frame, stored), matrix)
+        planes = None
+        # An output has one size and one meaning of its numbers, so only what is like the first frame counts.
+        if self._colour is not None and stored == (frame.width, frame.height):
+            planes = to_planes(frame, matrix) if _yuv_colour(frame) == self._colour else None
         stamps = self._timeline.stamps
         stamp = stamps[min(ordinal, len(stamps) - 1)] + max(0, ordinal - len(stamps) + 1)
-        return Frame(ordinal, stamp, self._timeline.time_base, image)
+        return Frame(ordinal, stamp, self._timeline.time_base, image, planes=planes)
 
 
 def open_container(path: Path) -> Any:
@@ -214,8 +224,7 @@ def to_rgb(frame: Any, size: tuple[int, int]) -> RGB:
     """A decoded frame as (H, W, 3) uint8 RGB of a given stored size (width, height)."""
     matrix = None
     if frame.colorspace == _UNSPECIFIED:
-        high = frame.height >= 720 or frame.width >= 1280
-        matrix = Colorspace.ITU709 if high else Colorspace.ITU601
+        matrix = Colorspace.ITU709 if _matrix(frame) == BT709 else Colorspace.ITU601
     converted = frame.reformat(
         width=size[0], height=size[1], format="rgb24", src_colorspace=matrix, threads=1
     )
@@ -223,8 +232,36 @@ def to_rgb(frame: Any, size: tuple[int, int]) -> RGB:
     return image
 
 
-def orient(image: RGB, matrix: NDArray[np.int32] | None) -> RGB:
-    """Applies a display matrix of right angles and mirrors, as ``ffmpeg`` does by itself.
+def to_planes(frame: Any, matrix: NDArray[np.int32] | None) -> Yuv420 | None:
+    """A decoded frame's own planes, upright; None where they are not 8-bit 4:2:0 of a common kind."""
+    colour = _yuv_colour(frame)
+    if colour is None:
+        return None
+    stored = [np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size) for plane in frame.planes]
+    shown = [rows[: plane.height, : plane.width] for rows, plane in zip(stored, frame.planes, strict=True)]
+    # Copied, so that nothing of the decoder's is held while a picture waits its turn.
+    luma, blue, red = (np.array(orient(plane, matrix), order="C") for plane in shown)
+    return Yuv420(luma, blue, red, colour)
+
+
+def _yuv_colour(frame: Any) -> YuvColour | None:
+    """What the values of an 8-bit 4:2:0 frame mean; None for other frames, and for those of odd sides."""
+    odd = frame.width % 2 or frame.height % 2
+    if odd or frame.format.name not in _PLANAR or _matrix(frame) not in LUMA_WEIGHTS:
+        return None
+    full = frame.format.name == "yuvj420p" or frame.color_range == ColorRange.JPEG
+    return YuvColour(_matrix(frame), full, int(frame.color_primaries), int(frame.color_trc))
+
+
+def _matrix(frame: Any) -> int:
+    """The number of the frame's matrix in ITU-T H.273; as high definition or not where it is not stated."""
+    if frame.colorspace != _UNSPECIFIED:
+        return int(frame.colorspace)
+    return BT709 if frame.height >= 720 or frame.width >= 1280 else _BT601
+
+
+def orient(image: NDArray[np.uint8], matrix: NDArray[np.int32] | None) -> NDArray[np.uint8]:
+    """Applies a display matrix of right angles and mirrors to a picture or plane, as ``ffmpeg`` does.
 
     The matrix (ISO 14496-12, 6.2.2) takes (x, y) to (a x + c y, b x + d y), with a, b, c, d at 0, 1, 3, 4.
     """
@@ -232,7 +269,7 @@ def orient(image: RGB, matrix: NDArray[np.int32] | None) -> RGB:
         return image
     a, b, c, d = (int(matrix[place]) for place in (0, 1, 3, 4))
     if _transposes(matrix):
-        turned = image.transpose(1, 0, 2)[:: -1 if b < 0 else 1, :: -1 if c < 0 else 1]
+        turned = image.swapaxes(0, 1)[:: -1 if b < 0 else 1, :: -1 if c < 0 else 1]
     else:
         turned = image[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]
     return np.ascontiguousarray(turned)

@@ -12,10 +12,10 @@ from typing import Any, Self
 
 import av
 from av.codec.context import Flags
-from av.video.reformatter import ColorRange
 
+from sa2va_cli.datatypes import Yuv420
 from sa2va_cli.errors import OutputError, Sa2VAError, UsageError
-from sa2va_cli.media.encodings import BT709, ENCODINGS, Codec, Pixels
+from sa2va_cli.media.encodings import ENCODINGS, Codec, Pixels, converted_like
 from sa2va_cli.media.sound import Sound
 from sa2va_cli.staging import discard, output_error, publish, reserve_beside
 
@@ -107,12 +107,13 @@ class VideoWriter:
         self._hidden = reserve_beside(self._path)
         return self
 
-    def write(self, image: Pixels, pts: int, time_base: Fraction) -> None:
+    def write(self, picture: Pixels | Yuv420, pts: int, time_base: Fraction) -> None:
         """Adds one picture.
 
         Args:
-            image: (H, W, 3) uint8 RGB, (H, W) uint8 grey, or for codecs with alpha (H, W, 4) uint8 or uint16
-                RGBA with straight alpha.
+            picture: (H, W, 3) uint8 RGB, (H, W) uint8 grey, or for codecs with alpha (H, W, 4) uint8 or
+                uint16 RGBA with straight alpha. ``h264`` takes planes too and encodes them as they are; all
+                pictures get the meaning of the first one's values.
             pts: presentation time stamp on the source's clock; greater than the one before.
             time_base: seconds per unit of ``pts``.
 
@@ -120,30 +121,32 @@ class VideoWriter:
             OutputError: when the disk is full or the encoder fails.
             ValueError: for an array of another size or kind than the codec takes.
         """
-        height, width = image.shape[:2]
-        if (width, height) != self._size:
-            raise ValueError(f"got a picture of {width}x{height}, expected {self._size[0]}x{self._size[1]}")
-        frame = self._encoding.frame(image)
+        size = picture.size if isinstance(picture, Yuv420) else (picture.shape[1], picture.shape[0])
+        if size != self._size:
+            raise ValueError("got a picture of {}x{}, expected {}x{}".format(*size, *self._size))
+        frame = self._encoding.frame_of(picture)
         self._guarded(lambda: self._take(frame, pts * time_base))
 
     def _take(self, frame: av.VideoFrame, seconds: Fraction) -> None:
         if self._origin is None:
             self._origin = seconds
-            self._open(frame.format.name)
+            self._open(frame)
         stamp = round((seconds - self._origin) / self._time_base)
         if self._held is not None:
             previous = self._held.pts or 0
             stamp = max(stamp, previous + 1)  # encoders refuse time that stands still
+            if self._encoding.tagged:
+                frame = converted_like(frame, self._held)
             self._encode(self._held, stamp - previous)
         frame.pts, frame.time_base = stamp, self._time_base
         self._held = frame
 
-    def _open(self, pixel_format: str) -> None:
+    def _open(self, frame: av.VideoFrame) -> None:
         options = {"movflags": "+faststart"} if self._path.suffix.lower() in (".mp4", ".m4v", ".mov") else {}
         self._container = av.open(f"file:{self._hidden}", "w", container_options=options)
         stream = self._container.add_stream(self._encoding.encoder, rate=self._rate, options=self._options)
         stream.width, stream.height = self._size
-        stream.pix_fmt = pixel_format
+        stream.pix_fmt = frame.format.name
         stream.time_base = self._time_base
         context = stream.codec_context
         context.time_base = self._time_base
@@ -151,9 +154,9 @@ class VideoWriter:
         context.thread_type = "AUTO"
         # Without this flag x264 drops the durations, and an mp4 would end where its last picture begins.
         context.flags |= Flags.frame_duration
-        if self._encoding.limited:
-            context.colorspace = context.color_primaries = context.color_trc = BT709
-            context.color_range = ColorRange.MPEG
+        if self._encoding.tagged:
+            context.colorspace, context.color_range = frame.colorspace, frame.color_range
+            context.color_primaries, context.color_trc = frame.color_primaries, frame.color_trc
         if self._sample_aspect_ratio is not None and self._sample_aspect_ratio > 0:
             context.sample_aspect_ratio = self._sample_aspect_ratio
         self._stream = stream

@@ -158,7 +158,7 @@ class NetworkSegmenter:
 
     def _pixels(self, image: RGB, *, still: bool) -> Tensor:
         sam2 = self.network.sam2
-        return grounding_pixels(image, sam2.input_size, sam2.dtype, still=still).to(sam2.device)
+        return grounding_pixels(image, sam2.input_size, sam2.dtype, still=still, device=sam2.device)
 
 
 def _arrays(decoded: DecodedMasks) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from sa2va_cli.datatypes import RGB
 from sa2va_cli.errors import InputError
+from sa2va_cli.model.resampling import resize_planes
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -21,6 +22,11 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 # (reference set, section 5.1).
 GROUNDING_MEAN = (0.484375, 0.455078125, 0.40625)
 GROUNDING_STD = (0.228515625, 0.2236328125, 0.224609375)
+
+_SMALL = 400_000
+"""Pixels up to which Pillow is left to it: it takes a few milliseconds, and is exact."""
+
+_PROCESSOR = torch.device("cpu")
 
 
 def resize_bicubic(image: RGB, width: int, height: int) -> RGB:
@@ -137,8 +143,13 @@ def cut_patches(
     return x.flatten(4).flatten(0, 3)
 
 
-def grounding_pixels(image: RGB, size: int, dtype: torch.dtype, *, still: bool) -> Tensor:
+def grounding_pixels(
+    image: RGB, size: int, dtype: torch.dtype, *, still: bool, device: torch.device = _PROCESSOR
+) -> Tensor:
     """Resizes and normalises one picture for SAM 2, without keeping its aspect ratio.
+
+    Small pictures are resized by Pillow itself; in larger ones a few values in a hundred thousand are a level
+    off.
 
     Args:
         image: the picture.
@@ -146,14 +157,23 @@ def grounding_pixels(image: RGB, size: int, dtype: torch.dtype, *, still: bool) 
         dtype: working precision of the network.
         still: True for a single image, which the official code casts before anything else; frames of a video
             are normalised in float32 and cast afterwards. The two agree in float32.
+        device: where the result is wanted; a GPU does the work itself.
 
     Returns:
-        (1, 3, size, size) in ``dtype``.
+        (1, 3, size, size) in ``dtype`` on the device.
     """
-    pixels = torch.from_numpy(resize_bicubic(image, size, size).copy()).permute(2, 0, 1)[None]
+    pixels = _levels(image, size, device)[None]
     if still:
         return _normalise(pixels.to(dtype) / 255, GROUNDING_MEAN, GROUNDING_STD)
     return _normalise(pixels.float() / 255, GROUNDING_MEAN, GROUNDING_STD).to(dtype)
+
+
+def _levels(image: RGB, size: int, device: torch.device) -> Tensor:
+    """(3, size, size) uint8 on the device."""
+    rows, columns = image.shape[:2]
+    if device.type != "cuda" and (rows * columns <= _SMALL or rows == columns == size):
+        return torch.from_numpy(resize_bicubic(image, size, size).copy()).permute(2, 0, 1).to(device)
+    return resize_planes(image, size, size, device)
 
 
 def region_grid(masks: np.ndarray, grid: int) -> Tensor:
@@ -171,6 +191,6 @@ def region_grid(masks: np.ndarray, grid: int) -> Tensor:
 
 
 def _normalise(pixels: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
-    mean_ = torch.tensor(mean, dtype=pixels.dtype).view(1, 3, 1, 1)
-    std_ = torch.tensor(std, dtype=pixels.dtype).view(1, 3, 1, 1)
+    mean_ = torch.tensor(mean, dtype=pixels.dtype, device=pixels.device).view(1, 3, 1, 1)
+    std_ = torch.tensor(std, dtype=pixels.dtype, device=pixels.device).view(1, 3, 1, 1)
     return (pixels - mean_) / std_

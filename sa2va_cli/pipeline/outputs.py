@@ -54,7 +54,7 @@ def _mask(path: Path, clip: Clip, _: Objects) -> Sink:
 def _overlay(path: Path, clip: Clip, objects: Objects) -> Sink:
     labels, colours = labels_and_colours(objects)
     return DrawingSink(
-        path, clip, lambda found: draw_overlay(found.frame.image, found.masks, labels, colours), "h264"
+        path, clip, lambda found: draw_overlay(found.frame.picture, found.masks, labels, colours), "h264"
     )
 
 

@@ -16,7 +16,7 @@ from typing import IO, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from sa2va_cli.datatypes import FoundObject, Frame, FrameMasks
+from sa2va_cli.datatypes import FoundObject, Frame, FrameMasks, Yuv420
 from sa2va_cli.errors import OutputError
 from sa2va_cli.media.images import write_image
 from sa2va_cli.media.reader import Reader
@@ -29,7 +29,9 @@ from sa2va_cli.staging import discard, output_errors, publish, staged
 
 Pixels = NDArray[Any]
 """(H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA."""
-Draw = Callable[[FrameMasks], Pixels]
+Picture = Pixels | Yuv420
+"""What a video takes; files and folders of pictures take arrays."""
+Draw = Callable[[FrameMasks], Picture]
 
 
 @dataclass(frozen=True)
@@ -61,13 +63,13 @@ class PictureFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._picture: Pixels | None = None
+        self._picture: Picture | None = None
 
     def __enter__(self) -> Self:
         """Does nothing yet."""
         return self
 
-    def put(self, picture: Pixels, frame: Frame) -> None:  # noqa: ARG002  (there is but one frame)
+    def put(self, picture: Picture, frame: Frame) -> None:  # noqa: ARG002  (there is but one frame)
         """Takes the picture."""
         self._picture = picture
 
@@ -76,7 +78,13 @@ class PictureFile:
     ) -> None:
         """Writes the file unless ``kind`` is an exception."""
         if kind is None and self._picture is not None:
-            write_image(self._path, self._picture)
+            write_image(self._path, _array(self._picture))
+
+
+def _array(picture: Picture) -> Pixels:
+    """A picture as a file takes it."""
+    assert not isinstance(picture, Yuv420)  # noqa: S101  (only frames of videos have planes)
+    return picture
 
 
 class PictureFolder:
@@ -93,14 +101,14 @@ class PictureFolder:
             self._part.mkdir()
         return self
 
-    def put(self, picture: Pixels, frame: Frame) -> None:
+    def put(self, picture: Picture, frame: Frame) -> None:
         """Writes one picture."""
         name = f"{self._clip.frame_name(frame)}.png"
         if (self._part / name).exists():
             raise OutputError(
                 f"two frames would be called {self._folder / name}; put them into different folders"
             )
-        write_image(self._part / name, picture)
+        write_image(self._part / name, _array(picture))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -136,7 +144,7 @@ class PictureVideo:
         self._writer.__enter__()
         return self
 
-    def put(self, picture: Pixels, frame: Frame) -> None:
+    def put(self, picture: Picture, frame: Frame) -> None:
         """Encodes one picture at its time."""
         self._writer.write(picture, frame.pts, frame.time_base)
 
