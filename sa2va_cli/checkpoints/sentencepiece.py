@@ -2,6 +2,10 @@
 
 Only what byte-pair models need is read. The fields are those of ``sentencepiece_model.proto`` of
 google/sentencepiece; the file is a protocol buffer, whose wire format is read here.
+
+Why not a library: transformers 5.23 converts such a file with the packages sentencepiece and protobuf, which
+nothing else here needs; and of a model with ``add_dummy_prefix`` it drops the prefix, so that the ids are
+other than SentencePiece's. Those of this file were the same in every text that was tried.
 """
 
 import struct

@@ -1,5 +1,6 @@
 """The program ``sa2va``: its commands, and the one place where errors become exit codes."""
 
+import re
 import signal
 import sys
 import threading
@@ -48,7 +49,9 @@ def top(
     *,
     version: Annotated[
         bool,
-        typer.Option("--version", "-V", callback=_version, is_eager=True, help="Show the version and exit."),
+        typer.Option(
+            "--version", "-V", callback=_version, is_eager=True, metavar="", help="Show the version and exit."
+        ),
     ] = False,
 ) -> None:
     """Name a thing in a sentence, get its mask on every frame."""
@@ -115,7 +118,17 @@ def _usage(error: Any, session: Session) -> int:
             typer.echo(text, err=True)
         return UsageError.exit_code
     path = getattr(getattr(error, "ctx", None), "command_path", "sa2va")
-    return _told(f"{text.rstrip('.')}; see {path} --help", UsageError.exit_code, session)
+    return _told(f"{_plainer(text)}; see {path} --help", UsageError.exit_code, session)
+
+
+def _plainer(text: str) -> str:
+    """What the parser of the command line says, without its full stop and its parser's words for numbers."""
+    numbers = {"integer": "whole number", "number": "number"}
+    for kind, plain in numbers.items():
+        text = re.sub(
+            rf"Input should be a valid {kind}, unable to parse string as an? {kind}", f"not a {plain}", text
+        )
+    return re.sub(r"\. Did you mean (.+)\?$", r"; did you mean \1", text.rstrip("."))
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import typer
 
 from sa2va_cli.commands.console import Console
 from sa2va_cli.commands.helptext import examples
+from sa2va_cli.commands.startup import collector_paused
 
 if TYPE_CHECKING:
     from sa2va_cli.benchmark.job import BenchResult, Stage
@@ -54,15 +55,17 @@ def bench_command(
         str, typer.Option("--dtype", metavar="NAME", help="auto, bf16, fp16 or fp32 (auto: fp32 on a CPU).")
     ] = "auto",
     as_json: Annotated[
-        bool, typer.Option("--json", help="Write one JSON document to standard output.")
+        bool, typer.Option("--json", metavar="", help="Write one JSON document to standard output.")
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on the way.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback when something fails.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", metavar="", help="Say nothing on the way.")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", metavar="", help="Show a traceback when something fails.")
+    ] = False,
 ) -> None:
     """Time every stage of a run on this machine, and all of them together.
 
-    The clip is made for the purpose. floor is the time that a stage's arithmetic would take at the speed of a
-    large matrix product here, as a part of the time it takes: 100% cannot be beaten without computing less.
+    The clip is made for the purpose. floor is the part of a stage's time that its arithmetic alone would
+    take, at the speed of a large matrix product here: 100% cannot be beaten without computing less.
     """
     session: Session = context.obj
     session.console = console = Console(quiet=quiet, debug=debug)
@@ -70,7 +73,8 @@ def bench_command(
     from sa2va_cli.benchmark.job import BenchJob, picture_size
 
     job = BenchJob(picture_size(size), model, random, objects, frames, rounds, device, dtype)
-    from sa2va_cli.benchmark.bench import bench
+    with collector_paused():
+        from sa2va_cli.benchmark.bench import bench
 
     with console.reporting() as report:
         result = bench(job, report)

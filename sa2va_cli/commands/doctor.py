@@ -7,6 +7,7 @@ import typer
 
 from sa2va_cli.commands.console import Console
 from sa2va_cli.commands.helptext import examples
+from sa2va_cli.commands.startup import collector_paused
 
 if TYPE_CHECKING:
     from sa2va_cli.commands.session import Session
@@ -19,9 +20,11 @@ def doctor_command(
     context: typer.Context,
     *,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Write one JSON document to standard output.")
+        bool, typer.Option("--json", metavar="", help="Write one JSON document to standard output.")
     ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback when something fails.")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", metavar="", help="Show a traceback when something fails.")
+    ] = False,
 ) -> None:
     """Look this machine over: versions, GPUs, memory, codecs, models, and what would run.
 
@@ -31,9 +34,10 @@ def doctor_command(
     session: Session = context.obj
     session.console = console = Console(debug=debug)
     console.hush_libraries()
-    from sa2va_cli.pipeline.machine import survey
+    with collector_paused():
+        from sa2va_cli.pipeline.machine import survey
 
-    machine = survey()
+        machine = survey()
     if as_json:
         console.data(_document(machine))
         return

@@ -8,6 +8,7 @@ import typer
 
 from sa2va_cli.commands.console import Console
 from sa2va_cli.commands.helptext import examples, help_text
+from sa2va_cli.commands.startup import collector_paused
 from sa2va_cli.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
@@ -43,9 +44,9 @@ Name = Annotated[
         metavar="NAME", help="Alias (see sa2va models list), hub id or folder.", show_default=False
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Write one JSON document to standard output.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show a traceback when something fails.")]
+Json = Annotated[bool, typer.Option("--json", metavar="", help="Write one JSON document to standard output.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", metavar="", help="Say nothing but errors.")]
+Debug = Annotated[bool, typer.Option("--debug", metavar="", help="Show a traceback when something fails.")]
 
 
 def _console(context: typer.Context, *, quiet: bool = False, debug: bool = False) -> Console:
@@ -132,7 +133,8 @@ def info_command(context: typer.Context, *, name: Name, as_json: Json = False, d
     Read from the config and the headers of the weights; nothing is loaded.
     """
     console = _console(context, debug=debug)
-    from sa2va_cli.checkpoints.inspection import describe
+    with collector_paused():
+        from sa2va_cli.checkpoints.inspection import describe
     from sa2va_cli.commands.inventory import description_document, description_lines, part_rows
 
     description = describe(_folder(name))
@@ -154,7 +156,8 @@ def verify_command(
     the hub gave it, where one is known.
     """
     console = _console(context, quiet=quiet, debug=debug)
-    from sa2va_cli.checkpoints.inspection import check_files, check_tensors
+    with collector_paused():
+        from sa2va_cli.checkpoints.inspection import check_files, check_tensors
 
     folder = _folder(name)
     tensors = check_tensors(folder)
@@ -184,7 +187,7 @@ def prune_command(
         list[str] | None,
         typer.Argument(metavar="NAME...", help="Aliases or hub ids; without any, all.", show_default=False),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", metavar="", help="Do not ask.")] = False,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
@@ -299,7 +302,8 @@ def convert_command(
         raise ModelError(f"there is no file {source}")
     kind = _layout(to)
     precision = _dtype(dtype or ("bf16" if kind == "native" else "keep"))
-    from sa2va_cli.checkpoints.conversion import convert
+    with collector_paused():
+        from sa2va_cli.checkpoints.conversion import convert
 
     console.note(f"writing {target}")
     rewritten = convert(_folder(base or source), target, kind, precision, state)
@@ -371,7 +375,8 @@ def upgrade_command(
     Nothing is trained, and everything else stays as it is.
     """
     console = _console(context, quiet=quiet, debug=debug)
-    from sa2va_cli.checkpoints.conversion import upgrade
+    with collector_paused():
+        from sa2va_cli.checkpoints.conversion import upgrade
     from sa2va_cli.checkpoints.hub import resolve_part
 
     folder, original = _folder(source), resolve_part(sam2)

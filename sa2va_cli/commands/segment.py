@@ -1,5 +1,6 @@
 """``sa2va segment``: arguments into a job, one call, and what came of it."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -7,12 +8,16 @@ import typer
 
 from sa2va_cli.commands.console import Console
 from sa2va_cli.commands.session import Interrupted, Session
+from sa2va_cli.commands.startup import collector_paused
 from sa2va_cli.errors import UsageError
 from sa2va_cli.pipeline.job import Event, Existing, Saved, Search, SegmentJob
 from sa2va_cli.pipeline.options import ModelOptions
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from sa2va_cli.datatypes import Segmenter
+    from sa2va_cli.pipeline.device import Placement
 
 EPILOG = """
 Exit codes: 0 done, 1 a bug of ours, 2 usage, 3 input cannot be read, 4 nothing matched the prompt, \
@@ -220,10 +225,12 @@ def segment_command(
         allow_empty=allow_empty,
     )
     options = ModelOptions(attention, quantize)
-    if dry_run:
-        _show_plan(job, session, as_json=as_json)
-    else:
-        _run(job, options, session, as_json=as_json)
+    session.console.hush_libraries()
+    with collector_paused() as go_on:
+        if dry_run:
+            _show_plan(job, session, as_json=as_json)
+        else:
+            _run(job, options, session, go_on, as_json=as_json)
 
 
 def _existing(*, overwrite: bool, skip: bool) -> Existing:
@@ -232,14 +239,20 @@ def _existing(*, overwrite: bool, skip: bool) -> Existing:
     return "overwrite" if overwrite else "skip" if skip else "refuse"
 
 
-def _run(job: SegmentJob, options: ModelOptions, session: Session, *, as_json: bool) -> None:
+def _run(
+    job: SegmentJob, options: ModelOptions, session: Session, imported: Callable[[], None], *, as_json: bool
+) -> None:
     console = session.console
-    console.hush_libraries()
     from sa2va_cli.commands.documents import result_document
-    from sa2va_cli.pipeline.loading import load_segmenter
+    from sa2va_cli.pipeline.loading import import_network, load_segmenter
     from sa2va_cli.pipeline.segmentation import segment
 
-    load = session.load or partial(load_segmenter, options=options)
+    def load(name: str, placement: "Placement") -> "Segmenter":
+        if session.load is None:
+            import_network()
+        imported()
+        return (session.load or partial(load_segmenter, options=options))(name, placement)
+
     finished: list[Path] = []
     with console.reporting() as show:
 
@@ -259,7 +272,6 @@ def _run(job: SegmentJob, options: ModelOptions, session: Session, *, as_json: b
 
 
 def _show_plan(job: SegmentJob, session: Session, *, as_json: bool) -> None:
-    session.console.hush_libraries()
     from sa2va_cli.commands.documents import plan_document
     from sa2va_cli.pipeline.segmentation import planned
 

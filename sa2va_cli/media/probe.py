@@ -49,6 +49,10 @@ def find_source(source: Path | str) -> Source:
         return ImageSource(path, files, "frames")
     if glob.has_magic(str(source)) or "%" in str(source):
         raise InputError(f"{source}: no image matches this pattern")
+    if "://" in str(source):
+        raise InputError(
+            f"{source}: addresses are not read; pipe it in: curl -s ADDRESS | sa2va segment - PROMPT"
+        )
     raise InputError(f"{path}: no such file or folder")
 
 

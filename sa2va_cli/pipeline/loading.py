@@ -20,6 +20,12 @@ def model_name(asked: str | None, placement: Placement) -> str:
     return default_model(placement.on_gpu) if asked is None else asked
 
 
+def import_network() -> None:
+    """Imports all that ``load_segmenter`` needs, which takes longer than loading a small network."""
+    import sa2va_cli.checkpoints.loader
+    import sa2va_cli.model.network  # noqa: F401
+
+
 def load_segmenter(name: str, placement: Placement, options: ModelOptions = AS_USUAL) -> Segmenter:
     """Loads a published or the bundled network.
 

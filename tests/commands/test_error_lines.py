@@ -271,3 +271,30 @@ def test_a_folder_with_other_things_in_it_is_not_overwritten(sa2va, folder):
     outcome = sa2va("segment", "a.mp4", "red corner", "--save", "davis", "--overwrite")
     check(outcome, 7, "thesis.doc")
     assert "a.davis/thesis.doc" in outcome.files
+
+
+def test_an_address_is_told_how_to_come_in(sa2va):
+    outcome = sa2va("segment", "https://example.com/clip.mp4", "dog")
+    assert outcome.code == 3
+    assert outcome.err == (
+        "error: https://example.com/clip.mp4: addresses are not read; "
+        "pipe it in: curl -s ADDRESS | sa2va segment - PROMPT\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "wanted"),
+    [
+        (["--keyframes", "many"], "Invalid value for '--keyframes': not a whole number; see sa2va segment"),
+        (["--threshold", "high"], "Invalid value for '--threshold': not a number; see sa2va segment"),
+    ],
+)
+def test_a_number_that_is_none_is_said_in_plain_words(arguments, wanted, sa2va):
+    outcome = sa2va("segment", "clip.mp4", "dog", *arguments)
+    assert (outcome.code, outcome.err) == (2, f"error: {wanted} --help\n")
+
+
+def test_a_mistyped_command_is_guessed(sa2va):
+    outcome = sa2va("segmnt")
+    assert outcome.code == 2
+    assert outcome.err == "error: No such command 'segmnt'; did you mean 'segment'; see sa2va --help\n"
