@@ -5,7 +5,7 @@ pass of six tokens against six passes of one. The demo network gives trained ans
 to say "Sure, [SEG]." to everything, which is the first draft: its first two ratios are the best case.
 
     python benchmarks/answering.py
-    python benchmarks/answering.py --sizes 1b --keyframes 1 --dtype bf16
+    python benchmarks/answering.py --sizes 1b --keyframes 0 --only passes
 """
 
 import argparse
@@ -30,6 +30,13 @@ from sa2va_cli.pipeline.prompts import question
 PROMPTS = ("girl in red dress", "the dog", "the blue ball")
 TOKENS = 6
 """Of "Sure, [SEG]." and the end."""
+
+KINDS = {
+    "first": "first questions, token by token / drafted",
+    "later": "later questions, token by token / drafted",
+    "passes": "six tokens, one by one / in one pass",
+    "prompts": "three prompts, in three runs / in one",
+}
 
 CLOCKS = {"processor": time.process_time, "wall": time.perf_counter}
 
@@ -67,13 +74,11 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Ratio]:
     """Times, prints, and returns the ratios by name."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--sizes", default="demo", choices=["demo", *RANDOM], help="random, except demo")
-    parser.add_argument("--keyframes", type=int, default=5)
+    parser.add_argument("--keyframes", type=int, default=5, help="0 to time passes alone")
     parser.add_argument("--dtype", default="fp32", choices=DTYPES)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=5, help="0 to time passes alone")
     parser.add_argument("--clock", default="processor", choices=CLOCKS)
-    parser.add_argument(
-        "--without-pictures", action="store_true", help="leave out what encodes pictures again"
-    )
+    parser.add_argument("--only", nargs="+", choices=KINDS, default=KINDS, help="what to compare")
     parser.add_argument("--quick", action="store_true", help="two keyframes, one round")
     options = parser.parse_args(arguments)
     keyframes, rounds = (2, 1) if options.quick else (options.keyframes, options.rounds)
@@ -84,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Ratio]:
         segmenter = NetworkSegmenter(random_network(options.sizes, torch.device("cpu"), dtype))
     images = list(park_pictures(keyframes, (640, 360)))
     seen = segmenter.look(images, still=False)
-    asked = asking(segmenter, seen, PROMPTS[:1])
+    asked = asking(segmenter, seen, PROMPTS[:1])  # has read the pictures
 
     def look_and_ask(prompts: Sequence[str]) -> object:
         return asking(segmenter, segmenter.look(images, still=False), prompts)
@@ -96,21 +101,20 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Ratio]:
         return asking(segmenter, asked, PROMPTS)
 
     pairs: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
-        "first question, token by token / drafted": (plainly(first), first),
-        "later question, token by token / drafted": (plainly(later), later),
-        "six tokens, one by one / in one pass": (
+        "first": (plainly(first), first),
+        "later": (plainly(later), later),
+        "passes": (
             lambda: in_passes_of(segmenter, asked, 1),
             lambda: in_passes_of(segmenter, asked, TOKENS),
         ),
-        "three prompts, in three runs / in one": (
+        "prompts": (
             lambda: [look_and_ask([prompt]) for prompt in PROMPTS],
             lambda: look_and_ask(PROMPTS),
         ),
     }
-    if options.without_pictures:
-        pairs.popitem()
     ratios: dict[str, Ratio] = {}
-    for name, (above, below) in pairs.items():
+    for kind in options.only:
+        name, (above, below) = KINDS[kind], pairs[kind]
         timings = take_turns({"above": above, "below": below}, rounds, clock=CLOCKS[options.clock])
         ratios[name] = Ratio.of(timings["above"], timings["below"])
         medians = " / ".join(f"{timing.median * 1000:.0f}" for timing in timings.values())
