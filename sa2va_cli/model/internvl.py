@@ -258,9 +258,10 @@ class InternVL(nn.Module):
         return answer, replace(view, prefix=decoded.prefix)
 
     def _after_tiles(self, ids: list[int], tiles: Tiles) -> int:
-        """How many tokens of a prompt there are up to the last one of the pictures."""
+        """How many tokens of a prompt there are up to the last one of the pictures; 0 if it shows none."""
         patches = [place for place, token in enumerate(ids) if token == self.patch_id]
-        return patches[tiles.tokens.shape[:2].numel() - 1] + 1
+        count = tiles.tokens.shape[:2].numel()
+        return patches[count - 1] + 1 if len(patches) >= count else 0
 
     def read(self, ids: list[int], pictures: Tensor | None, cache: Any) -> Tensor:
         """Reads tokens after those in the cache; see ``decoding.Reader``."""

@@ -2,6 +2,7 @@ import dataclasses
 
 import pytest
 import torch
+from recorded import Inputs
 from transformers import InternVLModel
 
 from sa2va_cli.model.internvl import TEMPLATES, pixel_shuffle
@@ -44,3 +45,14 @@ def test_without_a_picture_the_image_tag_vanishes(network: Sa2VANetwork, templat
     finally:
         network.chat.sizes = before
     assert prompt == "<s>" + TEMPLATES[template].turn.format("Hello.")
+
+
+@torch.inference_mode()
+def test_a_question_without_an_image_tag_is_answered_without_the_picture(
+    network: Sa2VANetwork, inputs: Inputs
+) -> None:
+    chat = network.chat
+    seen, view = chat.answer(chat.look([inputs.image], still=True), "Hello, who are you?")
+    blind, _ = chat.answer(chat.look([], still=True), "Hello, who are you?")
+    assert torch.equal(seen.hidden, blind.hidden)
+    assert view.prefix is None
