@@ -117,7 +117,7 @@ def parity(bench: Bench) -> dict[str, Any]:
     seen = [frame.image for frame in frames[:KEYFRAMES]]
     actor = park_scene().actors[0]
     prompt = f"the {actor.colour} {actor.kind}"
-    grounding = plain.ground(seen, question(prompt, verbatim=False), still=False)
+    grounding, _ = plain.ground(plain.look(seen, still=False), question(prompt, verbatim=False))
     queries = grounding.queries if len(grounding) else random_queries(plain, 1)
     reference = _logits(plain, frames, queries)
     found: dict[str, Any] = {"prompt": prompt, "answer": grounding.answer}

@@ -45,9 +45,12 @@ class FreeSegmenter:
         self._turns = [disc_logits(objects, GRID, phase / 48) for phase in range(48)]
         self._scores = np.ones(objects, np.float32)
 
-    def ground(self, _: Sequence[RGB], __: str, *, still: bool) -> Grounding:  # noqa: ARG002
+    def look(self, _: Sequence[RGB], *, still: bool) -> None:
+        """There is nothing to see."""
+
+    def ground(self, view: None, _: str) -> tuple[Grounding, None]:
         """As many queries as discs."""
-        return Grounding("Sure, [SEG].", self._scores[:, None])
+        return Grounding("Sure, [SEG].", self._scores[:, None]), view
 
     def condition(self, _: Any, __: Any, *, still: bool) -> None:  # noqa: ARG002
         """There is nothing to remember, and something must be remembered."""

@@ -31,6 +31,7 @@ class Sa2VA:
         *,
         attention: str = "sdpa",
         quantize: str | None = None,
+        device_map: str = "none",
     ) -> Self:
         """Loads a model.
 
@@ -40,13 +41,15 @@ class Sa2VA:
             dtype: ``auto``, ``bf16``, ``fp16`` or ``fp32``; or by parts: ``lm=bf16,vit=bf16,sam2=fp32``.
             attention: how the chat model computes it: ``sdpa``, ``eager`` or ``flash`` (needs flash-attn).
             quantize: ``8bit`` or ``4bit`` for the language model (needs bitsandbytes); None for neither.
+            device_map: ``auto`` spreads the language model over all GPUs and the computer's memory (needs
+                accelerate); ``none`` leaves it on the device.
 
         Raises:
             ModelError: it is not available, or its files are not understood.
             OutOfMemoryError: it does not fit.
             UsageError: the device cannot be used, or an option needs what is not installed.
         """
-        options = ModelOptions(attention, quantize)
+        options = ModelOptions(attention, quantize, device_map)
         placement = choose_placement(device, dtype)
         model = model_name(None if name is None else str(name), placement)
         with memory_errors_explained(model, placement):

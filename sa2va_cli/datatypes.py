@@ -213,11 +213,16 @@ class Segmenter(Protocol):
     """A network that finds what a sentence names and follows it.
 
     ``memory`` is opaque to callers: what ``condition`` returns goes into ``step``, what ``step`` returns goes
-    into the next one. It is bounded in size and is all that is remembered of the past.
+    into the next one. It is bounded in size and is all that is remembered of the past. So is ``view``, which
+    goes from ``look`` through every ``ground``.
     """
 
-    def ground(self, images: Sequence[RGB], prompt: str, *, still: bool) -> Grounding:
-        """Answers ``prompt`` about keyframes of a video or, if ``still``, about one image."""
+    def look(self, images: Sequence[RGB], *, still: bool) -> Any:
+        """Looks at keyframes of a video or, if ``still``, at one image; returns the first view."""
+        ...
+
+    def ground(self, view: Any, prompt: str) -> tuple[Grounding, Any]:
+        """Answers ``prompt`` about what was looked at; returns the view for the next prompt, too."""
         ...
 
     def condition(self, keyframes: Sequence[tuple[int, RGB]], queries: Sequence[Any], *, still: bool) -> Any:

@@ -24,12 +24,16 @@ class FakeSegmenter:
         self.still: bool | None = None
         self.stepped: list[int] = []
 
-    def ground(self, images: Sequence[RGB], prompt: str, *, still: bool) -> Grounding:
-        self.asked.append(prompt)
+    def look(self, images: Sequence[RGB], *, still: bool) -> int:
         self.still = still
+        return 0
+
+    def ground(self, view: int, prompt: str) -> tuple[Grounding, int]:
+        assert view == len(self.asked)  # what the last call returned
+        self.asked.append(prompt)
         found = [[channel] for colour, channel in CHANNELS.items() if colour in prompt]
         answer = "Sure, " + ", ".join("[SEG]" for _ in found) if found else "No."
-        return Grounding(answer, np.array(found).reshape(-1, 1))
+        return Grounding(answer, np.array(found).reshape(-1, 1)), len(self.asked)
 
     def condition(self, keyframes: Sequence[tuple[int, RGB]], queries: Sequence[Any], *, still: bool) -> Any:
         self.seen = [index for index, _ in keyframes]

@@ -41,10 +41,14 @@ class AnsweringSegmenter:
         self._queries = random_queries(inner, objects)
         self._logits = disc_logits(objects, inner.network.sam2.input_size // 4)
 
-    def ground(self, images: Sequence[RGB], prompt: str, *, still: bool) -> Grounding:
+    def look(self, images: Sequence[RGB], *, still: bool) -> Any:
+        """As the network does."""
+        return self._inner.look(images, still=still)
+
+    def ground(self, view: Any, prompt: str) -> tuple[Grounding, Any]:
         """Asks the network, but takes given queries for its answer."""
-        answer = self._inner.ground(images, prompt, still=still).answer
-        return Grounding(answer, self._queries)
+        grounding, view = self._inner.ground(view, prompt)
+        return Grounding(grounding.answer, self._queries), view
 
     def condition(self, keyframes: Sequence[tuple[int, RGB]], queries: Sequence[Any], *, still: bool) -> Any:
         """As the network does."""
@@ -101,7 +105,7 @@ def network_stages(
         PREPROCESS: Work(preprocess),
         ENCODE: Work(_quietly(lambda: sam2.encode(pixels)), arithmetic=True),
         GROUND: Work(
-            lambda: segmenter.ground(images, question(PROMPT, verbatim=False), still=False),
+            lambda: segmenter.ground(segmenter.look(images, still=False), question(PROMPT, verbatim=False)),
             unit="prompt",
             arithmetic=True,
         ),

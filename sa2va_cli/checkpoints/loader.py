@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from sa2va_cli.checkpoints.conversion import native_names
 from sa2va_cli.checkpoints.layout import Layout, amended, one_line, read_layout
 from sa2va_cli.checkpoints.parts import LM, SAM2, VIT, group_of
+from sa2va_cli.checkpoints.spreading import home_of, plan_spread, spread
 from sa2va_cli.checkpoints.streaming import TensorFiles
 from sa2va_cli.checkpoints.tokenizer import load_tokenizer
 from sa2va_cli.errors import ModelError, OutOfMemoryError
@@ -40,6 +41,7 @@ def load_network(
     *,
     attention: str = "sdpa",
     quantize: str | None = None,
+    room: Mapping[str, int] | None = None,
 ) -> Sa2VANetwork:
     """Loads a checkpoint for inference.
 
@@ -50,6 +52,8 @@ def load_network(
             and ``sam2`` (see ``parts.GROUPS``).
         attention: how the chat model computes it: a name in ``ATTENTIONS``.
         quantize: ``8bit`` or ``4bit`` for the linear layers of the language model; needs bitsandbytes.
+        room: over which devices the language model is spread, and how much it may take there (see
+            ``spreading.plan_spread``); None for ``device`` alone. Needs accelerate.
 
     Returns:
         The network in evaluation mode, without gradients.
@@ -68,10 +72,15 @@ def load_network(
         part.set_attn_implementation(ATTENTIONS[attention])
     makers = prepare_layers(network.chat.language_model, quantize, dtypes[LM]) if quantize else {}
 
+    language_model = network.chat.language_model
+    plan = plan_spread(language_model, room, dtypes[LM]) if room else {"": str(device)}
+
     def arrive(name: str, tensor: Tensor) -> Tensor:
         if quantise := makers.get(name.removeprefix(_LANGUAGE_MODEL)):
             return quantise(tensor.to(dtypes[LM]), device)
-        return tensor.to(device, dtypes[group_of(name)])
+        of_language = name.startswith(_LANGUAGE_MODEL)
+        home = home_of(name.removeprefix(_LANGUAGE_MODEL), plan) if of_language else device
+        return tensor.to(home, dtypes[group_of(name)])
 
     try:
         fill(network, native_names(layout, _Thrifty(files, device, dtypes)), arrive)
@@ -82,7 +91,10 @@ def load_network(
             f"{device} has too little memory for {folder.name} in {used}; "
             "try a smaller model, --dtype bf16, or --device cpu"
         ) from error
-    return network.eval().requires_grad_(False)
+    network.eval().requires_grad_(False)
+    if room:
+        spread(language_model, plan, device)
+    return network
 
 
 class _Thrifty:

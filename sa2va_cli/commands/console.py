@@ -59,7 +59,8 @@ class Console:
         if self.quiet or not sys.stderr.isatty():
             os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
         warnings.simplefilter("ignore")
-        logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+        for library in ("accelerate", "bitsandbytes"):
+            logging.getLogger(library).setLevel(logging.ERROR)
 
     def line(self, text: str, style: str = "") -> None:
         """Prints one line, which a program can rely on not being wrapped."""

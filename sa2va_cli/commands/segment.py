@@ -184,6 +184,16 @@ def segment_command(
             text="8bit or 4bit for the language model alone, to save memory (needs the extra quant).",
         ),
     ] = None,
+    device_map: Annotated[
+        str,
+        _option(
+            "--device-map",
+            panel=_HOW,
+            metavar="HOW",
+            text="none, or auto: spread a language model that is too big for one GPU over all of them and "
+            "the computer's memory (needs the extra offload).",
+        ),
+    ] = "none",
     as_json: Annotated[
         bool, _option("--json", panel=_SAY, text="Write the result to standard output as one JSON document.")
     ] = False,
@@ -224,7 +234,7 @@ def segment_command(
         dtype=dtype,
         allow_empty=allow_empty,
     )
-    options = ModelOptions(attention, quantize)
+    options = ModelOptions(attention, quantize, device_map)
     session.console.hush_libraries()
     with collector_paused() as go_on:
         if dry_run:

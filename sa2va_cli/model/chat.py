@@ -3,18 +3,30 @@
 A family is one file beside this one, with a dataclass of sizes that can build it. Knows nothing about masks.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from sa2va_cli.datatypes import RGB
+from sa2va_cli.model.decoding import Phrases, Prefix
 
 SEGMENT = "[SEG]"
-MAX_NEW_TOKENS = 2048
+
+# What Sa2VA was trained to answer to a request for masks (official training data, ANSWER_LIST); then what the
+# bundled network says where there is nothing.
+ANSWERS = (
+    "Sure, [SEG].",
+    "It is [SEG].",
+    "Sure, it is [SEG].",
+    "Sure, the segmentation result is [SEG].",
+    "[SEG].",
+    "There is no such thing here.",
+)
+CLOSINGS = (": [SEG].", ", [SEG] and [SEG].")
+"""How answers end that repeat the user's words, or find several things."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +48,19 @@ class Answer:
     segment_states: Tensor
 
 
+@dataclass(frozen=True, eq=False)
+class View:
+    """Pictures that were looked at once, and can be asked about as often as one likes; it is never changed.
+
+    Attributes:
+        pictures: what the vision encoder says about them, in the family's own terms; None without pictures.
+        prefix: what the language model keeps of reading them; None before the first question.
+    """
+
+    pictures: Any = field(repr=False)
+    prefix: Prefix | None = field(default=None, repr=False)
+
+
 class ChatModel(Protocol):
     """A vision-language model; also an ``nn.Module``."""
 
@@ -48,14 +73,19 @@ class ChatModel(Protocol):
         """Width of the hidden states."""
         ...
 
-    def answer(
-        self, images: Sequence[RGB], text: str, regions: np.ndarray | None = None, past: str = ""
-    ) -> Answer:
-        """Answers a question about one still image, or about no picture at all."""
+    def look(self, images: Sequence[RGB], *, still: bool) -> View:
+        """Encodes pictures: keyframes of a video or, if ``still``, one image or none."""
         ...
 
-    def answer_keyframes(self, images: Sequence[RGB], text: str) -> Answer:
-        """Answers a question about a video, of which it sees these keyframes."""
+    def answer(
+        self, view: View, text: str, regions: np.ndarray | None = None, past: str = ""
+    ) -> tuple[Answer, View]:
+        """Answers a question about pictures.
+
+        Returns:
+            the answer, and the view with what was learned from reading it: the next question about the same
+            pictures need not read them again.
+        """
         ...
 
 
@@ -82,23 +112,14 @@ class ChatSizes(Protocol):
         ...
 
 
-def collect(
-    steps: Iterator[tuple[Tensor, int]], stops: Callable[[list[int]], bool]
-) -> tuple[list[int], Tensor]:
-    """Takes steps of a decoder until it stops.
+def likely_phrases(tokenizer: Any, words: Sequence[int]) -> Phrases:
+    """Says what an answer will probably be made of.
 
     Args:
-        steps: the last state (1, D) and the token that follows it, without end.
-        stops: whether the tokens so far are a whole answer.
-
-    Returns:
-        the tokens, and the states (n, D).
+        tokenizer: of the chat model.
+        words: tokens of the user's question, which answers may repeat.
     """
-    tokens: list[int] = []
-    states: list[Tensor] = []
-    for state, token in steps:
-        states.append(state)
-        tokens.append(token)
-        if stops(tokens) or len(tokens) == MAX_NEW_TOKENS:
-            break
-    return tokens, torch.cat(states)
+    answers, closings = (
+        [tokenizer.encode(text, add_special_tokens=False) for text in texts] for texts in (ANSWERS, CLOSINGS)
+    )
+    return Phrases(answers, [words, *closings, *answers])

@@ -4,15 +4,14 @@ What Sa2VA-1B, -4B, -8B, -26B and those on InternVL3 are. Builds the prompt, ans
 the hidden states at the ``[SEG]`` tokens. Knows nothing about masks.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from transformers import (
-    DynamicCache,
     InternVLVisionConfig,
     InternVLVisionModel,
     LlamaConfig,
@@ -23,7 +22,8 @@ from transformers import (
 
 from sa2va_cli.datatypes import RGB
 from sa2va_cli.model import internlm2
-from sa2va_cli.model.chat import SEGMENT, Answer, collect
+from sa2va_cli.model.chat import SEGMENT, Answer, View, likely_phrases
+from sa2va_cli.model.decoding import Prompt, decode
 from sa2va_cli.model.preprocessing import cut_tiles, region_grid, resize_bicubic, vision_pixels
 
 PATCH_TOKEN = "<IMG_CONTEXT>"
@@ -122,6 +122,19 @@ class InternVLSizes:
         return InternVL(self, tokenizer)
 
 
+@dataclass(frozen=True, eq=False)
+class Tiles:
+    """What the vision encoder says about the pictures of a prompt.
+
+    Attributes:
+        tokens: (B, grid*grid, D) visual tokens, tile after tile.
+        video: True if each tile is a keyframe, False if they are parts of one image.
+    """
+
+    tokens: Tensor
+    video: bool
+
+
 class InternVL(nn.Module):
     """A vision-language model of the InternVL type.
 
@@ -156,8 +169,8 @@ class InternVL(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the parameters are."""
-        return self.language_model.device
+        """Where the vision encoder is, and what is said goes in and out."""
+        return self.vision_model.device
 
     def see(self, pixels: Tensor) -> Tensor:
         """Encodes tiles.
@@ -199,79 +212,71 @@ class InternVL(nn.Module):
             block += f"\nThere are {len(counts)} part regions in the picture: {spoken}.\n"
         return past + TEMPLATES[self.sizes.template].turn.format(text.replace("<image>", block))
 
-    def embed(
-        self, prompt: str, visual: Tensor | None, regions: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """Embeds a prompt, with visual tokens where its patch tokens are.
+    def embed(self, ids: Tensor, visual: Tensor | None) -> Tensor:
+        """Embeds tokens (1, L) as (1, L, D), with visual tokens (V, D) where the patch tokens are."""
+        embeddings: Tensor = self.language_model.get_input_embeddings()(ids)
+        if visual is None:
+            return embeddings
+        places = (ids == self.patch_id)[..., None].to(embeddings.device)
+        return embeddings.masked_scatter(places, visual.to(embeddings))
 
-        Args:
-            prompt: as ``prompt`` writes it.
-            visual: (B, grid*grid, D) from ``see``, or None.
-            regions: (n, grid, grid) bool; their cells of the last tile follow the picture's own tokens.
-
-        Returns:
-            token ids (1, L) and embeddings (1, L, D).
-        """
-        ids = torch.tensor([self.tokenizer(prompt)["input_ids"]], device=self.device)
-        embeddings = self.language_model.get_input_embeddings()(ids)
-        if visual is not None:
-            parts = [visual.flatten(0, 1)]
-            if regions is not None:
-                cells = visual[-1]
-                parts += [cells[region.flatten().to(cells.device)] for region in regions]
-            flat = torch.cat(parts)
-            places = ids == self.patch_id
-            embeddings = embeddings.masked_scatter(places[..., None], flat.to(embeddings.dtype))
-        return ids, embeddings
+    def look(self, images: Sequence[RGB], *, still: bool) -> View:
+        """Encodes keyframes, each as one tile, or one still image, cut into tiles, or no picture at all."""
+        side = self.sizes.tile_size
+        if still:
+            tiles = cut_tiles(images[0], self.sizes.max_tiles, side) if images else []
+        else:
+            tiles = [resize_bicubic(image, side, side) for image in images]
+        return View(Tiles(self.see(vision_pixels(tiles)), video=not still) if tiles else None)
 
     def answer(
-        self, images: Sequence[RGB], text: str, regions: np.ndarray | None = None, past: str = ""
-    ) -> Answer:
-        """Answers a question about one still image, cut into tiles, or about no picture at all.
+        self, view: View, text: str, regions: np.ndarray | None = None, past: str = ""
+    ) -> tuple[Answer, View]:
+        """Answers a question about pictures.
 
         Args:
-            images: one picture or none.
+            view: of them, from ``look``.
             text: the user's words, with one ``<image>`` unless the picture is in ``past``.
-            regions: (n, H, W) region masks of the image.
+            regions: (n, H, W) region masks of a still image.
             past: see ``prompt``.
         """
-        tiles = cut_tiles(images[0], self.sizes.max_tiles, self.sizes.tile_size) if images else []
-        return self._answer(tiles, text, regions, past, video=False)
-
-    def answer_keyframes(self, images: Sequence[RGB], text: str) -> Answer:
-        """Answers a question about a video, of which it sees these keyframes, each as one tile."""
-        side = self.sizes.tile_size
-        tiles = [resize_bicubic(image, side, side) for image in images]
-        return self._answer(tiles, text, None, "", video=True)
-
-    def _answer(
-        self, tiles: Sequence[RGB], text: str, regions: np.ndarray | None, past: str, *, video: bool
-    ) -> Answer:
-        visual = self.see(vision_pixels(tiles)) if tiles else None
+        tiles: Tiles | None = view.pictures
         grid = None if regions is None else region_grid(regions, self.sizes.grid)
-        _, embeddings = self.embed(
-            self.prompt(text, len(tiles), video=video, regions=grid, past=past), visual, grid
-        )
-        return self.generate(embeddings)
+        count, video = (len(tiles.tokens), tiles.video) if tiles else (0, False)
+        words = self.prompt(text, count, video=video, regions=grid, past=past)
+        ids: list[int] = self.tokenizer(words)["input_ids"]
+        shared = self._after_tiles(ids, tiles) if tiles else 0
+        visual = _visual_tokens(tiles, grid) if tiles else None
+        # The visual tokens of regions come after the pictures, so that these must be read together.
+        prefix = view.prefix if grid is None else None
+        phrases = likely_phrases(self.tokenizer, ids[shared:])
+        decoded = decode(self, Prompt(ids, visual, shared), phrases, prefix)
+        tokens, hidden = decoded.tokens, decoded.hidden
+        generated = torch.tensor(tokens, device=hidden.device)
+        at_segments = (generated[:-1] == self.segment_id).nonzero()[:, 0] + 1
+        answer = Answer(self._text(tokens).strip(), generated, hidden, hidden[at_segments])
+        return answer, replace(view, prefix=decoded.prefix)
 
-    def generate(self, embeddings: Tensor) -> Answer:
-        """Decodes greedily from prompt embeddings (1, L, D) until a stop word."""
-        tokens, hidden = collect(self._decode(embeddings), self._stops)
-        ids = torch.tensor(tokens, device=hidden.device)
-        at_segments = (ids[:-1] == self.segment_id).nonzero()[:, 0] + 1
-        return Answer(self._text(tokens).strip(), ids, hidden, hidden[at_segments])
+    def _after_tiles(self, ids: list[int], tiles: Tiles) -> int:
+        """How many tokens of a prompt there are up to the last one of the pictures; 0 if it shows none."""
+        patches = [place for place, token in enumerate(ids) if token == self.patch_id]
+        count = tiles.tokens.shape[:2].numel()
+        return patches[count - 1] + 1 if len(patches) >= count else 0
 
-    def _decode(self, embeddings: Tensor) -> Iterator[tuple[Tensor, int]]:
-        """Yields, without end, the last state (1, D) and the token that follows it."""
-        model, cache = self.language_model, DynamicCache(config=self.language_model.config)
-        while True:
-            output = model.model(inputs_embeds=embeddings, past_key_values=cache, use_cache=True)
-            state = output.last_hidden_state[:, -1]
-            token = model.lm_head(state).argmax(dim=-1)
-            yield state, int(token)
-            embeddings = model.get_input_embeddings()(token)[:, None]
+    def read(self, ids: list[int], pictures: Tensor | None, cache: Any) -> Tensor:
+        """Reads tokens after those in the cache; see ``decoding.Reader``."""
+        visual = None if cache.get_seq_length() else pictures
+        embeddings = self.embed(torch.tensor([ids], device=self.device), visual)
+        output = self.language_model.model(inputs_embeds=embeddings, past_key_values=cache, use_cache=True)
+        states: Tensor = output.last_hidden_state[0]
+        return states.to(self.device)
 
-    def _stops(self, tokens: list[int]) -> bool:
+    def next_tokens(self, states: Tensor) -> Tensor:
+        """The likeliest token (n,) after each of the states (n, D)."""
+        tokens: Tensor = self.language_model.lm_head(states).argmax(dim=-1)
+        return tokens
+
+    def ends(self, tokens: list[int]) -> bool:
         """Stop words are text: the whole answer is decoded and its tail compared (reference set, 3.1)."""
         if tokens[-1] == self.tokenizer.eos_token_id:
             return True
@@ -280,6 +285,15 @@ class InternVL(nn.Module):
 
     def _text(self, tokens: list[int]) -> str:
         return LANGUAGES[self.sizes.language].decode(self.tokenizer, tokens)
+
+
+def _visual_tokens(tiles: Tiles, regions: Tensor | None) -> Tensor:
+    """All visual tokens (V, D) of a prompt; cells of regions in the last tile follow the picture's own."""
+    parts = [tiles.tokens.flatten(0, 1)]
+    if regions is not None:
+        cells = tiles.tokens[-1]
+        parts += [cells[region.flatten().to(cells.device)] for region in regions]
+    return torch.cat(parts)
 
 
 def pixel_shuffle(tokens: Tensor, scale: float) -> Tensor:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sa2va_cli.datatypes import RGB, Grounding
-from sa2va_cli.model.chat import ChatModel, ChatSizes
+from sa2va_cli.model.chat import ChatModel, ChatSizes, View
 from sa2va_cli.model.preprocessing import grounding_pixels
 from sa2va_cli.model.sam2 import DecodedMasks, ImageFeatures, Sam2
 from sa2va_cli.model.tracker import Tracker, TrackerMemory, mask_prompts
@@ -61,31 +61,35 @@ class NetworkSegmenter:
         self.tracker = Tracker(network.sam2, memory_dtype, empty_absent=self.two_pass)
 
     @torch.inference_mode()
-    def ground(
-        self,
-        images: Sequence[RGB],
-        prompt: str,
-        *,
-        still: bool,
-        regions: np.ndarray | None = None,
-        past: str = "",
-    ) -> Grounding:
-        """Answers a prompt about keyframes, or about one still image.
+    def look(self, images: Sequence[RGB], *, still: bool) -> View:
+        """Encodes pictures for the language model, once for all that will be asked about them.
 
         Args:
             images: the keyframes in order, or the image.
-            prompt: the text, with ``<image>`` where the pictures go.
             still: the single picture is an image, which is cut into tiles, not a video of one frame.
-            regions: (n, H, W) region masks of a still image that the prompt speaks of.
-            past: the conversation so far, image tokens written out; then ``prompt`` has no ``<image>``.
         """
         chat: ChatModel = self.network.chat
-        if still:
-            answer = chat.answer(images, prompt, regions, past)
-        else:
-            answer = chat.answer_keyframes(images, prompt)
+        return chat.look(images, still=still)
+
+    @torch.inference_mode()
+    def ground(
+        self, view: View, prompt: str, *, regions: np.ndarray | None = None, past: str = ""
+    ) -> tuple[Grounding, View]:
+        """Answers a prompt about pictures.
+
+        Args:
+            view: of them; what this or an earlier call returned.
+            prompt: the text, with ``<image>`` where the pictures go.
+            regions: (n, H, W) region masks of a still image that the prompt speaks of.
+            past: the conversation so far, image tokens written out; then ``prompt`` has no ``<image>``.
+
+        Returns:
+            the answer, and the view to ask the next question of.
+        """
+        chat: ChatModel = self.network.chat
+        answer, view = chat.answer(view, prompt, regions, past)
         states = answer.segment_states.to(self.network.sam2.dtype)  # what follows has the precision of SAM 2
-        return Grounding(answer.text, self.network.text_hidden_fcs(states))
+        return Grounding(answer.text, self.network.text_hidden_fcs(states)), view
 
     @torch.inference_mode()
     def condition(

@@ -5,14 +5,13 @@ returns the hidden states at the ``[SEG]`` tokens, those that the user typed inc
 section 4). Knows nothing about masks.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from transformers import DynamicCache
 from transformers.models.qwen2_5_vl.configuration_qwen2_5_vl import (
     Qwen2_5_VLTextConfig,
     Qwen2_5_VLVisionConfig,
@@ -25,7 +24,8 @@ from transformers.models.qwen3_vl.configuration_qwen3_vl import Qwen3VLTextConfi
 from transformers.models.qwen3_vl.modeling_qwen3_vl import Qwen3VLTextModel, Qwen3VLVisionModel
 
 from sa2va_cli.datatypes import RGB
-from sa2va_cli.model.chat import SEGMENT, Answer, collect
+from sa2va_cli.model.chat import SEGMENT, Answer, View, likely_phrases
+from sa2va_cli.model.decoding import Prompt, decode
 from sa2va_cli.model.preprocessing import cut_patches, resize_bicubic, round_size
 
 IMAGE_TOKEN = "<|image_pad|>"
@@ -139,6 +139,11 @@ class Sight:
     deep: list[Tensor]
     grids: list[tuple[int, int]]
 
+    @property
+    def shift(self) -> int:
+        """By how much the positions of text after the pictures differ from its places among all tokens."""
+        return sum(max(rows, columns) - rows * columns for rows, columns in self.grids)
+
 
 class QwenVL(nn.Module):
     """A vision-language model of the Qwen-VL type.
@@ -175,26 +180,42 @@ class QwenVL(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the parameters are."""
-        return self.language_model.device
+        """Where the vision encoder is, and what is said goes in and out."""
+        return self.vision_model.device
+
+    def look(self, images: Sequence[RGB], *, still: bool) -> View:
+        """Encodes pictures; a keyframe is seen as a still image is."""
+        del still
+        return View(self.see(images) if images else None)
 
     def answer(
-        self, images: Sequence[RGB], text: str, regions: np.ndarray | None = None, past: str = ""
-    ) -> Answer:
-        """Answers a question about one still image, or about no picture at all.
+        self, view: View, text: str, regions: np.ndarray | None = None, past: str = ""
+    ) -> tuple[Answer, View]:
+        """Answers a question about pictures.
 
         Args:
-            images: one picture or none.
+            view: of them, from ``look``.
             text: the user's words; ``<image>`` in it is left out, pictures always come first.
             regions: not known to this family, and not looked at.
             past: what precedes ``text`` when there is no picture; with one it is not looked at.
         """
         del regions
-        return self._answer(images, text if images else past + text)
-
-    def answer_keyframes(self, images: Sequence[RGB], text: str) -> Answer:
-        """Answers a question about a video, of which it sees these keyframes as images."""
-        return self._answer(images, text)
+        sight: Sight | None = view.pictures
+        words = self.prompt(text, sight.grids) if sight else self.prompt(past + text, ())
+        ids: list[int] = self.tokenizer(words)["input_ids"]
+        shared = len(ids) - ids[::-1].index(self.image_id) if sight else 0
+        phrases = likely_phrases(self.tokenizer, ids[shared:])
+        decoded = decode(self, Prompt(ids, sight, shared), phrases, view.prefix)
+        tokens, hidden = decoded.tokens, decoded.hidden
+        new = torch.tensor(ids[len(ids) - len(decoded.read) :], device=hidden.device)
+        typed = decoded.read[new == self.segment_id]
+        generated = torch.tensor(tokens, device=hidden.device)
+        at_segments = (generated[:-1] == self.segment_id).nonzero()[:, 0] + 1
+        if self.version.normed:
+            typed, hidden = self.norm(typed), self.norm(hidden)
+        answer = self.tokenizer.decode(tokens, skip_special_tokens=False).strip()
+        states = torch.cat([typed, hidden[at_segments]])
+        return Answer(answer, generated, hidden, states), replace(view, prefix=decoded.prefix)
 
     def prompt(self, text: str, grids: Sequence[tuple[int, int]]) -> str:
         """Writes the language model's prompt, as the processors' chat templates do.
@@ -234,51 +255,38 @@ class QwenVL(nn.Module):
         merge = self.sizes.merge
         return Sight(output.pooler_output, deep, [(h // merge, w // merge) for h, w in cells])
 
-    def _answer(self, images: Sequence[RGB], text: str) -> Answer:
-        sight = self.see(images) if images else None
-        prompt = self.prompt(text, sight.grids if sight else ())
-        ids = torch.tensor([self.tokenizer(prompt)["input_ids"]], device=self.device)
-        cache = DynamicCache(config=self.language_model.config)
-        states, place = self._read(ids, sight, cache)  # (1, L, D)
-        typed = states[0, ids[0] == self.segment_id]
-        tokens, hidden = collect(self._decode(states[:, -1], place, cache), self._stops)
-        generated = torch.tensor(tokens, device=hidden.device)
-        at_segments = (generated[:-1] == self.segment_id).nonzero()[:, 0] + 1
-        if self.version.normed:
-            typed, hidden = self.norm(typed), self.norm(hidden)
-        text = self.tokenizer.decode(tokens, skip_special_tokens=False).strip()
-        return Answer(text, generated, hidden, torch.cat([typed, hidden[at_segments]]))
-
-    def _read(self, ids: Tensor, sight: Sight | None, cache: Any) -> tuple[Tensor, int]:
-        """Reads the prompt: states (1, L, D) before the norm, and the position of what follows."""
-        embeddings = self.language_model.embed_tokens(ids)
+    def read(self, ids: list[int], pictures: Sight | None, cache: Any) -> Tensor:
+        """Reads tokens after those in the cache; see ``decoding.Reader``. States are before the norm."""
+        tokens = torch.tensor([ids], device=self.device)
+        embeddings = self.language_model.embed_tokens(tokens)
         more: dict[str, Any] = {}
-        if sight is not None:
-            places = ids == self.image_id
-            embeddings = embeddings.masked_scatter(places[..., None], sight.tokens.to(embeddings.dtype))
-            if sight.deep:
-                more = {"visual_pos_masks": places, "deepstack_visual_embeds": sight.deep}
-        positions = prompt_positions(ids[0] == self.image_id, sight.grids if sight else ())
-        states = self._forward(embeddings, positions[:, None], cache, **more)
-        return states, int(positions.max()) + 1
-
-    def _decode(self, state: Tensor, position: int, cache: Any) -> Iterator[tuple[Tensor, int]]:
-        """Yields, without end, the last state (1, D) before the norm and the token that follows it."""
-        while True:
-            token = self.lm_head(self.norm(state)).argmax(dim=-1)
-            yield state, int(token)
-            embeddings = self.language_model.embed_tokens(token)[:, None]
-            positions = torch.full((3, 1, 1), position, device=token.device)
-            state = self._forward(embeddings, positions, cache)[:, -1]
-            position += 1
-
-    def _forward(self, embeddings: Tensor, positions: Tensor, cache: Any, **more: Any) -> Tensor:
+        place = cache.get_seq_length()
+        if place:
+            start = place + (pictures.shift if pictures else 0)
+            positions = (start + torch.arange(len(ids), device=self.device)).expand(3, -1)
+        else:
+            positions = prompt_positions(tokens[0] == self.image_id, pictures.grids if pictures else ())
+        if pictures and not place:
+            places = tokens == self.image_id
+            where = places[..., None].to(embeddings.device)
+            embeddings = embeddings.masked_scatter(where, pictures.tokens.to(embeddings))
+            if pictures.deep:
+                more = {"visual_pos_masks": places, "deepstack_visual_embeds": pictures.deep}
         output = self.language_model(
-            inputs_embeds=embeddings, position_ids=positions, past_key_values=cache, use_cache=True, **more
+            inputs_embeds=embeddings,
+            position_ids=positions[:, None],
+            past_key_values=cache,
+            use_cache=True,
+            **more,
         )
-        return output.last_hidden_state
+        return output.last_hidden_state[0].to(self.device)
 
-    def _stops(self, tokens: list[int]) -> bool:
+    def next_tokens(self, states: Tensor) -> Tensor:
+        """The likeliest token (n,) after each of the states (n, D)."""
+        return self.lm_head(self.norm(states)).argmax(dim=-1)
+
+    def ends(self, tokens: list[int]) -> bool:
+        """Whether the last token ends an answer."""
         return tokens[-1] in self.sizes.stop_ids
 
 

@@ -133,6 +133,15 @@ def choose_placement(device: str, dtype: str) -> Placement:
     return Placement(place, precision, chosen, concern and f"a GPU is present but not used: {concern}")
 
 
+def gpus(first: str) -> list[str]:
+    """All NVIDIA or AMD GPUs as torch calls them, this one (``cuda`` or ``cuda:N``) first."""
+    import torch
+
+    number = int(first.partition(":")[2] or 0)
+    others = [other for other in range(torch.cuda.device_count()) if other != number]
+    return [f"cuda:{index}" for index in (number, *others)]
+
+
 def _written(dtypes: dict[str, str]) -> str:
     """The precision as --dtype says it, in one word where all parts have the same."""
     names = set(dtypes.values())

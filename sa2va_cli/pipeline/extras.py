@@ -33,7 +33,8 @@ class Extra:
 
 QUANT = Extra("bitsandbytes", "bitsandbytes", "quant")
 FLASH = Extra("flash-attn", "flash_attn", "flash")
-EXTRAS = (QUANT, FLASH)
+OFFLOAD = Extra("accelerate", "accelerate", "offload")
+EXTRAS = (QUANT, FLASH, OFFLOAD)
 
 
 def require(extra: Extra, option: str) -> None:

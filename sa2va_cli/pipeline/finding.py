@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sa2va_cli.datatypes import FoundObject, Frame, FrameMasks, Grounding, Segmenter
+from sa2va_cli.datatypes import RGB, FoundObject, Frame, FrameMasks, Grounding, Segmenter
 from sa2va_cli.pipeline.job import Search
 from sa2va_cli.pipeline.prompts import question
 from sa2va_cli.pipeline.stages import read_ahead
@@ -36,11 +36,7 @@ class Findings:
 
 def find(segmenter: Segmenter, keyframes: Sequence[Frame], search: Search, *, still: bool) -> Findings:
     """Asks the language model for each prompt and decodes its answers on the keyframes."""
-    images = [frame.image for frame in keyframes]
-    groundings: dict[str, Grounding] = {
-        prompt: segmenter.ground(images, question(prompt, verbatim=search.verbatim), still=still)
-        for prompt in search.prompts
-    }
+    groundings = _ask(segmenter, [frame.image for frame in keyframes], search, still=still)
     objects: list[FoundObject] = []
     for prompt, grounding in groundings.items():
         for number in range(1, len(grounding) + 1):
@@ -54,6 +50,15 @@ def find(segmenter: Segmenter, keyframes: Sequence[Frame], search: Search, *, st
         )
     answers = {prompt: grounding.answer for prompt, grounding in groundings.items()}
     return Findings(tuple(objects), answers, memory)
+
+
+def _ask(segmenter: Segmenter, images: Sequence[RGB], search: Search, *, still: bool) -> dict[str, Grounding]:
+    """Shows the pictures to the language model once, and asks about each prompt."""
+    view = segmenter.look(images, still=still)
+    groundings: dict[str, Grounding] = {}
+    for prompt in search.prompts:
+        groundings[prompt], view = segmenter.ground(view, question(prompt, verbatim=search.verbatim))
+    return groundings
 
 
 def follow(

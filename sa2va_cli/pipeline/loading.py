@@ -40,16 +40,22 @@ def load_segmenter(name: str, placement: Placement, options: ModelOptions = AS_U
     from sa2va_cli.checkpoints.hub import resolve
     from sa2va_cli.checkpoints.loader import load_network
     from sa2va_cli.model.network import NetworkSegmenter
-    from sa2va_cli.pipeline.memory import check_fits
+    from sa2va_cli.pipeline.memory import check_fits, room_for_language
 
     folder = resolve(name)
-    check_fits(name, folder, placement, options.quantize)
+    device, room = placement.device, None
+    if options.spread:
+        room = room_for_language(name, folder, placement)
+        device = next(iter(room))
+    else:
+        check_fits(name, folder, placement, options.quantize)
     network = load_network(
         folder,
-        torch.device(placement.device),
+        torch.device(device),
         placement.torch_dtypes,
         attention=options.attention,
         quantize=options.quantize,
+        room=room,
     )
     return NetworkSegmenter(network)
 

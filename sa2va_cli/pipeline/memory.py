@@ -8,14 +8,20 @@ from sa2va_cli.checkpoints.catalog import CATALOG
 from sa2va_cli.checkpoints.dimensions import published_counts
 from sa2va_cli.checkpoints.files import read_headers
 from sa2va_cli.checkpoints.parts import LM, Counts, count
+from sa2va_cli.checkpoints.spreading import HOST
 from sa2va_cli.errors import OutOfMemoryError
-from sa2va_cli.pipeline.device import Placement, read_dtype
+from sa2va_cli.pipeline.device import Placement, gpus, read_dtype
 
 BYTES = {"bf16": 2, "fp16": 2, "fp32": 4}
 """Of one parameter, by precision."""
 
 QUANTISED_BITS = {"8bit": 8.0, "4bit": 4.127}
 """Of one quantised weight; four bits come with scales that are quantised themselves (QLoRA, section 3)."""
+
+SPREAD_SHARE = 0.9
+"""Part of the free memory of each device that a spread language model may take; the rest is for its work.
+
+The same part as in transformers (``device_map="auto"``)."""
 
 GB = 1_000_000_000
 
@@ -118,6 +124,44 @@ def check_fits(model: str, folder: Path, placement: Placement, quantize: str | N
         f"{model} needs {gigabytes(needed)} in {how}, and {where} has {gigabytes(free)} free; "
         + _what_fits(counts, free, placement, quantize)
     )
+
+
+def room_for_language(model: str, folder: Path, placement: Placement) -> dict[str, int]:
+    """How much a language model may take of every device when it is spread (``--device-map auto``).
+
+    Args:
+        model: its name, for the message.
+        folder: its checkpoint.
+        placement: where the rest of the network goes, and the precision of all.
+
+    Returns:
+        Bytes by GPU, the one of ``placement`` first, and ``spreading.HOST`` last.
+
+    Raises:
+        OutOfMemoryError: the rest does not fit on its GPU, or the language model not on all of them together.
+        ModelError: the weights are missing or damaged.
+    """
+    main, *others = gpus(placement.device)
+    groups, dtypes = count(read_headers(folder)).groups, placement.dtypes
+    needed = {group: number * BYTES[dtypes[group]] for group, number in groups.items()}
+    language = needed.pop(LM)
+    rest = sum(needed.values())
+    free = {device: int(SPREAD_SHARE * (free_bytes(device) or 0)) for device in (main, *others)}
+    free[HOST] = int(SPREAD_SHARE * (free_host_bytes() or 0))
+    if rest > free[main]:
+        raise OutOfMemoryError(
+            f"what --device-map auto cannot spread of {model}, its vision encoder and SAM 2, needs "
+            f"{gigabytes(rest)} in {placement.dtype}, and {main} has {gigabytes(free[main])} to give; "
+            "try --dtype bf16, or --device cpu"
+        )
+    room = free | {main: free[main] - rest}
+    if language > sum(room.values()):
+        raise OutOfMemoryError(
+            f"the language model of {model} needs {gigabytes(language)} in {placement.dtype}, and "
+            f"{', '.join((main, *others))} and the computer have {gigabytes(sum(room.values()))} to give; "
+            "try --dtype bf16, or a smaller --model"
+        )
+    return room
 
 
 def _what_fits(counts: Counts, free: int, placement: Placement, quantize: str | None) -> str:

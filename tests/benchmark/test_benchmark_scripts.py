@@ -11,7 +11,7 @@ import pytest
 import torch
 
 SCRIPTS = Path(__file__).parents[2] / "benchmarks"
-QUICK = ("preprocessing", "end_to_end", "media_path")
+QUICK = ("preprocessing", "end_to_end", "media_path", "answering")
 SLOW = ("memory_growth", "cold_start")
 
 

@@ -11,6 +11,7 @@ from published import PUBLISHED, change_config, change_tensors, split_into_shard
 from sa2va_cli.checkpoints.loader import fill, load_network
 from sa2va_cli.checkpoints.tokenizer import load_tokenizer
 from sa2va_cli.errors import ModelError, OutOfMemoryError
+from sa2va_cli.model.chat import View
 from sa2va_cli.model.network import Sa2VANetwork
 
 CPU = torch.device("cpu")
@@ -101,7 +102,8 @@ def test_programs_in_the_folder_are_not_run_and_nothing_is_asked(
     monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("went to the network"))
     chat = load(folder).chat
     assert chat.tokenizer.convert_ids_to_tokens(chat.segment_id) == "[SEG]"
-    assert chat.answer([], "Hello, who are you?").text == "Hello, I am a helpful assistant.<|im_end|>"
+    answer, _ = chat.answer(View(None), "Hello, who are you?")
+    assert answer.text == "Hello, I am a helpful assistant.<|im_end|>"
     assert not trap.exists()
 
 

@@ -11,6 +11,7 @@ from sa2va_cli.checkpoints.layout import read_layout
 from sa2va_cli.checkpoints.loader import load_network
 from sa2va_cli.checkpoints.native import save_network
 from sa2va_cli.errors import OutputError
+from sa2va_cli.model.chat import View
 from sa2va_cli.model.network import Sa2VANetwork
 
 CPU = torch.device("cpu")
@@ -50,7 +51,7 @@ def test_every_family_comes_back_as_it_was_saved(family: str, tmp_path: Path) ->
     assert list(ours) == list(theirs)
     assert all(torch.equal(ours[key], theirs[key]) for key in ours)
     question = "Hello, 你好 who are you?"
-    assert after.chat.answer([], question).text == before.chat.answer([], question).text
+    assert after.chat.answer(View(None), question)[0].text == before.chat.answer(View(None), question)[0].text
     assert after.chat.tokenizer(question)["input_ids"] == before.chat.tokenizer(question)["input_ids"]
     names = {path.name for path in (tmp_path / "saved").iterdir()}
     assert names == {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}

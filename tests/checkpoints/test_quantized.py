@@ -21,7 +21,8 @@ def keyframe_masks(network: Sa2VANetwork) -> np.ndarray:
     """(N, T, h, w) bool, of the case with one object."""
     frames = [np.array(Image.open(REFERENCE / "inputs" / "video" / f"{i:02d}.png")) for i in range(5)]
     segmenter = NetworkSegmenter(network)
-    found = segmenter.ground(frames, cases("internvl-qwen2")["video_1seg"]["text"], still=False)
+    view = segmenter.look(frames, still=False)
+    found, _ = segmenter.ground(view, cases("internvl-qwen2")["video_1seg"]["text"])
     memory = segmenter.condition(list(enumerate(frames)), [found.queries], still=False)
     return np.stack([memory.decoded[i].logits.numpy() > 0 for i in range(5)], axis=1)
 

@@ -182,6 +182,7 @@ USAGE = {
     "a precision for an unknown part": ["a.png", "red", "--dtype", "llm=bf16"],
     "an unknown attention": ["a.png", "red", "--attention", "fast"],
     "an unknown quantisation": ["a.png", "red", "--quantize", "3bit"],
+    "an unknown device map": ["a.png", "red", "--device-map", "balanced"],
     "a time that is none": ["a.png", "red", "--start", "noon"],
     "an end before the start": ["a.png", "red", "--start", "2", "--end", "1"],
     "a start behind the end": ["a.png", "red", "--start", "99"],

@@ -101,4 +101,5 @@ def test_precision_attention_and_quantisation_reach_the_loader(sa2va, folder, mo
         "dtype": {"lm": narrow, "vit": narrow, "sam2": wide},
         "attention": "eager",
         "quantize": "8bit",
+        "room": None,
     }

@@ -1,8 +1,8 @@
 import dataclasses
 
-import numpy as np
 import pytest
 import torch
+from recorded import Inputs
 from transformers import InternVLModel
 
 from sa2va_cli.model.internvl import TEMPLATES, pixel_shuffle
@@ -48,16 +48,11 @@ def test_without_a_picture_the_image_tag_vanishes(network: Sa2VANetwork, templat
 
 
 @torch.inference_mode()
-def test_a_segment_token_that_ends_the_answer_has_no_state(network: Sa2VANetwork) -> None:
-    """It was never fed back (reference set, section 3.4)."""
+def test_a_question_without_an_image_tag_is_answered_without_the_picture(
+    network: Sa2VANetwork, inputs: Inputs
+) -> None:
     chat = network.chat
-    ids = [chat.segment_id, 5, chat.segment_id]
-    states = iter((torch.full((1, chat.width), float(i)), token) for i, token in enumerate(ids))
-    original, stops = chat._decode, chat._stops
-    chat._decode, chat._stops = lambda _: states, lambda tokens: len(tokens) == 3
-    try:
-        answer = chat.generate(torch.zeros(1, 1, chat.width))
-    finally:
-        chat._decode, chat._stops = original, stops
-    assert answer.token_ids.tolist() == ids
-    np.testing.assert_array_equal(answer.segment_states, np.ones((1, chat.width)))
+    seen, view = chat.answer(chat.look([inputs.image], still=True), "Hello, who are you?")
+    blind, _ = chat.answer(chat.look([], still=True), "Hello, who are you?")
+    assert torch.equal(seen.hidden, blind.hidden)
+    assert view.prefix is None

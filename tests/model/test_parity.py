@@ -64,9 +64,10 @@ def run(case: Case, network: Sa2VANetwork, inputs: Inputs) -> Outcome:
     chat.tokenizer = Listener(tokenizer, seen)
     try:
         if case.kind == "video":
-            answer = chat.answer_keyframes([pictures[i] for i in case.keyframes], case.text)
+            view = chat.look([pictures[i] for i in case.keyframes], still=False)
+            answer, _ = chat.answer(view, case.text)
         else:
-            answer = chat.answer(pictures, case.text, regions, case.past_text)
+            answer, _ = chat.answer(chat.look(pictures, still=True), case.text, regions, case.past_text)
     finally:
         chat.tokenizer = tokenizer
     queries = network.text_hidden_fcs(answer.segment_states)
@@ -203,7 +204,8 @@ def test_what_language_finds_in_the_first_pass_agrees(network_of: NetworkOf, inp
 
 def test_the_segmenter_grounds_as_the_chat_model_answers(network: Sa2VANetwork, inputs: Inputs) -> None:
     case = read_case("internvl-qwen2", "image_2seg")
-    grounding = NetworkSegmenter(network).ground([inputs.image], case.text, still=True)
+    segmenter = NetworkSegmenter(network)
+    grounding, _ = segmenter.ground(segmenter.look([inputs.image], still=True), case.text)
     assert grounding.answer == case.prediction
     np.testing.assert_allclose(grounding.queries, case.golden["seg_embeds"], atol=1e-4, rtol=0)
 

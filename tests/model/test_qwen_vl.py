@@ -7,6 +7,7 @@ import torch
 from recorded import Inputs, read_case
 
 from sa2va_cli.errors import InputError
+from sa2va_cli.model.chat import View
 from sa2va_cli.model.network import Sa2VANetwork
 from sa2va_cli.model.preprocessing import cut_patches, resize_bicubic, round_size
 from sa2va_cli.model.qwen_vl import FIRST_FACTOR, FIRST_PIXELS, QwenVL, prompt_positions
@@ -87,10 +88,11 @@ def test_pictures_come_first_and_the_image_tag_vanishes(family: str, chat: QwenV
 @torch.inference_mode()
 def test_what_was_said_before_counts_only_without_a_picture(chat: QwenVL, inputs: Inputs) -> None:
     """So does the official code (reference set, section 4)."""
-    alone = chat.answer([], "Hello, who are you?")
-    assert torch.equal(chat.answer([], "who are you?", past="Hello, ").hidden, alone.hidden)
-    plain = chat.answer([inputs.image], "What is it?")
-    told = chat.answer([inputs.image], "What is it?", regions=inputs.regions, past="Hello, ")
+    nothing, seen = View(None), chat.look([inputs.image], still=True)
+    alone, _ = chat.answer(nothing, "Hello, who are you?")
+    assert torch.equal(chat.answer(nothing, "who are you?", past="Hello, ")[0].hidden, alone.hidden)
+    plain, _ = chat.answer(seen, "What is it?")
+    told, _ = chat.answer(seen, "What is it?", regions=inputs.regions, past="Hello, ")
     assert torch.equal(plain.hidden, told.hidden)
 
 
@@ -107,10 +109,10 @@ def test_a_picture_stands_still_in_time_and_text_goes_on_after_its_longer_side()
 
 @torch.inference_mode()
 def test_any_of_the_stop_tokens_ends_an_answer(chat: QwenVL) -> None:
-    whole = chat.answer([], "Hello, who are you?").token_ids.tolist()
+    whole = chat.answer(View(None), "Hello, who are you?")[0].token_ids.tolist()
     before = chat.sizes.stop_ids[:]
     chat.sizes.stop_ids.append(whole[2])
     try:
-        assert chat.answer([], "Hello, who are you?").token_ids.tolist() == whole[:3]
+        assert chat.answer(View(None), "Hello, who are you?")[0].token_ids.tolist() == whole[:3]
     finally:
         chat.sizes.stop_ids[:] = before

@@ -16,8 +16,10 @@ from sa2va_cli.pipeline.memory import (
     gigabytes,
     largest_that_fits,
     published_bytes,
+    room_for_language,
     weights_bytes,
 )
+from sa2va_cli.pipeline.options import ModelOptions
 
 TINY = checkpoint("internvl-qwen2")
 CPU = Placement("cpu", "fp32")
@@ -127,6 +129,53 @@ def test_a_graphics_card_that_is_too_small_is_named_with_what_would_fit(machine,
     monkeypatch.setattr(memory, "free_bytes", lambda device: 3 << 20)
     with pytest.raises(OutOfMemoryError, match=r"cuda:1 has 3.15 MB free; what would fit: --device cpu$"):
         check_fits("tiny", TINY, Placement("cuda:1", "bf16"))
+
+
+@pytest.fixture
+def cards(machine, monkeypatch):
+    """Sets how many bytes are free on each GPU; the computer has 20 MiB."""
+
+    def have(free: dict[str, int]) -> None:
+        machine(20 << 20)
+        monkeypatch.setattr(memory, "gpus", lambda first: [first, *(name for name in free if name != first)])
+        monkeypatch.setattr(memory, "free_bytes", free.__getitem__)
+
+    return have
+
+
+def test_a_spread_language_model_has_what_the_rest_leaves(cards) -> None:
+    cards({"cuda:0": 8 << 20, "cuda:1": 10 << 20})
+    room = room_for_language("tiny", TINY, Placement("cuda:1", "fp32"))
+    groups = count(read_headers(TINY)).groups
+    assert list(room) == ["cuda:1", "cuda:0", "host"]
+    assert room["cuda:1"] == int(0.9 * (10 << 20)) - 4 * (groups["vit"] + groups["sam2"])
+    assert room["cuda:0"] == int(0.9 * (8 << 20))
+    assert room["host"] == int(0.9 * (20 << 20))
+
+
+def test_what_cannot_be_spread_must_fit_on_the_first_gpu(cards) -> None:
+    cards({"cuda:0": 4 << 20, "cuda:1": 80 << 20})
+    with pytest.raises(OutOfMemoryError, match=r"vision encoder and SAM 2, needs 8.* and cuda:0 has 3.77 MB"):
+        room_for_language("tiny", TINY, Placement("cuda:0", "fp32"))
+
+
+def test_a_language_model_that_fits_nowhere_is_refused(cards, machine) -> None:
+    cards({"cuda:0": 10 << 20})
+    machine(100 << 10)
+    with pytest.raises(OutOfMemoryError, match=r"needs 2.3 MB in fp32, and cuda:0 and the computer have"):
+        room_for_language("tiny", TINY, Placement("cuda:0", "fp32"))
+
+
+def test_a_model_is_loaded_with_its_language_model_spread(cards, monkeypatch) -> None:
+    """The processor plays the part of a GPU that is too small."""
+    pytest.importorskip("accelerate")
+    cards({"cuda": 0})
+    monkeypatch.setattr(memory, "gpus", lambda _: ["cpu"])
+    monkeypatch.setattr(memory, "free_bytes", lambda _: 11 << 20)
+    network = load_segmenter(str(TINY), Placement("cuda", "fp32"), ModelOptions(device_map="auto")).network
+    kinds = {name: parameter.device.type for name, parameter in network.named_parameters()}
+    assert {kind for name, kind in kinds.items() if "language_model" not in name} == {"cpu"}
+    assert {kind for name, kind in kinds.items() if "language_model" in name} == {"cpu", "meta"}
 
 
 @pytest.mark.parametrize(

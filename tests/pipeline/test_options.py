@@ -12,7 +12,7 @@ def installed(monkeypatch):
     """Sets which of the packages that only some options need can be imported."""
 
     def have(*modules: str) -> None:
-        for name in ("bitsandbytes", "flash_attn"):
+        for name in ("bitsandbytes", "flash_attn", "accelerate"):
             monkeypatch.setitem(sys.modules, name, sys if name in modules else None)
 
     return have
@@ -28,6 +28,8 @@ def test_nothing_is_needed_by_default(installed) -> None:
     [
         ({"attention": "fast"}, r"unknown --attention 'fast'; choose sdpa, eager, flash$"),
         ({"quantize": "3bit"}, r"unknown --quantize '3bit'; choose 8bit or 4bit$"),
+        ({"device_map": "balanced"}, r"unknown --device-map 'balanced'; choose none or auto$"),
+        ({"device_map": "auto", "quantize": "8bit"}, r"does not go with --quantize 8bit; leave one out$"),
     ],
 )
 def test_unknown_names_fail_with_those_that_exist(options, words) -> None:
@@ -40,6 +42,7 @@ def test_unknown_names_fail_with_those_that_exist(options, words) -> None:
     [
         ({"attention": "flash"}, r"--attention flash needs flash-attn.*pip install 'sa2va\[flash\]'"),
         ({"quantize": "4bit"}, r"--quantize 4bit needs bitsandbytes.*pip install 'sa2va\[quant\]'"),
+        ({"device_map": "auto"}, r"--device-map auto needs accelerate.*pip install 'sa2va\[offload\]'"),
     ],
 )
 def test_what_is_not_installed_is_named_with_its_extra(installed, options, words) -> None:
@@ -66,3 +69,17 @@ def test_apple_gpus_do_not_quantise(installed) -> None:
     installed("bitsandbytes")
     with pytest.raises(UsageError, match="mps"):
         ModelOptions(quantize="8bit").check(Placement("mps", "bf16"))
+
+
+@pytest.mark.parametrize("device", ["cpu", "mps"])
+def test_without_a_gpu_that_has_neighbours_there_is_nothing_to_spread_over(installed, device) -> None:
+    installed("accelerate")
+    with pytest.raises(UsageError, match=f"with --device {device} there is nothing to spread over"):
+        ModelOptions(device_map="auto").check(Placement(device, "fp32"))
+
+
+def test_a_language_model_is_spread_over_gpus(installed) -> None:
+    installed("accelerate")
+    options = ModelOptions(device_map="auto")
+    options.check(Placement("cuda:1", "bf16"))
+    assert options.spread

@@ -104,7 +104,9 @@ def test_a_packed_question_reads_as_it_would_alone(objective: Objective, park: P
         offset = None
         for question in samples[0].questions:
             prompt = chat.prompt(f"<image>{question.text}", keyframes, video=True)
-            ids, embeddings = chat.embed(f"{prompt}{question.answer}<|im_end|>", visual)
+            words = chat.tokenizer(f"{prompt}{question.answer}<|im_end|>")["input_ids"]
+            ids = torch.tensor([words])
+            embeddings = chat.embed(ids, visual.flatten(0, 1))
             alone = chat.language_model.model(inputs_embeds=embeddings).last_hidden_state[0]
             shared = int((ids[0] == end).nonzero().max()) + 1
             offset = shared if offset is None else offset

@@ -1,0 +1,127 @@
+"""What asking the language model costs: with and without drafts, alone and after other questions.
+
+Drafted answers against the same answers token by token, three prompts in one run against three runs, and one
+pass of six tokens against six passes of one. The demo network gives trained answers. A random one was made
+to say "Sure, [SEG]." to everything, which is the first draft: its first two ratios are the best case.
+
+    python benchmarks/answering.py
+    python benchmarks/answering.py --sizes 1b --keyframes 0 --only passes
+"""
+
+import argparse
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from transformers import DynamicCache
+
+from sa2va_cli.benchmark.job import RANDOM
+from sa2va_cli.benchmark.networks import random_network
+from sa2va_cli.benchmark.pictures import park_pictures
+from sa2va_cli.benchmark.rounds import Ratio, take_turns
+from sa2va_cli.model import decoding
+from sa2va_cli.model.chat import View
+from sa2va_cli.model.network import NetworkSegmenter
+from sa2va_cli.pipeline.device import DTYPES, choose_placement
+from sa2va_cli.pipeline.loading import load_segmenter
+from sa2va_cli.pipeline.prompts import question
+
+PROMPTS = ("girl in red dress", "the dog", "the blue ball")
+TOKENS = 6
+"""Of "Sure, [SEG]." and the end."""
+
+KINDS = {
+    "first": "first questions, token by token / drafted",
+    "later": "later questions, token by token / drafted",
+    "passes": "six tokens, one by one / in one pass",
+    "prompts": "three prompts, in three runs / in one",
+}
+
+CLOCKS = {"processor": time.process_time, "wall": time.perf_counter}
+
+
+def plainly(work: Callable[[], object]) -> Callable[[], object]:
+    """The same work without drafts."""
+
+    def run() -> object:
+        patience, decoding.PATIENCE = decoding.PATIENCE, 0
+        try:
+            return work()
+        finally:
+            decoding.PATIENCE = patience
+
+    return run
+
+
+def asking(segmenter: NetworkSegmenter, view: View, prompts: Sequence[str]) -> View:
+    """Asks one question after the other."""
+    for prompt in prompts:
+        _, view = segmenter.ground(view, question(prompt))
+    return view
+
+
+def in_passes_of(segmenter: NetworkSegmenter, view: View, size: int) -> None:
+    """Reads ``TOKENS`` tokens after the pictures, some at a time, and chooses a token after each of them."""
+    chat: Any = segmenter.network.chat
+    cache = DynamicCache(view.prefix.layers if view.prefix else None, config=chat.language_model.config)
+    with torch.inference_mode():
+        for _ in range(0, TOKENS, size):
+            chat.next_tokens(chat.read([chat.segment_id] * size, view.pictures, cache))
+
+
+def main(arguments: Sequence[str] | None = None) -> dict[str, Ratio]:
+    """Times, prints, and returns the ratios by name."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--sizes", default="demo", choices=["demo", *RANDOM], help="random, except demo")
+    parser.add_argument("--keyframes", type=int, default=5, help="0 to time passes alone")
+    parser.add_argument("--dtype", default="fp32", choices=DTYPES)
+    parser.add_argument("--rounds", type=int, default=5, help="0 to time passes alone")
+    parser.add_argument("--clock", default="processor", choices=CLOCKS)
+    parser.add_argument("--only", nargs="+", choices=KINDS, default=KINDS, help="what to compare")
+    parser.add_argument("--quick", action="store_true", help="two keyframes, one round")
+    options = parser.parse_args(arguments)
+    keyframes, rounds = (2, 1) if options.quick else (options.keyframes, options.rounds)
+    if options.sizes == "demo":
+        segmenter: Any = load_segmenter("demo", choose_placement("cpu", options.dtype))
+    else:
+        dtype = getattr(torch, DTYPES[options.dtype])
+        segmenter = NetworkSegmenter(random_network(options.sizes, torch.device("cpu"), dtype))
+    images = list(park_pictures(keyframes, (640, 360)))
+    seen = segmenter.look(images, still=False)
+    asked = asking(segmenter, seen, PROMPTS[:1])  # has read the pictures
+
+    def look_and_ask(prompts: Sequence[str]) -> object:
+        return asking(segmenter, segmenter.look(images, still=False), prompts)
+
+    def first() -> object:
+        return [asking(segmenter, seen, [prompt]) for prompt in PROMPTS]
+
+    def later() -> object:
+        return asking(segmenter, asked, PROMPTS)
+
+    pairs: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
+        "first": (plainly(first), first),
+        "later": (plainly(later), later),
+        "passes": (
+            lambda: in_passes_of(segmenter, asked, 1),
+            lambda: in_passes_of(segmenter, asked, TOKENS),
+        ),
+        "prompts": (
+            lambda: [look_and_ask([prompt]) for prompt in PROMPTS],
+            lambda: look_and_ask(PROMPTS),
+        ),
+    }
+    ratios: dict[str, Ratio] = {}
+    for kind in options.only:
+        name, (above, below) = KINDS[kind], pairs[kind]
+        timings = take_turns({"above": above, "below": below}, rounds, clock=CLOCKS[options.clock])
+        ratios[name] = Ratio.of(timings["above"], timings["below"])
+        medians = " / ".join(f"{timing.median * 1000:.0f}" for timing in timings.values())
+        print(f"{name}: {medians} ms, {ratios[name]}", flush=True)
+    print("ratio " + "; ".join(f"{name} {ratio.median:.2f}" for name, ratio in ratios.items()))
+    return ratios
+
+
+if __name__ == "__main__":
+    main()
