@@ -136,10 +136,10 @@ class Tracker:
     def look_back(self, index: int, features: ImageFeatures, memory: TrackerMemory) -> Tensor:
         """Conditions the lowest map (1, C, s, s) of frame ``index`` on the memory: (N, C, s, s)."""
         low = features.low
-        laid_out = memory.laid_out or self._laid_out(memory.conditioning, index, low.dtype)
+        laid_out = [memory.laid_out or self._laid_out(memory.conditioning, index, low.dtype)]
         near = [m for m in memory.recent if index - m.index < self.sam2.memory_slots]
         if near:
-            laid_out = laid_out.joined(self._laid_out(near, index, low.dtype, conditioning=False))
+            laid_out.append(self._laid_out(near, index, low.dtype, conditioning=False))
         pointed = [m for m in memory.conditioning if m.index <= index] + list(memory.recent)
         pointers = [m.pointers for m in pointed]
         return self.sam2.attend(

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -53,9 +54,12 @@ class Watcher(Sam2):
         self.slots = (*self.slots, slots.tolist())
         return super().lay_out(memories, slots)
 
-    def attend(self, low: torch.Tensor, memory: LaidOutMemory, pointers: torch.Tensor) -> torch.Tensor:
-        self.asked = (memory.values.shape[1] // self.grid**2, pointers.shape[1])
-        return super().attend(low, memory, pointers)
+    def attend(
+        self, low: torch.Tensor, memories: Sequence[LaidOutMemory], pointers: torch.Tensor
+    ) -> torch.Tensor:
+        length = sum(memory.values.shape[1] for memory in memories)
+        self.asked = (length // self.grid**2, pointers.shape[1])
+        return super().attend(low, memories, pointers)
 
 
 @torch.inference_mode()
