@@ -8,7 +8,6 @@ What decodes and encodes video is left out, since a bare machine may have no PyA
 """
 
 import argparse
-import copy
 import json
 import platform
 import sys
@@ -190,16 +189,13 @@ def compiled(bench: Bench) -> dict[str, Any]:
 
     sam2 = bench.segmenter.network.sam2
     pixels = torch.randn(1, 3, sam2.input_size, sam2.input_size).to(sam2.device, sam2.dtype)
-    # The trunk knows its kept positions by where they lie in memory, which cannot be traced.
-    trunk, positions = copy.copy(sam2.trunk), sam2.trunk._position_map()
-    trunk._positions = lambda: positions
     plain = measure(lambda: _without_gradients(sam2.trunk, pixels), bench.rounds, bench.wait)
     found: dict[str, Any] = {"eager_milliseconds": 1000 * plain.median}
     # Without a compiler behind it, tracing still shows whether it is one graph.
     for mode in (None,) if bench.quick else ("default", "reduce-overhead"):
         counters.clear()
         backend = "eager" if bench.quick else "inductor"
-        encode = torch.compile(trunk.__call__, fullgraph=True, backend=backend, mode=mode)
+        encode = torch.compile(sam2.trunk.__call__, fullgraph=True, backend=backend, mode=mode)
         started = time.perf_counter()
         _without_gradients(encode, pixels)
         bench.wait()

@@ -22,6 +22,7 @@ from transformers.models.sam2_video.modeling_sam2_video import Sam2VideoMaskDeco
 
 from sa2va_cli.model.attention import ROPE_THETA, axial_rotation, look_up, rotate, sine_positions
 from sa2va_cli.model.hiera import Trunk
+from sa2va_cli.model.kept import Kept
 
 # SAM 2 "Hiera-L" at 1024 px: what every published Sa2VA uses and its config does not say
 # (facebookresearch/sam2, sam2_hiera_l.yaml; reference set, section 1.2).
@@ -174,6 +175,23 @@ class LaidOutMemory:
     keys: tuple[Tensor, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class Positions:
+    """What says where things are, the same for every picture.
+
+    Attributes:
+        cells: (1, s*s, C) sines of the cells of the lowest map.
+        memories: (1, s*s, memory_width) likewise, for memories.
+        rotation: see ``axial_rotation``.
+        picture: (1, C, s, s) random Fourier features of the cells' centres, as the prompt encoder has them.
+    """
+
+    cells: Tensor
+    memories: Tensor
+    rotation: tuple[Tensor, Tensor]
+    picture: Tensor
+
+
 class Sam2(nn.Module):
     """SAM 2.0 with a language query as its prompt.
 
@@ -196,6 +214,7 @@ class Sam2(nn.Module):
         self.width: int = sizes["d_model"]
         self.memory_width: int = sizes["mem_dim"]
         self.memory_slots: int = sizes["num_maskmem"]
+        self.positions = Kept(self._positions, self._position_sources)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -271,7 +290,7 @@ class Sam2(nn.Module):
         empty = self.layers.prompt_encoder.no_mask_embed.weight.view(1, -1, 1, 1)
         masks, ious, tokens, scores = decoder(
             image_embeddings=conditioned,
-            image_positional_embeddings=self._picture_positions().expand(n, -1, -1, -1),
+            image_positional_embeddings=self.positions().picture.expand(n, -1, -1, -1),
             sparse_prompt_embeddings=sparse,
             dense_prompt_embeddings=empty.expand(n, -1, self.grid, self.grid),
             multimask_output=True,
@@ -297,7 +316,7 @@ class Sam2(nn.Module):
         full = masks[:, None].to(self.dtype)  # (N, 1, S, S)
         _, _, tokens, scores = layers.mask_decoder(
             image_embeddings=features.low,
-            image_positional_embeddings=self._picture_positions().expand(n, -1, -1, -1),
+            image_positional_embeddings=self.positions().picture.expand(n, -1, -1, -1),
             sparse_prompt_embeddings=self._no_points(n),
             dense_prompt_embeddings=layers.prompt_encoder.mask_embed(layers.mask_downsample(full)),
             multimask_output=False,
@@ -355,8 +374,8 @@ class Sam2(nn.Module):
         """
         n, m, area, width = memories.shape
         temporal = self.layers.memory_temporal_positional_encoding[slots, 0, 0]  # (M, memory_width)
-        positions = self._sine_positions(width) + temporal[:, None]  # (M, s*s, memory_width)
-        cos, sin = axial_rotation(self.grid, self.width, self.device)
+        positions = self.positions().memories + temporal[:, None]  # (M, s*s, memory_width)
+        cos, sin = self.positions().rotation
         keys = tuple(
             rotate(layer.cross_attn_image.k_proj(memories + positions), cos, sin).flatten(1, 2)
             for layer in self.layers.memory_attention.layers
@@ -379,8 +398,8 @@ class Sam2(nn.Module):
         tokens = tokens.expand(len(memories[0].values), -1, -1)
         values = [*(memory.values for memory in memories), tokens]
         x = low.flatten(2).transpose(1, 2)  # (N or 1, s*s, C)
-        x = x + 0.1 * self._sine_positions(self.width)
-        rotation = axial_rotation(self.grid, self.width, self.device)
+        x = x + 0.1 * self.positions().cells
+        rotation = self.positions().rotation
         for number, layer in enumerate(self.layers.memory_attention.layers):
             x = x + self._self_attention(layer, layer.layer_norm1(x), rotation)
             attention = layer.cross_attn_image
@@ -399,13 +418,19 @@ class Sam2(nn.Module):
         v = attention.v_proj(x)
         return attention.o_proj(F.scaled_dot_product_attention(q[:, None], k[:, None], v[:, None])[:, 0])
 
-    def _sine_positions(self, width: int) -> Tensor:
-        """(1, s*s, width)."""
-        return sine_positions(self.grid, width, self.device).to(self.dtype)
+    def _positions(self) -> Positions:
+        def sines(width: int) -> Tensor:
+            return sine_positions(self.grid, width, self.device).to(self.dtype)
 
-    def _picture_positions(self) -> Tensor:
-        """(1, C, s, s) random Fourier features of the cells' centres, as the prompt encoder has them."""
-        return self.layers.get_image_wide_positional_embeddings()
+        return Positions(
+            cells=sines(self.width),
+            memories=sines(self.memory_width),
+            rotation=axial_rotation(self.grid, self.width, self.device),
+            picture=self.layers.get_image_wide_positional_embeddings(),
+        )
+
+    def _position_sources(self) -> tuple[Tensor, ...]:
+        return self.layers.no_memory_embedding, self.layers.shared_image_embedding.positional_embedding
 
 
 def _each_cell(x: Tensor, first: nn.Module, second: nn.Module | None = None) -> Tensor:
