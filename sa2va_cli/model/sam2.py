@@ -156,6 +156,12 @@ class DecodedMasks:
         """(N, S/4, S/4) mask logits of the best candidates."""
         return self.candidates[torch.arange(len(self.best), device=self.best.device), self.best]
 
+    @classmethod
+    def joined(cls, parts: "Sequence[DecodedMasks]") -> "DecodedMasks":
+        """What was decoded of several objects, as one."""
+        rows = ((p.candidates, p.ious, p.score_logits, p.pointers, p.best) for p in parts)
+        return cls(*(torch.cat(column) for column in zip(*rows, strict=True)))
+
     def without_absent(self) -> "DecodedMasks":
         """Empties the masks of objects that are more likely absent than not."""
         visible = (self.score_logits > 0)[:, None, None, None]
@@ -173,6 +179,9 @@ class LaidOutMemory:
 
     values: Tensor
     keys: tuple[Tensor, ...]
+
+    def __getitem__(self, objects: slice) -> "LaidOutMemory":
+        return LaidOutMemory(self.values[objects], tuple(keys[objects] for keys in self.keys))
 
 
 @dataclass(frozen=True, eq=False)
