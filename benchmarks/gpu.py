@@ -15,6 +15,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ from sa2va_cli.benchmark.rounds import measure
 from sa2va_cli.benchmark.stages import KEYFRAMES, AnsweringSegmenter, network_stages, random_queries
 from sa2va_cli.benchmark.work import GROUND, PROMPT
 from sa2va_cli.datatypes import Frame, FrameMasks
+from sa2va_cli.model.fixed import FixedTracker, plain
 from sa2va_cli.model.network import NetworkSegmenter
 from sa2va_cli.pipeline.device import Placement
 from sa2va_cli.pipeline.finding import find, follow
@@ -209,6 +211,45 @@ def compiled(bench: Bench) -> dict[str, Any]:
     return found
 
 
+@torch.inference_mode()
+def compiled_tracking(bench: Bench) -> dict[str, Any]:
+    """Following objects with a memory of fixed shape, eager and as one compiled graph."""
+    segmenter = bench.segmenter
+    sam2 = segmenter.network.sam2
+    backend = "eager" if bench.quick else "inductor"
+    features = sam2.encode(torch.randn(1, 3, sam2.input_size, sam2.input_size).to(sam2.device, sam2.dtype))
+    found: dict[str, Any] = {}
+    for objects in bench.objects[:1] if bench.quick else (1, 4):
+        queries, masks = random_queries(segmenter, objects), {}
+        grown = segmenter.tracker.condition([(t, features) for t in range(KEYFRAMES)], queries)
+        for index in range(KEYFRAMES, 2 * KEYFRAMES):
+            _, grown = segmenter.tracker.step(index, features, grown)
+        flops = count_flops(partial(segmenter.tracker.step, 2 * KEYFRAMES, features, grown))
+        compile_it = partial(torch.compile, fullgraph=True, dynamic=False, backend=backend)
+        for name, compiled in (("eager", plain), ("compiled", compile_it)):
+            tracker = FixedTracker(sam2, compiled=compiled)
+            memory = tracker.condition([(t, features) for t in range(KEYFRAMES)], queries)
+            started = time.perf_counter()
+            for index in range(KEYFRAMES, 2 * KEYFRAMES):
+                decoded, memory = tracker.step(index, features, memory)
+            bench.wait()
+            first = time.perf_counter() - started
+            timing = measure(
+                lambda tracker=tracker, memory=memory: tracker.step(2 * KEYFRAMES, features, memory),
+                bench.rounds,
+                bench.wait,
+            )
+            masks[name] = decoded.logits
+            found[f"K={objects} {name}"] = {
+                "first_seconds": first,
+                "milliseconds": 1000 * timing.median,
+                "floor_share": flops / bench.rate / timing.median,
+            }
+        flipped = (masks["eager"] > 0) != (masks["compiled"] > 0)
+        found[f"K={objects} pixels_flipped"] = float(flipped.float().mean())
+    return found
+
+
 @torch.no_grad()
 def _without_gradients(work: Callable[[Tensor], Any], pixels: Tensor) -> Any:
     return work(pixels)
@@ -307,8 +348,9 @@ SECTIONS: tuple[Callable[[Bench], dict[str, Any]], ...] = (
     batches,
     official_clip,
     ground,
-    growth,
+    compiled_tracking,
     compiled,
+    growth,
 )
 """In the order of their worth, should the time run out."""
 

@@ -57,7 +57,13 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return (x.float() * cos + turned * sin).to(x.dtype)
 
 
-def look_up(queries: Tensor, keys: Sequence[Tensor], values: Sequence[Tensor], project: nn.Module) -> Tensor:
+def look_up(
+    queries: Tensor,
+    keys: Sequence[Tensor],
+    values: Sequence[Tensor],
+    project: nn.Module,
+    counts: Tensor | None = None,
+) -> Tensor:
     """Attention of one head: (N, Q, C).
 
     Rows of a softmax sum to one, so values can be projected after they are averaged; before, they are
@@ -68,7 +74,12 @@ def look_up(queries: Tensor, keys: Sequence[Tensor], values: Sequence[Tensor], p
         keys: parts (N, K, C) of all keys.
         values: the same parts (N, K, V).
         project: from V to C.
+        counts: (L,) one for each of all keys that is looked at, zero for those that fill a gap; None where
+            all are. Fused kernels take no mask: instead, filling keys have zero for their value, and what
+            the others' shares sum to is averaged with the values and divided by.
     """
+    if counts is not None:
+        return _looked_up_with_gaps(queries, keys, values, project, counts)
     if queries.device.type == "cpu" and not torch.is_grad_enabled():
         return project(_averaged(queries, keys, values).to(queries.dtype))
     training, joined, seen = torch.is_grad_enabled(), torch.cat(list(keys), 1), torch.cat(list(values), 1)
@@ -76,6 +87,22 @@ def look_up(queries: Tensor, keys: Sequence[Tensor], values: Sequence[Tensor], p
     seen = project(seen) if training else seen
     looked_up = F.scaled_dot_product_attention(queries, joined[:, None], seen[:, None])[:, 0]
     return looked_up if training else project(looked_up)
+
+
+def _looked_up_with_gaps(
+    queries: Tensor, keys: Sequence[Tensor], values: Sequence[Tensor], project: nn.Module, counts: Tensor
+) -> Tensor:
+    joined, seen = torch.cat(list(keys), 1), torch.cat(list(values), 1)
+    width = seen.shape[2]
+    marks = counts.to(seen.dtype)[None, :, None]
+    # CUDA's flash kernel wants values as wide as keys (sdp_utils.cpp, check_head_dim_size_flash); narrow ones
+    # leave the memory-efficient kernel, or cuDNN's on Hopper, which want multiples of 16 bytes.
+    wide = joined.shape[2] if joined.device.type == "cuda" else width + 8
+    filling = seen.new_zeros(()).expand(*seen.shape[:2], wide - width - 1)
+    seen = torch.cat([seen * marks, marks.expand(len(seen), -1, 1), filling], dim=2)
+    queries = queries.expand(len(joined), -1, -1)[:, None]
+    looked_up = F.scaled_dot_product_attention(queries, joined[:, None], seen[:, None])[:, 0]
+    return project(looked_up[..., :width] / looked_up[..., width : width + 1])
 
 
 def _averaged(queries: Tensor, keys: Sequence[Tensor], values: Sequence[Tensor]) -> Tensor:

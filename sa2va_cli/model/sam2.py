@@ -151,6 +151,10 @@ class DecodedMasks:
     pointers: Tensor
     best: Tensor
 
+    def __getitem__(self, objects: slice) -> "DecodedMasks":
+        rows = (self.candidates, self.ious, self.score_logits, self.pointers, self.best)
+        return DecodedMasks(*(row[objects] for row in rows))
+
     @property
     def logits(self) -> Tensor:
         """(N, S/4, S/4) mask logits of the best candidates."""
@@ -391,7 +395,9 @@ class Sam2(nn.Module):
         )
         return LaidOutMemory(memories.reshape(n, m * area, width), keys)
 
-    def attend(self, low: Tensor, memories: Sequence[LaidOutMemory], pointers: Tensor) -> Tensor:
+    def attend(
+        self, low: Tensor, memories: Sequence[LaidOutMemory], pointers: Tensor, counts: Tensor | None = None
+    ) -> Tensor:
         """Lets the lowest map of a frame attend to memories of the objects.
 
         Args:
@@ -399,6 +405,8 @@ class Sam2(nn.Module):
                 depend on the object, up to the first look at the memories, is computed once.
             memories: spatial memories of N objects, in any number of parts.
             pointers: (N, P, C) object pointers, P may be 0.
+            counts: (L,) one for each key of the memories and then of the pointers' tokens that is looked at,
+                zero for those that fill a gap; None where all are.
 
         Returns:
             (N, C, s, s).
@@ -414,7 +422,7 @@ class Sam2(nn.Module):
             attention = layer.cross_attn_image
             keys = [*(memory.keys[number] for memory in memories), attention.k_proj(tokens)]
             queries = rotate(attention.q_proj(layer.layer_norm2(x)), *rotation)
-            x = x + attention.o_proj(look_up(queries, keys, values, attention.v_proj))
+            x = x + attention.o_proj(look_up(queries, keys, values, attention.v_proj, counts))
             x = x + layer.linear2(layer.activation(layer.linear1(layer.layer_norm3(x))))
         x = self.layers.memory_attention.layer_norm(x)
         return x.transpose(1, 2).unflatten(2, (self.grid, self.grid))

@@ -76,7 +76,7 @@ class TrackerMemory:
         return len(self.conditioning[0].pointers)
 
     def parts(self, count: int) -> "list[TrackerMemory]":
-        """Divides the objects among ``count`` memories, or as many as there are objects; nothing is copied."""
+        """Divides the objects among ``count`` memories, or one for each object; nothing is copied."""
         size = -(-self.objects // count)
         return [self._part(slice(start, start + size)) for start in range(0, self.objects, size)]
 
