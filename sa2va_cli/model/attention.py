@@ -7,6 +7,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from itertools import accumulate, pairwise
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -142,7 +143,7 @@ def _products_of_bfloat16() -> Generator[None, None, None]:
     Nothing is lost where they hold bfloat16 numbers. Scores that are themselves rounded to bfloat16 cost more
     accuracy than all else in the network.
     """
-    matmul = torch.backends.mkldnn.matmul
+    matmul: Any = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
     before, matmul.fp32_precision = matmul.fp32_precision, "bf16"
     try:
         yield
