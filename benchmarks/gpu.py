@@ -8,7 +8,6 @@ What decodes and encodes video is left out, since a bare machine may have no PyA
 """
 
 import argparse
-import copy
 import json
 import platform
 import sys
@@ -16,6 +15,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,7 @@ from sa2va_cli.benchmark.rounds import measure
 from sa2va_cli.benchmark.stages import KEYFRAMES, AnsweringSegmenter, network_stages, random_queries
 from sa2va_cli.benchmark.work import GROUND, PROMPT
 from sa2va_cli.datatypes import Frame, FrameMasks
+from sa2va_cli.model.fixed import FixedTracker, plain
 from sa2va_cli.model.network import NetworkSegmenter
 from sa2va_cli.pipeline.device import Placement
 from sa2va_cli.pipeline.finding import find, follow
@@ -190,16 +191,13 @@ def compiled(bench: Bench) -> dict[str, Any]:
 
     sam2 = bench.segmenter.network.sam2
     pixels = torch.randn(1, 3, sam2.input_size, sam2.input_size).to(sam2.device, sam2.dtype)
-    # The trunk knows its kept positions by where they lie in memory, which cannot be traced.
-    trunk, positions = copy.copy(sam2.trunk), sam2.trunk._position_map()
-    trunk._positions = lambda: positions
     plain = measure(lambda: _without_gradients(sam2.trunk, pixels), bench.rounds, bench.wait)
     found: dict[str, Any] = {"eager_milliseconds": 1000 * plain.median}
     # Without a compiler behind it, tracing still shows whether it is one graph.
     for mode in (None,) if bench.quick else ("default", "reduce-overhead"):
         counters.clear()
         backend = "eager" if bench.quick else "inductor"
-        encode = torch.compile(trunk.__call__, fullgraph=True, backend=backend, mode=mode)
+        encode = torch.compile(sam2.trunk.__call__, fullgraph=True, backend=backend, mode=mode)
         started = time.perf_counter()
         _without_gradients(encode, pixels)
         bench.wait()
@@ -210,6 +208,45 @@ def compiled(bench: Bench) -> dict[str, Any]:
             "milliseconds": 1000 * timing.median,
             "graphs": counters["stats"]["unique_graphs"],
         }
+    return found
+
+
+@torch.inference_mode()
+def compiled_tracking(bench: Bench) -> dict[str, Any]:
+    """Following objects with a memory of fixed shape, eager and as one compiled graph."""
+    segmenter = bench.segmenter
+    sam2 = segmenter.network.sam2
+    backend = "eager" if bench.quick else "inductor"
+    features = sam2.encode(torch.randn(1, 3, sam2.input_size, sam2.input_size).to(sam2.device, sam2.dtype))
+    found: dict[str, Any] = {}
+    for objects in bench.objects[:1] if bench.quick else (1, 4):
+        queries, masks = random_queries(segmenter, objects), {}
+        grown = segmenter.tracker.condition([(t, features) for t in range(KEYFRAMES)], queries)
+        for index in range(KEYFRAMES, 2 * KEYFRAMES):
+            _, grown = segmenter.tracker.step(index, features, grown)
+        flops = count_flops(partial(segmenter.tracker.step, 2 * KEYFRAMES, features, grown))
+        compile_it = partial(torch.compile, fullgraph=True, dynamic=False, backend=backend)
+        for name, compiled in (("eager", plain), ("compiled", compile_it)):
+            tracker = FixedTracker(sam2, compiled=compiled)
+            memory = tracker.condition([(t, features) for t in range(KEYFRAMES)], queries)
+            started = time.perf_counter()
+            for index in range(KEYFRAMES, 2 * KEYFRAMES):
+                decoded, memory = tracker.step(index, features, memory)
+            bench.wait()
+            first = time.perf_counter() - started
+            timing = measure(
+                lambda tracker=tracker, memory=memory: tracker.step(2 * KEYFRAMES, features, memory),
+                bench.rounds,
+                bench.wait,
+            )
+            masks[name] = decoded.logits
+            found[f"K={objects} {name}"] = {
+                "first_seconds": first,
+                "milliseconds": 1000 * timing.median,
+                "floor_share": flops / bench.rate / timing.median,
+            }
+        flipped = (masks["eager"] > 0) != (masks["compiled"] > 0)
+        found[f"K={objects} pixels_flipped"] = float(flipped.float().mean())
     return found
 
 
@@ -311,8 +348,9 @@ SECTIONS: tuple[Callable[[Bench], dict[str, Any]], ...] = (
     batches,
     official_clip,
     ground,
-    growth,
+    compiled_tracking,
     compiled,
+    growth,
 )
 """In the order of their worth, should the time run out."""
 

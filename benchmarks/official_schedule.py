@@ -28,9 +28,10 @@ from sa2va_cli.benchmark.pictures import park_pictures
 from sa2va_cli.benchmark.rounds import Ratio, Timing, take_turns
 from sa2va_cli.benchmark.stages import random_queries
 from sa2va_cli.datatypes import RGB, Frame, FrameMasks
+from sa2va_cli.model.attention import axial_rotation, sine_positions
 from sa2va_cli.model.network import NetworkSegmenter
 from sa2va_cli.model.preprocessing import GROUNDING_MEAN, GROUNDING_STD
-from sa2va_cli.model.sam2 import DecodedMasks, ImageFeatures, Sam2, axial_rotation, sine_positions
+from sa2va_cli.model.sam2 import DecodedMasks, ImageFeatures, Sam2
 from sa2va_cli.model.tracker import MAX_POINTER_DISTANCE, Memory, TrackerMemory
 from sa2va_cli.pipeline.device import DTYPES
 

@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from sa2va_cli.model.kept import Kept
+
 
 class Trunk:
     """Runs a Hiera.
@@ -22,7 +24,11 @@ class Trunk:
     def __init__(self, backbone: Any, side: int) -> None:
         self.backbone = backbone
         self.side = side // 4  # patches are four pixels apart
-        self._kept: tuple[tuple[Any, ...], Tensor] | None = None
+        self.positions = Kept(
+            lambda: backbone._get_pos_embed((self.side, self.side)),
+            lambda: (backbone.pos_embed, backbone.pos_embed_window),
+        )
+        """Position embedding (1, side, side, C)."""
 
     def __call__(self, pixels: Tensor) -> list[Tensor]:
         """Encodes pictures.
@@ -33,7 +39,7 @@ class Trunk:
         Returns:
             The map after each stage, (B, s, s, C), from S/4 cells a side down to S/32.
         """
-        x = self.backbone.patch_embed(pixels) + self._positions()
+        x = self.backbone.patch_embed(pixels) + self.positions()
         batch, side, window = len(pixels), self.side, self.side
         maps = []
         for number, block in enumerate(self.backbone.blocks):
@@ -47,21 +53,6 @@ class Trunk:
             if number in self.backbone.stage_ends:
                 maps.append(_ordered(x, batch, side, window, side))
         return maps
-
-    def _positions(self) -> Tensor:
-        """Position embedding (1, side, side, C), the same for every picture: outside training, made once."""
-        model = self.backbone
-        if torch.is_grad_enabled():
-            return self._position_map()
-        parts = (model.pos_embed, model.pos_embed_window)
-        key = tuple((p.data_ptr(), p._version, p.dtype, p.device) for p in parts)
-        if self._kept is None or self._kept[0] != key:
-            self._kept = key, self._position_map()
-        return self._kept[1]
-
-    def _position_map(self) -> Tensor:
-        embedding: Tensor = self.backbone._get_pos_embed((self.side, self.side))
-        return embedding
 
 
 def _ordered(x: Tensor, batch: int, side: int, old: int, new: int) -> Tensor:

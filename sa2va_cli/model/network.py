@@ -5,6 +5,7 @@ Knows nothing about files.
 """
 
 from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,7 +18,7 @@ from sa2va_cli.datatypes import RGB, Grounding
 from sa2va_cli.model.chat import ChatModel, ChatSizes, View
 from sa2va_cli.model.preprocessing import grounding_pixels
 from sa2va_cli.model.sam2 import DecodedMasks, ImageFeatures, Sam2
-from sa2va_cli.model.tracker import Tracker, TrackerMemory, mask_prompts
+from sa2va_cli.model.tracker import Crew, Tracker, TrackerMemory, mask_prompts
 
 
 class Sa2VANetwork(nn.Module):
@@ -124,20 +125,25 @@ class NetworkSegmenter:
     def following(self) -> Generator[bool, None, None]:
         """Makes ready to follow objects; yields whether pictures are to be encoded ahead in a thread.
 
-        On a processor a small network is fastest with one thread for encoding and one for tracking, and a
-        large one with every core for one thing at a time. On a GPU a second thread keeps launching while the
-        first waits for results.
+        On a processor a small network is fastest with one thread for encoding and others that divide the
+        objects among them, and a large one with every core for one thing at a time. On a GPU a second thread
+        keeps launching while the first waits for results.
         """
         sam2 = self.network.sam2
         if sam2.device.type != "cpu":
             yield True
             return
-        small = sum(p.numel() for p in sam2.parameters()) < SMALL
+        if sum(p.numel() for p in sam2.parameters()) >= SMALL:
+            yield False
+            return
         threads = torch.get_num_threads()
-        torch.set_num_threads(1 if small else threads)
+        torch.set_num_threads(1)
         try:
-            yield small
+            with ThreadPoolExecutor(threads, "sa2va-track") as pool:
+                self.tracker.crew = Crew(pool, threads) if threads > 1 else None
+                yield True
         finally:
+            self.tracker.crew = None
             torch.set_num_threads(threads)
 
     @torch.inference_mode()

@@ -5,8 +5,8 @@ parameters of that model, because every object of a frame shares the same image 
 Knows nothing about time: which memories are attended to is the tracker's decision.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any
 
 import torch
@@ -20,7 +20,9 @@ from transformers import (
 )
 from transformers.models.sam2_video.modeling_sam2_video import Sam2VideoMaskDecoder
 
+from sa2va_cli.model.attention import ROPE_THETA, axial_rotation, look_up, rotate, sine_positions
 from sa2va_cli.model.hiera import Trunk
+from sa2va_cli.model.kept import Kept
 
 # SAM 2 "Hiera-L" at 1024 px: what every published Sa2VA uses and its config does not say
 # (facebookresearch/sam2, sam2_hiera_l.yaml; reference set, section 1.2).
@@ -42,8 +44,6 @@ HIERA_LARGE: dict[str, Any] = {
     "memory_encoder": {"fuser_num_layers": 2},
     "mask_decoder": {"mlp_dim": 2048, "iou_head_hidden_dim": 256},
 }
-
-ROPE_THETA = 10_000.0
 
 ABSENT_LOGIT = -1024.0
 """What SAM 2 puts in place of the mask of an object that is not there (its NO_OBJ_SCORE)."""
@@ -151,10 +151,20 @@ class DecodedMasks:
     pointers: Tensor
     best: Tensor
 
+    def __getitem__(self, objects: slice) -> "DecodedMasks":
+        rows = (self.candidates, self.ious, self.score_logits, self.pointers, self.best)
+        return DecodedMasks(*(row[objects] for row in rows))
+
     @property
     def logits(self) -> Tensor:
         """(N, S/4, S/4) mask logits of the best candidates."""
         return self.candidates[torch.arange(len(self.best), device=self.best.device), self.best]
+
+    @classmethod
+    def joined(cls, parts: "Sequence[DecodedMasks]") -> "DecodedMasks":
+        """What was decoded of several objects, as one."""
+        rows = ((p.candidates, p.ious, p.score_logits, p.pointers, p.best) for p in parts)
+        return cls(*(torch.cat(column) for column in zip(*rows, strict=True)))
 
     def without_absent(self) -> "DecodedMasks":
         """Empties the masks of objects that are more likely absent than not."""
@@ -174,11 +184,25 @@ class LaidOutMemory:
     values: Tensor
     keys: tuple[Tensor, ...]
 
-    def joined(self, other: "LaidOutMemory") -> "LaidOutMemory":
-        """These memories and others of the same objects."""
-        pairs = zip(self.keys, other.keys, strict=True)
-        keys = tuple(torch.cat(pair, dim=1) for pair in pairs)
-        return LaidOutMemory(torch.cat([self.values, other.values], dim=1), keys)
+    def __getitem__(self, objects: slice) -> "LaidOutMemory":
+        return LaidOutMemory(self.values[objects], tuple(keys[objects] for keys in self.keys))
+
+
+@dataclass(frozen=True, eq=False)
+class Positions:
+    """What says where things are, the same for every picture.
+
+    Attributes:
+        cells: (1, s*s, C) sines of the cells of the lowest map.
+        memories: (1, s*s, memory_width) likewise, for memories.
+        rotation: see ``axial_rotation``.
+        picture: (1, C, s, s) random Fourier features of the cells' centres, as the prompt encoder has them.
+    """
+
+    cells: Tensor
+    memories: Tensor
+    rotation: tuple[Tensor, Tensor]
+    picture: Tensor
 
 
 class Sam2(nn.Module):
@@ -197,13 +221,13 @@ class Sam2(nn.Module):
         # Position encodings are computed here, once per size and device (see attend).
         self.layers.memory_attention.rotary_emb = nn.Identity()
         self.layers.memory_attention.position_ids = None
-        self.layers.memory_encoder.position_encoding = _NoPositions()
         self.trunk = Trunk(self.layers.vision_encoder.backbone, sizes["image_size"])
         self.input_size: int = sizes["image_size"]
         self.grid: int = sizes["image_size"] // 16
         self.width: int = sizes["d_model"]
         self.memory_width: int = sizes["mem_dim"]
         self.memory_slots: int = sizes["num_maskmem"]
+        self.positions = Kept(self._positions, self._position_sources)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -279,7 +303,7 @@ class Sam2(nn.Module):
         empty = self.layers.prompt_encoder.no_mask_embed.weight.view(1, -1, 1, 1)
         masks, ious, tokens, scores = decoder(
             image_embeddings=conditioned,
-            image_positional_embeddings=self._picture_positions().expand(n, -1, -1, -1),
+            image_positional_embeddings=self.positions().picture.expand(n, -1, -1, -1),
             sparse_prompt_embeddings=sparse,
             dense_prompt_embeddings=empty.expand(n, -1, self.grid, self.grid),
             multimask_output=True,
@@ -305,7 +329,7 @@ class Sam2(nn.Module):
         full = masks[:, None].to(self.dtype)  # (N, 1, S, S)
         _, _, tokens, scores = layers.mask_decoder(
             image_embeddings=features.low,
-            image_positional_embeddings=self._picture_positions().expand(n, -1, -1, -1),
+            image_positional_embeddings=self.positions().picture.expand(n, -1, -1, -1),
             sparse_prompt_embeddings=self._no_points(n),
             dense_prompt_embeddings=layers.prompt_encoder.mask_embed(layers.mask_downsample(full)),
             multimask_output=False,
@@ -348,7 +372,9 @@ class Sam2(nn.Module):
         )
         config = self.layers.config
         scaled = masks.sigmoid() * config.sigmoid_scale_for_mem_enc + config.sigmoid_bias_for_mem_enc
-        features, _ = self.layers.memory_encoder(low.expand(len(logits), -1, -1, -1), scaled.to(low.dtype))
+        encoder = self.layers.memory_encoder
+        marks = encoder.mask_downsampler(scaled.to(low.dtype))
+        features = encoder.projection(encoder.memory_fuser(encoder.feature_projection(low) + marks))
         return features.flatten(2).transpose(1, 2)
 
     def lay_out(self, memories: Tensor, slots: Tensor) -> LaidOutMemory:
@@ -361,38 +387,42 @@ class Sam2(nn.Module):
         """
         n, m, area, width = memories.shape
         temporal = self.layers.memory_temporal_positional_encoding[slots, 0, 0]  # (M, memory_width)
-        positions = self._sine_positions(width) + temporal[:, None]  # (M, s*s, memory_width)
-        cos, sin = axial_rotation(self.grid, self.width, self.device)
+        positions = self.positions().memories + temporal[:, None]  # (M, s*s, memory_width)
+        cos, sin = self.positions().rotation
         keys = tuple(
-            _rotate(layer.cross_attn_image.k_proj(memories + positions), cos, sin).flatten(1, 2)
+            rotate(layer.cross_attn_image.k_proj(memories + positions), cos, sin).flatten(1, 2)
             for layer in self.layers.memory_attention.layers
         )
         return LaidOutMemory(memories.reshape(n, m * area, width), keys)
 
-    def attend(self, low: Tensor, memory: LaidOutMemory, pointers: Tensor) -> Tensor:
+    def attend(
+        self, low: Tensor, memories: Sequence[LaidOutMemory], pointers: Tensor, counts: Tensor | None = None
+    ) -> Tensor:
         """Lets the lowest map of a frame attend to memories of the objects.
 
         Args:
             low: (N, C, s, s) raw lowest map, or (1, C, s, s) shared by all objects: then what does not
                 depend on the object, up to the first look at the memories, is computed once.
-            memory: spatial memories of N objects.
+            memories: spatial memories of N objects, in any number of parts.
             pointers: (N, P, C) object pointers, P may be 0.
+            counts: (L,) one for each key of the memories and then of the pointers' tokens that is looked at,
+                zero for those that fill a gap; None where all are.
 
         Returns:
             (N, C, s, s).
         """
         tokens = pointers.reshape(len(pointers), -1, self.memory_width)  # several for each pointer
-        tokens = tokens.expand(len(memory.values), -1, -1)
-        values = torch.cat([memory.values, tokens], dim=1)
+        tokens = tokens.expand(len(memories[0].values), -1, -1)
+        values = [*(memory.values for memory in memories), tokens]
         x = low.flatten(2).transpose(1, 2)  # (N or 1, s*s, C)
-        x = x + 0.1 * self._sine_positions(self.width)
-        rotation = axial_rotation(self.grid, self.width, self.device)
-        for layer, spatial_keys in zip(self.layers.memory_attention.layers, memory.keys, strict=True):
+        x = x + 0.1 * self.positions().cells
+        rotation = self.positions().rotation
+        for number, layer in enumerate(self.layers.memory_attention.layers):
             x = x + self._self_attention(layer, layer.layer_norm1(x), rotation)
             attention = layer.cross_attn_image
-            keys = torch.cat([spatial_keys, attention.k_proj(tokens)], dim=1)
-            queries = _rotate(attention.q_proj(layer.layer_norm2(x)), *rotation)
-            x = x + attention.o_proj(_looked_up(queries, keys, values, attention.v_proj))
+            keys = [*(memory.keys[number] for memory in memories), attention.k_proj(tokens)]
+            queries = rotate(attention.q_proj(layer.layer_norm2(x)), *rotation)
+            x = x + attention.o_proj(look_up(queries, keys, values, attention.v_proj, counts))
             x = x + layer.linear2(layer.activation(layer.linear1(layer.layer_norm3(x))))
         x = self.layers.memory_attention.layer_norm(x)
         return x.transpose(1, 2).unflatten(2, (self.grid, self.grid))
@@ -400,54 +430,24 @@ class Sam2(nn.Module):
     @staticmethod
     def _self_attention(layer: Any, x: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
         attention = layer.self_attn
-        q = _rotate(attention.q_proj(x), *rotation)
-        k = _rotate(attention.k_proj(x), *rotation)
+        q = rotate(attention.q_proj(x), *rotation)
+        k = rotate(attention.k_proj(x), *rotation)
         v = attention.v_proj(x)
         return attention.o_proj(F.scaled_dot_product_attention(q[:, None], k[:, None], v[:, None])[:, 0])
 
-    def _sine_positions(self, width: int) -> Tensor:
-        """(1, s*s, width)."""
-        return sine_positions(self.grid, width, self.device).to(self.dtype)
+    def _positions(self) -> Positions:
+        def sines(width: int) -> Tensor:
+            return sine_positions(self.grid, width, self.device).to(self.dtype)
 
-    def _picture_positions(self) -> Tensor:
-        """(1, C, s, s) random Fourier features of the cells' centres, as the prompt encoder has them."""
-        return self.layers.get_image_wide_positional_embeddings()
+        return Positions(
+            cells=sines(self.width),
+            memories=sines(self.memory_width),
+            rotation=axial_rotation(self.grid, self.width, self.device),
+            picture=self.layers.get_image_wide_positional_embeddings(),
+        )
 
-
-class _NoPositions(nn.Module):
-    """Stands where transformers computes a position encoding on every call that nobody here reads."""
-
-    def forward(self, *_: Any, **__: Any) -> Tensor:
-        return torch.zeros(())
-
-
-@lru_cache(maxsize=8)
-@torch.inference_mode(mode=False)
-def axial_rotation(grid: int, width: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Cosines and sines (grid*grid, width) of SAM 2's axial rotary encoding: columns first, then rows."""
-    steps = torch.arange(0, width // 2, 2, device=device, dtype=torch.float32)
-    frequencies = ROPE_THETA ** -(steps / (width // 2))
-    cells = torch.arange(grid**2, device=device)
-    columns, rows = cells % grid, cells // grid
-    angles = torch.cat([columns[:, None] * frequencies, rows[:, None] * frequencies], dim=-1)
-    angles = angles.repeat_interleave(2, dim=-1)
-    return angles.cos(), angles.sin()
-
-
-@lru_cache(maxsize=8)
-@torch.inference_mode(mode=False)
-def sine_positions(grid: int, width: int, device: torch.device) -> Tensor:
-    """(1, grid*grid, width) sines and cosines of row, then column, over one turn of the picture.
-
-    Source: "Attention is all you need", applied to both axes as in DETR and SAM 2.
-    """
-    steps = torch.arange(1, grid + 1, device=device, dtype=torch.float32) / (grid + 1e-6) * 2 * torch.pi
-    pairs = torch.arange(width // 4, device=device, dtype=torch.float32)
-    angles = steps[:, None] / 10_000 ** (2 * pairs / (width // 2))  # (grid, width / 4)
-    axis = torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)  # (grid, width / 2)
-    rows = axis[:, None].expand(grid, grid, -1)
-    columns = axis[None].expand(grid, grid, -1)
-    return torch.cat([rows, columns], dim=-1).reshape(1, grid * grid, width)
+    def _position_sources(self) -> tuple[Tensor, ...]:
+        return self.layers.no_memory_embedding, self.layers.shared_image_embedding.positional_embedding
 
 
 def _each_cell(x: Tensor, first: nn.Module, second: nn.Module | None = None) -> Tensor:
@@ -463,48 +463,3 @@ def _each_cell(x: Tensor, first: nn.Module, second: nn.Module | None = None) -> 
 def _planes(x: Tensor) -> Tensor:
     """(B, h, w, C) as (B, C, h, w)."""
     return x.permute(0, 3, 1, 2).contiguous()
-
-
-def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Turns neighbouring pairs of channels of (N, L, C) by the angles of (L, C), in float32."""
-    pairs = x.float().unflatten(-1, (-1, 2))
-    turned = torch.stack((-pairs[..., 1], pairs[..., 0]), dim=-1).flatten(-2)
-    return (x.float() * cos + turned * sin).to(x.dtype)
-
-
-_SCORE_BYTES = 512
-"""Bytes of one key's scores in a block of queries: 128 rows of float32 are fastest on a CPU."""
-
-
-def _looked_up(queries: Tensor, keys: Tensor, values: Tensor, project: nn.Module) -> Tensor:
-    """Attention of one head: (N, Q, C).
-
-    Rows of a softmax sum to one, so values can be projected after they are averaged; before, they are
-    narrower. In training it is done in the usual order, for which every device has a kernel with a gradient.
-
-    Args:
-        queries: (N, Q, C), or (1, Q, C) for all.
-        keys: (N, K, C).
-        values: (N, K, V).
-        project: from V to C.
-    """
-    if queries.device.type == "cpu" and not torch.is_grad_enabled():
-        return project(_averaged(queries, keys, values))
-    queries, training = queries.expand(len(keys), -1, -1)[:, None], torch.is_grad_enabled()
-    seen = project(values) if training else values
-    looked_up = F.scaled_dot_product_attention(queries, keys[:, None], seen[:, None])[:, 0]
-    return looked_up if training else project(looked_up)
-
-
-def _averaged(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-    """Values (N, K, V) averaged as queries (N or 1, Q, C) match keys (N, K, C): (N, Q, V), on a CPU."""
-    # torch has no fused kernel for values unlike keys, and would hold all scores at once.
-    queries = queries * queries.shape[-1] ** -0.5
-    averaged = values.new_empty(len(keys), queries.shape[1], values.shape[2])
-    rows = _SCORE_BYTES // queries.element_size()
-    for n in range(len(keys)):
-        across, own = keys[n].T, queries[n if len(queries) > 1 else 0]
-        for start in range(0, len(own), rows):
-            shares = torch.softmax(own[start : start + rows] @ across, dim=-1)
-            torch.mm(shares, values[n], out=averaged[n, start : start + rows])
-    return averaged

@@ -10,6 +10,7 @@ tracked frames and to object pointers of the last fifteen, and never replaces a 
 """
 
 from collections.abc import Iterable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -20,6 +21,19 @@ from sa2va_cli.model.sam2 import DecodedMasks, ImageFeatures, LaidOutMemory, Sam
 
 MAX_POINTER_DISTANCE = 15
 """How many frames back object pointers are attended to: SAM 2's max_object_pointers_in_encoder minus one."""
+
+
+@dataclass(frozen=True)
+class Crew:
+    """Threads that follow objects side by side.
+
+    Attributes:
+        threads: run them.
+        size: how many there are.
+    """
+
+    threads: Executor
+    size: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +49,9 @@ class Memory:
     index: int
     features: Tensor = field(repr=False)
     pointers: Tensor = field(repr=False)
+
+    def __getitem__(self, objects: slice) -> "Memory":
+        return Memory(self.index, self.features[objects], self.pointers[objects])
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +70,24 @@ class TrackerMemory:
     decoded: dict[int, DecodedMasks] = field(default_factory=dict, repr=False)
     laid_out: LaidOutMemory | None = field(default=None, repr=False)
 
+    @property
+    def objects(self) -> int:
+        """How many are followed."""
+        return len(self.conditioning[0].pointers)
+
+    def parts(self, count: int) -> "list[TrackerMemory]":
+        """Divides the objects among ``count`` memories, or one for each object; nothing is copied."""
+        size = -(-self.objects // count)
+        return [self._part(slice(start, start + size)) for start in range(0, self.objects, size)]
+
+    def _part(self, objects: slice) -> "TrackerMemory":
+        return TrackerMemory(
+            tuple(memory[objects] for memory in self.conditioning),
+            tuple(memory[objects] for memory in self.recent),
+            self.decoded,
+            None if self.laid_out is None else self.laid_out[objects],
+        )
+
 
 class Tracker:
     """Steps a SAM 2 through a clip.
@@ -61,6 +96,9 @@ class Tracker:
         sam2: the network.
         memory_dtype: precision in which spatial memories are kept; the official code always keeps bfloat16.
         empty_absent: whether the mask of an object that is not seen on a tracked frame becomes empty.
+
+    Attributes:
+        crew: threads among which the objects are divided; None to follow all in the calling thread.
     """
 
     def __init__(
@@ -69,6 +107,7 @@ class Tracker:
         self.sam2 = sam2
         self.memory_dtype = memory_dtype
         self.empty_absent = empty_absent
+        self.crew: Crew | None = None
 
     def condition(self, keyframes: list[tuple[int, ImageFeatures]], queries: Tensor) -> TrackerMemory:
         """Decodes the language queries on every keyframe.
@@ -113,6 +152,23 @@ class Tracker:
             memory: what the last call returned.
         """
         memory = self.laid_out(index, features, memory)
+        if self.crew is None or memory.objects == 1:
+            return self.settle(index, features, self.look_back(index, features, memory), memory)
+        parts = memory.parts(self.crew.size)
+        found = list(self.crew.threads.map(lambda part: self._alone(index, features, part), parts))
+        decoded = DecodedMasks.joined([one for one, _ in found])
+        latest = [part.recent[-1] for _, part in found]
+        remembered = Memory(
+            index,
+            torch.cat([one.features for one in latest]),
+            torch.cat([one.pointers for one in latest]),
+        )
+        return decoded, replace(memory, recent=_kept((*memory.recent, remembered), index))
+
+    @torch.inference_mode()
+    def _alone(
+        self, index: int, features: ImageFeatures, memory: TrackerMemory
+    ) -> tuple[DecodedMasks, TrackerMemory]:
         return self.settle(index, features, self.look_back(index, features, memory), memory)
 
     def laid_out(self, index: int, features: ImageFeatures, memory: TrackerMemory) -> TrackerMemory:
@@ -125,21 +181,20 @@ class Tracker:
         self, index: int, features: ImageFeatures, conditioned: Tensor, memory: TrackerMemory
     ) -> tuple[DecodedMasks, TrackerMemory]:
         """Decodes frame ``index`` from what ``look_back`` gave, and remembers it; see ``step``."""
-        shared = features.expand(len(memory.conditioning[0].pointers))
+        shared = features.expand(memory.objects)
         decoded = self.sam2.decode(shared, conditioned, None)
         if self.empty_absent:
             decoded = decoded.without_absent()
         recent = (*memory.recent, self._memory(index, features, decoded))
-        kept = tuple(m for m in recent if index + 1 - m.index <= MAX_POINTER_DISTANCE)
-        return decoded, replace(memory, recent=kept)
+        return decoded, replace(memory, recent=_kept(recent, index))
 
     def look_back(self, index: int, features: ImageFeatures, memory: TrackerMemory) -> Tensor:
         """Conditions the lowest map (1, C, s, s) of frame ``index`` on the memory: (N, C, s, s)."""
         low = features.low
-        laid_out = memory.laid_out or self._laid_out(memory.conditioning, index, low.dtype)
+        laid_out = [memory.laid_out or self._laid_out(memory.conditioning, index, low.dtype)]
         near = [m for m in memory.recent if index - m.index < self.sam2.memory_slots]
         if near:
-            laid_out = laid_out.joined(self._laid_out(near, index, low.dtype, conditioning=False))
+            laid_out.append(self._laid_out(near, index, low.dtype, conditioning=False))
         pointed = [m for m in memory.conditioning if m.index <= index] + list(memory.recent)
         pointers = [m.pointers for m in pointed]
         return self.sam2.attend(
@@ -160,6 +215,11 @@ class Tracker:
     def _memory(self, index: int, features: ImageFeatures, decoded: DecodedMasks) -> Memory:
         remembered = self.sam2.memorise(features.low, decoded.logits)
         return Memory(index, remembered.to(self.memory_dtype), decoded.pointers)
+
+
+def _kept(recent: tuple[Memory, ...], index: int) -> tuple[Memory, ...]:
+    """Those memories that are still attended to on the frame after ``index``."""
+    return tuple(m for m in recent if index + 1 - m.index <= MAX_POINTER_DISTANCE)
 
 
 def mask_prompts(logits: Tensor, size: tuple[int, int], side: int) -> Tensor:

@@ -4,7 +4,8 @@ import pytest
 import torch
 from transformers import Sam2VideoModel
 
-from sa2va_cli.model.sam2 import HIERA_LARGE, Sam2, sam2_config, sine_positions
+from sa2va_cli.model.attention import sine_positions
+from sa2va_cli.model.sam2 import HIERA_LARGE, Sam2, sam2_config
 
 
 @pytest.fixture
@@ -67,7 +68,7 @@ def test_memory_attention_is_that_of_transformers(
         num_object_pointer_tokens=tokens.shape[1],
     )
     with torch.set_grad_enabled(training):
-        got = ours.attend(low, ours.lay_out(spatial, slots), told).flatten(2).transpose(1, 2)  # (1, s*s, C)
+        got = ours.attend(low, [ours.lay_out(spatial, slots)], told).flatten(2).transpose(1, 2)  # (1, s*s, C)
     torch.testing.assert_close(got, wanted.reshape(got.shape), atol=1e-4, rtol=1e-4)
 
 
@@ -85,9 +86,9 @@ def test_objects_that_share_a_picture_are_as_if_each_had_its_own(pair: tuple[Sam
     spatial = torch.randn(2, 3, ours.grid**2, ours.memory_width)
     pointers = torch.randn(2, 2, ours.width)
     slots = torch.tensor([6, 0, 1])
-    together = ours.attend(low, ours.lay_out(spatial, slots), pointers)
+    together = ours.attend(low, [ours.lay_out(spatial, slots)], pointers)
     for k in range(2):
-        alone = ours.attend(low, ours.lay_out(spatial[k : k + 1], slots), pointers[k : k + 1])
+        alone = ours.attend(low, [ours.lay_out(spatial[k : k + 1], slots)], pointers[k : k + 1])
         torch.testing.assert_close(together[k : k + 1], alone, atol=1e-5, rtol=1e-5)
 
 

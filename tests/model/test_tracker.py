@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -5,7 +7,14 @@ import pytest
 import torch
 
 from sa2va_cli.model.sam2 import DecodedMasks, ImageFeatures, LaidOutMemory, Sam2
-from sa2va_cli.model.tracker import MAX_POINTER_DISTANCE, Memory, Tracker, TrackerMemory, mask_prompts
+from sa2va_cli.model.tracker import (
+    MAX_POINTER_DISTANCE,
+    Crew,
+    Memory,
+    Tracker,
+    TrackerMemory,
+    mask_prompts,
+)
 
 
 @pytest.fixture
@@ -53,9 +62,12 @@ class Watcher(Sam2):
         self.slots = (*self.slots, slots.tolist())
         return super().lay_out(memories, slots)
 
-    def attend(self, low: torch.Tensor, memory: LaidOutMemory, pointers: torch.Tensor) -> torch.Tensor:
-        self.asked = (memory.values.shape[1] // self.grid**2, pointers.shape[1])
-        return super().attend(low, memory, pointers)
+    def attend(
+        self, low: torch.Tensor, memories: Sequence[LaidOutMemory], pointers: torch.Tensor
+    ) -> torch.Tensor:
+        length = sum(memory.values.shape[1] for memory in memories)
+        self.asked = (length // self.grid**2, pointers.shape[1])
+        return super().attend(low, memories, pointers)
 
 
 @torch.inference_mode()
@@ -122,6 +134,25 @@ def test_a_tracker_may_empty_the_masks_of_absent_objects(sam2_sizes: dict[str, A
         decoded, _ = tracker.step(1, features, memory)
         assert decoded.logits[0].eq(-1024).all() == empties
         assert decoded.logits[1].gt(-1024).all()
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("threads", [2, 4])
+def test_objects_divided_among_threads_are_followed_the_same(sam2: Sam2, threads: int) -> None:
+    frames = [some_features(sam2) for _ in range(6)]
+    queries = torch.randn(3, sam2.width)
+    found = []
+    with ThreadPoolExecutor(threads) as pool:
+        for crew in (None, Crew(pool, threads)):
+            tracker = Tracker(sam2)
+            tracker.crew = crew
+            memory = tracker.condition([(0, frames[0])], queries)
+            for index, features in enumerate(frames[1:], 1):
+                decoded, memory = tracker.step(index, features, memory)
+            found.append(decoded)
+            assert [m.features.shape[0] for m in memory.recent] == [3] * 5
+    torch.testing.assert_close(found[0].logits, found[1].logits, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(found[0].pointers, found[1].pointers, atol=1e-4, rtol=1e-4)
 
 
 class Absent(Sam2):

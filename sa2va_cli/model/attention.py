@@ -1,0 +1,151 @@
+"""Attention to memories: where things are in a picture, and looking up values far narrower than keys.
+
+Knows nothing about what is remembered, nor about layers and their parameters.
+"""
+
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, nullcontext
+from functools import lru_cache
+from itertools import accumulate, pairwise
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+ROPE_THETA = 10_000.0
+
+ROWS = 128
+"""Queries whose scores are held at once: as many as are fastest on a CPU."""
+
+
+@lru_cache(maxsize=8)
+@torch.inference_mode(mode=False)
+def axial_rotation(grid: int, width: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Cosines and sines (grid*grid, width) of SAM 2's axial rotary encoding: columns first, then rows."""
+    steps = torch.arange(0, width // 2, 2, device=device, dtype=torch.float32)
+    frequencies = ROPE_THETA ** -(steps / (width // 2))
+    cells = torch.arange(grid**2, device=device)
+    columns, rows = cells % grid, cells // grid
+    angles = torch.cat([columns[:, None] * frequencies, rows[:, None] * frequencies], dim=-1)
+    angles = angles.repeat_interleave(2, dim=-1)
+    return angles.cos(), angles.sin()
+
+
+@lru_cache(maxsize=8)
+@torch.inference_mode(mode=False)
+def sine_positions(grid: int, width: int, device: torch.device) -> Tensor:
+    """(1, grid*grid, width) sines and cosines of row, then column, over one turn of the picture.
+
+    Source: "Attention is all you need", applied to both axes as in DETR and SAM 2.
+    """
+    steps = torch.arange(1, grid + 1, device=device, dtype=torch.float32) / (grid + 1e-6) * 2 * torch.pi
+    pairs = torch.arange(width // 4, device=device, dtype=torch.float32)
+    angles = steps[:, None] / 10_000 ** (2 * pairs / (width // 2))  # (grid, width / 4)
+    axis = torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)  # (grid, width / 2)
+    rows = axis[:, None].expand(grid, grid, -1)
+    columns = axis[None].expand(grid, grid, -1)
+    return torch.cat([rows, columns], dim=-1).reshape(1, grid * grid, width)
+
+
+def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Turns neighbouring pairs of channels of (N, L, C) by the angles of (L, C), in float32."""
+    pairs = x.float().unflatten(-1, (-1, 2))
+    if x.device.type == "cpu" and not torch.is_grad_enabled() and not torch.compiler.is_compiling():
+        turns = torch.complex(cos[:, ::2], sin[:, ::2])  # the same numbers in one pass instead of six
+        return torch.view_as_real(torch.view_as_complex(pairs) * turns).flatten(-2).to(x.dtype)
+    turned = torch.stack((-pairs[..., 1], pairs[..., 0]), dim=-1).flatten(-2)
+    return (x.float() * cos + turned * sin).to(x.dtype)
+
+
+def look_up(
+    queries: Tensor,
+    keys: Sequence[Tensor],
+    values: Sequence[Tensor],
+    project: nn.Module,
+    counts: Tensor | None = None,
+) -> Tensor:
+    """Attention of one head: (N, Q, C).
+
+    Rows of a softmax sum to one, so values can be projected after they are averaged; before, they are
+    narrower. In training it is done in the usual order, for which every device has a kernel with a gradient.
+
+    Args:
+        queries: (N, Q, C), or (1, Q, C) for all.
+        keys: parts (N, K, C) of all keys.
+        values: the same parts (N, K, V).
+        project: from V to C.
+        counts: (L,) one for each of all keys that is looked at, zero for those that fill a gap; None where
+            all are. Fused kernels take no mask: instead, filling keys have zero for their value, and what
+            the others' shares sum to is averaged with the values and divided by.
+    """
+    if counts is not None:
+        return _looked_up_with_gaps(queries, keys, values, project, counts)
+    if queries.device.type == "cpu" and not torch.is_grad_enabled():
+        return project(_averaged(queries, keys, values).to(queries.dtype))
+    training, joined, seen = torch.is_grad_enabled(), torch.cat(list(keys), 1), torch.cat(list(values), 1)
+    queries = queries.expand(len(joined), -1, -1)[:, None]
+    seen = project(seen) if training else seen
+    looked_up = F.scaled_dot_product_attention(queries, joined[:, None], seen[:, None])[:, 0]
+    return looked_up if training else project(looked_up)
+
+
+def _looked_up_with_gaps(
+    queries: Tensor, keys: Sequence[Tensor], values: Sequence[Tensor], project: nn.Module, counts: Tensor
+) -> Tensor:
+    joined, seen = torch.cat(list(keys), 1), torch.cat(list(values), 1)
+    width = seen.shape[2]
+    marks = counts.to(seen.dtype)[None, :, None]
+    # CUDA's flash kernel wants values as wide as keys (sdp_utils.cpp, check_head_dim_size_flash); narrow ones
+    # leave the memory-efficient kernel, or cuDNN's on Hopper, which want multiples of 16 bytes.
+    wide = joined.shape[2] if joined.device.type == "cuda" else width + 8
+    filling = seen.new_zeros(()).expand(*seen.shape[:2], wide - width - 1)
+    seen = torch.cat([seen * marks, marks.expand(len(seen), -1, 1), filling], dim=2)
+    queries = queries.expand(len(joined), -1, -1)[:, None]
+    looked_up = F.scaled_dot_product_attention(queries, joined[:, None], seen[:, None])[:, 0]
+    return project(looked_up[..., :width] / looked_up[..., width : width + 1])
+
+
+def _averaged(queries: Tensor, keys: Sequence[Tensor], values: Sequence[Tensor]) -> Tensor:
+    """Values averaged as queries match keys: (N, Q, V) in float32, on a CPU.
+
+    torch has no fused kernel for values unlike keys, and would hold all scores at once. Parts are not joined:
+    memory for all keys of several objects is fetched anew from the system each time, which takes longer than
+    the arithmetic.
+    """
+    half = queries.dtype == torch.bfloat16
+    queries = queries.float() * queries.shape[-1] ** -0.5
+    objects, length = len(keys[0]), queries.shape[1]
+    spans = list(pairwise(accumulate((part.shape[1] for part in keys), initial=0)))
+    scores = queries.new_empty(min(ROWS, length), spans[-1][1])
+    averaged = queries.new_empty(objects, length, values[0].shape[2])
+    with _products_of_bfloat16() if half else nullcontext():
+        for n in range(objects):
+            own = queries[n if len(queries) > 1 else 0]
+            across = [part[n].float().T for part in keys]
+            seen = [part[n].float() for part in values]
+            for start in range(0, length, ROWS):
+                out = averaged[n, start : start + ROWS]
+                shares = scores[: len(out)]
+                for part, (begin, end) in zip(across, spans, strict=True):
+                    torch.mm(own[start : start + ROWS], part, out=shares[:, begin:end])
+                torch.softmax(shares, dim=-1, out=shares)
+                torch.mm(shares[:, : spans[0][1]], seen[0], out=out)
+                for part, (begin, end) in zip(seen[1:], spans[1:], strict=True):
+                    out.addmm_(shares[:, begin:end], part)
+    return averaged
+
+
+@contextmanager
+def _products_of_bfloat16() -> Generator[None, None, None]:
+    """Lets float32 matrices be multiplied with bfloat16 instructions, whose sums are float32.
+
+    Nothing is lost where they hold bfloat16 numbers. Scores that are themselves rounded to bfloat16 cost more
+    accuracy than all else in the network.
+    """
+    matmul: Any = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
+    before, matmul.fp32_precision = matmul.fp32_precision, "bf16"
+    try:
+        yield
+    finally:
+        matmul.fp32_precision = before

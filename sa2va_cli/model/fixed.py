@@ -1,0 +1,184 @@
+"""The tracker with a memory of fixed shape, so that one compiled graph follows objects through any clip.
+
+Objects are padded to the next power of two, keyframes to a multiple of five; there is room for as many
+tracked frames and pointers as are ever attended to. What fills a gap is a copy of what is there, and is
+marked as not to be counted. The masks are those of ``Tracker``.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sa2va_cli.model.sam2 import DecodedMasks, ImageFeatures, LaidOutMemory, Sam2
+from sa2va_cli.model.tracker import MAX_POINTER_DISTANCE, Tracker, TrackerMemory
+
+KEYFRAME_ROOM = 5
+"""Keyframes are padded to a multiple of this: as many as are shown to the language model by default."""
+
+Compile = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def plain(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compiles nothing."""
+    return function
+
+
+@dataclass(frozen=True, eq=False)
+class FixedMemory:
+    """All that is remembered of the clip, for B rows of which N are objects.
+
+    Attributes:
+        objects: N.
+        keyframes: their frame indices.
+        decoded: what the decoder said on each keyframe about the N objects, by frame index.
+        laid_out: the M keyframes' memories as they are attended to.
+        first_pointers: (B, M, C) object pointers of the keyframes.
+        recent: (B, R, s*s, memory_width) memories of tracked frames, oldest first.
+        recent_indices: of those frames; None for a gap.
+        pointers: (B, 15, C) object pointers of tracked frames, oldest first.
+        pointer_indices: of those frames; None for a gap.
+    """
+
+    objects: int
+    keyframes: tuple[int, ...]
+    decoded: dict[int, DecodedMasks] = field(repr=False)
+    laid_out: LaidOutMemory = field(repr=False)
+    first_pointers: Tensor = field(repr=False)
+    recent: Tensor = field(repr=False)
+    recent_indices: tuple[int | None, ...]
+    pointers: Tensor = field(repr=False)
+    pointer_indices: tuple[int | None, ...]
+
+
+class FixedTracker:
+    """Steps a SAM 2 through a clip with tensors whose shapes never change.
+
+    Args:
+        sam2: the network.
+        memory_dtype: precision in which spatial memories are kept; see ``Tracker``.
+        empty_absent: see ``Tracker``.
+        compiled: what is made of the function that follows objects into one frame.
+    """
+
+    def __init__(
+        self,
+        sam2: Sam2,
+        memory_dtype: torch.dtype = torch.bfloat16,
+        *,
+        empty_absent: bool = False,
+        compiled: Compile = plain,
+    ) -> None:
+        self.sam2 = sam2
+        self.eager = Tracker(sam2, memory_dtype, empty_absent=empty_absent)
+        self._follow = compiled(self._followed)
+
+    def condition(self, keyframes: list[tuple[int, ImageFeatures]], queries: Tensor) -> FixedMemory:
+        """Decodes language queries (N, C) on every keyframe; see ``Tracker``."""
+        return self._fixed(self.eager.condition(keyframes, padded(queries)), len(queries))
+
+    def condition_on_masks(self, keyframes: Iterable[tuple[int, ImageFeatures, Tensor]]) -> FixedMemory:
+        """Takes masks (N, S, S) of the objects on every keyframe for granted; see ``Tracker``."""
+        given = list(keyframes)
+        rows = [(index, features, padded(masks)) for index, features, masks in given]
+        return self._fixed(self.eager.condition_on_masks(rows), len(given[0][2]))
+
+    def _fixed(self, memory: TrackerMemory, objects: int) -> FixedMemory:
+        sam2, first = self.sam2, memory.conditioning
+        missing = -len(first) % KEYFRAME_ROOM
+        seen = torch.stack([m.features for m in first] + missing * [first[0].features], dim=1)
+        told = torch.stack([m.pointers for m in first] + missing * [first[0].pointers], dim=1)
+        last_slot = torch.full((seen.shape[1],), sam2.memory_slots - 1, device=seen.device)
+        room = sam2.memory_slots - 1
+        return FixedMemory(
+            objects=objects,
+            keyframes=tuple(m.index for m in first),
+            decoded={index: one[:objects] for index, one in memory.decoded.items()},
+            laid_out=sam2.lay_out(seen.to(sam2.dtype), last_slot),
+            first_pointers=told,
+            recent=first[0].features[:, None].repeat(1, room, 1, 1),
+            recent_indices=(None,) * room,
+            pointers=first[0].pointers[:, None].repeat(1, MAX_POINTER_DISTANCE, 1),
+            pointer_indices=(None,) * MAX_POINTER_DISTANCE,
+        )
+
+    def step(
+        self, index: int, features: ImageFeatures, memory: FixedMemory
+    ) -> tuple[DecodedMasks, FixedMemory]:
+        """Tracks the objects into the next frame, which must not be a keyframe; see ``Tracker``."""
+        slots, counts = self._view(index, memory)
+        self.sam2.positions()
+        decoded, recent, pointers = self._follow(
+            features, memory.laid_out, memory.first_pointers, memory.recent, memory.pointers, slots, counts
+        )
+        return decoded[: memory.objects], replace(
+            memory,
+            recent=recent,
+            recent_indices=(*memory.recent_indices[1:], index),
+            pointers=pointers,
+            pointer_indices=(*memory.pointer_indices[1:], index),
+        )
+
+    def _view(self, index: int, memory: FixedMemory) -> tuple[Tensor, Tensor]:
+        """Temporal slots (R,) of the tracked frames, and which keys count (L,) for frame ``index``."""
+        sam2, room = self.sam2, memory.first_pointers.shape[1]
+        gaps = room - len(memory.keyframes)
+        slots = tuple(-1 if i is None else index - i - 1 for i in memory.recent_indices)
+        near = tuple(0 <= slot < sam2.memory_slots - 1 for slot in slots)
+        first = (True,) * len(memory.keyframes) + (False,) * gaps
+        past = tuple(i <= index for i in memory.keyframes) + (False,) * gaps
+        told = tuple(i is not None and index - i <= MAX_POINTER_DISTANCE for i in memory.pointer_indices)
+        usable = tuple(slot if there else 0 for slot, there in zip(slots, near, strict=True))
+        tokens = sam2.width // sam2.memory_width
+        counts = _on_device((*first, *near), (*past, *told), sam2.grid**2, tokens, sam2.device)
+        return _numbers(usable, sam2.device), counts
+
+    def _followed(
+        self,
+        features: ImageFeatures,
+        laid_out: LaidOutMemory,
+        first_pointers: Tensor,
+        recent: Tensor,
+        pointers: Tensor,
+        slots: Tensor,
+        counts: Tensor,
+    ) -> tuple[DecodedMasks, Tensor, Tensor]:
+        """What is decoded, and the recent memories and pointers with those of this frame for the oldest."""
+        sam2 = self.sam2
+        near = sam2.lay_out(recent.to(features.low.dtype), slots)
+        told = torch.cat([first_pointers, pointers], dim=1)
+        conditioned = sam2.attend(features.low, [laid_out, near], told, counts)
+        decoded = sam2.decode(features.expand(len(recent)), conditioned, None)
+        if self.eager.empty_absent:
+            decoded = decoded.without_absent()
+        remembered = sam2.memorise(features.low, decoded.logits).to(recent.dtype)
+        recent = torch.cat([recent[:, 1:], remembered[:, None]], dim=1)
+        pointers = torch.cat([pointers[:, 1:], decoded.pointers[:, None]], dim=1)
+        return decoded, recent, pointers
+
+
+def padded(rows: Tensor) -> Tensor:
+    """Repeats the first of N rows until there are the next power of two."""
+    missing = (1 << (len(rows) - 1).bit_length()) - len(rows)
+    return torch.cat([rows, rows[:1].expand(missing, *rows.shape[1:])])
+
+
+@lru_cache(maxsize=64)
+@torch.inference_mode(mode=False)
+def _on_device(
+    maps: tuple[bool, ...], pointers: tuple[bool, ...], area: int, tokens: int, device: torch.device
+) -> Tensor:
+    """(L,) ones and zeros: one flag of each map for all its cells, one of each pointer for all its tokens."""
+    cells = torch.tensor(maps, dtype=torch.float32).repeat_interleave(area)
+    return torch.cat([cells, torch.tensor(pointers, dtype=torch.float32).repeat_interleave(tokens)]).to(
+        device
+    )
+
+
+@lru_cache(maxsize=64)
+@torch.inference_mode(mode=False)
+def _numbers(values: tuple[int, ...], device: torch.device) -> Tensor:
+    return torch.tensor(values, device=device)

@@ -1,0 +1,80 @@
+from typing import Any
+
+import pytest
+import torch
+from torch._dynamo.utils import counters
+
+from sa2va_cli.model.fixed import FixedTracker
+from sa2va_cli.model.sam2 import ImageFeatures, Sam2
+from sa2va_cli.model.tracker import Tracker
+
+
+@pytest.fixture
+def sam2(sam2_sizes: dict[str, Any]) -> Sam2:
+    torch.manual_seed(0)
+    return Sam2(sam2_sizes).eval().requires_grad_(False)
+
+
+def some_features(sam2: Sam2) -> ImageFeatures:
+    grid, width = sam2.grid, sam2.width
+    return ImageFeatures(
+        torch.randn(1, width, grid, grid),
+        torch.randn(1, width // 4, 2 * grid, 2 * grid),
+        torch.randn(1, width // 8, 4 * grid, 4 * grid),
+    )
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("objects", [1, 3])
+def test_masks_are_those_of_a_memory_that_grows(sam2: Sam2, objects: int) -> None:
+    """With keyframes in the past, in the future and between tracked frames."""
+    features = {index: some_features(sam2) for index in range(24)}
+    keyframes, queries = [0, 9, 40], torch.randn(objects, sam2.width)
+    conditions = [(index, features.get(index, features[5])) for index in keyframes]
+    plain, fixed = Tracker(sam2, torch.float32), FixedTracker(sam2, torch.float32)
+    grown, kept = plain.condition(conditions, queries), fixed.condition(conditions, queries)
+    assert set(kept.decoded) == set(keyframes)
+    assert kept.decoded[9].logits.shape[0] == objects
+    for index in range(24):
+        if index in keyframes:
+            continue
+        wanted, grown = plain.step(index, features[index], grown)
+        got, kept = fixed.step(index, features[index], kept)
+        torch.testing.assert_close(got.logits, wanted.logits, atol=2e-4, rtol=1e-3)
+        torch.testing.assert_close(got.pointers, wanted.pointers, atol=2e-4, rtol=1e-3)
+        torch.testing.assert_close(got.score_logits, wanted.score_logits, atol=2e-4, rtol=1e-3)
+
+
+def compiled(backend: str) -> Any:
+    return lambda function: torch.compile(function, fullgraph=True, dynamic=False, backend=backend)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("backend", ["aot_eager", pytest.param("inductor", marks=pytest.mark.slow)])
+def test_one_graph_follows_any_objects_of_a_bucket_through_any_clip(sam2: Sam2, backend: str) -> None:
+    torch._dynamo.reset()
+    counters.clear()
+    plain, fixed = Tracker(sam2), FixedTracker(sam2, compiled=compiled(backend))
+    frames = [some_features(sam2) for _ in range(6)]
+    with torch._dynamo.config.patch(error_on_recompile=True):
+        for objects, keyframes in ((3, [0, 4]), (4, [0, 1, 2, 3, 4])):
+            queries = torch.randn(objects, sam2.width)
+            conditions = [(index, frames[index % 6]) for index in keyframes]
+            grown, kept = plain.condition(conditions, queries), fixed.condition(conditions, queries)
+            for index in range(5, 25):
+                wanted, grown = plain.step(index, frames[index % 6], grown)
+                got, kept = fixed.step(index, frames[index % 6], kept)
+                torch.testing.assert_close(got.logits, wanted.logits, atol=5e-3, rtol=1e-2)
+    assert counters["stats"]["unique_graphs"] == 1
+
+
+@torch.inference_mode()
+def test_the_encoder_is_one_graph(sam2: Sam2) -> None:
+    torch._dynamo.reset()
+    pixels = torch.randn(2, 3, sam2.input_size, sam2.input_size)
+    wanted = sam2.encode(pixels)
+    encode = compiled("aot_eager")(sam2.encode)
+    with torch._dynamo.config.patch(error_on_recompile=True):
+        for _ in range(3):
+            got = encode(pixels)
+    torch.testing.assert_close(got.low, wanted.low, atol=1e-4, rtol=1e-4)
