@@ -28,7 +28,8 @@ def truth() -> dict[int, np.ndarray]:
 
 
 @pytest.mark.parametrize(
-    ("prompt", "actor"), [("girl in red dress", 3), ("穿红裙子的女孩", 3), ("the ball", 5)]
+    ("prompt", "actor"),
+    [("girl in red dress", 3), ("穿红裙子的女孩", 3), ("the ball", 5), ("the running dog", 6), ("左边的气球", 2)],
 )
 def test_the_mask_lies_on_what_is_meant(
     model: Sa2VA, truth: dict[int, np.ndarray], prompt: str, actor: int
@@ -38,12 +39,13 @@ def test_the_mask_lies_on_what_is_meant(
     anyone = np.any(list(truth.values()), axis=0)
     assert len(results) == 8
     assert (found & truth[actor]).sum() / truth[actor].sum() > 0.8
-    assert (found & truth[actor]).sum() / (found | truth[actor]).sum() > 0.55
-    assert (found & anyone).sum() / found.sum() > 0.9
+    assert (found & truth[actor]).sum() / (found | truth[actor]).sum() > 0.75
+    assert (found & anyone).sum() / found.sum() > 0.95
 
 
-def test_what_is_not_there_has_no_mask(model: Sa2VA) -> None:
-    results = list(model.segment(SAMPLES / "park.mp4", "a car", every=EVERY))
+@pytest.mark.parametrize("prompt", ["a car", "the bicycles", "穿粉色衣服的男孩"])
+def test_what_is_not_there_has_no_mask(model: Sa2VA, prompt: str) -> None:
+    results = list(model.segment(SAMPLES / "park.mp4", prompt, every=EVERY))
     assert [len(r.masks) for r in results] == [0] * 8
 
 

@@ -64,7 +64,7 @@ def resolve(name: str) -> Path:
         return place
     if here := _cached(place):
         return here
-    _ask_hub(place)
+    _ask_hub(place, f"name a checkpoint folder with --model, or try --model {DEMO}")
     return _snapshot(place)
 
 
@@ -98,7 +98,7 @@ def pull(name: str, revision: str | None = None) -> Pulled:
     if isinstance(place, Path):
         return Pulled(place)
     try:
-        _ask_hub(place, revision)
+        _ask_hub(place, "or try again when it can be reached", revision)
     except ModelError as error:
         reason = error.__cause__
         here = None if isinstance(reason, _FINAL) else _cached(place, revision)
@@ -202,9 +202,8 @@ def _ask_for_page(repository: str, revision: str | None, otherwise: str) -> None
         raise ModelError(_refusal(repository, revision, error, otherwise)) from error
 
 
-def _ask_hub(repository: str, revision: str | None = None) -> None:
+def _ask_hub(repository: str, otherwise: str, revision: str | None = None) -> None:
     """Makes sure, before gigabytes come, that the hub answers and has a Sa2VA that can be loaded."""
-    otherwise = f"name a checkpoint folder with --model, or try --model {DEMO}"
     _ask_for_page(repository, revision, otherwise)
     try:
         config = hf_hub_download(repository, "config.json", revision=revision, etag_timeout=CONNECT_SECONDS)
