@@ -169,7 +169,10 @@ def _pass(run: _Run, findings: Findings, outputs: Sequence[PlannedOutput]) -> Ta
 
         with write_behind(write) as hand_over, read_ahead(run.reader) as frames:
             threshold = run.job.search.threshold
-            for done, masks in enumerate(follow(run.segmenter, frames, findings, threshold), 1):
+            followed = follow(
+                run.segmenter, frames, findings, threshold, count=run.plan.frames, report=run.report
+            )
+            for done, masks in enumerate(followed, 1):
                 hand_over(masks)
                 run.report(Progress("segmenting", done, run.plan.frames))
         if not tally.saw_anything and not run.job.allow_empty:
@@ -234,4 +237,5 @@ def stream(segmenter: Segmenter, source: str, search: Search) -> Iterator[FrameM
     with opened(source, search, no_report) as reader:
         findings = find(segmenter, read_keyframes(reader, search), search, still=reader.info.kind == "image")
         with read_ahead(reader) as frames:
-            yield from follow(segmenter, frames, findings, search.threshold)
+            count = reader.count_selected()
+            yield from follow(segmenter, frames, findings, search.threshold, count=count)
