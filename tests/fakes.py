@@ -33,7 +33,7 @@ class FakeSegmenter:
 
     def look(self, images: Sequence[RGB], *, still: bool) -> int:
         self.still = still
-        return 0
+        return len(self.asked)
 
     def ground(self, view: int, prompt: str) -> tuple[Grounding, int]:
         assert view == len(self.asked)  # what the last call returned

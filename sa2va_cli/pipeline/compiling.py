@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
+from torch._inductor.runtime.cache_dir_utils import default_cache_dir
 
 from sa2va_cli.model.compiling import Compiling
 
@@ -22,7 +23,8 @@ _CACHE = "TORCHINDUCTOR_CACHE_DIR"
 
 def compile_folder() -> Path:
     """Where compiled code is kept between runs; TORCHINDUCTOR_CACHE_DIR or XDG_CACHE_HOME move it."""
-    if chosen := os.environ.get(_CACHE):
+    chosen, default = os.environ.get(_CACHE), default_cache_dir()
+    if chosen and chosen != default:  # torch itself sets the default, in a folder for temporary files
         return Path(chosen)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sa2va" / "compile"
 
@@ -40,6 +42,6 @@ def compiling(choice: str, device: str) -> Compiling | None:
     on = choice == "on"
     if not on and (choice == "off" or not device.startswith("cuda")):
         return None
-    os.environ.setdefault(_CACHE, str(compile_folder()))  # torch reads it when it first compiles
+    os.environ[_CACHE] = str(compile_folder())  # torch reads it when it compiles
     function = partial(torch.compile, fullgraph=True, dynamic=False)
     return Compiling(function, least_frames=0 if on else LEAST_FRAMES, required=on)

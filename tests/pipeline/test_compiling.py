@@ -2,6 +2,7 @@ import os
 from pathlib import Path
 
 import pytest
+from torch._inductor.runtime.cache_dir_utils import default_cache_dir
 
 from sa2va_cli.pipeline.compiling import LEAST_FRAMES, compile_folder, compiling
 
@@ -46,3 +47,9 @@ def test_a_folder_that_was_chosen_is_left(monkeypatch):
     monkeypatch.setenv(CACHE, "mine")
     compiling("on", "cpu")
     assert (os.environ[CACHE], compile_folder()) == ("mine", Path("mine"))
+
+
+def test_a_folder_that_torch_chose_itself_is_replaced(monkeypatch, tmp_path):
+    monkeypatch.setenv(CACHE, default_cache_dir())
+    compiling("on", "cpu")
+    assert Path(os.environ[CACHE]) == tmp_path / "sa2va" / "compile"
