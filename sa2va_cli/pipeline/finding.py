@@ -1,6 +1,6 @@
 """From prompts and frames to masks: the language model is asked once, then the objects are followed."""
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
@@ -69,7 +69,7 @@ def follow(
     *,
     count: int | None = None,
     report: Report = no_report,
-) -> Iterator[FrameMasks]:
+) -> Generator[FrameMasks, None, None]:
     """Carries the objects through the frames; where there are none, every frame has zero masks.
 
     Pictures are encoded ahead in a thread of their own where the segmenter is the faster for it.
