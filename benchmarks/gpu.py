@@ -14,6 +14,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # a bare machine has the checkout but no installation
 
+import numpy as np
+import official_schedule as schedule
 import torch
 import transformers
 from official_schedule import ENCODERS, Comparison, compare_clip, compare_steady
@@ -34,12 +37,13 @@ from sa2va_cli.benchmark.hardware import (
     settle,
 )
 from sa2va_cli.benchmark.networks import random_network
-from sa2va_cli.benchmark.pictures import park_pictures, park_scene
+from sa2va_cli.benchmark.pictures import disc_logits, park_pictures, park_scene
 from sa2va_cli.benchmark.rounds import measure
 from sa2va_cli.benchmark.stages import KEYFRAMES, AnsweringSegmenter, network_stages, random_queries
 from sa2va_cli.benchmark.work import GROUND, PROMPT
 from sa2va_cli.datatypes import Frame, FrameMasks
-from sa2va_cli.model.fixed import FixedTracker, plain
+from sa2va_cli.model.compiling import Compiling
+from sa2va_cli.model.fixed import Compile, FixedTracker, plain
 from sa2va_cli.model.network import NetworkSegmenter
 from sa2va_cli.pipeline.device import Placement
 from sa2va_cli.pipeline.finding import find, follow
@@ -86,6 +90,12 @@ class Bench:
     def frames(self, count: int) -> list[Frame]:
         """The first frames of the park."""
         return list(_frames(count, self.size))
+
+    @property
+    def compile_it(self) -> Compile:
+        """As the program compiles; quick, it only traces, which still shows whether it is one graph."""
+        backend = "eager" if self.quick else "inductor"
+        return partial(torch.compile, fullgraph=True, dynamic=False, backend=backend)
 
     @property
     def rate(self) -> float:
@@ -143,7 +153,7 @@ def _logits(segmenter: NetworkSegmenter, frames: Sequence[Frame], queries: Tenso
     there = queries.to(segmenter.network.sam2.device)
     memory, kept = segmenter.condition(keyframes, [there], still=False), []
     for frame in frames:
-        prepared = segmenter.prepare(frame.index, frame.image, memory)
+        (prepared,) = segmenter.prepare([(frame.index, frame.image)], memory)
         logits, _, memory = segmenter.step(frame.index, prepared, memory)
         kept.append(torch.from_numpy(logits))
     return torch.stack(kept)
@@ -216,7 +226,6 @@ def compiled_tracking(bench: Bench) -> dict[str, Any]:
     """Following objects with a memory of fixed shape, eager and as one compiled graph."""
     segmenter = bench.segmenter
     sam2 = segmenter.network.sam2
-    backend = "eager" if bench.quick else "inductor"
     features = sam2.encode(torch.randn(1, 3, sam2.input_size, sam2.input_size).to(sam2.device, sam2.dtype))
     found: dict[str, Any] = {}
     for objects in bench.objects[:1] if bench.quick else (1, 4):
@@ -225,10 +234,10 @@ def compiled_tracking(bench: Bench) -> dict[str, Any]:
         for index in range(KEYFRAMES, 2 * KEYFRAMES):
             _, grown = segmenter.tracker.step(index, features, grown)
         flops = count_flops(partial(segmenter.tracker.step, 2 * KEYFRAMES, features, grown))
-        compile_it = partial(torch.compile, fullgraph=True, dynamic=False, backend=backend)
-        for name, compiled in (("eager", plain), ("compiled", compile_it)):
+        first_memory = segmenter.tracker.condition([(t, features) for t in range(KEYFRAMES)], queries)
+        for name, compiled in (("eager", plain), ("compiled", bench.compile_it)):
             tracker = FixedTracker(sam2, compiled=compiled)
-            memory = tracker.condition([(t, features) for t in range(KEYFRAMES)], queries)
+            memory = tracker.begin(first_memory)
             started = time.perf_counter()
             for index in range(KEYFRAMES, 2 * KEYFRAMES):
                 decoded, memory = tracker.step(index, features, memory)
@@ -285,30 +294,88 @@ def _described(compared: Comparison) -> dict[str, Any]:
 
 
 def end_to_end(bench: Bench) -> dict[str, Any]:
-    """Frames per second of a run with overlay, from pictures in memory to pictures in memory."""
+    """Frames per second from pictures in memory to overlays in memory: ours, and the official order of work.
+
+    Ours uploads pictures as bytes and resizes, encodes and tracks on the device; the official order is
+    compared on fewer frames. Both decode the keyframes' masks, enlarge all masks and draw; neither asks the
+    language model.
+    """
     frames = bench.frames(8 if bench.quick else 240)
-    found = {}
+    found: dict[str, Any] = {}
     for objects in bench.objects:
-        answering = AnsweringSegmenter(bench.segmenter, objects)
-        findings = find(answering, frames[:KEYFRAMES], SEARCH, still=False)
-        labels, colours = ["girl"] * objects, [colour(k) for k in range(objects)]
-
-        def draw(masks: FrameMasks, labels: Any = labels, colours: Any = colours) -> None:
-            draw_overlay(masks.frame.image, masks.masks, labels, colours)
-
-        list(follow(answering, frames[:8], findings, 0.5))
-        forget_peak_device_bytes(bench.device)
-        started = time.perf_counter()
-        with write_behind(draw) as hand_over, read_ahead(frames) as ahead:
-            for masks in follow(answering, ahead, findings, 0.5):
-                hand_over(masks)
-        seconds = time.perf_counter() - started
-        found[f"K={objects}"] = {
-            "fps": len(frames) / seconds,
+        ours = _ours_drawn(bench, bench.segmenter, objects, frames)
+        row: dict[str, Any] = {
             "frames": len(frames),
+            "fps": ours,
             "peak_bytes": peak_device_bytes(bench.device),
         }
+        if objects in (1, 4):
+            few = frames[: 6 if bench.quick else 24]
+            pair = _ours_drawn(bench, bench.segmenter, objects, few), _official_drawn(bench, objects, few)
+            row |= {"few": len(few), "few_fps": pair[0], "official_fps": pair[1], "ratio": pair[0] / pair[1]}
+        found[f"K={objects}"] = row
     return found
+
+
+def end_to_end_compiled(bench: Bench) -> dict[str, Any]:
+    """The same with the encoder and the tracker compiled as ``--compile on`` does, after compiling."""
+    frames = bench.frames(8 if bench.quick else 240)
+    compiling = Compiling(bench.compile_it, required=True)
+    segmenter = NetworkSegmenter(bench.segmenter.network, compiling=compiling)
+    found: dict[str, Any] = {}
+    for objects in bench.objects[:1] if bench.quick else (1, 4):
+        started = time.perf_counter()
+        list(_followed(segmenter, objects, frames[:8]))
+        first = time.perf_counter() - started
+        eager = _ours_drawn(bench, bench.segmenter, objects, frames)
+        fps = _ours_drawn(bench, segmenter, objects, frames)
+        found[f"K={objects}"] = {"fps": fps, "eager_fps": eager, "ratio": fps / eager, "first_seconds": first}
+    return found
+
+
+def _ours_drawn(bench: Bench, segmenter: NetworkSegmenter, objects: int, frames: Sequence[Frame]) -> float:
+    """Frames per second with overlay, after a few frames that do not count."""
+    labels, colours = ["girl"] * objects, [colour(k) for k in range(objects)]
+
+    def draw(masks: FrameMasks) -> None:
+        draw_overlay(masks.frame.image, masks.masks, labels, colours)
+
+    list(_followed(segmenter, objects, frames[:8]))
+    answering = AnsweringSegmenter(segmenter, objects)
+    findings = find(answering, frames[:KEYFRAMES], SEARCH, still=False)
+    forget_peak_device_bytes(bench.device)
+    bench.wait()
+    started = time.perf_counter()
+    keyframes = [(frame.index, frame.image) for frame in frames[:KEYFRAMES]]
+    memory = answering.condition(keyframes, [random_queries(segmenter, objects)], still=False)
+    findings = replace(findings, memory=memory)
+    with write_behind(draw) as hand_over, read_ahead(frames) as ahead:
+        for masks in follow(answering, ahead, findings, 0.5, count=len(frames)):
+            hand_over(masks)
+    return len(frames) / (time.perf_counter() - started)
+
+
+def _followed(segmenter: NetworkSegmenter, objects: int, frames: Sequence[Frame]) -> Iterator[FrameMasks]:
+    answering = AnsweringSegmenter(segmenter, objects)
+    findings = find(answering, frames[:KEYFRAMES], SEARCH, still=False)
+    return follow(answering, frames, findings, 0.5, count=len(frames))
+
+
+@torch.inference_mode()
+def _official_drawn(bench: Bench, objects: int, frames: Sequence[Frame]) -> float:
+    """Frames per second of the official order of work, with the same discs drawn as in ours."""
+    sam2, queries = bench.segmenter.network.sam2, random_queries(bench.segmenter, objects)
+    images = [frame.image for frame in frames]
+    labels, colours = ["girl"] * objects, [colour(k) for k in range(objects)]
+    logits = disc_logits(objects, sam2.input_size // 4)
+    discs = FrameMasks(frames[0], logits, np.ones(objects, np.float32)).masks
+    schedule.official_clip(sam2, ENCODERS["ours"], images[: KEYFRAMES + 1], queries)
+    bench.wait()
+    started = time.perf_counter()
+    schedule.official_clip(sam2, ENCODERS["ours"], images, queries).cpu()
+    for image in images:
+        draw_overlay(image, discs, labels, colours)
+    return len(frames) / (time.perf_counter() - started)
 
 
 @torch.inference_mode()
@@ -339,6 +406,26 @@ def ground(bench: Bench) -> dict[str, Any]:
     return {"sizes": name} | _timed(bench, work.run, bench.rate)
 
 
+def loading(bench: Bench) -> dict[str, Any]:
+    """Making a whole 4B network with random weights on the device: seconds, and the memory it then holds.
+
+    Nothing is read from a disk, so a real load takes this and the reading.
+    """
+    name = "demo" if bench.quick else "4b"
+    forget_peak_device_bytes(bench.device)
+    started = time.perf_counter()
+    network = bench.made(name, bench.device, bench.dtype).network
+    bench.wait()
+    held = sum(parameter.nbytes for parameter in network.parameters())
+    seconds = time.perf_counter() - started
+    return {
+        "sizes": name,
+        "seconds": seconds,
+        "parameter_bytes": held,
+        "peak_bytes": peak_device_bytes(bench.device),
+    }
+
+
 SECTIONS: tuple[Callable[[Bench], dict[str, Any]], ...] = (
     machine,
     parity,
@@ -348,6 +435,8 @@ SECTIONS: tuple[Callable[[Bench], dict[str, Any]], ...] = (
     batches,
     official_clip,
     ground,
+    loading,
+    end_to_end_compiled,
     compiled_tracking,
     compiled,
     growth,

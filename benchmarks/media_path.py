@@ -56,12 +56,13 @@ class FreeSegmenter:
         """There is nothing to remember, and something must be remembered."""
         return ()
 
-    def following(self) -> AbstractContextManager[bool]:
+    def following(self, _: Any, __: int | None, ___: Any) -> AbstractContextManager[int]:
         """Nothing to run ahead with."""
-        return nullcontext(False)
+        return nullcontext(0)
 
-    def prepare(self, _: int, __: RGB, ___: Any) -> None:
+    def prepare(self, frames: Sequence[tuple[int, RGB]], _: Any) -> Sequence[None]:
         """Costs nothing."""
+        return [None] * len(frames)
 
     def step(self, index: int, _: None, memory: Any) -> tuple[NDArray[np.float32], NDArray[np.float32], Any]:
         """The discs of a frame."""

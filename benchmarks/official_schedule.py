@@ -158,7 +158,8 @@ def our_clip(segmenter: NetworkSegmenter, images: Sequence[RGB], queries: Tensor
     memory = segmenter.condition(keyframes, [queries], still=False)
     masks = []
     for index, image in enumerate(images):
-        logits, scores, memory = segmenter.step(index, segmenter.prepare(index, image, memory), memory)
+        (prepared,) = segmenter.prepare([(index, image)], memory)
+        logits, scores, memory = segmenter.step(index, prepared, memory)
         masks.append(FrameMasks(Frame(index, index, 1, image), logits, scores).masks)
     return masks
 

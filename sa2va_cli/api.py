@@ -32,6 +32,7 @@ class Sa2VA:
         attention: str = "sdpa",
         quantize: str | None = None,
         device_map: str = "none",
+        compile: str = "auto",  # noqa: A002
     ) -> Self:
         """Loads a model.
 
@@ -43,13 +44,15 @@ class Sa2VA:
             quantize: ``8bit`` or ``4bit`` for the language model (needs bitsandbytes); None for neither.
             device_map: ``auto`` spreads the language model over all GPUs and the computer's memory (needs
                 accelerate); ``none`` leaves it on the device.
+            compile: whether what runs for every frame is compiled: ``on``, ``off``, or ``auto`` for clips on
+                a GPU that are long enough to pay for it.
 
         Raises:
             ModelError: it is not available, or its files are not understood.
             OutOfMemoryError: it does not fit.
             UsageError: the device cannot be used, or an option needs what is not installed.
         """
-        options = ModelOptions(attention, quantize, device_map)
+        options = ModelOptions(attention, quantize, device_map, compile)
         placement = choose_placement(device, dtype)
         model = model_name(None if name is None else str(name), placement)
         with memory_errors_explained(model, placement):

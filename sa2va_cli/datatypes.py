@@ -3,7 +3,7 @@
 Knows nothing about files, networks or terminals.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -232,17 +232,31 @@ class Segmenter(Protocol):
         """
         ...
 
-    def following(self) -> AbstractContextManager[bool]:
-        """Entered while frames are followed; says whether ``prepare`` is to run ahead in a thread."""
-        ...
-
-    def prepare(self, index: int, image: RGB, first: Any) -> Any:
-        """Does what can be done for a frame before those that precede it are known.
+    def following(
+        self, first: Any, frames: int | None, tell: Callable[[str], None]
+    ) -> AbstractContextManager[int]:
+        """Entered while frames are followed; takes long where something has to be compiled for them.
 
         Args:
-            index: of the frame.
-            image: of the frame.
+            first: the memory that ``condition`` returned.
+            frames: how many there are, keyframes included; None where that is not known.
+            tell: is told in one line what a person should know; called from this thread.
+
+        Returns:
+            How many frames ``prepare`` is to be given at once, ahead in a thread; 0 for one at a time when
+            its turn comes, in the thread that calls ``step``.
+        """
+        ...
+
+    def prepare(self, frames: Sequence[tuple[int, RGB]], first: Any) -> Sequence[Any]:
+        """Does what can be done for frames before those that precede them are known.
+
+        Args:
+            frames: their indices and pictures, in order.
             first: the memory that ``condition`` returned; keyframes are not encoded a second time.
+
+        Returns:
+            One value for each frame.
         """
         ...
 
@@ -251,8 +265,8 @@ class Segmenter(Protocol):
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], Any]:
         """Advances one frame: returns logits (N, h, w), scores (N,) and the next memory.
 
-        Frames come in order of ``index``, each as ``prepare`` returned it. On a keyframe the result of
-        ``condition`` is returned again.
+        Frames come in order of ``index``, each with what ``prepare`` returned for it. On a keyframe the
+        result of ``condition`` is returned again.
         """
         ...
 

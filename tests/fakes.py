@@ -1,6 +1,6 @@
 """A network that needs no weights: it finds bright red, green or blue where a prompt names that colour."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -16,9 +16,16 @@ CHANNELS = {"red": 0, "green": 1, "blue": 2}
 
 
 class FakeSegmenter:
-    """Remembers what it was asked, and in ``memory`` nothing but the channels it follows."""
+    """Remembers what it was asked, and in ``memory`` nothing but the channels it follows.
 
-    def __init__(self) -> None:
+    Args:
+        ahead: how many frames it wants to prepare at once.
+    """
+
+    def __init__(self, ahead: int = 1) -> None:
+        self.ahead = ahead
+        self.prepared: list[list[int]] = []
+        self.expected: int | None = None
         self.asked: list[str] = []
         self.seen: list[int] = []
         self.still: bool | None = None
@@ -26,7 +33,7 @@ class FakeSegmenter:
 
     def look(self, images: Sequence[RGB], *, still: bool) -> int:
         self.still = still
-        return 0
+        return len(self.asked)
 
     def ground(self, view: int, prompt: str) -> tuple[Grounding, int]:
         assert view == len(self.asked)  # what the last call returned
@@ -39,11 +46,15 @@ class FakeSegmenter:
         self.seen = [index for index, _ in keyframes]
         return np.concatenate(list(queries))[:, 0]
 
-    def following(self) -> AbstractContextManager[bool]:
-        return nullcontext(True)
+    def following(
+        self, first: Any, frames: int | None, tell: Callable[[str], None]
+    ) -> AbstractContextManager[int]:
+        self.expected = frames
+        return nullcontext(self.ahead)
 
-    def prepare(self, index: int, image: RGB, first: Any) -> RGB:
-        return image
+    def prepare(self, frames: Sequence[tuple[int, RGB]], first: Any) -> Sequence[RGB]:
+        self.prepared.append([index for index, _ in frames])
+        return [image for _, image in frames]
 
     def step(
         self, index: int, image: RGB, memory: Any

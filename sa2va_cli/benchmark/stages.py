@@ -54,13 +54,15 @@ class AnsweringSegmenter:
         """As the network does."""
         return self._inner.condition(keyframes, queries, still=still)
 
-    def following(self) -> AbstractContextManager[bool]:
+    def following(
+        self, first: Any, frames: int | None, tell: Callable[[str], None]
+    ) -> AbstractContextManager[int]:
         """As the network does."""
-        return self._inner.following()
+        return self._inner.following(first, frames, tell)
 
-    def prepare(self, index: int, image: RGB, first: Any) -> Any:
+    def prepare(self, frames: Sequence[tuple[int, RGB]], first: Any) -> Sequence[Any]:
         """As the network does."""
-        return self._inner.prepare(index, image, first)
+        return self._inner.prepare(frames, first)
 
     def step(
         self, index: int, prepared: Any, memory: Any

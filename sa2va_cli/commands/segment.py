@@ -194,6 +194,15 @@ def segment_command(
             "the computer's memory (needs the extra offload).",
         ),
     ] = "none",
+    compile_: Annotated[
+        str,
+        _option(
+            "--compile",
+            panel=_HOW,
+            metavar="WHEN",
+            text="Compile what runs for every frame: on, off, or auto (on a GPU, for clips of minutes).",
+        ),
+    ] = "auto",
     as_json: Annotated[
         bool, _option("--json", panel=_SAY, text="Write the result to standard output as one JSON document.")
     ] = False,
@@ -234,7 +243,7 @@ def segment_command(
         dtype=dtype,
         allow_empty=allow_empty,
     )
-    options = ModelOptions(attention, quantize, device_map)
+    options = ModelOptions(attention, quantize, device_map, compile_)
     session.console.hush_libraries()
     with collector_paused() as go_on:
         if dry_run:

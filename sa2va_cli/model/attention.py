@@ -3,10 +3,11 @@
 Knows nothing about what is remembered, nor about layers and their parameters.
 """
 
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import lru_cache
 from itertools import accumulate, pairwise
+from threading import Lock
 from typing import Any
 
 import torch
@@ -119,7 +120,7 @@ def _averaged(queries: Tensor, keys: Sequence[Tensor], values: Sequence[Tensor])
     spans = list(pairwise(accumulate((part.shape[1] for part in keys), initial=0)))
     scores = queries.new_empty(min(ROWS, length), spans[-1][1])
     averaged = queries.new_empty(objects, length, values[0].shape[2])
-    with _products_of_bfloat16() if half else nullcontext():
+    with _PRODUCTS_OF_BFLOAT16 if half else nullcontext():
         for n in range(objects):
             own = queries[n if len(queries) > 1 else 0]
             across = [part[n].float().T for part in keys]
@@ -136,16 +137,36 @@ def _averaged(queries: Tensor, keys: Sequence[Tensor], values: Sequence[Tensor])
     return averaged
 
 
-@contextmanager
-def _products_of_bfloat16() -> Generator[None, None, None]:
-    """Lets float32 matrices be multiplied with bfloat16 instructions, whose sums are float32.
+class _ProductsOfBfloat16:
+    """While threads are inside, float32 matrices are multiplied with bfloat16 instructions; sums are float32.
 
     Nothing is lost where they hold bfloat16 numbers. Scores that are themselves rounded to bfloat16 cost more
     accuracy than all else in the network.
+
+    The setting is the process's, not the thread's: the first one inside makes it, the last one puts back what
+    was there. Meanwhile other threads' products of float32 matrices on the processor may be of numbers
+    rounded to bfloat16 too, and ``torch.get_float32_matmul_precision`` may refuse to answer. Where the
+    processor has no such instructions, or torch no oneDNN, torch ignores the setting and computes in float32.
     """
-    matmul: Any = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
-    before, matmul.fp32_precision = matmul.fp32_precision, "bf16"
-    try:
-        yield
-    finally:
-        matmul.fp32_precision = before
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._inside = 0
+        self._before = ""
+
+    def __enter__(self) -> None:
+        matmul: Any = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
+        with self._lock:
+            if not self._inside:
+                self._before, matmul.fp32_precision = matmul.fp32_precision, "bf16"
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        matmul: Any = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                matmul.fp32_precision = self._before
+
+
+_PRODUCTS_OF_BFLOAT16 = _ProductsOfBfloat16()

@@ -5,7 +5,7 @@ tracked frames and pointers as are ever attended to. What fills a gap is a copy 
 marked as not to be counted. The masks are those of ``Tracker``.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from sa2va_cli.model.sam2 import DecodedMasks, ImageFeatures, LaidOutMemory, Sam2
-from sa2va_cli.model.tracker import MAX_POINTER_DISTANCE, Tracker, TrackerMemory
+from sa2va_cli.model.tracker import MAX_POINTER_DISTANCE, TrackerMemory
 
 KEYFRAME_ROOM = 5
 """Keyframes are padded to a multiple of this: as many as are shown to the language model by default."""
@@ -59,7 +59,6 @@ class FixedTracker:
 
     Args:
         sam2: the network.
-        memory_dtype: precision in which spatial memories are kept; see ``Tracker``.
         empty_absent: see ``Tracker``.
         compiled: what is made of the function that follows objects into one frame.
     """
@@ -67,41 +66,32 @@ class FixedTracker:
     def __init__(
         self,
         sam2: Sam2,
-        memory_dtype: torch.dtype = torch.bfloat16,
         *,
         empty_absent: bool = False,
         compiled: Compile = plain,
     ) -> None:
         self.sam2 = sam2
-        self.eager = Tracker(sam2, memory_dtype, empty_absent=empty_absent)
+        self.empty_absent = empty_absent
         self._follow = compiled(self._followed)
 
-    def condition(self, keyframes: list[tuple[int, ImageFeatures]], queries: Tensor) -> FixedMemory:
-        """Decodes language queries (N, C) on every keyframe; see ``Tracker``."""
-        return self._fixed(self.eager.condition(keyframes, padded(queries)), len(queries))
-
-    def condition_on_masks(self, keyframes: Iterable[tuple[int, ImageFeatures, Tensor]]) -> FixedMemory:
-        """Takes masks (N, S, S) of the objects on every keyframe for granted; see ``Tracker``."""
-        given = list(keyframes)
-        rows = [(index, features, padded(masks)) for index, features, masks in given]
-        return self._fixed(self.eager.condition_on_masks(rows), len(given[0][2]))
-
-    def _fixed(self, memory: TrackerMemory, objects: int) -> FixedMemory:
+    def begin(self, memory: TrackerMemory) -> FixedMemory:
+        """Lays out what a ``Tracker`` remembers of the keyframes, before any other frame has been tracked."""
         sam2, first = self.sam2, memory.conditioning
         missing = -len(first) % KEYFRAME_ROOM
-        seen = torch.stack([m.features for m in first] + missing * [first[0].features], dim=1)
-        told = torch.stack([m.pointers for m in first] + missing * [first[0].pointers], dim=1)
+        rows = [*first, *missing * first[:1]]
+        seen = torch.stack([padded(one.features) for one in rows], dim=1)
+        told = torch.stack([padded(one.pointers) for one in rows], dim=1)
         last_slot = torch.full((seen.shape[1],), sam2.memory_slots - 1, device=seen.device)
         room = sam2.memory_slots - 1
         return FixedMemory(
-            objects=objects,
+            objects=memory.objects,
             keyframes=tuple(m.index for m in first),
-            decoded={index: one[:objects] for index, one in memory.decoded.items()},
+            decoded=memory.decoded,
             laid_out=sam2.lay_out(seen.to(sam2.dtype), last_slot),
             first_pointers=told,
-            recent=first[0].features[:, None].repeat(1, room, 1, 1),
+            recent=seen[:, :1].repeat(1, room, 1, 1),
             recent_indices=(None,) * room,
-            pointers=first[0].pointers[:, None].repeat(1, MAX_POINTER_DISTANCE, 1),
+            pointers=told[:, :1].repeat(1, MAX_POINTER_DISTANCE, 1),
             pointer_indices=(None,) * MAX_POINTER_DISTANCE,
         )
 
@@ -152,7 +142,7 @@ class FixedTracker:
         told = torch.cat([first_pointers, pointers], dim=1)
         conditioned = sam2.attend(features.low, [laid_out, near], told, counts)
         decoded = sam2.decode(features.expand(len(recent)), conditioned, None)
-        if self.eager.empty_absent:
+        if self.empty_absent:
             decoded = decoded.without_absent()
         remembered = sam2.memorise(features.low, decoded.logits).to(recent.dtype)
         recent = torch.cat([recent[:, 1:], remembered[:, None]], dim=1)

@@ -4,7 +4,7 @@ The class that the rest of the program talks to; it turns pictures and words int
 Knows nothing about files.
 """
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -15,7 +15,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sa2va_cli.datatypes import RGB, Grounding
+from sa2va_cli.errors import UsageError
 from sa2va_cli.model.chat import ChatModel, ChatSizes, View
+from sa2va_cli.model.compiling import SHAPES, Compiling, is_out_of_memory, reason
+from sa2va_cli.model.fixed import FixedMemory, FixedTracker
 from sa2va_cli.model.preprocessing import grounding_pixels
 from sa2va_cli.model.sam2 import DecodedMasks, ImageFeatures, Sam2
 from sa2va_cli.model.tracker import Crew, Tracker, TrackerMemory, mask_prompts
@@ -47,6 +50,21 @@ class Sa2VANetwork(nn.Module):
 SMALL = 20_000_000
 """Parameters of SAM 2 below which single operations are too short to be shared by threads."""
 
+ENCODED_AT_ONCE = 4
+"""Pictures that are encoded in one call ahead of the tracker on a GPU, to start a quarter as many kernels.
+
+An estimate, not yet measured: one picture in eager mode is about 700 kernels, whose start takes as long as
+their work. Each picture more holds some 300 MB while it is encoded in bfloat16.
+"""
+
+
+class _Graphs:
+    """What runs for every frame, to be compiled when it is first called with other shapes."""
+
+    def __init__(self, sam2: Sam2, compiling: Compiling, two_pass: bool) -> None:  # noqa: FBT001
+        self.encode: Callable[[Tensor], ImageFeatures] = compiling.function(sam2.encode)
+        self.tracker = FixedTracker(sam2, empty_absent=two_pass, compiled=compiling.function)
+
 
 class NetworkSegmenter:
     """Runs a ``Sa2VANetwork`` on pictures: the real ``Segmenter``.
@@ -54,12 +72,21 @@ class NetworkSegmenter:
     Args:
         network: in evaluation mode, on its device, in its precision.
         memory_dtype: precision of the tracker's spatial memories; see ``Tracker``.
+        compiling: how and when what runs for every frame is compiled; None for never.
     """
 
-    def __init__(self, network: Sa2VANetwork, memory_dtype: torch.dtype = torch.bfloat16) -> None:
+    def __init__(
+        self,
+        network: Sa2VANetwork,
+        memory_dtype: torch.dtype = torch.bfloat16,
+        compiling: Compiling | None = None,
+    ) -> None:
         self.network = network
         self.two_pass = network.sam2.language_decoder is not None
         self.tracker = Tracker(network.sam2, memory_dtype, empty_absent=self.two_pass)
+        self._compiling = compiling
+        self._graphs: _Graphs | None = None
+        self._compiled_batch = 0
 
     @torch.inference_mode()
     def look(self, images: Sequence[RGB], *, still: bool) -> View:
@@ -122,8 +149,26 @@ class NetworkSegmenter:
         return features, self.network.sam2.decode_language(shared, queries)
 
     @contextmanager
-    def following(self) -> Generator[bool, None, None]:
-        """Makes ready to follow objects; yields whether pictures are to be encoded ahead in a thread.
+    def following(
+        self, first: TrackerMemory, frames: int | None, tell: Callable[[str], None]
+    ) -> Generator[int, None, None]:
+        """Makes ready to follow objects; compiles for this clip if that is to be done.
+
+        Raises:
+            UsageError: it must be compiled and cannot be.
+        """
+        with self._threads() as ahead:
+            only_keyframes = frames is not None and frames <= len(first.decoded)
+            if self._compiling is not None and self._compiling.pays(frames) and not only_keyframes:
+                self._compiled_batch = self._compile(self._compiling, first, max(ahead, 1), tell)
+            try:
+                yield ahead
+            finally:
+                self._compiled_batch = 0
+
+    @contextmanager
+    def _threads(self) -> Generator[int, None, None]:
+        """Divides the work among threads; yields how many pictures are to be encoded ahead at once, or 0.
 
         On a processor a small network is fastest with one thread for encoding and others that divide the
         objects among them, and a large one with every core for one thing at a time. On a GPU a second thread
@@ -131,35 +176,77 @@ class NetworkSegmenter:
         """
         sam2 = self.network.sam2
         if sam2.device.type != "cpu":
-            yield True
+            yield ENCODED_AT_ONCE
             return
         if sum(p.numel() for p in sam2.parameters()) >= SMALL:
-            yield False
+            yield 0
             return
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
         try:
             with ThreadPoolExecutor(threads, "sa2va-track") as pool:
                 self.tracker.crew = Crew(pool, threads) if threads > 1 else None
-                yield True
+                yield 1
         finally:
             self.tracker.crew = None
             torch.set_num_threads(threads)
 
+    def _compile(
+        self, compiling: Compiling, first: TrackerMemory, batch: int, tell: Callable[[str], None]
+    ) -> int:
+        """Compiles for a clip; returns how many pictures the compiled encoder takes, 0 where it failed."""
+        tell("compiling for this clip, which takes minutes the first time")
+        try:
+            # Every number of objects and of keyframes is another graph; the limit is looked at here only.
+            with torch._dynamo.config.patch(recompile_limit=SHAPES):
+                self._try_out(compiling, first, batch)
+        except Exception as error:  # compilers fail in their own ways, of which torch wraps only some
+            if is_out_of_memory(error):
+                raise
+            if compiling.required:
+                raise UsageError(f"--compile on fails here ({reason(error)}); use --compile off") from error
+            tell(f"cannot compile here ({reason(error)}); going on without")
+            return 0
+        return batch
+
     @torch.inference_mode()
-    def prepare(self, index: int, image: RGB, first: TrackerMemory) -> ImageFeatures | None:
-        """Encodes a frame; None for a keyframe, of which everything is known."""
-        return None if index in first.decoded else self.encode(image, still=False)
+    def _try_out(self, compiling: Compiling, first: TrackerMemory, batch: int) -> None:
+        """Runs what is compiled once, in this thread, since compiling in two at once is not safe."""
+        sam2 = self.network.sam2
+        self._graphs = graphs = self._graphs or _Graphs(sam2, compiling, self.two_pass)
+        pixels = torch.zeros(batch, 3, sam2.input_size, sam2.input_size, dtype=sam2.dtype, device=sam2.device)
+        graphs.tracker.step(0, graphs.encode(pixels)[:1], graphs.tracker.begin(first))
+
+    @torch.inference_mode()
+    def prepare(
+        self, frames: Sequence[tuple[int, RGB]], first: TrackerMemory
+    ) -> Sequence[ImageFeatures | None]:
+        """Encodes frames in one call; None for keyframes, of which everything is known."""
+        pictures = {index: image for index, image in frames if index not in first.decoded}
+        if not pictures:
+            return [None] * len(frames)
+        pixels = torch.cat([self._pixels(image, still=False) for image in pictures.values()])
+        if self._graphs is not None and len(pixels) == self._compiled_batch:
+            features = self._graphs.encode(pixels)
+        else:
+            features = self.network.sam2.encode(pixels)
+        rows = {index: features[row : row + 1] for row, index in enumerate(pictures)}
+        return [rows.get(index) for index, _ in frames]
 
     @torch.inference_mode()
     def step(
-        self, index: int, prepared: ImageFeatures | None, memory: TrackerMemory
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32], TrackerMemory]:
+        self, index: int, prepared: ImageFeatures | None, memory: TrackerMemory | FixedMemory
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], TrackerMemory | FixedMemory]:
         """Advances one frame; on a keyframe nothing is computed again."""
         if prepared is None:
-            decoded = memory.decoded[index]
-        else:
+            return (*_arrays(memory.decoded[index]), memory)
+        if self._graphs is not None and self._compiled_batch and isinstance(memory, TrackerMemory):
+            memory = self._graphs.tracker.begin(memory)
+        if isinstance(memory, TrackerMemory):
             decoded, memory = self.tracker.step(index, prepared, memory)
+        else:
+            assert self._graphs is not None  # noqa: S101
+            decoded, memory = self._graphs.tracker.step(index, prepared, memory)
         return (*_arrays(decoded), memory)
 
     def encode(self, image: RGB, *, still: bool) -> ImageFeatures:

@@ -1,6 +1,6 @@
 """From prompts and frames to masks: the language model is asked once, then the objects are followed."""
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from sa2va_cli.datatypes import RGB, FoundObject, Frame, FrameMasks, Grounding, Segmenter
-from sa2va_cli.pipeline.job import Search
+from sa2va_cli.pipeline.job import Notice, Report, Search, no_report
 from sa2va_cli.pipeline.prompts import question
 from sa2va_cli.pipeline.stages import read_ahead
 
@@ -62,29 +62,63 @@ def _ask(segmenter: Segmenter, images: Sequence[RGB], search: Search, *, still: 
 
 
 def follow(
-    segmenter: Segmenter, frames: Iterable[Frame], findings: Findings, threshold: float
-) -> Iterator[FrameMasks]:
+    segmenter: Segmenter,
+    frames: Iterable[Frame],
+    findings: Findings,
+    threshold: float,
+    *,
+    count: int | None = None,
+    report: Report = no_report,
+) -> Generator[FrameMasks, None, None]:
     """Carries the objects through the frames; where there are none, every frame has zero masks.
 
     Pictures are encoded ahead in a thread of their own where the segmenter is the faster for it.
+
+    Args:
+        segmenter: the network.
+        frames: in order.
+        findings: what is followed.
+        threshold: probability above which a pixel belongs to a mask.
+        count: how many frames there are, as far as that is known.
+        report: is told what a person should know.
     """
     if findings.memory is None:
         nothing = np.zeros((0, 1, 1), np.float32)
         yield from (FrameMasks(frame, nothing, np.zeros(0, np.float32), threshold) for frame in frames)
         return
     memory = findings.memory
-    prepared = _prepared(segmenter, frames, memory)
     with ExitStack() as stack:
-        ready: Iterable[tuple[Frame, Any]] = prepared
-        if stack.enter_context(segmenter.following()):
-            ready = stack.enter_context(read_ahead(prepared, room=2, name="sa2va-encode"))
+        following = segmenter.following(memory, count, lambda text: report(Notice(text)))
+        ahead = stack.enter_context(following)
+        ready: Iterable[tuple[Frame, Any]] = _prepared(segmenter, frames, memory, max(ahead, 1))
+        if ahead:
+            # Room for one batch, so that the next one can be made while this one is followed.
+            ready = stack.enter_context(read_ahead(ready, room=max(ahead, 2), name="sa2va-encode"))
         for frame, picture in ready:
             logits, scores, memory = segmenter.step(frame.index, picture, memory)
             yield FrameMasks(frame, logits, scores, threshold)
 
 
 def _prepared(
-    segmenter: Segmenter, frames: Iterable[Frame], first: Any
+    segmenter: Segmenter, frames: Iterable[Frame], first: Any, at_once: int
 ) -> Generator[tuple[Frame, Any], None, None]:
-    for frame in frames:
-        yield frame, segmenter.prepare(frame.index, frame.image, first)
+    for batch in _gathered(frames, at_once):
+        pictures = segmenter.prepare([(frame.index, frame.image) for frame in batch], first)
+        yield from zip(batch, pictures, strict=True)
+
+
+def _gathered(frames: Iterable[Frame], size: int) -> Generator[list[Frame], None, None]:
+    """Batches of frames, the last one smaller; an error comes after the frames that came before it."""
+    batch: list[Frame] = []
+    try:
+        for frame in frames:
+            batch.append(frame)
+            if len(batch) == size:
+                yield batch
+                batch = []
+    except Exception:
+        if batch:
+            yield batch
+        raise
+    if batch:
+        yield batch

@@ -40,6 +40,7 @@ def load_segmenter(name: str, placement: Placement, options: ModelOptions = AS_U
     from sa2va_cli.checkpoints.hub import resolve
     from sa2va_cli.checkpoints.loader import load_network
     from sa2va_cli.model.network import NetworkSegmenter
+    from sa2va_cli.pipeline.compiling import compiling
     from sa2va_cli.pipeline.memory import check_fits, room_for_language
 
     folder = resolve(name)
@@ -57,7 +58,7 @@ def load_segmenter(name: str, placement: Placement, options: ModelOptions = AS_U
         quantize=options.quantize,
         room=room,
     )
-    return NetworkSegmenter(network)
+    return NetworkSegmenter(network, compiling=compiling(options.compile, placement.device))
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""How the chat model is to be loaded; importing it is instant."""
+"""How the network is to be loaded and run; importing it is instant."""
 
 from dataclasses import dataclass
 
@@ -10,16 +10,18 @@ from sa2va_cli.pipeline.extras import FLASH, OFFLOAD, QUANT, require
 ATTENTIONS = ("sdpa", "eager", "flash")
 QUANTISATIONS = ("8bit", "4bit")
 DEVICE_MAPS = ("none", "auto")
+COMPILES = ("auto", "on", "off")
 
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """How the chat model is loaded, beyond device and precision; SAM 2 is not touched by it.
+    """How the network is loaded and run, beyond device and precision; all but ``compile`` is the chat model.
 
     Attributes:
         attention: ``sdpa`` (that of torch), ``eager`` (written out, slow) or ``flash`` (flash-attn).
         quantize: ``8bit`` or ``4bit`` for the linear layers of the language model; None for none.
         device_map: ``auto`` spreads the language model over all GPUs and the computer's memory.
+        compile: whether SAM 2's work for every frame is compiled; ``auto``: on a GPU, for long clips.
 
     Raises:
         UsageError: a name does not exist, or what it needs is not installed.
@@ -28,6 +30,7 @@ class ModelOptions:
     attention: str = "sdpa"
     quantize: str | None = None
     device_map: str = "none"
+    compile: str = "auto"
 
     def __post_init__(self) -> None:
         if self.attention not in ATTENTIONS:
@@ -36,6 +39,8 @@ class ModelOptions:
             raise UsageError(f"unknown --quantize {self.quantize!r}; choose {' or '.join(QUANTISATIONS)}")
         if self.device_map not in DEVICE_MAPS:
             raise UsageError(f"unknown --device-map {self.device_map!r}; choose {' or '.join(DEVICE_MAPS)}")
+        if self.compile not in COMPILES:
+            raise UsageError(f"unknown --compile {self.compile!r}; choose {', '.join(COMPILES)}")
         if self.spread and self.quantize:
             raise UsageError(f"--device-map auto does not go with --quantize {self.quantize}; leave one out")
         if self.attention == "flash":

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -167,11 +167,18 @@ def _pass(run: _Run, findings: Findings, outputs: Sequence[PlannedOutput]) -> Ta
             for sink, chosen in sinks:
                 sink.write(subset(masks, chosen))
 
-        with write_behind(write) as hand_over, read_ahead(run.reader) as frames:
-            threshold = run.job.search.threshold
-            for done, masks in enumerate(follow(run.segmenter, frames, findings, threshold), 1):
+        threshold, count = run.job.search.threshold, run.plan.frames
+        with (
+            write_behind(write) as hand_over,
+            read_ahead(run.reader) as frames,
+            # Closed by name: an error's traceback would keep it, and its thread, alive.
+            closing(
+                follow(run.segmenter, frames, findings, threshold, count=count, report=run.report)
+            ) as followed,
+        ):
+            for done, masks in enumerate(followed, 1):
                 hand_over(masks)
-                run.report(Progress("segmenting", done, run.plan.frames))
+                run.report(Progress("segmenting", done, count))
         if not tally.saw_anything and not run.job.allow_empty:
             raise _nothing(run.job.search.prompts)
         run.report(Progress("finishing the files"))
@@ -234,4 +241,5 @@ def stream(segmenter: Segmenter, source: str, search: Search) -> Iterator[FrameM
     with opened(source, search, no_report) as reader:
         findings = find(segmenter, read_keyframes(reader, search), search, still=reader.info.kind == "image")
         with read_ahead(reader) as frames:
-            yield from follow(segmenter, frames, findings, search.threshold)
+            count = reader.count_selected()
+            yield from follow(segmenter, frames, findings, search.threshold, count=count)

@@ -100,7 +100,8 @@ def follow(segmenter: NetworkSegmenter, case: Case, pictures: list[RGB], queries
     memory = segmenter.condition(keyframes, [queries], still=case.still)
     low, scores, pointers, masks = [], [], [], []
     for index, image in enumerate(pictures):
-        logits, score, memory = segmenter.step(index, segmenter.prepare(index, image, memory), memory)
+        (prepared,) = segmenter.prepare([(index, image)], memory)
+        logits, score, memory = segmenter.step(index, prepared, memory)
         remembered = {m.index: m for m in (*memory.conditioning, *memory.recent)}[index]
         low.append(logits)
         scores.append(score)
@@ -233,7 +234,8 @@ def test_a_still_image_has_the_masks_that_language_finds(network_of: NetworkOf, 
     queries = torch.from_numpy(read_case("sa2va-i-internvl-qwen2", "video_1seg").golden["seg_embeds"])
     segmenter = NetworkSegmenter(network)
     memory = segmenter.condition([(0, inputs.image)], [queries], still=True)
-    logits, scores, after = segmenter.step(0, segmenter.prepare(0, inputs.image, memory), memory)
+    (prepared,) = segmenter.prepare([(0, inputs.image)], memory)
+    logits, scores, after = segmenter.step(0, prepared, memory)
     pixels = grounding_pixels(inputs.image, 256, torch.float32, still=True)
     with torch.inference_mode():
         wanted = network.sam2.decode_language(network.sam2.encode_for_both(pixels)[1], queries)

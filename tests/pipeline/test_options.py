@@ -29,6 +29,7 @@ def test_nothing_is_needed_by_default(installed) -> None:
         ({"attention": "fast"}, r"unknown --attention 'fast'; choose sdpa, eager, flash$"),
         ({"quantize": "3bit"}, r"unknown --quantize '3bit'; choose 8bit or 4bit$"),
         ({"device_map": "balanced"}, r"unknown --device-map 'balanced'; choose none or auto$"),
+        ({"compile": "maybe"}, r"unknown --compile 'maybe'; choose auto, on, off$"),
         ({"device_map": "auto", "quantize": "8bit"}, r"does not go with --quantize 8bit; leave one out$"),
     ],
 )

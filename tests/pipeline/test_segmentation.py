@@ -1,12 +1,16 @@
 import threading
+from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 from clips import make_video
 from fakes import FakeSegmenter, load_fake
 
-from sa2va_cli.errors import NothingFoundError, OutOfMemoryError
+from sa2va_cli.datatypes import Frame
+from sa2va_cli.errors import InputError, NothingFoundError, OutOfMemoryError
 from sa2va_cli.pipeline.device import Placement
+from sa2va_cli.pipeline.finding import find, follow
 from sa2va_cli.pipeline.job import Notice, Progress, Saved, Search, SegmentJob
 from sa2va_cli.pipeline.loading import memory_errors_explained
 from sa2va_cli.pipeline.segmentation import planned, segment
@@ -29,6 +33,46 @@ def test_every_frame_is_stepped_once_and_in_order(tmp_path):
     segmenter = FakeSegmenter()
     segment(job(make_video(tmp_path / "a.mp4")), load=lambda *_: segmenter)
     assert segmenter.stepped == list(range(20))
+
+
+def test_frames_are_prepared_as_many_at_once_as_the_segmenter_wants(tmp_path):
+    segmenter = FakeSegmenter(ahead=4)
+    search = Search(("red",), max_frames=10)
+    result = segment(
+        SegmentJob(str(make_video(tmp_path / "a.mp4")), search, output=f"{tmp_path}/out/"),
+        load=lambda *_: segmenter,
+    )
+    assert segmenter.prepared == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+    assert segmenter.stepped == list(range(10))
+    assert (result.frames, segmenter.expected) == (10, 10)
+
+
+@pytest.mark.parametrize("ahead", [0, 1, 4])
+def test_frames_before_a_broken_one_are_followed(ahead):
+    segmenter = FakeSegmenter(ahead)
+    pictures = [Frame(index, index, Fraction(1, 24), np.full((8, 8, 3), 9, np.uint8)) for index in range(6)]
+
+    def frames():
+        yield from pictures
+        raise InputError("broken")
+
+    findings = find(segmenter, pictures[:1], Search(("red",)), still=False)
+    with pytest.raises(InputError, match="broken"):
+        list(follow(segmenter, frames(), findings, 0.5))
+    assert segmenter.stepped == list(range(6))
+
+
+@pytest.mark.parametrize("ahead", [0, 4])
+def test_no_thread_is_left_where_following_is_given_up(ahead):
+    segmenter = FakeSegmenter(ahead)
+    picture = np.full((8, 8, 3), 9, np.uint8)
+    frames = (Frame(index, index, Fraction(1, 24), picture) for index in range(10_000))
+    findings = find(segmenter, [Frame(0, 0, Fraction(1, 24), picture)], Search(("red",)), still=False)
+    followed = follow(segmenter, frames, findings, 0.5)
+    next(followed)
+    followed.close()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("sa2va-")]
+    assert sum(map(len, segmenter.prepared)) <= 16  # bounded: what is followed, what waits, what is made
 
 
 def test_all_prompts_share_one_pass(tmp_path):

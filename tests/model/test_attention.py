@@ -1,0 +1,73 @@
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from sa2va_cli.model.attention import look_up
+
+WAIT = 60.0
+"""Seconds after which a test that is stuck fails."""
+
+
+class Watched(list[Tensor]):
+    """Values that tell when they are about to be averaged."""
+
+    def __init__(self, values: Tensor, seen: Callable[[], object]) -> None:
+        super().__init__([values])
+        self.seen = seen
+
+    def __iter__(self) -> Iterator[Tensor]:
+        self.seen()
+        return super().__iter__()
+
+
+def precision() -> str:
+    return torch.backends.mkldnn.matmul.fp32_precision
+
+
+@torch.inference_mode()
+def looked_up(seen: Callable[[], object], dtype: torch.dtype = torch.bfloat16) -> Tensor:
+    drawn = torch.Generator().manual_seed(0)
+    queries, keys = (torch.randn(1, count, 32, generator=drawn).to(dtype) for count in (40, 70))
+    return look_up(queries, [keys], Watched(keys[..., :8], seen), nn.Identity())
+
+
+def test_threads_that_come_and_go_in_any_order_leave_the_precision_as_it_was() -> None:
+    before, first_inside, second_inside, first_gone = precision(), Event(), Event(), Event()
+    during: list[str] = []
+
+    def first() -> Tensor:
+        found = looked_up(lambda: (first_inside.set(), second_inside.wait(WAIT)))
+        first_gone.set()
+        return found
+
+    def second() -> Tensor:
+        assert first_inside.wait(WAIT)
+        return looked_up(lambda: (second_inside.set(), first_gone.wait(WAIT), during.append(precision())))
+
+    with ThreadPoolExecutor(2) as threads:
+        found = [thread.result(WAIT) for thread in (threads.submit(first), threads.submit(second))]
+    assert during == ["bf16"]  # the first one did not take it from the second
+    assert precision() == before
+    assert torch.equal(*found)
+
+
+def test_an_error_leaves_the_precision_as_it_was() -> None:
+    before = precision()
+    with pytest.raises(ZeroDivisionError):
+        looked_up(lambda: 1 / 0)
+    assert precision() == before
+
+
+def test_float32_is_looked_up_in_float32() -> None:
+    during: list[str] = []
+    looked_up(lambda: during.append(precision()), torch.float32)
+    assert during == [precision()]
+
+
+def test_bfloat16_instructions_cost_nothing_but_their_rounding() -> None:
+    exact = looked_up(lambda: None, torch.float32)
+    torch.testing.assert_close(looked_up(lambda: None).float(), exact, atol=0.03, rtol=0.03)
