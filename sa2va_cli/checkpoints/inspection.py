@@ -109,15 +109,6 @@ class FileCheck:
     state: str
 
 
-def parameters_of(folder: Path) -> int:
-    """Counts the numbers in a checkpoint's weights.
-
-    Raises:
-        ModelError: the weights are missing or damaged.
-    """
-    return sum(header.parameters for header in read_headers(folder))
-
-
 def describe(folder: Path) -> Description:
     """Reads what a checkpoint is made of.
 

@@ -15,15 +15,17 @@ from sa2va_cli.model.decoding import Phrases, Prefix
 
 SEGMENT = "[SEG]"
 
-# What Sa2VA was trained to answer to a request for masks (official training data, ANSWER_LIST); then what the
-# bundled network says where there is nothing.
+NOTHING = "There is no such thing here."
+"""What the bundled network was trained to say where nothing matches."""
+
+# What Sa2VA was trained to answer to a request for masks (official training data, ANSWER_LIST).
 ANSWERS = (
     "Sure, [SEG].",
     "It is [SEG].",
     "Sure, it is [SEG].",
     "Sure, the segmentation result is [SEG].",
     "[SEG].",
-    "There is no such thing here.",
+    NOTHING,
 )
 CLOSINGS = (": [SEG].", ", [SEG] and [SEG].")
 """How answers end that repeat the user's words, or find several things."""

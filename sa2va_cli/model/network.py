@@ -61,7 +61,7 @@ their work. Each picture more holds some 300 MB while it is encoded in bfloat16.
 class _Graphs:
     """What runs for every frame, to be compiled when it is first called with other shapes."""
 
-    def __init__(self, sam2: Sam2, compiling: Compiling, two_pass: bool) -> None:  # noqa: FBT001
+    def __init__(self, sam2: Sam2, compiling: Compiling, *, two_pass: bool) -> None:
         self.encode: Callable[[Tensor], ImageFeatures] = compiling.function(sam2.encode)
         self.tracker = FixedTracker(sam2, empty_absent=two_pass, compiled=compiling.function)
 
@@ -213,7 +213,7 @@ class NetworkSegmenter:
     def _try_out(self, compiling: Compiling, first: TrackerMemory, batch: int) -> None:
         """Runs what is compiled once, in this thread, since compiling in two at once is not safe."""
         sam2 = self.network.sam2
-        self._graphs = graphs = self._graphs or _Graphs(sam2, compiling, self.two_pass)
+        self._graphs = graphs = self._graphs or _Graphs(sam2, compiling, two_pass=self.two_pass)
         pixels = torch.zeros(batch, 3, sam2.input_size, sam2.input_size, dtype=sam2.dtype, device=sam2.device)
         graphs.tracker.step(0, graphs.encode(pixels)[:1], graphs.tracker.begin(first))
 

@@ -5,7 +5,6 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from torch._inductor.runtime.cache_dir_utils import default_cache_dir
 
 from sa2va_cli.model.compiling import Compiling
 
@@ -23,6 +22,10 @@ _CACHE = "TORCHINDUCTOR_CACHE_DIR"
 
 def compile_folder() -> Path:
     """Where compiled code is kept between runs; TORCHINDUCTOR_CACHE_DIR or XDG_CACHE_HOME move it."""
+    from torch._inductor.runtime.cache_dir_utils import (
+        default_cache_dir,  # private: only who compiles needs it
+    )
+
     chosen, default = os.environ.get(_CACHE), default_cache_dir()
     if chosen and chosen != default:  # torch itself sets the default, in a folder for temporary files
         return Path(chosen)

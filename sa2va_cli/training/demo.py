@@ -29,12 +29,13 @@ from transformers import PreTrainedTokenizerFast
 from sa2va_cli.checkpoints.files import WEIGHTS_FILE
 from sa2va_cli.checkpoints.native import save_network
 from sa2va_cli.demo.world import corpus
+from sa2va_cli.model.chat import NOTHING
 from sa2va_cli.model.internvl import InternVLSizes
 from sa2va_cli.model.network import Sa2VANetwork
 from sa2va_cli.training.loop import STATE_FILE, BatchSource, Plan, restore, train
 from sa2va_cli.training.meaning import MeaningCode
 from sa2va_cli.training.objective import LossWeights, Objective, Readouts
-from sa2va_cli.training.park import CLASSES, NAMES, NOTHING, PLACES, ParkDataset, ParkTargets
+from sa2va_cli.training.park import CLASSES, NAMES, PLACES, ParkDataset, ParkTargets
 
 # The special tokens of InternVL2.5 and then Sa2VA's, in their order (reference set, section 2.2).
 SPECIAL_TOKENS = (

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sa2va_cli.demo.actors import COLOURS, KINDS
 from sa2va_cli.demo.scene import LANDMARK_KINDS
 from sa2va_cli.demo.world import Actor, Expression, Scene, caption, expressions, scene_seed
+from sa2va_cli.model.chat import NOTHING
 from sa2va_cli.model.preprocessing import resize_bicubic
 from sa2va_cli.pipeline.prompts import question
 from sa2va_cli.training.samples import Meaning, Question, Sample
@@ -30,7 +31,6 @@ PLACES = 8
 CLIP_FRAMES = 96
 Ids = NDArray[np.uint8]
 """(H, W) number of the actor seen at each pixel, 0 for none."""
-NOTHING = "There is no such thing here."
 
 
 @dataclass(frozen=True)

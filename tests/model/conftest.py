@@ -13,6 +13,7 @@ from recorded import Inputs, picture
 
 from sa2va_cli.checkpoints.loader import load_network
 from sa2va_cli.model.network import Sa2VANetwork
+from sa2va_cli.model.sam2 import Sam2
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -53,3 +54,9 @@ def sam2_sizes() -> dict[str, Any]:
     sizes = json.loads((REFERENCE / "internvl-qwen2" / "config.json").read_text())["grounding_encoder_config"]
     trunk = sizes["trunk"] | {"stages": [1, 1, 1, 1], "global_att_blocks": [2]}
     return sizes | {"image_size": 128, "trunk": trunk}
+
+
+@pytest.fixture
+def sam2(sam2_sizes: dict[str, Any]) -> Sam2:
+    torch.manual_seed(0)
+    return Sam2(sam2_sizes).eval().requires_grad_(False)

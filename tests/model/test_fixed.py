@@ -2,26 +2,12 @@ from typing import Any
 
 import pytest
 import torch
+from features import some_features
 from torch._dynamo.utils import counters
 
 from sa2va_cli.model.fixed import FixedTracker
-from sa2va_cli.model.sam2 import ImageFeatures, Sam2
+from sa2va_cli.model.sam2 import Sam2
 from sa2va_cli.model.tracker import Tracker
-
-
-@pytest.fixture
-def sam2(sam2_sizes: dict[str, Any]) -> Sam2:
-    torch.manual_seed(0)
-    return Sam2(sam2_sizes).eval().requires_grad_(False)
-
-
-def some_features(sam2: Sam2) -> ImageFeatures:
-    grid, width = sam2.grid, sam2.width
-    return ImageFeatures(
-        torch.randn(1, width, grid, grid),
-        torch.randn(1, width // 4, 2 * grid, 2 * grid),
-        torch.randn(1, width // 8, 4 * grid, 4 * grid),
-    )
 
 
 @torch.inference_mode()
