@@ -1,4 +1,4 @@
-"""Everything that needs a CUDA device, in one call that is meant to take less than ten minutes, as JSON in a folder.
+"""Everything that needs a CUDA device, in one call meant to take under ten minutes, as JSON in a folder.
 
     python benchmarks/gpu.py OUT                       # needs torch, transformers, OpenCV and Pillow, no PyAV
     python benchmarks/gpu.py OUT --quick --device cpu  # small, to see that it works
