@@ -1,6 +1,6 @@
 """Referring expressions about a scene, in English and in Chinese, that are true and unambiguous."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,6 +40,7 @@ def expressions(
     language: str | None = None,
     count: int | None = None,
     none_share: float = _SHARE_OF_NONE,
+    stressed: Mapping[str, float] | None = None,
 ) -> list[Expression]:
     """Expressions that are true over exactly the given times.
 
@@ -51,6 +52,7 @@ def expressions(
         count: how many, drawn so that the kinds of expression are balanced; when None, up to two of every
             kind in each language.
         none_share: share of the ``count`` that names nothing.
+        stressed: how much oftener than others, among the ``count``, a form of ``FORMS`` is drawn.
     """
     found = claims(scene, times)
     pools = {form: [c for c in found if c.form == form and c.actors] for form in FORMS}
@@ -62,10 +64,15 @@ def expressions(
     drawn = []
     for _ in range(count):
         source = empty if not pools or (empty and rng.random() < none_share) else pools
-        pool = source[str(rng.choice(list(source)))]
+        pool = source[_drawn_form(list(source), stressed or {}, rng)]
         chosen = language or ("zh" if rng.random() < _SHARE_OF_CHINESE else "en")
         drawn.append(_express(pool[int(rng.integers(len(pool)))], chosen, rng))
     return drawn
+
+
+def _drawn_form(forms: Sequence[str], stressed: Mapping[str, float], rng: np.random.Generator) -> str:
+    shares = np.array([stressed.get(form, 1.0) for form in forms])
+    return str(rng.choice(forms, p=shares / shares.sum()))
 
 
 def _all_kinds(

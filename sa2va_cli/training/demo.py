@@ -35,7 +35,7 @@ from sa2va_cli.model.network import Sa2VANetwork
 from sa2va_cli.training.loop import STATE_FILE, BatchSource, Plan, restore, train
 from sa2va_cli.training.meaning import MeaningCode
 from sa2va_cli.training.objective import LossWeights, Objective, Readouts
-from sa2va_cli.training.park import CLASSES, NAMES, PLACES, ParkDataset, ParkTargets
+from sa2va_cli.training.park import CLASSES, DEEDS, NAMES, PLACES, ParkDataset, ParkTargets
 
 # The special tokens of InternVL2.5 and then Sa2VA's, in their order (reference set, section 2.2).
 SPECIAL_TOKENS = (
@@ -160,7 +160,12 @@ def build_objective(tokenizer: PreTrainedTokenizerFast, seed: int) -> Objective:
     network = Sa2VANetwork(sizes, SAM2_SIZES, tokenizer)
     initialise(network)
     readouts = Readouts(
-        sizes.vision["hidden_size"], sizes.text["hidden_size"], SAM2_SIZES["d_model"], CLASSES, NAMES
+        sizes.vision["hidden_size"],
+        sizes.text["hidden_size"],
+        SAM2_SIZES["d_model"],
+        CLASSES,
+        NAMES,
+        1 + len(DEEDS),
     )
     return Objective(network, readouts, MeaningCode(network.sam2, NAMES, PLACES), LossWeights())
 
@@ -190,7 +195,7 @@ def source(stage: str, seed: int, clips_from: int) -> BatchSource:
         return ParkTargets(seed, clip_share=0.8, clips_from=clips_from)
     if stage == "words":
         return ParkDataset(
-            seed, questions=12, masked=0, clip_share=0.5, clip_frames=20, clips_from=clips_from
+            seed, questions=12, masked=0, clip_share=0.7, clip_frames=20, clips_from=clips_from
         )
     return ParkDataset(seed, questions=6, masked=3, clip_share=0.4, clip_frames=20, clips_from=clips_from)
 

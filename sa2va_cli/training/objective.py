@@ -27,8 +27,9 @@ class LossWeights:
     has 1, 2 and 0.5 on sampled points; here BCE is a mean over all cells of mostly empty masks, hence the
     larger weight). ``iou`` and ``score`` train SAM 2's quality and visibility heads, as SAM 2 does.
     The others are auxiliary and need labels: ``classes`` and ``seen`` of what the cells of the two encoders
-    show, ``named`` and ``pointed`` of what the language model understands, and where, ``query`` of how it
-    says so, ``marked`` of where a tracked frame's map, having looked back, shows the object.
+    show, ``named`` and ``pointed`` of what the language model understands, and where, ``deeds`` of who is
+    seen in a visual token doing what, ``query`` of how it says so, ``marked`` of where a tracked frame's map,
+    having looked back, shows the object.
     """
 
     answer: float = 1.0
@@ -40,6 +41,7 @@ class LossWeights:
     seen: float = 1.0
     named: float = 1.0
     pointed: float = 1.0
+    deeds: float = 0.5
     query: float = 0.5
     marked: float = 0.5
 
@@ -53,10 +55,17 @@ class Readouts(nn.Module):
         grounding_width: width of SAM 2's lowest map.
         classes: number of classes of each attribute of a cell; class 0 is background.
         names: number of names that a target may have.
+        deeds: number of things that may be done; class 0 is that there is nobody.
     """
 
     def __init__(
-        self, vision_width: int, language_width: int, grounding_width: int, classes: Sequence[int], names: int
+        self,
+        vision_width: int,
+        language_width: int,
+        grounding_width: int,
+        classes: Sequence[int],
+        names: int,
+        deeds: int,
     ) -> None:
         super().__init__()
         self.classes = tuple(classes)
@@ -67,6 +76,7 @@ class Readouts(nn.Module):
         self.pointed = nn.Linear(language_width, language_width)
         self.seldom = nn.Parameter(torch.tensor(-3.0))  # most cells hold nothing of what is meant
         self.tracked = nn.Linear(grounding_width, 1)
+        self.deeds = nn.Linear(language_width, deeds)
 
     def cells(self, readout: Tensor, labels: Tensor) -> Tensor:
         """Cross-entropy of every attribute, in which what is there counts as much as all background.
@@ -75,13 +85,8 @@ class Readouts(nn.Module):
             readout: (..., sum of classes).
             labels: (..., attributes) class of each attribute.
         """
-        losses = []
-        for k, logits in enumerate(readout.float().split(self.classes, dim=-1)):
-            wanted = labels[..., k].flatten()
-            each = F.cross_entropy(logits.flatten(0, -2), wanted, reduction="none")
-            there = wanted > 0
-            losses += [each[there].sum() / there.sum().clamp(min=1), each[~there].mean()]
-        return torch.stack(losses).mean()
+        attributes = readout.float().split(self.classes, dim=-1)
+        return torch.stack([classified(logits, labels[..., k]) for k, logits in enumerate(attributes)]).mean()
 
     def places(self, states: Tensor, visual: Tensor, wanted: Tensor) -> Tensor:
         """How well states point at the visual tokens that hold what they mean; both halves count the same.
@@ -103,6 +108,18 @@ class Readouts(nn.Module):
         """
         logits = self.tracked(maps.flatten(2).transpose(1, 2))[..., 0].float()  # (N, s*s)
         return _found(logits, F.adaptive_avg_pool2d(masks[:, None], maps.shape[-1]).flatten(1))
+
+
+def classified(logits: Tensor, wanted: Tensor) -> Tensor:
+    """Cross-entropy of cells in which what is there counts as much as all background, which is class 0.
+
+    Args:
+        logits: (..., classes).
+        wanted: (...) class of each cell.
+    """
+    each = F.cross_entropy(logits.float().flatten(0, -2), wanted.flatten(), reduction="none")
+    there = wanted.flatten() > 0
+    return (each[there].sum() / there.sum().clamp(min=1) + each[~there].mean()) / 2
 
 
 def _found(logits: Tensor, wanted: Tensor) -> Tensor:
@@ -173,6 +190,9 @@ class Objective(nn.Module):
         known = batch.meant >= 0
         if self.code is not None and known.any():
             losses["query"] = F.mse_loss(queries[known].float(), self._coded(batch))
+        if self.readouts is not None and batch.key_deeds is not None:
+            seen = self._visual(batch, hidden)
+            losses["deeds"] = classified(self.readouts.deeds(seen), batch.key_deeds.view(*seen.shape[:2]))
         if self.readouts is not None and batch.key_labels is not None:
             losses["classes"] = self.readouts.cells(
                 self.readouts.vision(vision), batch.key_labels.flatten(1, 2)
@@ -185,11 +205,14 @@ class Objective(nn.Module):
         rows = torch.cat([batch.asked_rows, batch.segment_rows[known]])
         meant = torch.cat([torch.arange(len(batch.asked_rows), device=hidden.device), batch.meant[known]])
         states = hidden[rows[:, 0], rows[:, 1]]
-        patches = batch.token_ids == self.network.chat.patch_id
-        visual = hidden[patches].unflatten(0, (len(hidden), -1))  # (B, T, D)
+        visual = self._visual(batch, hidden)
         named = F.binary_cross_entropy_with_logits(readouts.named(states).float(), batch.asked_names[meant])
         places = batch.asked_places.flatten(1)[meant]
         return {"named": named, "pointed": readouts.places(states, visual[rows[:, 0]], places)}
+
+    def _visual(self, batch: Batch, hidden: Tensor) -> Tensor:
+        """The language model's states at the visual tokens of all keyframes: (B, K*g*g, D)."""
+        return hidden[batch.token_ids == self.network.chat.patch_id].unflatten(0, (len(hidden), -1))
 
     def _read(self, batch: Batch, visual: Tensor) -> Tensor:
         """Runs the language model over the packed conversations: (B, L, D)."""

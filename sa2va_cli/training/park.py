@@ -22,8 +22,14 @@ CLASSES = (1 + len(KINDS), 1 + len(COLOURS), 1 + len(LANDMARK_KINDS))
 NONE_SHARE = 0.4
 """Share of the questions that nothing fits: what is not there is harder to learn than what is."""
 
+MOTION_STRESS = 3.0
+"""How much oftener than of the other forms questions are of motion, in clips: it is the hardest."""
+
 NAMES = len(KINDS) + len(COLOURS)
 """Names a target may have: the kinds, then the colours."""
+
+DEEDS = ("still", "left", "right", "run left", "run right", "up", "bounce")
+"""What is told apart of what actors do; whoever leaves and comes back goes where it looks."""
 
 PLACES = 8
 """Side of the grid of the language model's visual tokens in one picture."""
@@ -101,6 +107,23 @@ class _Drawn:
         """
         return np.stack([self._classes(t, grid) for t in times])
 
+    def deeds(self) -> NDArray[np.int64]:
+        """What is done in each visual token of the keyframes: (K, places, places).
+
+        0 for nobody, else one more than the place in ``DEEDS`` of what is done by whoever covers most of it,
+        if that is a tenth of it.
+        """
+        return np.stack([self._deeds(t) for t in self.schedule.keyframes])
+
+    def _deeds(self, t: int) -> NDArray[np.int64]:
+        labels = np.zeros((self.places, self.places), np.int64)
+        most = np.full(labels.shape, 0.1)
+        for actor in self.scene.actors:
+            share = _shares(self.ids[t] == actor.id, self.places)
+            labels[share > most] = 1 + DEEDS.index(_deed(actor, t / self.scene.fps))
+            most = np.maximum(most, share)
+        return labels
+
     def _classes(self, t: int, grid: int) -> NDArray[np.int64]:
         labels = np.zeros((grid, grid, 3), np.int64)
         most = np.full(labels.shape[:2], 0.2)
@@ -112,6 +135,14 @@ class _Drawn:
         for number in range(1, 1 + len(LANDMARK_KINDS)):
             labels[_shares(marks == number, grid) > 0.5, 2] = number
         return labels
+
+
+def _deed(actor: Actor, seconds: float) -> str:
+    known = {"stand": "still", "float": "up", "bounce": "bounce"}
+    if actor.motion in known:
+        return known[actor.motion]
+    way = "left" if actor.path.faces_left(seconds) else "right"
+    return f"run {way}" if actor.motion == "run" else way
 
 
 class _Park:
@@ -195,13 +226,16 @@ class ParkDataset(_Park):
             questions=self._questions(drawn, rng),
             labels=drawn.classes(schedule.frames, self.grid) if schedule.frames else None,
             key_labels=drawn.classes(schedule.keyframes, self.grid),
+            key_deeds=drawn.deeds(),
         )
 
     def _questions(self, drawn: _Drawn, rng: np.random.Generator) -> list[Question]:
         scene, times = drawn.scene, drawn.schedule.keyframes
         if len(times) > 1:
             times = tuple(sorted({*times, *(int(i) for i in np.linspace(0, CLIP_FRAMES - 1, 9))}))
-        asked = expressions(scene, times, rng, count=self.questions, none_share=NONE_SHARE)
+        asked = expressions(
+            scene, times, rng, count=self.questions, none_share=NONE_SHARE, stressed={"motion": MOTION_STRESS}
+        )
         trained = {id(e) for e in [e for e in asked if e.actors][: self.masked]}
         questions = [self._question(drawn, times, e, rng, masked=id(e) in trained) for e in asked]
         shown = [drawn.ids[t] for t in drawn.schedule.keyframes]

@@ -73,6 +73,8 @@ class Sample:
         labels: (F, g, g, A) int64 classes of A attributes of what is seen in each cell of ``frames``, for the
             auxiliary loss, or None.
         key_labels: the same for ``keyframes``.
+        key_deeds: (K, g, g) int64 class of what is done in each visual token of each keyframe, 0 for nothing
+            that could do anything; for the auxiliary loss, or None.
     """
 
     keyframes: Sequence[RGB]
@@ -82,6 +84,7 @@ class Sample:
     questions: Sequence[Question]
     labels: NDArray[np.int64] | None = None
     key_labels: NDArray[np.int64] | None = None
+    key_deeds: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,6 +112,7 @@ class Batch:
         meant: (N,) which of the Q questions each target belongs to, -1 where its meaning is not known.
         labels: (F, B, g, g, A) classes, or None.
         key_labels: (B*K, g, g, A) classes, or None.
+        key_deeds: (B*K, g, g) classes, or None.
     """
 
     vision_pixels: Tensor
@@ -129,6 +133,7 @@ class Batch:
     meant: Tensor
     labels: Tensor | None
     key_labels: Tensor | None
+    key_deeds: Tensor | None
 
     def to(self, device: torch.device) -> "Batch":
         """Moves every tensor."""
@@ -181,6 +186,7 @@ def collate(samples: Sequence[Sample], chat: InternVL, input_size: int) -> Batch
         meant=torch.tensor([order.get(id(q), -1) for _, _, q in targets]).long(),
         labels=_stacked([s.labels for s in samples], dim=1),
         key_labels=_stacked([s.key_labels for s in samples], dim=0, flat=True),
+        key_deeds=_stacked([s.key_deeds for s in samples], dim=0, flat=True),
     )
 
 

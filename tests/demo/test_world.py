@@ -17,9 +17,9 @@ STILL = (30,)
 CLIP = (8, 24, 40, 56, 72, 88)
 
 
-def told(seed, times, count=None, language=None):
+def told(seed, times, count=None, language=None, **more):
     scene = Scene.sample(seed)
-    return scene, world.expressions(scene, times, np.random.default_rng(seed), language, count)
+    return scene, world.expressions(scene, times, np.random.default_rng(seed), language, count, **more)
 
 
 @pytest.mark.parametrize("size", [(640, 360), (256, 256)])
@@ -138,6 +138,14 @@ def test_a_count_is_kept_and_a_fifth_names_nothing():
     assert len(drawn) == 480
     assert 0.12 < np.mean([e.kind == "none" for e in drawn]) < 0.28
     assert 0.25 < np.mean([e.language == "zh" for e in drawn]) < 0.42
+
+
+def test_a_stressed_form_is_told_oftener():
+    def share(**more):
+        told_of = [told(seed, CLIP, count=40, none_share=0.0, **more)[1] for seed in range(12)]
+        return np.mean([e.kind == "motion" for expressions in told_of for e in expressions])
+
+    assert share(stressed={"motion": 4.0}) > 2 * share()
 
 
 def test_captions_sort_and_count():

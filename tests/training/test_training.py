@@ -1,6 +1,7 @@
 """Training on the demo world with a network that is smaller still."""
 
 import dataclasses
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from sa2va_cli.training.demo import (
 from sa2va_cli.training.loop import STATE_FILE, Plan, train
 from sa2va_cli.training.meaning import MeaningCode
 from sa2va_cli.training.objective import LossWeights, Objective, Readouts
-from sa2va_cli.training.park import CLASSES, NAMES, ParkDataset, ParkTargets, sample_schedule
+from sa2va_cli.training.park import CLASSES, DEEDS, NAMES, ParkDataset, ParkTargets, sample_schedule
 from sa2va_cli.training.samples import IGNORED, collate
 
 
@@ -56,7 +57,7 @@ def objective(tokenizer) -> Objective:
     trunk = {**SAM2_SIZES["trunk"], "embed_dim": 8, "stages": [1, 1, 2, 1], "global_att_blocks": [3]}
     sam2 = {**SAM2_SIZES, "image_size": 128, "d_model": 64, "trunk": trunk}
     network = Sa2VANetwork(sizes, sam2, tokenizer)
-    readouts = Readouts(32, 32, 64, CLASSES, NAMES)
+    readouts = Readouts(32, 32, 64, CLASSES, NAMES, 1 + len(DEEDS))
     return Objective(network, readouts, MeaningCode(network.sam2, NAMES, 4), LossWeights())
 
 
@@ -91,6 +92,21 @@ def test_tracked_frames_ascend_and_are_never_keyframes() -> None:
         assert not set(tracked) & set(schedule.keyframes)
         assert min(tracked) >= 0
         assert max(tracked) < 96
+
+
+@pytest.mark.parametrize(("deed", "sign"), [("left", -1), ("right", 1), ("still", 0)])
+def test_cells_say_which_way_who_is_in_them_goes(deed: str, sign: int) -> None:
+    park = ParkDataset(0, size=32, grid=8, places=16, clip_share=1.0, questions=1, masked=0)
+    shifts = []
+    for number in range(8):
+        for sample in park.batch(number):
+            assert sample.key_deeds is not None
+            columns = [np.nonzero(cells == 1 + DEEDS.index(deed))[1] for cells in sample.key_deeds]
+            means = [float(np.mean(c)) for c in columns if len(c)]
+            shifts += [b - a for a, b in itertools.pairwise(means)]
+    mean = float(np.mean(shifts))
+    assert len(shifts) > 20
+    assert sign * mean > 0.2 if sign else abs(mean) < 0.2
 
 
 def test_a_packed_question_reads_as_it_would_alone(objective: Objective, park: ParkDataset) -> None:
@@ -136,7 +152,7 @@ def test_every_parameter_learns_something(objective: Objective, park: ParkDatase
     losses = objective(batch)
     losses["total"].backward()
     assert all(torch.isfinite(loss) for loss in losses.values())
-    words = {"answer", "named", "pointed", "query", "classes"}
+    words = {"answer", "named", "pointed", "deeds", "query", "classes"}
     masks = {"bce", "dice", "iou", "score"} | {"marked" if clips else "seen"}
     assert set(losses) == {*words, *masks, "total"}
     still = {n for n, p in objective.network.named_parameters() if p.grad is None}
