@@ -52,7 +52,8 @@ def bench_command(
         str, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:N or mps.")
     ] = "auto",
     dtype: Annotated[
-        str, typer.Option("--dtype", metavar="NAME", help="auto, bf16, fp16 or fp32 (auto: fp32 on a CPU).")
+        str,
+        typer.Option("--dtype", metavar="NAME", help="auto (what is fast here), bf16, fp16, fp32."),
     ] = "auto",
     as_json: Annotated[
         bool, typer.Option("--json", metavar="", help="Write one JSON document to standard output.")

@@ -163,7 +163,7 @@ def segment_command(
             "--dtype",
             panel=_HOW,
             metavar="NAME",
-            text="auto, bf16, fp16 or fp32 (auto: fp32 on a CPU), or by parts: lm=bf16,vit=bf16,sam2=fp32.",
+            text="auto (what is fast here), bf16, fp16, fp32, or by parts: lm=bf16,vit=bf16,sam2=fp32.",
         ),
     ] = "auto",
     attention: Annotated[

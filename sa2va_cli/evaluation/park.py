@@ -239,7 +239,7 @@ _loaded: list[Segmenter] = []
 def _prepare(model: str, workers: int) -> None:
     if workers > 1:
         torch.set_num_threads(1)
-    _loaded.append(load_segmenter(model, choose_placement("auto", "fp32")))
+    _loaded.append(load_segmenter(model, choose_placement("auto", "auto")))
 
 
 def _clip(seed: int, index: int, every: int) -> list[Score]:

@@ -214,9 +214,9 @@ def _nvidia_smi_lists_one() -> bool:
 
 
 def _default_dtype(device: str) -> str:
-    """bf16, as the models were trained, where the GPU has it; else fp16; fp32 on a processor."""
+    """bf16, as models were trained, where the device computes in it; else fp16 on a GPU, fp32 on a CPU."""
     if device == "cpu":
-        return "fp32"
+        return "bf16" if cpu_has_fast_bf16() else "fp32"
     if device == "mps":
         return "bf16" if macos_has_bf16() else "fp16"
     return "bf16" if gpu_has_bf16(device) else "fp16"

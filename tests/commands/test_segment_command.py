@@ -290,7 +290,7 @@ def test_a_gpu_that_cannot_be_used_is_reported(sa2va, folder, monkeypatch):
     monkeypatch.setattr("sa2va_cli.pipeline.device.mps_problem", lambda: "")
     outcome = sa2va("segment", "a.mp4", "red corner", "--save", "mask")
     assert "warning: a GPU is present but not used: the driver is too old" in outcome.err
-    assert "using device cpu and dtype fp32" in outcome.err
+    assert "using device cpu and dtype " in outcome.err
 
 
 def test_the_crop_shows_the_objects_of_all_frames(sa2va, folder):

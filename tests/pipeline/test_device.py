@@ -9,7 +9,8 @@ from sa2va_cli.pipeline.device import choose_placement
 def machine(monkeypatch):
     """Sets what is wrong with each kind of GPU: None for nothing, an empty string for no such GPU."""
 
-    def have(cuda="", mps=""):
+    def have(cuda="", mps="", *, bf16=False):
+        monkeypatch.setattr(device, "cpu_has_fast_bf16", lambda: bf16)
         monkeypatch.setattr(device, "cuda_problem", lambda: cuda)
         monkeypatch.setattr(device, "mps_problem", lambda: mps)
 
@@ -21,6 +22,12 @@ def test_without_a_gpu_the_processor_is_used_and_said(machine):
     placement = choose_placement("auto", "auto")
     assert (placement.device, placement.dtype, placement.concern) == ("cpu", "fp32", "")
     assert placement.chosen == "using device cpu and dtype fp32"
+
+
+def test_a_processor_that_multiplies_in_bf16_is_let_to(machine):
+    machine(bf16=True)
+    assert choose_placement("auto", "auto").dtype == choose_placement("cpu", "auto").dtype == "bf16"
+    assert choose_placement("cpu", "sam2=fp32").dtypes == {"lm": "bf16", "vit": "bf16", "sam2": "fp32"}
 
 
 def test_an_unusable_gpu_is_reported(machine):
