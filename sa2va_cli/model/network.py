@@ -58,12 +58,35 @@ their work. Each picture more holds some 300 MB while it is encoded in bfloat16.
 """
 
 
+class _Plain:
+    """What runs for every frame, operation by operation."""
+
+    def __init__(self, tracker: Tracker) -> None:
+        self.encode = tracker.sam2.encode
+        self.step: Callable[[int, ImageFeatures, Any], tuple[DecodedMasks, TrackerMemory]] = tracker.step
+
+
 class _Graphs:
-    """What runs for every frame, to be compiled when it is first called with other shapes."""
+    """What runs for every frame, compiled when it is first called with other shapes.
+
+    Attributes:
+        batch: how many pictures are encoded at once in this clip; fewer, at its end, are encoded as ever.
+    """
 
     def __init__(self, sam2: Sam2, compiling: Compiling, *, two_pass: bool) -> None:
-        self.encode: Callable[[Tensor], ImageFeatures] = compiling.function(sam2.encode)
-        self.tracker = FixedTracker(sam2, empty_absent=two_pass, compiled=compiling.function)
+        self.batch = 1
+        self._sam2 = sam2
+        self._encode: Callable[[Tensor], ImageFeatures] = compiling.function(sam2.encode)
+        self._tracker = FixedTracker(sam2, empty_absent=two_pass, compiled=compiling.function)
+
+    def encode(self, pixels: Tensor) -> ImageFeatures:
+        return (self._encode if len(pixels) == self.batch else self._sam2.encode)(pixels)
+
+    def step(
+        self, index: int, features: ImageFeatures, memory: TrackerMemory | FixedMemory
+    ) -> tuple[DecodedMasks, FixedMemory]:
+        fixed = self._tracker.begin(memory) if isinstance(memory, TrackerMemory) else memory
+        return self._tracker.step(index, features, fixed)
 
 
 class NetworkSegmenter:
@@ -85,8 +108,9 @@ class NetworkSegmenter:
         self.two_pass = network.sam2.language_decoder is not None
         self.tracker = Tracker(network.sam2, memory_dtype, empty_absent=self.two_pass)
         self._compiling = compiling
-        self._graphs: _Graphs | None = None
-        self._compiled_batch = 0
+        self._graphs: _Graphs | None = None  # kept from clip to clip
+        self._plain = _Plain(self.tracker)
+        self._way: _Plain | _Graphs = self._plain
 
     @torch.inference_mode()
     def look(self, images: Sequence[RGB], *, still: bool) -> View:
@@ -160,11 +184,11 @@ class NetworkSegmenter:
         with self._threads() as ahead:
             only_keyframes = frames is not None and frames <= len(first.decoded)
             if self._compiling is not None and self._compiling.pays(frames) and not only_keyframes:
-                self._compiled_batch = self._compile(self._compiling, first, max(ahead, 1), tell)
+                self._way = self._compiled(self._compiling, first, max(ahead, 1), tell) or self._plain
             try:
                 yield ahead
             finally:
-                self._compiled_batch = 0
+                self._way = self._plain
 
     @contextmanager
     def _threads(self) -> Generator[int, None, None]:
@@ -191,31 +215,35 @@ class NetworkSegmenter:
             self.tracker.crew = None
             torch.set_num_threads(threads)
 
-    def _compile(
+    def _compiled(
         self, compiling: Compiling, first: TrackerMemory, batch: int, tell: Callable[[str], None]
-    ) -> int:
-        """Compiles for a clip; returns how many pictures the compiled encoder takes, 0 where it failed."""
+    ) -> _Graphs | None:
+        """Compiles for a clip whose pictures are encoded ``batch`` at once; None where it failed."""
         tell("compiling for this clip, which takes minutes the first time")
         try:
+            self._graphs = graphs = self._graphs or _Graphs(
+                self.network.sam2, compiling, two_pass=self.two_pass
+            )
+            graphs.batch = batch
             # Every number of objects and of keyframes is another graph; the limit is looked at here only.
             with torch._dynamo.config.patch(recompile_limit=SHAPES):
-                self._try_out(compiling, first, batch)
+                self._try_out(graphs, first)
         except Exception as error:  # compilers fail in their own ways, of which torch wraps only some
             if is_out_of_memory(error):
                 raise
             if compiling.required:
                 raise UsageError(f"--compile on fails here ({reason(error)}); use --compile off") from error
             tell(f"cannot compile here ({reason(error)}); going on without")
-            return 0
-        return batch
+            return None
+        return graphs
 
     @torch.inference_mode()
-    def _try_out(self, compiling: Compiling, first: TrackerMemory, batch: int) -> None:
+    def _try_out(self, graphs: _Graphs, first: TrackerMemory) -> None:
         """Runs what is compiled once, in this thread, since compiling in two at once is not safe."""
         sam2 = self.network.sam2
-        self._graphs = graphs = self._graphs or _Graphs(sam2, compiling, two_pass=self.two_pass)
-        pixels = torch.zeros(batch, 3, sam2.input_size, sam2.input_size, dtype=sam2.dtype, device=sam2.device)
-        graphs.tracker.step(0, graphs.encode(pixels)[:1], graphs.tracker.begin(first))
+        shape = (graphs.batch, 3, sam2.input_size, sam2.input_size)
+        pixels = torch.zeros(shape, dtype=sam2.dtype, device=sam2.device)
+        graphs.step(0, graphs.encode(pixels)[:1], first)
 
     @torch.inference_mode()
     def prepare(
@@ -226,10 +254,7 @@ class NetworkSegmenter:
         if not pictures:
             return [None] * len(frames)
         pixels = torch.cat([self._pixels(image, still=False) for image in pictures.values()])
-        if self._graphs is not None and len(pixels) == self._compiled_batch:
-            features = self._graphs.encode(pixels)
-        else:
-            features = self.network.sam2.encode(pixels)
+        features = self._way.encode(pixels)
         rows = {index: features[row : row + 1] for row, index in enumerate(pictures)}
         return [rows.get(index) for index, _ in frames]
 
@@ -240,14 +265,8 @@ class NetworkSegmenter:
         """Advances one frame; on a keyframe nothing is computed again."""
         if prepared is None:
             return (*_arrays(memory.decoded[index]), memory)
-        if self._graphs is not None and self._compiled_batch and isinstance(memory, TrackerMemory):
-            memory = self._graphs.tracker.begin(memory)
-        if isinstance(memory, TrackerMemory):
-            decoded, memory = self.tracker.step(index, prepared, memory)
-        else:
-            assert self._graphs is not None  # noqa: S101
-            decoded, memory = self._graphs.tracker.step(index, prepared, memory)
-        return (*_arrays(decoded), memory)
+        decoded, after = self._way.step(index, prepared, memory)
+        return (*_arrays(decoded), after)
 
     def encode(self, image: RGB, *, still: bool) -> ImageFeatures:
         """Encodes one picture with SAM 2."""

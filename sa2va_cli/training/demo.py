@@ -192,7 +192,7 @@ def take_encoders(objective: Objective, checkpoint: Path) -> None:
 def source(stage: str, seed: int, clips_from: int) -> BatchSource:
     """The batches of a stage."""
     if stage == "eyes":
-        return ParkTargets(seed, clip_share=0.8, clips_from=clips_from)
+        return ParkTargets(seed, clip_share=0.5, clips_from=clips_from)
     if stage == "words":
         return ParkDataset(
             seed, questions=12, masked=0, clip_share=0.7, clip_frames=20, clips_from=clips_from

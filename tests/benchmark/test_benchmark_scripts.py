@@ -11,7 +11,7 @@ import pytest
 import torch
 
 SCRIPTS = Path(__file__).parents[2] / "benchmarks"
-QUICK = ("preprocessing", "end_to_end", "media_path", "answering")
+QUICK = ("accuracy", "preprocessing", "end_to_end", "media_path", "answering")
 SLOW = ("memory_growth", "cold_start")
 
 
@@ -67,3 +67,9 @@ def test_every_section_of_the_gpu_script_runs_on_a_processor(script, tmp_path):
     assert {name: section["error"] for name, section in found.items() if "error" in section} == {}
     assert json.loads((tmp_path / "gpu.json").read_text()) == found
     assert found["official_clip"]["K=1"]["ratio"] > 0
+
+
+def test_bfloat16_costs_our_masks_no_more_than_the_plain_path(script):
+    plain, ours = script("accuracy").main(["--quick"])
+    assert ours.iou > plain.iou - 0.002
+    assert ours.iou > 0.98
