@@ -115,10 +115,14 @@ def pull(name: str, revision: str | None = None) -> Pulled:
         revision: a branch, tag or commit on the hub; None for the main one.
 
     Raises:
-        ModelError: when there is no such model, or it cannot be had now.
+        ModelError: when there is no such model or revision, or it cannot be had now.
     """
     place = _place(name)
     if isinstance(place, Path):
+        if revision is not None:
+            raise ModelError(
+                f"{name} does not come from the hub, so it has no revisions; leave --revision out"
+            )
         return Pulled(place)
     try:
         _ask_hub(place, "or try again when it can be reached", revision)
