@@ -10,11 +10,30 @@ DEMO = "demo"
 DEMO_FOLDER = Path(__file__).resolve().parents[1] / "demo" / "weights"
 """The tiny network that comes with the package."""
 
-LICENCES = dict.fromkeys((DEMO, "1b", "4b", "8b", "26b", "qwen3-vl-4b"), "Apache-2.0")
-"""Of the weights, by alias: as the model's page on the hub says, for the pages that were looked up."""
+LICENCES = {
+    DEMO: "Apache-2.0",
+    "1b": "Apache-2.0",  # https://huggingface.co/ByteDance/Sa2VA-1B/tree/main
+    "4b": "Apache-2.0",  # .../ByteDance/Sa2VA-4B/commit/5ef95036e62d78d1aef5c18e8b1f0a01d10a8eb8; MIT before
+    "8b": "Apache-2.0",  # .../ByteDance/Sa2VA-8B/commits/main/model.safetensors.index.json
+    "26b": "Apache-2.0",  # .../ByteDance/Sa2VA-26B/discussions
+    "qwen3-vl-4b": "Apache-2.0",  # .../ByteDance/Sa2VA-Qwen3-VL-4B/resolve/fa5f0ed5/README.md
+}
+"""Of the weights, by alias: as their pages on the hub say, for the pages that could be read."""
 
-PUBLISHED_BYTES = {"1b": 4_050_000_000, "4b": 15_000_000_000, "8b": 33_000_000_000}
-"""Of the weight files, by alias and rounded, for the listings that were looked up: mostly float32."""
+PUBLISHED_BYTES = {
+    "1b": 4_050_000_000,
+    "4b": 15_160_000_000,
+    "8b": 32_660_000_000,
+    "26b": 92_040_000_000,
+    "internvl3-2b": 8_670_000_000,
+    "internvl3-8b": 32_130_000_000,
+    "internvl3-14b": 60_880_000_000,
+    "qwen2.5-vl-3b": 17_180_000_000,
+    "qwen2.5-vl-7b": 34_110_000_000,
+    "qwen3-vl-2b": 10_670_000_000,
+    "qwen3-vl-4b": 20_230_000_000,
+}
+"""Of the weight files, by alias and rounded: those of the float32 and bfloat16 numbers the hub counts."""
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from torch import Tensor
 from sa2va_cli.checkpoints.convert import native_tensors, published_tensors
 from sa2va_cli.checkpoints.files import INDEX_FILE, WEIGHTS_FILE
 from sa2va_cli.checkpoints.finetuned import FineTuned
+from sa2va_cli.checkpoints.hub import resolve_part
 from sa2va_cli.checkpoints.layout import (
     CONFIG_FILE,
     Layout,
@@ -132,7 +133,7 @@ def convert(
     return Rewritten(target, written.tensors, sum(h.size for h in files.headers.values()), written.size)
 
 
-def upgrade(source: Path, target: Path, sam2: Path) -> Rewritten:
+def upgrade(source: Path, target: Path, sam2: str) -> Rewritten:
     """Makes a Sa2VA-i of a plain Sa2VA: the decoder that it trained finds the object, SAM 2's own follows it.
 
     What is new comes from the original SAM 2; everything else stays as it is, in its layout and precision.
@@ -140,16 +141,18 @@ def upgrade(source: Path, target: Path, sam2: Path) -> Rewritten:
     Args:
         source: a checkpoint folder of a supported family.
         target: a folder that does not exist, or is empty.
-        sam2: a folder with the original SAM 2 as transformers saves it (``facebook/sam2-hiera-large``).
+        sam2: the original SAM 2 as transformers saves it: a folder, or a hub id such as
+            ``facebook/sam2-hiera-large``, which is fetched once it is known to be of use.
 
     Raises:
-        ModelError: the source is a Sa2VA-i already, or SAM 2 has another size.
+        ModelError: the source is a Sa2VA-i already, or SAM 2 cannot be had or has another size.
         OutputError: the target exists, or cannot be written.
     """
     layout = full_layout(source)
     if layout.two_pass:
         raise ModelError(f"{source} has both decoders already; there is nothing to upgrade")
-    files, original = TensorFiles(source), TensorFiles(sam2)
+    refuse_existing(target)
+    files, original = TensorFiles(source), TensorFiles(resolve_part(sam2))
     own = _original_names(layout, files, original)
     with _new_folder(target) as part:
         _copy_data(source, part)
@@ -163,6 +166,16 @@ def upgrade(source: Path, target: Path, sam2: Path) -> Rewritten:
             _upgraded(layout, files, original, own),
         )
     return Rewritten(target, written.tensors, sum(h.size for h in files.headers.values()), written.size)
+
+
+def refuse_existing(target: Path) -> None:
+    """Makes sure that a folder can be made under this name.
+
+    Raises:
+        OutputError: there is something already.
+    """
+    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+        raise OutputError(f"{target} exists already; name a folder that does not")
 
 
 def full_layout(folder: Path) -> Layout:
@@ -252,8 +265,7 @@ def _write_json(path: Path, value: dict[str, Any]) -> None:
 @contextmanager
 def _new_folder(target: Path) -> Iterator[Path]:
     """Yields a hidden folder that becomes ``target`` when all went well."""
-    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
-        raise OutputError(f"{target} exists already; name a folder that does not")
+    refuse_existing(target)
     part = staged(target)
     try:
         with output_errors(target):

@@ -33,6 +33,8 @@ CONNECT_SECONDS = 8.0
 # What the hub says for good; after anything else a model in the cache will do.
 _FINAL = (RepositoryNotFoundError, RevisionNotFoundError, ModelError)
 
+_OTHERWISE = f"name a checkpoint folder with --model, or try --model {DEMO}"
+
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
@@ -64,8 +66,29 @@ def resolve(name: str) -> Path:
         return place
     if here := _cached(place):
         return here
-    _ask_hub(place, f"name a checkpoint folder with --model, or try --model {DEMO}")
+    _ask_hub(place, _OTHERWISE)
     return _snapshot(place)
+
+
+def locate(name: str) -> Path | None:
+    """Finds what ``resolve`` would find, without downloading anything.
+
+    Args:
+        name: as for ``resolve``.
+
+    Returns:
+        The checkpoint folder; None for a model that is not here, or only in part, and that the hub has.
+
+    Raises:
+        ModelError: when there is no such model, or it cannot be had now; in the words of ``resolve``.
+    """
+    place = _place(name)
+    if isinstance(place, Path):
+        return place
+    here = _cached(place)
+    if here is None:
+        _ask_for_page(place, None, _OTHERWISE)
+    return here
 
 
 def find_local(name: str, revision: str | None = None) -> Path | None:
@@ -92,10 +115,14 @@ def pull(name: str, revision: str | None = None) -> Pulled:
         revision: a branch, tag or commit on the hub; None for the main one.
 
     Raises:
-        ModelError: when there is no such model, or it cannot be had now.
+        ModelError: when there is no such model or revision, or it cannot be had now.
     """
     place = _place(name)
     if isinstance(place, Path):
+        if revision is not None:
+            raise ModelError(
+                f"{name} does not come from the hub, so it has no revisions; leave --revision out"
+            )
         return Pulled(place)
     try:
         _ask_hub(place, "or try again when it can be reached", revision)

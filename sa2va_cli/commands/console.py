@@ -163,8 +163,8 @@ class Console:
         finally:
             bar.stop()
 
-    def plan(self, plan: "Plan") -> None:
-        """Shows what a run would do."""
+    def plan(self, plan: "Plan", *, to_download: bool) -> None:
+        """Shows what a run would do; ``to_download`` is whether it would fetch the model first."""
         info = plan.info
         size = f"{info.size[0]}x{info.size[1]}"
         rate = f", {float(info.rate):.3g} fps, {info.duration_seconds:.2f} s" if info.kind == "video" else ""
@@ -172,7 +172,7 @@ class Console:
         self.line(f"input      {info.path}: {info.kind}, {size}{rate}{sound}")
         self.line(f"frames     {plan.frames} of {info.frames}")
         self.line(f"keyframes  {', '.join(map(str, plan.keyframes))}")
-        self.line(f"model      {plan.model}")
+        self.line(f"model      {plan.model}{', not here yet: would be downloaded' if to_download else ''}")
         self.line(f"device     {plan.placement.device}, {plan.placement.dtype}")
         for output in plan.outputs:
             self.line(f"would make {output.path}{'/' if output.folder else ''}")

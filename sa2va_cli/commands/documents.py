@@ -25,8 +25,8 @@ def result_document(result: SegmentResult) -> dict[str, Any]:
     }
 
 
-def plan_document(job: SegmentJob, plan: Plan) -> dict[str, Any]:
-    """Describes what a run would do."""
+def plan_document(job: SegmentJob, plan: Plan, *, to_download: bool) -> dict[str, Any]:
+    """Describes what a run would do; ``to_download`` is whether it would fetch the model first."""
     return {
         "input": job.source,
         "kind": plan.info.kind,
@@ -36,6 +36,7 @@ def plan_document(job: SegmentJob, plan: Plan) -> dict[str, Any]:
         "frames": plan.frames,
         "keyframes": list(plan.keyframes),
         "model": plan.model,
+        "model_to_download": to_download,
         "device": plan.placement.device,
         "dtype": plan.placement.dtype,
         "would_make": [str(output.path) for output in plan.outputs],

@@ -185,7 +185,7 @@ def prune_command(
     *,
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="NAME...", help="Aliases or hub ids; without any, all.", show_default=False),
+        typer.Argument(metavar="NAME", help="Aliases or hub ids; without any, all.", show_default=False),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", metavar="", help="Do not ask.")] = False,
     quiet: Quiet = False,
@@ -303,10 +303,12 @@ def convert_command(
     kind = _layout(to)
     precision = _dtype(dtype or ("bf16" if kind == "native" else "keep"))
     with collector_paused():
-        from sa2va_cli.checkpoints.conversion import convert
+        from sa2va_cli.checkpoints.conversion import convert, refuse_existing
 
+    folder = _folder(base or source)
+    refuse_existing(target)
     console.note(f"writing {target}")
-    rewritten = convert(_folder(base or source), target, kind, precision, state)
+    rewritten = convert(folder, target, kind, precision, state)
     _tell(console, rewritten, as_json=as_json)
 
 
@@ -376,9 +378,9 @@ def upgrade_command(
     """
     console = _console(context, quiet=quiet, debug=debug)
     with collector_paused():
-        from sa2va_cli.checkpoints.conversion import upgrade
-    from sa2va_cli.checkpoints.hub import resolve_part
+        from sa2va_cli.checkpoints.conversion import refuse_existing, upgrade
 
-    folder, original = _folder(source), resolve_part(sam2)
+    folder = _folder(source)
+    refuse_existing(target)
     console.note(f"writing {target}")
-    _tell(console, upgrade(folder, target, original), as_json=as_json)
+    _tell(console, upgrade(folder, target, sam2), as_json=as_json)

@@ -208,7 +208,7 @@ def segment_command(
     ] = False,
     dry_run: Annotated[
         bool,
-        _option("--dry-run", panel=_SAY, text="Show what would be done, and stop before loading the model."),
+        _option("--dry-run", panel=_SAY, text="Show what would be done; load, download and make nothing."),
     ] = False,
     quiet: Annotated[bool, _option("--quiet", "-q", panel=_SAY, text="Say nothing but errors.")] = False,
     verbose: Annotated[
@@ -247,7 +247,7 @@ def segment_command(
     session.console.hush_libraries()
     with collector_paused() as go_on:
         if dry_run:
-            _show_plan(job, session, as_json=as_json)
+            _show_plan(job, options, session, as_json=as_json)
         else:
             _run(job, options, session, go_on, as_json=as_json)
 
@@ -290,13 +290,19 @@ def _run(
         console.data(result_document(result))
 
 
-def _show_plan(job: SegmentJob, session: Session, *, as_json: bool) -> None:
+def _show_plan(job: SegmentJob, options: ModelOptions, session: Session, *, as_json: bool) -> None:
+    """Shows what a run would do, and fails where it would fail before anything is loaded or downloaded."""
+    from sa2va_cli.checkpoints.hub import locate
     from sa2va_cli.commands.documents import plan_document
     from sa2va_cli.pipeline.segmentation import planned
 
     with session.console.reporting() as report, planned(job, report) as (_, plan):
         if plan.placement.concern:
             session.console.note(plan.placement.concern)
-    session.console.plan(plan)
+        to_download = False
+        if plan.outputs:  # a run that has nothing to make needs no model
+            options.check(plan.placement)
+            to_download = locate(plan.model) is None
+    session.console.plan(plan, to_download=to_download)
     if as_json:
-        session.console.data(plan_document(job, plan))
+        session.console.data(plan_document(job, plan, to_download=to_download))

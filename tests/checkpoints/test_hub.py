@@ -216,6 +216,12 @@ def test_a_revision_that_is_not_there_is_named(fake_hub: type[FakeHub]) -> None:
         pull("1b", "no-such-revision")
 
 
+def test_what_does_not_come_from_the_hub_has_no_revisions(tmp_path: Path) -> None:
+    assert pull(str(tmp_path)).folder == tmp_path
+    with pytest.raises(ModelError, match="leave --revision out"):
+        pull(str(tmp_path), "v2")
+
+
 def test_what_is_here_will_do_when_the_hub_cannot_be_asked(cache: Path) -> None:
     snapshot = put_into_cache(cache)
     pulled = pull("1b")

@@ -10,7 +10,7 @@ from pathlib import Path
 import huggingface_hub
 import pytest
 import torch
-from fakehub import COMMIT, checksum, serving
+from fakehub import COMMIT, checksum, point_to, serving
 from families import FAMILIES, checkpoint
 from safetensors.torch import load_file, save_file
 
@@ -398,6 +398,19 @@ def test_an_upgrade_adds_the_original_decoder_and_changes_nothing_else(sa2va, fo
             assert torch.equal(after[key], tensor), key
     assert len(after) == len(before) + sum(key.startswith(DECODER) for key in before)
     check(sa2va("models", "upgrade", "better", "again", "--sam2", sam2), 5, "both decoders already")
+
+
+def test_what_cannot_be_upgraded_is_refused_before_sam_2_is_fetched(sa2va, folder, monkeypatch):
+    (folder / "full").mkdir()
+    (folder / "full" / "thesis.tex").write_text("precious")
+    with serving() as (handler, address):
+        point_to(monkeypatch, address)
+        improved = checkpoint("sa2va-i-internvl-qwen2")
+        check(sa2va("models", "upgrade", improved, "new"), 5, "both decoders already")
+        outcome = sa2va("models", "upgrade", PLAIN, "full")
+    check(outcome, 7, "full exists already")
+    assert len(outcome.err.splitlines()) == 1
+    assert handler.asked == []
 
 
 def test_a_sam_2_of_another_size_is_refused(sa2va, folder, sam2):

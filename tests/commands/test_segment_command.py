@@ -199,20 +199,6 @@ def test_allow_empty_writes_an_empty_mask_for_every_frame(sa2va, folder):
     assert json.loads((folder / "a.coco.json").read_text())["annotations"] == []
 
 
-def test_dry_run_shows_the_plan_and_makes_nothing(sa2va, folder):
-    make_video(folder / "a.mp4")
-
-    def load(*_):
-        raise AssertionError("the model was loaded")
-
-    outcome = sa2va("segment", "a.mp4", "red corner", "--dry-run", "--json", "-o", "out/", load=load)
-    assert outcome.code == 0
-    assert outcome.files == ["a.mp4"]
-    plan = json.loads(outcome.out)
-    assert plan["keyframes"] == [0, 4, 9, 14, 19]
-    assert plan["would_make"] == ["out/a.mask.mp4", "out/a.overlay.mp4"]
-
-
 class Bytes(io.StringIO):
     """Standard input that holds a file."""
 
