@@ -4,6 +4,8 @@ A message names the offending value, the allowed ones where there are any, and t
 It is one line, and it is all that the command line prints.
 """
 
+from collections.abc import Mapping
+
 
 class Sa2VAError(Exception):
     """The base of every error that is meant for the user.
@@ -28,9 +30,18 @@ class InputError(Sa2VAError):
 
 
 class NothingFoundError(Sa2VAError):
-    """No prompt matched anything in the input."""
+    """No prompt matched anything in the input.
+
+    Args:
+        message: see above.
+        answers: the language model's words, by prompt, where it was asked.
+    """
 
     exit_code = 4
+
+    def __init__(self, message: str, answers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.answers = dict(answers or {})
 
 
 class ModelError(Sa2VAError):

@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
+from sa2va_cli.errors import NothingFoundError
 from sa2va_cli.pipeline.job import SegmentJob, SegmentResult
 from sa2va_cli.pipeline.segmentation import Plan
 
@@ -22,6 +23,17 @@ def result_document(result: SegmentResult) -> dict[str, Any]:
         "files": [str(path) for path in result.files],
         "skipped": [str(path) for path in result.skipped],
         "warnings": list(result.warnings),
+    }
+
+
+def nothing_document(job: SegmentJob, error: NothingFoundError) -> dict[str, Any]:
+    """Describes a run that found nothing and made no files."""
+    return {
+        "input": job.source,
+        "objects": [],
+        "answers": error.answers,
+        "files": [],
+        "warnings": [str(error)],
     }
 
 

@@ -9,7 +9,7 @@ import typer
 from sa2va_cli.commands.console import Console
 from sa2va_cli.commands.session import Interrupted, Session
 from sa2va_cli.commands.startup import collector_paused
-from sa2va_cli.errors import UsageError
+from sa2va_cli.errors import NothingFoundError, UsageError
 from sa2va_cli.pipeline.job import Event, Existing, Saved, Search, SegmentJob
 from sa2va_cli.pipeline.options import ModelOptions
 
@@ -262,7 +262,7 @@ def _run(
     job: SegmentJob, options: ModelOptions, session: Session, imported: Callable[[], None], *, as_json: bool
 ) -> None:
     console = session.console
-    from sa2va_cli.commands.documents import result_document
+    from sa2va_cli.commands.documents import nothing_document, result_document
     from sa2va_cli.pipeline.loading import import_network, load_segmenter
     from sa2va_cli.pipeline.segmentation import segment
 
@@ -285,6 +285,10 @@ def _run(
         except (Interrupted, KeyboardInterrupt):
             kept = f"kept {', '.join(map(str, finished))}" if finished else "nothing was written"
             raise Interrupted(f"interrupted; {kept}") from None
+        except NothingFoundError as error:
+            if as_json:
+                console.data(nothing_document(job, error))
+            raise
     console.result(result)
     if as_json:
         console.data(result_document(result))

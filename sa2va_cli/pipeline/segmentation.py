@@ -152,7 +152,7 @@ def _ask(run: _Run) -> Findings:
     for prompt, answer in findings.answers.items():
         run.report(Notice(f"{prompt!r}: {answer}", "detail"))
     if not findings.objects and not run.job.allow_empty:
-        raise _nothing(search.prompts)
+        raise _nothing(findings)
     return findings
 
 
@@ -180,7 +180,7 @@ def _pass(run: _Run, findings: Findings, outputs: Sequence[PlannedOutput]) -> Ta
                 hand_over(masks)
                 run.report(Progress("segmenting", done, count))
         if not tally.saw_anything and not run.job.allow_empty:
-            raise _nothing(run.job.search.prompts)
+            raise _nothing(findings)
         run.report(Progress("finishing the files"))
     return tally
 
@@ -229,11 +229,10 @@ def _warnings(run: _Run, tally: Tally) -> tuple[str, ...]:
     return (*(f"nothing matches {prompt!r}" for prompt in unseen), *run.reader.warnings)
 
 
-def _nothing(prompts: Sequence[str]) -> NothingFoundError:
-    words = " or ".join(repr(prompt) for prompt in prompts)
-    return NothingFoundError(
-        f"nothing matches {words}; no files were written; try other words, more --keyframes, or --allow-empty"
-    )
+def _nothing(findings: Findings) -> NothingFoundError:
+    words = " or ".join(repr(prompt) for prompt in findings.answers)
+    advice = "try other words, more --keyframes, or --allow-empty"
+    return NothingFoundError(f"nothing matches {words}; no files were written; {advice}", findings.answers)
 
 
 def stream(segmenter: Segmenter, source: str, search: Search) -> Iterator[FrameMasks]:

@@ -221,7 +221,7 @@ class Broken(FakeSegmenter):
 
 def test_running_out_of_memory_is_exit_6_with_advice(sa2va, folder):
     make_video(folder / "a.mp4")
-    outcome = sa2va("segment", "a.mp4", "red corner", "-q", load=lambda *_: OutOfRoom())
+    outcome = sa2va("segment", "a.mp4", "red corner", "-q", "--dtype", "fp32", load=lambda *_: OutOfRoom())
     check(outcome, 6, "--model", "--dtype bf16")
     assert outcome.files == ["a.mp4"]
 

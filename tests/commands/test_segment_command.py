@@ -130,6 +130,16 @@ def test_a_range_and_every_second_frame(sa2va, folder):
     assert times(folder / "a.overlay.mp4") == times(source)[0:10:2]
 
 
+def test_what_was_answered_is_a_document_where_nothing_was_found(sa2va, folder):
+    make_video(folder / "a.mp4")
+    outcome = sa2va("segment", "a.mp4", "a unicorn", "--json", "-q")
+    assert outcome.code == 4
+    result = json.loads(outcome.out)
+    assert (result["objects"], result["files"]) == ([], [])
+    assert result["answers"] == {"a unicorn": "No."}
+    assert outcome.files == ["a.mp4"]
+
+
 def test_the_result_is_one_json_document_on_standard_output(sa2va, folder):
     make_video(folder / "a.mp4")
     outcome = sa2va("segment", "a.mp4", "red corner", "a unicorn", "--json", "-q")
