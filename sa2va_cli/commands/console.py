@@ -227,7 +227,7 @@ class Console:
             )
         if result.objects:
             self._screen.print(table)
-        count = len(result.objects)
+        count = sum(found.frames_visible > 0 for found in result.objects)
         self.line(
             f"{count or 'no'} object{'' if count == 1 else 's'} found, {result.frames} "
             f"frame{'' if result.frames == 1 else 's'} at {result.fps:.1f} fps with {result.model}"

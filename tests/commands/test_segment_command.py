@@ -326,6 +326,7 @@ def test_a_prompt_whose_masks_stay_empty_is_named(sa2va, folder):
     outcome = sa2va("segment", "a.png", "red", "something green")
     assert outcome.code == 0
     assert "warning: nothing matches 'something green'" in outcome.err
+    assert "1 object found, 1 frame at" in outcome.err
 
 
 @pytest.mark.usefixtures("_signals_heard")
