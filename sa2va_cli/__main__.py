@@ -2,7 +2,21 @@
 
 import sys
 
-from sa2va_cli.commands.app import main
+
+def run() -> int:
+    """Runs the program; Ctrl-C is met with one line while it is still being imported, too.
+
+    Returns:
+        The exit code.
+    """
+    try:
+        from sa2va_cli.commands.app import main
+
+        return main()
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted; nothing was written\n")
+        return 130
+
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run())

@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pytest
 from fakes import load_fake
+from hypothesis import settings
 
 from sa2va_cli.commands.app import main
+
+settings.register_profile("patient", deadline=None)  # how long an example takes is the computer's business
+settings.load_profile("patient")
 
 
 @dataclass(frozen=True)

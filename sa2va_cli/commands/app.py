@@ -1,11 +1,13 @@
 """The program ``sa2va``: its commands, and the one place where errors become exit codes."""
 
+import os
 import re
 import signal
 import sys
 import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -67,6 +69,7 @@ def main(arguments: Sequence[str] | None = None, *, load: "Load | None" = None) 
     Returns:
         The exit code.
     """
+    _open_closed_streams()
     session = Session(load)
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
@@ -74,6 +77,16 @@ def main(arguments: Sequence[str] | None = None, *, load: "Load | None" = None) 
             return _guarded(lambda: _invoke(given, session), session)
     finally:
         session.console.flush()
+
+
+def _open_closed_streams() -> None:
+    """Puts the null device where the shell closed a standard stream (``2>&-``).
+
+    Otherwise the first file that is opened would get its number, and with it what libraries print.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
 
 
 def _invoke(arguments: list[str], session: Session) -> int:

@@ -1,9 +1,10 @@
-"""Talks to people and programs: the only file that prints.
+"""Talks to people and programs: the only file that prints, once the program is imported.
 
 People read standard error; standard output carries what was asked for: JSON, or the answer of a command whose
 whole purpose is one (``models``, ``doctor``).
 """
 
+import io
 import json
 import logging
 import os
@@ -14,9 +15,9 @@ import warnings
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
-from sa2va_cli.errors import UsageError
+from sa2va_cli.errors import OutputError, UsageError
 from sa2va_cli.pipeline.job import Event, Notice, Progress, Report
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 _LINE_SECONDS = 5.0
 """How often progress is told where there is no terminal to draw a bar on."""
+
+_LONGEST_LABEL = 120
+"""Letters of a prompt that the table shows."""
 
 
 class Console:
@@ -47,7 +51,7 @@ class Console:
     def _screen(self) -> "RichConsole":
         from rich.console import Console as RichConsole
 
-        return RichConsole(stderr=True)
+        return RichConsole(file=cast("TextIO", _Patient(sys.stderr)))
 
     def hush_libraries(self) -> None:
         """Keeps the chatter of libraries away; to be called before they are imported."""
@@ -63,8 +67,9 @@ class Console:
             logging.getLogger(library).setLevel(logging.ERROR)
 
     def line(self, text: str, style: str = "") -> None:
-        """Prints one line, which a program can rely on not being wrapped."""
-        self._screen.print(text, style=style, markup=False, highlight=False, soft_wrap=True, emoji=False)
+        """Prints one line, which a program can rely on: never wrapped, and no break or control code in it."""
+        plain = _plain(text)
+        self._screen.print(plain, style=style, markup=False, highlight=False, soft_wrap=True, emoji=False)
 
     def note(self, text: str) -> None:
         """Prints something a person may want to know."""
@@ -76,14 +81,32 @@ class Console:
         self.line("error: " + re.sub(r"\s*\n\s*", " ", text.strip()), "bold red")
 
     def data(self, document: dict[str, Any]) -> None:
-        """Prints a JSON document to standard output."""
-        sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
-        sys.stdout.flush()
+        """Prints a JSON document to standard output, in UTF-8 as JSON is, whatever the locale.
+
+        Raises:
+            OutputError: standard output cannot be written.
+        """
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            # What is not Unicode, as in names of files from another system, becomes an escape of JSON's own.
+            sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+        self.answer(json.dumps(document, ensure_ascii=False, indent=2))
 
     def answer(self, text: str) -> None:
-        """Prints a line of what was asked for to standard output, where a program may read it."""
-        sys.stdout.write(text + "\n")
-        sys.stdout.flush()
+        """Prints what was asked for to standard output, where a program may read it.
+
+        A reader that has gone, as ``head`` does when it has enough, is no error.
+
+        Raises:
+            OutputError: standard output cannot be written.
+        """
+        try:
+            sys.stdout.write(text + "\n")
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _abandon(sys.stdout)
+        except OSError as error:
+            _abandon(sys.stdout)
+            raise OutputError(f"cannot write to standard output: {error.strerror or error}") from error
 
     def table(self, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Prints columns to standard output: not wrapped, so that other programs find whole lines."""
@@ -197,14 +220,14 @@ class Console:
             table.add_column(heading, justify="right")
         for found in result.objects:
             table.add_row(
-                Text(found.label),
+                Text(_short(_plain(found.label))),
                 f"{found.share:.2%}",
                 f"{found.frames_visible}/{result.frames}",
                 f"{found.score:.2f}",
             )
         if result.objects:
             self._screen.print(table)
-        count = len(result.objects)
+        count = sum(found.frames_visible > 0 for found in result.objects)
         self.line(
             f"{count or 'no'} object{'' if count == 1 else 's'} found, {result.frames} "
             f"frame{'' if result.frames == 1 else 's'} at {result.fps:.1f} fps with {result.model}"
@@ -216,12 +239,58 @@ class Console:
         """Prints where the current exception came from."""
         import traceback
 
-        sys.stderr.write(traceback.format_exc())
+        with suppress(OSError, ValueError):
+            sys.stderr.write(traceback.format_exc())
 
     def flush(self) -> None:
         """Makes sure that everything has been said before the program ends."""
         with suppress(OSError, ValueError):
             sys.stderr.flush()
+
+
+def _plain(text: str) -> str:
+    """A text on one line, with control codes shown and not obeyed."""
+    flat = " ".join(text.splitlines())
+    return "".join(char if char.isprintable() or char == " " else ascii(char)[1:-1] for char in flat)
+
+
+def _short(label: str) -> str:
+    """A label that takes a few lines of a table at most."""
+    return label if len(label) <= _LONGEST_LABEL else f"{label[: _LONGEST_LABEL - 3].rstrip()}..."
+
+
+def _abandon(stream: TextIO) -> None:
+    """Sends what a stream still holds nowhere, so that Python does not fail on it at the very end."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+
+
+class _Patient:
+    """Standard error that may be gone or full: what nobody can read is dropped, and the run goes on."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Writes a text, or drops it; returns its length."""
+        self._try(lambda: self._stream.write(text))
+        return len(text)
+
+    def flush(self) -> None:
+        """Writes what is held back, or drops it."""
+        self._try(self._stream.flush)
+
+    def _try(self, action: Callable[[], object]) -> None:
+        try:
+            action()
+        except OSError:
+            _abandon(self._stream)
+
+    def __getattr__(self, name: str) -> Any:
+        """Is like standard error in everything else."""
+        return getattr(self._stream, name)
 
 
 class _Lines:

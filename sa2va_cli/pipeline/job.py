@@ -16,6 +16,11 @@ SAMPLINGS: tuple[str, ...] = ("uniform", "first")
 Existing = Literal["refuse", "overwrite", "skip"]
 
 
+def is_unicode(text: str) -> bool:
+    """Whether a text can be written in UTF-8; arguments in another encoding become what cannot."""
+    return not any("\ud800" <= char <= "\udfff" for char in text)
+
+
 @dataclass(frozen=True)
 class Search:
     """What is looked for, and on which frames.
@@ -46,6 +51,9 @@ class Search:
         object.__setattr__(self, "prompts", tuple(dict.fromkeys(text.strip() for text in self.prompts)))
         if not self.prompts or not all(self.prompts):
             raise UsageError('a prompt is empty; say what to look for, such as "girl in red dress"')
+        for prompt in self.prompts:
+            if not is_unicode(prompt):
+                raise UsageError(f"the prompt {prompt!r} is not valid Unicode; is the terminal set to UTF-8?")
         if self.sampling not in SAMPLINGS:
             raise UsageError(f"unknown --sampling {self.sampling!r}; choose one of {', '.join(SAMPLINGS)}")
         if not (math.isfinite(self.threshold) and 0 < self.threshold < 1):

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from sa2va_cli.errors import InputError, UsageError
 from sa2va_cli.media.reader import Reader, open_source, spool
-from sa2va_cli.pipeline.job import Notice, Report, Search
+from sa2va_cli.pipeline.job import Notice, Report, Search, is_unicode
 from sa2va_cli.pipeline.selection import selection
 
 STANDARD_INPUT = "-"
@@ -44,6 +44,8 @@ def opened(source: str, search: Search, report: Report) -> Generator[Reader, Non
         UsageError: the range cannot be meant, or standard input is a keyboard.
     """
     chosen = selection(search)
+    if not is_unicode(source):
+        raise InputError(f"{source!r}: the name is not in UTF-8, which video needs; rename it")
     if source != STANDARD_INPUT and not _is_stream(source):
         with open_source(source, chosen) as reader:
             yield reader

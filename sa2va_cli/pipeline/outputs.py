@@ -9,17 +9,18 @@ import tempfile
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 
 from sa2va_cli.datatypes import FoundObject, Sink
 from sa2va_cli.errors import OutputError, UsageError
 from sa2va_cli.export.coco import CocoSink
 from sa2va_cli.export.davis import DavisSink
-from sa2va_cli.pipeline.job import SegmentJob
+from sa2va_cli.pipeline.job import SegmentJob, is_unicode
 from sa2va_cli.pipeline.sinks import Clip, CroppingSink, DrawingSink, labels_and_colours
 from sa2va_cli.render.matte import draw_mask, draw_matte
 from sa2va_cli.render.overlay import draw_overlay
-from sa2va_cli.staging import output_error
+from sa2va_cli.staging import output_error, output_errors
 
 Objects = tuple[FoundObject, ...]
 FOLDER = ""
@@ -159,8 +160,8 @@ def plan_outputs(job: SegmentJob, source_kind: str, stem: str) -> tuple[PlannedO
 def _template(output: str | None, kinds: Sequence[str], source_kind: str) -> str:
     """Turns ``-o`` into a template.
 
-    A path with braces is one; an existing folder, or a path that ends in a slash, gets the default name
-    inside; anything else is the output itself, of which there can be but one.
+    A path with braces is one; an existing folder, or whatever ends in a slash, gets the default name inside;
+    anything else is the output itself, of which there can be but one.
     """
     default = "{stem}.{kind}.{ext}"
     if output is None:
@@ -171,10 +172,14 @@ def _template(output: str | None, kinds: Sequence[str], source_kind: str) -> str
         )
     if not output:
         raise UsageError("-o is empty; give a file, a folder or a template such as out/{stem}.{kind}.{ext}")
+    if not is_unicode(output):
+        raise UsageError(f"-o {output!r} is not in UTF-8, which video needs; choose another name")
     if "{" in output or "}" in output:
         _check_template(output)
-        return output
-    if output.endswith(("/", "\\")) or Path(output).is_dir():
+        return f"{output}{default}" if output.endswith(("/", "\\")) else output
+    with output_errors(Path(output)):
+        folder = output.endswith(("/", "\\")) or Path(output).is_dir()
+    if folder:
         return f"{_literal(output.rstrip('/') or '/')}/{default}"
     if len(kinds) > 1:
         raise UsageError(
@@ -195,11 +200,14 @@ def _check_template(template: str) -> None:
     try:
         parts = list(string.Formatter().parse(template))
     except ValueError as error:
-        raise UsageError(f"-o {template}: {error}") from error
+        raise UsageError(
+            f"-o {template}: a brace has no partner; write {{{{ or }}}} for a brace in the name itself"
+        ) from error
     for _, field, spec, conversion in parts:
         if field is not None and (field not in _FIELDS or spec or conversion):
+            written = field + (f"!{conversion}" if conversion else "") + (f":{spec}" if spec else "")
             allowed = ", ".join(f"{{{name}}}" for name in _FIELDS)
-            raise UsageError(f"-o {template}: unknown field {{{field}}}; allowed are {allowed}")
+            raise UsageError(f"-o {template}: unknown field {{{written}}}; allowed are {allowed}")
 
 
 def _fill(template: str, fields: dict[str, str], endings: Sequence[str]) -> Path:
@@ -216,12 +224,14 @@ def _fill(template: str, fields: dict[str, str], endings: Sequence[str]) -> Path
 
 
 def _slugs(prompts: Iterable[str]) -> dict[str | None, str]:
-    """Turns prompts into parts of file names, in any script, each different."""
+    """Turns prompts into parts of file names, in any script; they differ even where case does not count."""
     slugs: dict[str | None, str] = {}
+    taken: set[str] = set()
     for prompt in prompts:
         slug = re.sub(r"[^\w-]+", "_", prompt).strip("_")[:60] or "prompt"
-        taken = sum(other == slug or other.startswith(f"{slug}-") for other in slugs.values())
-        slugs[prompt] = f"{slug}-{taken + 1}" if taken else slug
+        numbered = (f"{slug}-{number}" for number in count(2))
+        slugs[prompt] = next(name for name in chain([slug], numbered) if name.casefold() not in taken)
+        taken.add(slugs[prompt].casefold())
     return slugs
 
 
@@ -236,7 +246,7 @@ def settle_existing(
     Raises:
         OutputError: something exists, is the input itself, or cannot be written.
     """
-    existing = [output for output in planned if output.path.exists() or output.path.is_symlink()]
+    existing = [output for output in planned if _is_there(output.path)]
     for output in existing:
         if Path(job.source).exists() and output.path.exists() and output.path.samefile(job.source):
             raise OutputError(f"{output.path} is the input itself; choose another -o")
@@ -253,6 +263,16 @@ def settle_existing(
     for parent in dict.fromkeys(output.path.parent for output in wanted):
         _check_writable(parent, wanted[0].path)
     return wanted, tuple(output.path for output in skipped)
+
+
+def _is_there(path: Path) -> bool:
+    """Whether something has this name.
+
+    Raises:
+        OutputError: it cannot be told, as the name is too long or leads through a closed folder.
+    """
+    with output_errors(path):
+        return path.exists() or path.is_symlink()
 
 
 def _check_replaceable(output: PlannedOutput) -> None:

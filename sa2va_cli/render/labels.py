@@ -1,5 +1,6 @@
 """Name plates: a text on its object's colour, put where it hides nothing it need not hide."""
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
@@ -123,11 +124,12 @@ def _candidates(size: tuple[int, int], box: Box) -> Iterator[tuple[int, int]]:
 
 def _shortened(text: str, font: FreeTypeFont, widest: int) -> str:
     """Cuts the end of ``text`` off, so that it and three dots fit into ``widest`` pixels."""
-    if font.getlength(text) <= widest:
+    if len(text) <= widest and font.getlength(text) <= widest:
         return text
-    while text and font.getlength(text + "...") > widest:
-        text = text[:-1].rstrip()
-    return text + "..." if text else ""
+    # Found by halving, and no letter is narrower than a pixel: prompts may be as long as a page.
+    ends = range(1, min(len(text), max(widest, 0)) + 1)
+    kept = bisect_right(ends, widest, key=lambda end: font.getlength(text[:end].rstrip() + "..."))
+    return text[:kept].rstrip() + "..." if kept else ""
 
 
 def _rounded(size: tuple[int, int], radius: float) -> Image.Image:

@@ -74,6 +74,10 @@ def test_an_input_that_cannot_be_read_is_one_line_and_exit_3(kind, sa2va, folder
     assert outcome.files == before
 
 
+def test_a_name_in_another_encoding_is_one_line_and_exit_3(sa2va, folder):
+    check(sa2va("segment", "caf\udce9.mp4", "red box"), 3, "not in UTF-8")
+
+
 def test_of_a_truncated_video_what_can_be_decoded_is_used_and_said(sa2va, folder):
     source = truncate(make_front_index(folder / "cut.mp4", stamps=range(40)), 0.6)
     outcome = sa2va("segment", source, "red corner", "--json")
@@ -171,6 +175,8 @@ def test_an_unknown_kind_lists_the_allowed_ones(sa2va, folder):
 USAGE = {
     "no prompt": ["a.png"],
     "an empty prompt": ["a.png", " "],
+    "a prompt in another encoding": ["a.png", "caf\udce9"],
+    "an output in another encoding": ["a.png", "red", "-o", "caf\udce9/"],
     "a threshold of 2": ["a.png", "red", "--threshold", "2"],
     "no keyframes": ["a.png", "red", "--keyframes", "0"],
     "every 0": ["a.png", "red", "--every", "0"],

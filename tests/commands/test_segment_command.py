@@ -156,6 +156,22 @@ def test_the_result_is_one_json_document_on_standard_output(sa2va, folder):
     assert 0.01 < found["share"] < 0.5
 
 
+def test_breaks_and_control_codes_in_a_prompt_are_shown_and_not_obeyed(sa2va, folder):
+    make_image(folder / "a.png")
+    outcome = sa2va("segment", "a.png", "red\ncorner\x1b[31m", "--save", "mask", "-v")
+    assert outcome.code == 0
+    assert "\x1b" not in outcome.err
+    assert "looking for red corner\\x1b[31m" in outcome.err.splitlines()
+    assert any(line.startswith("red corner\\x1b[31m  ") for line in outcome.err.splitlines())
+
+
+def test_the_table_does_not_repeat_a_page_of_prompt(sa2va, folder):
+    make_image(folder / "a.png")
+    outcome = sa2va("segment", "a.png", "red " * 5000, "--save", "overlay")
+    assert outcome.code == 0
+    assert len(outcome.err.splitlines()) < 15
+
+
 def test_several_objects_of_one_prompt_are_numbered(sa2va, folder):
     make_image(folder / "a.png")
     outcome = sa2va("segment", "a.png", "red or blue", "--json", "-q")
@@ -306,6 +322,7 @@ def test_a_prompt_whose_masks_stay_empty_is_named(sa2va, folder):
     outcome = sa2va("segment", "a.png", "red", "something green")
     assert outcome.code == 0
     assert "warning: nothing matches 'something green'" in outcome.err
+    assert "1 object found, 1 frame at" in outcome.err
 
 
 @pytest.mark.usefixtures("_signals_heard")

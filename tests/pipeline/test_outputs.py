@@ -46,6 +46,7 @@ def test_names_by_kind_of_input():
         ("{kind}/{stem}.{ext}", ("matte",), "matte/a.mov"),
         ("{kind}/{stem}.{ext}", ("davis",), "davis/a"),
         ("v1.2_{stem}", ("mask",), "v1.2_a.mp4"),
+        ("{kind}/", ("mask",), "mask/a.mask.mp4"),
     ],
 )
 def test_where_outputs_go(output, save, expected):
@@ -110,3 +111,31 @@ def test_folders_that_a_failed_run_made_are_removed_again(tmp_path):
         fail()
     assert (tmp_path / "there").is_dir()
     assert not (tmp_path / "there/new").exists()
+
+
+def test_each_prompt_has_a_name_of_its_own_and_a_number_only_where_it_needs_one():
+    prompts = ("red-haired girl", "red", "red-2", "red!", "RED")
+    assert names("{prompt}.{ext}", ("mask",), prompts) == [
+        "red-haired_girl.mp4", "red.mp4", "red-2.mp4", "red-3.mp4", "RED-4.mp4"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("output", "words"),
+    [
+        ("{stem", "a brace has no partner"),
+        ("stem}", "a brace has no partner"),
+        ("{stem!r}", "unknown field {stem!r}"),
+        ("{stem:>9}", "unknown field {stem:>9}"),
+        ("caf\udce9.mp4", "is not in UTF-8"),
+    ],
+)
+def test_what_is_wrong_with_a_name_is_said(output, words):
+    with pytest.raises(UsageError, match=words):
+        names(output, ("mask",))
+
+
+@pytest.mark.parametrize("output", ["é" * 140 + ".mp4", "é" * 140 + "{stem}"])
+def test_a_name_that_is_too_long_cannot_be_written(output):
+    with pytest.raises(OutputError, match="File name too long"):
+        settle_existing(plan_outputs(job(output, ("mask",)), "video", "a"), job())

@@ -49,6 +49,11 @@ def test_a_long_text_is_shortened_to_the_widest_plate():
     assert 100 < cut.shape[1] <= 150
 
 
+def test_a_text_as_long_as_a_page_is_shortened_no_slower():
+    plates = [plate("girl " * words, 1, NAVY, 12, 150).shape[1] for words in (100, 20_000)]
+    assert plates[0] == plates[1] <= 150
+
+
 def test_the_round_corners_are_transparent_and_smooth():
     alpha = plate("cat", 1, NAVY, 40, 500)[..., 3]
     assert alpha[0, 0] == 0
