@@ -128,7 +128,8 @@ def _shortened(text: str, font: FreeTypeFont, widest: int) -> str:
         return text
     # Found by halving, and no letter is narrower than a pixel: prompts may be as long as a page.
     ends = range(1, min(len(text), max(widest, 0)) + 1)
-    kept = bisect_right(ends, widest, key=lambda end: font.getlength(text[:end].rstrip() + "..."))
+    room: float = widest
+    kept = bisect_right(ends, room, key=lambda end: font.getlength(text[:end].rstrip() + "..."))
     return text[:kept].rstrip() + "..." if kept else ""
 
 
