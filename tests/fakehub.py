@@ -20,12 +20,15 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 class FakeHub(http.server.BaseHTTPRequestHandler):
     """Answers as the hub does: every repository has the files of ``folder``.
 
-    ``cuts`` has, by file name, after how many bytes the connection breaks, once each.
+    ``cuts`` has, by file name, after how many bytes the connection breaks, once each. Asked as a proxy, it
+    answers for any hub; ``hosts`` are those, and ``tokens`` what requests for a model were authorised with.
     """
 
     folder = checkpoint("internvl-qwen2")
     refusal: tuple[int, str] | None = None
     asked: list[str]
+    hosts: set[str]
+    tokens: set[str | None]
     ranges: list[tuple[str, str]]
     cuts: dict[str, int]
 
@@ -37,6 +40,10 @@ class FakeHub(http.server.BaseHTTPRequestHandler):
         self.answer()
 
     def answer(self) -> None:
+        host, self.path = re.fullmatch(r"(?:http://([^/]+))?(.*)", self.path).groups()
+        self.hosts.add(host or "")
+        if REPOSITORY in self.path:  # the hub's library also asks about things that are not ours
+            self.tokens.add(self.headers.get("Authorization"))
         name = self.path.rpartition("/")[2]
         if self.refusal is not None:
             self.send(self.refusal[0], b"{}", {"X-Error-Code": self.refusal[1]})
@@ -97,7 +104,8 @@ def checksum(path: Path) -> str:
 @contextmanager
 def serving() -> Iterator[tuple[type[FakeHub], str]]:
     """Runs a hub of its own; gives its class, whose attributes can be set, and its address."""
-    handler = type("Handler", (FakeHub,), {"asked": [], "ranges": [], "cuts": {}})
+    seen = {"asked": [], "hosts": set(), "tokens": set(), "ranges": [], "cuts": {}}
+    handler = type("Handler", (FakeHub,), seen)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     try:

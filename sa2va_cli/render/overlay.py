@@ -15,7 +15,7 @@ from sa2va_cli.render.crop import Box, mask_box
 from sa2va_cli.render.labels import letter_size, place, plate, widest_plate
 from sa2va_cli.render.palette import Colour
 
-_TINT = 0.45
+_TINT = 0.33
 _LINE_SHARE = 0.0032
 _THINNEST_LINE = 1.6
 _ANCHOR_CELLS = 160

@@ -132,8 +132,11 @@ def test_pull_obeys_the_environment_and_offline_finds_what_it_fetched(tmp_path):
     offline = sa2va("pull", "1b", HF_HUB_OFFLINE="1")
     assert offline.returncode == 5
     assert offline.stderr.startswith("error: ByteDance/Sa2VA-1B is not in the cache")
-    with serving() as (_, address):
-        pulled = sa2va("pull", "1b", HF_ENDPOINT=address)
+    with serving() as (hub, address):
+        by_proxy = {"HF_ENDPOINT": "http://hub.test", "HTTP_PROXY": address, "NO_PROXY": "", "no_proxy": ""}
+        pulled = sa2va("pull", "1b", HF_TOKEN="hf_of_my_own", **by_proxy)
+        assert hub.hosts == {"hub.test"}
+        assert hub.tokens == {"Bearer hf_of_my_own"}
     folder = Path(pulled.stdout.strip())
     assert pulled.returncode == 0, pulled.stderr
     assert folder.is_relative_to(tmp_path / "home")
