@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[int, Timing]:
     """Times, prints, and returns the time of a frame by number of objects."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--objects", type=int, nargs="+", default=[1, 4])
-    parser.add_argument("--dtype", default="fp32")
+    parser.add_argument("--dtype", default="auto")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="six frames, one round")
     options = parser.parse_args(arguments)
