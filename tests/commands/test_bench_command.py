@@ -23,7 +23,7 @@ def test_a_bench_measures_every_stage_and_leaves_no_file(sa2va):
 
 
 def test_a_bench_shows_one_table(sa2va):
-    outcome = sa2va(*TINY, "--quiet")
+    outcome = sa2va(*TINY, "--dtype", "fp32", "--quiet")
     lines = outcome.out.splitlines()
     assert outcome.code == 0
     assert lines[0] == "demo with random weights on cpu in fp32, 1 object, 6 frames of 160x90"

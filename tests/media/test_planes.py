@@ -114,7 +114,7 @@ def test_an_overlay_leaves_the_rest_of_a_video_as_it_was_decoded(
     for source, result in zip(open_source(path), open_source(out), strict=True):
         assert planes_of(result).colour == planes_of(source).colour
         assert np.array_equal(result.image[far], source.image[far])
-        tint = 0.55 * source.image[24, 24] + 0.45 * np.array([255, 0, 0])
+        tint = 0.67 * source.image[24, 24] + 0.33 * np.array([255, 0, 0])
         assert np.abs(result.image[24, 24] - tint).max() < 6
 
 
