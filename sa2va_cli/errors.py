@@ -1,7 +1,7 @@
 """Every error a user can meet, as one tree; each class carries the exit code of the command line.
 
 A message names the offending value, the allowed ones where there are any, and the next thing to try.
-It is one line, and it is all that the command line prints.
+It is one line, and it is all that the command line says to people.
 """
 
 from collections.abc import Mapping

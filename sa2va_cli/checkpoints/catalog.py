@@ -33,7 +33,7 @@ PUBLISHED_BYTES = {
     "qwen3-vl-2b": 10_670_000_000,
     "qwen3-vl-4b": 20_230_000_000,
 }
-"""Of the weight files, by alias and rounded: those of the float32 and bfloat16 numbers the hub counts."""
+"""Of the weight files, by alias and rounded: for the numbers that the hub is quoted as counting."""
 
 
 @dataclass(frozen=True)

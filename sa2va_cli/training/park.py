@@ -116,21 +116,25 @@ class _Drawn:
         return np.stack([self._deeds(t) for t in self.schedule.keyframes])
 
     def _deeds(self, t: int) -> NDArray[np.int64]:
-        labels = np.zeros((self.places, self.places), np.int64)
-        most = np.full(labels.shape, 0.1)
+        labels, covering = np.zeros((self.places, self.places), np.int64), self._covering(t, self.places, 0.1)
         for actor in self.scene.actors:
-            share = _shares(self.ids[t] == actor.id, self.places)
-            labels[share > most] = 1 + DEEDS.index(_deed(actor, t / self.scene.fps))
-            most = np.maximum(most, share)
+            labels[covering == actor.id] = 1 + DEEDS.index(_deed(actor, t / self.scene.fps))
         return labels
 
-    def _classes(self, t: int, grid: int) -> NDArray[np.int64]:
-        labels = np.zeros((grid, grid, 3), np.int64)
-        most = np.full(labels.shape[:2], 0.2)
+    def _covering(self, t: int, side: int, least: float) -> NDArray[np.int64]:
+        """(side, side) number of whoever covers most of a cell, and more than ``least`` of it, else 0."""
+        covering, most = np.zeros((side, side), np.int64), np.full((side, side), least)
         for actor in self.scene.actors:
-            share = _shares(self.ids[t] == actor.id, grid)
-            labels[share > most, :2] = (1 + KINDS.index(actor.kind), 1 + list(COLOURS).index(actor.colour))
+            share = _shares(self.ids[t] == actor.id, side)
+            covering[share > most] = actor.id
             most = np.maximum(most, share)
+        return covering
+
+    def _classes(self, t: int, grid: int) -> NDArray[np.int64]:
+        labels, covering = np.zeros((grid, grid, 3), np.int64), self._covering(t, grid, 0.2)
+        for actor in self.scene.actors:
+            named = 1 + KINDS.index(actor.kind), 1 + list(COLOURS).index(actor.colour)
+            labels[covering == actor.id, :2] = named
         marks = self.scene.draw_landmarks(t, (160, 96))
         for number in range(1, 1 + len(LANDMARK_KINDS)):
             labels[_shares(marks == number, grid) > 0.5, 2] = number

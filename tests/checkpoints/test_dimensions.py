@@ -34,7 +34,7 @@ COUNTED_BY_THE_HUB = {
     "qwen3-vl-2b": 2_666_774_834,
     "qwen3-vl-4b": 5_057_072_434,
 }
-"""``safetensors.total`` of the hub's API."""
+"""``safetensors.total`` of the hub's API, as quoted in public; the hub itself was not asked."""
 
 FREQUENCIES = 2 * 128
 """Numbers in the fixed position encoding of SAM 2's prompts, the only buffer of a published file."""
