@@ -17,7 +17,7 @@ class ImageSource:
     """Image files, one frame each, in the given order; 24 frames per second, ``pts`` being the number."""
 
     def __init__(self, path: Path, files: Sequence[Path], kind: Literal["image", "frames"]) -> None:
-        """Looks into the first file for the size; the others are looked at when they are read.
+        """Looks into the first file for the size.
 
         Raises:
             InputError: when the first file is not an image.
@@ -60,6 +60,26 @@ class ImageSource:
         """Time of a file."""
         return ordinal / DEFAULT_RATE
 
+    def check(self, ordinals: range) -> None:
+        """Looks into the wanted files, so that the last of thousands does not end a run of hours.
+
+        Raises:
+            InputError: when one has another size than the first.
+        """
+        for ordinal in ordinals:
+            image = open_image(self._files[ordinal])
+            if image is not None:
+                with image:
+                    self._check_size(self._files[ordinal], upright_size(image))
+
+    def _check_size(self, file: Path, size: tuple[int, int]) -> None:
+        if size != self._info.size:
+            one, first = ("{}x{}".format(*each) for each in (size, self._info.size))
+            raise InputError(
+                f"{file}: is {one}, but {self._files[0].name} is {first}; all images of a folder must have "
+                "one size"
+            )
+
     def pictures(self, ordinals: range) -> Iterator[Frame]:
         """The wanted files in order."""
         return self.pictures_at(ordinals)
@@ -79,13 +99,7 @@ class ImageSource:
                     raise
                 self._unread[file] = str(error)
                 continue
-            height, width = image.shape[:2]
-            if (width, height) != self._info.size:
-                first = "{}x{}".format(*self._info.size)
-                raise InputError(
-                    f"{file}: is {width}x{height}, but {self._files[0].name} is {first}; all images of a "
-                    "folder must have one size"
-                )
+            self._check_size(file, (image.shape[1], image.shape[0]))
             yield Frame(ordinal, ordinal, 1 / DEFAULT_RATE, image, file.stem)
 
 
@@ -150,6 +164,9 @@ class AnimationSource:
     def seconds_of(self, ordinal: int) -> Fraction:
         """Time of a frame."""
         return self._stamps[ordinal] * self._TIME_BASE
+
+    def check(self, ordinals: range) -> None:
+        """One file has frames of one size."""
 
     def pictures(self, ordinals: range) -> Iterator[Frame]:
         """The wanted frames in order."""

@@ -87,10 +87,12 @@ class Reader:
         """Resolves the selection.
 
         Raises:
-            UsageError: when the selection holds no frame.
+            InputError: when its pictures do not go together.
+            UsageError: when it holds no frame.
         """
         self._source = source
         self._ordinals = selection.ordinals(source)
+        source.check(self._ordinals)
         self._cut_at_end = self._ordinals[-1] + selection.every < source.info.frames
 
     @property
@@ -133,6 +135,11 @@ class Reader:
         """Number of frames that the selection names, known without decoding."""
         return len(self._ordinals)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """File names without endings of the selected frames, where each is a file of its own."""
+        return tuple(self.info.names[ordinal] for ordinal in self._ordinals) if self.info.names else ()
+
     def frames_at(self, indices: Sequence[int]) -> list[Frame]:
         """Single frames by ``Frame.index``, in the order asked for; undecodable ones are left out.
 
@@ -152,7 +159,7 @@ def open_source(source: Path | str, selection: Selection | None = None) -> Reade
     """Opens a video, an image, a folder of images, or a pattern of images.
 
     Raises:
-        InputError: when there is nothing that can be read.
+        InputError: when there is nothing that can be read, or images of different sizes.
         UsageError: when the selection holds no frame.
     """
     return Reader(find_source(source), selection or Selection())

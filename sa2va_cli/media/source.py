@@ -71,6 +71,10 @@ class Source(Protocol):
         """Time of a picture on the source's own clock."""
         ...
 
+    def check(self, ordinals: range) -> None:
+        """Refuses, with an ``InputError``, wanted pictures that do not go together; decodes nothing."""
+        ...
+
     def pictures(self, ordinals: range) -> Iterator[Frame]:
         """The wanted pictures in order, ``Frame.index`` being the ordinal; undecodable ones are left out."""
         ...

@@ -86,6 +86,9 @@ class VideoSource:
         """Time of a frame on the file's own clock."""
         return self._timeline.stamps[ordinal] * self._timeline.time_base
 
+    def check(self, ordinals: range) -> None:
+        """Frames of another size are scaled to the first one's."""
+
     def pictures(self, ordinals: range) -> Iterator[Frame]:
         """The wanted frames in order; at the end the warnings say how many could not be decoded."""
         decoded = corrupt = 0

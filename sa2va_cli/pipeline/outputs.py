@@ -6,6 +6,7 @@ To add a kind of output, add a row to ``KINDS``.
 import re
 import string
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -233,6 +234,24 @@ def _slugs(prompts: Iterable[str]) -> dict[str | None, str]:
         slugs[prompt] = next(name for name in chain([slug], numbered) if name.casefold() not in taken)
         taken.add(slugs[prompt].casefold())
     return slugs
+
+
+def check_frame_names(planned: Sequence[PlannedOutput], names: Sequence[str]) -> None:
+    """Checks that pictures in a folder can be named after the frames they belong to.
+
+    Args:
+        planned: the outputs.
+        names: of the frames, without endings, where each is a file of its own.
+
+    Raises:
+        OutputError: two frames would have one picture.
+    """
+    folder = next((output.path for output in planned if output.folder), None)
+    name, times = max(Counter(names).items(), key=lambda item: item[1], default=("", 0))
+    if folder is not None and times > 1:
+        raise OutputError(
+            f"{times} frames would be called {folder / name}.png; choose them by a pattern such as '*.jpg'"
+        )
 
 
 def settle_existing(

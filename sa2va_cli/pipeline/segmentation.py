@@ -28,6 +28,7 @@ from sa2va_cli.pipeline.opening import opened, stem_of
 from sa2va_cli.pipeline.outputs import (
     KINDS,
     PlannedOutput,
+    check_frame_names,
     check_kinds,
     folders_for,
     plan_outputs,
@@ -71,6 +72,7 @@ def planned(job: SegmentJob, report: Report = no_report) -> Generator[tuple[Read
     with opened(job.source, job.search, report) as reader:
         stem = stem_of(job.source)
         outputs, skipped = settle_existing(plan_outputs(job, reader.info.kind, stem), job)
+        check_frame_names(outputs, reader.names)
         placement = choose_placement(job.device, job.dtype)
         frames = reader.count_selected()
         keyframes = tuple(keyframe_indices(frames, job.search))

@@ -19,11 +19,11 @@ from sa2va_cli.training.samples import Meaning, Question, Sample
 CLASSES = (1 + len(KINDS), 1 + len(COLOURS), 1 + len(LANDMARK_KINDS))
 """Classes of a cell: nothing or a kind, nothing or a colour, nothing or a landmark."""
 
-NONE_SHARE = 0.4
+NONE_SHARE = 0.25
 """Share of the questions that nothing fits: what is not there is harder to learn than what is."""
 
-MOTION_STRESS = 3.0
-"""How much oftener than of the other forms questions are of motion, in clips: it is the hardest."""
+STRESSED = {"motion": 3.0, "size": 2.0, "relation": 2.0}
+"""How much oftener than of the other forms questions are of these: they are the hardest."""
 
 NAMES = len(KINDS) + len(COLOURS)
 """Names a target may have: the kinds, then the colours."""
@@ -237,9 +237,7 @@ class ParkDataset(_Park):
         scene, times = drawn.scene, drawn.schedule.keyframes
         if len(times) > 1:
             times = tuple(sorted({*times, *(int(i) for i in np.linspace(0, CLIP_FRAMES - 1, 9))}))
-        asked = expressions(
-            scene, times, rng, count=self.questions, none_share=NONE_SHARE, stressed={"motion": MOTION_STRESS}
-        )
+        asked = expressions(scene, times, rng, count=self.questions, none_share=NONE_SHARE, stressed=STRESSED)
         trained = {id(e) for e in [e for e in asked if e.actors][: self.masked]}
         questions = [self._question(drawn, times, e, rng, masked=id(e) in trained) for e in asked]
         shown = [drawn.ids[t] for t in drawn.schedule.keyframes]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import huggingface_hub
 import pytest
-from clips import make_image, make_video
+from clips import make_folder, make_image, make_video
 from fakehub import COMMIT, REPOSITORY, point_to, serving
 from families import checkpoint
 
@@ -80,6 +80,31 @@ def test_a_model_that_would_be_downloaded_is_told_and_left_where_it_is(dry_run, 
     assert json.loads(programs.out)["model_to_download"] is True
     assert not [path for path in handler.asked if "/resolve/" in path]
     assert not list(cache.rglob("*.json"))
+
+
+@pytest.mark.parametrize(
+    ("second", "size", "code", "words"),
+    [
+        ("frame1.png", (32, 32), 3, "frame1.png: is 32x32, but frame0.png is 64x48"),
+        ("frame0.jpg", (64, 48), 7, "2 frames would be called shot.mask/frame0.png"),
+    ],
+)
+def test_pictures_that_do_not_go_together_are_refused(second, size, code, words, sa2va, folder):
+    make_folder(folder / "shot", count=1)
+    make_image(folder / "shot" / second, size=size)
+    before = sorted(["shot", "shot/frame0.png", f"shot/{second}"])
+    for more in ([], ["--dry-run"]):
+        outcome = sa2va("segment", "shot", "red corner", "-q", *more, load=None)
+        assert (outcome.code, len(outcome.err.splitlines())) == (code, 1)
+        assert words in outcome.err
+        assert outcome.files == before
+
+
+def test_frames_of_one_name_need_no_names_in_coco(sa2va, folder):
+    make_folder(folder / "shot", count=1)
+    make_image(folder / "shot" / "frame0.jpg", size=(64, 48))
+    outcome = sa2va("segment", "shot", "red corner", "-q", "--save", "coco", "--dry-run", "--model", "demo")
+    assert outcome.code == 0
 
 
 def test_a_model_in_the_cache_needs_no_hub(dry_run):

@@ -12,7 +12,7 @@ from PIL import Image
 from sa2va_cli.errors import InputError, OutputError, UsageError
 from sa2va_cli.media.images import read_image, write_image
 from sa2va_cli.media.probe import probe
-from sa2va_cli.media.reader import open_source
+from sa2va_cli.media.reader import Selection, open_source
 
 
 @pytest.mark.parametrize(
@@ -94,11 +94,24 @@ def test_other_files_in_a_folder_are_passed_over(tmp_path: Path) -> None:
     assert probe(folder).names == ("frame0", "frame1")
 
 
-def test_an_image_of_another_size_is_refused_by_name(tmp_path: Path) -> None:
+def test_an_image_of_another_size_is_refused_by_name_before_any_is_read(tmp_path: Path) -> None:
     folder = make_folder(tmp_path / "shot", count=3)
     make_image(folder / "frame1.png", size=(32, 32))
     with pytest.raises(InputError, match=r"frame1\.png: is 32x32, but frame0\.png is 64x48"):
-        list(open_source(folder))
+        open_source(folder)
+
+
+def test_only_the_images_that_are_wanted_must_have_one_size(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "shot", count=3)
+    make_image(folder / "frame2.png", size=(32, 32))
+    assert [frame.index for frame in open_source(folder, Selection(max_frames=2))] == [0, 1]
+
+
+def test_an_image_turned_by_its_exif_data_has_the_size_that_is_seen(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "shot", count=2)
+    make_image(folder / "frame1.jpg", exif_orientation=6, size=(48, 64))
+    (folder / "frame1.png").unlink()
+    assert [frame.image.shape for frame in open_source(folder)] == [(48, 64, 3)] * 2
 
 
 def test_a_damaged_image_in_a_folder_is_left_out_with_a_warning(tmp_path: Path) -> None:
