@@ -6,7 +6,8 @@
 
 ``eyes`` is SAM 2, told by a code of names and places whom to segment and track; ``words`` is the chat model,
 learning to answer and to say that code; neither needs the other, so they can run side by side. ``whole`` is
-Sa2VA's own training of both. Each can be stopped and started again at any time, and
+Sa2VA's own training of both, or with ``--only eyes`` of SAM 2 alone, told by the chat model as it is. Each
+can be stopped and started again at any time, and
 
     python -m sa2va_cli.training.demo whole --out runs/whole --export sa2va_cli/demo/weights
 
@@ -181,6 +182,12 @@ def take(objective: Objective, run: Path, *, eyes: bool) -> None:
     objective.load_state_dict(taken, strict=False)
 
 
+def train_only(objective: Objective, stage: str) -> None:
+    """Leaves everything as it is but what the stage ``eyes`` or ``words`` trains."""
+    for name, parameter in objective.named_parameters():
+        parameter.requires_grad_(name.startswith(EYES) == (stage == "eyes"))
+
+
 def take_encoders(objective: Objective, checkpoint: Path) -> None:
     """Takes the two image encoders of a checkpoint, to begin with eyes that have seen something."""
     tensors = load_file(checkpoint / WEIGHTS_FILE)
@@ -217,6 +224,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--words", type=Path, help="begin with what this run of the stage `words` has learned"
     )
+    parser.add_argument(
+        "--only", choices=("eyes", "words"), help="of `whole`: train what this stage does, and not the other"
+    )
     parser.add_argument("--export", type=Path, help="write what the run has learned to this folder, and stop")
     options = parser.parse_args(arguments)
     objective = build_objective(run_tokenizer(options.words or options.out, options.seed), options.seed)
@@ -230,9 +240,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             restore(objective, options.out)
         save_network(objective.network, SAM2_SIZES, options.export)
         return
-    if options.stage != "whole":
-        for name, parameter in objective.named_parameters():
-            parameter.requires_grad_(name.startswith(EYES) == (options.stage == "eyes"))
+    part = options.only if options.stage == "whole" else options.stage
+    if part:
+        train_only(objective, part)
     plan = Plan(options.steps, options.peak_rate, warmup_steps=options.warmup, decay_steps=options.decay)
     batches = source(options.stage, options.seed, options.clips_from)
     train(objective, batches, plan, options.out, torch.device(options.device))

@@ -17,6 +17,7 @@ from sa2va_cli.training.demo import (
     demo_sizes,
     main,
     take,
+    train_only,
     train_tokenizer,
 )
 from sa2va_cli.training.loop import STATE_FILE, Plan, train
@@ -168,6 +169,17 @@ def test_without_words_sam2_learns_alone(objective: Objective, targets: ParkTarg
     assert set(losses) == {"bce", "dice", "iou", "score", "seen", "total"}
     learning = {n.split(".")[0] for n, p in objective.network.named_parameters() if p.grad is not None}
     assert learning == {"sam2"}
+
+
+@pytest.mark.parametrize(("stage", "learning"), [("eyes", {"sam2"}), ("words", {"chat", "text_hidden_fcs"})])
+def test_of_a_whole_one_half_can_be_trained_with_the_other_as_it_is(
+    stage: str, learning: set[str], objective: Objective, park: ParkDataset
+) -> None:
+    train_only(objective, stage)
+    batch = collate(park.batch(numbers(park, clips=False)), objective.network.chat, 128)
+    objective(batch)["total"].backward()
+    learned = {n.split(".")[0] for n, p in objective.network.named_parameters() if p.grad is not None}
+    assert learned == learning
 
 
 def test_two_meanings_that_differ_in_a_name_or_in_a_place_have_different_codes(objective: Objective) -> None:
