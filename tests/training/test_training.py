@@ -242,11 +242,15 @@ def test_stages_train_their_own_part_and_fit_together(tokenizer, tmp_path: Path)
             {"step": 1, "objective": objective.state_dict(), "optimiser": {}}, tmp_path / path / STATE_FILE
         )
     whole = build_objective(tokenizer, 0)
-    take(whole, tmp_path / "eyes", eyes=True)
-    take(whole, tmp_path / "words", eyes=False)
+    take(whole, [tmp_path / "eyes"], eyes=True)
+    take(whole, [tmp_path / "words"], eyes=False)
     for name, parameter in whole.named_parameters():
         source = eyes if name.startswith(EYES) else words
         assert torch.equal(parameter, source.get_parameter(name)), name
+    take(whole, [tmp_path / "eyes", tmp_path / "words"], eyes=True)
+    for name, parameter in whole.named_parameters():
+        if name.startswith(EYES):
+            assert torch.allclose(parameter, eyes.get_parameter(name) + 0.5), name
 
 
 def test_two_stages_are_exported_together(tokenizer, tmp_path: Path) -> None:
