@@ -93,10 +93,19 @@ def decode_image(image: Any, path: Path) -> RGB:
 
 
 def upright_size(image: Any) -> tuple[int, int]:
-    """(width, height) of an opened Pillow image once its EXIF rotation is applied; nothing is decoded."""
+    """(width, height) of an opened Pillow image once its EXIF rotation is applied; may decode a PNG."""
+    return _turned_size(image, image.getexif())  # looks behind the pixels of a PNG as well
+
+
+def stated_size(image: Any) -> tuple[int, int]:
+    """The same as far as it is told before the pixels: nothing is decoded."""
+    return _turned_size(image, Image.Image.getexif(image))
+
+
+def _turned_size(image: Any, exif: Any) -> tuple[int, int]:
     if image.format == "TIFF":  # Pillow turns these by itself, and has swapped the sides already
         return image.width, image.height
-    orientation = image.getexif().get(0x0112, 1)
+    orientation = exif.get(0x0112, 1)
     return (image.height, image.width) if orientation in (5, 6, 7, 8) else (image.width, image.height)
 
 

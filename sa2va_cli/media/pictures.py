@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from sa2va_cli.datatypes import Frame
 from sa2va_cli.errors import InputError
-from sa2va_cli.media.images import decode_image, open_image, read_image, upright_size
+from sa2va_cli.media.images import decode_image, open_image, read_image, stated_size, upright_size
 from sa2va_cli.media.source import DEFAULT_RATE, SourceInfo
 
 
@@ -63,14 +63,21 @@ class ImageSource:
     def check(self, ordinals: range) -> None:
         """Looks into the wanted files, so that the last of thousands does not end a run of hours.
 
+        One that cannot be read is no matter here: it is left out, and said, when its turn comes.
+
         Raises:
             InputError: when one has another size than the first.
         """
         for ordinal in ordinals:
-            image = open_image(self._files[ordinal])
-            if image is not None:
-                with image:
-                    self._check_size(self._files[ordinal], upright_size(image))
+            file = self._files[ordinal]
+            try:
+                with _opened(file) as image:
+                    if stated_size(image) == self._info.size:
+                        continue
+                pixels = read_image(file)  # to be sure: EXIF data may stand behind the pixels
+            except (InputError, OSError, ValueError, SyntaxError):
+                continue
+            self._check_size(file, (pixels.shape[1], pixels.shape[0]))
 
     def _check_size(self, file: Path, size: tuple[int, int]) -> None:
         if size != self._info.size:

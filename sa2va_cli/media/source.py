@@ -72,7 +72,7 @@ class Source(Protocol):
         ...
 
     def check(self, ordinals: range) -> None:
-        """Refuses, with an ``InputError``, wanted pictures that do not go together; decodes nothing."""
+        """Refuses, with an ``InputError``, wanted pictures that do not go together."""
         ...
 
     def pictures(self, ordinals: range) -> Iterator[Frame]:

@@ -249,9 +249,7 @@ def check_frame_names(planned: Sequence[PlannedOutput], names: Sequence[str]) ->
     folder = next((output.path for output in planned if output.folder), None)
     name, times = max(Counter(names).items(), key=lambda item: item[1], default=("", 0))
     if folder is not None and times > 1:
-        raise OutputError(
-            f"{times} frames would be called {folder / name}.png; choose them by a pattern such as '*.jpg'"
-        )
+        raise OutputError(f"{times} frames would be called {folder / name}.png; give each a name of its own")
 
 
 def settle_existing(

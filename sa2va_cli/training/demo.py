@@ -233,6 +233,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--export", type=Path, help="write what the run has learned to this folder, and stop")
     options = parser.parse_args(arguments)
+    if options.only and options.stage != "whole":
+        parser.error("--only is for the stage whole")
     kept = options.words[0] if options.words else options.out
     objective = build_objective(run_tokenizer(kept, options.seed), options.seed)
     if options.encoders:

@@ -123,6 +123,22 @@ def test_a_damaged_image_in_a_folder_is_left_out_with_a_warning(tmp_path: Path) 
     assert "frame2.png" in reader.warnings[0]
 
 
+def test_an_image_that_was_cut_off_is_left_out_with_a_warning(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "shot", count=4)
+    file = folder / "frame2.png"
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    reader = open_source(folder)
+    assert [frame.index for frame in reader] == [0, 1, 3]
+    assert "frame2.png" in reader.warnings[0]
+
+
+def test_a_lone_image_that_was_cut_off_is_an_input_error(tmp_path: Path) -> None:
+    file = make_image(tmp_path / "a.png")
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    with pytest.raises(InputError, match="truncated"):
+        list(open_source(file))
+
+
 def test_times_of_an_animated_webp_follow_its_durations(tmp_path: Path) -> None:
     frames = list(open_source(make_animation(tmp_path / "a.webp", count=4)))
     assert [frame.pts for frame in frames] == [0, 40, 120, 160]
