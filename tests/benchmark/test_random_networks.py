@@ -21,8 +21,8 @@ def network():
 
 def test_a_random_network_answers_as_a_trained_one_would(network):
     images = [np.full((36, 64, 3), 40 * k, np.uint8) for k in range(3)]
-    segmenter = NetworkSegmenter(network)
-    found, _ = segmenter.ground(segmenter.look(images, still=False), "<image>Please segment the dog.")
+    session = NetworkSegmenter(network).open()
+    found, _ = session.ground(session.look(images), "<image>Please segment the dog.")
     assert found.answer.startswith("Sure, [SEG].")
     assert len(found) == 1
 
