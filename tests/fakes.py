@@ -38,6 +38,10 @@ class FakeSegmenter:
         self.still = still
         return FakeSession(self)
 
+    def step(self, index: int) -> None:
+        """Is called when the turn of a frame has come."""
+        self.stepped.append(index)
+
 
 class FakeSession:
     """One clip."""
@@ -94,7 +98,7 @@ class FakeSession:
         self, frames: Iterable[Frame], memory: np.ndarray
     ) -> Generator[Followed[np.ndarray], None, None]:
         for frame in frames:
-            self.segmenter.stepped.append(frame.index)
+            self.segmenter.step(frame.index)
             small = cv2.resize(frame.image, (GRID, GRID), interpolation=cv2.INTER_AREA).astype(np.float32)
             dull = np.partition(small, 1, axis=2)[..., 1]
             # a colour is bright where it stands above the other two
