@@ -9,7 +9,7 @@ from families import REFERENCE
 from published import PUBLISHED, change_config
 
 from sa2va_cli.checkpoints.catalog import DEMO_FOLDER
-from sa2va_cli.checkpoints.layout import amended, native_config, published_config, read_layout
+from sa2va_cli.checkpoints.layout import corrected, native_config, published_config, read_layout
 from sa2va_cli.errors import ModelError
 from sa2va_cli.model.sam2 import HIERA_LARGE
 
@@ -111,11 +111,11 @@ def test_only_tensors_tell_a_sa2va_i_and_an_output_layer_of_its_own(published: P
     change_config(published, lambda c: c["llm_config"].update(tie_word_embeddings=True))
     layout = read_layout(published)
     assert layout.chat.text["tie_word_embeddings"]
-    assert amended(layout, ["mlp1.0.weight"]) == layout
+    assert corrected(layout, ["mlp1.0.weight"]) == layout
     second = "grounding_encoder.sam2_model.sam_mask_decoder_modified.iou_token.weight"
-    told = amended(layout, ["language_model.lm_head.weight", second])
-    assert told.two_pass
-    assert not told.chat.text["tie_word_embeddings"]
+    changed = corrected(layout, ["language_model.lm_head.weight", second])
+    assert changed.two_pass
+    assert not changed.chat.text["tie_word_embeddings"]
 
 
 def test_a_sa2va_with_an_unknown_language_model_is_refused(tmp_path: Path) -> None:
@@ -123,6 +123,7 @@ def test_a_sa2va_with_an_unknown_language_model_is_refused(tmp_path: Path) -> No
         '{"model_type": "sa2va_chat", "llm_config": {"model_type": "phi3"}}'
     )
     assert "llm_config has the model_type 'phi3'" in refusal(tmp_path)
+    assert "supported are InternVL (Qwen2), InternVL (InternLM2), Qwen2.5-VL, Qwen3-VL" in refusal(tmp_path)
 
 
 @pytest.mark.parametrize("change", [{"ps_version": "v1"}, {"select_layer": -2}])
