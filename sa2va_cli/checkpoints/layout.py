@@ -31,6 +31,9 @@ MOST_LAYERS = 1000
 """Of any stack; the released networks have at most 48. A network is built before it is compared with the
 tensors, so that an absurd number would be built for hours."""
 
+_NOT_UNDERSTOOD = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
+"""What reading a JSON object raises when it has other keys or other types than it should."""
+
 _LAYER_KEYS = ("num_hidden_layers", "depth", "num_layers", "fuser_num_layers", "num_maskmem", "stages")
 
 
@@ -88,7 +91,7 @@ def read_layout(folder: Path) -> Layout:
         return _native(config) if config.get("format") == NATIVE_FORMAT else _published(config)
     except ModelError as error:
         raise ModelError(f"{folder}: {error}") from error
-    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+    except _NOT_UNDERSTOOD as error:
         raise ModelError(f"{folder / CONFIG_FILE} is not understood: {one_line(error)}") from error
 
 
@@ -158,9 +161,13 @@ def published_config(layout: Layout) -> Config:
     """Writes the ``config.json`` of a published checkpoint.
 
     Raises:
-        ModelError: when the network has sizes that the published layout cannot express.
+        ModelError: when the network has sizes that the published layout cannot express, or lacks some.
     """
-    config = {"model_type": PUBLISHED_TYPE} | FAMILIES[layout.family].write(layout.chat)
+    try:
+        written = FAMILIES[layout.family].write(layout.chat)
+    except _NOT_UNDERSTOOD as error:  # a native config may lack any of the sizes
+        raise ModelError(f"the sizes have no published form: {one_line(error)}") from error
+    config = {"model_type": PUBLISHED_TYPE} | written
     return config if layout.sam2 == HIERA_LARGE else config | {"grounding_encoder_config": layout.sam2}
 
 

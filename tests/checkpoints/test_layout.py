@@ -168,3 +168,31 @@ def test_a_native_config_that_is_not_understood_is_refused(tmp_path: Path, chang
     config = {"format": "sa2va", "version": 1, "family": "internvl", "chat": {}, "sam2": {}} | change
     (tmp_path / "config.json").write_text(json.dumps(config))
     refusal(tmp_path)
+
+
+@pytest.mark.parametrize("size", [10**6, 10**30, -(10**30)])
+def test_an_absurd_number_of_layers_is_refused_before_they_are_built(published: Path, size: int) -> None:
+    change_config(published, lambda c: c["llm_config"].update(num_hidden_layers=size))
+    assert f"num_hidden_layers is {size}, at most 1000 is possible" in refusal(published)
+
+
+@pytest.mark.parametrize("size", [2**31, 10**30, 1e300])
+def test_a_size_beyond_all_networks_is_refused(published: Path, size: float) -> None:
+    change_config(published, lambda c: c["vision_config"].update(hidden_size=size))
+    assert f"hidden_size is {size}, at most" in refusal(published)
+    change_config(published, lambda c: c["vision_config"].update(hidden_size=64))
+    change_config(published, lambda c: c["llm_config"].update(rope_theta=10**39))
+    assert "rope_theta" in refusal(published)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("vision", None), ("vision", []), ("text", {}), ("text", []), ("stop_ids", None)]
+)
+def test_a_native_config_that_lacks_sizes_has_no_published_one(
+    key: str, value: object, tmp_path: Path
+) -> None:
+    config = native_config(read_layout(REFERENCE / "qwen2_5_vl"))
+    config["chat"][key] = value
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelError, match="have no published form"):
+        published_config(read_layout(tmp_path))
