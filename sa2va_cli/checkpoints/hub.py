@@ -238,10 +238,12 @@ def _ask_hub(repository: str, otherwise: str, revision: str | None = None) -> No
         raise ModelError(_refusal(repository, revision, error, otherwise)) from error
     from sa2va_cli.checkpoints.layout import read_layout  # brings torch along
 
+    folder = Path(config).parent
     try:
-        read_layout(Path(config).parent)
+        read_layout(folder)
     except ModelError as error:
-        raise ModelError(f"{repository} cannot be used: {str(error).partition(': ')[2]}") from error
+        reason = str(error).removeprefix(f"{folder}: ").replace(config, f"its {CONFIG_FILE}")
+        raise ModelError(f"{repository} cannot be used: {reason}") from error
 
 
 def _refusal(repository: str, revision: str | None, error: Exception, otherwise: str) -> str:

@@ -1,6 +1,6 @@
 """Which part of a network a tensor belongs to, by its name, published or native.
 
-Parts can be told apart, counted and given a precision of their own before anything is read. Names of chat
+Parts can be distinguished, counted and given a precision of their own before anything is read. Names of chat
 models come from the families; those of what all share are here. Imports no torch.
 """
 

@@ -1,6 +1,8 @@
 """What every row of the table of families keeps to, so that a new one is one file and one row."""
 
+import importlib
 import json
+import pkgutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -78,11 +80,14 @@ def test_parts_of_the_tensors_of_a_file_are_those_of_the_network(folder: str) ->
         assert {part_of(native) for native in natives} == {part_of(name)}
 
 
-def test_every_file_of_a_family_has_its_row() -> None:
-    shared = {"__init__", "family", "table", "sam2", "language_config", "qwen_vl"}
-    files = {path.stem for path in Path(families.__path__[0]).glob("*.py")} - shared
-    assert files == {"internvl", "qwen2_5_vl", "qwen3_vl"}
-    assert len(FAMILIES) == 4  # InternVL with Qwen2 and with InternLM2 are in one file
+def test_every_family_that_a_file_defines_has_its_row() -> None:
+    modules = [
+        importlib.import_module(f"{families.__name__}.{found.name}")
+        for found in pkgutil.iter_modules(families.__path__)
+    ]
+    defined = [value for module in modules for value in vars(module).values() if isinstance(value, Family)]
+    assert {family.name for family in defined} == set(FAMILIES)
+    assert all(name == family.name for name, family in FAMILIES.items())
 
 
 def test_a_new_row_is_all_that_a_new_kind_of_language_model_needs(
