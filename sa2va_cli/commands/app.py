@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sa2va_cli import __version__
-from sa2va_cli.commands import bench, doctor, models, render, segment
+from sa2va_cli.commands import bench, doctor, models, render, segment, tracks
 from sa2va_cli.commands.helptext import help_text
 from sa2va_cli.commands.session import Interrupted, Session
 from sa2va_cli.errors import Sa2VAError, UsageError
@@ -36,6 +36,7 @@ app = typer.Typer(
 )
 app.command("segment", epilog=segment.EPILOG)(segment.segment_command)
 app.command("render", help=help_text(render.render_command), epilog=render.EPILOG)(render.render_command)
+app.add_typer(tracks.app, name="tracks")
 app.add_typer(models.app, name="models")
 app.command("doctor", help=help_text(doctor.doctor_command), epilog=doctor.EPILOG)(doctor.doctor_command)
 app.command("bench", help=help_text(bench.bench_command), epilog=bench.EPILOG)(bench.bench_command)
