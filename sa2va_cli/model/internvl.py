@@ -23,7 +23,7 @@ from transformers import (
 from sa2va_cli.datatypes import RGB
 from sa2va_cli.model import internlm2
 from sa2va_cli.model.chat import SEGMENT, Answer, View, likely_phrases
-from sa2va_cli.model.decoding import Prompt, decode
+from sa2va_cli.model.decoding import Prompt, cache_argument, decode
 from sa2va_cli.model.preprocessing import cut_tiles, region_grid, resize_bicubic, vision_pixels
 
 PATCH_TOKEN = "<IMG_CONTEXT>"
@@ -159,6 +159,7 @@ class InternVL(nn.Module):
             nn.GELU(),
             nn.Linear(text.hidden_size, text.hidden_size),
         )
+        self._cache = cache_argument(self.language_model.model)
         self.patch_id: int = tokenizer.convert_tokens_to_ids(PATCH_TOKEN)
         self.segment_id: int = tokenizer.convert_tokens_to_ids(SEGMENT)
 
@@ -267,7 +268,8 @@ class InternVL(nn.Module):
         """Reads tokens after those in the cache; see ``decoding.Reader``."""
         visual = None if cache.get_seq_length() else pictures
         embeddings = self.embed(torch.tensor([ids], device=self.device), visual)
-        output = self.language_model.model(inputs_embeds=embeddings, past_key_values=cache, use_cache=True)
+        arguments = {self._cache: cache, "use_cache": True}
+        output = self.language_model.model(inputs_embeds=embeddings, **arguments)
         states: Tensor = output.last_hidden_state[0]
         return states.to(self.device)
 

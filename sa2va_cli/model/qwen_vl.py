@@ -25,7 +25,7 @@ from transformers.models.qwen3_vl.modeling_qwen3_vl import Qwen3VLTextModel, Qwe
 
 from sa2va_cli.datatypes import RGB
 from sa2va_cli.model.chat import SEGMENT, Answer, View, likely_phrases
-from sa2va_cli.model.decoding import Prompt, decode
+from sa2va_cli.model.decoding import Prompt, cache_argument, decode
 from sa2va_cli.model.preprocessing import cut_patches, resize_bicubic, round_size
 
 IMAGE_TOKEN = "<|image_pad|>"
@@ -45,8 +45,8 @@ class Version:
         vision: configuration and class of the vision encoder in transformers.
         text: configuration and class of the language model in transformers.
         system: what the prompt begins with.
-        mean: of red, green and blue, that pixels are normalised with.
-        std: likewise.
+        mean: of red, green and blue, that is subtracted from pixels.
+        std: of red, green and blue, that pixels are then divided by.
         normed: whether the states that queries are made of are those after the final norm. In the releases of
             transformers that Qwen3-VL's Sa2VA was trained with, its last hidden state is the one before it.
     """
@@ -170,6 +170,7 @@ class QwenVL(nn.Module):
         self.lm_head = nn.Linear(self.width, self.language_model.config.vocab_size, bias=False)
         if tied:
             self.lm_head.weight = self.language_model.embed_tokens.weight
+        self._cache = cache_argument(self.language_model)
         self.image_id: int = tokenizer.convert_tokens_to_ids(IMAGE_TOKEN)
         self.segment_id: int = tokenizer.convert_tokens_to_ids(SEGMENT)
 
@@ -259,7 +260,7 @@ class QwenVL(nn.Module):
         """Reads tokens after those in the cache; see ``decoding.Reader``. States are before the norm."""
         tokens = torch.tensor([ids], device=self.device)
         embeddings = self.language_model.embed_tokens(tokens)
-        more: dict[str, Any] = {}
+        more: dict[str, Any] = {self._cache: cache}
         place = cache.get_seq_length()
         if place:
             start = place + (pictures.shift if pictures else 0)
@@ -271,11 +272,10 @@ class QwenVL(nn.Module):
             where = places[..., None].to(embeddings.device)
             embeddings = embeddings.masked_scatter(where, pictures.tokens.to(embeddings))
             if pictures.deep:
-                more = {"visual_pos_masks": places, "deepstack_visual_embeds": pictures.deep}
+                more |= {"visual_pos_masks": places, "deepstack_visual_embeds": pictures.deep}
         output = self.language_model(
             inputs_embeds=embeddings,
             position_ids=positions[:, None],
-            past_key_values=cache,
             use_cache=True,
             **more,
         )
