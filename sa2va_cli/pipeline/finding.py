@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from sa2va_cli.datatypes import RGB, FoundObject, Frame, FrameMasks, Grounding, Segmenter
+from sa2va_cli.model.prompt_text import spoken
 from sa2va_cli.pipeline.job import Notice, Report, Search, no_report
 from sa2va_cli.pipeline.prompts import question
 from sa2va_cli.pipeline.stages import read_ahead
@@ -19,7 +20,7 @@ class Findings:
 
     Attributes:
         objects: one for each ``[SEG]`` of each answer, in that order.
-        answers: the language model's words, by prompt.
+        answers: the language model's words, without what ends them, by prompt.
         memory: what ``Segmenter.step`` starts from; None when there is no object.
     """
 
@@ -48,7 +49,7 @@ def find(segmenter: Segmenter, keyframes: Sequence[Frame], search: Search, *, st
         memory = segmenter.condition(
             [(frame.index, frame.image) for frame in keyframes], queries, still=still
         )
-    answers = {prompt: grounding.answer for prompt, grounding in groundings.items()}
+    answers = {prompt: spoken(grounding.answer) for prompt, grounding in groundings.items()}
     return Findings(tuple(objects), answers, memory)
 
 
