@@ -1,4 +1,4 @@
-"""The text of a prompt, in which a template and a person's words are kept apart, its tokens, and plain answers.
+"""Prompts as text in which a template and a person's words stay apart, their tokens, and plain answers.
 
 A template speaks to the network in control tokens: where pictures go, who speaks, when a turn ends. A person
 speaks in words, and ``<|im_end|>`` or ``[SEG]`` among them are words as well. Knows nothing about families.
