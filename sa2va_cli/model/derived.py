@@ -7,33 +7,33 @@ import torch
 from torch import Tensor
 
 
-class Kept:
-    """A tensor that is made once, and again only after the parameters it follows from have changed.
+class DerivedTensor:
+    """A tensor that is computed once, and again only after the parameters it follows from have changed.
 
-    In training it is made every time, since gradients flow through it. A compiled graph takes what is kept
-    as it is, for where parameters lie in memory cannot be traced: call it once before.
+    In training it is computed every time, since gradients flow through it. A compiled graph takes the value
+    that is cached, for where parameters lie in memory cannot be traced: call it once before.
 
     Args:
-        make: makes it.
+        compute: makes it.
         sources: the parameters it follows from.
     """
 
-    def __init__(self, make: Callable[[], Any], sources: Callable[[], Sequence[Tensor]]) -> None:
-        self._make = make
+    def __init__(self, compute: Callable[[], Any], sources: Callable[[], Sequence[Tensor]]) -> None:
+        self._compute = compute
         self._sources = sources
         self._key: object = None
         self._value: Any = None
 
     def __call__(self) -> Any:
-        """What is kept."""
+        """The tensor, or the tuple of them."""
         if torch.compiler.is_compiling():
             return self._value
         if torch.is_grad_enabled():
-            return self._make()
+            return self._compute()
         key = tuple((p.data_ptr(), _version(p), p.dtype, p.device) for p in self._sources())
         if key != self._key:
             with torch.inference_mode(mode=False), torch.no_grad():
-                self._key, self._value = key, self._make()
+                self._key, self._value = key, self._compute()
         return self._value
 
 
