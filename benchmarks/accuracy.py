@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from official_schedule import KEYFRAMES, encode_as_published, official_clip, our_clip
 from torch import Tensor
 
-from sa2va_cli.benchmark.networks import random_network
-from sa2va_cli.benchmark.stages import random_queries
+from sa2va_cli.bench.networks import random_network
+from sa2va_cli.bench.stages import random_queries
 from sa2va_cli.datatypes import RGB
 from sa2va_cli.demo.world import Scene, expressions, scene_seed
 from sa2va_cli.model.network import NetworkSegmenter
@@ -85,8 +85,8 @@ def trained(frames: int, clips: int) -> tuple[NetworkSegmenter, NetworkSegmenter
         images, queries = pictures(scene, frames), []
         view = wide.look(images[:KEYFRAMES], still=False)
         times = [STRIDE * t for t in range(frames)]
-        for told in expressions(scene, times, np.random.default_rng(SEED), "en"):
-            grounding, view = wide.ground(view, question(told.text, verbatim=False))
+        for expression in expressions(scene, times, np.random.default_rng(SEED), "en"):
+            grounding, view = wide.ground(view, question(expression.text, verbatim=False))
             queries += list(grounding.queries)
         return Clip(images, torch.stack(queries) if queries else torch.zeros(0))
 

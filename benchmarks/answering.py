@@ -16,10 +16,10 @@ from typing import Any
 import torch
 from transformers import DynamicCache
 
-from sa2va_cli.benchmark.job import RANDOM
-from sa2va_cli.benchmark.networks import random_network
-from sa2va_cli.benchmark.pictures import park_pictures
-from sa2va_cli.benchmark.rounds import Ratio, take_turns
+from sa2va_cli.bench.job import RANDOM
+from sa2va_cli.bench.networks import random_network
+from sa2va_cli.bench.pictures import park_pictures
+from sa2va_cli.bench.rounds import Ratio, take_turns
 from sa2va_cli.model import decoding
 from sa2va_cli.model.chat import View
 from sa2va_cli.model.network import NetworkSegmenter

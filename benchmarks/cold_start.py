@@ -15,7 +15,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from sa2va_cli.benchmark.rounds import Ratio, take_turns
+from sa2va_cli.bench.rounds import Ratio, take_turns
 
 SAMPLE = Path(__file__).parents[1] / "samples" / "park.mp4"
 MODULES = ("commands.app", "pipeline.segmentation", "model.network", "checkpoints.loader")

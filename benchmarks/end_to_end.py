@@ -10,8 +10,8 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from sa2va_cli.benchmark.rounds import Ratio, Timing, take_turns
-from sa2va_cli.benchmark.stages import AnsweringSegmenter
+from sa2va_cli.bench.rounds import Ratio, Timing, take_turns
+from sa2va_cli.bench.stages import AnsweringSegmenter
 from sa2va_cli.pipeline.device import choose_placement
 from sa2va_cli.pipeline.job import Search, SegmentJob
 from sa2va_cli.pipeline.loading import load_segmenter

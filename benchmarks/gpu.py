@@ -29,18 +29,18 @@ import transformers
 from official_schedule import ENCODERS, Comparison, compare_clip, compare_steady
 from torch import Tensor
 
-from sa2va_cli.benchmark.hardware import (
+from sa2va_cli.bench.hardware import (
     count_flops,
     forget_peak_device_bytes,
     matmul_rate,
     peak_device_bytes,
-    settle,
+    synchronizer,
 )
-from sa2va_cli.benchmark.networks import random_network
-from sa2va_cli.benchmark.pictures import disc_logits, park_pictures, park_scene
-from sa2va_cli.benchmark.rounds import measure
-from sa2va_cli.benchmark.stages import KEYFRAMES, AnsweringSegmenter, network_stages, random_queries
-from sa2va_cli.benchmark.work import GROUND, PROMPT
+from sa2va_cli.bench.networks import random_network
+from sa2va_cli.bench.pictures import disc_logits, park_pictures, park_scene
+from sa2va_cli.bench.rounds import measure
+from sa2va_cli.bench.stages import KEYFRAMES, AnsweringSegmenter, network_stages, random_queries
+from sa2va_cli.bench.work import GROUND, PROMPT
 from sa2va_cli.datatypes import Frame, FrameMasks
 from sa2va_cli.model.compiling import Compiling
 from sa2va_cli.model.fixed import Compile, FixedTracker, plain
@@ -73,7 +73,7 @@ class Bench:
         self.objects = (1, 2) if options.quick else (1, 2, 4, 8)
         self.dtype = torch.float32 if options.quick else torch.bfloat16
         self.sizes = "demo" if options.quick else "hiera-l"
-        self.wait = settle(options.device)
+        self.wait = synchronizer(options.device)
         self._segmenter: NetworkSegmenter | None = None
 
     @property
@@ -124,13 +124,13 @@ def machine(bench: Bench) -> dict[str, Any]:
 def parity(bench: Bench) -> dict[str, Any]:
     """Follows an object with the bundled weights on the processor and on the device, in two precisions."""
     frames = list(_frames(10, (320, 180)))
-    plain = load_segmenter("demo", Placement("cpu", "fp32"))
+    on_cpu = load_segmenter("demo", Placement("cpu", "fp32"))
     seen = [frame.image for frame in frames[:KEYFRAMES]]
     actor = park_scene().actors[0]
     prompt = f"the {actor.colour} {actor.kind}"
-    grounding, _ = plain.ground(plain.look(seen, still=False), question(prompt, verbatim=False))
-    queries = grounding.queries if len(grounding) else random_queries(plain, 1)
-    reference = _logits(plain, frames, queries)
+    grounding, _ = on_cpu.ground(on_cpu.look(seen, still=False), question(prompt, verbatim=False))
+    queries = grounding.queries if len(grounding) else random_queries(on_cpu, 1)
+    reference = _logits(on_cpu, frames, queries)
     found: dict[str, Any] = {"prompt": prompt, "answer": grounding.answer}
     tf32, torch.backends.cudnn.allow_tf32 = torch.backends.cudnn.allow_tf32, False
     for dtype in ("fp32", "bf16"):
@@ -151,12 +151,12 @@ def _logits(segmenter: NetworkSegmenter, frames: Sequence[Frame], queries: Tenso
     """(T, N, h, w) logits of what queries (N, C) find."""
     keyframes = [(frame.index, frame.image) for frame in frames[:KEYFRAMES]]
     there = queries.to(segmenter.network.sam2.device)
-    memory, kept = segmenter.condition(keyframes, [there], still=False), []
+    memory, logits = segmenter.condition(keyframes, [there], still=False), []
     for frame in frames:
         (prepared,) = segmenter.prepare([(frame.index, frame.image)], memory)
-        logits, _, memory = segmenter.step(frame.index, prepared, memory)
-        kept.append(torch.from_numpy(logits))
-    return torch.stack(kept)
+        found, _, memory = segmenter.step(frame.index, prepared, memory)
+        logits.append(torch.from_numpy(found))
+    return torch.stack(logits)
 
 
 def stages(bench: Bench) -> dict[str, Any]:
@@ -201,8 +201,8 @@ def compiled(bench: Bench) -> dict[str, Any]:
 
     sam2 = bench.segmenter.network.sam2
     pixels = torch.randn(1, 3, sam2.input_size, sam2.input_size).to(sam2.device, sam2.dtype)
-    plain = measure(lambda: _without_gradients(sam2.trunk, pixels), bench.rounds, bench.wait)
-    found: dict[str, Any] = {"eager_milliseconds": 1000 * plain.median}
+    eager = measure(lambda: _without_gradients(sam2.trunk, pixels), bench.rounds, bench.wait)
+    found: dict[str, Any] = {"eager_milliseconds": 1000 * eager.median}
     # Without a compiler behind it, tracing still shows whether it is one graph.
     for mode in (None,) if bench.quick else ("default", "reduce-overhead"):
         counters.clear()

@@ -21,10 +21,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sa2va_cli.benchmark.clips import write_park
-from sa2va_cli.benchmark.job import picture_size
-from sa2va_cli.benchmark.pictures import FPS, GRAIN, disc_logits
-from sa2va_cli.benchmark.rounds import Ratio, Timing, take_turns
+from sa2va_cli.bench.clips import write_park
+from sa2va_cli.bench.job import picture_size
+from sa2va_cli.bench.pictures import FPS, GRAIN, disc_logits
+from sa2va_cli.bench.rounds import Ratio, Timing, take_turns
 from sa2va_cli.datatypes import RGB, Grounding
 from sa2va_cli.media.encodings import ENCODINGS
 from sa2va_cli.pipeline.job import SAMPLINGS, Search, SegmentJob

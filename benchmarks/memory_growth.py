@@ -13,8 +13,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from sa2va_cli.benchmark.clips import write_park
-from sa2va_cli.benchmark.job import picture_size
+from sa2va_cli.bench.clips import write_park
+from sa2va_cli.bench.job import picture_size
 
 OBJECTS = 2
 
@@ -27,8 +27,8 @@ def peak_of(clip: Path) -> int:
 
 def segment_here(clip: Path) -> int:
     """Segments a clip in this process; returns the bytes at its peak."""
-    from sa2va_cli.benchmark.hardware import peak_host_bytes
-    from sa2va_cli.benchmark.stages import AnsweringSegmenter
+    from sa2va_cli.bench.hardware import peak_host_bytes
+    from sa2va_cli.bench.stages import AnsweringSegmenter
     from sa2va_cli.pipeline.device import choose_placement
     from sa2va_cli.pipeline.job import Search, SegmentJob
     from sa2va_cli.pipeline.loading import load_segmenter
@@ -48,7 +48,7 @@ def segment_here(clip: Path) -> int:
         segment(job, load=lambda *_: segmenter)
     peak = peak_host_bytes()
     if peak is None:
-        raise SystemExit("this system does not tell how much memory a process held")
+        raise SystemExit("this system does not report how much memory a process held")
     return peak
 
 

@@ -22,11 +22,11 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from sa2va_cli.benchmark.hardware import settle
-from sa2va_cli.benchmark.networks import random_network
-from sa2va_cli.benchmark.pictures import park_pictures
-from sa2va_cli.benchmark.rounds import Ratio, Timing, take_turns
-from sa2va_cli.benchmark.stages import random_queries
+from sa2va_cli.bench.hardware import synchronizer
+from sa2va_cli.bench.networks import random_network
+from sa2va_cli.bench.pictures import park_pictures
+from sa2va_cli.bench.rounds import Ratio, Timing, take_turns
+from sa2va_cli.bench.stages import random_queries
 from sa2va_cli.datatypes import RGB, Frame, FrameMasks
 from sa2va_cli.model.attention import axial_rotation, sine_positions
 from sa2va_cli.model.network import NetworkSegmenter
@@ -133,7 +133,7 @@ def _official_pass(sam2: Sam2, encode: Encode, images: Sequence[RGB], query: Ten
         features = encode(sam2, resident[index])
         decoded.append(sam2.decode(features, sam2.without_memory(features.low), query))
         conditioning.append(remember(sam2, index, features, decoded[-1]))
-    memory, kept = TrackerMemory(tuple(conditioning)), []
+    memory, masks = TrackerMemory(tuple(conditioning)), []
     for index, pixels in enumerate(resident):
         features = encode(sam2, pixels)
         if index >= len(conditioning):
@@ -143,8 +143,8 @@ def _official_pass(sam2: Sam2, encode: Encode, images: Sequence[RGB], query: Ten
             memory = TrackerMemory(memory.conditioning, recent)
         else:
             found = decoded[index]
-        kept.append(_full_size(found.logits, sam2.input_size, images[0]))
-    return torch.cat(kept) > 0
+        masks.append(_full_size(found.logits, sam2.input_size, images[0]))
+    return torch.cat(masks) > 0
 
 
 def _full_size(logits: Tensor, side: int, image: RGB) -> Tensor:
@@ -245,7 +245,7 @@ def _compared(
     agreement: float,
     clock: Clock,
 ) -> Comparison:
-    timings = take_turns({"official": official, "ours": ours}, rounds, settle(str(sam2.device)), clock)
+    timings = take_turns({"official": official, "ours": ours}, rounds, synchronizer(str(sam2.device)), clock)
     return Comparison(objects, timings["official"], timings["ours"], agreement)
 
 

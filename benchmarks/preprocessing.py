@@ -14,9 +14,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from sa2va_cli.benchmark.job import picture_size
-from sa2va_cli.benchmark.pictures import GRAIN, park_pictures
-from sa2va_cli.benchmark.rounds import Ratio, Timing, take_turns
+from sa2va_cli.bench.job import picture_size
+from sa2va_cli.bench.pictures import GRAIN, park_pictures
+from sa2va_cli.bench.rounds import Ratio, Timing, take_turns
 from sa2va_cli.datatypes import RGB
 from sa2va_cli.model.preprocessing import GROUNDING_MEAN, GROUNDING_STD, grounding_pixels
 from sa2va_cli.pipeline.device import DTYPES
@@ -45,7 +45,7 @@ class Findings:
     Attributes:
         identical: part of the values that are the same, in float32, as levels of 255.
         largest: the largest difference in levels.
-        official: the official way's time for a frame.
+        official: the official preprocessing's time for a frame.
         ours: our time for a frame.
     """
 

@@ -3,10 +3,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from sa2va_cli.benchmark.hardware import count_flops, matmul_rate, other_load, peak_device_bytes
-from sa2va_cli.benchmark.job import RANDOM, BenchJob
-from sa2va_cli.benchmark.networks import random_layout, random_network
-from sa2va_cli.benchmark.pictures import disc_logits, park_pictures
+from sa2va_cli.bench.hardware import count_flops, matmul_rate, other_load, peak_device_bytes
+from sa2va_cli.bench.job import RANDOM, BenchJob
+from sa2va_cli.bench.networks import random_layout, random_network
+from sa2va_cli.bench.pictures import disc_logits, park_pictures
 from sa2va_cli.checkpoints.dimensions import chat_parameters
 from sa2va_cli.errors import UsageError
 from sa2va_cli.model.network import NetworkSegmenter

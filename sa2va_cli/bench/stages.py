@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sa2va_cli.benchmark.pictures import disc_logits
-from sa2va_cli.benchmark.work import ATTEND, ENCODE, GROUND, MASKS, MEMORY, PREPROCESS, PROMPT, Work
+from sa2va_cli.bench.pictures import disc_logits
+from sa2va_cli.bench.work import ATTEND, ENCODE, GROUND, MASKS, MEMORY, PREPROCESS, PROMPT, Work
 from sa2va_cli.datatypes import RGB, Frame, Grounding
 from sa2va_cli.model.network import NetworkSegmenter
 from sa2va_cli.model.preprocessing import grounding_pixels
@@ -29,7 +29,7 @@ class AnsweringSegmenter:
     """A segmenter that finds a given number of objects whatever it is asked, and shows discs for their masks.
 
     The work is that of the network inside; only what comes out is replaced, because masks of random queries
-    are noise, which is dearer to draw than masks of things.
+    are noise, which costs more to draw than masks of things.
 
     Args:
         inner: does the work.
