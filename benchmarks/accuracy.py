@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from official_schedule import KEYFRAMES, encode_as_published, official_clip, our_clip
+from recording import Column, add_options, record
 from torch import Tensor
 
 from sa2va_cli.bench.networks import random_network
@@ -33,6 +34,14 @@ STRIDE = 4
 """Frames of the scene between two that are followed, so that a short clip moves."""
 
 Masks = NDArray[np.bool_]
+
+COLUMNS = (
+    Column("network", "network"),
+    Column("path", "in bfloat16"),
+    Column("iou", "mean IoU", ".4f"),
+    Column("worst", "worst IoU", ".4f"),
+    Column("pixels", "same pixels, %", ".6g"),
+)
 
 
 @dataclass(frozen=True)
@@ -124,6 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> tuple[Closeness, Closeness]:
     parser.add_argument("--clips", type=int, default=8)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--quick", action="store_true", help="demo sizes, one clip of seven frames")
+    add_options(parser)
     options = parser.parse_args(arguments)
     if options.quick:
         options.sizes, options.frames, options.clips = "demo", 7, 1
@@ -134,6 +144,19 @@ def main(arguments: Sequence[str] | None = None) -> tuple[Closeness, Closeness]:
     print(f"plain path: {plain}")
     print(f"ours:       {ours}")
     print(f"ratio {(1 - ours.iou) / max(1 - plain.iou, 1e-12):.2f} of what the plain path loses in IoU")
+    network = "demo model" if options.sizes == "demo" else f"{options.sizes}, random weights"
+    network += f", {options.clips} x {options.frames} frames"
+    rows = [
+        {
+            "network": network,
+            "path": path,
+            "iou": close.iou,
+            "worst": close.worst,
+            "pixels": 100 * close.pixels,
+        }
+        for path, close in (("plain path", plain), ("ours", ours))
+    ]
+    record(options, __file__, arguments, COLUMNS, rows)
     return plain, ours
 
 

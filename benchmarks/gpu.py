@@ -14,7 +14,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -27,6 +27,7 @@ import official_schedule as schedule
 import torch
 import transformers
 from official_schedule import ENCODERS, Comparison, compare_clip, compare_steady
+from recording import Machine, provenance
 from torch import Tensor
 
 from sa2va_cli.bench.hardware import (
@@ -63,9 +64,11 @@ class Bench:
 
     Args:
         options: of the command line.
+        arguments: the same before they were parsed; None for those of the process.
     """
 
-    def __init__(self, options: argparse.Namespace) -> None:
+    def __init__(self, options: argparse.Namespace, arguments: Sequence[str] | None = None) -> None:
+        self.arguments = arguments
         self.device: str = options.device
         self.quick: bool = options.quick
         self.rounds = 1 if options.quick else 7
@@ -109,10 +112,11 @@ def _frames(count: int, size: tuple[int, int]) -> Iterator[Frame]:
 
 
 def machine(bench: Bench) -> dict[str, Any]:
-    """What it runs on."""
-    cuda = bench.device.startswith("cuda")
+    """What it runs on, when, from which commit and by which command."""
+    gpu = torch.cuda.get_device_name(bench.device) if bench.device.startswith("cuda") else None
     return {
-        "device": torch.cuda.get_device_name(bench.device) if cuda else "cpu",
+        "machine": asdict(Machine.here(gpu)),
+        **provenance(__file__, bench.arguments),
         "python": platform.python_version(),
         "torch": torch.__version__,
         "transformers": transformers.__version__,
@@ -454,7 +458,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--quick", action="store_true", help="demo sizes, few frames, one round")
     options = parser.parse_args(arguments)
     options.out.mkdir(parents=True, exist_ok=True)
-    bench, found, started = Bench(options), dict[str, Any](), time.perf_counter()
+    bench, found, started = Bench(options, arguments), dict[str, Any](), time.perf_counter()
     for section in SECTIONS:
         name, begun = section.__name__, time.perf_counter()
         if options.only and name not in options.only:

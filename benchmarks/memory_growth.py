@@ -13,10 +13,21 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from recording import Column, add_options, record, rounds
+
 from sa2va_cli.bench.clips import write_park
 from sa2va_cli.bench.job import picture_size
 
 OBJECTS = 2
+
+COLUMNS = (
+    Column("size", "pictures"),
+    Column("short", "frames", ",d"),
+    Column("short_mb", "peak, MB", ",.0f"),
+    Column("long", "frames", ",d"),
+    Column("long_mb", "peak, MB", ",.0f"),
+    Column("difference_mb", "difference, MB", "+.0f"),
+)
 
 
 def peak_of(clip: Path) -> int:
@@ -59,6 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> list[int]:
     parser.add_argument("--frames", type=int, nargs=2, default=[200, 2000], metavar=("SHORT", "LONG"))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="8 and 16 frames of 160x90, one round")
+    add_options(parser)
     parser.add_argument("--segment", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.segment:
@@ -83,6 +95,15 @@ def main(arguments: Sequence[str] | None = None) -> list[int]:
         f"({min(differences) / 1e6:+.1f} to {max(differences) / 1e6:+.1f}, {options.rounds} rounds)"
     )
     print(f"ratio {statistics.median(long / short for short, long in peaks):.3f}")
+    row = {
+        "size": options.size,
+        "short": options.frames[0],
+        "short_mb": rounds([short for short, _ in peaks], 1e-6),
+        "long": options.frames[1],
+        "long_mb": rounds([long for _, long in peaks], 1e-6),
+        "difference_mb": rounds(differences, 1e-6),
+    }
+    record(options, __file__, arguments, COLUMNS, [row])
     return differences
 
 

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
+from recording import Cell, Column, add_options, record, rounds
 from torch import Tensor
 
 from sa2va_cli.bench.hardware import synchronizer
@@ -36,6 +37,17 @@ from sa2va_cli.model.tracker import MAX_POINTER_DISTANCE, Memory, TrackerMemory
 from sa2va_cli.pipeline.device import DTYPES
 
 KEYFRAMES = 5
+
+COLUMNS = (
+    Column("what", "what"),
+    Column("dtype", "precision"),
+    Column("objects", "objects"),
+    Column("official", "official order, s", ".3g"),
+    Column("ours", "ours, s", ".3g"),
+    Column("ratio", "official / ours", ".2f"),
+    Column("pixels", "same pixels, %", ".6g"),
+)
+
 Encode = Callable[[Sam2, Tensor], ImageFeatures]
 Clock = Callable[[], float]
 CLOCKS: dict[str, Clock] = {"wall": time.perf_counter, "processor": time.process_time}
@@ -275,7 +287,23 @@ def main(arguments: Sequence[str] | None = None) -> list[Comparison]:
             flush=True,
         )
     print("ratio " + ", ".join(f"K={one.objects} {one.ratio.median:.2f}" for one in compared))
+    record(options, __file__, arguments, COLUMNS, [_row(one, options) for one in compared])
     return compared
+
+
+def _row(compared: Comparison, options: argparse.Namespace) -> dict[str, Cell]:
+    what = f"clip of {options.clip} frames" if options.clip else "steady frame"
+    if options.encoder != "ours":
+        what += ", encoder in the published order too"
+    return {
+        "what": what,
+        "dtype": options.dtype,
+        "objects": compared.objects,
+        "official": compared.official.median,
+        "ours": compared.ours.median,
+        "ratio": rounds(compared.ratio.rounds),
+        "pixels": 100 * compared.agreement,
+    }
 
 
 def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -292,6 +320,7 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--clock", choices=CLOCKS, default="wall", help="processor: blind to other work")
     parser.add_argument("--quick", action="store_true", help="demo sizes, one number of objects, one round")
+    add_options(parser)
     options = parser.parse_args(arguments)
     if options.quick:
         options.sizes, options.rounds, options.dtype = "demo", 1, "fp32"

@@ -11,8 +11,9 @@ import pytest
 import torch
 
 SCRIPTS = Path(__file__).parents[2] / "benchmarks"
-QUICK = ("accuracy", "preprocessing", "end_to_end", "media_path", "answering")
-SLOW = ("memory_growth", "cold_start")
+QUICK = ("accuracy", "preprocessing", "end_to_end", "media_path", "answering", "stage_times")
+SLOW = ("memory_growth", "cold_start", "demo_scores")
+SHARED = ("recording", "report")
 
 
 @pytest.fixture
@@ -29,15 +30,26 @@ def last_line(printed: str) -> str:
 
 
 def test_every_script_is_tested():
-    assert {path.stem for path in SCRIPTS.glob("*.py")} == {*QUICK, *SLOW, "gpu", "official_schedule"}
+    assert {path.stem for path in SCRIPTS.glob("*.py")} == {
+        *QUICK,
+        *SLOW,
+        *SHARED,
+        "gpu",
+        "official_schedule",
+    }
 
 
 @pytest.mark.parametrize("name", QUICK)
-def test_a_script_ends_with_its_ratio(script, name, capsys):
+def test_a_script_ends_with_its_ratio_and_records_its_figures(script, name, capsys, tmp_path, monkeypatch):
     if name == "media_path" and shutil.which("ffmpeg") is None:
         pytest.skip("there is no ffmpeg to compare with")
-    script(name).main(["--quick"])
+    recording = script("recording")
+    monkeypatch.setattr(recording, "RESULTS", tmp_path)
+    monkeypatch.setattr(recording, "_git", lambda *_: "7b31f7d")
+    script(name).main(["--quick", "--record", "some"])
     assert last_line(capsys.readouterr().out).startswith("ratio ")
+    assert recording.Result.read(tmp_path / "some.json").command == f"python benchmarks/{name}.py --quick"
+    assert script("report").section(["some"], tmp_path)
 
 
 @pytest.mark.slow
@@ -53,6 +65,15 @@ def test_the_official_schedule_comes_to_the_same_masks(script, capsys, options):
     (compared,) = script("official_schedule").main(["--quick", *options])
     assert compared.agreement > 0.999
     assert last_line(capsys.readouterr().out).startswith("ratio K=")
+
+
+def test_the_official_schedule_records_its_figures(script, tmp_path, monkeypatch):
+    recording = script("recording")
+    monkeypatch.setattr(recording, "RESULTS", tmp_path)
+    monkeypatch.setattr(recording, "_git", lambda *_: "7b31f7d")
+    script("official_schedule").main(["--quick", "--record", "some"])
+    (row,) = recording.Result.read(tmp_path / "some.json").figures
+    assert (row["objects"], row["ratio"]["rounds"]) == (1, 1)
 
 
 def test_preprocessing_stays_close_to_pillow(script):
