@@ -133,7 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Ratio]:
         taken = {side: 1000 * timing.median for side, timing in timings.items()}
         rows.append({"sizes": options.sizes, "compared": name, "ratio": rounds(ratios[name].rounds), **taken})
     print("ratio " + "; ".join(f"{name} {ratio.median:.2f}" for name, ratio in ratios.items()))
-    record(options, __file__, arguments, COLUMNS, rows)
+    record(options, __file__, arguments, COLUMNS, rows, notes=f"{options.dtype}, {options.clock} time")
     return ratios
 
 

@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> Ratio:
     ratio = Ratio.of(timings["whole"], timings["imports"])
     print(f"ratio {ratio}")
     rows = [{"what": NAMES[name], "seconds": rounds(timing.seconds)} for name, timing in timings.items()]
-    record(options, __file__, arguments, COLUMNS, rows)
+    record(options, __file__, arguments, COLUMNS, rows, notes=f"{options.clock} time")
     return ratio
 
 

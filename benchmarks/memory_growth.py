@@ -103,7 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> list[int]:
         "long_mb": rounds([long for _, long in peaks], 1e-6),
         "difference_mb": rounds(differences, 1e-6),
     }
-    record(options, __file__, arguments, COLUMNS, [row])
+    record(options, __file__, arguments, COLUMNS, [row], notes=f"demo model in fp32, {OBJECTS} objects")
     return differences
 
 

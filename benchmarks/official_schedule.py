@@ -287,7 +287,8 @@ def main(arguments: Sequence[str] | None = None) -> list[Comparison]:
             flush=True,
         )
     print("ratio " + ", ".join(f"K={one.objects} {one.ratio.median:.2f}" for one in compared))
-    record(options, __file__, arguments, COLUMNS, [_row(one, options) for one in compared])
+    notes = f"{options.sizes} sizes, {options.threads} thread(s), {options.clock} time"
+    record(options, __file__, arguments, COLUMNS, [_row(one, options) for one in compared], notes=notes)
     return compared
 
 

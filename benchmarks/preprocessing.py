@@ -117,7 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> Findings:
         "ours": 1000 * found.ours.median,
         "ratio": rounds(ratio.rounds),
     }
-    record(options, __file__, arguments, COLUMNS, [row])
+    record(options, __file__, arguments, COLUMNS, [row], notes=f"{options.dtype}, one thread")
     return found
 
 

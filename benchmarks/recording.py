@@ -165,6 +165,8 @@ def record(
     arguments: Sequence[str] | None,
     columns: Sequence[Column],
     figures: Sequence[Mapping[str, Cell]],
+    *,
+    notes: str = "",
     suffix: str = "",
 ) -> None:
     """Writes what a benchmark found to a file, if its command line asked for that.
@@ -175,6 +177,7 @@ def record(
         arguments: of its command line; None for those of the process.
         columns: what there is of each row.
         figures: the rows.
+        notes: what the script knows of the conditions, such as the precision and the clock.
         suffix: appended to the name, for a benchmark of several tables.
 
     Raises:
@@ -183,6 +186,7 @@ def record(
     if not options.record:
         return
     source = provenance(script, arguments, options.conditions)
+    source["conditions"] = "; ".join(filter(None, (notes, source["conditions"])))
     if source["commit"] is None:
         raise SystemExit("figures are recorded with their commit, and this folder is no git checkout")
     result = Result(

@@ -39,6 +39,16 @@ def rows(results: Sequence[BenchResult]) -> list[dict[str, Cell]]:
     return found
 
 
+def _conditions(result: BenchResult) -> str:
+    noisy = max(result.stages, key=lambda stage: stage.spread)
+    memory = "" if result.host_bytes is None else f", peak memory {result.host_bytes / 1e9:.2f} GB"
+    return (
+        f"K={result.job.objects}: {result.dtype}, {result.threads} threads, matrix products at "
+        f"{result.matmul_rate / 1e12:.2f} TFLOP/s{memory}, "
+        f"rounds of {noisy.name} differed by {noisy.spread:.0%}"
+    )
+
+
 def main(arguments: Sequence[str] | None = None) -> list[BenchResult]:
     """Times, prints, and returns the results by number of objects."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -83,7 +93,14 @@ def main(arguments: Sequence[str] | None = None) -> list[BenchResult]:
         f"ratio of {results[-1].job.objects} objects to {results[0].job.objects}, {END_TO_END}: "
         f"{last.seconds / first.seconds:.2f}"
     )
-    record(options, __file__, arguments, columns(options.objects), rows(results))
+    record(
+        options,
+        __file__,
+        arguments,
+        columns(options.objects),
+        rows(results),
+        notes="; ".join(dict.fromkeys(map(_conditions, results))),
+    )
     return results
 
 

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from sa2va_cli.bench.job import BenchJob, BenchResult, Stage
+
 SCRIPTS = Path(__file__).parents[2] / "benchmarks"
-QUICK = ("accuracy", "preprocessing", "end_to_end", "media_path", "answering", "stage_times")
-SLOW = ("memory_growth", "cold_start", "demo_scores")
-SHARED = ("recording", "report")
+QUICK = ("accuracy", "preprocessing", "end_to_end", "media_path", "answering")
+SLOW = ("memory_growth", "cold_start", "demo_scores", "stage_times")
+SHARED = ("recording", "report", "gpu_tables")
 
 
 @pytest.fixture
@@ -43,13 +45,13 @@ def test_every_script_is_tested():
 def test_a_script_ends_with_its_ratio_and_records_its_figures(script, name, capsys, tmp_path, monkeypatch):
     if name == "media_path" and shutil.which("ffmpeg") is None:
         pytest.skip("there is no ffmpeg to compare with")
-    recording = script("recording")
+    report, recording = script("report"), script("recording")
     monkeypatch.setattr(recording, "RESULTS", tmp_path)
     monkeypatch.setattr(recording, "_git", lambda *_: "7b31f7d")
     script(name).main(["--quick", "--record", "some"])
     assert last_line(capsys.readouterr().out).startswith("ratio ")
     assert recording.Result.read(tmp_path / "some.json").command == f"python benchmarks/{name}.py --quick"
-    assert script("report").section(["some"], tmp_path)
+    assert report.section(["some"], tmp_path)
 
 
 @pytest.mark.slow
@@ -80,6 +82,37 @@ def test_preprocessing_stays_close_to_pillow(script):
     found = script("preprocessing").main(["--quick"])
     assert found.identical >= 0.997
     assert found.largest <= 2
+
+
+def test_stage_times_stand_side_by_side_for_each_number_of_objects(script):
+    def result(objects: int) -> BenchResult:
+        stages = (Stage("ground", "prompt", 0.05678, 0.1), Stage("attend", "frame", objects / 7, 0.1, 9, 0.5))
+        ending = Stage("end to end", "frame", 0.1, 0.0)
+        return BenchResult(
+            BenchJob((64, 64), objects=objects, frames=5),
+            "demo",
+            "cpu",
+            "fp32",
+            2,
+            1e9,
+            (*stages, ending),
+            0,
+            (),
+        )
+
+    rows = script("stage_times").rows([result(1), result(4)])
+    assert rows == [
+        {
+            "stage": "ground, for each prompt",
+            "milliseconds_1": 56.8,
+            "floor_1": None,
+            "milliseconds_4": 56.8,
+            "floor_4": None,
+        },
+        {"stage": "attend", "milliseconds_1": 143, "floor_1": 0.5, "milliseconds_4": 571, "floor_4": 0.5},
+    ]
+    columns = script("stage_times").columns([1, 4])
+    assert {column.field for column in columns} == set(rows[0])
 
 
 @pytest.mark.slow

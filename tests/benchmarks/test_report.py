@@ -174,10 +174,10 @@ def test_recording_fills_in_the_machine_the_commit_and_the_command(recording, tm
     recording.add_options(parser)
     arguments = ["--size", "a b", "--record", "some", "--conditions=quiet"]
     columns = [recording.Column("n", "n")]
-    recording.record(parser.parse_args(arguments), "/x/some.py", arguments, columns, [{"n": 1}])
+    recording.record(parser.parse_args(arguments), "/x/some.py", arguments, columns, [{"n": 1}], notes="fp32")
     result = recording.Result.read(tmp_path / "some.json")
     assert result.command == "python benchmarks/some.py --size 'a b'"
-    assert (result.commit, result.commit_kind, result.conditions) == ("7b31f7d", "measured", "quiet")
+    assert (result.commit, result.commit_kind, result.conditions) == ("7b31f7d", "measured", "fp32; quiet")
     assert result.machine == recording.Machine.here()
 
 
