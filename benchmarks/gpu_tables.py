@@ -1,9 +1,9 @@
-"""Turns the ``gpu.json`` that ``gpu.py`` wrote on a machine with a GPU into files of results, one per section.
+"""Turns the ``gpu.json`` that ``gpu.py`` wrote into files of results, one for each section.
 
     python benchmarks/gpu_tables.py OUT/gpu.json --record gpu     # results/gpu_stages.json and so on
 
-Where that machine had no git, ``--commit`` says what was measured. Sections that failed or were skipped are left
-out. Knows nothing about what the sections measure.
+Where the machine with the GPU had no git, ``--commit`` says what was measured. Sections that failed or were
+skipped are left out. Knows nothing about what the sections measure.
 """
 
 import argparse
@@ -46,13 +46,13 @@ def result_of(section: Mapping[str, Any], machine: Mapping[str, Any], commit: st
 
 
 def _rows(section: Mapping[str, Any], case: str = "") -> Iterator[dict[str, Cell]]:
-    """One row for each mapping without mappings in it, and one for each single figure of the section itself."""
+    """One row for each mapping that holds no other, and one for each figure beside those."""
     for name, value in section.items():
         label = f"{case} {name}".strip()
         if name == "section_seconds":
             continue
         if not isinstance(value, Mapping):
-            yield {CASE: label, VALUE: _cell(name, value)}
+            yield {CASE: f"{case} {_heading(name)}".strip(), VALUE: _cell(name, value)}
         elif any(isinstance(inner, Mapping) for inner in value.values()):
             yield from _rows(value, label)
         else:
@@ -68,9 +68,13 @@ def _cell(field: str, value: Any) -> Cell:
     return None if value is None else str(value)
 
 
+def _heading(field: str) -> str:
+    unit = ", GB" if field.endswith("_bytes") else ""
+    return field.removesuffix("_bytes").replace("_", " ") + unit
+
+
 def _column(field: str) -> Column:
-    heading = f"{field.removesuffix('_bytes')}, GB" if field.endswith("_bytes") else field
-    return Column(field, heading.replace("_", " "), ",g" if field != CASE else "")
+    return Column(field, _heading(field), ",g" if field != CASE else "")
 
 
 def main(arguments: Sequence[str] | None = None) -> list[Path]:

@@ -48,7 +48,8 @@ def test_every_section_that_worked_becomes_a_table_with_its_source(modules, tmp_
     assert "| K=1 encode | 9.877 | 2 |" in table
     assert "| K=1 attend | 2 | – |" in table
     assert "Some GPU, 16 cores of Some CPU, 128 GB; 2026-11-25, measured at 7b31f7d; bfloat16" in table
-    assert "| frames | 100.0, 5000.0 |" in modules["report"].section(["gpu_growth"], tmp_path / "results")
+    growth = modules["report"].section(["gpu_growth"], tmp_path / "results")
+    assert "| frames | 100.0, 5000.0 |\n| peak, GB | None, 2.0 |\n| grown | 0.001 |" in growth
 
 
 def test_without_a_commit_nothing_is_written(modules, tmp_path):
