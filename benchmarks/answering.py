@@ -24,9 +24,10 @@ from sa2va_cli.bench.rounds import Ratio, take_turns
 from sa2va_cli.model import decoding
 from sa2va_cli.model.chat import View
 from sa2va_cli.model.network import NetworkSegmenter
-from sa2va_cli.pipeline.device import DTYPES, choose_placement
-from sa2va_cli.pipeline.loading import load_segmenter
 from sa2va_cli.pipeline.prompts import question
+from sa2va_cli.runtime.choice import ModelChoice
+from sa2va_cli.runtime.device import DTYPES, choose_placement
+from sa2va_cli.runtime.loading import load_segmenter
 
 PROMPTS = ("girl in red dress", "the dog", "the blue ball")
 TOKENS = 6
@@ -93,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Ratio]:
     options = parser.parse_args(arguments)
     keyframes, count = (2, 1) if options.quick else (options.keyframes, options.rounds)
     if options.sizes == "demo":
-        segmenter: Any = load_segmenter("demo", choose_placement("cpu", options.dtype))
+        segmenter: Any = load_segmenter(ModelChoice("demo"), choose_placement("cpu", options.dtype))
     else:
         dtype = getattr(torch, DTYPES[options.dtype])
         segmenter = NetworkSegmenter(random_network(options.sizes, torch.device("cpu"), dtype))

@@ -43,17 +43,18 @@ from sa2va_cli.bench.rounds import measure
 from sa2va_cli.bench.stages import KEYFRAMES, AnsweringSegmenter, network_stages, random_queries
 from sa2va_cli.bench.work import GROUND, PROMPT
 from sa2va_cli.datatypes import Frame, FrameMasks
-from sa2va_cli.model.compiling import Compiling
 from sa2va_cli.model.fixed import Compile, FixedTracker, plain
+from sa2va_cli.model.graphs import Compiling
 from sa2va_cli.model.network import NetworkSegmenter
-from sa2va_cli.pipeline.device import Placement
 from sa2va_cli.pipeline.finding import find, follow
 from sa2va_cli.pipeline.job import Search
-from sa2va_cli.pipeline.loading import load_segmenter
 from sa2va_cli.pipeline.prompts import question
-from sa2va_cli.pipeline.stages import read_ahead, write_behind
+from sa2va_cli.queues import read_ahead, write_behind
 from sa2va_cli.render.overlay import draw_overlay
 from sa2va_cli.render.palette import colour
+from sa2va_cli.runtime.choice import ModelChoice
+from sa2va_cli.runtime.device import Placement
+from sa2va_cli.runtime.loading import load_segmenter
 
 FPS = 24
 SEARCH = Search(prompts=(PROMPT,))
@@ -128,7 +129,7 @@ def machine(bench: Bench) -> dict[str, Any]:
 def parity(bench: Bench) -> dict[str, Any]:
     """Follows an object with the bundled weights on the processor and on the device, in two precisions."""
     frames = list(_frames(10, (320, 180)))
-    on_cpu = load_segmenter("demo", Placement("cpu", "fp32"))
+    on_cpu = load_segmenter(ModelChoice("demo"), Placement("cpu", "fp32"))
     seen = [frame.image for frame in frames[:KEYFRAMES]]
     actor = park_scene().actors[0]
     prompt = f"the {actor.colour} {actor.kind}"
@@ -138,7 +139,7 @@ def parity(bench: Bench) -> dict[str, Any]:
     found: dict[str, Any] = {"prompt": prompt, "answer": grounding.answer}
     tf32, torch.backends.cudnn.allow_tf32 = torch.backends.cudnn.allow_tf32, False
     for dtype in ("fp32", "bf16"):
-        other = load_segmenter("demo", Placement(bench.device, dtype))
+        other = load_segmenter(ModelChoice("demo"), Placement(bench.device, dtype))
         logits = _logits(other, frames, queries)
         both, either = (logits > 0) & (reference > 0), (logits > 0) | (reference > 0)
         found[dtype] = {

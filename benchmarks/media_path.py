@@ -28,8 +28,10 @@ from sa2va_cli.bench.pictures import FPS, GRAIN, disc_logits
 from sa2va_cli.bench.rounds import Ratio, Timing, take_turns
 from sa2va_cli.datatypes import RGB, Grounding
 from sa2va_cli.media.encodings import ENCODINGS
+from sa2va_cli.outputs.saving import Saving
 from sa2va_cli.pipeline.job import SAMPLINGS, Search, SegmentJob
 from sa2va_cli.pipeline.segmentation import segment
+from sa2va_cli.runtime.choice import ModelChoice
 
 GRID = 256
 """Of the published networks' masks."""
@@ -83,12 +85,8 @@ def ours(clip: Path, target: Path, segmenter: FreeSegmenter, sampling: str) -> C
     job = SegmentJob(
         source=str(clip),
         search=Search(prompts=("girl in red dress",), sampling=sampling),
-        model="demo",
-        save=("overlay",),
-        output=str(target),
-        existing="overwrite",
-        device="cpu",
-        dtype="fp32",
+        model=ModelChoice("demo", "cpu", "fp32"),
+        saving=Saving(("overlay",), str(target), "overwrite"),
     )
     return lambda: segment(job, load=lambda *_: segmenter)
 

@@ -34,7 +34,7 @@ from sa2va_cli.model.network import NetworkSegmenter
 from sa2va_cli.model.preprocessing import GROUNDING_MEAN, GROUNDING_STD
 from sa2va_cli.model.sam2 import DecodedMasks, ImageFeatures, Sam2
 from sa2va_cli.model.tracker import MAX_POINTER_DISTANCE, Memory, TrackerMemory
-from sa2va_cli.pipeline.device import DTYPES
+from sa2va_cli.runtime.device import DTYPES
 
 KEYFRAMES = 5
 

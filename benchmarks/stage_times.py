@@ -13,6 +13,7 @@ from sa2va_cli.bench.job import RANDOM, BenchJob, BenchResult, picture_size
 from sa2va_cli.bench.measurement import END_TO_END, bench
 from sa2va_cli.bench.stages import KEYFRAMES
 from sa2va_cli.bench.work import GROUND
+from sa2va_cli.runtime.choice import ModelChoice
 
 
 def columns(objects: Sequence[int]) -> list[Column]:
@@ -71,13 +72,11 @@ def main(arguments: Sequence[str] | None = None) -> list[BenchResult]:
         bench(
             BenchJob(
                 size=picture_size(options.size),
-                model=options.model,
+                model=ModelChoice(options.model, options.device, options.dtype),
                 random=options.random,
                 objects=objects,
                 frames=options.frames,
                 rounds=options.rounds,
-                device=options.device,
-                dtype=options.dtype,
             )
         )
         for objects in options.objects

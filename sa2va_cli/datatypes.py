@@ -15,6 +15,8 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from sa2va_cli.errors import UsageError
+
 RGB = NDArray[np.uint8]
 """An upright image, (H, W, 3) uint8, sRGB order red, green, blue."""
 
@@ -122,18 +124,49 @@ class Frame:
         return float(self.pts * self.time_base)
 
 
+def is_unicode(text: str) -> bool:
+    """Whether a text can be written in UTF-8; arguments in another encoding become what cannot."""
+    return not any("\ud800" <= char <= "\udfff" for char in text)
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What somebody looks for; it keeps its identity from the command line to the names of files.
+
+    Attributes:
+        id: its place among the prompts of a run, from 1.
+        text: the words.
+        label: a short name for people and files; the words where it is empty.
+
+    Raises:
+        UsageError: there are no words, or they cannot be written in UTF-8.
+    """
+
+    id: int
+    text: str
+    label: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.text.strip():
+            raise UsageError('a prompt is empty; say what to look for, such as "girl in red dress"')
+        if not is_unicode(self.text):
+            raise UsageError(f"the prompt {self.text!r} is not valid Unicode; is the terminal set to UTF-8?")
+        if not self.label:
+            object.__setattr__(self, "label", self.text)
+
+
 @dataclass(frozen=True)
 class FoundObject:
     """One thing that a prompt found.
 
     Attributes:
         id: number of the object in this run, from 1; also its index in a DAVIS palette.
-        prompt: the user's words that found it.
-        label: short text to draw beside it.
+        prompt: what found it.
+        label: short text to draw beside it; no other object of the run has it.
     """
 
     id: int
-    prompt: str
+    prompt: Prompt
     label: str
 
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sa2va_cli.datatypes import RGB, Grounding
-from sa2va_cli.pipeline.device import Placement
+from sa2va_cli.runtime.choice import ModelChoice
+from sa2va_cli.runtime.device import Placement
 
 GRID = 64
 CHANNELS = {"red": 0, "green": 1, "blue": 2}
@@ -68,6 +69,6 @@ class FakeSegmenter:
         return logits, np.full(len(memory), 0.9, np.float32), memory
 
 
-def load_fake(_: str, __: Placement) -> FakeSegmenter:
+def load_fake(_: ModelChoice, __: Placement) -> FakeSegmenter:
     """Stands in for ``load_segmenter``."""
     return FakeSegmenter()

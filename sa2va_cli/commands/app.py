@@ -19,7 +19,7 @@ from sa2va_cli.commands.session import Interrupted, Session
 from sa2va_cli.errors import Sa2VAError, UsageError
 
 if TYPE_CHECKING:
-    from sa2va_cli.pipeline.loading import Load
+    from sa2va_cli.runtime.loading import Load
 
 INTERRUPTED = 130
 BUG = 1

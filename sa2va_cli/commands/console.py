@@ -18,7 +18,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from sa2va_cli.errors import OutputError, UsageError
-from sa2va_cli.pipeline.job import Event, Notice, Progress, Report
+from sa2va_cli.events import Event, Notice, Progress, Report
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole

@@ -8,7 +8,7 @@ from sa2va_cli.checkpoints.cache import present_models
 from sa2va_cli.checkpoints.catalog import CATALOG, PUBLISHED_BYTES, CatalogEntry
 from sa2va_cli.checkpoints.dimensions import published_parameters
 from sa2va_cli.checkpoints.files import read_headers
-from sa2va_cli.pipeline.memory import BYTES, gigabytes
+from sa2va_cli.runtime.memory_forecast import BYTES, gigabytes
 
 if TYPE_CHECKING:
     from sa2va_cli.checkpoints.inspection import Description

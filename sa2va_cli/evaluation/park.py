@@ -26,12 +26,13 @@ from pycocotools import mask as rle
 from sa2va_cli.datatypes import Segmenter
 from sa2va_cli.demo.world import Expression, Scene, expressions, scene_seed, write_clip
 from sa2va_cli.evaluation.davis import boundary_f, jaccard
-from sa2va_cli.pipeline.device import choose_placement
+from sa2va_cli.events import no_report
 from sa2va_cli.pipeline.finding import find, follow
-from sa2va_cli.pipeline.job import Search, no_report
+from sa2va_cli.pipeline.job import Search, numbered
 from sa2va_cli.pipeline.keyframes import read_keyframes
-from sa2va_cli.pipeline.loading import load_segmenter
 from sa2va_cli.pipeline.opening import opened
+from sa2va_cli.runtime.choice import ModelChoice
+from sa2va_cli.runtime.loading import load_segmenter
 
 Masks = NDArray[np.bool_]
 KINDS_WITH_TARGETS = ("kind", "colour", "size", "place", "motion", "relation", "plural")
@@ -83,10 +84,12 @@ def score_source(
         truth: actor number -> visible mask (H, W) on every frame.
         every: scores every how many-th frame; the model sees all of them.
     """
-    search = Search(tuple(dict.fromkeys(e.text for e in asked)))
+    search = Search(numbered(list(dict.fromkeys(e.text for e in asked))))
     with opened(str(source), search, no_report) as reader:
         findings = find(segmenter, read_keyframes(reader, search), search, still=reader.info.kind == "image")
-        places = {e.text: [k for k, o in enumerate(findings.objects) if o.prompt == e.text] for e in asked}
+        places = {
+            e.text: [k for k, o in enumerate(findings.objects) if o.prompt.text == e.text] for e in asked
+        }
         rows: dict[str, list[tuple[float, float, int, int, bool]]] = {e.text: [] for e in asked}
         for masks in follow(segmenter, reader, findings, search.threshold):
             if masks.frame.index % every:
@@ -240,7 +243,8 @@ _loaded: list[Segmenter] = []
 def _prepare(model: str, workers: int) -> None:
     if workers > 1:
         torch.set_num_threads(1)
-    _loaded.append(load_segmenter(model, choose_placement("auto", "auto")))
+    choice = ModelChoice(model)
+    _loaded.append(load_segmenter(choice, choice.placed()))
 
 
 def _clip(seed: int, index: int, every: int) -> list[Score]:

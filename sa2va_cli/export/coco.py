@@ -64,7 +64,9 @@ class CocoSink:
         self._rate = rate
         self._ending = ending
         self._overwrite = overwrite
-        self._categories = {prompt: k for k, prompt in enumerate(dict.fromkeys(o.prompt for o in objects), 1)}
+        self._categories = {
+            prompt: k for k, prompt in enumerate(dict.fromkeys(o.prompt.text for o in objects), 1)
+        }
         self._part = staged(path)
         self._open: tuple[IO[str], IO[str]] | None = None  # the file, and the annotations that wait
         self._images = 0
@@ -176,7 +178,7 @@ class CocoSink:
         return {
             "id": self._annotations,
             "image_id": self._images,
-            "category_id": self._categories[found.prompt],
+            "category_id": self._categories[found.prompt.text],
             "track_id": found.id,
             "segmentation": lengths,
             "bbox": coco_mask.toBbox(lengths).tolist(),

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from sa2va_cli.datatypes import RGB, Grounding
 from sa2va_cli.errors import UsageError
 from sa2va_cli.model.chat import ChatModel, ChatSizes, View
-from sa2va_cli.model.compiling import SHAPES, Compiling, is_out_of_memory, reason
 from sa2va_cli.model.fixed import FixedMemory, FixedTracker
+from sa2va_cli.model.graphs import SHAPES, Compiling, is_out_of_memory, reason
 from sa2va_cli.model.preprocessing import grounding_pixels
 from sa2va_cli.model.sam2 import DecodedMasks, ImageFeatures, Sam2
 from sa2va_cli.model.tracker import Crew, Tracker, TrackerMemory, mask_prompts

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from sa2va_cli.datatypes import RGB, FoundObject, Frame, FrameMasks, Grounding, Segmenter
-from sa2va_cli.pipeline.job import Notice, Report, Search, no_report
+from sa2va_cli.datatypes import RGB, FoundObject, Frame, FrameMasks, Grounding, Prompt, Segmenter
+from sa2va_cli.events import Notice, Report, no_report
+from sa2va_cli.pipeline.job import Search
 from sa2va_cli.pipeline.prompts import question
-from sa2va_cli.pipeline.stages import read_ahead
+from sa2va_cli.queues import read_ahead
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,19 +20,24 @@ class Findings:
 
     Attributes:
         objects: one for each ``[SEG]`` of each answer, in that order.
-        answers: the language model's words, by prompt.
+        answers: the language model's words to each prompt.
         memory: what ``Segmenter.step`` starts from; None when there is no object.
     """
 
     objects: tuple[FoundObject, ...]
-    answers: dict[str, str]
+    answers: dict[Prompt, str]
     memory: Any = field(repr=False)
 
     @property
-    def unmatched(self) -> tuple[str, ...]:
+    def unmatched(self) -> tuple[Prompt, ...]:
         """Prompts that found nothing."""
         matched = {found.prompt for found in self.objects}
         return tuple(prompt for prompt in self.answers if prompt not in matched)
+
+    @property
+    def answers_by_label(self) -> dict[str, str]:
+        """The language model's words, by the label of the prompt."""
+        return {prompt.label: answer for prompt, answer in self.answers.items()}
 
 
 def find(segmenter: Segmenter, keyframes: Sequence[Frame], search: Search, *, still: bool) -> Findings:
@@ -40,7 +46,7 @@ def find(segmenter: Segmenter, keyframes: Sequence[Frame], search: Search, *, st
     objects: list[FoundObject] = []
     for prompt, grounding in groundings.items():
         for number in range(1, len(grounding) + 1):
-            label = prompt if number == 1 else f"{prompt} {number}"
+            label = prompt.label if number == 1 else f"{prompt.label} {number}"
             objects.append(FoundObject(len(objects) + 1, prompt, label))
     memory = None
     if objects:
@@ -52,12 +58,14 @@ def find(segmenter: Segmenter, keyframes: Sequence[Frame], search: Search, *, st
     return Findings(tuple(objects), answers, memory)
 
 
-def _ask(segmenter: Segmenter, images: Sequence[RGB], search: Search, *, still: bool) -> dict[str, Grounding]:
+def _ask(
+    segmenter: Segmenter, images: Sequence[RGB], search: Search, *, still: bool
+) -> dict[Prompt, Grounding]:
     """Shows the pictures to the language model once, and asks about each prompt."""
     view = segmenter.look(images, still=still)
-    groundings: dict[str, Grounding] = {}
+    groundings: dict[Prompt, Grounding] = {}
     for prompt in search.prompts:
-        groundings[prompt], view = segmenter.ground(view, question(prompt, verbatim=search.verbatim))
+        groundings[prompt], view = segmenter.ground(view, question(prompt.text, verbatim=search.verbatim))
     return groundings
 
 

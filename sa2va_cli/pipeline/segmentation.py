@@ -8,35 +8,21 @@ from pathlib import Path
 
 from sa2va_cli.datatypes import FrameMasks, Segmenter, Sink
 from sa2va_cli.errors import NothingFoundError
+from sa2va_cli.events import Notice, Progress, Report, Saved, no_report
 from sa2va_cli.media.reader import Reader
 from sa2va_cli.media.source import SourceInfo
-from sa2va_cli.pipeline.device import Placement, check_names, choose_placement
+from sa2va_cli.outputs.existing import choose_outputs, folders_for
+from sa2va_cli.outputs.kinds import KINDS, check_kinds
+from sa2va_cli.outputs.naming import PlannedOutput, check_frame_names, plan_outputs
+from sa2va_cli.outputs.pictures import Clip, subset
 from sa2va_cli.pipeline.finding import Findings, find, follow
-from sa2va_cli.pipeline.job import (
-    Notice,
-    Progress,
-    Report,
-    Saved,
-    Search,
-    SegmentJob,
-    SegmentResult,
-    no_report,
-)
+from sa2va_cli.pipeline.job import Search, SegmentJob, SegmentResult
 from sa2va_cli.pipeline.keyframes import keyframe_indices, read_keyframes
-from sa2va_cli.pipeline.loading import Load, load_segmenter, memory_errors_explained, model_name
 from sa2va_cli.pipeline.opening import opened, stem_of
-from sa2va_cli.pipeline.outputs import (
-    KINDS,
-    PlannedOutput,
-    check_frame_names,
-    check_kinds,
-    folders_for,
-    plan_outputs,
-    settle_existing,
-)
-from sa2va_cli.pipeline.sinks import Clip, subset
-from sa2va_cli.pipeline.stages import read_ahead, write_behind
 from sa2va_cli.pipeline.tally import Tally
+from sa2va_cli.queues import read_ahead, write_behind
+from sa2va_cli.runtime.device import Placement
+from sa2va_cli.runtime.loading import Load, load_segmenter, memory_errors_explained
 
 
 @dataclass(frozen=True)
@@ -67,16 +53,16 @@ class Plan:
 @contextmanager
 def planned(job: SegmentJob, report: Report = no_report) -> Generator[tuple[Reader, Plan], None, None]:
     """Opens the input and decides everything that can go wrong early, before any work is done."""
-    check_kinds(job.save)
-    check_names(job.device, job.dtype)
+    check_kinds(job.saving.kinds)
     with opened(job.source, job.search, report) as reader:
         stem = stem_of(job.source)
-        outputs, skipped = settle_existing(plan_outputs(job, reader.info.kind, stem), job)
+        named = plan_outputs(job.saving, job.search.prompts, reader.info.kind, stem)
+        outputs, skipped = choose_outputs(named, job.saving, job.source)
         check_frame_names(outputs, reader.names)
-        placement = choose_placement(job.device, job.dtype)
+        placement = job.model.placed()
         frames = reader.count_selected()
         keyframes = tuple(keyframe_indices(frames, job.search))
-        model = model_name(job.model, placement)
+        model = job.model.name_on(placement)
         yield reader, Plan(reader.info, stem, frames, keyframes, model, placement, outputs, skipped)
 
 
@@ -97,7 +83,7 @@ def segment(job: SegmentJob, *, load: Load = load_segmenter, report: Report = no
         with memory_errors_explained(plan.model, plan.placement):
             _announce(plan.placement, report)
             report(Progress(f"loading {plan.model}"))
-            return _run(_Run(job, plan, reader, load(plan.model, plan.placement), report))
+            return _run(_Run(job, plan, reader, load(job.model, plan.placement), report))
 
 
 def _announce(placement: Placement, report: Report) -> None:
@@ -122,7 +108,7 @@ class _Run:
 def _run(run: _Run) -> SegmentResult:
     started = time.perf_counter()
     findings = _ask(run)
-    outputs = _with_objects(run.plan.outputs, findings, allow_empty=run.job.allow_empty)
+    outputs = _with_objects(run.plan.outputs, findings, allow_empty=run.job.saving.allow_empty)
     with folders_for(outputs):
         tally = _pass(run, findings, outputs)
     warnings = _warnings(run, tally)
@@ -134,7 +120,7 @@ def _run(run: _Run) -> SegmentResult:
         device=run.plan.placement.device,
         dtype=run.plan.placement.dtype,
         objects=tally.summaries(),
-        answers=findings.answers,
+        answers=findings.answers_by_label,
         frames=tally.frames,
         seconds=time.perf_counter() - started,
         files=tuple(output.path for output in outputs),
@@ -146,14 +132,14 @@ def _run(run: _Run) -> SegmentResult:
 def _ask(run: _Run) -> Findings:
     """Shows the keyframes to the language model."""
     search = run.job.search
-    run.report(Progress("looking for " + ", ".join(search.prompts)))
+    run.report(Progress("looking for " + ", ".join(prompt.text for prompt in search.prompts)))
     keyframes = read_keyframes(run.reader, search)
     indices = ", ".join(str(frame.index) for frame in keyframes)
     run.report(Notice(f"the language model sees frame {indices}", "detail"))
     findings = find(run.segmenter, keyframes, search, still=run.reader.info.kind == "image")
-    for prompt, answer in findings.answers.items():
-        run.report(Notice(f"{prompt!r}: {answer}", "detail"))
-    if not findings.objects and not run.job.allow_empty:
+    for label, answer in findings.answers_by_label.items():
+        run.report(Notice(f"{label!r}: {answer}", "detail"))
+    if not findings.objects and not run.job.saving.allow_empty:
         raise _nothing(findings)
     return findings
 
@@ -181,7 +167,7 @@ def _pass(run: _Run, findings: Findings, outputs: Sequence[PlannedOutput]) -> Ta
             for done, masks in enumerate(followed, 1):
                 hand_over(masks)
                 run.report(Progress("segmenting", done, count))
-        if not tally.saw_anything and not run.job.allow_empty:
+        if not tally.saw_anything and not run.job.saving.allow_empty:
             raise _nothing(findings)
         run.report(Progress("finishing the files"))
     return tally
@@ -197,7 +183,7 @@ def _open_sinks(
         chosen = None
         objects = findings.objects
         if output.prompt is not None:
-            chosen = [k for k, found in enumerate(objects) if found.prompt == output.prompt]
+            chosen = [k for k, found in enumerate(objects) if found.prompt.id == output.prompt]
             objects = tuple(objects[k] for k in chosen)
         sink = KINDS[output.kind].make(output.path, clip, objects)
         stack.push(_saved(output.path, run.report))
@@ -221,20 +207,22 @@ def _with_objects(
     """Leaves out what belongs to a prompt that found nothing."""
     if allow_empty:
         return tuple(outputs)
-    return tuple(output for output in outputs if output.prompt not in findings.unmatched)
+    missing = {prompt.id for prompt in findings.unmatched}
+    return tuple(output for output in outputs if output.prompt not in missing)
 
 
 def _warnings(run: _Run, tally: Tally) -> tuple[str, ...]:
     """Collects what a person should know about the run; complete once the frames have been read."""
-    seen = {found.prompt for found in tally.summaries() if found.frames_visible}
-    unseen = [prompt for prompt in run.job.search.prompts if prompt not in seen]
-    return (*(f"nothing matches {prompt!r}" for prompt in unseen), *run.reader.warnings)
+    seen = {found.prompt_id for found in tally.summaries() if found.frames_visible}
+    unseen = [prompt.label for prompt in run.job.search.prompts if prompt.id not in seen]
+    return (*(f"nothing matches {label!r}" for label in unseen), *run.reader.warnings)
 
 
 def _nothing(findings: Findings) -> NothingFoundError:
-    words = " or ".join(repr(prompt) for prompt in findings.answers)
+    answers = findings.answers_by_label
+    words = " or ".join(map(repr, answers))
     advice = "try other words, more --keyframes, or --allow-empty"
-    return NothingFoundError(f"nothing matches {words}; no files were written; {advice}", findings.answers)
+    return NothingFoundError(f"nothing matches {words}; no files were written; {advice}", answers)
 
 
 def stream(segmenter: Segmenter, source: str, search: Search) -> Iterator[FrameMasks]:

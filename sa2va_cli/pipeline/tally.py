@@ -35,7 +35,8 @@ class Tally:
         return tuple(
             ObjectSummary(
                 id=found.id,
-                prompt=found.prompt,
+                prompt=found.prompt.text,
+                prompt_id=found.prompt.id,
                 label=found.label,
                 share=float(share / visible) if visible else 0.0,
                 frames_visible=int(visible),

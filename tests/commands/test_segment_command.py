@@ -15,8 +15,8 @@ from clips import VFR, make_folder, make_image, make_video
 from fakes import FakeSegmenter
 from PIL import Image
 
-from sa2va_cli.pipeline.outputs import KINDS
-from sa2va_cli.pipeline.sinks import CroppingSink
+from sa2va_cli.outputs.naming import KINDS
+from sa2va_cli.outputs.pictures import CroppingSink
 
 ALL = [word for kind in ("mask", "overlay", "matte", "crop", "coco", "davis") for word in ("--save", kind)]
 
@@ -298,8 +298,8 @@ def test_an_interrupted_run_leaves_nothing_and_exits_130(sa2va, folder, number):
 
 def test_a_gpu_that_cannot_be_used_is_reported(sa2va, folder, monkeypatch):
     make_video(folder / "a.mp4")
-    monkeypatch.setattr("sa2va_cli.pipeline.device.cuda_problem", lambda: "the driver is too old")
-    monkeypatch.setattr("sa2va_cli.pipeline.device.mps_problem", lambda: "")
+    monkeypatch.setattr("sa2va_cli.runtime.device.cuda_problem", lambda: "the driver is too old")
+    monkeypatch.setattr("sa2va_cli.runtime.device.mps_problem", lambda: "")
     outcome = sa2va("segment", "a.mp4", "red corner", "--save", "mask")
     assert "warning: a GPU is present but not used: the driver is too old" in outcome.err
     assert "using device cpu and dtype " in outcome.err

@@ -10,8 +10,8 @@ from recorded import Inputs
 
 from sa2va_cli.datatypes import RGB
 from sa2va_cli.errors import UsageError
-from sa2va_cli.model.compiling import Compiling
 from sa2va_cli.model.fixed import Compile
+from sa2va_cli.model.graphs import Compiling
 from sa2va_cli.model.network import NetworkSegmenter, Sa2VANetwork
 
 KEYFRAMES = (0, 4)

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from sa2va_cli.checkpoints.catalog import default_model
 from sa2va_cli.errors import Sa2VAError
-from sa2va_cli.pipeline.device import (
+from sa2va_cli.runtime.device import (
     choose_placement,
     cpu_has_fast_bf16,
     cuda_problem,
@@ -21,9 +22,8 @@ from sa2va_cli.pipeline.device import (
     macos_has_bf16,
     mps_problem,
 )
-from sa2va_cli.pipeline.extras import EXTRAS
-from sa2va_cli.pipeline.loading import model_name
-from sa2va_cli.pipeline.memory import (
+from sa2va_cli.runtime.extras import EXTRAS
+from sa2va_cli.runtime.memory_forecast import (
     BYTES,
     free_bytes,
     free_host_bytes,
@@ -274,7 +274,7 @@ def _default(models: dict[str, tuple[Path, int]], problems: list[str]) -> str:
     except (Sa2VAError, ImportError, OSError) as error:
         problems.append(f"nothing can run here: {error}")
         return "segment cannot run here"
-    name = model_name(None, placement)
+    name = default_model(placement.on_gpu)
     entry = find(name)
     alias = entry.alias if entry else name
     where = "is here" if alias in models else f"is not here yet: sa2va models pull {alias}"

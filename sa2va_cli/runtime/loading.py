@@ -3,21 +3,13 @@
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
-from sa2va_cli.checkpoints.catalog import default_model
 from sa2va_cli.datatypes import Segmenter
 from sa2va_cli.errors import OutOfMemoryError
-from sa2va_cli.pipeline.device import Placement
-from sa2va_cli.pipeline.options import ModelOptions
+from sa2va_cli.runtime.choice import ModelChoice
+from sa2va_cli.runtime.device import Placement
 
-Load = Callable[[str, Placement], Segmenter]
-"""Turns a model's name into a segmenter on a device. Tests put a fake one here."""
-
-AS_USUAL = ModelOptions()
-
-
-def model_name(asked: str | None, placement: Placement) -> str:
-    """Returns the model's name: the one that was asked for, or the default for the device."""
-    return default_model(placement.on_gpu) if asked is None else asked
+Load = Callable[[ModelChoice, Placement], Segmenter]
+"""Turns a choice of a model into a segmenter on a device. Tests put a fake one here."""
 
 
 def import_network() -> None:
@@ -26,39 +18,44 @@ def import_network() -> None:
     import sa2va_cli.model.network  # noqa: F401
 
 
-def load_segmenter(name: str, placement: Placement, options: ModelOptions = AS_USUAL) -> Segmenter:
+def load_segmenter(choice: ModelChoice, placement: Placement) -> Segmenter:
     """Loads a published or the bundled network.
+
+    Args:
+        choice: which one, and how it runs.
+        placement: where, in which precision: what ``choice.placed()`` gave.
 
     Raises:
         ModelError: it is not available, or its files are not understood.
         OutOfMemoryError: it does not fit; found out before its weights are read where that is possible.
-        UsageError: the options do not go with the placement.
+        UsageError: what was chosen does not go with the placement.
     """
-    options.check(placement)
+    choice.check(placement)
     import torch
 
     from sa2va_cli.checkpoints.hub import resolve
     from sa2va_cli.checkpoints.loader import load_network
     from sa2va_cli.model.network import NetworkSegmenter
-    from sa2va_cli.pipeline.compiling import compiling
-    from sa2va_cli.pipeline.memory import check_fits, room_for_language
+    from sa2va_cli.runtime.compile_policy import compiling
+    from sa2va_cli.runtime.memory_forecast import check_fits, room_for_language
 
+    name = choice.name_on(placement)
     folder = resolve(name)
     device, room = placement.device, None
-    if options.spread:
+    if choice.spread:
         room = room_for_language(name, folder, placement)
         device = next(iter(room))
     else:
-        check_fits(name, folder, placement, options.quantize)
+        check_fits(name, folder, placement, choice.quantize)
     network = load_network(
         folder,
         torch.device(device),
         placement.torch_dtypes,
-        attention=options.attention,
-        quantize=options.quantize,
+        attention=choice.attention,
+        quantize=choice.quantize,
         room=room,
     )
-    return NetworkSegmenter(network, compiling=compiling(options.compile, placement.device))
+    return NetworkSegmenter(network, compiling=compiling(choice.compile, placement.device))
 
 
 @contextmanager

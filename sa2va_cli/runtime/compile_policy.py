@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from sa2va_cli.model.compiling import Compiling
+from sa2va_cli.model.graphs import Compiling
 
 LEAST_FRAMES = 10_000
 """Frames from which compiling is taken to pay on a GPU (``--compile auto``): about seven minutes of video.

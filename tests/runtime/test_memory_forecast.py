@@ -7,10 +7,11 @@ from families import FAMILIES, checkpoint
 from sa2va_cli.checkpoints.files import read_headers
 from sa2va_cli.checkpoints.parts import count
 from sa2va_cli.errors import OutOfMemoryError
-from sa2va_cli.pipeline import memory
-from sa2va_cli.pipeline.device import Placement
-from sa2va_cli.pipeline.loading import load_segmenter
-from sa2va_cli.pipeline.memory import (
+from sa2va_cli.runtime import memory_forecast
+from sa2va_cli.runtime.choice import ModelChoice
+from sa2va_cli.runtime.device import Placement
+from sa2va_cli.runtime.loading import load_segmenter
+from sa2va_cli.runtime.memory_forecast import (
     check_fits,
     free_host_bytes,
     gigabytes,
@@ -19,7 +20,6 @@ from sa2va_cli.pipeline.memory import (
     room_for_language,
     weights_bytes,
 )
-from sa2va_cli.pipeline.options import ModelOptions
 
 TINY = checkpoint("internvl-qwen2")
 CPU = Placement("cpu", "fp32")
@@ -28,8 +28,8 @@ CPU = Placement("cpu", "fp32")
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch):
     """Sets how much memory Linux says that it has, and what a container leaves of it."""
-    monkeypatch.setattr(memory, "_MEMORY", tmp_path / "meminfo")
-    monkeypatch.setattr(memory, "_GROUP", tmp_path / "group")
+    monkeypatch.setattr(memory_forecast, "_MEMORY", tmp_path / "meminfo")
+    monkeypatch.setattr(memory_forecast, "_GROUP", tmp_path / "group")
 
     def have(free: int, swap: int = 0, group: tuple[int, int, int] | None = None) -> None:
         lines = f"MemTotal: 99999999 kB\nMemAvailable: {free // 1024} kB\nSwapFree: {swap // 1024} kB\n"
@@ -98,9 +98,9 @@ def test_a_container_may_have_less_than_the_machine(machine) -> None:
 
 
 def test_without_meminfo_all_memory_counts(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(memory, "_MEMORY", tmp_path / "none")
-    monkeypatch.setattr(memory, "_GROUP", tmp_path / "none")
-    assert free_host_bytes() == memory.total_host_bytes()
+    monkeypatch.setattr(memory_forecast, "_MEMORY", tmp_path / "none")
+    monkeypatch.setattr(memory_forecast, "_GROUP", tmp_path / "none")
+    assert free_host_bytes() == memory_forecast.total_host_bytes()
 
 
 def test_what_fits_is_let_through(machine) -> None:
@@ -111,7 +111,7 @@ def test_what_fits_is_let_through(machine) -> None:
 def test_what_cannot_fit_is_refused_before_it_is_loaded(machine) -> None:
     machine(8 << 20)
     with pytest.raises(OutOfMemoryError) as caught:
-        load_segmenter(str(TINY), CPU)
+        load_segmenter(ModelChoice(str(TINY)), CPU)
     message = str(caught.value)
     assert "\n" not in message
     assert "needs 11.2 MB in fp32, and the computer has 8.39 MB free" in message
@@ -126,7 +126,7 @@ def test_the_largest_model_that_fits_is_named(machine) -> None:
 
 def test_a_graphics_card_that_is_too_small_is_named_with_what_would_fit(machine, monkeypatch) -> None:
     machine(20 << 20)
-    monkeypatch.setattr(memory, "free_bytes", lambda device: 3 << 20)
+    monkeypatch.setattr(memory_forecast, "free_bytes", lambda device: 3 << 20)
     with pytest.raises(OutOfMemoryError, match=r"cuda:1 has 3.15 MB free; what would fit: --device cpu$"):
         check_fits("tiny", TINY, Placement("cuda:1", "bf16"))
 
@@ -137,8 +137,10 @@ def cards(machine, monkeypatch):
 
     def have(free: dict[str, int]) -> None:
         machine(20 << 20)
-        monkeypatch.setattr(memory, "gpus", lambda first: [first, *(name for name in free if name != first)])
-        monkeypatch.setattr(memory, "free_bytes", free.__getitem__)
+        monkeypatch.setattr(
+            memory_forecast, "gpus", lambda first: [first, *(name for name in free if name != first)]
+        )
+        monkeypatch.setattr(memory_forecast, "free_bytes", free.__getitem__)
 
     return have
 
@@ -170,9 +172,9 @@ def test_a_model_is_loaded_with_its_language_model_spread(cards, monkeypatch) ->
     """The processor plays the part of a GPU that is too small."""
     pytest.importorskip("accelerate")
     cards({"cuda": 0})
-    monkeypatch.setattr(memory, "gpus", lambda _: ["cpu"])
-    monkeypatch.setattr(memory, "free_bytes", lambda _: 11 << 20)
-    network = load_segmenter(str(TINY), Placement("cuda", "fp32"), ModelOptions(device_map="auto")).network
+    monkeypatch.setattr(memory_forecast, "gpus", lambda _: ["cpu"])
+    monkeypatch.setattr(memory_forecast, "free_bytes", lambda _: 11 << 20)
+    network = load_segmenter(ModelChoice(str(TINY), device_map="auto"), Placement("cuda", "fp32")).network
     kinds = {name: parameter.device.type for name, parameter in network.named_parameters()}
     assert {kind for name, kind in kinds.items() if "language_model" not in name} == {"cpu"}
     assert {kind for name, kind in kinds.items() if "language_model" in name} == {"cpu", "meta"}

@@ -2,7 +2,7 @@ import threading
 
 import pytest
 
-from sa2va_cli.pipeline.stages import read_ahead, write_behind
+from sa2va_cli.queues import read_ahead, write_behind
 
 
 def threads() -> set[str]:

@@ -10,7 +10,7 @@ from sa2va_cli.checkpoints.files import read_headers
 from sa2va_cli.checkpoints.parts import LM, Counts, count
 from sa2va_cli.checkpoints.spreading import HOST
 from sa2va_cli.errors import OutOfMemoryError
-from sa2va_cli.pipeline.device import Placement, gpus, read_dtype
+from sa2va_cli.runtime.device import Placement, gpus, read_dtype
 
 BYTES = {"bf16": 2, "fp16": 2, "fp32": 4}
 """Of one parameter, by precision."""

@@ -22,7 +22,7 @@ from sa2va_cli.media.images import write_image
 from sa2va_cli.media.reader import Reader
 from sa2va_cli.media.source import SourceInfo
 from sa2va_cli.media.writer import VideoWriter
-from sa2va_cli.pipeline.stages import read_ahead
+from sa2va_cli.queues import read_ahead
 from sa2va_cli.render.crop import Box, crop, padded, union_box
 from sa2va_cli.render.palette import Colour, colour
 from sa2va_cli.staging import discard, output_errors, publish, staged

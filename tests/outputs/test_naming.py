@@ -3,16 +3,19 @@ from pathlib import Path
 import pytest
 
 from sa2va_cli.errors import OutputError, UsageError
-from sa2va_cli.pipeline.job import Search, SegmentJob
-from sa2va_cli.pipeline.outputs import KINDS, folders_for, plan_outputs, settle_existing
+from sa2va_cli.outputs.existing import choose_outputs, folders_for
+from sa2va_cli.outputs.kinds import KINDS
+from sa2va_cli.outputs.naming import plan_outputs
+from sa2va_cli.outputs.saving import Saving
+from sa2va_cli.pipeline.job import numbered
 
 
-def job(output=None, save=("mask", "overlay"), prompts=("red",), **more):
-    return SegmentJob("a.mp4", Search(prompts), save=save, output=output, **more)
+def plan(output=None, save=("mask", "overlay"), prompts=("red",), kind="video"):
+    return plan_outputs(Saving(save, output), numbered(prompts), kind, "a")
 
 
-def names(*arguments, kind="video", **keywords):
-    return [str(planned.path) for planned in plan_outputs(job(*arguments, **keywords), kind, "a")]
+def names(*arguments, **keywords):
+    return [str(planned.path) for planned in plan(*arguments, **keywords)]
 
 
 @pytest.fixture(autouse=True)
@@ -89,18 +92,18 @@ def test_a_kind_given_twice_counts_once():
 
 
 def test_existing_outputs_are_refused_kept_or_replaced(tmp_path):
-    planned = plan_outputs(job(), "video", "a")
+    planned = plan()
     (tmp_path / "a.mask.mp4").touch()
     with pytest.raises(OutputError, match=r"a\.mask\.mp4 exists already"):
-        settle_existing(planned, job())
-    wanted, skipped = settle_existing(planned, job(existing="skip"))
+        choose_outputs(planned, Saving(), "a.mp4")
+    wanted, skipped = choose_outputs(planned, Saving(existing="skip"), "a.mp4")
     assert [str(output.path) for output in wanted] == ["a.overlay.mp4"]
     assert skipped == (Path("a.mask.mp4"),)
-    assert settle_existing(planned, job(existing="overwrite")) == (planned, ())
+    assert choose_outputs(planned, Saving(existing="overwrite"), "a.mp4") == (planned, ())
 
 
 def test_folders_that_a_failed_run_made_are_removed_again(tmp_path):
-    planned = plan_outputs(job("there/new/deep/"), "video", "a")
+    planned = plan("there/new/deep/")
 
     def fail():
         with folders_for(planned):
@@ -138,4 +141,4 @@ def test_what_is_wrong_with_a_name_is_said(output, words):
 @pytest.mark.parametrize("output", ["é" * 140 + ".mp4", "é" * 140 + "{stem}"])
 def test_a_name_that_is_too_long_cannot_be_written(output):
     with pytest.raises(OutputError, match="File name too long"):
-        settle_existing(plan_outputs(job(output, ("mask",)), "video", "a"), job())
+        choose_outputs(plan(output, ("mask",)), Saving(), "a.mp4")

@@ -3,8 +3,8 @@ import sys
 import pytest
 
 from sa2va_cli.errors import UsageError
-from sa2va_cli.pipeline.device import Placement
-from sa2va_cli.pipeline.options import ModelOptions
+from sa2va_cli.runtime.choice import ModelChoice
+from sa2va_cli.runtime.device import Placement
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def installed(monkeypatch):
 
 def test_nothing_is_needed_by_default(installed) -> None:
     installed()
-    ModelOptions().check(Placement("cpu", "fp32"))
+    ModelChoice().check(Placement("cpu", "fp32"))
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_nothing_is_needed_by_default(installed) -> None:
 )
 def test_unknown_names_fail_with_those_that_exist(options, words) -> None:
     with pytest.raises(UsageError, match=words):
-        ModelOptions(**options)
+        ModelChoice(**options)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_unknown_names_fail_with_those_that_exist(options, words) -> None:
 def test_what_is_not_installed_is_named_with_its_extra(installed, options, words) -> None:
     installed()
     with pytest.raises(UsageError, match=words):
-        ModelOptions(**options)
+        ModelChoice(**options)
 
 
 @pytest.mark.parametrize(
@@ -58,29 +58,29 @@ def test_what_is_not_installed_is_named_with_its_extra(installed, options, words
 def test_flash_attention_fails_where_it_cannot_be(installed, placement) -> None:
     installed("flash_attn")
     with pytest.raises(UsageError, match="--attention sdpa works everywhere"):
-        ModelOptions(attention="flash").check(placement)
+        ModelChoice(attention="flash").check(placement)
 
 
 def test_flash_attention_does_not_care_for_the_precision_of_sam2(installed) -> None:
     installed("flash_attn")
-    ModelOptions(attention="flash").check(Placement("cuda:1", "lm=bf16,vit=bf16,sam2=fp32"))
+    ModelChoice(attention="flash").check(Placement("cuda:1", "lm=bf16,vit=bf16,sam2=fp32"))
 
 
 def test_apple_gpus_do_not_quantise(installed) -> None:
     installed("bitsandbytes")
     with pytest.raises(UsageError, match="mps"):
-        ModelOptions(quantize="8bit").check(Placement("mps", "bf16"))
+        ModelChoice(quantize="8bit").check(Placement("mps", "bf16"))
 
 
 @pytest.mark.parametrize("device", ["cpu", "mps"])
 def test_without_a_gpu_that_has_neighbours_there_is_nothing_to_spread_over(installed, device) -> None:
     installed("accelerate")
     with pytest.raises(UsageError, match=f"with --device {device} there is nothing to spread over"):
-        ModelOptions(device_map="auto").check(Placement(device, "fp32"))
+        ModelChoice(device_map="auto").check(Placement(device, "fp32"))
 
 
 def test_a_language_model_is_spread_over_gpus(installed) -> None:
     installed("accelerate")
-    options = ModelOptions(device_map="auto")
+    options = ModelChoice(device_map="auto")
     options.check(Placement("cuda:1", "bf16"))
     assert options.spread

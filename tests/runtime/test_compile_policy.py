@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from torch._inductor.runtime.cache_dir_utils import default_cache_dir
 
-from sa2va_cli.pipeline.compiling import LEAST_FRAMES, compile_folder, compiling
+from sa2va_cli.runtime.compile_policy import LEAST_FRAMES, compile_folder, compiling
 
 CACHE = "TORCHINDUCTOR_CACHE_DIR"
 

@@ -1,8 +1,8 @@
 import pytest
 
 from sa2va_cli.errors import UsageError
-from sa2va_cli.pipeline import device
-from sa2va_cli.pipeline.device import choose_placement
+from sa2va_cli.runtime import device
+from sa2va_cli.runtime.device import choose_placement
 
 
 @pytest.fixture

@@ -1,0 +1,38 @@
+"""What a kind of output is; the table of all of them is ``kinds.KINDS``."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sa2va_cli.datatypes import FoundObject, Sink
+from sa2va_cli.outputs.pictures import Clip
+
+Objects = tuple[FoundObject, ...]
+FOLDER = ""
+"""Stands among file name endings for a folder."""
+
+VIDEO_ENDINGS = (".mp4", ".mov", ".mkv", ".m4v")
+PICTURE_ENDINGS = (".png", ".jpg", ".jpeg")
+
+
+@dataclass(frozen=True)
+class OutputKind:
+    """One thing that can be saved.
+
+    Attributes:
+        text: what it is, for ``--help``.
+        make: builds the sink for a path.
+        video: endings allowed for a video, the default first.
+        image: likewise for one image.
+        frames: likewise for a folder of frames.
+    """
+
+    text: str
+    make: Callable[[Path, Clip, Objects], Sink]
+    video: tuple[str, ...] = VIDEO_ENDINGS
+    image: tuple[str, ...] = PICTURE_ENDINGS
+    frames: tuple[str, ...] = (FOLDER,)
+
+    def endings(self, source_kind: str) -> tuple[str, ...]:
+        """Returns the endings allowed for a kind of input."""
+        return {"video": self.video, "image": self.image, "frames": self.frames}[source_kind]
