@@ -10,6 +10,7 @@ from sa2va_cli.bench.pictures import disc_logits, park_pictures
 from sa2va_cli.checkpoints.dimensions import chat_parameters
 from sa2va_cli.errors import UsageError
 from sa2va_cli.model.network import NetworkSegmenter
+from sa2va_cli.runtime.choice import ModelChoice
 
 CPU = torch.device("cpu")
 
@@ -48,7 +49,7 @@ def test_what_cannot_be_timed_is_refused():
     with pytest.raises(UsageError, match=f"choose {', '.join(RANDOM)}"):
         BenchJob((64, 64), random="9b")
     with pytest.raises(UsageError, match="contradict"):
-        BenchJob((64, 64), model="demo", random="demo")
+        BenchJob((64, 64), model=ModelChoice("demo"), random="demo")
     with pytest.raises(UsageError, match="--rounds must be at least 1, got 0"):
         BenchJob((64, 64), random="demo", rounds=0)
 
