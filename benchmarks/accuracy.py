@@ -95,10 +95,11 @@ def trained(frames: int, clips: int) -> tuple[NetworkSegmenter, NetworkSegmenter
     def found(number: int) -> Clip:
         scene = Scene.sample(scene_seed("clips", SEED, number))
         images, queries = pictures(scene, frames), []
-        view = wide.look(images[:KEYFRAMES], still=False)
+        session = wide.open()
+        view = session.look(images[:KEYFRAMES])
         times = [STRIDE * t for t in range(frames)]
         for expression in expressions(scene, times, np.random.default_rng(SEED), "en"):
-            grounding, view = wide.ground(view, question(expression.text, verbatim=False))
+            grounding, view = session.ground(view, question(expression.text, verbatim=False))
             queries += list(grounding.queries)
         return Clip(images, torch.stack(queries) if queries else torch.zeros(0))
 

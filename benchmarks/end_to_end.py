@@ -15,7 +15,7 @@ from recording import Column, add_options, record, rounds
 from sa2va_cli.bench.rounds import Ratio, Timing, take_turns
 from sa2va_cli.bench.stages import AnsweringSegmenter
 from sa2va_cli.outputs.saving import Saving
-from sa2va_cli.pipeline.job import Search, SegmentJob
+from sa2va_cli.pipeline.job import Search, SegmentJob, numbered
 from sa2va_cli.pipeline.segmentation import segment
 from sa2va_cli.runtime.choice import ModelChoice
 from sa2va_cli.runtime.device import choose_placement
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[int, Timing]:
     with tempfile.TemporaryDirectory() as folder:
         job = SegmentJob(
             source=str(SAMPLE),
-            search=Search(prompts=("girl in red dress",), max_frames=frames),
+            search=Search(prompts=numbered(["girl in red dress"]), max_frames=frames),
             model=ModelChoice("demo", "cpu", options.dtype),
             saving=Saving(("overlay",), f"{folder}/", "overwrite"),
         )

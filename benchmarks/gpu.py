@@ -42,12 +42,12 @@ from sa2va_cli.bench.pictures import disc_logits, park_pictures, park_scene
 from sa2va_cli.bench.rounds import measure
 from sa2va_cli.bench.stages import KEYFRAMES, AnsweringSegmenter, network_stages, random_queries
 from sa2va_cli.bench.work import GROUND, PROMPT
-from sa2va_cli.datatypes import Frame, FrameMasks
+from sa2va_cli.datatypes import Followed, Frame, FrameMasks
 from sa2va_cli.model.fixed import Compile, FixedTracker, plain
 from sa2va_cli.model.graphs import Compiling
 from sa2va_cli.model.network import NetworkSegmenter
 from sa2va_cli.pipeline.finding import find, follow
-from sa2va_cli.pipeline.job import Search
+from sa2va_cli.pipeline.job import Search, numbered
 from sa2va_cli.pipeline.prompts import question
 from sa2va_cli.queues import read_ahead, write_behind
 from sa2va_cli.render.overlay import draw_overlay
@@ -57,7 +57,7 @@ from sa2va_cli.runtime.device import Placement
 from sa2va_cli.runtime.loading import load_segmenter
 
 FPS = 24
-SEARCH = Search(prompts=(PROMPT,))
+SEARCH = Search(prompts=numbered([PROMPT]))
 
 
 class Bench:
@@ -133,7 +133,8 @@ def parity(bench: Bench) -> dict[str, Any]:
     seen = [frame.image for frame in frames[:KEYFRAMES]]
     actor = park_scene().actors[0]
     prompt = f"the {actor.colour} {actor.kind}"
-    grounding, _ = on_cpu.ground(on_cpu.look(seen, still=False), question(prompt, verbatim=False))
+    session = on_cpu.open()
+    grounding, _ = session.ground(session.look(seen), question(prompt, verbatim=False))
     queries = grounding.queries if len(grounding) else random_queries(on_cpu, 1)
     reference = _logits(on_cpu, frames, queries)
     found: dict[str, Any] = {"prompt": prompt, "answer": grounding.answer}
@@ -156,12 +157,10 @@ def _logits(segmenter: NetworkSegmenter, frames: Sequence[Frame], queries: Tenso
     """(T, N, h, w) logits of what queries (N, C) find."""
     keyframes = [(frame.index, frame.image) for frame in frames[:KEYFRAMES]]
     there = queries.to(segmenter.network.sam2.device)
-    memory, logits = segmenter.condition(keyframes, [there], still=False), []
-    for frame in frames:
-        (prepared,) = segmenter.prepare([(frame.index, frame.image)], memory)
-        found, _, memory = segmenter.step(frame.index, prepared, memory)
-        logits.append(torch.from_numpy(found))
-    return torch.stack(logits)
+    with segmenter.open() as session:
+        memory = session.condition(keyframes, [there])
+        followed = session.follow(frames, memory, count=len(frames))
+        return torch.stack([torch.from_numpy(one.logits) for one in followed])
 
 
 def stages(bench: Bench) -> dict[str, Any]:
@@ -342,28 +341,29 @@ def _ours_drawn(bench: Bench, segmenter: NetworkSegmenter, objects: int, frames:
     """Frames per second with overlay, after a few frames that do not count."""
     labels, colours = ["girl"] * objects, [colour(k) for k in range(objects)]
 
-    def draw(masks: FrameMasks) -> None:
+    def draw(one: Followed[Any]) -> None:
+        masks = FrameMasks(one.frame, one.logits, one.scores)
         draw_overlay(masks.frame.image, masks.masks, labels, colours)
 
     list(_followed(segmenter, objects, frames[:8]))
-    answering = AnsweringSegmenter(segmenter, objects)
-    findings = find(answering, frames[:KEYFRAMES], SEARCH, still=False)
+    session = AnsweringSegmenter(segmenter, objects).open()
+    findings = find(session, frames[:KEYFRAMES], SEARCH)
     forget_peak_device_bytes(bench.device)
     bench.wait()
     started = time.perf_counter()
     keyframes = [(frame.index, frame.image) for frame in frames[:KEYFRAMES]]
-    memory = answering.condition(keyframes, [random_queries(segmenter, objects)], still=False)
+    memory = session.condition(keyframes, [random_queries(segmenter, objects)])
     findings = replace(findings, memory=memory)
     with write_behind(draw) as hand_over, read_ahead(frames) as ahead:
-        for masks in follow(answering, ahead, findings, 0.5, count=len(frames)):
-            hand_over(masks)
+        for one in follow(session, ahead, findings, frame_count=len(frames)):
+            hand_over(one)
     return len(frames) / (time.perf_counter() - started)
 
 
-def _followed(segmenter: NetworkSegmenter, objects: int, frames: Sequence[Frame]) -> Iterator[FrameMasks]:
-    answering = AnsweringSegmenter(segmenter, objects)
-    findings = find(answering, frames[:KEYFRAMES], SEARCH, still=False)
-    return follow(answering, frames, findings, 0.5, count=len(frames))
+def _followed(segmenter: NetworkSegmenter, objects: int, frames: Sequence[Frame]) -> Iterator[Followed[Any]]:
+    session = AnsweringSegmenter(segmenter, objects).open()
+    findings = find(session, frames[:KEYFRAMES], SEARCH)
+    return follow(session, frames, findings, frame_count=len(frames))
 
 
 @torch.inference_mode()

@@ -41,7 +41,7 @@ def segment_here(clip: Path) -> int:
     from sa2va_cli.bench.hardware import peak_host_bytes
     from sa2va_cli.bench.stages import AnsweringSegmenter
     from sa2va_cli.outputs.saving import Saving
-    from sa2va_cli.pipeline.job import Search, SegmentJob
+    from sa2va_cli.pipeline.job import Search, SegmentJob, numbered
     from sa2va_cli.pipeline.segmentation import segment
     from sa2va_cli.runtime.choice import ModelChoice
     from sa2va_cli.runtime.loading import load_segmenter
@@ -51,7 +51,7 @@ def segment_here(clip: Path) -> int:
     with tempfile.TemporaryDirectory() as folder:
         job = SegmentJob(
             source=str(clip),
-            search=Search(prompts=("girl in red dress",)),
+            search=Search(prompts=numbered(["girl in red dress"])),
             model=choice,
             saving=Saving(("mask", "overlay", "coco"), f"{folder}/"),
         )

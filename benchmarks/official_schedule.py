@@ -14,6 +14,7 @@ import argparse
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ from sa2va_cli.model.attention import axial_rotation, sine_positions
 from sa2va_cli.model.network import NetworkSegmenter
 from sa2va_cli.model.preprocessing import GROUNDING_MEAN, GROUNDING_STD
 from sa2va_cli.model.sam2 import DecodedMasks, ImageFeatures, Sam2
-from sa2va_cli.model.tracker import MAX_POINTER_DISTANCE, Memory, TrackerMemory
+from sa2va_cli.model.tracker import MAX_POINTER_DISTANCE, FrameMemory, TrackerMemory
 from sa2va_cli.runtime.device import DTYPES
 
 KEYFRAMES = 5
@@ -105,16 +106,18 @@ def track(sam2: Sam2, index: int, features: ImageFeatures, memory: TrackerMemory
     return decoded
 
 
-def remember(sam2: Sam2, index: int, features: ImageFeatures, decoded: DecodedMasks) -> Memory:
+def remember(sam2: Sam2, index: int, features: ImageFeatures, decoded: DecodedMasks) -> FrameMemory:
     """The memory of a frame, in bfloat16."""
-    return Memory(index, sam2.memorise(features.low, decoded.logits).to(torch.bfloat16), decoded.pointers)
+    return FrameMemory(
+        index, sam2.memorise(features.low, decoded.logits).to(torch.bfloat16), decoded.pointers
+    )
 
 
 def one_object(memory: TrackerMemory, k: int) -> TrackerMemory:
     """What is remembered of one object alone."""
 
-    def alone(memories: Sequence[Memory]) -> tuple[Memory, ...]:
-        return tuple(Memory(m.index, m.features[k : k + 1], m.pointers[k : k + 1]) for m in memories)
+    def alone(memories: Sequence[FrameMemory]) -> tuple[FrameMemory, ...]:
+        return tuple(memory[k : k + 1] for memory in memories)
 
     return TrackerMemory(alone(memory.conditioning), alone(memory.recent))
 
@@ -167,13 +170,10 @@ def _full_size(logits: Tensor, side: int, image: RGB) -> Tensor:
 def our_clip(segmenter: NetworkSegmenter, images: Sequence[RGB], queries: Tensor) -> list[np.ndarray]:
     """The same clip as the program follows it: (N, H, W) bool masks for each frame."""
     keyframes = [(index, images[index]) for index in range(min(KEYFRAMES, len(images)))]
-    memory = segmenter.condition(keyframes, [queries], still=False)
-    masks = []
-    for index, image in enumerate(images):
-        (prepared,) = segmenter.prepare([(index, image)], memory)
-        logits, scores, memory = segmenter.step(index, prepared, memory)
-        masks.append(FrameMasks(Frame(index, index, 1, image), logits, scores).masks)
-    return masks
+    clip = [Frame(index, index, Fraction(1), image) for index, image in enumerate(images)]
+    with segmenter.open() as session:
+        followed = session.follow(clip, session.condition(keyframes, [queries]), count=len(clip))
+        return [FrameMasks(one.frame, one.logits, one.scores).masks for one in followed]
 
 
 @dataclass(frozen=True)

@@ -87,6 +87,10 @@ class ImageSource:
                 "one size"
             )
 
+    def files(self, ordinals: range) -> tuple[Path, ...]:
+        """The wanted files."""
+        return tuple(self._files[ordinal] for ordinal in ordinals)
+
     def pictures(self, ordinals: range) -> Iterator[Frame]:
         """The wanted files in order."""
         return self.pictures_at(ordinals)
@@ -174,6 +178,10 @@ class AnimationSource:
 
     def check(self, ordinals: range) -> None:
         """One file has frames of one size."""
+
+    def files(self, ordinals: range) -> tuple[Path, ...]:  # noqa: ARG002  (all are in one)
+        """The one file."""
+        return (self._path,)
 
     def pictures(self, ordinals: range) -> Iterator[Frame]:
         """The wanted frames in order."""
