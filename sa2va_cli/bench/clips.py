@@ -3,7 +3,7 @@
 from fractions import Fraction
 from pathlib import Path
 
-from sa2va_cli.benchmark.pictures import FPS, GRAIN, park_pictures
+from sa2va_cli.bench.pictures import FPS, GRAIN, park_pictures
 from sa2va_cli.media.writer import VideoWriter
 
 

@@ -27,7 +27,7 @@ def park_scene() -> Scene:
 
 
 def park_pictures(frames: int, size: tuple[int, int], grain: float = GRAIN) -> Iterator[RGB]:
-    """Draws pictures of a scene; after the first 48 it goes back and forth through those and keeps them.
+    """Draws pictures of a scene, 48 of them; a longer clip goes back and forth through those.
 
     Args:
         frames: how many.
@@ -40,16 +40,16 @@ def park_pictures(frames: int, size: tuple[int, int], grain: float = GRAIN) -> I
     scene = park_scene()
     rng = np.random.default_rng(0)
     patterns = [rng.normal(0.0, grain, (size[1], size[0], 1)).astype(np.float32) for _ in range(_PATTERNS)]
-    kept: dict[int, RGB] = {}
+    drawn: dict[int, RGB] = {}
     for number in range(frames):
         turn = number % (2 * _DRAWN - 2)
         t = min(turn, 2 * _DRAWN - 2 - turn)
-        if t not in kept:
+        if t not in drawn:
             grainy = scene.draw(t, size)[0] + patterns[t % _PATTERNS]
-            kept[t] = np.clip(np.rint(grainy), 0, 255).astype(np.uint8)
-        yield kept[t]
+            drawn[t] = np.clip(np.rint(grainy), 0, 255).astype(np.uint8)
+        yield drawn[t]
         if frames <= _DRAWN:
-            kept.clear()
+            drawn.clear()
 
 
 def disc_logits(objects: int, grid: int, phase: float = 0.0) -> NDArray[np.float32]:

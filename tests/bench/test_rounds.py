@@ -1,6 +1,6 @@
 import pytest
 
-from sa2va_cli.benchmark.rounds import Ratio, Timing, measure, take_turns
+from sa2va_cli.bench.rounds import Ratio, Timing, measure, take_turns
 
 
 def test_a_timing_is_its_middle_round_and_how_far_the_others_lie_apart():
@@ -23,10 +23,10 @@ def test_the_first_run_does_not_count():
     assert (len(runs), len(timing.seconds)) == (4, 3)
 
 
-def test_a_device_settles_before_each_reading_of_the_clock():
+def test_a_device_is_synchronized_before_each_reading_of_the_clock():
     happened: list[str] = []
-    measure(lambda: happened.append("work"), rounds=2, settle=lambda: happened.append("settle"))
-    assert happened == ["work", *["settle", "work", "settle"] * 2]
+    measure(lambda: happened.append("work"), rounds=2, synchronize=lambda: happened.append("synchronize"))
+    assert happened == ["work", *["synchronize", "work", "synchronize"] * 2]
 
 
 def test_what_takes_turns_changes_places_every_round():

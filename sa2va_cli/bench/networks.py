@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sa2va_cli.benchmark.job import HIERA_L
+from sa2va_cli.bench.job import HIERA_L
 from sa2va_cli.checkpoints.hub import resolve
 from sa2va_cli.checkpoints.layout import Layout, read_layout, released_layout
 from sa2va_cli.checkpoints.loader import rebuild_buffers
@@ -59,7 +59,7 @@ def random_layout(name: str) -> Layout:
 def fill_randomly(network: nn.Module, device: torch.device, dtype: torch.dtype) -> None:
     """Gives every parameter and saved buffer of a network without memory random values on a device.
 
-    Norms stay near one, so that numbers neither vanish nor grow on their way.
+    Norms stay near one, so that numbers neither vanish nor grow from layer to layer.
     """
     filled: dict[int, Tensor] = {}
     for name, slot in network.state_dict(keep_vars=True).items():
@@ -76,7 +76,7 @@ def fill_randomly(network: nn.Module, device: torch.device, dtype: torch.dtype) 
 def _teach_answer(chat: Any, answer: str) -> None:
     """Makes a causal language model say one answer, whatever it is asked, at the cost of any.
 
-    Nothing is added to the embeddings on their way through the layers, so that the last state is the last
+    Nothing is added to the embeddings in the layers, so that the last state is the last
     token's embedding; the output layer then has the following token's row point there.
     """
     model = chat.language_model

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sa2va_cli.benchmark.work import DECODE, ENCODE_VIDEO, PROMPT, RENDER, Work
+from sa2va_cli.bench.work import DECODE, ENCODE_VIDEO, PROMPT, RENDER, Work
 from sa2va_cli.datatypes import RGB, Frame, FrameMasks, Yuv420
 from sa2va_cli.media.reader import Reader
 from sa2va_cli.media.writer import VideoWriter

@@ -62,22 +62,24 @@ class Ratio:
         return f"{self.median:.2f} ({low:.2f} to {high:.2f}, {len(self.rounds)} rounds)"
 
 
-def measure(work: Callable[[], object], rounds: int, settle: Callable[[], object] = lambda: None) -> Timing:
+def measure(
+    work: Callable[[], object], rounds: int, synchronize: Callable[[], object] = lambda: None
+) -> Timing:
     """Times something, after one round that does not count.
 
     Args:
         work: what is timed.
         rounds: how often.
-        settle: waits until what ``work`` began is done, as a GPU needs; called before the clock is read.
+        synchronize: waits until what ``work`` began is done, as a GPU needs; called before the clock is read.
     """
     work()
-    return Timing(tuple(_timed(work, settle) for _ in range(rounds)))
+    return Timing(tuple(_timed(work, synchronize) for _ in range(rounds)))
 
 
 def take_turns(
     works: Mapping[str, Callable[[], object]],
     rounds: int,
-    settle: Callable[[], object] = lambda: None,
+    synchronize: Callable[[], object] = lambda: None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, Timing]:
     """Times several things in turns, forwards and backwards, so that what slows the machine slows them all.
@@ -85,7 +87,7 @@ def take_turns(
     Args:
         works: what is timed, by name; each is done once before anything counts.
         rounds: how often each.
-        settle: as in ``measure``.
+        synchronize: as in ``measure``.
         clock: what is read; ``time.process_time`` does not see other programs' work, but adds up threads.
     """
     for work in works.values():
@@ -93,17 +95,17 @@ def take_turns(
     seconds: dict[str, list[float]] = {name: [] for name in works}
     for number in range(rounds):
         for name in list(works) if number % 2 == 0 else reversed(list(works)):
-            seconds[name].append(_timed(works[name], settle, clock))
+            seconds[name].append(_timed(works[name], synchronize, clock))
     return {name: Timing(tuple(taken)) for name, taken in seconds.items()}
 
 
 def _timed(
     work: Callable[[], object],
-    settle: Callable[[], object],
+    synchronize: Callable[[], object],
     clock: Callable[[], float] = time.perf_counter,
 ) -> float:
-    settle()
+    synchronize()
     started = clock()
     work()
-    settle()
+    synchronize()
     return clock() - started

@@ -3,13 +3,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from sa2va_cli.benchmark.hardware import count_flops, matmul_rate, other_load, peak_device_bytes
-from sa2va_cli.benchmark.job import RANDOM, BenchJob
-from sa2va_cli.benchmark.networks import random_layout, random_network
-from sa2va_cli.benchmark.pictures import disc_logits, park_pictures
+from sa2va_cli.bench.hardware import count_flops, matmul_rate, other_load, peak_device_bytes
+from sa2va_cli.bench.job import RANDOM, BenchJob
+from sa2va_cli.bench.networks import random_layout, random_network
+from sa2va_cli.bench.pictures import disc_logits, park_pictures
 from sa2va_cli.checkpoints.catalog import CATALOG
 from sa2va_cli.errors import UsageError
 from sa2va_cli.model.network import NetworkSegmenter
+from sa2va_cli.runtime.choice import ModelChoice
 
 CPU = torch.device("cpu")
 
@@ -46,7 +47,7 @@ def test_what_cannot_be_timed_is_refused():
     with pytest.raises(UsageError, match=f"choose {', '.join(RANDOM)}"):
         BenchJob((64, 64), random="9b")
     with pytest.raises(UsageError, match="contradict"):
-        BenchJob((64, 64), model="demo", random="demo")
+        BenchJob((64, 64), model=ModelChoice("demo"), random="demo")
     with pytest.raises(UsageError, match="--rounds must be at least 1, got 0"):
         BenchJob((64, 64), random="demo", rounds=0)
 

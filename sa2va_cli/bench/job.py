@@ -105,7 +105,7 @@ class BenchResult:
         threads: of the processor, for tensors.
         matmul_rate: measured floating point operations per second of a large matrix product.
         stages: in the order in which a frame meets them; the last one is all of them, overlapped, for a clip.
-        host_bytes: the most memory of the process; None where the system does not tell.
+        host_bytes: the most memory of the process; None where the system does not report it.
         warnings: why the figures may mislead.
     """
 

@@ -1,4 +1,4 @@
-"""The whole story of ``sa2va bench``: a clip, a network, every stage timed, and then all of them together."""
+"""One run of ``sa2va bench``: a clip, a network, every stage timed, and then all of them together."""
 
 import tempfile
 import time
@@ -7,23 +7,23 @@ from pathlib import Path
 
 import torch
 
-from sa2va_cli.benchmark.clips import write_park
-from sa2va_cli.benchmark.footage import media_stages
-from sa2va_cli.benchmark.hardware import (
+from sa2va_cli.bench.clips import write_park
+from sa2va_cli.bench.footage import media_stages
+from sa2va_cli.bench.hardware import (
     count_flops,
     forget_peak_device_bytes,
     matmul_rate,
     other_load,
     peak_device_bytes,
     peak_host_bytes,
-    settle,
+    synchronizer,
 )
-from sa2va_cli.benchmark.job import HIERA_L, BenchJob, BenchResult, Stage
-from sa2va_cli.benchmark.networks import random_network
-from sa2va_cli.benchmark.pictures import disc_logits
-from sa2va_cli.benchmark.rounds import NOISY, Timing, measure
-from sa2va_cli.benchmark.stages import KEYFRAMES, AnsweringSegmenter, network_stages
-from sa2va_cli.benchmark.work import GROUND, PROMPT, STAGES, Work
+from sa2va_cli.bench.job import HIERA_L, BenchJob, BenchResult, Stage
+from sa2va_cli.bench.networks import random_network
+from sa2va_cli.bench.pictures import disc_logits
+from sa2va_cli.bench.rounds import NOISY, Timing, measure
+from sa2va_cli.bench.stages import KEYFRAMES, AnsweringSegmenter, network_stages
+from sa2va_cli.bench.work import GROUND, PROMPT, STAGES, Work
 from sa2va_cli.events import Notice, Progress, Report, no_report
 from sa2va_cli.media.reader import open_source
 from sa2va_cli.model.network import NetworkSegmenter
@@ -37,7 +37,7 @@ from sa2va_cli.runtime.threads import divide_cores
 
 END_TO_END = "end to end"
 _HELD = 24
-"""Most frames that are kept for the stages that draw and encode."""
+"""Most frames that are held in memory for the stages that draw and encode."""
 
 
 def bench(job: BenchJob, report: Report = no_report) -> BenchResult:
@@ -45,7 +45,7 @@ def bench(job: BenchJob, report: Report = no_report) -> BenchResult:
 
     Args:
         job: what is timed.
-        report: is told how far it is.
+        report: receives the progress.
 
     Raises:
         Sa2VAError: the device cannot be used, or the model is not available or does not fit.
@@ -93,7 +93,7 @@ def _each_stage(
     rate: float,
     report: Report,
 ) -> list[Stage]:
-    wait = settle(placement.device)
+    wait = synchronizer(placement.device)
     with open_source(clip) as reader:
         frames = reader.frames_at(range(min(_HELD, job.frames)))
         logits = disc_logits(job.objects, segmenter.network.sam2.input_size // 4)

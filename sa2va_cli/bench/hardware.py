@@ -29,7 +29,7 @@ _ATTENTION = {
 }
 
 
-def settle(device: str) -> Callable[[], None]:
+def synchronizer(device: str) -> Callable[[], None]:
     """Makes a function that waits until everything begun on a device is done."""
     if device.startswith("cuda"):
         return lambda: torch.cuda.synchronize(device)
@@ -57,7 +57,7 @@ def matmul_rate(device: str, dtype: torch.dtype) -> float:
     side = _SIDES[device.partition(":")[0]]
     left = torch.randn(side, side, device=device).to(dtype)
     right, out = left.clone(), torch.empty_like(left)
-    wait = settle(device)
+    wait = synchronizer(device)
     best = float("inf")
     for _ in range(_TRIALS):
         wait()
@@ -69,7 +69,7 @@ def matmul_rate(device: str, dtype: torch.dtype) -> float:
 
 
 def peak_host_bytes() -> int | None:
-    """The most memory that this process has held so far; None on systems that do not tell."""
+    """The most memory that this process has held so far; None on systems that do not report it."""
     try:
         import resource
     except ImportError:

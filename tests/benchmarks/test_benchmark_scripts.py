@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from sa2va_cli.bench.job import BenchJob, BenchResult, Stage
+
 SCRIPTS = Path(__file__).parents[2] / "benchmarks"
 QUICK = ("accuracy", "preprocessing", "end_to_end", "media_path", "answering")
-SLOW = ("memory_growth", "cold_start")
+SLOW = ("memory_growth", "cold_start", "demo_scores", "stage_times")
+SHARED = ("recording", "report", "gpu_tables")
 
 
 @pytest.fixture
@@ -29,15 +32,26 @@ def last_line(printed: str) -> str:
 
 
 def test_every_script_is_tested():
-    assert {path.stem for path in SCRIPTS.glob("*.py")} == {*QUICK, *SLOW, "gpu", "official_schedule"}
+    assert {path.stem for path in SCRIPTS.glob("*.py")} == {
+        *QUICK,
+        *SLOW,
+        *SHARED,
+        "gpu",
+        "official_schedule",
+    }
 
 
 @pytest.mark.parametrize("name", QUICK)
-def test_a_script_ends_with_its_ratio(script, name, capsys):
+def test_a_script_ends_with_its_ratio_and_records_its_figures(script, name, capsys, tmp_path, monkeypatch):
     if name == "media_path" and shutil.which("ffmpeg") is None:
         pytest.skip("there is no ffmpeg to compare with")
-    script(name).main(["--quick"])
+    report, recording = script("report"), script("recording")
+    monkeypatch.setattr(recording, "RESULTS", tmp_path)
+    monkeypatch.setattr(recording, "_git", lambda *_: "7b31f7d")
+    script(name).main(["--quick", "--record", "some"])
     assert last_line(capsys.readouterr().out).startswith("ratio ")
+    assert recording.Result.read(tmp_path / "some.json").command == f"python benchmarks/{name}.py --quick"
+    assert report.section(["some"], tmp_path)
 
 
 @pytest.mark.slow
@@ -55,10 +69,50 @@ def test_the_official_schedule_comes_to_the_same_masks(script, capsys, options):
     assert last_line(capsys.readouterr().out).startswith("ratio K=")
 
 
+def test_the_official_schedule_records_its_figures(script, tmp_path, monkeypatch):
+    recording = script("recording")
+    monkeypatch.setattr(recording, "RESULTS", tmp_path)
+    monkeypatch.setattr(recording, "_git", lambda *_: "7b31f7d")
+    script("official_schedule").main(["--quick", "--record", "some"])
+    (row,) = recording.Result.read(tmp_path / "some.json").figures
+    assert (row["objects"], row["ratio"]["rounds"]) == (1, 1)
+
+
 def test_preprocessing_stays_close_to_pillow(script):
     found = script("preprocessing").main(["--quick"])
     assert found.identical >= 0.997
     assert found.largest <= 2
+
+
+def test_stage_times_stand_side_by_side_for_each_number_of_objects(script):
+    def result(objects: int) -> BenchResult:
+        stages = (Stage("ground", "prompt", 0.05678, 0.1), Stage("attend", "frame", objects / 7, 0.1, 9, 0.5))
+        ending = Stage("end to end", "frame", 0.1, 0.0)
+        return BenchResult(
+            BenchJob((64, 64), objects=objects, frames=5),
+            "demo",
+            "cpu",
+            "fp32",
+            2,
+            1e9,
+            (*stages, ending),
+            0,
+            (),
+        )
+
+    rows = script("stage_times").rows([result(1), result(4)])
+    assert rows == [
+        {
+            "stage": "ground, for each prompt",
+            "milliseconds_1": 56.8,
+            "floor_1": None,
+            "milliseconds_4": 56.8,
+            "floor_4": None,
+        },
+        {"stage": "attend", "milliseconds_1": 143, "floor_1": 0.5, "milliseconds_4": 571, "floor_4": 0.5},
+    ]
+    columns = script("stage_times").columns([1, 4])
+    assert {column.field for column in columns} == set(rows[0])
 
 
 @pytest.mark.slow

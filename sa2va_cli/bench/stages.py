@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sa2va_cli.benchmark.pictures import disc_logits
-from sa2va_cli.benchmark.work import ATTEND, ENCODE, GROUND, MASKS, MEMORY, PREPROCESS, PROMPT, Work
+from sa2va_cli.bench.pictures import disc_logits
+from sa2va_cli.bench.work import ATTEND, ENCODE, GROUND, MASKS, MEMORY, PREPROCESS, PROMPT, Work
 from sa2va_cli.datatypes import Followed, Frame, Grounding, ModelIdentity
 from sa2va_cli.model.chat import View
 from sa2va_cli.model.network import NetworkSegmenter
@@ -31,7 +31,7 @@ class AnsweringSegmenter:
     """A segmenter that finds a given number of objects whatever it is asked, and shows discs for their masks.
 
     The work is that of the network inside; only what comes out is replaced, because masks of random queries
-    are noise, which is dearer to draw than masks of things.
+    are noise, which costs more to draw than masks of things.
 
     Args:
         inner: does the work.
