@@ -100,16 +100,17 @@ class Frame:
         pts: presentation time stamp in units of ``time_base``; counted as in the source.
         time_base: seconds per unit of ``pts``.
         image: (H, W, 3) uint8 RGB, rotation of the container already applied.
-        name: what pictures made of the frame are called, without an ending, where it comes from an image file;
-            no two frames of a clip share one (``media/sequences.py`` has the rule).
+        name: what pictures made of the frame are called, without an ending, where it comes from an image
+            file; no two frames of a clip share one (``media/sequences.py`` has the rule).
         planes: the same picture as it was decoded, where that is 8-bit 4:2:0; what is drawn there leaves the
             rest of the picture as it was to the bit.
         file_name: the image file it comes from, with its ending, relative to the folder that all files of the
             clip lie in; None for videos and for the pages of one file.
-        deep: (H, W, 3) uint16, 65535 being full: the source's own numbers, where ``image`` does not hold them:
-            of more than 8 bits, under alpha, or in the colours of ``icc_profile``.
+        deep: (H, W, 3) uint16, 65535 being full: the source's own numbers, where ``image`` does not hold
+            them: of more than 8 bits, under alpha, or in the colours of ``icc_profile``.
         alpha: (H, W) uint8 or uint16, full at 255 or 65535: how opaque the source is; None where it is all
-            opaque. ``image`` is then the source over neutral grey (128), ``deep`` its colours without the ground.
+            opaque. ``image`` is then the source over neutral grey (128), ``deep`` its colours without the
+            ground.
         icc_profile: what the numbers in ``deep`` mean, an RGB profile; None for sRGB. ``image`` is in sRGB.
     """
 
@@ -130,7 +131,9 @@ class Frame:
         if self.planes is not None and self.planes.size != self.size:
             raise ValueError(f"got planes of {self.planes.size} for an image of {self.size}")
         if self.deep is not None and (self.deep.shape != self.image.shape or self.deep.dtype != np.uint16):
-            raise ValueError(f"deep must be {self.image.shape} uint16, got {self.deep.shape} {self.deep.dtype}")
+            raise ValueError(
+                f"deep must be {self.image.shape} uint16, got {self.deep.shape} {self.deep.dtype}"
+            )
         if self.alpha is not None and self.alpha.shape != self.image.shape[:2]:
             raise ValueError(f"alpha must be {self.image.shape[:2]}, got {self.alpha.shape}")
         if self.icc_profile is not None and self.deep is None:
@@ -138,7 +141,7 @@ class Frame:
 
     @property
     def picture(self) -> RGB | Yuv420:
-        """What is drawn on: the planes of a video; the numbers that ``icc_profile`` goes with; or the image."""
+        """What is drawn on: a video's planes; the numbers that ``icc_profile`` goes with; or the image."""
         if self.planes is not None:
             return self.planes
         return self.image if self.icc_profile is None else self._own_numbers

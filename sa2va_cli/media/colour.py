@@ -1,8 +1,8 @@
 """What the numbers of an image mean, and the way from them to sRGB.
 
 Profiles (ICC) are applied by LittleCMS. Tags that say the same in fewer bytes (PNG's ``cICP``, ``gAMA`` and
-``cHRM``, the colour boxes of AVIF, EXIF's Adobe RGB) are made profiles here, so that there is one way for all, and
-one thing for outputs to keep. Knows nothing about files.
+``cHRM``, the colour boxes of AVIF, EXIF's Adobe RGB) are made profiles here, so that there is one way for
+all, and one thing for outputs to keep. Knows nothing about files.
 """
 
 import io
@@ -37,7 +37,7 @@ _SRGB = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
 _CURVES: dict[int, tuple[float, ...]] = {
     1: _BT709, 4: (2.2,), 5: (2.8,), 6: _BT709, 8: (1.0,), 13: _SRGB, 14: _BT709, 15: _BT709,
 }  # fmt: skip
-"""Transfer characteristics of ITU-T H.273, table 3, as parameters of ICC's parametric curves; others: sRGB's."""
+"""Transfer characteristics of ITU-T H.273, table 3, as ICC's parametric curves; others are sRGB's."""
 
 PQ, HLG = 16, 18
 _WHITE_NITS = 203.0
@@ -88,7 +88,7 @@ def tagged_by_gamma(gamma: float | None, chromaticity: Sequence[float] | None) -
         chromaticity: x and y of white, red, green and blue.
     """
     near_srgb = gamma is None or abs(gamma - 0.45455) < 0.003
-    primaries = SRGB_PRIMARIES
+    primaries: tuple[float, ...] = SRGB_PRIMARIES
     if chromaticity is not None and len(chromaticity) == 8:
         primaries = (*chromaticity[2:], *chromaticity[:2])
     return Tagged(primaries, _SRGB if near_srgb or not gamma else (1 / gamma,))
@@ -198,8 +198,8 @@ def encode_srgb(light: NDArray[np.float32]) -> NDArray[np.uint16]:
 def tone_mapped(coded: NDArray[np.float32], primaries: int, transfer: int) -> NDArray[np.uint16]:
     """High dynamic range as a picture in sRGB.
 
-    Light up to 152 cd/m2 (three quarters of white at 203) keeps its brightness; above, it approaches white along
-    an exponential, all channels alike so that hues stay.
+    Light up to 152 cd/m2 (three quarters of white at 203) keeps its brightness; above, it approaches white
+    along an exponential, all channels alike so that hues stay.
 
     Args:
         coded: (H, W, 3) float32 in 0..1.

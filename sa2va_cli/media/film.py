@@ -1,11 +1,11 @@
 """Pictures of film and compositing: OpenEXR and DPX, decoded by FFmpeg.
 
-* EXR holds light. It becomes a picture at exposure 0: 1.0 is white, what is brighter is clipped, and sRGB's curve is
-  applied. ``chromaticities`` other than those of sRGB are converted. Colours come multiplied by alpha, as OpenEXR has
-  it, and are divided by it.
-* DPX holds code values. Those of printing densities and logarithms (transfer characteristic 1 and 3 of its header) are
-  developed as Cineon has it: 685 of 1023 is white, 95 is black, 0.002 densities to a code, gamma 0.6. All others,
-  also those marked linear, which writers mark without looking, are shown as they are.
+* EXR holds light. It becomes a picture at exposure 0: 1.0 is white, what is brighter is clipped, and sRGB's
+  curve is applied. ``chromaticities`` other than those of sRGB are converted. Colours come multiplied by
+  alpha, as OpenEXR has it, and are divided by it.
+* DPX holds code values. Those of printing densities and logarithms (transfer characteristic 1 and 3 of its
+  header) are developed as Cineon has it: 685 of 1023 is white, 95 is black, 0.002 densities to a code, gamma
+  0.6. All others, also those marked linear, which writers mark without looking, are shown as they are.
 
 Knows nothing about sequences.
 """
@@ -109,7 +109,9 @@ def _read_exr(path: Path, head: bytes) -> FilmPicture:
         if max(abs(a - b) for a, b in zip(stated, SRGB_PRIMARIES, strict=True)) > 0.002:
             values = np.nan_to_num(values) @ between(stated).T
     shown = encode_srgb(np.asarray(values, np.float32))
-    covered = None if alpha is None else np.asarray(np.rint(np.clip(np.nan_to_num(alpha), 0, 1) * 65535), np.uint16)
+    covered = (
+        None if alpha is None else np.asarray(np.rint(np.clip(np.nan_to_num(alpha), 0, 1) * 65535), np.uint16)
+    )
     return FilmPicture(shown, shown, covered)
 
 
@@ -121,8 +123,12 @@ def _layer(path: Path, channels: list[str]) -> str:
     layers = [name for name in layers if {f"{name}.G", f"{name}.B"} <= set(channels)]
     if len(layers) == 1:
         return layers[0]
-    found = f"several layers ({', '.join(layers[:4])})" if layers else f"only {', '.join(channels[:6]) or 'none'}"
-    raise InputError(f"{path}: has no channels R, G, B or Y but {found}; save the one that is meant by itself")
+    found = (
+        f"several layers ({', '.join(layers[:4])})" if layers else f"only {', '.join(channels[:6]) or 'none'}"
+    )
+    raise InputError(
+        f"{path}: has no channels R, G, B or Y but {found}; save the one that is meant by itself"
+    )
 
 
 def _floats(frame: Any) -> NDArray[np.float32]:
@@ -140,7 +146,7 @@ def _floats(frame: Any) -> NDArray[np.float32]:
 def _decoded(path: Path, codec: str, reason: str, layer: str = "") -> Any:
     """The picture of a file that holds one."""
     try:
-        context = av.CodecContext.create(codec, "r")
+        context: Any = av.CodecContext.create(codec, "r")
         context.options = {"err_detect": "explode", **({"layer": layer} if layer else {})}
         frames = [*context.decode(av.Packet(path.read_bytes())), *context.decode(None)]
     except (av.FFmpegError, ValueError) as error:
@@ -179,7 +185,7 @@ def _code_values(frame: Any) -> tuple[NDArray[np.uint16], NDArray[np.uint16] | N
 
 
 def _developed() -> NDArray[np.uint16]:
-    """sRGB code values by film densities, both of 16 bits."""
+    """Code values of sRGB by film densities, both of 16 bits."""
     codes = np.arange(65536, dtype=np.float64) * (1023 / 65535)
     black = 10 ** ((_BLACK - _WHITE) * _DENSITY / _GAMMA)
     light = (10 ** ((codes - _WHITE) * _DENSITY / _GAMMA) - black) / (1 - black)
@@ -207,7 +213,7 @@ def _header(path: Path) -> tuple[dict[str, bytes], int]:
 
 
 def _is_cut_off(path: Path, header: dict[str, bytes], end: int, lines: int) -> bool:
-    """Whether a file of lines ends before its last chunk, which FFmpeg passes over; offsets follow the header."""
+    """Whether a file ends before its last chunk, which FFmpeg passes over; offsets follow the header."""
     _, top, _, bottom = struct.unpack("<4i", header["dataWindow"])
     chunks = -(-(bottom - top + 1) // lines)
     with path.open("rb") as file:
@@ -217,7 +223,7 @@ def _is_cut_off(path: Path, header: dict[str, bytes], end: int, lines: int) -> b
             return True
         file.seek(int(offsets.max()))
         (length,) = struct.unpack("<4xi", file.read(8).ljust(8, b"\0"))
-    return int(offsets.max()) + 8 + length > path.stat().st_size
+    return bool(int(offsets.max()) + 8 + length > path.stat().st_size)
 
 
 def _channels(data: bytes) -> list[str]:

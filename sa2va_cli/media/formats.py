@@ -37,7 +37,8 @@ def open_image(path: Path) -> Any:
         Pillow's image, or None when the file is not an image.
 
     Raises:
-        InputError: when the image is larger than 500 million pixels, or is one but of a kind that is not read.
+        InputError: when the image is larger than 500 million pixels, or is one but of a kind that is not
+        read.
     """
     head = head_of(path)
     heif = is_heif(head)

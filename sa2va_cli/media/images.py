@@ -20,7 +20,6 @@ _PNG_HEAD = 33
 """Bytes of a PNG file's signature and of the chunk that says its size; a profile comes right behind."""
 
 
-
 def read_image(path: Path) -> RGB:
     """Decodes an image file: (H, W, 3) uint8 in sRGB, turned as its EXIF data say, alpha laid over grey.
 

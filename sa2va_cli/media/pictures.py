@@ -33,7 +33,9 @@ class Remarks:
         told = []
         for note, files in self._files.items():
             first = next(iter(files))
-            told.append(f"{first} {note}" if len(files) == 1 else f"{first} and {len(files) - 1} more: {note}")
+            told.append(
+                f"{first} {note}" if len(files) == 1 else f"{first} and {len(files) - 1} more: {note}"
+            )
         return [*self._general, *told]
 
 
@@ -179,7 +181,7 @@ def _frame(ordinal: int, still: Still, *, name: str, file_name: str | None) -> F
 
 
 class PagesSource:
-    """The pages of one TIFF file, each a frame; 24 frames per second, named ``<stem>_<page, four digits>``."""
+    """The pages of one TIFF file, each a frame; 24 per second, named ``<stem>_<page, four digits>``."""
 
     def __init__(self, path: Path, pages: Sequence[int]) -> None:
         """Looks into the first page for the size.

@@ -27,7 +27,8 @@ class Selection:
         end: seconds; the first frame at or after it is not wanted any more.
         start_frame: number of the first wanted frame, instead of ``start``: from 0, or, for numbered files
             whose first number is not 0, as in their names.
-        end_frame: number of the first frame that is not wanted any more, instead of ``end``; counted likewise.
+        end_frame: number of the first frame that is not wanted any more, instead of ``end``; counted
+            likewise.
         every: 1 for every frame of the range, 2 for every other one, and so on.
         max_frames: at most so many frames.
     """

@@ -1,7 +1,7 @@
 """Names of image files: patterns and the files they mean, frame numbers, and names for what is made of them.
 
-Patterns are those of shells (``*``, ``?``, ``[0-9]``) and of editors: ``%04d``, ``####`` and ``@@@@``, one sign
-for a digit. Knows nothing about what is in the files.
+Patterns are those of shells (``*``, ``?``, ``[0-9]``) and of editors: ``%04d``, ``####`` and ``@@@@``, one
+sign for a digit. Knows nothing about what is in the files.
 """
 
 import glob
@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from sa2va_cli.errors import InputError
@@ -16,7 +17,7 @@ from sa2va_cli.errors import InputError
 _FIELD = re.compile(r"%%|%0?(\d*)d|(#+|@+)")
 """A place for a frame number as printf (``%04d``) or as compositors (``####``) write it."""
 _SIGN = r"(?<![^._/\\ ])-"
-"""A minus before a number, which is one only behind ``.``, ``_``, a space or nothing: not in ``shot-0001``."""
+"""A minus, which is one only behind ``.``, ``_``, a space or nothing: not in ``shot-0001``."""
 _NUMBER = re.compile(rf"((?:{_SIGN})?\d+)")
 _MOST_NAMED = 3
 
@@ -103,7 +104,7 @@ def _existing_beginning(pattern: str) -> tuple[str, list[str]]:
 
 
 def _as_glob(part: str) -> str:
-    """A part of a pattern with numbers of any kind in the place of fields; finds too much, never too little."""
+    """A part of a pattern with anything in the place of numbers: finds too much, never too little."""
     return _FIELD.sub(lambda field: "%" if field[0] == "%%" else "*", part)
 
 
@@ -143,7 +144,7 @@ def check_names(files: Iterable[Path]) -> None:
     """Makes sure that all names can be written into UTF-8 files.
 
     Raises:
-        InputError: one cannot; its odd bytes are shown as ``\\xe9``.
+        InputError: one cannot; its odd bytes are shown in hexadecimal.
     """
     for file in files:
         if any("\ud800" <= char <= "\udfff" for char in str(file)):
@@ -200,7 +201,7 @@ def numbering(names: Sequence[str]) -> Numbering:
 
 
 def _pieces(name: str) -> list[str]:
-    """Splits a name into text, number, text, number, ..., text; the ending, which may hold digits, is text."""
+    """Splits a name into text, number, text, ..., text; the ending, which may hold digits, is text."""
     stem, point, ending = name.rpartition(".")
     pieces = _NUMBER.split(stem or name)
     pieces[-1] += point + ending if stem else ""
@@ -209,7 +210,7 @@ def _pieces(name: str) -> list[str]:
 
 def _gaps(numbers: Sequence[int]) -> str | None:
     """Says which numbers are missing between the first and the last."""
-    steps = [after - before for before, after in zip(numbers, numbers[1:], strict=False)]
+    steps = [after - before for before, after in pairwise(numbers)]
     if not steps or max(steps) == 1:
         return None
     read = f"the {len(numbers)} files are read as frames that follow each other"

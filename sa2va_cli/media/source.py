@@ -22,8 +22,8 @@ class SourceInfo:
 
     Attributes:
         path: the file, the folder, or the pattern as a path.
-        kind: ``video`` (also animated GIF, APNG and WebP, and JPEGs joined end to end), ``image``, or ``frames``
-            (a folder, a pattern, or a TIFF file of several pages).
+        kind: ``video`` (also animated GIF, APNG and WebP, and JPEGs joined end to end), ``image``, or
+            ``frames`` (a folder, a pattern, or a TIFF file of several pages).
         size: (width, height) in pixels, upright.
         frames: number of frames that will be shown, counted, not taken from a header.
         rate: frames per second on average.
@@ -63,7 +63,8 @@ class SourceInfo:
     def ordinal_of_number(self, number: int) -> int:
         """What ``123f`` means: the ordinal of the first frame with this number or a later one.
 
-        The number is that in the file's name for numbered files whose first is not 0, else the ordinal itself.
+        The number is that in the file's name for numbered files whose first is not 0, else the ordinal
+        itself.
         """
         if not self.first_number:
             return number

@@ -1,8 +1,8 @@
 """Decodes still pictures: what the network looks at, and the source's own numbers for what is cut out of it.
 
-The network sees 8 bits, upright, in sRGB, with whatever is transparent over neutral grey. Beside that a ``Still`` has
-the numbers of the file where those are others: deeper, in a wider space, or under alpha. Knows nothing about folders
-and sequences.
+The network sees 8 bits, upright, in sRGB, with whatever is transparent over neutral grey. Beside that a
+``Still`` has the numbers of the file where those are others: deeper, in a wider space, or under alpha. Knows
+nothing about folders and sequences.
 """
 
 import struct
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,8 @@ _NCLX = b"colrnclx"
 """A colour box of HEIF files: its kind, followed by primaries, transfer and matrix of two bytes each."""
 _BAD_PROFILE = "has a colour profile that is damaged or does not fit; the colours are taken for sRGB"
 _CAN_BE_DEEP = frozenset({"PNG", "TIFF"})
+_PNG_CHANNELS = {"rgb48be": 3, "rgba64be": 4, "ya16be": 2}
+"""PNG files of 16 bits in FFmpeg's words."""
 _TURN, _NEW_SUBFILE, _INTEROPERABILITY = 0x0112, 254, 0xA005
 """Tags of TIFF and EXIF."""
 
@@ -130,7 +133,7 @@ def decode_still(image: Any, path: Path) -> Still:
         turn = turn if image.format == "TIFF" else int(image.getexif().get(_TURN, 1))
         if upright.mode.startswith("I") or upright.mode == "F":
             return _grey_still(upright, path, image.format)
-        values = _sixteen_bits(image, path, upright, turn, "RGBa" in raw_mode) if is_deep else None
+        values = _sixteen_bits(image, path, upright, turn, multiplied="RGBa" in raw_mode) if is_deep else None
         return _colour_still(image, upright, values, path)
     except _DAMAGE as error:
         raise damaged(path, error) from error
@@ -164,12 +167,14 @@ def _grey_still(upright: Any, path: Path, kind: str | None) -> Still:
     if isinstance(transparent, int):
         alpha = np.where(np.asarray(upright) == transparent, 0, 65535).astype(np.uint16)
     deep = np.repeat(values[..., None], 3, axis=2)
-    meaning = _png_meaning(upright, path) if kind == "PNG" else _stated_profile(upright.info.get("icc_profile"))
+    meaning = (
+        _png_meaning(upright, path) if kind == "PNG" else _stated_profile(upright.info.get("icc_profile"))
+    )
     return _shown(Image.fromarray(_eight(values)), deep, alpha, meaning)
 
 
 def _grey_values(values: NDArray[Any]) -> NDArray[np.uint16]:
-    """Floats are taken as 0..1, or as 0..255 where they are larger; integers as 16 bit, or 8 where all fit."""
+    """Floats are taken as 0..1, or 0..255 where they are larger; integers as 16 bit, or 8 where all fit."""
     if values.dtype.kind == "f":
         clean = np.nan_to_num(values)
         scaled = clean * 65535 if np.nanmax(values, initial=0) <= 1 else clean * 257
@@ -177,7 +182,7 @@ def _grey_values(values: NDArray[Any]) -> NDArray[np.uint16]:
         scaled = values
     else:
         scaled = values * 257
-    return np.clip(np.rint(scaled), 0, 65535).astype(np.uint16)
+    return np.asarray(np.clip(np.rint(scaled), 0, 65535), np.uint16)
 
 
 def _colour_still(image: Any, upright: Any, values: NDArray[np.uint16] | None, path: Path) -> Still:
@@ -197,7 +202,9 @@ def _colour_still(image: Any, upright: Any, values: NDArray[np.uint16] | None, p
     return _shown(upright, deep, alpha, meaning)
 
 
-def _shown(image: Any, deep: NDArray[np.uint16] | None, alpha: NDArray[Any] | None, meaning: _Meaning) -> Still:
+def _shown(
+    image: Any, deep: NDArray[np.uint16] | None, alpha: NDArray[Any] | None, meaning: _Meaning
+) -> Still:
     """Makes of the numbers what is seen.
 
     Args:
@@ -207,8 +214,8 @@ def _shown(image: Any, deep: NDArray[np.uint16] | None, alpha: NDArray[Any] | No
         meaning: of the numbers.
     """
     if meaning.hdr is not None:
-        source = np.asarray(image.convert("RGB"), np.float32) / 255 if deep is None else deep / np.float32(65535)
-        deep = colour.tone_mapped(source, *meaning.hdr)
+        coded = _widened(np.asarray(image.convert("RGB"))) if deep is None else deep
+        deep = colour.tone_mapped(np.asarray(coded / np.float32(65535), np.float32), *meaning.hdr)
         return replace(_still(_eight(deep), deep, alpha, deep=True), notes=meaning.notes)
     profile = meaning.profile
     space = None if profile is None else colour.usable(profile)
@@ -266,37 +273,57 @@ def _widened(image: RGB) -> NDArray[np.uint16]:
 
 
 def _sixteen_bits(
-    image: Any, path: Path, upright: Any, turn: int, multiplied: bool
+    image: Any, path: Path, upright: Any, turn: int, *, multiplied: bool
 ) -> NDArray[np.uint16] | None:
-    """The picture at its full depth, (H, W, 3 or 4) uint16 upright; None where it is not RGB, or not understood.
+    """The picture at full depth, (H, W, 3 or 4) uint16 upright; None where that is not understood.
 
-    Pillow cuts colours of 16 bits down to 8. OpenCV does not, but does not know all files; so its picture counts
-    only where it is Pillow's.
+    Pillow cuts colours of 16 bits down to 8. Other decoders do not, but do not know all files; so theirs
+    counts only where it is Pillow's picture.
     """
-    before = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    try:
-        if image.format == "TIFF" and image.tell() > 0:
-            pages = cv2.imreadmulti(str(path), image.tell(), 1, flags=cv2.IMREAD_UNCHANGED)[1]
-            values = pages[0] if pages else None
-        else:
-            values = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
-    except cv2.error:
+    values = _png_values(path) if image.format == "PNG" else _tiff_values(path, image.tell())
+    if values is None or values.dtype != np.uint16 or values.ndim != 3 or values.shape[2] not in (3, 4):
         return None
-    finally:
-        cv2.utils.logging.setLogLevel(before)
-    if values is None or values.dtype != np.uint16 or upright.mode not in ("RGB", "RGBA", "LA", "RGBX"):
-        return None
-    if values.ndim == 2 or values.shape[2] not in (3, 4):
-        return None
-    values = _turned(values[..., [2, 1, 0, 3][: values.shape[2]]], turn)
+    values = np.ascontiguousarray(_turned(values, turn))
     if values.shape[:2] != (upright.height, upright.width):
         return None
-    values = _divided(values) if multiplied else np.ascontiguousarray(values)
+    if multiplied:
+        values = _divided(values)
     coarse = np.asarray(upright.convert("RGB"))[::8, ::8].astype(int)
     apart = np.abs((values[::8, ::8, :3] >> 8).astype(int) - coarse)
     if values.shape[2] == 4:
         apart = apart[values[::8, ::8, 3] > 0xF000]  # dividing by small alphas is rough
     return values if apart.max(initial=0) <= 1 else None
+
+
+def _png_values(path: Path) -> NDArray[np.uint16] | None:
+    """The values of a PNG file of 16 bits, by FFmpeg."""
+    context: Any = av.CodecContext.create("png", "r")
+    try:
+        frames = [*context.decode(av.Packet(path.read_bytes())), *context.decode(None)]
+    except (av.FFmpegError, ValueError):
+        return None
+    if not frames or frames[0].format.name not in _PNG_CHANNELS:
+        return None
+    frame = frames[0]
+    channels = _PNG_CHANNELS[frame.format.name]
+    rows = np.frombuffer(frame.planes[0], np.uint8).reshape(-1, frame.planes[0].line_size)[: frame.height]
+    values = rows[:, : frame.width * channels * 2].view(">u2").astype(np.uint16)
+    values = values.reshape(frame.height, frame.width, channels)
+    return values if channels > 2 else values[..., [0, 0, 0, 1]]
+
+
+def _tiff_values(path: Path, page: int) -> NDArray[np.uint16] | None:
+    """The values of a page of a TIFF file, by OpenCV."""
+    before = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        pages = cv2.imreadmulti(str(path), page, 1, flags=cv2.IMREAD_UNCHANGED)[1]
+    except cv2.error:
+        return None
+    finally:
+        cv2.utils.logging.setLogLevel(before)
+    if not pages or pages[0].ndim != 3:
+        return None
+    return np.asarray(pages[0][..., [2, 1, 0, 3][: pages[0].shape[2]]])
 
 
 def _divided(values: NDArray[np.uint16]) -> NDArray[np.uint16]:
@@ -313,7 +340,7 @@ _TURNS: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
     5: lambda a: a.swapaxes(0, 1),
     6: lambda a: np.rot90(a, -1),
     7: lambda a: np.rot90(a, 2).swapaxes(0, 1),
-    8: lambda a: np.rot90(a),
+    8: np.rot90,
 }
 """How pictures of EXIF's orientations become upright."""
 

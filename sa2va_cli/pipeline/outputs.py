@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
 
-from sa2va_cli.datatypes import FoundObject, Sink
+from sa2va_cli.datatypes import FoundObject, FrameMasks, Sink
 from sa2va_cli.errors import OutputError, UsageError
 from sa2va_cli.export.coco import CocoSink
 from sa2va_cli.export.davis import DavisSink
 from sa2va_cli.pipeline.job import SegmentJob, is_unicode
-from sa2va_cli.pipeline.sinks import Clip, CroppingSink, DrawingSink, labels_and_colours
+from sa2va_cli.pipeline.sinks import Clip, CroppingSink, DrawingSink, Picture, labels_and_colours
 from sa2va_cli.render.matte import draw_mask, draw_matte
 from sa2va_cli.render.overlay import draw_overlay
 from sa2va_cli.staging import output_error, output_errors
@@ -61,9 +61,12 @@ def _overlay(path: Path, clip: Clip, objects: Objects) -> Sink:
 
 
 def _matte(path: Path, clip: Clip, _: Objects) -> Sink:
-    return DrawingSink(
-        path, clip, lambda found: draw_matte(found.frame.image, found.alphas, found.threshold), "prores4444"
-    )
+    def draw(found: FrameMasks) -> Picture:
+        frame = found.frame
+        colours = frame.image if frame.deep is None else frame.deep
+        return draw_matte(colours, found.alphas, found.threshold, frame.alpha)
+
+    return DrawingSink(path, clip, draw, "prores4444")
 
 
 def _crop(path: Path, clip: Clip, objects: Objects) -> Sink:
