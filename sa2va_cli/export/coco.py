@@ -29,7 +29,7 @@ class CocoSink:
 
     * ``images``: ``id`` from 1, ``file_name``, ``width``, ``height``, ``frame_index``, ``pts``, ``seconds``.
       ``file_name`` is the image file that the frame came from, with its ending and with the folders in which
-      files differ; else ``<source>/<frame's name, or its index in five digits>`` with ``ending``.
+      files differ; else the frame's name, or ``<source>/<frame index, five digits>``, with ``ending``.
     * ``annotations``: one for each object on each frame where its mask is not empty, with ``track_id`` (the
       object's id), ``score``, ``segmentation``, ``bbox`` as x, y, width, height, ``area`` and ``iscrowd`` 0.
     * ``categories``: one for each distinct prompt, from 1.
@@ -159,9 +159,7 @@ class CocoSink:
     def _image(self, frame: Frame) -> dict[str, Any]:
         """Describes the frame that is being written."""
         width, height = frame.size
-        made_up = (
-            f"{self._source}/{frame.index:05d}" if frame.name is None else f"{self._source}/{frame.name}"
-        )
+        made_up = frame.name if frame.name is not None else f"{self._source}/{frame.index:05d}"
         name = f"{made_up}{self._ending}" if frame.file_name is None else frame.file_name
         return {
             "id": self._images,

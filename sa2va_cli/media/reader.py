@@ -175,12 +175,19 @@ def open_source(source: Path | str, selection: Selection | None = None) -> Reade
     return Reader(find_source(source), selection or Selection())
 
 
-def _temporary_folder() -> str:
-    """Where temporary files go, as far as there is such a place."""
+def require_temporary_folder() -> str:
+    """Where temporary files go.
+
+    Raises:
+        OutputError: nowhere can one be written.
+    """
     try:
         return tempfile.gettempdir()
-    except OSError:
-        return "a temporary folder"
+    except OSError as error:
+        raise OutputError(
+            f"there is no folder for temporary files: {error.strerror or error}; "
+            "set TMPDIR to one that can be written to"
+        ) from error
 
 
 def spool(stream: BinaryIO, folder: Path | None = None) -> Path:
@@ -198,8 +205,9 @@ def spool(stream: BinaryIO, folder: Path | None = None) -> Path:
         OutputError: when there is no space for it.
     """
     path: Path | None = None
+    place = require_temporary_folder() if folder is None else folder
     try:
-        with tempfile.NamedTemporaryFile(prefix="sa2va-", suffix=".input", dir=folder, delete=False) as file:
+        with tempfile.NamedTemporaryFile(prefix="sa2va-", suffix=".input", dir=place, delete=False) as file:
             path = Path(file.name)
             shutil.copyfileobj(stream, file, 1 << 20)
     except BaseException as error:
@@ -208,8 +216,7 @@ def spool(stream: BinaryIO, folder: Path | None = None) -> Path:
         if isinstance(error, OSError):
             reason = "no space left" if error.errno == errno.ENOSPC else error.strerror or str(error)
             raise OutputError(
-                f"cannot keep the input in {folder or _temporary_folder()}: {reason}; "
-                "set TMPDIR to a folder that can be written to"
+                f"cannot keep the input in {place}: {reason}; set TMPDIR to another folder"
             ) from error
         raise
     if path.stat().st_size == 0:

@@ -1,7 +1,7 @@
 """Names of image files: patterns and the files they mean, frame numbers, and names for what is made of them.
 
-Patterns are those of shells (``*``, ``?``, ``[0-9]``) and of editors: ``%04d``, ``####`` and ``@@@@``, one
-sign for a digit. Knows nothing about what is in the files.
+Patterns are those of shells (``*``, ``?``, ``[0-9]``) and of editors: ``%04d``, or ``####`` and ``@@@@`` with one
+sign for a digit; a single ``#`` or ``@`` stands for a number of any width. Knows nothing about what is in the files.
 """
 
 import glob
@@ -116,7 +116,12 @@ def _as_regex(part: str) -> str:
     for field in _FIELD.finditer(part):
         text += _wildcards(part[done : field.start()])
         done = field.end()
-        text += "%" if field[0] == "%%" else f"({_digits(len(field[2]) if field[2] else int(field[1] or 1))})"
+        if field[0] == "%%":
+            text += "%"
+        elif field[2] and len(field[2]) == 1:  # programs differ: any width to one, four digits to another
+            text += r"(-?\d+)"
+        else:
+            text += f"({_digits(len(field[2] or '') or int(field[1] or 1))})"
     return text + _wildcards(part[done:])
 
 

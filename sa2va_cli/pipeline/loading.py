@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from sa2va_cli.checkpoints.catalog import default_model
 from sa2va_cli.datatypes import Segmenter
 from sa2va_cli.errors import OutOfMemoryError
+from sa2va_cli.media.reader import require_temporary_folder
 from sa2va_cli.pipeline.device import Placement
 from sa2va_cli.pipeline.options import ModelOptions
 
@@ -32,9 +33,11 @@ def load_segmenter(name: str, placement: Placement, options: ModelOptions = AS_U
     Raises:
         ModelError: it is not available, or its files are not understood.
         OutOfMemoryError: it does not fit; found out before its weights are read where that is possible.
+        OutputError: there is no folder for temporary files, which torch needs when it is imported.
         UsageError: the options do not go with the placement.
     """
     options.check(placement)
+    require_temporary_folder()
     import torch
 
     from sa2va_cli.checkpoints.hub import resolve
