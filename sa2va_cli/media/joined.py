@@ -17,20 +17,28 @@ _BETWEEN = 1024
 """Most bytes of filling, or of a line for a browser, between two pictures."""
 
 
-def is_joined(path: Path) -> bool:
-    """Whether a JPEG or PNG file goes on with a second picture of the same size.
+def joined_pictures(path: Path, most: int | None = None) -> list[tuple[int, int]]:
+    """Where the pictures of a JPEG or PNG file begin and end, as far as they have the size of the first.
 
-    Previews and second views that cameras put behind a picture have other sizes, or are marked as such.
+    Previews and second views that cameras put behind a picture have other sizes, or are marked as such. A
+    picture that was cut off ends the list.
+
+    Args:
+        path: the file.
+        most: after how many pictures to stop looking.
     """
+    found: list[tuple[int, int]] = []
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         walk, start = (_png, _PNG) if data[:8] == _PNG else (_jpeg, b"\xff\xd8\xff")
-        first = walk(data, 0)
-        if first is None:
-            return False
-        size, end = first
-        begin = data.find(start, end, end + _BETWEEN)
-        second = walk(data, begin) if begin >= 0 else None
-        return second is not None and second[0] == size
+        begin, size = 0, None
+        while begin >= 0 and (most is None or len(found) < most):
+            picture = walk(data, begin)
+            if picture is None or size not in (None, picture[0]):
+                break
+            size, end = picture
+            found.append((begin, end))
+            begin = data.find(start, end, end + _BETWEEN)
+    return found
 
 
 def _png(data: mmap.mmap, place: int) -> tuple[tuple[int, int], int] | None:

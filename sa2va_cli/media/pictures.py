@@ -1,11 +1,9 @@
-"""Inputs that are images: one file, many, the pages of one, and animations that FFmpeg cannot read."""
+"""Inputs that are images: one file, a folder or a pattern of files, and the pages of one."""
 
-from array import array
-from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from sa2va_cli.datatypes import Frame
 from sa2va_cli.errors import InputError
@@ -249,92 +247,3 @@ class PagesSource:
                     continue
                 self._remarks.add(self._path.name, still.notes)
                 yield _frame(ordinal, still, name=self._info.names[ordinal], file_name=None)
-
-
-class AnimationSource:
-    """An animated image that Pillow reads frame by frame: animated WebP and AVIF."""
-
-    _TIME_BASE = Fraction(1, 1000)
-
-    def __init__(self, path: Path) -> None:
-        """Reads all frames' durations, which such files keep beside each frame.
-
-        Raises:
-            InputError: when it cannot be read.
-        """
-        self._path = path
-        stamps = array("q")
-        with required(path) as image:
-            size = upright_size(image)
-            codec = image.format.lower()
-            end = 0
-            for ordinal in range(image.n_frames):
-                if not _turn_to(image, ordinal):
-                    break
-                stamps.append(end)
-                # Browsers show frames of 10 ms and less for 100 ms.
-                shown = round(image.info.get("duration") or 0)
-                end += shown if shown > 10 else 100
-            self._promised: int = image.n_frames
-        if not stamps:
-            raise InputError(
-                f"{path}: not one picture of the animation could be decoded; the file is damaged"
-            )
-        self._stamps = stamps
-        rate = Fraction(len(stamps) * 1000, end)
-        self._info = SourceInfo(
-            path=path,
-            kind="video",
-            size=size,
-            frames=len(stamps),
-            rate=rate,
-            time_base=self._TIME_BASE,
-            duration_seconds=end / 1000,
-            codec=codec,
-        )
-
-    @property
-    def info(self) -> SourceInfo:
-        """The description."""
-        return self._info
-
-    @property
-    def warnings(self) -> list[str]:
-        """Says how much of a damaged file could be decoded."""
-        if len(self._stamps) == self._promised:
-            return []
-        return [f"the file is damaged: {len(self._stamps)} of {self._promised} frames could be decoded"]
-
-    def ordinal_at(self, seconds: Fraction) -> int:
-        """Number of the first frame at or after a time."""
-        return bisect_left(self._stamps, seconds / self._TIME_BASE)
-
-    def seconds_of(self, ordinal: int) -> Fraction:
-        """Time of a frame."""
-        return self._stamps[ordinal] * self._TIME_BASE
-
-    def check(self, ordinals: range) -> None:
-        """One file has frames of one size."""
-
-    def pictures(self, ordinals: range) -> Iterator[Frame]:
-        """The wanted frames in order."""
-        return self.pictures_at(ordinals)
-
-    def pictures_at(self, ordinals: Sequence[int]) -> Iterator[Frame]:
-        """Single frames by ascending number."""
-        with required(self._path) as image:
-            for ordinal in sorted(set(ordinals)):
-                if _turn_to(image, ordinal):
-                    still = decode_still(image, self._path)
-                    yield Frame(
-                        ordinal, self._stamps[ordinal], self._TIME_BASE, still.image, alpha=still.alpha
-                    )
-
-
-def _turn_to(image: Any, ordinal: int) -> bool:
-    try:
-        image.seek(ordinal)
-        image.load()
-    except (OSError, EOFError, ValueError, SyntaxError):
-        return False
-    return True

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from sa2va_cli.errors import InputError
+from sa2va_cli.media.animations import AnimationSource, JoinedSource
 from sa2va_cli.media.formats import SUFFIXES, open_image
-from sa2va_cli.media.joined import is_joined
-from sa2va_cli.media.pictures import AnimationSource, ImageSource, PagesSource
+from sa2va_cli.media.joined import joined_pictures
+from sa2va_cli.media.pictures import ImageSource, PagesSource
 from sa2va_cli.media.sequences import is_pattern, matches, natural
 from sa2va_cli.media.signatures import UNREAD_SUFFIXES, head_of, is_dpx, is_exr
 from sa2va_cli.media.source import Source, SourceInfo
@@ -73,14 +74,21 @@ def _file(path: Path) -> Source:
     if image is None:
         return VideoSource(path)
     with image:
-        animated = bool(getattr(image, "is_animated", False))
-        kind = str(image.format)
-        if kind == "TIFF" and animated:
-            return _pages(path, image)
+        return _pillow_file(path, image)
+
+
+def _pillow_file(path: Path, image: Any) -> Source:
+    """A file of a format that Pillow knows: one picture, or several in time."""
+    kind, animated = str(image.format), bool(getattr(image, "is_animated", False))
+    if animated and kind == "TIFF":
+        return _pages(path, image)
     if animated and kind in _BY_PILLOW:
         return AnimationSource(path)
-    if (animated and kind in _BY_FFMPEG) or (kind in _MAY_BE_JOINED and is_joined(path)):
+    if animated and kind in _BY_FFMPEG:
         return VideoSource(path)
+    if kind in _MAY_BE_JOINED and len(joined_pictures(path, most=2)) > 1:
+        # FFmpeg knows streams of pictures, but not under the name of one picture.
+        return JoinedSource(path) if path.suffix.lower() in SUFFIXES else VideoSource(path)
     return ImageSource(path, [path], "image")
 
 

@@ -1,7 +1,8 @@
 """Names of image files: patterns and the files they mean, frame numbers, and names for what is made of them.
 
-Patterns are those of shells (``*``, ``?``, ``[0-9]``) and of editors: ``%04d``, or ``####`` and ``@@@@`` with one
-sign for a digit; a single ``#`` or ``@`` stands for a number of any width. Knows nothing about what is in the files.
+Patterns are those of shells (``*``, ``?``, ``[0-9]``) and of editors: ``%04d``, or ``####`` and ``@@@@`` with
+one sign for a digit; a single ``#`` or ``@`` stands for a number of any width. Knows nothing about what is in
+the files.
 """
 
 import glob
