@@ -1,4 +1,4 @@
-"""Inputs that are pictures in time and that FFmpeg does not read: animated WebP and AVIF, and joined pictures."""
+"""Pictures in time that FFmpeg does not read: animated WebP and AVIF, and joined pictures."""
 
 import io
 from array import array
@@ -99,7 +99,7 @@ class AnimationSource:
 
 
 class JoinedSource:
-    """Pictures joined end to end in a file that is named like a single one; 25 per second, as FFmpeg has it."""
+    """Pictures joined end to end in a file named like a single one; 25 per second, as FFmpeg has it."""
 
     _RATE = Fraction(25)
 
@@ -161,14 +161,8 @@ class JoinedSource:
             for ordinal in sorted(set(ordinals)):
                 begin, end = self._places[ordinal]
                 file.seek(begin)
-                try:
-                    with Image.open(io.BytesIO(file.read(end - begin))) as image:
-                        still = decode_still(image, self._path)
-                    if (still.image.shape[1], still.image.shape[0]) != self._info.size:
-                        raise InputError(
-                            f"{self._path}: picture {ordinal} is turned otherwise than the first"
-                        )
-                except (InputError, OSError, ValueError, SyntaxError):
+                still = self._decoded(file.read(end - begin))
+                if still is None:
                     self._damaged.add(ordinal)
                     continue
                 yield Frame(ordinal, ordinal, 1 / self._RATE, still.image, alpha=still.alpha)

@@ -5,7 +5,6 @@ The network sees 8 bits, upright, in sRGB, with whatever is transparent over neu
 nothing about folders and sequences.
 """
 
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,19 +19,17 @@ from PIL import Image, ImageCms, ImageOps
 from sa2va_cli.datatypes import RGB, over_grey
 from sa2va_cli.errors import InputError
 from sa2va_cli.media import colour
+from sa2va_cli.media.colour_tags import BAD_PROFILE, Meaning, png_meaning, profile_meaning, stated_meaning
 from sa2va_cli.media.film import film_size, read_film
 from sa2va_cli.media.formats import check_pixels, open_image, stated_size, upright_size
 from sa2va_cli.media.signatures import head_of, is_dpx, is_exr
 
 _DAMAGE = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
 """What Pillow raises for damaged files."""
-_NCLX = b"colrnclx"
-"""A colour box of HEIF files: its kind, followed by primaries, transfer and matrix of two bytes each."""
-_BAD_PROFILE = "has a colour profile that is damaged or does not fit; the colours are taken for sRGB"
 _CAN_BE_DEEP = frozenset({"PNG", "TIFF"})
 _PNG_CHANNELS = {"rgb48be": 3, "rgba64be": 4, "ya16be": 2}
 """PNG files of 16 bits in FFmpeg's words."""
-_TURN, _NEW_SUBFILE, _INTEROPERABILITY = 0x0112, 254, 0xA005
+_TURN, _NEW_SUBFILE = 0x0112, 254
 """Tags of TIFF and EXIF."""
 
 
@@ -144,21 +141,6 @@ def _raw_mode(image: Any) -> str:
     return str(image.tile[0][3]) if getattr(image, "tile", None) else ""
 
 
-@dataclass(frozen=True)
-class _Meaning:
-    """What the numbers of a file mean.
-
-    Attributes:
-        profile: usable; None for sRGB.
-        notes: what the user should know about it.
-        hdr: number of primaries and transfer in ITU-T H.273, for high dynamic range.
-    """
-
-    profile: bytes | None = None
-    notes: tuple[str, ...] = ()
-    hdr: tuple[int, int] | None = None
-
-
 def _grey_still(upright: Any, path: Path, kind: str | None) -> Still:
     """One channel of more than 8 bits."""
     values = _grey_values(np.asarray(upright))
@@ -168,7 +150,7 @@ def _grey_still(upright: Any, path: Path, kind: str | None) -> Still:
         alpha = np.where(np.asarray(upright) == transparent, 0, 65535).astype(np.uint16)
     deep = np.repeat(values[..., None], 3, axis=2)
     meaning = (
-        _png_meaning(upright, path) if kind == "PNG" else _stated_profile(upright.info.get("icc_profile"))
+        png_meaning(upright, path) if kind == "PNG" else profile_meaning(upright.info.get("icc_profile"))
     )
     return _shown(Image.fromarray(_eight(values)), deep, alpha, meaning)
 
@@ -196,14 +178,14 @@ def _colour_still(image: Any, upright: Any, values: NDArray[np.uint16] | None, p
     elif values is not None and alpha is not None:
         alpha = alpha.astype(np.uint16) * np.uint16(257)
     deep = None if values is None else np.ascontiguousarray(values[..., :3])
-    meaning = _meaning(image, path)
+    meaning = stated_meaning(image, path)
     if upright.mode not in ("CMYK", "LAB", "L"):
         upright = upright.convert("RGB")
     return _shown(upright, deep, alpha, meaning)
 
 
 def _shown(
-    image: Any, deep: NDArray[np.uint16] | None, alpha: NDArray[Any] | None, meaning: _Meaning
+    image: Any, deep: NDArray[np.uint16] | None, alpha: NDArray[Any] | None, meaning: Meaning
 ) -> Still:
     """Makes of the numbers what is seen.
 
@@ -222,7 +204,7 @@ def _shown(
     if space == "RGB" and image.mode == "L":
         image = image.convert("RGB")
     if profile is None or space != {"L": "GRAY"}.get(image.mode, image.mode):
-        notes = meaning.notes if profile is None else (*meaning.notes, _BAD_PROFILE)
+        notes = meaning.notes if profile is None else (*meaning.notes, BAD_PROFILE)
         shown = _plain(image) if deep is None else _eight(deep)
         return replace(_still(shown, deep, alpha, deep=deep is not None), notes=notes)
     if image.mode != "RGB":  # numbers of grey and CMYK profiles are none of RGB, so they cannot be kept
@@ -347,67 +329,6 @@ _TURNS: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
 
 def _turned(values: NDArray[Any], orientation: int) -> NDArray[Any]:
     return _TURNS[orientation](values) if orientation in _TURNS else values
-
-
-def _meaning(image: Any, path: Path) -> _Meaning:
-    """What an opened file says about its colours."""
-    if image.format == "PNG":
-        return _png_meaning(image, path)
-    if image.info.get("icc_profile"):
-        return _stated_profile(image.info["icc_profile"])
-    if image.format in ("AVIF", "HEIF"):
-        head = head_of(path)
-        place = head.find(_NCLX)
-        if 0 <= place <= len(head) - 12:
-            return _by_code(*struct.unpack_from(">2H", head, place + len(_NCLX)))
-    if image.format == "JPEG" and image.getexif().get_ifd(_INTEROPERABILITY).get(1) == "R03":
-        return _Meaning(colour.Tagged(*colour.ADOBE_RGB).profile)
-    return _Meaning()
-
-
-def _png_meaning(image: Any, path: Path) -> _Meaning:
-    """What counts first in PNG: cICP, iCCP, sRGB, then gAMA and cHRM (PNG, third edition, 4.3)."""
-    codes = _png_codes(path)
-    if codes is not None:
-        return _by_code(*codes)
-    stated = _stated_profile(image.info.get("icc_profile"))
-    if stated.profile is not None or "srgb" in image.info:
-        return stated
-    gamma, chromaticity = image.info.get("gamma"), image.info.get("chromaticity")
-    if gamma is None and chromaticity is None:
-        return stated
-    return _Meaning(colour.tagged_by_gamma(gamma, chromaticity).profile)
-
-
-def _by_code(primaries: int, transfer: int) -> _Meaning:
-    if transfer in (colour.PQ, colour.HLG):
-        kind = "PQ" if transfer == colour.PQ else "HLG"
-        note = f"has a high dynamic range ({kind}); it is tone-mapped to sRGB, for outputs too"
-        return _Meaning(notes=(note,), hdr=(primaries, transfer))
-    return _Meaning(colour.tagged_by_code(primaries, transfer).profile)
-
-
-def _stated_profile(profile: bytes | None) -> _Meaning:
-    """A usable profile, or what is to be said about one that is not."""
-    if not profile:
-        return _Meaning()
-    usable = colour.usable(profile) in ("RGB", "GRAY", "CMYK")
-    return _Meaning(profile) if usable else _Meaning(notes=(_BAD_PROFILE,))
-
-
-def _png_codes(path: Path) -> tuple[int, int] | None:
-    """Primaries and transfer of a ``cICP`` chunk, which comes before the pixels."""
-    with path.open("rb") as file:
-        file.seek(8)
-        while len(head := file.read(8)) == 8:
-            length, kind = struct.unpack(">I4s", head)
-            if kind == b"cICP" and length == 4:
-                primaries, transfer = file.read(2)
-                return primaries, transfer
-            if kind in (b"IDAT", b"IEND"):
-                return None
-            file.seek(length + 4, 1)
-    return None
 
 
 def frame_pages(image: Any) -> tuple[list[int], set[tuple[int, int]]]:
