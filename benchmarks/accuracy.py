@@ -24,9 +24,10 @@ from sa2va_cli.benchmark.stages import random_queries
 from sa2va_cli.datatypes import RGB
 from sa2va_cli.demo.world import Scene, expressions, scene_seed
 from sa2va_cli.model.network import NetworkSegmenter
-from sa2va_cli.pipeline.device import choose_placement
-from sa2va_cli.pipeline.loading import load_segmenter
 from sa2va_cli.pipeline.prompts import question
+from sa2va_cli.runtime.choice import ModelChoice
+from sa2va_cli.runtime.device import choose_placement
+from sa2va_cli.runtime.loading import load_segmenter
 
 SEED = 7
 STRIDE = 4
@@ -78,7 +79,9 @@ def pictures(scene: Scene, frames: int) -> list[RGB]:
 
 def trained(frames: int, clips: int) -> tuple[NetworkSegmenter, NetworkSegmenter, Iterator[Clip]]:
     """The demo model in float32 and in bfloat16, and clips of its world with all that it finds there."""
-    wide, narrow = (load_segmenter("demo", choose_placement("cpu", dtype)) for dtype in ("fp32", "bf16"))
+    wide, narrow = (
+        load_segmenter(ModelChoice("demo"), choose_placement("cpu", dtype)) for dtype in ("fp32", "bf16")
+    )
 
     def found(number: int) -> Clip:
         scene = Scene.sample(scene_seed("clips", SEED, number))

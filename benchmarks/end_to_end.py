@@ -12,10 +12,12 @@ from pathlib import Path
 
 from sa2va_cli.benchmark.rounds import Ratio, Timing, take_turns
 from sa2va_cli.benchmark.stages import AnsweringSegmenter
-from sa2va_cli.pipeline.device import choose_placement
+from sa2va_cli.outputs.saving import Saving
 from sa2va_cli.pipeline.job import Search, SegmentJob
-from sa2va_cli.pipeline.loading import load_segmenter
 from sa2va_cli.pipeline.segmentation import segment
+from sa2va_cli.runtime.choice import ModelChoice
+from sa2va_cli.runtime.device import choose_placement
+from sa2va_cli.runtime.loading import load_segmenter
 
 SAMPLE = Path(__file__).parents[1] / "samples" / "park.mp4"
 FRAMES = 96
@@ -30,17 +32,13 @@ def main(arguments: Sequence[str] | None = None) -> dict[int, Timing]:
     parser.add_argument("--quick", action="store_true", help="six frames, one round")
     options = parser.parse_args(arguments)
     frames, rounds = (6, 1) if options.quick else (FRAMES, options.rounds)
-    network = load_segmenter("demo", choose_placement("cpu", options.dtype))
+    network = load_segmenter(ModelChoice("demo"), choose_placement("cpu", options.dtype))
     with tempfile.TemporaryDirectory() as folder:
         job = SegmentJob(
             source=str(SAMPLE),
             search=Search(prompts=("girl in red dress",), max_frames=frames),
-            model="demo",
-            save=("overlay",),
-            output=f"{folder}/",
-            existing="overwrite",
-            device="cpu",
-            dtype=options.dtype,
+            model=ModelChoice("demo", "cpu", options.dtype),
+            saving=Saving(("overlay",), f"{folder}/", "overwrite"),
         )
 
         def run(objects: int) -> Callable[[], object]:

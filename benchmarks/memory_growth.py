@@ -29,21 +29,20 @@ def segment_here(clip: Path) -> int:
     """Segments a clip in this process; returns the bytes at its peak."""
     from sa2va_cli.benchmark.hardware import peak_host_bytes
     from sa2va_cli.benchmark.stages import AnsweringSegmenter
-    from sa2va_cli.pipeline.device import choose_placement
+    from sa2va_cli.outputs.saving import Saving
     from sa2va_cli.pipeline.job import Search, SegmentJob
-    from sa2va_cli.pipeline.loading import load_segmenter
     from sa2va_cli.pipeline.segmentation import segment
+    from sa2va_cli.runtime.choice import ModelChoice
+    from sa2va_cli.runtime.loading import load_segmenter
 
-    segmenter = AnsweringSegmenter(load_segmenter("demo", choose_placement("cpu", "fp32")), OBJECTS)
+    choice = ModelChoice("demo", "cpu", "fp32")
+    segmenter = AnsweringSegmenter(load_segmenter(choice, choice.placed()), OBJECTS)
     with tempfile.TemporaryDirectory() as folder:
         job = SegmentJob(
             source=str(clip),
             search=Search(prompts=("girl in red dress",)),
-            model="demo",
-            save=("mask", "overlay", "coco"),
-            output=f"{folder}/",
-            device="cpu",
-            dtype="fp32",
+            model=choice,
+            saving=Saving(("mask", "overlay", "coco"), f"{folder}/"),
         )
         segment(job, load=lambda *_: segmenter)
     peak = peak_host_bytes()

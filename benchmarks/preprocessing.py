@@ -19,7 +19,7 @@ from sa2va_cli.benchmark.pictures import GRAIN, park_pictures
 from sa2va_cli.benchmark.rounds import Ratio, Timing, take_turns
 from sa2va_cli.datatypes import RGB
 from sa2va_cli.model.preprocessing import GROUNDING_MEAN, GROUNDING_STD, grounding_pixels
-from sa2va_cli.pipeline.device import DTYPES
+from sa2va_cli.runtime.device import DTYPES
 
 SIDE = 1024
 

@@ -4,12 +4,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
-from sa2va_cli.datatypes import FrameMasks, Segmenter
-from sa2va_cli.pipeline.device import choose_placement
-from sa2va_cli.pipeline.job import Sampling, Search
-from sa2va_cli.pipeline.loading import load_segmenter, memory_errors_explained, model_name
-from sa2va_cli.pipeline.options import ModelOptions
+from sa2va_cli.datatypes import AnySegmenter, FrameMasks
+from sa2va_cli.pipeline.job import Sampling, Search, numbered
 from sa2va_cli.pipeline.segmentation import stream
+from sa2va_cli.runtime.choice import ModelChoice
+from sa2va_cli.runtime.loading import load_segmenter, memory_errors_explained
 
 
 class Sa2VA:
@@ -19,7 +18,7 @@ class Sa2VA:
         segmenter: what does the work; ``Sa2VA.load`` makes the real one.
     """
 
-    def __init__(self, segmenter: Segmenter) -> None:
+    def __init__(self, segmenter: AnySegmenter) -> None:
         self._segmenter = segmenter
 
     @classmethod
@@ -52,11 +51,12 @@ class Sa2VA:
             OutOfMemoryError: it does not fit.
             UsageError: the device cannot be used, or an option needs what is not installed.
         """
-        options = ModelOptions(attention, quantize, device_map, compile)
-        placement = choose_placement(device, dtype)
-        model = model_name(None if name is None else str(name), placement)
-        with memory_errors_explained(model, placement):
-            return cls(load_segmenter(model, placement, options))
+        choice = ModelChoice(
+            None if name is None else str(name), device, dtype, attention, quantize, device_map, compile
+        )
+        placement = choice.placed()
+        with memory_errors_explained(choice.name_on(placement), placement):
+            return cls(load_segmenter(choice, placement))
 
     def segment(
         self,
@@ -95,7 +95,7 @@ class Sa2VA:
             InputError: the source cannot be read; raised when the first result is asked for.
         """
         search = Search(
-            prompts=(prompts,) if isinstance(prompts, str) else tuple(prompts),
+            prompts=numbered((prompts,) if isinstance(prompts, str) else prompts),
             sampling=sampling,
             keyframes=keyframes,
             threshold=threshold,

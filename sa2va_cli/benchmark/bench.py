@@ -24,12 +24,16 @@ from sa2va_cli.benchmark.pictures import disc_logits
 from sa2va_cli.benchmark.rounds import NOISY, Timing, measure
 from sa2va_cli.benchmark.stages import KEYFRAMES, AnsweringSegmenter, network_stages
 from sa2va_cli.benchmark.work import GROUND, PROMPT, STAGES, Work
+from sa2va_cli.events import Notice, Progress, Report, no_report
 from sa2va_cli.media.reader import open_source
 from sa2va_cli.model.network import NetworkSegmenter
-from sa2va_cli.pipeline.device import Placement, choose_placement
-from sa2va_cli.pipeline.job import Notice, Progress, Report, Search, SegmentJob, no_report
-from sa2va_cli.pipeline.loading import load_segmenter, memory_errors_explained, model_name
+from sa2va_cli.outputs.saving import Saving
+from sa2va_cli.pipeline.job import Search, SegmentJob, numbered
 from sa2va_cli.pipeline.segmentation import segment
+from sa2va_cli.runtime.choice import ModelChoice
+from sa2va_cli.runtime.device import Placement
+from sa2va_cli.runtime.loading import load_segmenter, memory_errors_explained
+from sa2va_cli.runtime.threads import divide_cores
 
 END_TO_END = "end to end"
 _HELD = 24
@@ -47,10 +51,10 @@ def bench(job: BenchJob, report: Report = no_report) -> BenchResult:
         Sa2VAError: the device cannot be used, or the model is not available or does not fit.
     """
     load = other_load()
-    placement = choose_placement(job.device, job.dtype)
+    placement = job.model.placed()
     for text in filter(None, (placement.concern, placement.chosen)):
         report(Notice(text))
-    name = job.network or model_name(job.model, placement)
+    name = job.network or job.model.name_on(placement)
     with memory_errors_explained(name, placement), tempfile.TemporaryDirectory(prefix="sa2va-") as folder:
         clip = Path(folder) / "park.mp4"
         report(Progress(f"drawing {job.frames} frames"))
@@ -78,9 +82,7 @@ def _segmenter(job: BenchJob, placement: Placement) -> NetworkSegmenter:
     if job.random is not None:
         device = torch.device(placement.device)
         return NetworkSegmenter(random_network(job.random, device, placement.torch_dtype))
-    loaded = load_segmenter(model_name(job.model, placement), placement)
-    assert isinstance(loaded, NetworkSegmenter)  # noqa: S101
-    return loaded
+    return load_segmenter(job.model, placement)
 
 
 def _each_stage(
@@ -120,17 +122,13 @@ def _end_to_end(job: BenchJob, segmenter: NetworkSegmenter, clip: Path, placemen
     answering = AnsweringSegmenter(segmenter, job.objects)
     whole = SegmentJob(
         source=str(clip),
-        search=Search(prompts=(PROMPT,)),
-        model="demo",
-        save=("overlay",),
-        output=str(clip.with_name("overlay.mp4")),
-        existing="overwrite",
-        device=placement.device,
-        dtype=placement.dtype,
+        search=Search(prompts=numbered([PROMPT])),
+        model=ModelChoice("demo", placement.device, placement.dtype),
+        saving=Saving(("overlay",), str(clip.with_name("overlay.mp4")), "overwrite"),
     )
     forget_peak_device_bytes(placement.device)
     started = time.perf_counter()
-    result = segment(whole, load=lambda *_: answering)
+    result = segment(whole, load=lambda *_: answering, threads=divide_cores)
     timing = Timing(((time.perf_counter() - started) / result.frames,))
     return Stage(END_TO_END, "frame", timing.median, 0.0, device_bytes=peak_device_bytes(placement.device))
 

@@ -1,9 +1,10 @@
 """What ``sa2va bench`` is asked to time, and what comes of it. Importing it is instant."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sa2va_cli.errors import UsageError
+from sa2va_cli.runtime.choice import ModelChoice
 
 HIERA_L = "hiera-l"
 RANDOM: tuple[str, ...] = ("1b", "4b", "demo", HIERA_L)
@@ -19,28 +20,24 @@ class BenchJob:
 
     Attributes:
         size: (width, height) of the clip in pixels.
-        model: alias, folder or hub id; None for the default.
+        model: which model, and how it runs.
         random: one of ``RANDOM`` instead of a model.
         objects: how many are followed.
         frames: how many the clip has.
         rounds: how often each stage is timed.
-        device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
-        dtype: ``auto``, ``bf16``, ``fp16`` or ``fp32``.
     """
 
     size: tuple[int, int]
-    model: str | None = None
+    model: ModelChoice = field(default_factory=ModelChoice)
     random: str | None = None
     objects: int = 1
     frames: int = 24
     rounds: int = 5
-    device: str = "auto"
-    dtype: str = "auto"
 
     def __post_init__(self) -> None:
         if self.random is not None and self.random not in RANDOM:
             raise UsageError(f"unknown --random {self.random!r}; choose {', '.join(RANDOM)}")
-        if self.random is not None and self.model is not None:
+        if self.random is not None and self.model.name is not None:
             raise UsageError("--model and --random contradict each other; give one of them")
         for name in ("objects", "frames", "rounds"):
             if getattr(self, name) < 1:
@@ -49,7 +46,7 @@ class BenchJob:
     @property
     def network(self) -> str | None:
         """What is timed, as a person would say it; None for the default model."""
-        return self.model if self.random is None else f"{self.random} with random weights"
+        return self.model.name if self.random is None else f"{self.random} with random weights"
 
 
 def picture_size(text: str) -> tuple[int, int]:

@@ -72,8 +72,10 @@ def bench_command(
     session.console = console = Console(quiet=quiet, debug=debug)
     console.hush_libraries()
     from sa2va_cli.benchmark.job import BenchJob, picture_size
+    from sa2va_cli.runtime.choice import ModelChoice
 
-    job = BenchJob(picture_size(size), model, random, objects, frames, rounds, device, dtype)
+    choice = ModelChoice(model, device, dtype)
+    job = BenchJob(picture_size(size), choice, random, objects, frames, rounds)
     with collector_paused():
         from sa2va_cli.benchmark.bench import bench
 

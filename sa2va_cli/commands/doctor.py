@@ -11,7 +11,7 @@ from sa2va_cli.commands.startup import collector_paused
 
 if TYPE_CHECKING:
     from sa2va_cli.commands.session import Session
-    from sa2va_cli.pipeline.machine import Gpu, Machine
+    from sa2va_cli.runtime.machine import Gpu, Machine
 
 EPILOG = examples("sa2va doctor", "sa2va doctor --json | jq -r .default")
 
@@ -35,7 +35,7 @@ def doctor_command(
     session.console = console = Console(debug=debug)
     console.hush_libraries()
     with collector_paused():
-        from sa2va_cli.pipeline.machine import survey
+        from sa2va_cli.runtime.machine import survey
 
         machine = survey()
     if as_json:
@@ -55,7 +55,7 @@ def _document(machine: "Machine") -> dict[str, Any]:
 
 
 def _lines(machine: "Machine") -> list[tuple[str, str]]:
-    from sa2va_cli.pipeline.memory import gigabytes
+    from sa2va_cli.runtime.memory_forecast import gigabytes
 
     packages = [f"{name} {version}" for name, version in machine.packages.items() if version]
     free = "" if machine.free_memory is None else f", {gigabytes(machine.free_memory)} free"
@@ -79,14 +79,14 @@ def _lines(machine: "Machine") -> list[tuple[str, str]]:
 
 
 def _gpu(gpu: "Gpu") -> tuple[str, str]:
-    from sa2va_cli.pipeline.memory import gigabytes
+    from sa2va_cli.runtime.memory_forecast import gigabytes
 
     kind = "bf16" if gpu.bf16 else "no bf16, so fp16"
     return gpu.device, f"{gpu.name}, {gigabytes(gpu.total)}, {gigabytes(gpu.free)} free, {kind}"
 
 
 def _extra(package: str, version: str | None) -> str:
-    from sa2va_cli.pipeline.extras import EXTRAS
+    from sa2va_cli.runtime.extras import EXTRAS
 
     remedy = next(extra.remedy for extra in EXTRAS if extra.package == package)
     return f"{package} {version}" if version else f"no {package} ({remedy})"
@@ -98,7 +98,7 @@ def _there(codecs: dict[str, bool]) -> str:
 
 
 def _disk(machine: "Machine") -> str:
-    from sa2va_cli.pipeline.memory import gigabytes
+    from sa2va_cli.runtime.memory_forecast import gigabytes
 
     free = "" if machine.free_disk is None else f", {gigabytes(machine.free_disk)} free on its disk"
     return f"{free}{', offline (HF_HUB_OFFLINE)' if machine.offline else ''}"

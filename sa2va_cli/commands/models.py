@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import torch
 
     from sa2va_cli.checkpoints.cache import CachedModel
-    from sa2va_cli.checkpoints.conversion import Kind, Rewritten
+    from sa2va_cli.checkpoints.conversion import LayoutName, Rewritten
     from sa2va_cli.commands.session import Session
 
 app = typer.Typer(
@@ -197,7 +197,7 @@ def prune_command(
     """
     console = _console(context, quiet=quiet, debug=debug)
     from sa2va_cli.checkpoints.cache import cached_models, remove
-    from sa2va_cli.pipeline.memory import gigabytes
+    from sa2va_cli.runtime.memory_forecast import gigabytes
 
     chosen = _chosen(cached_models(), names or [])
     if not chosen:
@@ -312,7 +312,7 @@ def convert_command(
     _tell(console, rewritten, as_json=as_json)
 
 
-def _layout(name: str) -> "Kind":
+def _layout(name: str) -> "LayoutName":
     if name == "native":
         return "native"
     if name == "published":
@@ -321,7 +321,7 @@ def _layout(name: str) -> "Kind":
 
 
 def _dtype(name: str) -> "torch.dtype | None":
-    from sa2va_cli.pipeline.device import DTYPES
+    from sa2va_cli.runtime.device import DTYPES
 
     if name == "keep":
         return None
@@ -334,7 +334,7 @@ def _dtype(name: str) -> "torch.dtype | None":
 
 
 def _tell(console: Console, rewritten: "Rewritten", *, as_json: bool) -> None:
-    from sa2va_cli.pipeline.memory import gigabytes
+    from sa2va_cli.runtime.memory_forecast import gigabytes
 
     if as_json:
         console.data(

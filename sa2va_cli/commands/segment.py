@@ -1,7 +1,6 @@
 """``sa2va segment``: arguments into a job, one call, and what came of it."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,14 +9,16 @@ from sa2va_cli.commands.console import Console
 from sa2va_cli.commands.session import Interrupted, Session
 from sa2va_cli.commands.startup import collector_paused
 from sa2va_cli.errors import NothingFoundError, UsageError
-from sa2va_cli.pipeline.job import Event, Existing, Saved, Search, SegmentJob
-from sa2va_cli.pipeline.options import ModelOptions
+from sa2va_cli.events import Event, Saved
+from sa2va_cli.outputs.saving import Existing, Saving
+from sa2va_cli.pipeline.job import Search, SegmentJob, numbered
+from sa2va_cli.runtime.choice import ModelChoice
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sa2va_cli.datatypes import Segmenter
-    from sa2va_cli.pipeline.device import Placement
+    from sa2va_cli.datatypes import AnySegmenter
+    from sa2va_cli.runtime.device import Placement
 
 EPILOG = """
 Exit codes: 0 done, 1 a bug of ours, 2 usage, 3 input cannot be read, 4 nothing matched the prompt, \
@@ -225,7 +226,7 @@ def segment_command(
     job = SegmentJob(
         source=source,
         search=Search(
-            prompts=tuple(prompts),
+            prompts=numbered(prompts),
             sampling=sampling,
             keyframes=keyframes,
             threshold=threshold,
@@ -235,21 +236,20 @@ def segment_command(
             max_frames=max_frames,
             verbatim=verbatim,
         ),
-        model=model,
-        save=tuple(save or ("mask", "overlay")),
-        output=output,
-        existing=_existing(overwrite=overwrite, skip=skip_existing),
-        device=device,
-        dtype=dtype,
-        allow_empty=allow_empty,
+        model=ModelChoice(model, device, dtype, attention, quantize, device_map, compile_),
+        saving=Saving(
+            tuple(save or ("mask", "overlay")),
+            output,
+            _existing(overwrite=overwrite, skip=skip_existing),
+            allow_empty=allow_empty,
+        ),
     )
-    options = ModelOptions(attention, quantize, device_map, compile_)
     session.console.hush_libraries()
     with collector_paused() as go_on:
         if dry_run:
-            _show_plan(job, options, session, as_json=as_json)
+            _show_plan(job, session, as_json=as_json)
         else:
-            _run(job, options, session, go_on, as_json=as_json)
+            _run(job, session, go_on, as_json=as_json)
 
 
 def _existing(*, overwrite: bool, skip: bool) -> Existing:
@@ -258,19 +258,18 @@ def _existing(*, overwrite: bool, skip: bool) -> Existing:
     return "overwrite" if overwrite else "skip" if skip else "refuse"
 
 
-def _run(
-    job: SegmentJob, options: ModelOptions, session: Session, imported: Callable[[], None], *, as_json: bool
-) -> None:
+def _run(job: SegmentJob, session: Session, imported: Callable[[], None], *, as_json: bool) -> None:
     console = session.console
     from sa2va_cli.commands.documents import nothing_document, result_document
-    from sa2va_cli.pipeline.loading import import_network, load_segmenter
     from sa2va_cli.pipeline.segmentation import segment
+    from sa2va_cli.runtime.loading import import_network, load_segmenter
+    from sa2va_cli.runtime.threads import divide_cores
 
-    def load(name: str, placement: "Placement") -> "Segmenter":
+    def load(choice: ModelChoice, placement: "Placement") -> "AnySegmenter":
         if session.load is None:
             import_network()
         imported()
-        return (session.load or partial(load_segmenter, options=options))(name, placement)
+        return (session.load or load_segmenter)(choice, placement)
 
     finished: list[Path] = []
     with console.reporting() as show:
@@ -281,7 +280,7 @@ def _run(
             show(event)
 
         try:
-            result = segment(job, load=load, report=report)
+            result = segment(job, load=load, report=report, threads=divide_cores)
         except (Interrupted, KeyboardInterrupt):
             kept = f"kept {', '.join(map(str, finished))}" if finished else "nothing was written"
             raise Interrupted(f"interrupted; {kept}") from None
@@ -294,18 +293,18 @@ def _run(
         console.data(result_document(result))
 
 
-def _show_plan(job: SegmentJob, options: ModelOptions, session: Session, *, as_json: bool) -> None:
+def _show_plan(job: SegmentJob, session: Session, *, as_json: bool) -> None:
     """Shows what a run would do, and fails where it would fail before anything is loaded or downloaded."""
     from sa2va_cli.checkpoints.hub import locate
     from sa2va_cli.commands.documents import plan_document
     from sa2va_cli.pipeline.segmentation import planned
 
-    with session.console.reporting() as report, planned(job, report) as (_, plan):
+    with session.console.reporting() as report, planned(job, report) as plan:
         if plan.placement.concern:
             session.console.note(plan.placement.concern)
         to_download = False
         if plan.outputs:  # a run that has nothing to make needs no model
-            options.check(plan.placement)
+            job.model.check(plan.placement)
             to_download = locate(plan.model) is None
     session.console.plan(plan, to_download=to_download)
     if as_json:

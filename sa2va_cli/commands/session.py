@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from sa2va_cli.commands.console import Console
 
 if TYPE_CHECKING:
-    from sa2va_cli.pipeline.loading import Load
+    from sa2va_cli.runtime.loading import Load
 
 
 class Interrupted(BaseException):

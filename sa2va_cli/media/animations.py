@@ -83,6 +83,10 @@ class AnimationSource:
     def check(self, ordinals: range) -> None:
         """One file has frames of one size."""
 
+    def files(self, ordinals: range) -> tuple[Path, ...]:  # noqa: ARG002  (all are in one)
+        """The one file."""
+        return (self._path,)
+
     def pictures(self, ordinals: range) -> Iterator[Frame]:
         """The wanted frames in order."""
         return self.pictures_at(ordinals)
@@ -150,6 +154,10 @@ class JoinedSource:
 
     def check(self, ordinals: range) -> None:
         """Only pictures of one size are taken for a stream."""
+
+    def files(self, ordinals: range) -> tuple[Path, ...]:  # noqa: ARG002  (all are in one)
+        """The one file."""
+        return (self._path,)
 
     def pictures(self, ordinals: range) -> Iterator[Frame]:
         """The wanted pictures in order."""

@@ -137,6 +137,10 @@ class ImageSource:
                 "one size"
             )
 
+    def files(self, ordinals: range) -> tuple[Path, ...]:
+        """The wanted files."""
+        return tuple(self._files[ordinal] for ordinal in ordinals)
+
     def pictures(self, ordinals: range) -> Iterator[Frame]:
         """The wanted files in order."""
         return self.pictures_at(ordinals)
@@ -230,6 +234,10 @@ class PagesSource:
 
     def check(self, ordinals: range) -> None:
         """All pages have one size; it was looked at when the file was opened."""
+
+    def files(self, ordinals: range) -> tuple[Path, ...]:  # noqa: ARG002  (all are in one)
+        """The one file."""
+        return (self._path,)
 
     def pictures(self, ordinals: range) -> Iterator[Frame]:
         """The wanted pages in order."""

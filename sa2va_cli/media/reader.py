@@ -14,6 +14,7 @@ from sa2va_cli.datatypes import Frame
 from sa2va_cli.errors import InputError, OutputError, UsageError
 from sa2va_cli.media.probe import find_source
 from sa2va_cli.media.source import Source, SourceInfo
+from sa2va_cli.staging import require_temporary_folder
 
 
 @dataclass(frozen=True)
@@ -150,6 +151,16 @@ class Reader:
         """``Frame.name`` of the selected frames, where each is a file or a page of its own."""
         return tuple(self.info.names[ordinal] for ordinal in self._ordinals) if self.info.names else ()
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that are read, in order."""
+        return self._source.files(self._ordinals)
+
+    def stamps(self) -> Iterator[int]:
+        """Presentation time stamps of the selected frames, known without decoding."""
+        base = self.info.time_base
+        return (round(self._source.seconds_of(ordinal) / base) for ordinal in self._ordinals)
+
     def frames_at(self, indices: Sequence[int]) -> list[Frame]:
         """Single frames by ``Frame.index``, in the order asked for; undecodable ones are left out.
 
@@ -162,7 +173,7 @@ class Reader:
 
     def _numbered(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         for frame in frames:
-            yield replace(frame, index=self._ordinals.index(frame.index))
+            yield replace(frame, index=self._ordinals.index(frame.index), source_index=frame.index)
 
 
 def open_source(source: Path | str, selection: Selection | None = None) -> Reader:
@@ -173,21 +184,6 @@ def open_source(source: Path | str, selection: Selection | None = None) -> Reade
         UsageError: when the selection holds no frame.
     """
     return Reader(find_source(source), selection or Selection())
-
-
-def require_temporary_folder() -> str:
-    """Where temporary files go.
-
-    Raises:
-        OutputError: nowhere can one be written.
-    """
-    try:
-        return tempfile.gettempdir()
-    except OSError as error:
-        raise OutputError(
-            f"there is no folder for temporary files: {error.strerror or error}; "
-            "set TMPDIR to one that can be written to"
-        ) from error
 
 
 def spool(stream: BinaryIO, folder: Path | None = None) -> Path:

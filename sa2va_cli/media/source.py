@@ -96,6 +96,10 @@ class Source(Protocol):
         """Refuses, with an ``InputError``, wanted pictures that do not go together."""
         ...
 
+    def files(self, ordinals: range) -> tuple[Path, ...]:
+        """The files that the wanted pictures are read from, in order."""
+        ...
+
     def pictures(self, ordinals: range) -> Iterator[Frame]:
         """The wanted pictures in order, ``Frame.index`` being the ordinal; undecodable ones are left out."""
         ...

@@ -4,21 +4,20 @@ Knows nothing about files or networks; importing it is instant.
 """
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain, count
 from pathlib import Path
 from typing import Literal
 
+from sa2va_cli.datatypes import Prompt
 from sa2va_cli.errors import UsageError
+from sa2va_cli.media.source import SourceInfo
+from sa2va_cli.outputs.saving import Saving
+from sa2va_cli.runtime.choice import ModelChoice
 
 Sampling = Literal["uniform", "first"]
 SAMPLINGS: tuple[str, ...] = ("uniform", "first")
-Existing = Literal["refuse", "overwrite", "skip"]
-
-
-def is_unicode(text: str) -> bool:
-    """Whether a text can be written in UTF-8; arguments in another encoding become what cannot."""
-    return not any("\ud800" <= char <= "\udfff" for char in text)
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,7 @@ class Search:
     """What is looked for, and on which frames.
 
     Attributes:
-        prompts: what each prompt finds becomes objects of its own; repeated prompts count once.
+        prompts: what each prompt finds becomes objects of its own; they are numbered in order.
         sampling: which frames the language model sees: spread over the clip, or the first ones.
         keyframes: how many frames the language model sees.
         threshold: probability above which a pixel belongs to a mask.
@@ -37,7 +36,7 @@ class Search:
         verbatim: send the prompts as they are.
     """
 
-    prompts: tuple[str, ...]
+    prompts: tuple[Prompt, ...]
     sampling: str = "uniform"
     keyframes: int = 5
     threshold: float = 0.5
@@ -48,23 +47,20 @@ class Search:
     verbatim: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "prompts", tuple(dict.fromkeys(text.strip() for text in self.prompts)))
-        if not self.prompts or not all(self.prompts):
-            raise UsageError('a prompt is empty; say what to look for, such as "girl in red dress"')
-        for prompt in self.prompts:
-            if not is_unicode(prompt):
-                raise UsageError(f"the prompt {prompt!r} is not valid Unicode; is the terminal set to UTF-8?")
+        object.__setattr__(self, "prompts", numbered(self.prompts))
+        if not self.prompts:
+            raise UsageError('there is no prompt; say what to look for, such as "girl in red dress"')
         if self.sampling not in SAMPLINGS:
             raise UsageError(f"unknown --sampling {self.sampling!r}; choose one of {', '.join(SAMPLINGS)}")
         if not (math.isfinite(self.threshold) and 0 < self.threshold < 1):
             raise UsageError(f"--threshold must lie between 0 and 1, got {self.threshold:g}")
-        for name, count in (
+        for name, number in (
             ("keyframes", self.keyframes),
             ("every", self.every),
             ("max-frames", self.max_frames),
         ):
-            if count is not None and count < 1:
-                raise UsageError(f"--{name} must be at least 1, got {count}")
+            if number is not None and number < 1:
+                raise UsageError(f"--{name} must be at least 1, got {number}")
 
 
 @dataclass(frozen=True)
@@ -74,24 +70,33 @@ class SegmentJob:
     Attributes:
         source: a video, an image, a folder or glob of frames, or ``-`` for standard input.
         search: what is looked for.
-        model: alias, folder or hub id; None for the default.
-        save: names of the kinds of output, see ``outputs.KINDS``.
-        output: file, folder or template; None for the current folder.
-        existing: what to do about outputs that exist.
-        device: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
-        dtype: ``auto``, ``bf16``, ``fp16`` or ``fp32``.
-        allow_empty: where nothing matches, write empty masks instead of failing.
+        model: which model, and how it runs.
+        saving: what is made of it.
     """
 
     source: str
     search: Search
-    model: str | None = None
-    save: tuple[str, ...] = ("mask", "overlay")
-    output: str | None = None
-    existing: Existing = "refuse"
-    device: str = "auto"
-    dtype: str = "auto"
-    allow_empty: bool = False
+    model: ModelChoice = field(default_factory=ModelChoice)
+    saving: Saving = field(default_factory=Saving)
+
+
+def numbered(prompts: Sequence[Prompt | str]) -> tuple[Prompt, ...]:
+    """Gives each prompt an id, its place from 1, and a label that no other has.
+
+    The same words twice are two prompts; the label of the second one ends in ``#2``.
+
+    Raises:
+        UsageError: one of them cannot be meant.
+    """
+    made: list[Prompt] = []
+    labels: set[str] = set()
+    for number, given in enumerate(prompts, 1):
+        prompt = Prompt(number, given.strip()) if isinstance(given, str) else replace(given, id=number)
+        names = chain([prompt.label], (f"{prompt.label} #{k}" for k in count(2)))
+        label = next(name for name in names if name not in labels)
+        labels.add(label)
+        made.append(replace(prompt, label=label))
+    return tuple(made)
 
 
 @dataclass(frozen=True)
@@ -101,17 +106,21 @@ class ObjectSummary:
     Attributes:
         id: its number in this run, from 1.
         prompt: the words that found it.
+        prompt_id: the prompt's place among all, from 1.
         label: what is drawn beside it.
         share: part of the picture it covers, 0..1, the mean over the frames where it is visible.
         frames_visible: on how many frames it has a mask.
+        ranges: where, as first and last frame of the source, from 0.
         score: mean probability that it is visible, over all frames.
     """
 
     id: int
     prompt: str
+    prompt_id: int
     label: str
     share: float
     frames_visible: int
+    ranges: tuple[tuple[int, int], ...]
     score: float
 
 
@@ -121,11 +130,13 @@ class SegmentResult:
 
     Attributes:
         source: the input as it was given.
+        info: what was found out about it; None where nothing was to be done.
         model: the model's name.
         device: where it ran.
         dtype: the precision it ran in.
+        prompts: what was looked for.
         objects: everything that was found.
-        answers: what the language model said to each prompt.
+        answers: what the language model said, by the id of the prompt.
         frames: how many frames were written.
         seconds: from the first decoded frame to the last finished file, without loading the model.
         files: everything that was written, folders as one entry.
@@ -134,11 +145,13 @@ class SegmentResult:
     """
 
     source: str
+    info: SourceInfo | None = None
     model: str | None = None
     device: str | None = None
     dtype: str | None = None
+    prompts: tuple[Prompt, ...] = ()
     objects: tuple[ObjectSummary, ...] = ()
-    answers: dict[str, str] = field(default_factory=dict)
+    answers: Mapping[int, str] = field(default_factory=dict)
     frames: int = 0
     seconds: float = 0.0
     files: tuple[Path, ...] = ()
@@ -149,51 +162,3 @@ class SegmentResult:
     def fps(self) -> float:
         """Frames per second, end to end."""
         return self.frames / self.seconds if self.seconds > 0 else 0.0
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a run is.
-
-    Attributes:
-        stage: what is being done, as a person would say it.
-        done: frames done in this stage; 0 while a stage has no count.
-        total: frames there will be, or 0 where that is not known.
-    """
-
-    stage: str
-    done: int = 0
-    total: int = 0
-
-
-@dataclass(frozen=True)
-class Notice:
-    """Something a person should know.
-
-    Attributes:
-        text: one line.
-        level: ``detail`` is shown on request only; ``warning`` also goes into the result.
-    """
-
-    text: str
-    level: Literal["detail", "info", "warning"] = "info"
-
-
-@dataclass(frozen=True)
-class Saved:
-    """An output got its final name.
-
-    Attributes:
-        path: the file or folder.
-    """
-
-    path: Path
-
-
-Event = Progress | Notice | Saved
-Report = Callable[[Event], None]
-"""The only way up out of a running job."""
-
-
-def no_report(_: Event) -> None:
-    """Reports to nobody."""

@@ -8,10 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from sa2va_cli.datatypes import is_unicode
 from sa2va_cli.errors import InputError, UsageError
+from sa2va_cli.events import Notice, Report
 from sa2va_cli.media.reader import Reader, open_source, spool
 from sa2va_cli.media.sequences import is_pattern, pattern_folder, pattern_stem
-from sa2va_cli.pipeline.job import Notice, Report, Search, is_unicode
+from sa2va_cli.pipeline.job import Search
 from sa2va_cli.pipeline.selection import selection
 
 STANDARD_INPUT = "-"

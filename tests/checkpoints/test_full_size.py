@@ -10,10 +10,11 @@ import pytest
 PROGRAM = """
 import json, resource, sys, time
 import sa2va_cli.checkpoints.loader
-from sa2va_cli.pipeline.device import Placement
-from sa2va_cli.pipeline.loading import load_segmenter
+from sa2va_cli.runtime.choice import ModelChoice
+from sa2va_cli.runtime.device import Placement
+from sa2va_cli.runtime.loading import load_segmenter
 started = time.perf_counter()
-network = load_segmenter(sys.argv[1], Placement("cpu", "bf16")).network
+network = load_segmenter(ModelChoice(sys.argv[1]), Placement("cpu", "bf16")).network
 seconds = time.perf_counter() - started
 bytes = sum(p.numel() * p.element_size() for p in network.parameters())
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -9,7 +9,7 @@ import huggingface_hub
 import pytest
 
 from sa2va_cli.checkpoints import hub
-from sa2va_cli.pipeline import device, machine
+from sa2va_cli.runtime import device, machine
 
 
 @pytest.fixture(autouse=True)

@@ -118,7 +118,7 @@ def test_where_nothing_is_to_be_made_no_model_is_looked_for(dry_run):
 
 
 def test_options_that_do_not_go_with_the_device_are_refused_as_in_a_run(dry_run, monkeypatch):
-    monkeypatch.setattr("sa2va_cli.pipeline.extras.find_spec", lambda _: object())
+    monkeypatch.setattr("sa2va_cli.runtime.extras.find_spec", lambda _: object())
     outcome = dry_run("--device-map", "auto", "--model", "demo")
     assert outcome.code == 2
     assert "there is nothing to spread over" in outcome.err

@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from sa2va_cli import __version__
-from sa2va_cli.pipeline.outputs import KINDS
+from sa2va_cli.outputs.naming import KINDS
 
 HEAVY = ("torch", "transformers", "av", "cv2", "numpy", "PIL", "pycocotools", "huggingface_hub")
 

@@ -15,8 +15,8 @@ from clips import VFR, make_folder, make_image, make_video
 from fakes import FakeSegmenter
 from PIL import Image
 
-from sa2va_cli.pipeline.outputs import KINDS
-from sa2va_cli.pipeline.sinks import CroppingSink
+from sa2va_cli.outputs.naming import KINDS
+from sa2va_cli.outputs.pictures import CroppingSink
 
 ALL = [word for kind in ("mask", "overlay", "matte", "crop", "coco", "davis") for word in ("--save", kind)]
 
@@ -272,10 +272,10 @@ class Signalled(FakeSegmenter):
 
     number = signal.SIGINT
 
-    def step(self, index, image, memory):
+    def step(self, index):
         if index == 5:
             signal.raise_signal(self.number)
-        return super().step(index, image, memory)
+        super().step(index)
 
 
 @pytest.fixture
@@ -302,8 +302,8 @@ def test_an_interrupted_run_leaves_nothing_and_exits_130(sa2va, folder, number):
 
 def test_a_gpu_that_cannot_be_used_is_reported(sa2va, folder, monkeypatch):
     make_video(folder / "a.mp4")
-    monkeypatch.setattr("sa2va_cli.pipeline.device.cuda_problem", lambda: "the driver is too old")
-    monkeypatch.setattr("sa2va_cli.pipeline.device.mps_problem", lambda: "")
+    monkeypatch.setattr("sa2va_cli.runtime.device.cuda_problem", lambda: "the driver is too old")
+    monkeypatch.setattr("sa2va_cli.runtime.device.mps_problem", lambda: "")
     outcome = sa2va("segment", "a.mp4", "red corner", "--save", "mask")
     assert "warning: a GPU is present but not used: the driver is too old" in outcome.err
     assert "using device cpu and dtype " in outcome.err
@@ -330,7 +330,7 @@ def test_a_prompt_whose_masks_stay_empty_is_named(sa2va, folder):
 
 
 @pytest.mark.usefixtures("_signals_heard")
-def test_an_interruption_at_the_very_end_says_what_was_kept(sa2va, folder, monkeypatch):
+def test_an_interruption_while_the_whole_clip_is_drawn_again_leaves_nothing(sa2va, folder, monkeypatch):
     make_video(folder / "a.mp4")
 
     def interrupt(*_):
@@ -340,5 +340,5 @@ def test_an_interruption_at_the_very_end_says_what_was_kept(sa2va, folder, monke
     monkeypatch.setitem(KINDS, "crop", late)
     outcome = sa2va("segment", "a.mp4", "red corner", "--save", "crop", "--save", "mask")
     assert outcome.code == 130
-    assert outcome.err.splitlines()[-1] == "interrupted; kept a.mask.mp4"
-    assert outcome.files == ["a.mask.mp4", "a.mp4"]
+    assert outcome.err.splitlines()[-1] == "interrupted; nothing was written"
+    assert outcome.files == ["a.mp4"]

@@ -11,7 +11,7 @@ from families import FAMILIES, REFERENCE, cases, checkpoint
 from pycocotools import mask as rle
 
 from sa2va_cli.checkpoints import loader
-from sa2va_cli.pipeline.loading import load_segmenter
+from sa2va_cli.runtime.loading import load_segmenter
 
 INPUTS = REFERENCE / "inputs"
 

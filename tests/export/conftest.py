@@ -6,12 +6,13 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from sa2va_cli.datatypes import FoundObject, Frame, FrameMasks
+from sa2va_cli.datatypes import FoundObject, Frame, FrameMasks, Prompt
 
+GIRL, DOG = Prompt(1, "girl in red"), Prompt(2, "dog")
 OBJECTS = (
-    FoundObject(1, "girl in red", "girl in red"),
-    FoundObject(2, "dog", "dog 1"),
-    FoundObject(3, "dog", "dog 2"),
+    FoundObject(1, GIRL, "girl in red"),
+    FoundObject(2, DOG, "dog 1"),
+    FoundObject(3, DOG, "dog 2"),
 )
 Maker = Callable[..., FrameMasks]
 

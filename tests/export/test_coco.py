@@ -12,6 +12,7 @@ from hypothesis.extra import numpy as npst
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
+from sa2va_cli.datatypes import Prompt
 from sa2va_cli.export.coco import CocoSink, encode_mask
 
 
@@ -104,6 +105,6 @@ def test_an_empty_mask_gives_an_image_without_annotation(tmp_path, objects, mask
 
 def test_a_chinese_prompt_is_written_as_it_is(tmp_path, masks_of, objects):
     path = tmp_path / "片段.json"
-    with CocoSink(path, [replace(objects[0], prompt="穿红裙的女孩")], source="片段") as sink:
+    with CocoSink(path, [replace(objects[0], prompt=Prompt(1, "穿红裙的女孩"))], source="片段") as sink:
         sink.write(masks_of(0, count=1))
     assert "穿红裙的女孩" in path.read_text(encoding="utf-8")

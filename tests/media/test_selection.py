@@ -8,9 +8,9 @@ import pytest
 from clips import make_video
 from hypothesis import given
 from hypothesis import strategies as st
+from sa2va_cli.media.positions import parse_position
 
 from sa2va_cli.errors import InputError, OutputError, UsageError
-from sa2va_cli.media.positions import parse_position
 from sa2va_cli.media.reader import Selection, open_source, spool
 
 

@@ -9,15 +9,21 @@ from fakes import FakeSegmenter, load_fake
 
 from sa2va_cli.datatypes import Frame
 from sa2va_cli.errors import InputError, NothingFoundError, OutOfMemoryError
-from sa2va_cli.pipeline.device import Placement
+from sa2va_cli.events import Notice, Progress, Saved
+from sa2va_cli.outputs.saving import Saving
 from sa2va_cli.pipeline.finding import find, follow
-from sa2va_cli.pipeline.job import Notice, Progress, Saved, Search, SegmentJob
-from sa2va_cli.pipeline.loading import memory_errors_explained
+from sa2va_cli.pipeline.job import Search, SegmentJob
 from sa2va_cli.pipeline.segmentation import planned, segment
+from sa2va_cli.runtime.device import Placement
+from sa2va_cli.runtime.loading import memory_errors_explained
+
+
+def saving(folder: Path) -> Saving:
+    return Saving(output=f"{folder}/out/")
 
 
 def job(source: Path, *prompts: str, **more):
-    return SegmentJob(str(source), Search(prompts or ("red",)), output=f"{source.parent}/out/", **more)
+    return SegmentJob(str(source), Search(prompts or ("red",)), saving=saving(source.parent), **more)
 
 
 def test_progress_goes_up_and_ends_with_what_was_saved(tmp_path):
@@ -39,7 +45,7 @@ def test_frames_are_prepared_as_many_at_once_as_the_segmenter_wants(tmp_path):
     segmenter = FakeSegmenter(ahead=4)
     search = Search(("red",), max_frames=10)
     result = segment(
-        SegmentJob(str(make_video(tmp_path / "a.mp4")), search, output=f"{tmp_path}/out/"),
+        SegmentJob(str(make_video(tmp_path / "a.mp4")), search, saving=saving(tmp_path)),
         load=lambda *_: segmenter,
     )
     assert segmenter.prepared == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
@@ -56,9 +62,10 @@ def test_frames_before_a_broken_one_are_followed(ahead):
         yield from pictures
         raise InputError("broken")
 
-    findings = find(segmenter, pictures[:1], Search(("red",)), still=False)
+    session = segmenter.open()
+    findings = find(session, pictures[:1], Search(("red",)))
     with pytest.raises(InputError, match="broken"):
-        list(follow(segmenter, frames(), findings, 0.5))
+        list(follow(session, frames(), findings))
     assert segmenter.stepped == list(range(6))
 
 
@@ -67,8 +74,9 @@ def test_no_thread_is_left_where_following_is_given_up(ahead):
     segmenter = FakeSegmenter(ahead)
     picture = np.full((8, 8, 3), 9, np.uint8)
     frames = (Frame(index, index, Fraction(1, 24), picture) for index in range(10_000))
-    findings = find(segmenter, [Frame(0, 0, Fraction(1, 24), picture)], Search(("red",)), still=False)
-    followed = follow(segmenter, frames, findings, 0.5)
+    session = segmenter.open()
+    findings = find(session, [Frame(0, 0, Fraction(1, 24), picture)], Search(("red",)))
+    followed = follow(session, frames, findings)
     next(followed)
     followed.close()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("sa2va-")]
@@ -78,12 +86,16 @@ def test_no_thread_is_left_where_following_is_given_up(ahead):
 def test_all_prompts_share_one_pass(tmp_path):
     segmenter = FakeSegmenter()
     result = segment(job(make_video(tmp_path / "a.mp4"), "red", "blue", "red"), load=lambda *_: segmenter)
-    assert [found.prompt for found in result.objects] == ["red", "blue"]
+    assert [(found.prompt_id, found.prompt, found.label) for found in result.objects] == [
+        (1, "red", "red"),
+        (2, "blue", "blue"),
+        (3, "red", "red #2"),
+    ]
     assert segmenter.stepped == list(range(20))
 
 
 def test_planning_does_not_load_or_write(tmp_path):
-    with planned(job(make_video(tmp_path / "a.mp4"))) as (_, plan):
+    with planned(job(make_video(tmp_path / "a.mp4"))) as plan:
         assert plan.keyframes == (0, 4, 9, 14, 19)
     assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
 

@@ -1,0 +1,54 @@
+"""What a running job tells on its way: the only way up out of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is.
+
+    Attributes:
+        stage: what is being done, as a person would say it.
+        done: frames done in this stage; 0 while a stage has no count.
+        total: frames there will be, or 0 where that is not known.
+    """
+
+    stage: str
+    done: int = 0
+    total: int = 0
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something a person should know.
+
+    Attributes:
+        text: one line.
+        level: ``detail`` is shown on request only; ``warning`` also goes into the result.
+    """
+
+    text: str
+    level: Literal["detail", "info", "warning"] = "info"
+
+
+@dataclass(frozen=True)
+class Saved:
+    """An output got its final name.
+
+    Attributes:
+        path: the file or folder.
+    """
+
+    path: Path
+
+
+Event = Progress | Notice | Saved
+Report = Callable[[Event], None]
+"""The only way up out of a running job."""
+
+
+def no_report(_: Event) -> None:
+    """Reports to nobody."""

@@ -1,0 +1,1 @@
+"""What a run makes: kinds of output, their names, and what is there already."""

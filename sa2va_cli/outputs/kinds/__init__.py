@@ -1,0 +1,31 @@
+"""The table of everything that ``--save`` knows: one file for each kind, one row here."""
+
+from collections.abc import Sequence
+
+from sa2va_cli.errors import UsageError
+from sa2va_cli.outputs.kind import OutputKind
+from sa2va_cli.outputs.kinds import coco, crop, davis, mask, matte, overlay, tracks
+
+KINDS: dict[str, OutputKind] = {
+    "mask": mask.KIND,
+    "overlay": overlay.KIND,
+    "matte": matte.KIND,
+    "crop": crop.KIND,
+    "coco": coco.KIND,
+    "davis": davis.KIND,
+    "tracks": tracks.KIND,
+}
+"""Everything that ``--save`` knows."""
+
+
+def check_kinds(names: Sequence[str]) -> None:
+    """Checks the names given with ``--save``.
+
+    Raises:
+        UsageError: there is none, or an unknown one; lists the allowed ones.
+    """
+    for name in names:
+        if name not in KINDS:
+            raise UsageError(f"unknown --save {name!r}; choose from {', '.join(KINDS)}")
+    if not names:
+        raise UsageError(f"nothing to save; choose from {', '.join(KINDS)} with --save")

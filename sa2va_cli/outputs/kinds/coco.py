@@ -1,0 +1,17 @@
+"""COCO JSON: run lengths, boxes and track ids."""
+
+from pathlib import Path
+
+from sa2va_cli.datatypes import Sink
+from sa2va_cli.export.coco import CocoSink
+from sa2va_cli.outputs.kind import Clip, Objects, OutputKind
+
+
+def _make(path: Path, clip: Clip, objects: Objects) -> Sink:
+    rate = clip.reader.rate if clip.info.kind == "video" else None
+    return CocoSink(path, objects, source=clip.stem, rate=rate, overwrite=True)
+
+
+KIND = OutputKind(
+    "JSON with run lengths and track ids.", _make, video=(".json",), image=(".json",), frames=(".json",)
+)

@@ -1,0 +1,241 @@
+"""Pictures drawn from masks, on their way into files.
+
+Each class takes what a drawing function makes of a frame; which one draws what is in ``outputs.KINDS``.
+"""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sa2va_cli.datatypes import FoundObject, Frame, FrameMasks, Sink, Yuv420
+from sa2va_cli.errors import OutputError
+from sa2va_cli.media.images import write_image
+from sa2va_cli.media.writer import VideoWriter
+from sa2va_cli.outputs.kind import Clip
+from sa2va_cli.render.crop import Box, crop, padded, union_box
+from sa2va_cli.render.palette import Colour, colour
+from sa2va_cli.staging import discard, output_errors, publish, staged
+
+Pixels = NDArray[Any]
+"""(H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA."""
+Picture = Pixels | Yuv420
+"""What a video takes; files and folders of pictures take arrays."""
+Draw = Callable[[FrameMasks], Picture]
+
+
+class PictureFile:
+    """One picture, written when it is certain that the run succeeds."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._picture: tuple[Picture, Frame] | None = None
+
+    def __enter__(self) -> Self:
+        """Does nothing yet."""
+        return self
+
+    def put(self, picture: Picture, frame: Frame) -> None:
+        """Takes the picture."""
+        self._picture = picture, frame
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Writes the file unless ``kind`` is an exception."""
+        if kind is None and self._picture is not None:
+            _write(self._path, *self._picture)
+
+
+def _write(path: Path, picture: Picture, frame: Frame) -> None:
+    """Writes a picture; one drawn into the frame's own numbers keeps the profile they go with."""
+    pixels = _array(picture)
+    write_image(path, pixels, icc_profile=frame.icc_profile if pixels.ndim == 3 else None)
+
+
+def _array(picture: Picture) -> Pixels:
+    """A picture as a file takes it."""
+    assert not isinstance(picture, Yuv420)  # noqa: S101  (only frames of videos have planes)
+    return picture
+
+
+class PictureFolder:
+    """A folder of PNG files, one for each frame, that gets its name when it is complete."""
+
+    def __init__(self, folder: Path, clip: Clip) -> None:
+        self._folder = folder
+        self._clip = clip
+        self._part = staged(folder)
+
+    def __enter__(self) -> Self:
+        """Makes the folder under a hidden name."""
+        with output_errors(self._folder):
+            self._part.mkdir()
+        return self
+
+    def put(self, picture: Picture, frame: Frame) -> None:
+        """Writes one picture."""
+        name = f"{self._clip.frame_name(frame)}.png"
+        if (self._part / name).exists():
+            raise OutputError(
+                f"two frames would be called {self._folder / name}; put them into different folders"
+            )
+        _write(self._part / name, picture, frame)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Renames the folder into place, or removes it when ``kind`` is an exception."""
+        try:
+            if kind is None:
+                with output_errors(self._folder):
+                    publish(self._part, self._folder)
+        finally:
+            discard(self._part)
+
+
+class PictureVideo:
+    """A video with the time stamps and the sound of the source."""
+
+    def __init__(self, path: Path, clip: Clip, codec: Any, size: tuple[int, int]) -> None:
+        begin, end = clip.reader.audio_range
+        self._writer = VideoWriter(
+            path,
+            size=size,
+            rate=clip.reader.rate,
+            time_base=clip.info.time_base,
+            codec=codec,
+            audio_from=clip.info.path if clip.info.has_audio else None,
+            audio_start_seconds=begin,
+            audio_end_seconds=end,
+            sample_aspect_ratio=clip.info.sample_aspect_ratio,
+        )
+
+    def __enter__(self) -> Self:
+        """Opens the file under a hidden name."""
+        self._writer.__enter__()
+        return self
+
+    def put(self, picture: Picture, frame: Frame) -> None:
+        """Encodes one picture at its time."""
+        self._writer.write(picture, frame.pts, frame.time_base)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Completes the file, or removes it when ``kind`` is an exception."""
+        self._writer.__exit__(kind, error, trace)
+
+
+Pictures = PictureFile | PictureFolder | PictureVideo
+
+
+def pictures(path: Path, clip: Clip, codec: str, size: tuple[int, int] | None = None) -> Pictures:
+    """Returns what suits the input: one picture, a folder of them, or a video."""
+    if clip.info.kind == "image":
+        return PictureFile(path)
+    if clip.info.kind == "frames":
+        return PictureFolder(path, clip)
+    return PictureVideo(path, clip, codec, size or clip.info.size)
+
+
+class DrawingSink(Sink):
+    """Draws each frame as soon as its masks are there.
+
+    Args:
+        path: the final file or folder.
+        clip: the input.
+        draw: makes a picture of a frame's masks.
+        codec: of videos.
+    """
+
+    def __init__(self, path: Path, clip: Clip, draw: Draw, codec: str) -> None:
+        self._draw = draw
+        self._pictures = pictures(path, clip, codec)
+
+    def __enter__(self) -> Self:
+        """Opens the output."""
+        self._pictures.__enter__()
+        return self
+
+    def write(self, masks: FrameMasks) -> None:
+        """Draws and writes one frame."""
+        self._pictures.put(self._draw(masks), masks.frame)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Finishes the output, or removes it when ``kind`` is an exception."""
+        self._pictures.__exit__(kind, error, trace)
+
+
+class CroppingSink(Sink):
+    """Cuts out the box that all objects of the whole clip lie in, and draws there.
+
+    Args:
+        path: the final file or folder.
+        clip: the input.
+        draw: draws masks onto a picture.
+        codec: of videos.
+    """
+
+    surveys = True
+
+    def __init__(
+        self, path: Path, clip: Clip, draw: Callable[[Pixels, NDArray[np.bool_]], Pixels], codec: str
+    ) -> None:
+        self._path = path
+        self._clip = clip
+        self._draw = draw
+        self._codec = codec
+        self._union: Box | None = None
+        self._target: tuple[Box, Pictures] | None = None
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        """Nothing is opened before the box is known."""
+        return self
+
+    def survey(self, masks: FrameMasks) -> None:
+        """Widens the box by the objects of one frame."""
+        box = union_box(masks.masks)
+        if box is not None:
+            self._union = box if self._union is None else self._union.joined(box)
+
+    def write(self, masks: FrameMasks) -> None:
+        """Cuts out and draws one frame."""
+        box, target = self._opened()
+        inside = np.ascontiguousarray(masks.masks[:, box.y0 : box.y1, box.x0 : box.x1])
+        # In a still's own numbers, as its profile goes with what is written.
+        picture = masks.frame.image if isinstance(masks.frame.picture, Yuv420) else masks.frame.picture
+        target.put(self._draw(crop(picture, box), inside), masks.frame)
+
+    def _opened(self) -> tuple[Box, Pictures]:
+        """The box of the whole clip, and what its pictures go to."""
+        if self._target is None:
+            box = self._whole_box()
+            target = pictures(self._path, self._clip, self._codec, box.size)
+            self._stack.enter_context(target)
+            self._target = box, target
+        return self._target
+
+    def _whole_box(self) -> Box:
+        size = self._clip.info.size
+        if self._union is None:
+            return Box(0, 0, *size)
+        return padded(self._union, size, even=self._clip.info.kind == "video")
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Finishes the output, or removes it when ``kind`` is an exception."""
+        self._stack.__exit__(kind, error, trace)
+
+
+def labels_and_colours(objects: tuple[FoundObject, ...]) -> tuple[list[str], list[Colour]]:
+    """Returns what is written beside the objects, and their colours."""
+    return [found.label for found in objects], [colour(found.id - 1) for found in objects]

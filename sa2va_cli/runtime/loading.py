@@ -1,0 +1,115 @@
+"""From the name of a model to something that segments, and what to say when memory runs out on the way."""
+
+import hashlib
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sa2va_cli.datatypes import AnySegmenter, ModelIdentity
+from sa2va_cli.errors import OutOfMemoryError
+from sa2va_cli.runtime.choice import ModelChoice
+from sa2va_cli.runtime.device import Placement
+from sa2va_cli.staging import require_temporary_folder
+from sa2va_cli.tracks.fingerprint import fingerprint
+
+if TYPE_CHECKING:
+    from sa2va_cli.model.network import NetworkSegmenter
+
+Load = Callable[[ModelChoice, Placement], AnySegmenter]
+"""Turns a choice of a model into a segmenter on a device. Tests put a fake one here."""
+
+
+def import_network() -> None:
+    """Imports all that ``load_segmenter`` needs, which takes longer than loading a small network."""
+    import sa2va_cli.checkpoints.loader
+    import sa2va_cli.model.network  # noqa: F401
+
+
+def load_segmenter(choice: ModelChoice, placement: Placement) -> "NetworkSegmenter":
+    """Loads a published or the bundled network.
+
+    Args:
+        choice: which one, and how it runs.
+        placement: where, in which precision: what ``choice.placed()`` gave.
+
+    Raises:
+        ModelError: it is not available, or its files are not understood.
+        OutOfMemoryError: it does not fit; found out before its weights are read where that is possible.
+        OutputError: there is no folder for temporary files, which torch needs when it is imported.
+        UsageError: what was chosen does not go with the placement.
+    """
+    choice.check(placement)
+    require_temporary_folder()
+    import torch
+
+    from sa2va_cli.checkpoints.hub import resolve
+    from sa2va_cli.checkpoints.loader import load_network
+    from sa2va_cli.model.network import NetworkSegmenter
+    from sa2va_cli.runtime.compile_policy import compiling
+    from sa2va_cli.runtime.memory_forecast import check_fits, room_for_language
+
+    name = choice.name_on(placement)
+    folder = resolve(name)
+    device, room = placement.device, None
+    if choice.spread:
+        room = room_for_language(name, folder, placement)
+        device = next(iter(room))
+    else:
+        check_fits(name, folder, placement, choice.quantize)
+    network = load_network(
+        folder,
+        torch.device(device),
+        placement.torch_dtypes,
+        attention=choice.attention,
+        quantize=choice.quantize,
+        room=room,
+    )
+    return NetworkSegmenter(
+        network,
+        compiling=compiling(choice.compile, placement.device),
+        identity=_identity(name, folder, placement),
+    )
+
+
+def _identity(name: str, folder: Path, placement: Placement) -> ModelIdentity:
+    """Names the weights in a folder; a revision is what the Hugging Face cache calls a snapshot's folder."""
+    files = sorted(folder.glob("*.safetensors"))
+    weights = None
+    if files:
+        mark = fingerprint(files)
+        weights = hashlib.sha256("".join((mark.head, mark.tail, mark.sizes)).encode()).hexdigest()
+    resolved = folder.absolute()
+    revision = resolved.name if resolved.parent.name == "snapshots" else None
+    return ModelIdentity(name, revision, weights, placement.device, placement.dtype)
+
+
+@contextmanager
+def memory_errors_explained(model: str, placement: Placement) -> Generator[None, None, None]:
+    """Turns every way of running out of memory into one error with advice.
+
+    Raises:
+        OutOfMemoryError: memory ran out inside.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        where = "the computer" if placement.device == "cpu" else placement.device
+        advice = ["a smaller model (--model)", "fewer --keyframes"]
+        if "fp32" in placement.dtypes.values():
+            advice.append("--dtype bf16")
+        if placement.device != "cpu":
+            advice.append("--device cpu")
+        raise OutOfMemoryError(
+            f"{where} ran out of memory with {model} in {placement.dtype}; try {', '.join(advice)}"
+        ) from error
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    """Whether torch, numpy or a library below them could not get memory; torch need not be imported."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    text = str(error).lower()
+    return any(sign in text for sign in ("out of memory", "can't allocate memory", "cannot allocate memory"))
