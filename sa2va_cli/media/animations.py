@@ -18,6 +18,12 @@ from sa2va_cli.media.source import SourceInfo
 from sa2va_cli.media.stills import Still, decode_still, required
 
 
+def _frame(ordinal: int, stamp: int, time_base: Fraction, still: Still) -> Frame:
+    """A picture of a video; numbers that only a profile explains stay behind, as videos carry none."""
+    deep = still.deep if still.icc_profile is None else None
+    return Frame(ordinal, stamp, time_base, still.image, deep=deep, alpha=still.alpha)
+
+
 class AnimationSource:
     """An animated image that Pillow reads frame by frame: animated WebP and AVIF."""
 
@@ -97,9 +103,7 @@ class AnimationSource:
             for ordinal in sorted(set(ordinals)):
                 if _turn_to(image, ordinal):
                     still = decode_still(image, self._path)
-                    yield Frame(
-                        ordinal, self._stamps[ordinal], self._TIME_BASE, still.image, alpha=still.alpha
-                    )
+                    yield _frame(ordinal, self._stamps[ordinal], self._TIME_BASE, still)
 
 
 class JoinedSource:
@@ -173,7 +177,7 @@ class JoinedSource:
                 if still is None:
                     self._damaged.add(ordinal)
                     continue
-                yield Frame(ordinal, ordinal, 1 / self._RATE, still.image, alpha=still.alpha)
+                yield _frame(ordinal, ordinal, 1 / self._RATE, still)
 
     def _decoded(self, data: bytes) -> Still | None:
         """One picture; None where it is damaged, or turned otherwise than the first."""

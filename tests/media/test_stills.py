@@ -444,3 +444,15 @@ def test_pictures_of_kinds_that_are_not_read_are_refused_by_name(
     (tmp_path / name).write_bytes(head + bytes(400))
     with pytest.raises(InputError, match=f"{kind} pictures are not read"):
         probe(tmp_path / name)
+
+
+def test_alpha_of_an_animation_is_kept(tmp_path: Path) -> None:
+    pictures = [Image.fromarray(np.roll(cut_out(), step, axis=1)) for step in (0, 8)]
+    pictures[0].save(
+        tmp_path / "a.webp", save_all=True, append_images=pictures[1:], duration=40, lossless=True, exact=True
+    )
+    for frame, stored in zip(open_source(tmp_path / "a.webp"), map(np.asarray, pictures), strict=True):
+        assert frame.alpha is not None
+        assert frame.deep is not None
+        assert np.array_equal(frame.alpha, stored[..., 3])
+        assert (frame.image[stored[..., 3] == 0] == 128).all()
