@@ -16,7 +16,7 @@ from sa2va_cli import __version__
 from sa2va_cli.commands import bench, doctor, models, render, segment, tracks
 from sa2va_cli.commands.helptext import help_text
 from sa2va_cli.commands.session import Interrupted, Session
-from sa2va_cli.errors import Sa2VAError, UsageError
+from sa2va_cli.errors import OutputError, Sa2VAError, UsageError
 
 if TYPE_CHECKING:
     from sa2va_cli.runtime.loading import Load
@@ -109,6 +109,9 @@ def _guarded(run: Callable[[], int], session: Session) -> int:
     except Exception as error:
         if _is_usage(error):
             return _usage(error, session)
+        if isinstance(error, FileNotFoundError) and "usable temporary directory" in str(error):
+            text = "there is no folder for temporary files; set TMPDIR to one that can be written to"
+            return _told(text, OutputError.exit_code, session)
         text = f"internal error: {type(error).__name__}: {error}"
         hint = "" if session.console.debug else "; run again with --debug and report it"
         return _told(text + hint, BUG, session)
