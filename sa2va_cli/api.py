@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Self
 
 from sa2va_cli.datatypes import FrameMasks, Segmenter
+from sa2va_cli.parameters import expanded
 from sa2va_cli.pipeline.job import Sampling, Search, numbered
 from sa2va_cli.pipeline.segmentation import stream
 from sa2va_cli.runtime.choice import ModelChoice
@@ -105,4 +106,4 @@ class Sa2VA:
             max_frames=max_frames,
             verbatim=verbatim,
         )
-        return stream(self._segmenter, str(source), search)
+        return stream(self._segmenter, expanded(str(source)), search)

@@ -1,13 +1,18 @@
-"""What a kind of output is; the table of all of them is ``kinds.KINDS``."""
+"""What a kind of output is; the table of all of them is ``kinds.KINDS``.
+
+``--help`` reads that table, so importing a kind is instant: what draws and writes is imported by ``make``.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sa2va_cli.datatypes import FoundObject, Sink
-from sa2va_cli.outputs.pictures import Clip
+if TYPE_CHECKING:
+    from sa2va_cli.datatypes import FoundObject, Sink
+    from sa2va_cli.outputs.pictures import Clip
 
-Objects = tuple[FoundObject, ...]
+Objects = tuple["FoundObject", ...]
 FOLDER = ""
 """Stands among file name endings for a folder."""
 
@@ -28,7 +33,7 @@ class OutputKind:
     """
 
     text: str
-    make: Callable[[Path, Clip, Objects], Sink]
+    make: Callable[[Path, "Clip", Objects], "Sink"]
     video: tuple[str, ...] = VIDEO_ENDINGS
     image: tuple[str, ...] = PICTURE_ENDINGS
     frames: tuple[str, ...] = (FOLDER,)

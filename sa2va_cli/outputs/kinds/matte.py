@@ -1,14 +1,19 @@
 """The objects cut out, with straight alpha."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sa2va_cli.datatypes import Sink
 from sa2va_cli.outputs.kind import Objects, OutputKind
-from sa2va_cli.outputs.pictures import Clip, DrawingSink
-from sa2va_cli.render.matte import draw_matte
+
+if TYPE_CHECKING:
+    from sa2va_cli.datatypes import Sink
+    from sa2va_cli.outputs.pictures import Clip
 
 
-def _make(path: Path, clip: Clip, _: Objects) -> Sink:
+def _make(path: Path, clip: "Clip", _: Objects) -> "Sink":
+    from sa2va_cli.outputs.pictures import DrawingSink
+    from sa2va_cli.render.matte import draw_matte
+
     return DrawingSink(
         path, clip, lambda found: draw_matte(found.frame.image, found.alphas, found.threshold), "prores4444"
     )
