@@ -108,6 +108,8 @@ def checked(document: Mapping[str, Any], path: Path, schema: Schema) -> dict[tup
         where = f"{path}{f' [{_dotted(place)}]' if place else ''}"
         name = key.replace("-", "_")
         allowed = schema.get(place, {})
+        if name not in allowed and any(path[: len(place) + 1] == (*place, key) for path in schema):
+            raise UsageError(f"{where}: {key} must be a table: [{_dotted((*place, key))}], got {value!r}")
         if name not in allowed:
             raise UsageError(f"{where}: unknown key {key!r}; {_nearest(key, _names(schema, place))}")
         tables.setdefault(place, {})[name] = _value(value, allowed[name], f"{where}: {key}")

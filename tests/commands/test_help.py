@@ -20,6 +20,8 @@ MODELS = ("list", "pull", "path", "info", "verify", "prune", "convert", "upgrade
         ["--version"],
         ["doctor", "--help"],
         ["bench", "--help"],
+        ["config", "--help"],
+        ["config", "path", "--help"],
         ["models", "--help"],
         *(["models", command, "--help"] for command in MODELS),
     ],
