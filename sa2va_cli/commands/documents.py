@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from sa2va_cli.errors import NothingFoundError
+from sa2va_cli.errors import NothingFoundError, on_command_line
 from sa2va_cli.pipeline.job import ObjectSummary, SegmentJob, SegmentResult, object_label
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def result_document(job: SegmentJob, result: SegmentResult) -> dict[str, Any]:
         "answers": result.answers,
         "files": [str(path) for path in result.files],
         "skipped": [str(path) for path in result.skipped],
-        "warnings": list(result.warnings),
+        "warnings": [on_command_line(text) for text in result.warnings],
     }
 
 

@@ -1,6 +1,7 @@
 """``sa2va models``: what there is, fetching it, looking into it, rewriting it."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,13 +12,18 @@ from sa2va_cli.commands.helptext import examples
 from sa2va_cli.commands.options import Talking, add_command, only
 from sa2va_cli.commands.session import Session
 from sa2va_cli.commands.startup import collector_paused
-from sa2va_cli.errors import ModelError, UsageError
+from sa2va_cli.errors import ModelError, UsageError, parameter
+from sa2va_cli.parameters import Option, check_fields
+from sa2va_cli.runtime.device import DTYPES
 
 if TYPE_CHECKING:
     import torch
 
     from sa2va_cli.checkpoints.cache import CachedModel
     from sa2va_cli.checkpoints.conversion import Kind, Rewritten
+
+LAYOUTS = ("native", "published")
+KEEP = "keep"
 
 app = typer.Typer(
     help="Get, look into, convert and remove models.",
@@ -234,6 +240,58 @@ Target = Annotated[
 ]
 
 
+@dataclass(frozen=True)
+class Rewriting:
+    """How a checkpoint is written again.
+
+    Attributes:
+        to: the layout.
+        dtype: the precision; None for that of the layout.
+        base: the published model that a state dict was fine-tuned from.
+    """
+
+    to: Annotated[
+        str,
+        Option("native: ours. published: that of the hub.", metavar="LAYOUT", choices=LAYOUTS),
+    ] = "native"
+    dtype: Annotated[
+        str | None,
+        Option(
+            "bf16, fp16, fp32, or keep: as in the file.",
+            metavar="NAME",
+            choices=(*DTYPES, KEEP),
+            shown="bf16 to native, keep to published",
+        ),
+    ] = None
+    base: Annotated[
+        str | None,
+        Option(
+            "For a .pth: the published model that it was fine-tuned from, for config, tokenizer and the "
+            "parts that were not trained.",
+            metavar="NAME",
+        ),
+    ] = None
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+    @property
+    def kind(self) -> "Kind":
+        """The layout, as the conversion calls it."""
+        return "native" if self.to == "native" else "published"
+
+    @property
+    def torch_dtype(self) -> "torch.dtype | None":
+        """The precision as torch's object; None for what each tensor has."""
+        name = self.dtype or ("bf16" if self.to == "native" else KEEP)
+        if name == KEEP:
+            return None
+        import torch
+
+        found: torch.dtype = getattr(torch, DTYPES[name])
+        return found
+
+
 @_command(
     "convert",
     "sa2va models convert 4b sa2va-4b-bf16",
@@ -252,27 +310,7 @@ def convert_command(
         ),
     ],
     target: Target,
-    to: Annotated[
-        str, typer.Option("--to", metavar="LAYOUT", help="native: ours. published: that of the hub.")
-    ] = "native",
-    dtype: Annotated[
-        str | None,
-        typer.Option(
-            "--dtype",
-            metavar="NAME",
-            help="bf16, fp16, fp32, or keep: as in the file. "
-            "[dim]\\[default: bf16 to native, keep to published][/dim]",
-        ),
-    ] = None,
-    base: Annotated[
-        str | None,
-        typer.Option(
-            "--base",
-            metavar="NAME",
-            help="For a .pth: the published model that it was fine-tuned from, for config, tokenizer and the "
-            "parts that were not trained.",
-        ),
-    ] = None,
+    rewriting: Rewriting,
     talking: Speaking,
 ) -> None:
     """Write a checkpoint in our layout (one bf16 file, no programs) or back in the published one.
@@ -282,43 +320,22 @@ def convert_command(
     """
     console = session.console
     state = Path(source) if source.endswith((".pth", ".pt", ".bin")) else None
-    if state is not None and base is None:
-        raise UsageError(f"{source} is a state dict; name the model that it was fine-tuned from with --base")
-    if state is None and base is not None:
-        raise UsageError("--base goes with a .pth state dict")
+    if state is not None and rewriting.base is None:
+        raise UsageError(
+            f"{source} is a state dict; name the model that it was fine-tuned from with {parameter('base')}"
+        )
+    if state is None and rewriting.base is not None:
+        raise UsageError(f"{parameter('base')} goes with a .pth state dict")
     if state is not None and not state.is_file():
         raise ModelError(f"there is no file {source}")
-    kind = _layout(to)
-    precision = _dtype(dtype or ("bf16" if kind == "native" else "keep"))
     with collector_paused():
         from sa2va_cli.checkpoints.conversion import convert, refuse_existing
 
-    folder = _folder(base or source)
+    folder = _folder(rewriting.base or source)
     refuse_existing(target)
     console.note(f"writing {target}")
-    rewritten = convert(folder, target, kind, precision, state)
+    rewritten = convert(folder, target, rewriting.kind, rewriting.torch_dtype, state)
     _tell(console, rewritten, as_json=talking.as_json)
-
-
-def _layout(name: str) -> "Kind":
-    if name == "native":
-        return "native"
-    if name == "published":
-        return "published"
-    raise UsageError(f"unknown --to {name!r}; choose native or published")
-
-
-def _dtype(name: str) -> "torch.dtype | None":
-    from sa2va_cli.runtime.device import DTYPES
-
-    if name == "keep":
-        return None
-    if name not in DTYPES:
-        raise UsageError(f"unknown --dtype {name!r}; choose keep, {', '.join(DTYPES)}")
-    import torch
-
-    found: torch.dtype = getattr(torch, DTYPES[name])
-    return found
 
 
 def _tell(console: Console, rewritten: "Rewritten", *, as_json: bool) -> None:

@@ -69,7 +69,9 @@ class Talking:
         bool,
         Option("Say more: keyframes, answers, libraries' warnings.", TALKING, names=("--verbose", "-v")),
     ] = False
-    debug: Annotated[bool, Option("Like -v, and show a traceback when something fails.", TALKING)] = False
+    debug: Annotated[
+        bool, Option("Let libraries speak, too, and show a traceback when something fails.", TALKING)
+    ] = False
 
 
 @dataclass(frozen=True)
@@ -252,8 +254,18 @@ def _option(one: Declared, option: Option) -> list[inspect.Parameter]:
         metavar=option.metavar,
         rich_help_panel=option.panel or None,
         show_default=default is not None,
+        autocompletion=_completion(option.choices) if option.choices else None,
     )
     return [_keyword(_key(names), Annotated[_written_kind(one.kind), info], default)]
+
+
+def _completion(choices: tuple[str, ...]) -> Callable[[str], list[str]]:
+    """What the shell offers for a value that has been begun."""
+
+    def complete(incomplete: str) -> list[str]:
+        return [choice for choice in choices if choice.startswith(incomplete)]
+
+    return complete
 
 
 def _flag(names: tuple[str, ...], text: str, panel: str) -> list[inspect.Parameter]:

@@ -45,6 +45,11 @@ _JOINING = frozenset(
 )
 """English words that join others to a sentence and name nothing by themselves."""
 
+_MEDIA = re.compile(
+    r"\S\.(mp4|mov|mkv|m4v|avi|webm|mxf|mts|png|jpe?g|webp|gif|tiff?|exr|dpx|heic)$", re.IGNORECASE
+)
+"""How the name of a video or a picture ends, whether there is one or not."""
+
 _MANY = 4
 """So many single words in a row are rather one sentence than a list of things."""
 
@@ -56,12 +61,12 @@ def doubts(prompts: Sequence[str]) -> list[str]:
         prompts: the words of each.
     """
     told = [
-        f"the prompt {prompt!r} is also a file; only the first argument is the input, all others are "
+        f"the prompt {prompt!r} is the name of a file; only the first argument is the input, all others are "
         "prompts: run segment once for each file"
         for prompt in prompts
-        if _is_file(prompt)
+        if _names_file(prompt)
     ]
-    words = [prompt for prompt in prompts if not _is_file(prompt)]
+    words = [prompt for prompt in prompts if not _names_file(prompt)]
     torn = all(_WORD.fullmatch(word) and word.isascii() for word in words) and (
         len(words) >= _MANY or any(word.lower() in _JOINING for word in words)
     )
@@ -73,7 +78,9 @@ def doubts(prompts: Sequence[str]) -> list[str]:
     return told
 
 
-def _is_file(prompt: str) -> bool:
+def _names_file(prompt: str) -> bool:
+    if _MEDIA.search(prompt):
+        return True
     try:
         return Path(prompt).is_file()
     except (OSError, ValueError):  # too long for a name

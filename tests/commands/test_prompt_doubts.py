@@ -37,13 +37,19 @@ def test_what_looks_meant_is_not_doubted(prompts):
     assert doubts(prompts) == []
 
 
+def test_a_mistyped_file_and_a_torn_sentence_are_both_told(folder):
+    file, torn = doubts(["b.MOV", "girl", "in", "red"])
+    assert "'b.MOV' is the name of a file" in file
+    assert "'girl' 'in' 'red' are 3 prompts" in torn
+
+
 def test_a_prompt_that_is_a_file_is_doubted_before_the_model_is_loaded(sa2va, folder):
     make_image(folder / "a.png")
     make_image(folder / "b.png")
     outcome = sa2va("segment", "a.png", "b.png", "red", "--dry-run", "--model", "demo")
     assert outcome.code == 0
     assert outcome.err.splitlines()[0] == (
-        "warning: the prompt 'b.png' is also a file; only the first argument is the input, "
+        "warning: the prompt 'b.png' is the name of a file; only the first argument is the input, "
         "all others are prompts: run segment once for each file"
     )
 
