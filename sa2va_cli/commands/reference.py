@@ -19,8 +19,8 @@ Written by `scripts/reference` from what `--help` says; change the text where th
 Every option can have a default of yours. What is said more directly wins: the command line, the environment
 (`SA2VA_SEGMENT_KEYFRAMES=9` for one command, `SA2VA_MODEL=1b` for every command that has this option), the
 file that `sa2va config path` names (or `SA2VA_CONFIG`), what is built in. In the file, which is TOML, a table
-is a command and a key the long name of an option; what stands before the first table is for every command that
-has this option:
+is a command and a key the long name of an option; what stands before the first table is for every command
+that has this option:
 
 ```toml
 model = "1b"
@@ -35,7 +35,8 @@ dtype = "keep"
 
 A flag that is set in the environment or in the file is taken back with `--no-` and its name, as in
 `--no-overwrite`. An unknown key or a value of the wrong type is an error (exit code 2). Options of the panel
-"Options" below belong to one command and have no name for all. `sa2va config` shows the default of every option here, and where it comes from.
+"Options" below belong to one command and have no name for all. `sa2va config` shows the default of every
+option here, and where it comes from.
 """
 
 
