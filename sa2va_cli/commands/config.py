@@ -22,7 +22,7 @@ EPILOG = "\n\n".join(
         "What is said more directly wins: the command line, the environment, the file, what is built in.",
         "[bold]Environment[/bold]",
         "SA2VA_SEGMENT_KEYFRAMES=9 for one command; SA2VA_MODEL=1b for every command that has this option.",
-        "[bold]File[/bold] (TOML; SA2VA_CONFIG names another; tables are commands, keys long names of options)",
+        "[bold]File[/bold] (TOML; SA2VA_CONFIG names another; tables are commands, keys are options)",
         'model = "1b" at the top, for every command that has this option',
         "\\[segment]",
         'save = \\["mask", "matte"]',
