@@ -11,6 +11,7 @@ from sa2va_cli.datatypes import AnySegmenter, FrameMasks, Prompt
 from sa2va_cli.errors import UsageError
 from sa2va_cli.media.arrays import ArraySource, frames_of
 from sa2va_cli.media.reader import Reader
+from sa2va_cli.parameters import expanded
 from sa2va_cli.pipeline.job import Sampling, Search, numbered
 from sa2va_cli.pipeline.selection import selection
 from sa2va_cli.pipeline.streaming import stream, stream_frames
@@ -121,7 +122,7 @@ class Sa2VA:
         if isinstance(source, str | Path):
             if times is not None:
                 raise UsageError("times are those of a source that is frames, not of a file")
-            return stream(self._segmenter, str(source), search)
+            return stream(self._segmenter, expanded(str(source)), search)
         frames: Iterable[NDArray[np.uint8]] = source
         if isinstance(source, list | tuple | np.ndarray):
             moments = None if times is None else list(times)

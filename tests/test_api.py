@@ -1,3 +1,5 @@
+import dataclasses
+import inspect
 import threading
 
 import numpy as np
@@ -7,6 +9,8 @@ from fakes import FakeSegmenter
 
 from sa2va_cli import Sa2VA
 from sa2va_cli.errors import InputError, UsageError
+from sa2va_cli.pipeline.job import Search
+from sa2va_cli.runtime.choice import ModelChoice
 
 
 def model() -> Sa2VA:
@@ -124,3 +128,21 @@ def test_frames_that_come_once_are_not_read_further_than_is_asked_for():
     results.close()
     assert len(taken) < 20
     assert threads() == []
+
+
+@pytest.mark.parametrize(("method", "value"), [(Sa2VA.segment, Search), (Sa2VA.load, ModelChoice)])
+def test_keywords_are_the_fields_of_the_value_with_the_same_defaults(method, value):
+    keywords = {name: one.default for name, one in inspect.signature(method).parameters.items()}
+    for field in dataclasses.fields(value):
+        assert keywords[field.name] == (
+            inspect.Parameter.empty if field.default is dataclasses.MISSING else field.default
+        )
+
+
+def test_messages_in_python_speak_of_arguments():
+    with pytest.raises(UsageError, match=r"^unknown sampling 'random'; choose uniform or first$"):
+        model().segment("a.mp4", "red", sampling="random")
+    with pytest.raises(UsageError, match=r"^end=1 does not come after start=2$"):
+        next(model().segment("a.mp4", "red", start=2, end=1))
+    with pytest.raises(UsageError, match=r"^unknown device 'tpu'; choose auto"):
+        Sa2VA.load("demo", device="tpu")
