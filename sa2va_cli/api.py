@@ -94,7 +94,7 @@ class Sa2VA:
             keyframes: how many it sees.
             threshold: probability above which a pixel belongs to a mask.
             start: seconds, ``HH:MM:SS.mmm`` or ``123f``.
-            end: likewise, not included.
+            end: the same, not included.
             every: every how many-th frame is taken.
             max_frames: after how many frames to stop.
             verbatim: send the prompts as they are.

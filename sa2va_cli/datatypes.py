@@ -47,7 +47,7 @@ class YuvColour:
         matrix: one of ``LUMA_WEIGHTS``.
         full_range: whether luma is 0..255 and not 16..235.
         primaries: 2 for unspecified.
-        transfer: likewise.
+        transfer: the same.
     """
 
     matrix: int
@@ -393,7 +393,7 @@ class Session(Protocol[View, Queries, Memory]):
         memory: Memory,
         *,
         count: int | None = None,
-        tell: Callable[[str], None] = ...,
+        notify: Callable[[str], None] = ...,
         workers: int = 1,
     ) -> Generator[Followed[Memory], None, None]:
         """Carries the objects through frames in order; on a keyframe it repeats what ``condition`` found.
@@ -402,7 +402,7 @@ class Session(Protocol[View, Queries, Memory]):
             frames: those of the clip from some frame on, keyframes included.
             memory: what ``condition`` returned, or what the last frame left.
             count: how many frames there are; None where that is not known.
-            tell: is told in one line what a person should know; called from this thread.
+            notify: is told in one line what a person should know; called from this thread.
             workers: threads among which objects may be divided, where torch has one for each operation.
         """
         ...

@@ -78,7 +78,7 @@ class FakeSession:
         memory: np.ndarray,
         *,
         count: int | None = None,
-        tell: Callable[[str], None] = print,
+        notify: Callable[[str], None] = print,
         workers: int = 1,
     ) -> Generator[Followed[np.ndarray], None, None]:
         self.segmenter.expected = count

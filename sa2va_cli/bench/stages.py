@@ -78,11 +78,11 @@ class AnsweringSession(NetworkSession):
         memory: Memory,
         *,
         count: int | None = None,
-        tell: Callable[[str], None] = lambda _: None,
+        notify: Callable[[str], None] = lambda _: None,
         workers: int = 1,
     ) -> Generator[Followed[Memory], None, None]:
         """Does the network's work and shows discs."""
-        followed = super().follow(frames, memory, count=count, tell=tell, workers=workers)
+        followed = super().follow(frames, memory, count=count, notify=notify, workers=workers)
         with closing(followed):
             for one in followed:
                 yield replace(one, logits=self._given.logits, scores=np.ones_like(one.scores))

@@ -40,7 +40,7 @@ class Sightings:
         area: (T, N) share of the picture; 0 where an actor is not seen.
         whole: (T, N) share of the picture that an actor would cover if nothing hid it.
         x: (T, N) mean centre from the left, 0..1; NaN where an actor is not seen.
-        y: (T, N) mean centre from the top, 0..1; NaN likewise.
+        y: (T, N) mean centre from the top, 0..1; NaN the same way.
     """
 
     scene: Scene

@@ -56,7 +56,7 @@ def _png(data: mmap.mmap, place: int) -> tuple[tuple[int, int], int] | None:
 
 
 def _jpeg(data: mmap.mmap, place: int) -> tuple[tuple[int, int], int] | None:
-    """Likewise for JPEG; segments are skipped, and with them the thumbnails in EXIF data."""
+    """The same for JPEG; segments are skipped, and with them the thumbnails in EXIF data."""
     size = (0, 0)
     place += 2
     while place + 4 <= len(data):

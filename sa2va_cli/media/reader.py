@@ -29,7 +29,7 @@ class Selection:
         start_frame: number of the first wanted frame, instead of ``start``: from 0, or, for numbered files
             whose first number is not 0, as in their names.
         end_frame: number of the first frame that is not wanted any more, instead of ``end``; counted
-            likewise.
+            the same.
         every: 1 for every frame of the range, 2 for every other one, and so on.
         max_frames: at most so many frames.
     """

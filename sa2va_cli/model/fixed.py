@@ -80,7 +80,7 @@ class FixedTracker:
         missing = -len(first) % KEYFRAME_ROOM
         rows = [*first, *missing * first[:1]]
         seen = torch.stack([padded(one.features) for one in rows], dim=1)
-        told = torch.stack([padded(one.pointers) for one in rows], dim=1)
+        pointers = torch.stack([padded(one.pointers) for one in rows], dim=1)
         last_slot = torch.full((seen.shape[1],), sam2.memory_slots - 1, device=seen.device)
         room = sam2.memory_slots - 1
         return FixedMemory(
@@ -88,10 +88,10 @@ class FixedTracker:
             keyframes=tuple(m.index for m in first),
             decoded=memory.decoded,
             laid_out=sam2.lay_out(seen.to(sam2.dtype), last_slot),
-            first_pointers=told,
+            first_pointers=pointers,
             recent=seen[:, :1].repeat(1, room, 1, 1),
             recent_indices=(None,) * room,
-            pointers=told[:, :1].repeat(1, MAX_POINTER_DISTANCE, 1),
+            pointers=pointers[:, :1].repeat(1, MAX_POINTER_DISTANCE, 1),
             pointer_indices=(None,) * MAX_POINTER_DISTANCE,
         )
 
@@ -120,10 +120,10 @@ class FixedTracker:
         near = tuple(0 <= slot < sam2.memory_slots - 1 for slot in slots)
         first = (True,) * len(memory.keyframes) + (False,) * gaps
         past = tuple(i <= index for i in memory.keyframes) + (False,) * gaps
-        told = tuple(i is not None and index - i <= MAX_POINTER_DISTANCE for i in memory.pointer_indices)
+        known = tuple(i is not None and index - i <= MAX_POINTER_DISTANCE for i in memory.pointer_indices)
         usable = tuple(slot if there else 0 for slot, there in zip(slots, near, strict=True))
         tokens = sam2.width // sam2.memory_width
-        counts = _on_device((*first, *near), (*past, *told), sam2.grid**2, tokens, sam2.device)
+        counts = _on_device((*first, *near), (*past, *known), sam2.grid**2, tokens, sam2.device)
         return _numbers(usable, sam2.device), counts
 
     def _followed(
@@ -139,8 +139,8 @@ class FixedTracker:
         """What is decoded, and the recent memories and pointers with those of this frame for the oldest."""
         sam2 = self.sam2
         near = sam2.lay_out(recent.to(features.low.dtype), slots)
-        told = torch.cat([first_pointers, pointers], dim=1)
-        conditioned = sam2.attend(features.low, [laid_out, near], told, counts)
+        every_pointer = torch.cat([first_pointers, pointers], dim=1)
+        conditioned = sam2.attend(features.low, [laid_out, near], every_pointer, counts)
         decoded = sam2.decode(features.expand(len(recent)), conditioned, None)
         if self.empty_absent:
             decoded = decoded.without_absent()

@@ -115,7 +115,7 @@ class NetworkSegmenter:
         first: TrackerMemory | FixedMemory,
         frames: int | None,
         batch: int,
-        tell: Callable[[str], None],
+        notify: Callable[[str], None],
     ) -> Graphs | None:
         """Compiles what runs for every frame if that pays for a clip; one thread at a time.
 
@@ -123,7 +123,7 @@ class NetworkSegmenter:
             first: what is remembered before the first of the frames.
             frames: how many the clip has; None where that is not known.
             batch: how many pictures are encoded at once.
-            tell: is told in one line what a person should know.
+            notify: is told in one line what a person should know.
 
         Returns:
             None where it does not pay, or failed and may fail.
@@ -135,7 +135,7 @@ class NetworkSegmenter:
         only_keyframes = frames is not None and frames <= len(first.decoded)
         if compiling is None or not compiling.pays(frames) or only_keyframes:
             return None
-        tell("compiling for this clip, which takes minutes the first time")
+        notify("compiling for this clip, which takes minutes the first time")
         try:
             with self._compiler:
                 graphs = self._compiled = self._compiled or Graphs(
@@ -149,7 +149,7 @@ class NetworkSegmenter:
                 raise
             if compiling.required:
                 raise UsageError(f"--compile on fails here ({reason(error)}); use --compile off") from error
-            tell(f"cannot compile here ({reason(error)}); going on without")
+            notify(f"cannot compile here ({reason(error)}); going on without")
             return None
         return graphs
 

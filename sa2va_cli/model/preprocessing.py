@@ -94,7 +94,7 @@ def round_size(height: int, width: int, factor: int, min_pixels: int, max_pixels
 
     Args:
         height: of the picture in pixels.
-        width: likewise.
+        width: the same.
         factor: of which both sides become multiples.
         min_pixels: how many pixels there are at least, up to rounding.
         max_pixels: how many there are at most.
@@ -131,7 +131,7 @@ def cut_patches(
         merge: how many patches, in each direction, make one visual token.
         frames: how many times the picture is repeated in time.
         mean: of red, green and blue.
-        std: likewise.
+        std: the same.
 
     Returns:
         (H/patch * W/patch, 3 * frames * patch * patch) float32.

@@ -194,7 +194,7 @@ class Positions:
 
     Attributes:
         cells: (1, s*s, C) sines of the cells of the lowest map.
-        memories: (1, s*s, memory_width) likewise, for memories.
+        memories: (1, s*s, memory_width) the same for memories.
         rotation: see ``axial_rotation``.
         picture: (1, C, s, s) random Fourier features of the cells' centres, as the prompt encoder has them.
     """

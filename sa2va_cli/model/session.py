@@ -121,7 +121,7 @@ class NetworkSession:
         memory: Memory,
         *,
         count: int | None = None,
-        tell: Callable[[str], None] = lambda _: None,
+        notify: Callable[[str], None] = lambda _: None,
         workers: int = 1,
     ) -> Generator[Followed[Memory], None, None]:
         """Carries the objects through frames, in order of their index.
@@ -133,7 +133,7 @@ class NetworkSession:
             frames: those of the clip from some frame on, keyframes included.
             memory: what ``condition`` returned, or what the last frame left.
             count: how many frames there are; None where that is not known.
-            tell: is told in one line what a person should know; called from this thread.
+            notify: is told in one line what a person should know; called from this thread.
             workers: threads among which the objects of a small network are divided; for callers that have
                 set torch to one thread for each operation.
 
@@ -141,14 +141,14 @@ class NetworkSession:
             UsageError: what runs for every frame must be compiled and cannot be.
         """
         ahead = self._encoded_ahead
-        graphs = self._segmenter.compiled(memory, count, max(ahead, 1), tell)
+        graphs = self._segmenter.compiled(memory, count, max(ahead, 1), notify)
         if graphs is None and isinstance(memory, FixedMemory):
             graphs = self._segmenter.fixed_shape()
         with ExitStack() as stack:
             self._resources.callback(stack.close)
-            crew = None
+            pool = None
             if workers > 1 and self._segmenter.is_small_on_processor:
-                crew = Workers(stack.enter_context(ThreadPoolExecutor(workers, "sa2va-track")), workers)
+                pool = Workers(stack.enter_context(ThreadPoolExecutor(workers, "sa2va-track")), workers)
             ready: Iterable[tuple[Frame, ImageFeatures | None]] = self._prepared(
                 frames, frozenset(memory.decoded), max(ahead, 1), graphs
             )
@@ -156,7 +156,7 @@ class NetworkSession:
                 # Room for one batch, so that the next one can be made while this one is followed.
                 ready = stack.enter_context(read_ahead(ready, room=max(ahead, 2), name="sa2va-encode"))
             for frame, features in ready:
-                logits, scores, memory = self._step(frame.index, features, memory, graphs, crew)
+                logits, scores, memory = self._step(frame.index, features, memory, graphs, pool)
                 yield Followed(frame, logits, scores, memory)
 
     @property
@@ -199,7 +199,7 @@ class NetworkSession:
         features: ImageFeatures | None,
         memory: Memory,
         graphs: "Graphs | None",
-        crew: Workers | None,
+        pool: Workers | None,
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], Memory]:
         if features is None:
             return (*_arrays(memory.decoded[index]), memory)
@@ -208,7 +208,7 @@ class NetworkSession:
             decoded, after = graphs.step(index, features, memory)
         else:
             assert isinstance(memory, TrackerMemory)  # noqa: S101  (only graphs leave the other kind)
-            decoded, after = self._segmenter.tracker.step(index, features, memory, crew)
+            decoded, after = self._segmenter.tracker.step(index, features, memory, pool)
         return (*_arrays(decoded), after)
 
     def freeze(self, memory: Memory) -> bytes:

@@ -28,8 +28,8 @@ class OutputKind:
         text: what it is, for ``--help``.
         make: builds the sink for a path; None for what the run itself writes.
         video: endings allowed for a video, the default first.
-        image: likewise for one image.
-        frames: likewise for a folder of frames.
+        image: the same for one image.
+        frames: the same for a folder of frames.
         for_each_prompt: whether there is one for each prompt where names have ``{prompt}``.
     """
 

@@ -120,7 +120,7 @@ def follow(
         frames,
         findings.memory,
         count=frame_count,
-        tell=lambda text: report(Notice(text)),
+        notify=lambda text: report(Notice(text)),
         workers=workers,
     )
 

@@ -32,7 +32,7 @@ class Search:
         keyframes: how many frames the language model sees.
         threshold: probability above which a pixel belongs to a mask.
         start: seconds, ``HH:MM:SS.mmm`` or ``123f``; None for the beginning.
-        end: likewise, not itself included; None for the end.
+        end: the same, not itself included; None for the end.
         every: every how many-th frame is taken.
         max_frames: after how many frames to stop; None for all.
         verbatim: send the prompts as they are.

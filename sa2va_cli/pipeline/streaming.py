@@ -42,7 +42,7 @@ def stream(
 def stream_frames(
     segmenter: Segmenter[View, Queries, Memory], frames: Iterator[Frame], search: Search
 ) -> Generator[FrameMasks, None, None]:
-    """Likewise for frames that come once: the language model sees the first ones.
+    """The same for frames that come once: the language model sees the first ones.
 
     Raises:
         InputError: there is no frame.

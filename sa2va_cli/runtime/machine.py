@@ -71,7 +71,7 @@ class Machine:
         python: its version.
         system: operating system and processor.
         packages: version by name; None for one that is not installed.
-        extras: likewise, of those that only some options need.
+        extras: the same, of those that only some options need.
         cuda: the CUDA or ROCm version that torch was built for; empty without.
         driver: the version of NVIDIA's driver; empty when there is none.
         gpus: those that can be used.

@@ -42,7 +42,7 @@ class MeaningCode(nn.Module):
 
         Args:
             names: (N, A), see ``Meaning``.
-            places: (N, K, g, g), likewise; how much is meant in all does not matter, only where.
+            places: (N, K, g, g), the same; how much is meant in all does not matter, only where.
         """
         positions = self._positions().detach().float()  # (1, width, s, s)
         pooled = F.adaptive_avg_pool2d(positions, self.grid)[0].flatten(1).T  # (g*g, width)

@@ -108,7 +108,7 @@ class Batch:
         asked_rows: (Q, 2) batch row of each question whose meaning is known, and position of the last token
             before its answer.
         asked_names: (Q, A), see ``Meaning``.
-        asked_places: (Q, K, g, g), likewise.
+        asked_places: (Q, K, g, g), the same.
         meant: (N,) which of the Q questions each target belongs to, -1 where its meaning is not known.
         labels: (F, B, g, g, A) classes, or None.
         key_labels: (B*K, g, g, A) classes, or None.

@@ -55,7 +55,7 @@ def followed(
     with segmenter.open() as session:
         memory = session.condition([(k, pictures[k]) for k in KEYFRAMES], [queries])
         clip = (Frame(index, index, Fraction(1, 24), picture) for index, picture in enumerate(pictures))
-        return np.stack([one.logits for one in session.follow(clip, memory, count=frames, tell=said.append)])
+        return np.stack([one.logits for one in session.follow(clip, memory, count=frames, notify=said.append)])
 
 
 def check(network: Sa2VANetwork, pictures: list[RGB], compile_it: Compile) -> None:
@@ -97,7 +97,7 @@ def test_where_nothing_is_tracked_nothing_is_compiled(network: Sa2VANetwork, inp
     session = segmenter.open(still=True)
     memory = session.condition([(0, inputs.image)], [queries])
     picture = Frame(0, 0, Fraction(1, 24), inputs.image)
-    (one,) = session.follow([picture], memory, count=1, tell=pytest.fail)
+    (one,) = session.follow([picture], memory, count=1, notify=pytest.fail)
     assert one.memory is memory
 
 
