@@ -1,9 +1,10 @@
 """Drawn clips whose alpha and foreground are known: hair, fur, motion blur and smoke over moving backgrounds.
 
-Everything follows from a seed. Opaque shapes are drawn at four times the size and averaged down, so alpha is the
-true coverage of each pixel; motion blur is the mean of several moments; smoke is drawn as alpha. The picture is
-``alpha * foreground + (1 - alpha) * background`` with a camera's grain, in the values of the file, as matting
-papers compose their clips. Knows nothing about networks or refinement, except for the size of a network's cells.
+Everything follows from a seed. Opaque shapes are drawn at four times the size and averaged down, so alpha is
+the true coverage of each pixel; motion blur is the mean of several moments; smoke is drawn as alpha. The
+picture is ``alpha * foreground + (1 - alpha) * background`` with a camera's grain, in the values of the file,
+as matting papers compose their clips. Knows nothing about networks or refinement, except for the size of a
+network's cells.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 RGB = NDArray[np.uint8]
-Floats = NDArray[np.float32]
+Floats = NDArray[np.floating]
 
 FRAMES = 8
 WIDTH, HEIGHT = 480, 272
@@ -52,7 +53,7 @@ class AlphaClip:
 
 
 def network_masks(alphas: Floats) -> Floats:
-    """What a network of our precision says: truth at a quarter of the resolution, blurred by one of its cells.
+    """What a network of our precision says: truth at a quarter of the resolution, blurred.
 
     Args:
         alphas: (T, H, W) float32, the truth.
@@ -94,15 +95,15 @@ def draw_clip(subject: str, background: str, seed: np.random.SeedSequence) -> Al
         images.append(_to_bytes(picture + grain))
         alphas.append(alpha)
         foregrounds.append(_to_bytes(own))
-    return AlphaClip(f"{subject}/{background}", *(np.stack(k) for k in (images, alphas, foregrounds)))
+    return AlphaClip(f"{subject}/{background}", np.stack(images), np.stack(alphas), np.stack(foregrounds))
 
 
 def _to_bytes(values: Floats) -> RGB:
     return np.clip(np.rint(values), 0, 255).astype(np.uint8)
 
 
-# Subjects: from a random generator to a function of time, 0..1, that gives the premultiplied colours (H, W, 3) and
-# the alpha (H, W).
+# Subjects: from a random generator to a function of time, 0..1, that gives the premultiplied colours (H, W,
+# 3) and the alpha (H, W).
 
 Moment = tuple[Floats, Floats]
 Subject = Callable[[float], Moment]
@@ -135,7 +136,7 @@ class _Drawing:
 
 
 def _fixed(points: NDArray[np.floating]) -> NDArray[np.int32]:
-    return np.rint(points * (_OVER * 16)).astype(np.int32)
+    return np.asarray(np.rint(points * (_OVER * 16)), np.int32)
 
 
 def _ellipse(x: float, y: float, rx: float, ry: float) -> NDArray[np.float64]:
@@ -177,7 +178,11 @@ def _fur(rng: np.random.Generator) -> Subject:
     count = 2600
     place = rng.uniform(0, 2 * np.pi, count)
     depth = np.sqrt(rng.uniform(0.55, 1.0, count))
-    length, lean, width = rng.uniform(8, 20, count), rng.normal(0.5, 0.35, count), rng.uniform(0.5, 1.4, count)
+    length, lean, width = (
+        rng.uniform(8, 20, count),
+        rng.normal(0.5, 0.35, count),
+        rng.uniform(0.5, 1.4, count),
+    )
     tints = base * rng.uniform(0.7, 1.15, (count, 1)) + rng.normal(0, 5, (count, 3))
     x0, drift, turn = rng.uniform(150, 330), rng.uniform(-50, 50), rng.uniform(-0.5, 0.5)
     order = np.argsort(depth)[::-1]
@@ -185,7 +190,7 @@ def _fur(rng: np.random.Generator) -> Subject:
     def draw(time: float) -> Moment:
         drawing, x, y = _Drawing(), x0 + drift * time, 142 + 8 * np.sin(5 * time)
         radii = np.array([92.0, 74.0])
-        drawing.fill(_ellipse(x, y, *(radii * 0.97)), np.clip(base * 0.85, 0, 255))
+        drawing.fill(_ellipse(x, y, 89, 72), np.clip(base * 0.85, 0, 255))
         along = np.linspace(0, 1, 5)[:, None]
         for k in order:
             angle = place[k] + turn * time
@@ -231,14 +236,14 @@ def _motion_blur(rng: np.random.Generator) -> Subject:
         arm = np.linspace(shoulder, hand, 6)
         drawing.stroke(arm, skin, 20)
         drawing.stroke(np.linspace(hand, head, 6), frame, 7)
-        drawing.fill(_ellipse(*head, 24, 24), frame)
+        drawing.fill(_ellipse(head[0], head[1], 24, 24), frame)
         return drawing.averaged()
 
     def draw(time: float) -> Moment:
         shutter = 0.5 / (FRAMES - 1)  # half a frame's time
         moments = [moment(time + shutter * (k / (_MOMENTS - 1) - 0.5)) for k in range(_MOMENTS)]
-        seen, alpha = (np.mean(k, axis=0, dtype=np.float32) for k in zip(*moments, strict=True))
-        return seen, alpha
+        seen, alpha = (np.mean(np.stack(k), axis=0) for k in zip(*moments, strict=True))
+        return np.asarray(seen), np.asarray(alpha)
 
     return draw
 
@@ -261,7 +266,9 @@ def _smoke(rng: np.random.Generator) -> Subject:
         smoke = np.clip((shape * (0.55 + swirl) - 0.18) * 1.5, 0, 0.97).astype(np.float32)
         shading = 1 + 0.25 * (swirl - swirl.mean())
         drawing = _Drawing()
-        drawing.fill(np.array([[x0 - 19, mouth - 2], [x0 + 19, mouth - 2], [x0 + 24, 272], [x0 - 24, 272]]), brick)
+        drawing.fill(
+            np.array([[x0 - 19, mouth - 2], [x0 + 19, mouth - 2], [x0 + 24, 272], [x0 - 24, 272]]), brick
+        )
         seen, alpha = drawing.averaged()
         veil = (1 - alpha) * smoke
         return seen + veil[..., None] * (tone * shading[..., None]).astype(np.float32), alpha + veil
@@ -289,7 +296,9 @@ def _panned(wide: Floats, rng: np.random.Generator) -> Floats:
     for t in np.linspace(0, 1, FRAMES):
         x, y = ends[0] + t * (ends[1] - ends[0])
         shift = np.array([[1, 0, x], [0, 1, y]], np.float64)
-        views.append(cv2.warpAffine(wide, shift, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP))
+        views.append(
+            cv2.warpAffine(wide, shift, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+        )
     return np.stack(views)
 
 

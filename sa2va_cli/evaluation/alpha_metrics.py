@@ -1,15 +1,17 @@
 """Errors of alpha mattes, as the papers on video matting count them.
 
-MAD, MSE, Grad and Conn go back to Rhemann et al., "A Perceptually Motivated Online Benchmark for Image Matting"
-(CVPR 2009), dtSSD to Erofeev et al., "Perceptually Motivated Benchmark for Video Matting" (BMVC 2015). Scales and
-details are those of the evaluation that Robust Video Matting published and MatAnyone took over. That code also
-stretches each matte to 0..1 before Grad, which changes nothing where a matte holds a 0 and a 1; it is left out.
+MAD, MSE, Grad and Conn go back to Rhemann et al., "A Perceptually Motivated Online Benchmark for Image
+Matting" (CVPR 2009), dtSSD to Erofeev et al., "Perceptually Motivated Benchmark for Video Matting" (BMVC
+2015). Scales and details are those of the evaluation that Robust Video Matting published and MatAnyone took
+over. That code also stretches each matte to 0..1 before Grad, which changes nothing where a matte holds a 0
+and a 1; it is left out.
 
-Knows nothing about how an alpha is made. Every function takes alpha as (H, W) float in 0..1, smaller is better,
-and ``band`` picks the pixels that count: all without one.
+Knows nothing about how an alpha is made. Every function takes alpha as (H, W) float in 0..1, smaller is
+better, and ``band`` picks the pixels that count: all without one.
 """
 
 from dataclasses import astuple, dataclass
+from itertools import pairwise
 from math import ceil, log, pi, sqrt
 
 import cv2
@@ -63,16 +65,10 @@ def score_clip(pred: Alpha, truth: Alpha, bands: Band = None) -> AlphaScore:
     if pred.shape != truth.shape or pred.ndim != 3 or (bands is not None and bands.shape != pred.shape):
         shapes = [k.shape for k in (pred, truth, bands) if k is not None]
         raise ValueError(f"pred, truth and bands must all be (T, H, W), got {shapes}")
-    rows = []
-    for t in range(len(pred)):
-        band = None if bands is None else bands[t]
-        one = pred[t], truth[t], band
-        rows.append([mad(*one), mse(*one), grad(*one), conn(*one)])
-    steps = [
-        dtssd(pred[t - 1 : t + 1], truth[t - 1 : t + 1], None if bands is None else bands[t])
-        for t in range(1, len(pred))
-    ]
-    return AlphaScore(*(float(k) for k in np.mean(rows, axis=0)), float(np.mean(steps)) if steps else 0.0)
+    frames = [(pred[t], truth[t], None if bands is None else bands[t]) for t in range(len(pred))]
+    steps = [dtssd(pred[t - 1 : t + 1], truth[t - 1 : t + 1], frames[t][2]) for t in range(1, len(pred))]
+    mads, mses, grads, conns = ([error(*one) for one in frames] for error in (mad, mse, grad, conn))
+    return AlphaScore(_mean_of(mads), _mean_of(mses), _mean_of(grads), _mean_of(conns), _mean_of(steps))
 
 
 def mad(pred: Alpha, truth: Alpha, band: Band = None) -> float:
@@ -98,7 +94,7 @@ def conn(pred: Alpha, truth: Alpha, band: Band = None) -> float:
     """
     levels = np.arange(0, 1 + _CONN_STEP, _CONN_STEP)
     connected = np.full(truth.shape, -1.0)
-    for below, level in zip(levels[:-1], levels[1:], strict=True):
+    for below, level in pairwise(levels):
         lost = (connected == -1) & ~_largest((truth >= level) & (pred >= level))
         connected[lost] = below
     connected[connected == -1] = 1
@@ -114,6 +110,10 @@ def dtssd(pred: Alpha, truth: Alpha, band: Band = None) -> float:
         band: (H, W) bool, the pixels that count.
     """
     return sqrt(_mean(np.square((pred[1] - pred[0]) - (truth[1] - truth[0])), band)) * 1e2
+
+
+def _mean_of(errors: list[float]) -> float:
+    return sum(errors) / len(errors) if errors else 0.0
 
 
 def _mean(values: NDArray[np.floating], band: Band) -> float:
@@ -134,7 +134,7 @@ def _slope(alpha: Alpha) -> NDArray[np.float64]:
     kernel /= np.sqrt(np.square(kernel).sum())
     wide = alpha.astype(np.float64)
     across, down = (cv2.filter2D(wide, -1, k, borderType=cv2.BORDER_REPLICATE) for k in (kernel, kernel.T))
-    return np.hypot(across, down)
+    return np.asarray(np.hypot(across, down))
 
 
 def _largest(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -1,23 +1,25 @@
 """The edge of a soft mask, found again in the picture by a guided filter.
 
-A guided filter (He, Sun and Tang, "Guided Image Filtering", TPAMI 2013) takes alpha to be a linear function of
-the colour in every small window, ``alpha = a . colour + b``, fits it by least squares and averages the windows'
-functions; box sums make that cheap. Fitted to a soft mask as it is, such a filter gives back a soft mask, because
-the blur of the mask is what it fits. So here
+A guided filter (He, Sun and Tang, "Guided Image Filtering", TPAMI 2013) takes alpha to be a linear function
+of the colour in every small window, fits it by least squares and averages the windows' functions; box sums
+make that cheap. Fitted to a soft mask as it is, such a filter gives back a soft mask, because the blur of the
+mask is what it fits. So here
 
-* only those pixels count in a fit where the mask is sure of itself, by ``|2 alpha - 1|`` to a power: the window
+* only those pixels count in a fit where the mask is sure of itself, by ``|2 alpha - 1|`` to a power: the
+window
   then tells the colours of the object from those behind it, and *predicts* alpha where the mask is unsure;
-* the fit is unbiased: slopes are divided by the share of alpha that colour explains, so that the object's mean
+* the fit is unbiased: slopes are divided by the share of alpha that colour explains, so that the object's
+mean
   colour comes out as 1 and the background's as 0;
 * the mask remains as a prior: prediction and mask are averaged by the inverse of their variances, the fit's
   residual against the mask's own ``p (1 - p)``. Where colours do not tell, the mask stands;
 * a second round counts pixels by the first round's alpha, which lets hair teach its own colour.
 
-The fits are made on a reduced picture ("Fast Guided Filter", He and Sun 2015) and used at full size. Knows nothing
-about time: what is still in the picture stays still in alpha, because nothing here is random.
+The fits are made on a reduced picture ("Fast Guided Filter", He and Sun 2015) and used at full size. Knows
+nothing about time: what is still in the picture stays still in alpha, because nothing here is random.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -27,19 +29,15 @@ from numpy.typing import NDArray
 
 from sa2va_cli.datatypes import RGB
 from sa2va_cli.render.crop import Box, mask_box, padded
+from sa2va_cli.render.refine.trimap import box_mean, cell_size, doubt, reduced, whole_cells
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.floating]
 T = TypeVar("T", bound=np.generic)
 
-# All radii are in cells of the reduced picture, whose short side has about 180 of them: a little less than what
-# a network of 256 cells resolves of a wide picture. Chosen on drawn clips of other seeds than are reported.
-_CELLS = 180
+# Radii are in cells. Chosen on drawn clips of other seeds than are reported.
 _NEAR = 5  # radius of the windows
 _FARTHER = 3  # times as far sees a second window, which counts where the near one has nothing to tell
 _FAR_SHARE = 0.05
-_DOUBT_RADIUS = 2  # how far an unsure pixel makes its neighbours unsure: half of the least width of the band
-_LEAST_DOUBT = 0.01  # variance of the mask that ends the band; p (1 - p) of a mask at 0.01 or 0.99
-_SURE_POWER = 4
 _LEAST_SURE = 0.05
 _ROUNDS = 2
 _COLOUR_NOISE = 2e-4  # variance, of 1: a camera's grain of 3.6 levels
@@ -59,13 +57,13 @@ class _Functions:
         slopes: (h, w, 3) float32, for colours in 0..255.
         share: (h, w) float32.
         offset: (h, w) float32.
-        doubt: (h, w) float32, the variance of the mask; above zero inside the band.
+        unsure: (h, w) float32, the variance of the mask; above zero inside the band.
     """
 
     slopes: Floats
     share: Floats
     offset: Floats
-    doubt: Floats
+    unsure: Floats
 
 
 def guided(image: RGB, soft: Floats) -> Floats:
@@ -76,8 +74,8 @@ def guided(image: RGB, soft: Floats) -> Floats:
         soft: (H, W) float32 in 0..1, one object or the union of several; above 0.5 is inside.
 
     Returns:
-        (H, W) float32 alpha in 0..1: exactly 0 or 1 outside a band along the edge that is as wide as the mask is
-        unsure of itself.
+        (H, W) float32 alpha in 0..1: exactly 0 or 1 outside a band along the edge that is as wide as the mask
+        is unsure of itself.
 
     Raises:
         ValueError: the sizes do not fit.
@@ -85,20 +83,21 @@ def guided(image: RGB, soft: Floats) -> Floats:
     if soft.shape != image.shape[:2] or image.shape[2:] != (3,):
         raise ValueError(f"got a soft mask {soft.shape} for a picture {image.shape}")
     height, width = soft.shape
-    factor = max(1, round(min(height, width) / _CELLS))
-    missing = -height % factor, -width % factor
-    if any(missing):
-        image, soft = (cv2.copyMakeBorder(k, 0, missing[0], 0, missing[1], cv2.BORDER_REPLICATE) for k in (image, soft))
+    factor = cell_size(soft.shape)
+    image, soft = whole_cells(image, factor), whole_cells(soft, factor)
     alpha = cv2.threshold(soft, 0.5, 1.0, cv2.THRESH_BINARY)[1]
-    mask = _reduced(soft, factor)
-    doubt = _doubt(mask)
-    box = mask_box(doubt > 0)
+    mask = reduced(soft, factor)
+    variance = doubt(mask)
+    box = mask_box(variance > 0)
     if box is not None:
         window = padded(box, (mask.shape[1], mask.shape[0]), 0.0, even=False, least=_NEAR * _FARTHER + 1)
-        functions = _fit(_reduced(_part(image, window, factor), factor), _part(mask, window), _part(doubt, window))
-        for tile in _tiles(functions.doubt > 0, max(1, _TILE // factor)):
+        functions = _fit(
+            reduced(_part(image, window, factor), factor), _part(mask, window), _part(variance, window)
+        )
+        for tile in _tiles(functions.unsure > 0, max(1, _TILE // factor)):
             place = Box(tile.x0 + window.x0, tile.y0 + window.y0, tile.x1 + window.x0, tile.y1 + window.y0)
-            _finish(functions, tile, *(_part(k, place, factor) for k in (image, soft, alpha)), factor)
+            parts = _part(image, place, factor), _part(soft, place, factor), _part(alpha, place, factor)
+            _finish(functions, tile, factor, *parts)
     return np.asarray(alpha[:height, :width])
 
 
@@ -107,30 +106,15 @@ def _part(values: NDArray[T], box: Box, factor: int = 1) -> NDArray[T]:
     return values[box.y0 * factor : box.y1 * factor, box.x0 * factor : box.x1 * factor]
 
 
-def _reduced(values: NDArray[T], factor: int) -> NDArray[T]:
-    size = values.shape[1] // factor, values.shape[0] // factor
-    return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA))
-
-
-def _box(values: Floats, radius: int) -> Floats:
-    return np.asarray(cv2.blur(values, (2 * radius + 1,) * 2))
-
-
 def _far_box(values: Floats) -> Floats:
     """The near box on a picture of a third of the size."""
     height, width = values.shape
     third = max(1, width // _FARTHER), max(1, height // _FARTHER)
     small = cv2.resize(values, third, interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.resize(_box(small, _NEAR), (width, height), interpolation=cv2.INTER_LINEAR))
+    return np.asarray(cv2.resize(box_mean(small, _NEAR), (width, height), interpolation=cv2.INTER_LINEAR))
 
 
-def _doubt(mask: Floats) -> Floats:
-    """The variance of the truth about a reduced mask, from p (1 - p) of it and around it; 0 outside the band."""
-    soft = _box(mask, 1)
-    return np.maximum(_box(soft * (1 - soft), _DOUBT_RADIUS) - _LEAST_DOUBT, 0)
-
-
-def _fit(image: RGB, mask: Floats, doubt: Floats) -> _Functions:
+def _fit(image: RGB, mask: Floats, unsure: Floats) -> _Functions:
     """Fits alpha to colour around every cell of a reduced picture."""
     colours = [cv2.extractChannel(image, k).astype(np.float32) / 255 for k in range(3)]
     squares = [colours[j] * colours[k] for j, k in _PAIRS]
@@ -140,24 +124,26 @@ def _fit(image: RGB, mask: Floats, doubt: Floats) -> _Functions:
         weight = sure * sure + _LEAST_SURE
         weighted = weight * alpha
         seen = [weight, weighted, weighted * alpha]
-        seen += [k * weight for k in colours] + [k * weighted for k in colours] + [k * weight for k in squares]
-        sums = [_box(k, _NEAR) + _FAR_SHARE * _far_box(k) for k in seen]
-        solved = _solved([k / sums[0] for k in sums[1:]], doubt)
-        *slopes, offset, share = (_box(k, 1) for k in solved)
+        seen += (
+            [k * weight for k in colours] + [k * weighted for k in colours] + [k * weight for k in squares]
+        )
+        sums = [box_mean(k, _NEAR) + _FAR_SHARE * _far_box(k) for k in seen]
+        solved = _solved([k / sums[0] for k in sums[1:]], unsure)
+        *slopes, offset, share = (box_mean(k, 1) for k in solved)
         alpha = offset + share * mask + sum(a * b for a, b in zip(slopes, colours, strict=True))
         alpha = np.clip(alpha, 0, 1)
     stretch = 1 / (1 - 2 * _SNAP)
     slopes = cv2.merge([k * (stretch / 255) for k in slopes])
-    return _Functions(slopes, share * stretch, (offset - _SNAP) * stretch, doubt)
+    return _Functions(slopes, share * stretch, (offset - _SNAP) * stretch, unsure)
 
 
-def _solved(means: list[Floats], doubt: Floats) -> list[Floats]:
+def _solved(means: Sequence[Floats], unsure: Floats) -> Sequence[Floats]:
     """The windows' functions: three slopes, offset and share, each (h, w).
 
     Args:
         means: weighted means over the windows of alpha, its square, the three colours, these times alpha, and
             the six products of two colours.
-        doubt: the variance of the mask.
+        unsure: the variance of the mask.
     """
     middle, colour = means[0], means[2:5]
     variance = np.maximum(means[1] - middle * middle, 0)
@@ -169,16 +155,16 @@ def _solved(means: list[Floats], doubt: Floats) -> list[Floats]:
     explained = _dot(slopes, covariance) / (variance + _LEAST_RESIDUAL)
     explained = np.clip(explained, _LEAST_EXPLAINED, 1)
     residual = (variance * (1 - explained) + _LEAST_RESIDUAL) / explained  # of the unbiased prediction
-    trust = doubt / (doubt + residual)
+    trust = unsure / (unsure + residual)
     slopes = [k * (trust / explained) for k in slopes]
     return [*slopes, trust * middle - _dot(slopes, colour), 1 - trust]
 
 
-def _dot(one: list[Floats], other: list[Floats]) -> Floats:
+def _dot(one: Sequence[Floats], other: Sequence[Floats]) -> Floats:
     return one[0] * other[0] + one[1] * other[1] + one[2] * other[2]
 
 
-def _solve_symmetric(upper: list[Floats], right: list[Floats]) -> list[Floats]:
+def _solve_symmetric(upper: Sequence[Floats], right: Sequence[Floats]) -> Sequence[Floats]:
     """Solves symmetric 3 by 3 systems, given the upper triangle by rows and the right side, each (h, w)."""
     a, b, c, d, e, f = upper
     aa, ab, ac = d * f - e * e, c * e - b * f, b * e - c * d
@@ -196,13 +182,15 @@ def _tiles(band: NDArray[np.bool_], side: int) -> Iterator[Box]:
                 yield Box(x, y, min(x + side, width), min(y + side, height))
 
 
-def _finish(functions: _Functions, tile: Box, image: RGB, soft: Floats, alpha: Floats, factor: int) -> None:
+def _finish(functions: _Functions, tile: Box, factor: int, image: RGB, soft: Floats, alpha: Floats) -> None:
     """Computes alpha of one tile at full size, in place where the band is."""
-    share, offset, doubt = (_enlarged(k, tile, factor) for k in (functions.share, functions.offset, functions.doubt))
+    share, offset, unsure = (
+        _enlarged(k, tile, factor) for k in (functions.share, functions.offset, functions.unsure)
+    )
     products = _enlarged(functions.slopes, tile, factor) * image.astype(np.float32)
     fine = (products.reshape(-1, 3) @ _SUM).reshape(soft.shape)  # much faster than sum(axis=-1)
     fine += share * soft + offset
-    np.copyto(alpha, np.clip(fine, 0, 1), where=doubt > 0)
+    np.copyto(alpha, np.clip(fine, 0, 1), where=unsure > 0)
 
 
 def _enlarged(values: Floats, tile: Box, factor: int) -> Floats:
