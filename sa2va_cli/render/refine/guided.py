@@ -5,14 +5,13 @@ of the colour in every small window, fits it by least squares and averages the w
 make that cheap. Fitted to a soft mask as it is, such a filter gives back a soft mask, because the blur of the
 mask is what it fits. So here
 
-* only those pixels count in a fit where the mask is sure of itself, by ``|2 alpha - 1|`` to a power: the
-window
-  then tells the colours of the object from those behind it, and *predicts* alpha where the mask is unsure;
+* only those pixels count in a fit where the mask is sure of itself, by ``(2 alpha - 1)`` to the fourth: the
+  window then tells the object's colours from those behind it, and *predicts* alpha where the mask is unsure;
 * the fit is unbiased: slopes are divided by the share of alpha that colour explains, so that the object's
-mean
-  colour comes out as 1 and the background's as 0;
+  mean colour comes out as 1 and the background's as 0;
 * the mask remains as a prior: prediction and mask are averaged by the inverse of their variances, the fit's
-  residual against the mask's own ``p (1 - p)``. Where colours do not tell, the mask stands;
+  residual against the mask's own ``p (1 - p)``. Where colours do not tell, or a pixel has a colour of
+  neither, the mask stands, made three times steeper;
 * a second round counts pixels by the first round's alpha, which lets hair teach its own colour.
 
 The fits are made on a reduced picture ("Fast Guided Filter", He and Sun 2015) and used at full size. Knows
@@ -51,7 +50,7 @@ _PAIRS = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
 
 @dataclass(frozen=True, eq=False)
 class _Functions:
-    """What alpha is in each cell of a window: ``slopes . colour + share * mask + offset``.
+    """What alpha is in each cell of a window: ``slopes . colour + share * steep mask + offset``.
 
     Attributes:
         slopes: (h, w, 3) float32, for colours in 0..255.
@@ -128,22 +127,23 @@ def _fit(image: RGB, mask: Floats, unsure: Floats) -> _Functions:
             [k * weight for k in colours] + [k * weighted for k in colours] + [k * weight for k in squares]
         )
         sums = [box_mean(k, _NEAR) + _FAR_SHARE * _far_box(k) for k in seen]
-        solved = _solved([k / sums[0] for k in sums[1:]], unsure)
+        solved = _solved([k / sums[0] for k in sums[1:]], unsure, colours)
         *slopes, offset, share = (box_mean(k, 1) for k in solved)
-        alpha = offset + share * mask + sum(a * b for a, b in zip(slopes, colours, strict=True))
+        alpha = offset + share * _steeper(mask) + sum(a * b for a, b in zip(slopes, colours, strict=True))
         alpha = np.clip(alpha, 0, 1)
     stretch = 1 / (1 - 2 * _SNAP)
     slopes = cv2.merge([k * (stretch / 255) for k in slopes])
     return _Functions(slopes, share * stretch, (offset - _SNAP) * stretch, unsure)
 
 
-def _solved(means: Sequence[Floats], unsure: Floats) -> Sequence[Floats]:
+def _solved(means: Sequence[Floats], unsure: Floats, colours: Sequence[Floats]) -> Sequence[Floats]:
     """The windows' functions: three slopes, offset and share, each (h, w).
 
     Args:
         means: weighted means over the windows of alpha, its square, the three colours, these times alpha, and
             the six products of two colours.
         unsure: the variance of the mask.
+        colours: of each cell, in 0..1.
     """
     middle, colour = means[0], means[2:5]
     variance = np.maximum(means[1] - middle * middle, 0)
@@ -151,10 +151,16 @@ def _solved(means: Sequence[Floats], unsure: Floats) -> Sequence[Floats]:
     spread = [k - colour[i] * colour[j] for k, (i, j) in zip(means[8:], _PAIRS, strict=True)]
     for k in (0, 3, 5):
         spread[k] += _COLOUR_NOISE
-    slopes = _solve_symmetric(spread, covariance)
+    inverse = _inverse(spread)
+    slopes = [_dot(row, covariance) for row in inverse]
     explained = _dot(slopes, covariance) / (variance + _LEAST_RESIDUAL)
     explained = np.clip(explained, _LEAST_EXPLAINED, 1)
     residual = (variance * (1 - explained) + _LEAST_RESIDUAL) / explained  # of the unbiased prediction
+    # a colour may lie off the line from background to object: by how much, squared, in standard deviations
+    away = [one - mean for one, mean in zip(colours, colour, strict=True)]
+    along = _dot(slopes, away)
+    far = _dot([_dot(row, away) for row in inverse], away)
+    residual *= 1 + np.maximum(far - along * along / (_dot(slopes, covariance) + _LEAST_RESIDUAL), 0)
     trust = unsure / (unsure + residual)
     slopes = [k * (trust / explained) for k in slopes]
     return [*slopes, trust * middle - _dot(slopes, colour), 1 - trust]
@@ -164,13 +170,21 @@ def _dot(one: Sequence[Floats], other: Sequence[Floats]) -> Floats:
     return one[0] * other[0] + one[1] * other[1] + one[2] * other[2]
 
 
-def _solve_symmetric(upper: Sequence[Floats], right: Sequence[Floats]) -> Sequence[Floats]:
-    """Solves symmetric 3 by 3 systems, given the upper triangle by rows and the right side, each (h, w)."""
+def _inverse(upper: Sequence[Floats]) -> Sequence[Sequence[Floats]]:
+    """The rows of inverse symmetric 3 by 3 matrices, given the upper triangle by rows, each (h, w)."""
     a, b, c, d, e, f = upper
     aa, ab, ac = d * f - e * e, c * e - b * f, b * e - c * d
     bb, bc, cc = a * f - c * c, b * c - a * e, a * d - b * b
     scale = 1 / _dot([a, b, c], [aa, ab, ac])
-    return [scale * _dot(row, right) for row in ([aa, ab, ac], [ab, bb, bc], [ac, bc, cc])]
+    aa, ab, ac, bb, bc, cc = (k * scale for k in (aa, ab, ac, bb, bc, cc))
+    return [aa, ab, ac], [ab, bb, bc], [ac, bc, cc]
+
+
+def _steeper(soft: Floats) -> Floats:
+    """A soft mask with its logits tripled: a network's edge is softer than any that a lens draws."""
+    inside, outside = soft * soft * soft, 1 - soft
+    outside = outside * outside * outside
+    return np.asarray(inside / (inside + outside))
 
 
 def _tiles(band: NDArray[np.bool_], side: int) -> Iterator[Box]:
@@ -189,7 +203,7 @@ def _finish(functions: _Functions, tile: Box, factor: int, image: RGB, soft: Flo
     )
     products = _enlarged(functions.slopes, tile, factor) * image.astype(np.float32)
     fine = (products.reshape(-1, 3) @ _SUM).reshape(soft.shape)  # much faster than sum(axis=-1)
-    fine += share * soft + offset
+    fine += share * _steeper(soft) + offset
     np.copyto(alpha, np.clip(fine, 0, 1), where=unsure > 0)
 
 
