@@ -101,12 +101,8 @@ def table(scores: Sequence[MethodScore]) -> str:
     """Draws means over the clips, by method, and MAD in the band by subject, as Markdown."""
     subjects = list(dict.fromkeys(k.clip.partition("/")[0] for k in scores))
     errors = [k.name for k in fields(AlphaScore)]
-    titles = [
-        "method",
-        *(f"{k}, band" for k in errors),
-        *(f"{k}, whole" for k in errors),
-        *(f"MAD, {k}" for k in subjects),
-    ]
+    titles = ["method", *(f"{k}, {where}" for where in ("band", "whole") for k in errors)]
+    titles += [f"mad, {k}" for k in subjects]
     lines = [f"| {' | '.join(titles)} |", f"|---|{'---:|' * (len(titles) - 1)}"]
     for method in dict.fromkeys(k.method for k in scores):
         rows = [k for k in scores if k.method == method]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sa2va_cli.datatypes import RGB
 from sa2va_cli.errors import UsageError
 from sa2va_cli.render.crop import mask_box, padded
-from sa2va_cli.render.refine.guided import guided
+from sa2va_cli.render.refine.guided import guided, snapped
 from sa2va_cli.render.refine.trimap import UNKNOWN, trimap
 
 Floats = NDArray[np.floating]
@@ -68,7 +68,7 @@ def _solved(image: RGB, alpha: Floats, unknown: NDArray[np.bool_], first: Floats
     values[open_], _ = conjugate_gradients(
         system, right, x0=begin, rtol=_TOLERANCE, atol=0, maxiter=_STEPS, M=scale
     )
-    return np.clip(values, 0, 1).reshape(alpha.shape).astype(np.float32)
+    return snapped(values.reshape(alpha.shape)).astype(np.float32)
 
 
 def _imported() -> tuple[Any, Any, Any]:

@@ -100,6 +100,11 @@ def guided(image: RGB, soft: Floats) -> Floats:
     return np.asarray(alpha[:height, :width])
 
 
+def snapped(alpha: Floats) -> Floats:
+    """Stretches alpha so that what is nearly 0 or 1, which is grain, becomes exactly that."""
+    return np.asarray(np.clip((alpha - _SNAP) / (1 - 2 * _SNAP), 0, 1))
+
+
 def _part(values: NDArray[T], box: Box, factor: int = 1) -> NDArray[T]:
     """What lies under a box of cells."""
     return values[box.y0 * factor : box.y1 * factor, box.x0 * factor : box.x1 * factor]
