@@ -19,7 +19,7 @@ _CELL = 240, 180
 _TITLE = 24
 _GAP = 3
 _INK, _PAPER = (40, 40, 40), 255
-_COLOURS = 200  # of the palette, so that the file stays small
+_COLOURS = 256  # of the palette, so that the file stays small
 
 
 def draw_sheet(rows: Sequence[tuple[AlphaClip, Mapping[str, Floats]]], path: Path) -> None:
@@ -32,7 +32,7 @@ def draw_sheet(rows: Sequence[tuple[AlphaClip, Mapping[str, Floats]]], path: Pat
     titles = ["source", *rows[0][1], "truth"]
     lines = [_line(clip, found) for clip, found in rows]
     grid = np.concatenate([_titles(titles), *lines])
-    picture = Image.fromarray(grid).quantize(_COLOURS, dither=Image.Dither.NONE)
+    picture = Image.fromarray(grid).quantize(_COLOURS, dither=Image.Dither.FLOYDSTEINBERG)
     picture.save(path, optimize=True)
 
 

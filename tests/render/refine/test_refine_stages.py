@@ -94,7 +94,7 @@ def test_an_edge_is_moved_by_so_many_pixels_and_stays_as_soft(pixels, softness):
     moved = grow(disk(80, 60, 30, softness), pixels)
     error = np.abs(moved - disk(80, 60, 30 + pixels, softness))
     assert error.max() < (0.4 if softness == 1 else 0.12)  # the edge of pixels is a staircase
-    assert error.mean() < 0.004
+    assert error.mean() < 0.006
 
 
 def test_a_thin_thing_grows_to_both_sides_and_does_not_survive_shrinking():
