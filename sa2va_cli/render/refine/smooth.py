@@ -23,6 +23,7 @@ _SHORT_SIDE = 360  # flow is computed on pictures of at most this size; it is sm
 _LOOSE = 0.5  # pixels of the flow's picture by which there and back may differ, and a share of the way
 _LOOSE_SHARE = 0.05
 _UNLIKE = 12.0  # levels of 255 by which two pictures of the same point may differ, half counted
+_DOUBTFUL = 5  # pixels of the flow's picture along a side: flow is no better than the worst of its neighbours
 _MARGIN = 0.1
 
 
@@ -74,13 +75,14 @@ def _brought(image: RGB, other: RGB, other_soft: Floats) -> tuple[Floats, Floats
     scale = min(1.0, _SHORT_SIDE / min(height, width))
     size = max(16, round(width * scale)), max(16, round(height * scale))
     here, there = (_grey(k, size) for k in (image, other))
-    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     forward, backward = flow.calc(here, there, None), flow.calc(there, here, None)
     back = _moved(backward, forward)
     miss = np.square(forward + back).sum(-1)
     loose = _LOOSE**2 + _LOOSE_SHARE * (np.square(forward).sum(-1) + np.square(back).sum(-1))
     unlike = cv2.blur(cv2.absdiff(_moved(there, forward), here).astype(np.float32), (3, 3))
     trust = np.where(miss < loose, 1 / (1 + np.square(unlike / _UNLIKE)), 0) * _stays_inside(forward)
+    trust = cv2.erode(trust, np.ones((_DOUBTFUL, _DOUBTFUL), np.uint8))
     large = cv2.resize(forward, (width, height), interpolation=cv2.INTER_LINEAR)
     large *= np.array([width / size[0], height / size[1]], np.float32)
     trust = cv2.resize(trust.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
