@@ -11,14 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sa2va_cli.render.crop import mask_box, padded
+from sa2va_cli.render.refine.foreground import blurred_colours
 
 _EDGE_SHARE = 0.003
 _THINNEST_EDGE = 2.0
 _FAR_SHARE = 0.04
 _LEAST_REACH = 12
 _SKIN = 0.4
-_LAST_RESORT = 1e-3
-_NOTHING = 1e-9
 _TINY = 1e-5
 _FULL = 65535
 _NEIGHBOURS = np.ones((3, 3), np.uint8)
@@ -126,24 +125,13 @@ def _own_colours(
 ) -> NDArray[np.uint16]:
     """Returns the objects' colours as (h, w, 3) uint16, with those near the edge taken from further inside.
 
-    The estimate is the normalised blur of Forte, "Approximate Fast Foreground Colour Estimation" (ICIP 2021),
-    from a near and a far neighbourhood; the far one counts where the near one is empty. Unlike there,
-    pixels count only from a good pixel inside the edge: the network's edge may lie a pixel off, and then what
+    Pixels count only from a good pixel inside the edge: the network's edge may lie a pixel off, and then what
     it calls solid is background. On a pixel of misplacement this leaves a quarter of the error.
     """
-    height, width = depth.shape
-    sure = np.clip((depth - 0.5) / edge - _SKIN, 0, 1)
+    sure = np.clip((depth - 0.5) / np.float32(edge) - np.float32(_SKIN), 0, 1)
+    shown = alpha.astype(np.float32) / np.float32(_FULL)
     if opacity is not None:
-        sure = np.where(opacity > 0, sure, 0)
-    seen = np.dstack([image, np.ones_like(image[..., 0])]).astype(np.float32)  # (h, w, 4): colour and count
-    weight = sure * sure
-    total = cv2.blur(seen * weight[..., None], (2 * round(edge) + 3,) * 2)
-    shown = alpha.astype(np.float32) / _FULL
-    weight += _LAST_RESORT * (shown if opacity is None else shown * opacity)  # thin parts have no sure pixel
-    quarter = max(1, width // 4), max(1, height // 4)
-    small = cv2.resize(seen * weight[..., None], quarter, interpolation=cv2.INTER_AREA)
-    total += _LAST_RESORT * cv2.resize(cv2.blur(small, (far // 4,) * 2), (width, height))
-    estimate = total[..., :3] / np.maximum(total[..., 3:], _NOTHING)
-    colours = estimate + sure[..., None] * (seen[..., :3] - estimate)
+        sure, shown = np.where(opacity > 0, sure, 0), shown * opacity
+    colours = blurred_colours(image, shown, sure, near=2 * round(edge) + 3, far=far)
     full = _FULL / np.iinfo(image.dtype).max
     return np.asarray(np.clip(np.rint(colours * full), 0, _FULL), np.uint16)

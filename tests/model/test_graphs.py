@@ -55,7 +55,9 @@ def followed(
     with segmenter.open() as session:
         memory = session.condition([(k, pictures[k]) for k in KEYFRAMES], [queries])
         clip = (Frame(index, index, Fraction(1, 24), picture) for index, picture in enumerate(pictures))
-        return np.stack([one.logits for one in session.follow(clip, memory, count=frames, notify=said.append)])
+        return np.stack(
+            [one.logits for one in session.follow(clip, memory, count=frames, notify=said.append)]
+        )
 
 
 def check(network: Sa2VANetwork, pictures: list[RGB], compile_it: Compile) -> None:
