@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Literal, Protocol
 
-from sa2va_cli.datatypes import Frame
+from sa2va_cli.datatypes import Frame, YuvColour
 
 DEFAULT_RATE = Fraction(24)
 """Pictures per second of inputs that have no time of their own: images and folders of images."""
@@ -33,6 +33,9 @@ class SourceInfo:
         names: file names without endings, in order, for ``frames``.
         sample_aspect_ratio: width of a stored pixel over its height, upright.
         start_seconds: time of the first frame on the source's own clock.
+        colour: what the code values of a video with luma and chroma mean; None for all else.
+        depth: bits of a code value.
+        interlaced: whether its first frame is two fields.
     """
 
     path: Path
@@ -48,6 +51,9 @@ class SourceInfo:
     names: tuple[str, ...] = field(default=(), repr=False)
     sample_aspect_ratio: Fraction = Fraction(1)
     start_seconds: Fraction = Fraction(0)
+    colour: YuvColour | None = None
+    depth: int = 8
+    interlaced: bool = False
 
 
 class Source(Protocol):

@@ -14,12 +14,22 @@ from typing import Any
 
 import av
 import numpy as np
-from av.video.reformatter import ColorRange, Colorspace
-from numpy.typing import NDArray
 
-from sa2va_cli.datatypes import LUMA_WEIGHTS, RGB, Frame, Yuv420, YuvColour
+from sa2va_cli.datatypes import HIGH_RANGE, Frame
 from sa2va_cli.errors import InputError
-from sa2va_cli.media.encodings import BT709
+from sa2va_cli.media.conversion import (
+    colour_of,
+    depth_of,
+    display_matrix,
+    drawable,
+    image_of,
+    opacity_of,
+    orient,
+    over_ground,
+    planes_of,
+    to_rgb,
+    transposes,
+)
 from sa2va_cli.media.source import SourceInfo
 from sa2va_cli.media.timeline import Timeline, packets, scan
 
@@ -28,12 +38,6 @@ _NOT_VIDEO = ("tty", "lavfi", "hls", "concat", "ffmetadata", "bin", "xbin", "adf
 
 _THREADS = 16
 """Most decoding threads: each keeps a picture of its own in memory."""
-
-_UNSPECIFIED = 2
-_BT601 = 6
-_PLANAR = ("yuv420p", "yuvj420p")
-_HDR = {16: "PQ", 18: "HLG"}
-"""Transfer characteristics of high dynamic range by their number in ITU-T H.273."""
 
 
 class VideoSource:
@@ -63,8 +67,7 @@ class VideoSource:
                 raise InputError(f"{path}: not one frame of the video could be decoded; the file is damaged")
             self._timeline: Timeline = timeline
             self._info = _describe(path, container, stream, timeline, first[0])
-        self._turn = (first[0].rotation, _display_matrix(first[0]))
-        self._colour = _yuv_colour(first[0])
+        self._turn = (first[0].rotation, display_matrix(first[0]))
         self._notes = _remarks(first[0], timeline)
         self._damage = timeline.damage
 
@@ -169,22 +172,40 @@ class VideoSource:
 
     def _picture(self, ordinal: int, frame: Any) -> Frame:
         if frame.rotation != self._turn[0]:
-            self._turn = (frame.rotation, _display_matrix(frame))
+            self._turn = (frame.rotation, display_matrix(frame))
         matrix = self._turn[1]
         width, height = self._info.size
-        stored = (height, width) if _transposes(matrix) else (width, height)
+        stored = (height, width) if transposes(matrix) else (width, height)
         if stored != (frame.width, frame.height):
             note = "frames change their size on the way; they are scaled to the first one's"
             if note not in self._notes:
                 self._notes.append(note)
-        image = orient(to_rgb(frame, stored), matrix)
-        planes = None
-        # An output has one size and one meaning of its numbers, so only what is like the first frame counts.
-        if self._colour is not None and stored == (frame.width, frame.height):
-            planes = to_planes(frame, matrix) if _yuv_colour(frame) == self._colour else None
+        picture = self._converted(frame, stored, matrix)
         stamps = self._timeline.stamps
         stamp = stamps[min(ordinal, len(stamps) - 1)] + max(0, ordinal - len(stamps) + 1)
-        return Frame(ordinal, stamp, self._timeline.time_base, image, planes=planes)
+        return Frame(ordinal, stamp, self._timeline.time_base, **picture)
+
+    def _converted(self, frame: Any, size: tuple[int, int], turn: Any) -> dict[str, Any]:
+        """The fields of ``Frame`` that hold pixels."""
+        alpha = None
+        stored = None
+        if size == (frame.width, frame.height):
+            alpha = opacity_of(frame, turn)
+            # An output has one size and one meaning of its numbers: only what is like the first frame counts.
+            if colour_of(frame) == self._info.colour and depth_of(frame) == self._info.depth:
+                stored = planes_of(frame, turn)
+        deep = None
+        if stored is not None:
+            image, planes = image_of(stored), drawable(stored)
+        else:
+            image, planes = orient(to_rgb(frame, size), turn), None
+            if self._info.depth > 8:
+                deep = orient(to_rgb(frame, size, "rgb48le"), turn)
+        if alpha is not None:
+            if stored is None and deep is None:
+                deep = image.astype(np.uint16) * np.uint16(257)
+            image, planes = over_ground(image, alpha), None
+        return {"image": image, "planes": planes, "stored": stored, "deep": deep, "alpha": alpha}
 
 
 def open_container(path: Path) -> Any:
@@ -223,78 +244,6 @@ def video_stream(container: Any, path: Path) -> Any:
     return best if best in streams else streams[0]
 
 
-def to_rgb(frame: Any, size: tuple[int, int]) -> RGB:
-    """A decoded frame as (H, W, 3) uint8 RGB of a given stored size (width, height)."""
-    matrix = None
-    if frame.colorspace == _UNSPECIFIED:
-        matrix = Colorspace.ITU709 if _matrix(frame) == BT709 else Colorspace.ITU601
-    converted = frame.reformat(
-        width=size[0], height=size[1], format="rgb24", src_colorspace=matrix, threads=1
-    )
-    image: RGB = converted.to_ndarray()
-    return image
-
-
-def to_planes(frame: Any, matrix: NDArray[np.int32] | None) -> Yuv420 | None:
-    """A decoded frame's own planes, upright; None where they are not 8-bit 4:2:0 of a common kind."""
-    colour = _yuv_colour(frame)
-    if colour is None:
-        return None
-    stored = [np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size) for plane in frame.planes]
-    shown = [rows[: plane.height, : plane.width] for rows, plane in zip(stored, frame.planes, strict=True)]
-    # Copied, so that nothing of the decoder's is held while a picture waits its turn.
-    luma, blue, red = (np.array(orient(plane, matrix), order="C") for plane in shown)
-    return Yuv420(luma, blue, red, colour)
-
-
-def _yuv_colour(frame: Any) -> YuvColour | None:
-    """What the values of an 8-bit 4:2:0 frame mean; None for other frames, and for those of odd sides."""
-    odd = frame.width % 2 or frame.height % 2
-    if odd or frame.format.name not in _PLANAR or _matrix(frame) not in LUMA_WEIGHTS:
-        return None
-    full = frame.format.name == "yuvj420p" or frame.color_range == ColorRange.JPEG
-    return YuvColour(_matrix(frame), full, int(frame.color_primaries), int(frame.color_trc))
-
-
-def _matrix(frame: Any) -> int:
-    """The number of the frame's matrix in ITU-T H.273; as high definition or not where it is not stated."""
-    if frame.colorspace != _UNSPECIFIED:
-        return int(frame.colorspace)
-    return BT709 if frame.height >= 720 or frame.width >= 1280 else _BT601
-
-
-def orient(image: NDArray[np.uint8], matrix: NDArray[np.int32] | None) -> NDArray[np.uint8]:
-    """Applies a display matrix of right angles and mirrors to a picture or plane, as ``ffmpeg`` does.
-
-    The matrix (ISO 14496-12, 6.2.2) takes (x, y) to (a x + c y, b x + d y), with a, b, c, d at 0, 1, 3, 4.
-    """
-    if matrix is None:
-        return image
-    a, b, c, d = (int(matrix[place]) for place in (0, 1, 3, 4))
-    if _transposes(matrix):
-        turned = image.swapaxes(0, 1)[:: -1 if b < 0 else 1, :: -1 if c < 0 else 1]
-    else:
-        turned = image[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]
-    return np.ascontiguousarray(turned)
-
-
-def _transposes(matrix: NDArray[np.int32] | None) -> bool:
-    if matrix is None:
-        return False
-    a, b, c, d = (abs(int(matrix[place])) for place in (0, 1, 3, 4))
-    return b + c > a + d
-
-
-def _display_matrix(frame: Any) -> NDArray[np.int32] | None:
-    """The display matrix; asking makes PyAV tie the frame into a cycle, which only the collector frees."""
-    try:
-        data = bytes(frame.side_data["DISPLAYMATRIX"])
-    except KeyError:
-        return None
-    matrix = np.frombuffer(data, "<i4")
-    return matrix if len(matrix) == 9 and matrix[[0, 1, 3, 4]].any() else None
-
-
 def _seek(container: Any, stream: Any, key: int | None) -> Iterator[Any]:
     """Packets from a key frame on; from the beginning where the container does not find it."""
     margin = 0
@@ -327,11 +276,11 @@ def _thread_count() -> int:
 
 
 def _describe(path: Path, container: Any, stream: Any, timeline: Timeline, frame: Any) -> SourceInfo:
-    matrix = _display_matrix(frame)
+    matrix = display_matrix(frame)
     aspect = stream.codec_context.sample_aspect_ratio or stream.sample_aspect_ratio or Fraction(1)
     if aspect <= 0:
         aspect = Fraction(1)
-    turned = _transposes(matrix)
+    turned = transposes(matrix)
     return SourceInfo(
         path=path,
         kind="video",
@@ -345,14 +294,19 @@ def _describe(path: Path, container: Any, stream: Any, timeline: Timeline, frame
         codec=stream.codec_context.codec.canonical_name,
         sample_aspect_ratio=1 / aspect if turned else aspect,
         start_seconds=timeline.stamps[0] * timeline.time_base,
+        colour=colour_of(frame),
+        depth=depth_of(frame),
+        interlaced=frame.interlaced_frame,
     )
 
 
 def _remarks(frame: Any, timeline: Timeline) -> list[str]:
     notes = []
-    if int(frame.color_trc) in _HDR:
+    kind = HIGH_RANGE.get(int(frame.color_trc))
+    if kind is not None:
         notes.append(
-            f"high dynamic range ({_HDR[int(frame.color_trc)]}) is not tone-mapped; colours look flat"
+            f"high dynamic range ({kind}): the network sees a tone-mapped picture; "
+            f"mattes and overlays keep {kind}"
         )
     if frame.interlaced_frame:
         notes.append("the video is interlaced and is not deinterlaced; edges that move will look combed")

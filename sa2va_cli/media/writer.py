@@ -13,9 +13,9 @@ from typing import Any, Self
 import av
 from av.codec.context import Flags
 
-from sa2va_cli.datatypes import Yuv420
+from sa2va_cli.datatypes import Yuv420, YuvColour, YuvPlanes
 from sa2va_cli.errors import OutputError, Sa2VAError, UsageError
-from sa2va_cli.media.encodings import ENCODINGS, Codec, Pixels, converted_like
+from sa2va_cli.media.encodings import ENCODINGS, SDR, Codec, Pixels, converted_like
 from sa2va_cli.media.sound import Sound
 from sa2va_cli.staging import discard, output_error, publish, reserve_beside
 
@@ -46,6 +46,7 @@ class VideoWriter:
         crf: float | None = None,
         preset: str | None = None,
         sample_aspect_ratio: Fraction | None = None,
+        colour: YuvColour | None = None,
     ) -> None:
         """Checks the arguments; nothing is touched before the ``with`` block begins.
 
@@ -61,6 +62,8 @@ class VideoWriter:
             crf: constant rate factor of ``h264`` and ``gray``; smaller is better.
             preset: x264's speed preset.
             sample_aspect_ratio: width of a pixel over its height, where it is not 1.
+            colour: the matrix, primaries and transfer that RGB pictures are in and are written with; BT.709
+                where it is not given. Planes bring their own.
 
         Raises:
             UsageError: for a codec that does not exist or that the container cannot hold.
@@ -80,6 +83,7 @@ class VideoWriter:
         self._time_base = time_base if time_base.denominator < 2**31 else Fraction(1, _FINEST)
         self._options = self._encoder_options(crf, preset)
         self._sample_aspect_ratio = sample_aspect_ratio
+        self._colour = SDR if colour is None else colour
         self._sound_source = audio_from
         self._sound_range = (_fraction(audio_start_seconds), _fraction(audio_end_seconds))
         self._hidden: Path | None = None
@@ -107,7 +111,9 @@ class VideoWriter:
         self._hidden = reserve_beside(self._path)
         return self
 
-    def write(self, picture: Pixels | Yuv420, pts: int, time_base: Fraction) -> None:
+    def write(
+        self, picture: Pixels | Yuv420, pts: int, time_base: Fraction, stored: YuvPlanes | None = None
+    ) -> None:
         """Adds one picture.
 
         Args:
@@ -116,6 +122,7 @@ class VideoWriter:
                 pictures get the meaning of the first one's values.
             pts: presentation time stamp on the source's clock; greater than the one before.
             time_base: seconds per unit of ``pts``.
+            stored: the source's code values, which ``prores4444`` takes for pixels that were left alone.
 
         Raises:
             OutputError: when the disk is full or the encoder fails.
@@ -124,7 +131,7 @@ class VideoWriter:
         size = picture.size if isinstance(picture, Yuv420) else (picture.shape[1], picture.shape[0])
         if size != self._size:
             raise ValueError("got a picture of {}x{}, expected {}x{}".format(*size, *self._size))
-        frame = self._encoding.frame_of(picture)
+        frame = self._encoding.frame_of(picture, self._colour, stored)
         self._guarded(lambda: self._take(frame, pts * time_base))
 
     def _take(self, frame: av.VideoFrame, seconds: Fraction) -> None:

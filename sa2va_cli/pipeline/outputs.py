@@ -13,13 +13,16 @@ from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
 
-from sa2va_cli.datatypes import FoundObject, Sink
+import numpy as np
+from numpy.typing import NDArray
+
+from sa2va_cli.datatypes import FoundObject, FrameMasks, Sink
 from sa2va_cli.errors import OutputError, UsageError
 from sa2va_cli.export.coco import CocoSink
 from sa2va_cli.export.davis import DavisSink
 from sa2va_cli.pipeline.job import SegmentJob, is_unicode
 from sa2va_cli.pipeline.sinks import Clip, CroppingSink, DrawingSink, labels_and_colours
-from sa2va_cli.render.matte import draw_mask, draw_matte
+from sa2va_cli.render.matte import draw_mask, draw_matte, with_opacity
 from sa2va_cli.render.overlay import draw_overlay
 from sa2va_cli.staging import output_error, output_errors
 
@@ -61,9 +64,11 @@ def _overlay(path: Path, clip: Clip, objects: Objects) -> Sink:
 
 
 def _matte(path: Path, clip: Clip, _: Objects) -> Sink:
-    return DrawingSink(
-        path, clip, lambda found: draw_matte(found.frame.image, found.alphas, found.threshold), "prores4444"
-    )
+    def draw(found: FrameMasks) -> NDArray[np.uint16]:
+        matte = draw_matte(found.frame.finest, found.alphas, found.threshold)
+        return with_opacity(matte, found.frame.alpha)
+
+    return DrawingSink(path, clip, draw, "prores4444")
 
 
 def _crop(path: Path, clip: Clip, objects: Objects) -> Sink:

@@ -16,14 +16,14 @@ from typing import IO, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from sa2va_cli.datatypes import FoundObject, Frame, FrameMasks, Yuv420
+from sa2va_cli.datatypes import FoundObject, Frame, FrameMasks, Yuv420, YuvColour
 from sa2va_cli.errors import OutputError
 from sa2va_cli.media.images import write_image
 from sa2va_cli.media.reader import Reader
 from sa2va_cli.media.source import SourceInfo
 from sa2va_cli.media.writer import VideoWriter
 from sa2va_cli.pipeline.stages import read_ahead
-from sa2va_cli.render.crop import Box, crop, padded, union_box
+from sa2va_cli.render.crop import Box, cropped, even_corners, padded, union_box
 from sa2va_cli.render.palette import Colour, colour
 from sa2va_cli.staging import discard, output_errors, publish, staged
 
@@ -137,6 +137,7 @@ class PictureVideo:
             audio_start_seconds=begin,
             audio_end_seconds=end,
             sample_aspect_ratio=clip.info.sample_aspect_ratio,
+            colour=_meaning(clip.info, codec),
         )
 
     def __enter__(self) -> Self:
@@ -146,13 +147,20 @@ class PictureVideo:
 
     def put(self, picture: Picture, frame: Frame) -> None:
         """Encodes one picture at its time."""
-        self._writer.write(picture, frame.pts, frame.time_base)
+        self._writer.write(picture, frame.pts, frame.time_base, frame.stored)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Completes the file, or removes it when ``kind`` is an exception."""
         self._writer.__exit__(kind, error, trace)
+
+
+def _meaning(info: SourceInfo, codec: str) -> YuvColour | None:
+    """What RGB pictures of a source are in, for the writer; those of 8 bits are tone-mapped to BT.709."""
+    if info.colour is None or (info.colour.high_range and codec != "prores4444"):
+        return None
+    return info.colour
 
 
 Pictures = PictureFile | PictureFolder | PictureVideo
@@ -204,7 +212,7 @@ class CroppingSink:
     """
 
     def __init__(
-        self, path: Path, clip: Clip, draw: Callable[[Pixels, NDArray[np.bool_]], Pixels], codec: str
+        self, path: Path, clip: Clip, draw: Callable[[Picture, NDArray[np.bool_]], Picture], codec: str
     ) -> None:
         self._path = path
         self._clip = clip
@@ -251,11 +259,13 @@ class CroppingSink:
         size = self._clip.info.size
         even = self._clip.info.kind == "video"
         box = Box(0, 0, *size) if self._box is None else padded(self._box, size, even=even)
+        if even and size[0] % 2 == size[1] % 2 == 0:
+            box = even_corners(box)
         output: AbstractContextManager[Pictures] = pictures(self._path, self._clip, self._codec, box.size)
         with output as pictures_, read_ahead(self._clip.reader) as frames:
             for frame, masks in zip(frames, _stored(spool), strict=False):
                 inside = np.ascontiguousarray(masks[:, box.y0 : box.y1, box.x0 : box.x1])
-                pictures_.put(self._draw(crop(frame.image, box), inside), frame)
+                pictures_.put(self._draw(cropped(frame.picture, box), inside), frame)
 
 
 _RECORD = struct.Struct("<4I")

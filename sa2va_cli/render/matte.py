@@ -35,7 +35,7 @@ def draw_mask(masks: NDArray[np.bool_]) -> NDArray[np.uint8]:
 
 
 def draw_matte(
-    image: NDArray[np.uint8], alphas: NDArray[np.float32], threshold: float = 0.5
+    image: NDArray[np.uint8] | NDArray[np.uint16], alphas: NDArray[np.float32], threshold: float = 0.5
 ) -> NDArray[np.uint16]:
     """Cuts the objects out of a picture, for laying over another one.
 
@@ -46,7 +46,7 @@ def draw_matte(
     black.
 
     Args:
-        image: (H, W, 3) uint8 RGB.
+        image: (H, W, 3) uint8 or uint16 RGB.
         alphas: (N, H, W) float32 soft masks in 0..1, as the network gives them.
         threshold: the value that separates objects from background.
 
@@ -81,6 +81,23 @@ def draw_matte(
     return matte
 
 
+def with_opacity(
+    matte: NDArray[np.uint16], opacity: NDArray[np.uint8] | NDArray[np.uint16] | None
+) -> NDArray[np.uint16]:
+    """Multiplies a matte's alpha by the source's own opacity.
+
+    Args:
+        matte: (H, W, 4) uint16 straight RGBA.
+        opacity: (H, W) uint8 or uint16, the largest value of its type being opaque; None for all opaque.
+    """
+    if opacity is None:
+        return matte
+    result = matte.copy()
+    share = opacity.astype(np.float32) / np.iinfo(opacity.dtype).max
+    result[..., 3] = np.rint(matte[..., 3] * share)
+    return result
+
+
 def _thin_edge(
     soft: NDArray[np.float32],
     solid: NDArray[np.uint8],
@@ -107,7 +124,7 @@ def _thin_edge(
 
 
 def _own_colours(
-    image: NDArray[np.uint8],
+    image: NDArray[np.uint8] | NDArray[np.uint16],
     alpha: NDArray[np.uint16],
     depth: NDArray[np.float32],
     edge: float,
@@ -131,4 +148,4 @@ def _own_colours(
     total += _LAST_RESORT * cv2.resize(cv2.blur(small, (far // 4,) * 2), (width, height))
     estimate = total[..., :3] / np.maximum(total[..., 3:], _NOTHING)
     colours = estimate + sure[..., None] * (seen[..., :3] - estimate)
-    return np.asarray(np.clip(np.rint(colours * (_FULL / 255)), 0, _FULL), np.uint16)
+    return np.asarray(np.clip(np.rint(colours * (_FULL / np.iinfo(image.dtype).max)), 0, _FULL), np.uint16)
