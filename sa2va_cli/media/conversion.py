@@ -23,7 +23,8 @@ EXACT = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL
 GROUND = 128
 """The neutral grey that the network sees where a source is transparent."""
 
-_UNSPECIFIED = 2
+UNSPECIFIED = 2
+"""What tags say that say nothing."""
 _BT601 = 6
 _PLANAR = re.compile(r"yuv(?:a|j)?(420|422|444|440|411|410)p(\d+le)?")
 _STAND_INS = {10: 9}

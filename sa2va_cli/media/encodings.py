@@ -4,7 +4,7 @@ Knows nothing about files or time.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Literal
 
@@ -14,8 +14,8 @@ from av.video.reformatter import ColorRange
 from numpy.typing import NDArray
 
 from sa2va_cli.colour import codes_of, planes_420, upsampled
-from sa2va_cli.datatypes import Yuv420, YuvColour, YuvPlanes
-from sa2va_cli.media.conversion import BT709, EXACT
+from sa2va_cli.datatypes import BT2020, Yuv420, YuvColour, YuvPlanes
+from sa2va_cli.media.conversion import BT709, EXACT, UNSPECIFIED
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 """(H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA with straight alpha."""
@@ -145,7 +145,18 @@ def frame_prores(image: Pixels, colour: YuvColour = SDR) -> av.VideoFrame:
     top = np.iinfo(image.dtype).max
     alpha = np.full((height, width), top, image.dtype) if image.shape[2] == 3 else image[..., 3]
     _fill(frame.planes[3], np.rint(alpha * np.float32(1023 / top)).astype(np.uint16))
-    return _tagged(frame, colour)
+    return _tagged(frame, _stated(colour))
+
+
+def _stated(colour: YuvColour) -> YuvColour:
+    """A meaning with primaries and transfer, as editors guess wrongly where they are missing."""
+    usual = {9: BT2020, 5: 5, 6: 6}.get(colour.matrix, BT709)
+    transfer = BT709 if colour.matrix not in (5, 6) else 6
+    return replace(
+        colour,
+        primaries=usual if colour.primaries == UNSPECIFIED else colour.primaries,
+        transfer=transfer if colour.transfer == UNSPECIFIED else colour.transfer,
+    )
 
 
 PRORES_DEPTH = 10
@@ -206,7 +217,12 @@ ENCODINGS: dict[str, Encoding] = {
         "prores_ks",
         (".mov", ".mkv"),
         frame_prores,
-        options=(("profile", "4444"), ("alpha_bits", "16"), ("vendor", "apl0")),
+        options=(
+            ("profile", "4444"),
+            ("alpha_bits", "16"),
+            ("vendor", "apl0"),
+            ("field_order", "progressive"),
+        ),
         keeps_codes=True,
     ),
     # Level 3 works on the slices of a frame in parallel; every frame can be decoded by itself.
