@@ -164,6 +164,7 @@ class Frame:
         deep: (H, W, 3) uint16 RGB, 65535 being full, of sources of more than 8 bits that have no planes.
         alpha: (H, W) the source's own opacity, uint8 or uint16, its type's largest value being opaque; None
             where all is opaque.
+        shown_for: seconds for which the source shows it; None where that is not known.
     """
 
     index: int
@@ -175,6 +176,7 @@ class Frame:
     stored: YuvPlanes | None = field(default=None, repr=False)
     deep: NDArray[np.uint16] | None = field(default=None, repr=False)
     alpha: NDArray[Any] | None = field(default=None, repr=False)
+    shown_for: Fraction | None = None
 
     def __post_init__(self) -> None:
         if self.image.dtype != np.uint8 or self.image.ndim != 3 or self.image.shape[2] != 3:

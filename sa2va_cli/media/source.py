@@ -24,7 +24,7 @@ class SourceInfo:
         kind: ``video`` (also animated GIF, APNG and WebP), ``image``, or ``frames`` (a folder or a pattern).
         size: (width, height) in pixels, upright.
         frames: number of frames that will be shown, counted, not taken from a header.
-        rate: frames per second on average.
+        rate: frames per second: of the commonest step where nearly all are alike, else on average.
         time_base: seconds per unit of the frames' ``pts``.
         duration_seconds: from the first frame's beginning to the last one's end.
         rotation: degrees counter-clockwise that are applied to the stored pictures to make them upright.
@@ -36,6 +36,8 @@ class SourceInfo:
         colour: what the code values of a video with luma and chroma mean; None for all else.
         depth: bits of a code value.
         interlaced: whether its first frame is two fields.
+        constant_rate: whether all frames are shown equally long.
+        clock_offsets: seconds added to the times of each stretch of a clock that steps back on the way.
     """
 
     path: Path
@@ -54,6 +56,8 @@ class SourceInfo:
     colour: YuvColour | None = None
     depth: int = 8
     interlaced: bool = False
+    constant_rate: bool = True
+    clock_offsets: tuple[Fraction, ...] = (Fraction(0),)
 
 
 class Source(Protocol):

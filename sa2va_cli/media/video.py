@@ -17,6 +17,7 @@ import numpy as np
 
 from sa2va_cli.datatypes import HIGH_RANGE, Frame
 from sa2va_cli.errors import InputError
+from sa2va_cli.media.clock import Clock
 from sa2va_cli.media.conversion import (
     colour_of,
     depth_of,
@@ -31,7 +32,7 @@ from sa2va_cli.media.conversion import (
     transposes,
 )
 from sa2va_cli.media.source import SourceInfo
-from sa2va_cli.media.timeline import Timeline, packets, scan
+from sa2va_cli.media.timeline import Timeline, is_shown, packets, scan
 
 _NOT_VIDEO = ("tty", "lavfi", "hls", "concat", "ffmetadata", "bin", "xbin", "adf", "idf")
 """Demuxers that take text or play-lists for video."""
@@ -87,7 +88,7 @@ class VideoSource:
 
     def seconds_of(self, ordinal: int) -> Fraction:
         """Time of a frame on the file's own clock."""
-        return self._timeline.stamps[ordinal] * self._timeline.time_base
+        return self._timeline.seconds(ordinal)
 
     def check(self, ordinals: range) -> None:
         """Frames of another size are scaled to the first one's."""
@@ -158,10 +159,14 @@ class VideoSource:
             demuxed = _seek(container, stream, self._timeline.key_before(first))
             previous = -1
             started = False
+            clock = Clock.of(container, stream) if self._timeline.jumps else None
+            codec = stream.codec_context.name
             for packet in demuxed:
                 started = started or packet.is_keyframe
                 if not started:
                     continue
+                if clock is not None and is_shown(packet, codec):
+                    _move(packet, clock.place(packet)[1])
                 try:
                     frames = packet.decode()
                 except av.FFmpegError:
@@ -181,9 +186,8 @@ class VideoSource:
             if note not in self._notes:
                 self._notes.append(note)
         picture = self._converted(frame, stored, matrix)
-        stamps = self._timeline.stamps
-        stamp = stamps[min(ordinal, len(stamps) - 1)] + max(0, ordinal - len(stamps) + 1)
-        return Frame(ordinal, stamp, self._timeline.time_base, **picture)
+        line = self._timeline
+        return Frame(ordinal, line.pts(ordinal), line.unit, **picture, shown_for=line.shown_for(ordinal))
 
     def _converted(self, frame: Any, size: tuple[int, int], turn: Any) -> dict[str, Any]:
         """The fields of ``Frame`` that hold pixels."""
@@ -244,6 +248,14 @@ def video_stream(container: Any, path: Path) -> Any:
     return best if best in streams else streams[0]
 
 
+def _move(packet: Any, offset: int) -> None:
+    """Moves a packet's times, so that its frame carries the moved one."""
+    if packet.pts is not None:
+        packet.pts += offset
+    if packet.dts is not None:
+        packet.dts += offset
+
+
 def _seek(container: Any, stream: Any, key: int | None) -> Iterator[Any]:
     """Packets from a key frame on; from the beginning where the container does not find it."""
     margin = 0
@@ -277,7 +289,8 @@ def _thread_count() -> int:
 
 def _describe(path: Path, container: Any, stream: Any, timeline: Timeline, frame: Any) -> SourceInfo:
     matrix = display_matrix(frame)
-    aspect = stream.codec_context.sample_aspect_ratio or stream.sample_aspect_ratio or Fraction(1)
+    # The container's, and the bitstream's where it says nothing (av_guess_sample_aspect_ratio), as players do.
+    aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or Fraction(1)
     if aspect <= 0:
         aspect = Fraction(1)
     turned = transposes(matrix)
@@ -287,13 +300,15 @@ def _describe(path: Path, container: Any, stream: Any, timeline: Timeline, frame
         size=(frame.height, frame.width) if turned else (frame.width, frame.height),
         frames=len(timeline),
         rate=timeline.rate,
-        time_base=timeline.time_base,
+        time_base=timeline.unit,
         duration_seconds=float(timeline.duration),
         rotation=0 if matrix is None else frame.rotation % 360,
         has_audio=any(s.codec_context is not None for s in container.streams.audio),
         codec=stream.codec_context.codec.canonical_name,
         sample_aspect_ratio=1 / aspect if turned else aspect,
-        start_seconds=timeline.stamps[0] * timeline.time_base,
+        start_seconds=timeline.seconds(0),
+        constant_rate=timeline.constant,
+        clock_offsets=timeline.offsets,
         colour=colour_of(frame),
         depth=depth_of(frame),
         interlaced=frame.interlaced_frame,
@@ -313,5 +328,6 @@ def _remarks(frame: Any, timeline: Timeline) -> list[str]:
     if frame.rotation % 90:
         notes.append(f"a rotation by {frame.rotation} degrees is not a right angle and is rounded to one")
     if timeline.jumps:
-        notes.append("the time stamps jump; frames are counted at the average rate instead")
+        times = "once" if len(timeline.offsets) == 2 else f"{len(timeline.offsets) - 1} times"
+        notes.append(f"the time stamps jump {times}, as in joined recordings; the pieces follow each other")
     return notes

@@ -92,6 +92,7 @@ class VideoWriter:
         self._sound: Sound | None = None
         self._held: av.VideoFrame | None = None
         self._origin: Fraction | None = None
+        self._shown_for: Fraction | None = None
 
     def _encoder_options(self, crf: float | None, preset: str | None) -> dict[str, str]:
         options = dict(self._encoding.options)
@@ -112,7 +113,12 @@ class VideoWriter:
         return self
 
     def write(
-        self, picture: Pixels | Yuv420, pts: int, time_base: Fraction, stored: YuvPlanes | None = None
+        self,
+        picture: Pixels | Yuv420,
+        pts: int,
+        time_base: Fraction,
+        stored: YuvPlanes | None = None,
+        shown_for: Fraction | None = None,
     ) -> None:
         """Adds one picture.
 
@@ -123,6 +129,8 @@ class VideoWriter:
             pts: presentation time stamp on the source's clock; greater than the one before.
             time_base: seconds per unit of ``pts``.
             stored: the source's code values, which ``prores4444`` takes for pixels that were left alone.
+            shown_for: seconds; counts for the last picture only, else the next one's time says it;
+                ``1 / rate`` where it is not given.
 
         Raises:
             OutputError: when the disk is full or the encoder fails.
@@ -133,6 +141,7 @@ class VideoWriter:
             raise ValueError("got a picture of {}x{}, expected {}x{}".format(*size, *self._size))
         frame = self._encoding.frame_of(picture, self._colour, stored)
         self._guarded(lambda: self._take(frame, pts * time_base))
+        self._shown_for = shown_for
 
     def _take(self, frame: av.VideoFrame, seconds: Fraction) -> None:
         if self._origin is None:
@@ -198,7 +207,8 @@ class VideoWriter:
     def _finish(self) -> None:
         if self._held is None:
             raise OutputError(f"cannot write {self._path}: there was no picture to write")
-        self._encode(self._held, max(1, round(1 / self._rate / self._time_base)))
+        shown_for = 1 / self._rate if self._shown_for is None else self._shown_for
+        self._encode(self._held, max(1, round(shown_for / self._time_base)))
         self._encode(None)
         if self._sound is not None:
             self._sound.finish()

@@ -127,6 +127,8 @@ class PictureVideo:
 
     def __init__(self, path: Path, clip: Clip, codec: Any, size: tuple[int, int]) -> None:
         begin, end = clip.reader.audio_range
+        self._rate = clip.reader.rate
+        self._thinned = self._rate != clip.info.rate
         self._writer = VideoWriter(
             path,
             size=size,
@@ -147,7 +149,10 @@ class PictureVideo:
 
     def put(self, picture: Picture, frame: Frame) -> None:
         """Encodes one picture at its time."""
-        self._writer.write(picture, frame.pts, frame.time_base, frame.stored)
+        shown_for = frame.shown_for
+        if shown_for is not None and self._thinned:  # it also stands for those that are left out behind it
+            shown_for = max(shown_for, 1 / self._rate)
+        self._writer.write(picture, frame.pts, frame.time_base, frame.stored, shown_for)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
