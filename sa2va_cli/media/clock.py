@@ -92,5 +92,5 @@ class Clock:
         if len(self.offsets) < 2 or packet.dts is None or self._decoded is None:
             return False
         expected = self._decoded + self.offsets[-1] + self._step
-        ahead = packet.dts - self._decoded > 3 * self._step // 2
+        ahead: bool = packet.dts - self._decoded > 3 * self._step // 2
         return ahead and abs(packet.dts + self.offsets[-2] - expected) <= self._step // 2

@@ -91,6 +91,7 @@ class Reader:
             UsageError: when it holds no frame.
         """
         self._source = source
+        self._warnings: list[str] = []
         self._ordinals = selection.ordinals(source)
         source.check(self._ordinals)
         self._cut_at_end = self._ordinals[-1] + selection.every < source.info.frames
@@ -103,7 +104,12 @@ class Reader:
     @property
     def warnings(self) -> list[str]:
         """What the user should know, one line each; complete once the frames have been read."""
-        return self._source.warnings
+        return [*self._source.warnings, *self._warnings]
+
+    def warn(self, text: str) -> None:
+        """Adds what was found out about the input while an output was written."""
+        if text not in self._warnings:
+            self._warnings.append(text)
 
     @property
     def rate(self) -> Fraction:

@@ -289,7 +289,7 @@ def _thread_count() -> int:
 
 def _describe(path: Path, container: Any, stream: Any, timeline: Timeline, frame: Any) -> SourceInfo:
     matrix = display_matrix(frame)
-    # The container's, and the bitstream's where it says nothing (av_guess_sample_aspect_ratio), as players do.
+    # The container's, then the bitstream's (av_guess_sample_aspect_ratio), as players do.
     aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or Fraction(1)
     if aspect <= 0:
         aspect = Fraction(1)

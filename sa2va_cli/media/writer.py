@@ -3,7 +3,7 @@
 Knows nothing about masks; what it is given is what it encodes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -47,6 +47,7 @@ class VideoWriter:
         preset: str | None = None,
         sample_aspect_ratio: Fraction | None = None,
         colour: YuvColour | None = None,
+        clock_offsets: Sequence[Fraction] = (Fraction(0),),
     ) -> None:
         """Checks the arguments; nothing is touched before the ``with`` block begins.
 
@@ -64,6 +65,8 @@ class VideoWriter:
             sample_aspect_ratio: width of a pixel over its height, where it is not 1.
             colour: the matrix, primaries and transfer that RGB pictures are in and are written with; BT.709
                 where it is not given. Planes bring their own.
+            clock_offsets: seconds that the reader added to the times of each stretch of the source's clock;
+                the sound gets the same.
 
         Raises:
             UsageError: for a codec that does not exist or that the container cannot hold.
@@ -85,7 +88,9 @@ class VideoWriter:
         self._sample_aspect_ratio = sample_aspect_ratio
         self._colour = SDR if colour is None else colour
         self._sound_source = audio_from
+        self._clock_offsets = clock_offsets
         self._sound_range = (_fraction(audio_start_seconds), _fraction(audio_end_seconds))
+        self._warnings: list[str] = []
         self._hidden: Path | None = None
         self._container: Any = None
         self._stream: Any = None
@@ -106,6 +111,11 @@ class VideoWriter:
     def path(self) -> Path:
         """The final file."""
         return self._path
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the user should know, one line each; complete when the file is."""
+        return self._warnings
 
     def __enter__(self) -> Self:
         """Reserves a hidden file beside the final one."""
@@ -180,7 +190,9 @@ class VideoWriter:
             assert self._origin is not None  # noqa: S101
             start, end = self._sound_range
             start = self._origin if start is None else max(start, self._origin)
-            self._sound = Sound(self._sound_source, self._container, self._origin, start, end)
+            self._sound = Sound(
+                self._sound_source, self._container, self._origin, start, end, self._clock_offsets
+            )
 
     def _encode(self, frame: av.VideoFrame | None, duration: int = 0) -> None:
         if frame is not None:
@@ -212,6 +224,7 @@ class VideoWriter:
         self._encode(None)
         if self._sound is not None:
             self._sound.finish()
+            self._warnings += self._sound.warnings
         container, self._container = self._container, None
         container.close()
 

@@ -126,6 +126,7 @@ class PictureVideo:
     """A video with the time stamps and the sound of the source."""
 
     def __init__(self, path: Path, clip: Clip, codec: Any, size: tuple[int, int]) -> None:
+        self._clip = clip
         begin, end = clip.reader.audio_range
         self._rate = clip.reader.rate
         self._thinned = self._rate != clip.info.rate
@@ -140,6 +141,7 @@ class PictureVideo:
             audio_end_seconds=end,
             sample_aspect_ratio=clip.info.sample_aspect_ratio,
             colour=_meaning(clip.info, codec),
+            clock_offsets=clip.info.clock_offsets,
         )
 
     def __enter__(self) -> Self:
@@ -159,6 +161,8 @@ class PictureVideo:
     ) -> None:
         """Completes the file, or removes it when ``kind`` is an exception."""
         self._writer.__exit__(kind, error, trace)
+        for text in self._writer.warnings:
+            self._clip.reader.warn(f"{self._writer.path.name}: {text}")
 
 
 def _meaning(info: SourceInfo, codec: str) -> YuvColour | None:
