@@ -12,6 +12,7 @@ from typing import BinaryIO, Self
 
 from sa2va_cli.datatypes import Frame
 from sa2va_cli.errors import InputError, OutputError, UsageError
+from sa2va_cli.media.metadata import Metadata
 from sa2va_cli.media.probe import find_source
 from sa2va_cli.media.source import Source, SourceInfo
 
@@ -123,6 +124,16 @@ class Reader:
         if not self._cut_at_end:
             return start, None
         return start, self._source.seconds_of(self._ordinals[-1] + self._ordinals.step)
+
+    @property
+    def metadata(self) -> Metadata:
+        """What the source's container says of the selection."""
+        start, end = self.audio_range
+        rate = self.info.rate
+        first = (
+            self._ordinals[0] if self.info.constant_rate else round((start - self.info.start_seconds) * rate)
+        )
+        return self.info.metadata.cut(start, end, frames=first, rate=rate, to=self.rate)
 
     def __enter__(self) -> Self:
         """Nothing is held open between frames' iterations."""

@@ -1,4 +1,4 @@
-"""Carries sound from one file to another, in step with the video and without keeping it in memory.
+"""Carries sound and subtitles from one file to another, in step with the video, without keeping them.
 
 Packets are copied as they are where the container takes their codec; otherwise they are encoded anew.
 """
@@ -89,6 +89,8 @@ class Sound:
         self._has_edit_lists = suffix in (".mp4", ".m4v", ".mov")
         for number, stream in enumerate(self._input.streams.audio, 1):
             self._add(number, stream, container, suffix)
+        for number, texts in enumerate(self._input.streams.subtitles, 1):
+            self._add_subtitles(number, texts, container, suffix)
         for other in self._input.streams:
             if other.index not in self._tracks:
                 other.discard = Discard.all
@@ -107,6 +109,14 @@ class Sound:
             self.warnings.append(f"{name}, {channels} channels, does not fit into {suffix} and is left out")
             return
         self._tracks[stream.index] = track
+
+    def _add_subtitles(self, number: int, stream: Any, container: Any, suffix: str) -> None:
+        codec = "unknown codec" if stream.codec_context is None else stream.codec_context.name
+        name = f"subtitle track {number} ({codec})"
+        if stream.codec_context is None or not _is_taken(name, stream, container.format.name, None):
+            self.warnings.append(f"{name} cannot be copied into {suffix} and is left out")
+            return
+        self._tracks[stream.index] = _Subtitles(name, stream, container, self._start)
 
     def _read(self) -> Generator[Any]:
         """Packets of the wanted range, on one rising clock."""
@@ -137,7 +147,7 @@ class Sound:
         An edit list hides what lies before the start, so packets that codecs need to warm up are kept.
         Elsewhere such packets would push the video away from zero.
         """
-        if not self._has_edit_lists:
+        if not self._has_edit_lists and not isinstance(self._tracks[packet.stream_index], _Subtitles):
             return begin >= self._start
         end = begin + (packet.duration or 0) * packet.time_base
         codec = self._input.streams[packet.stream_index].codec_context.name
@@ -257,6 +267,8 @@ class _Copied(_Track):
         packet.pts -= shift
         packet.dts -= shift
         if self._last is not None and packet.dts <= self._last:  # pieces that overlap where they were joined
+            if packet.dts + (packet.duration or 0) // 2 <= self._last:
+                return
             packet.dts = self._last + 1
             packet.pts = max(packet.pts, packet.dts)
         self._last = packet.dts
@@ -270,6 +282,23 @@ class _Copied(_Track):
             packet = av.Packet(bytes(context.layout.nb_channels * 24))  # whole samples of 1 to 4 bytes
             packet.pts, packet.dts, packet.stream = 0, 0, self._stream
             self._container.mux(packet)
+
+
+class _Subtitles(_Copied):
+    """Texts, each with its time; one that is shown already when the range begins is shortened."""
+
+    def __init__(self, name: str, stream: Any, container: Any, start: Fraction) -> None:
+        super().__init__(name, stream, container)
+        self._start = start
+
+    def write(self, packet: Any, origin: Fraction) -> None:
+        """Moves a packet onto the output's clock."""
+        late = round(self._start / packet.time_base) - packet.pts
+        if late > 0:
+            packet.pts += late
+            packet.dts = packet.pts
+            packet.duration = max(0, (packet.duration or 0) - late)
+        super().write(packet, origin)
 
 
 class _Encoded(_Track):
@@ -382,3 +411,5 @@ def _copy_description(source: Any, target: Any) -> None:
     for key in ("language", "title"):
         if key in source.metadata:
             target.metadata[key] = source.metadata[key]
+    if "name" in source.metadata:  # what QuickTime calls a title
+        target.metadata.setdefault("title", source.metadata["name"])

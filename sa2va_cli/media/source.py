@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from sa2va_cli.datatypes import Frame, YuvColour
+from sa2va_cli.media.metadata import Metadata
 
 DEFAULT_RATE = Fraction(24)
 """Pictures per second of inputs that have no time of their own: images and folders of images."""
@@ -37,6 +38,8 @@ class SourceInfo:
         depth: bits of a code value.
         interlaced: whether its first frame is two fields.
         constant_rate: whether all frames are shown equally long.
+        metadata: title, dates, timecode and chapters.
+        subtitles: how many subtitle tracks there are.
         clock_offsets: seconds added to the times of each stretch of a clock that steps back on the way.
     """
 
@@ -58,6 +61,8 @@ class SourceInfo:
     interlaced: bool = False
     constant_rate: bool = True
     clock_offsets: tuple[Fraction, ...] = (Fraction(0),)
+    metadata: Metadata = field(default=Metadata(), repr=False)
+    subtitles: int = 0
 
 
 class Source(Protocol):

@@ -31,6 +31,7 @@ from sa2va_cli.media.conversion import (
     to_rgb,
     transposes,
 )
+from sa2va_cli.media.metadata import read_metadata
 from sa2va_cli.media.source import SourceInfo
 from sa2va_cli.media.timeline import Timeline, is_shown, packets, scan
 
@@ -309,6 +310,8 @@ def _describe(path: Path, container: Any, stream: Any, timeline: Timeline, frame
         start_seconds=timeline.seconds(0),
         constant_rate=timeline.constant,
         clock_offsets=timeline.offsets,
+        metadata=read_metadata(container, stream),
+        subtitles=len(container.streams.subtitles),
         colour=colour_of(frame),
         depth=depth_of(frame),
         interlaced=frame.interlaced_frame,

@@ -12,10 +12,12 @@ from typing import Any, Self
 
 import av
 from av.codec.context import Flags
+from av.stream import Disposition
 
 from sa2va_cli.datatypes import Yuv420, YuvColour, YuvPlanes
 from sa2va_cli.errors import OutputError, Sa2VAError, UsageError
 from sa2va_cli.media.encodings import ENCODINGS, SDR, Codec, Pixels, converted_like
+from sa2va_cli.media.metadata import Metadata
 from sa2va_cli.media.sound import Sound
 from sa2va_cli.staging import discard, output_error, publish, reserve_beside
 
@@ -48,6 +50,7 @@ class VideoWriter:
         sample_aspect_ratio: Fraction | None = None,
         colour: YuvColour | None = None,
         clock_offsets: Sequence[Fraction] = (Fraction(0),),
+        metadata: Metadata | None = None,
     ) -> None:
         """Checks the arguments; nothing is touched before the ``with`` block begins.
 
@@ -57,7 +60,7 @@ class VideoWriter:
             rate: pictures per second on average; the last picture is shown for ``1 / rate``.
             time_base: seconds per unit of the source's time stamps; they are kept exactly.
             codec: ``h264``, ``gray`` (h264 of a mask, near lossless), ``prores4444`` or ``lossless`` (FFV1).
-            audio_from: file whose sound is copied packet by packet; it may have none.
+            audio_from: file whose sound and subtitles are copied packet by packet; it may have none.
             audio_start_seconds: on the source's clock; sound before it or the first picture is left out.
             audio_end_seconds: on the source's clock; sound after it is left out.
             crf: constant rate factor of ``h264`` and ``gray``; smaller is better.
@@ -67,6 +70,7 @@ class VideoWriter:
                 where it is not given. Planes bring their own.
             clock_offsets: seconds that the reader added to the times of each stretch of the source's clock;
                 the sound gets the same.
+            metadata: timecode, texts and chapters, on a clock that begins at zero with the first picture.
 
         Raises:
             UsageError: for a codec that does not exist or that the container cannot hold.
@@ -89,6 +93,7 @@ class VideoWriter:
         self._colour = SDR if colour is None else colour
         self._sound_source = audio_from
         self._clock_offsets = clock_offsets
+        self._metadata = metadata
         self._sound_range = (_fraction(audio_start_seconds), _fraction(audio_end_seconds))
         self._warnings: list[str] = []
         self._hidden: Path | None = None
@@ -174,6 +179,7 @@ class VideoWriter:
         stream.width, stream.height = self._size
         stream.pix_fmt = frame.format.name
         stream.time_base = self._time_base
+        stream.disposition = Disposition.default
         context = stream.codec_context
         context.time_base = self._time_base
         # x264 takes slice threads, which cost quality, unless it is asked for frame threads.
@@ -186,6 +192,8 @@ class VideoWriter:
         if self._sample_aspect_ratio is not None and self._sample_aspect_ratio > 0:
             context.sample_aspect_ratio = self._sample_aspect_ratio
         self._stream = stream
+        if self._metadata is not None:
+            self._metadata.write(self._container)
         if self._sound_source is not None:
             assert self._origin is not None  # noqa: S101
             start, end = self._sound_range

@@ -136,12 +136,13 @@ class PictureVideo:
             rate=clip.reader.rate,
             time_base=clip.info.time_base,
             codec=codec,
-            audio_from=clip.info.path if clip.info.has_audio else None,
+            audio_from=clip.info.path if clip.info.has_audio or clip.info.subtitles else None,
             audio_start_seconds=begin,
             audio_end_seconds=end,
             sample_aspect_ratio=clip.info.sample_aspect_ratio,
             colour=_meaning(clip.info, codec),
             clock_offsets=clip.info.clock_offsets,
+            metadata=clip.reader.metadata,
         )
 
     def __enter__(self) -> Self:
