@@ -6,7 +6,6 @@ Knows nothing about files or time.
 import re
 from typing import Any
 
-import av
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, Interpolation
 from numpy.typing import NDArray
@@ -152,10 +151,21 @@ def display_matrix(frame: Any) -> Matrix | None:
     """The display matrix; asking makes PyAV tie the frame into a cycle, which only the collector frees."""
     try:
         data = bytes(frame.side_data["DISPLAYMATRIX"])
-    except (KeyError, ValueError, av.FFmpegError):  # PyAV has no name for some kinds of side data
+    except KeyError:
         return None
+    except ValueError:  # beside it is a kind of side data that PyAV has no name for
+        return _turned_by(frame.rotation)
     matrix = np.frombuffer(data, "<i4")
     return matrix if len(matrix) == 9 and matrix[[0, 1, 3, 4]].any() else None
+
+
+def _turned_by(rotation: int) -> Matrix | None:
+    """The display matrix of a rotation by whole quarters, in degrees counter-clockwise."""
+    quarters = round(rotation / 90) % 4
+    if quarters == 0:
+        return None
+    cosine, sine = ((1, 0), (0, -1), (-1, 0), (0, 1))[quarters]
+    return np.array([cosine, sine, 0, -sine, cosine, 0, 0, 0, 1], np.int32)
 
 
 def _has_chroma(pixel_format: Any) -> bool:

@@ -1,6 +1,6 @@
 """Decodes video files into upright pictures: every frame in order, or single ones by seeking.
 
-They come in RGB and, where that is what the file holds, as planes of 8-bit 4:2:0.
+They come in 8-bit RGB for the network, and as the code values that the file holds.
 
 Damaged files give all that can be decoded, and a warning that says how much that was.
 """
@@ -31,8 +31,10 @@ from sa2va_cli.media.conversion import (
     to_rgb,
     transposes,
 )
+from sa2va_cli.media.decoding import Decoder
 from sa2va_cli.media.metadata import read_metadata
 from sa2va_cli.media.source import SourceInfo
+from sa2va_cli.media.tail import missing_bytes
 from sa2va_cli.media.timeline import Timeline, is_shown, packets, scan
 
 _NOT_VIDEO = ("tty", "lavfi", "hls", "concat", "ffmetadata", "bin", "xbin", "adf", "idf")
@@ -45,23 +47,30 @@ _THREADS = 16
 class VideoSource:
     """A video file. Opening it reads all packets once and decodes the first frame."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, stream_index: int | None = None, deinterlace: bool = False) -> None:
         """Finds the video stream, its frames' times and the upright size.
 
+        Args:
+            path: the file.
+            stream_index: number of the stream in the file, as ``ffprobe`` counts; None for the main video.
+            deinterlace: whether interlaced frames are made whole (yadif, one frame for each).
+
         Raises:
-            InputError: when there is no video in the file, or nothing of it can be decoded.
+            InputError: when there is no such video in the file, or nothing of it can be decoded.
         """
         self._path = path
+        self._deinterlace = deinterlace
         first: list[Any] = []
 
         def look(packet: Any) -> None:
             if not first:
                 with suppress(av.FFmpegError):
-                    first.extend(packet.decode()[:1])
+                    first.extend(decoder.decode(packet)[:1])
 
         with open_container(path) as container:
-            stream = video_stream(container, path)
+            stream = video_stream(container, path, stream_index)
             self._stream_index: int = stream.index
+            decoder = Decoder(stream, threads="SLICE", thread_count=1)
             timeline = scan(container, stream, look)
             if timeline is None:
                 raise InputError(f"{path}: the video stream holds no frames")
@@ -69,9 +78,9 @@ class VideoSource:
                 raise InputError(f"{path}: not one frame of the video could be decoded; the file is damaged")
             self._timeline: Timeline = timeline
             self._info = _describe(path, container, stream, timeline, first[0])
+            self._notes = _remarks(container, first[0], timeline, deinterlace=deinterlace)
         self._turn = (first[0].rotation, display_matrix(first[0]))
-        self._notes = _remarks(first[0], timeline)
-        self._damage = timeline.damage
+        self._damage = timeline.damage or _tail(path)
 
     @property
     def info(self) -> SourceInfo:
@@ -155,8 +164,9 @@ class VideoSource:
         """Decodes from the key frame before a frame to the end of the file."""
         with open_container(self._path) as container:
             stream = container.streams[self._stream_index]
-            stream.thread_type = threads
-            stream.codec_context.thread_count = _thread_count()
+            decoder = Decoder(
+                stream, threads=threads, thread_count=_thread_count(), deinterlace=self._deinterlace
+            )
             demuxed = _seek(container, stream, self._timeline.key_before(first))
             previous = -1
             started = False
@@ -169,7 +179,7 @@ class VideoSource:
                 if clock is not None and is_shown(packet, codec):
                     _move(packet, clock.place(packet)[1])
                 try:
-                    frames = packet.decode()
+                    frames = decoder.decode(packet)
                 except av.FFmpegError:
                     continue
                 for frame in frames:
@@ -234,8 +244,8 @@ def open_container(path: Path) -> Any:
     return container
 
 
-def video_stream(container: Any, path: Path) -> Any:
-    """The file's main video stream; cover art does not count.
+def video_stream(container: Any, path: Path, index: int | None = None) -> Any:
+    """The file's main video stream, or the one with a number; cover art does not count.
 
     Raises:
         InputError: when there is none.
@@ -245,6 +255,12 @@ def video_stream(container: Any, path: Path) -> Any:
     if not streams:
         sound = "; it holds only sound" if container.streams.audio else ""
         raise InputError(f"{path}: has no video stream{sound}")
+    if index is not None:
+        chosen = [stream for stream in streams if stream.index == index]
+        if not chosen:
+            there = ", ".join(str(stream.index) for stream in streams)
+            raise InputError(f"{path}: stream {index} is no video; choose from {there}")
+        return chosen[0]
     best = container.streams.best("video")
     return best if best in streams else streams[0]
 
@@ -318,15 +334,26 @@ def _describe(path: Path, container: Any, stream: Any, timeline: Timeline, frame
     )
 
 
-def _remarks(frame: Any, timeline: Timeline) -> list[str]:
+def _tail(path: Path) -> str:
+    with suppress(OSError):
+        missing = missing_bytes(path)
+        if missing:
+            return f"the file ends early: {missing} bytes of it are missing"
+    return ""
+
+
+def _remarks(container: Any, frame: Any, timeline: Timeline, *, deinterlace: bool) -> list[str]:
     notes = []
+    for number, track in enumerate(container.streams.audio, 1):
+        if track.codec_context is None or not track.codec_context.sample_rate:
+            notes.append(f"sound track {number} is in a codec that cannot be read; it is left out")
     kind = HIGH_RANGE.get(int(frame.color_trc))
     if kind is not None:
         notes.append(
             f"high dynamic range ({kind}): the network sees a tone-mapped picture; "
             f"mattes and overlays keep {kind}"
         )
-    if frame.interlaced_frame:
+    if frame.interlaced_frame and not deinterlace:
         notes.append("the video is interlaced and is not deinterlaced; edges that move will look combed")
     if frame.rotation % 90:
         notes.append(f"a rotation by {frame.rotation} degrees is not a right angle and is rounded to one")

@@ -192,6 +192,11 @@ class VideoWriter:
         if self._sample_aspect_ratio is not None and self._sample_aspect_ratio > 0:
             context.sample_aspect_ratio = self._sample_aspect_ratio
         self._stream = stream
+        if frame.format.name == "yuv444p":
+            width, height = self._size
+            self._warnings.append(
+                f"{width}x{height} has an odd side; it is written as 4:4:4, which some players do not show"
+            )
         if self._metadata is not None:
             self._metadata.write(self._container)
         if self._sound_source is not None:

@@ -129,6 +129,7 @@ class PictureVideo:
         self._clip = clip
         begin, end = clip.reader.audio_range
         self._rate = clip.reader.rate
+        self._narrows = codec == "h264" and clip.info.depth > 8
         self._thinned = self._rate != clip.info.rate
         self._writer = VideoWriter(
             path,
@@ -152,6 +153,10 @@ class PictureVideo:
 
     def put(self, picture: Picture, frame: Frame) -> None:
         """Encodes one picture at its time."""
+        if self._narrows and not isinstance(picture, Yuv420):
+            self._narrows = False
+            depth = self._clip.info.depth
+            self._clip.reader.warn(f"{self._writer.path.name}: written with 8 bits; the source has {depth}")
         shown_for = frame.shown_for
         if shown_for is not None and self._thinned:  # it also stands for those that are left out behind it
             shown_for = max(shown_for, 1 / self._rate)
