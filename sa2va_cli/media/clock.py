@@ -36,6 +36,8 @@ class Clock:
         self._leap = leap
         self._decoded: int | None = None
         self._shown: int | None = None
+        self._reorders = False
+        self._piece = 0
 
     @classmethod
     def of(cls, container: Any, stream: Any) -> Self:
@@ -47,7 +49,11 @@ class Clock:
         return cls(round(1 / Fraction(rate) / stream.time_base), leap)
 
     def place(self, packet: Any) -> tuple[int, int]:
-        """Takes the next packet; returns the number of its stretch, and what to add to its times."""
+        """Takes the next packet; returns the number of its piece, and what to add to its times.
+
+        All of a piece is shown before the next one is. A clock that stumbles where frames are stored in
+        another order than they are shown in begins no piece.
+        """
         decoded = packet.dts
         if self._starts_over(packet):
             self._begin(packet)
@@ -61,8 +67,10 @@ class Clock:
             self._step = decoded - self._decoded
         self._decoded = decoded if decoded is not None else self._decoded
         if packet.pts is not None:
-            self._shown = packet.pts if self._shown is None else max(self._shown, packet.pts)
-        return len(self.offsets) - 1, self.offsets[-1]
+            shown = packet.pts + self.offsets[-1]
+            self._shown = shown if self._shown is None else max(self._shown, shown)
+            self._reorders = self._reorders or (decoded is not None and packet.pts != decoded)
+        return self._piece, self.offsets[-1]
 
     def _starts_over(self, packet: Any) -> bool:
         if packet.dts is not None and self._decoded is not None:
@@ -74,18 +82,20 @@ class Clock:
             packet.is_keyframe
             and packet.pts is not None
             and self._shown is not None
-            and packet.pts < self._shown
+            and packet.pts + self.offsets[-1] < self._shown
         )
 
     def _begin(self, packet: Any) -> None:
         offset = self.offsets[-1]
         by_shown = packet.is_keyframe and packet.pts is not None and self._shown is not None
-        first, last = (packet.pts, self._shown) if by_shown else (packet.dts, self._decoded)
-        assert first is not None and last is not None  # noqa: PT018, S101
-        move = last + offset + self._step - first
+        if by_shown and self._shown is not None:
+            move = self._shown + self._step - packet.pts
+        else:
+            move = (self._decoded or 0) + offset + self._step - packet.dts
         # A stumble by half a frame is no new clock: the times go on where they were.
         self.offsets.append(offset if 0 <= move - offset <= 3 * self._step // 2 else move)
-        self._shown = packet.pts
+        if by_shown or not self._reorders:
+            self._piece += 1
 
     def _returns(self, packet: Any) -> bool:
         """Whether the clock is back where it would be if it had never stepped back."""

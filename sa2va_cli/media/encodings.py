@@ -205,14 +205,16 @@ def frame_lossless(image: Pixels, _: YuvColour = SDR) -> av.VideoFrame:
     return frame if image.shape[2] == 4 else frame.reformat(format="bgr0", threads=1)
 
 
+_COMMON = (".mp4", ".m4v", ".mov", ".mkv")
+_FORCED = (("forced-idr", "1"),)
+"""A frame that is asked to be a key frame is one from which decoding can begin."""
+
 ENCODINGS: dict[str, Encoding] = {
     # crf 18 is taken as visually lossless. "veryfast" leaves the processor to decoding and the network: on
     # grainy 1080p it is nearly three times as fast as "medium", for half a decibel at the same file size.
-    "h264": Encoding(
-        "libx264", (".mp4", ".m4v", ".mov", ".mkv"), frame_yuv, crf=18, preset="veryfast", planes=True
-    ),
+    "h264": Encoding("libx264", _COMMON, frame_yuv, crf=18, preset="veryfast", options=_FORCED, planes=True),
     # crf 10 gives a hard mask back: no pixel of a test mask crosses the middle.
-    "gray": Encoding("libx264", (".mp4", ".m4v", ".mov", ".mkv"), frame_grey, crf=10, preset="veryfast"),
+    "gray": Encoding("libx264", _COMMON, frame_grey, crf=10, preset="veryfast", options=_FORCED),
     "prores4444": Encoding(
         "prores_ks",
         (".mov", ".mkv"),

@@ -208,7 +208,8 @@ class _Aligned:
 
     def move(self, packet: Any) -> None:
         """Changes a packet's times."""
-        stretch, own = self._clock.place(packet)
+        _, own = self._clock.place(packet)
+        stretch = len(self._clock.offsets) - 1
         if stretch != self._stretch:
             self._stretch = stretch
             # What leaves no gap in the sound only tells which of the video's offsets is meant.

@@ -1,9 +1,11 @@
-"""Tells from a file's own structure whether its end is missing, without reading it.
+"""Tells from a file's own structure whether its end is missing, and how long a track is shown.
 
 Interrupted copies, downloads and recordings leave such files. Knows nothing about what is in them.
 """
 
 import struct
+from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
 
@@ -50,6 +52,63 @@ def missing_bytes(path: Path) -> int:
         else:
             end = 0
     return max(0, end - length)
+
+
+def track_seconds(path: Path, number: int) -> Fraction | None:
+    """For how long an MP4's header says that a track is shown, which FFmpeg does not pass on.
+
+    Args:
+        path: the file.
+        number: the track's, from 0 in the order of the file.
+
+    Returns:
+        Seconds; None where the header does not say.
+    """
+    with path.open("rb") as file:
+        for place, kind, size in _boxes(file, 0, path.stat().st_size):
+            if kind != b"moov":
+                continue
+            inside = list(_boxes(file, place, place + size))
+            clocks = [_read(file, at, 4, 32) for at, box, _ in inside if box == b"mvhd"]
+            tracks = [(at, length) for at, box, length in inside if box == b"trak"]
+            if not clocks or number >= len(tracks):
+                return None
+            at, length = tracks[number]
+            heads = [
+                _read(file, begin, 4, 36) for begin, box, _ in _boxes(file, at, at + length) if box == b"tkhd"
+            ]
+            return _shown(clocks[0], heads[0]) if heads else None
+    return None
+
+
+def _shown(movie: bytes, track: bytes) -> Fraction | None:
+    """Seconds from the movie's units per second and the track's duration (ISO 14496-12, 8.2.2 and 8.3.2)."""
+    scale = _number(movie, 20 if movie[0] else 12, 4)
+    duration = _number(track, 28, 8) if track[0] else _number(track, 20, 4)
+    endless = duration in (_ENDLESS, 2**64 - 1)
+    return Fraction(duration, scale) if scale and duration and not endless else None
+
+
+def _number(data: bytes, place: int, length: int) -> int:
+    return int.from_bytes(data[place : place + length], "big")
+
+
+def _read(file: BinaryIO, place: int, least: int, most: int) -> bytes:
+    file.seek(place)
+    return file.read(most).ljust(least, b"\0")
+
+
+def _boxes(file: BinaryIO, place: int, end: int) -> Iterator[tuple[int, bytes, int]]:
+    """Where the content of each box begins, the box's kind, and its content's length."""
+    while place + 8 <= end:
+        head = _read(file, place, 16, 16)
+        size, begin = _number(head, 0, 4), 8
+        if size == 1:
+            size, begin = _number(head, 8, 8), 16
+        if size < begin:
+            return
+        yield place + begin, head[4:8], size - begin
+        place += size
 
 
 def _boxes_end(file: BinaryIO, length: int) -> int:

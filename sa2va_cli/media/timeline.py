@@ -8,12 +8,14 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import av
 
 from sa2va_cli.media.clock import Clock
 from sa2va_cli.media.rates import Grid, commonest_rate, find_grid
+from sa2va_cli.media.tail import track_seconds
 
 _MOST_ERRORS = 1000
 """Consecutive failed reads after which a file is taken to be over."""
@@ -129,7 +131,7 @@ class _Seen:
     """What was seen of the shown packets, in order of decoding.
 
     Attributes:
-        times: (stretch of the clock, presentation stamp) of each packet that has one.
+        times: (piece, presentation stamp) of each packet that has one.
         decoding: decoding stamps.
         keys: presentation stamps of key frames.
         end: presentation stamp and duration of the packet that is shown last so far.
@@ -142,11 +144,11 @@ class _Seen:
     end: tuple[int, int, int] = (0, -(2**62), 0)
     timeless: bool = False
 
-    def add(self, packet: Any, stretch: int, offset: int) -> None:
+    def add(self, packet: Any, piece: int, offset: int) -> None:
         if packet.pts is not None:
             shown = packet.pts + offset
-            self.times.append((stretch, shown))
-            self.end = max(self.end, (stretch, shown, packet.duration or 0))
+            self.times.append((piece, shown))
+            self.end = max(self.end, (piece, shown, packet.duration or 0))
             if packet.is_keyframe:
                 self.keys.append(shown)
         if packet.dts is not None:
@@ -223,11 +225,13 @@ def _timeline(
     else:
         rate = commonest_rate(stamps, base, stated)
     span = stamps[-1] - stamps[0]
-    ends = _last_seconds(container, stream, stamps, last, rate)
+    whole = "mp4" not in container.format.name or stream.frames == count
+    end = _stated_end(container, stream) if whole else None
+    ends = _last_seconds(end, stream.time_base, stamps, last, rate)
     if rate is None:
         rate = _nearest(count / (span * base + ends), stated)
     if grid is not None:
-        ends = grid.snapped(ends, base)
+        ends = grid.snapped(ends, max(base, _HEADER_CLOCK))
     damage, promised = "", count
     if len(clock.offsets) == 1:
         damage, promised = _promises(container, stream, count, stamps[-1] * base + ends, 1 / rate)
@@ -235,19 +239,33 @@ def _timeline(
     return Timeline(stamps, keys, base, rate, ends, counted, grid, damage, promised, offsets)
 
 
+_HEADER_CLOCK = Fraction(1, 1000)
+"""Seconds to which an MP4's header rounds its length."""
+
 DEFAULT = Fraction(25)
 """Frames per second where nothing is stated and there is but one frame."""
 
 
-def _last_seconds(container: Any, stream: Any, stamps: Any, last: int, rate: Fraction | None) -> Fraction:
-    """For how long the last frame is shown: what its packet says, unless that cannot be."""
-    base: Fraction = stream.time_base
+def _last_seconds(
+    end: Fraction | None, base: Fraction, stamps: Any, last: int, rate: Fraction | None
+) -> Fraction:
+    """For how long the last frame is shown: what its packet says, unless that cannot be.
+
+    Args:
+        end: the end of the video as the container states it; None where it does not.
+        base: seconds per unit of the stamps.
+        stamps: when each frame is shown.
+        last: what the last frame's packet says; 0 for nothing.
+        rate: frames per second; None where it varies.
+    """
     mean = base * (stamps[-1] - stamps[0]) / max(1, len(stamps) - 1)
     usual = 1 / rate if rate is not None else mean
-    end = _stated_end(container, stream)
     rest = None if end is None else end - base * int(stamps[-1])
     if last > 0:
         stated = base * last
+        # MP4 has no duration for the last frame where others are decoded after it; its own end has.
+        if rest is not None and rest > stated + usual / 2:
+            return rest
         agrees = rest is not None and abs(rest - stated) <= max(base, usual / 2)
         if agrees or stated <= 100 * usual:
             return stated
@@ -258,9 +276,11 @@ def _last_seconds(container: Any, stream: Any, stamps: Any, last: int, rate: Fra
 
 def _stated_end(container: Any, stream: Any) -> Fraction | None:
     """The video's end on its own clock, where the container states it for this stream."""
-    if stream.duration is not None and stream.duration > 0 and container.format.name.startswith("mov"):
-        end: Fraction = ((stream.start_time or 0) + stream.duration) * stream.time_base
-        return end
+    if container.format.name.startswith("mov"):
+        end: Fraction = ((stream.start_time or 0) + (stream.duration or 0)) * stream.time_base
+        shown = track_seconds(Path(container.name.removeprefix("file:")), stream.index)
+        first: Fraction = (stream.start_time or 0) * stream.time_base
+        return max(end, first + shown) if shown is not None else end
     if "matroska" in container.format.name:
         return _stated_seconds(container, stream)
     return None

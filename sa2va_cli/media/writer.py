@@ -13,6 +13,7 @@ from typing import Any, Self
 import av
 from av.codec.context import Flags
 from av.stream import Disposition
+from av.video.frame import PictureType
 
 from sa2va_cli.datatypes import Yuv420, YuvColour, YuvPlanes
 from sa2va_cli.errors import OutputError, Sa2VAError, UsageError
@@ -207,10 +208,11 @@ class VideoWriter:
                 self._sound_source, self._container, self._origin, start, end, self._clock_offsets
             )
 
-    def _encode(self, frame: av.VideoFrame | None, duration: int = 0) -> None:
+    def _encode(self, frame: av.VideoFrame | None, duration: int = 0, *, alone: bool = False) -> None:
         if frame is not None:
             frame.duration = duration
-            frame.pict_type = 0
+            # MP4 keeps the duration of what is decoded last. As a key frame, that is what is shown last.
+            frame.pict_type = PictureType.I if alone else PictureType.NONE
         for packet in self._stream.encode(frame):
             if packet.dts is not None and self._sound is not None:
                 self._sound.write_until(packet.dts * packet.time_base)
@@ -233,7 +235,9 @@ class VideoWriter:
         if self._held is None:
             raise OutputError(f"cannot write {self._path}: there was no picture to write")
         shown_for = 1 / self._rate if self._shown_for is None else self._shown_for
-        self._encode(self._held, max(1, round(shown_for / self._time_base)))
+        self._encode(
+            self._held, max(1, round(shown_for / self._time_base)), alone=shown_for != 1 / self._rate
+        )
         self._encode(None)
         if self._sound is not None:
             self._sound.finish()

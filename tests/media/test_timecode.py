@@ -64,7 +64,7 @@ def test_every_frame_has_one_name_at_sixty(frames: int) -> None:
     ],
 )
 def test_what_names_no_frame_is_refused(text: str, rate: Fraction) -> None:
-    with pytest.raises(UsageError, match="timecode|names no frame"):
+    with pytest.raises(UsageError, match=r"timecode|names no frame"):
         Timecode.parse(text, rate)
 
 
