@@ -27,8 +27,8 @@ PQ, HLG = 16, 18
 WHITE_NITS = 203.0
 """Luminance of diffuse white in programmes of high dynamic range (ITU-R BT.2408, 3.1)."""
 
-_PEAK_NITS = 1000.0
-"""The brightest light that the tone curve keeps apart from what is brighter still."""
+_HLG_NITS = 1000.0
+"""Peak luminance of the display that signals of HLG are taken to be shown on (ITU-R BT.2100, table 5)."""
 
 _TO_2020 = np.array([[0.6274, 0.3293, 0.0433], [0.0691, 0.9195, 0.0114], [0.0164, 0.0880, 0.8956]])
 """Linear light from the primaries of BT.709 to those of BT.2020 (ITU-R BT.2087, 2)."""
@@ -160,9 +160,9 @@ def planes_420(
 def tone_mapped(image: NDArray[np.uint16], transfer: int, *, wide_gamut: bool) -> NDArray[np.uint8]:
     """A picture of high dynamic range as an ordinary one, (H, W, 3) uint8 in sRGB's primaries.
 
-    The rule is stated, not the best there is: light up to a diffuse white of 203 nits keeps most of its
-    steps, what is brighter is rolled off up to 1000 nits by the extended curve of Reinhard et al.
-    ("Photographic tone reproduction", 2002, equation 4), applied to each channel; then primaries are
+    The rule is stated, not the best there is: light up to 60 % of diffuse white (203 nits) stays as it is, so
+    that what an ordinary grade holds looks as it does there; what is brighter goes into the rest along an
+    exponential shoulder, in which white itself comes to 85 %. Applied to each channel; then primaries are
     converted and sRGB's curve is applied.
 
     Args:
@@ -181,12 +181,13 @@ def tone_mapped(image: NDArray[np.uint16], transfer: int, *, wide_gamut: bool) -
 def _tone_table(transfer: int) -> NDArray[np.float32]:
     """Displayed light, 0..1, of a code value's upper 12 bits."""
     light = nits(np.arange(4096) / 4095, transfer) / WHITE_NITS
-    peak = _PEAK_NITS / WHITE_NITS
-    return np.minimum(light * (1 + light / peak**2) / (1 + light) * _LIFT, 1).astype(np.float32)
+    room = 1 - _SHOULDER
+    bright = _SHOULDER + room * (1 - np.exp(-np.maximum(light - _SHOULDER, 0) / room))
+    return np.where(light < _SHOULDER, light, bright).astype(np.float32)
 
 
-_LIFT = 1.25
-"""Brings diffuse white, which the curve puts at 0.52 of the light, up to 0.65: 83 % of sRGB's codes."""
+_SHOULDER = 0.6
+"""Share of diffuse white up to which light is left alone."""
 
 
 @lru_cache(maxsize=1)
@@ -205,7 +206,7 @@ def nits(signal: NDArray[Any], transfer: int) -> NDArray[np.float64]:
         return np.asarray(10_000 * np.power(np.maximum(power - c1, 0) / (c2 - c3 * power), 1 / m1))
     a, b, c = _HLG_CURVE
     scene = np.where(signal <= 0.5, np.square(signal) / 3, (np.exp((signal - c) / a) + b) / 12)
-    return np.asarray(_PEAK_NITS * np.power(scene, 1.2))
+    return np.asarray(_HLG_NITS * np.power(scene, 1.2))
 
 
 def signal(light: NDArray[Any], transfer: int) -> NDArray[np.float64]:
@@ -215,7 +216,7 @@ def signal(light: NDArray[Any], transfer: int) -> NDArray[np.float64]:
         power = np.power(np.asarray(light) / 10_000, m1)
         return np.asarray(np.power((c1 + c2 * power) / (1 + c3 * power), m2))
     a, b, c = _HLG_CURVE
-    scene = np.power(np.asarray(light) / _PEAK_NITS, 1 / 1.2)
+    scene = np.power(np.asarray(light) / _HLG_NITS, 1 / 1.2)
     bright = a * np.log(np.maximum(12 * scene - b, 1e-9)) + c
     return np.asarray(np.where(scene <= 1 / 12, np.sqrt(3 * scene), bright))
 

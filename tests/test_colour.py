@@ -106,7 +106,7 @@ def test_a_tone_mapped_picture_looks_like_the_ordinary_one(transfer: int, *, wid
     colours = np.array([[[0, 0, 0], [64, 64, 64], [118, 118, 118], [180, 60, 50], [40, 90, 200]]], np.uint8)
     high = np.rint(in_high_range(colours, transfer, wide_gamut=wide) * 257).astype(np.uint16)
     shown = tone_mapped(high, transfer, wide_gamut=wide)
-    assert np.abs(shown.astype(int) - colours).max() < 20
+    assert np.abs(shown.astype(int) - colours).max() < 6
 
 
 def test_what_is_brighter_stays_brighter() -> None:

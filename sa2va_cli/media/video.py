@@ -206,6 +206,8 @@ class VideoSource:
         stored = None
         if size == (frame.width, frame.height):
             alpha = opacity_of(frame, turn)
+            if alpha is not None and self._info.codec == "rawvideo" and not alpha.any():
+                alpha = None  # four bytes per pixel, of which the fourth means nothing
             # An output has one size and one meaning of its numbers: only what is like the first frame counts.
             if colour_of(frame) == self._info.colour and depth_of(frame) == self._info.depth:
                 stored = planes_of(frame, turn)

@@ -265,3 +265,18 @@ def test_a_matte_is_ffmpeg_s_own_conversion(tmp_path: Path, pixel_format: str) -
     assert error[1:3].mean() < 0.5
     assert error[1:3].max() <= 2
     assert error[3].max() <= 1
+
+
+def test_raw_pixels_whose_fourth_byte_is_empty_are_opaque(tmp_path: Path) -> None:
+    path = tmp_path / "a.avi"
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream("rawvideo", rate=RATE)
+        stream.width, stream.height, stream.pix_fmt = *SIZE, "bgra"
+        image = np.dstack([picture(0)[..., ::-1], np.zeros((SIZE[1], SIZE[0]), np.uint8)])
+        frame = av.VideoFrame.from_ndarray(image, format="bgra")
+        frame.pts, frame.time_base = 0, 1 / RATE
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    frame = _only(path)
+    assert frame.alpha is None
+    assert np.array_equal(frame.image, picture(0))
