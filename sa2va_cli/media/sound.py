@@ -302,6 +302,10 @@ class _Subtitles(_Copied):
         super().write(packet, origin)
 
 
+_REHEARSED = 4096
+"""Samples of silence that fill a frame of every encoder."""
+
+
 class _Encoded(_Track):
     """A track that the container cannot hold as it is: decoded, and encoded anew."""
 
@@ -350,12 +354,13 @@ class _Encoded(_Track):
 
     def rehearse(self) -> None:
         """Writes a moment of silence."""
-        context = self._stream.codec_context
-        frame = av.AudioFrame(context.format.name, context.layout.name, context.frame_size or 1024)
-        for plane in frame.planes:
-            plane.update(bytes(plane.buffer_size))
+        # Packed, as PyAV reaches no more than eight planes of a frame; the track's own resampler parts them.
+        frame = av.AudioFrame("s16", self._stream.codec_context.layout.name, _REHEARSED)
+        frame.planes[0].update(bytes(frame.planes[0].buffer_size))
         frame.sample_rate, frame.pts, frame.time_base = self._rate, 0, Fraction(1, self._rate)
-        self._container.mux([*self._stream.encode(frame), *self._stream.encode(None)])
+        self._position = 0
+        self._encode(self._resampler.resample(frame))
+        self.finish()
 
     def finish(self) -> None:
         """Empties the resampler and the encoder."""

@@ -15,7 +15,7 @@ import av
 
 from sa2va_cli.media.clock import Clock
 from sa2va_cli.media.rates import Grid, commonest_rate, find_grid
-from sa2va_cli.media.tail import track_seconds
+from sa2va_cli.media.tail import missing_bytes, track_seconds
 
 _MOST_ERRORS = 1000
 """Consecutive failed reads after which a file is taken to be over."""
@@ -225,7 +225,9 @@ def _timeline(
     else:
         rate = commonest_rate(stamps, base, stated)
     span = stamps[-1] - stamps[0]
-    whole = "mp4" not in container.format.name or stream.frames == count
+    whole = missing_bytes(_path(container)) == 0
+    if "mp4" in container.format.name:
+        whole = whole and stream.frames == count
     end = _stated_end(container, stream) if whole else None
     ends = _last_seconds(end, stream.time_base, stamps, last, rate)
     if rate is None:
@@ -278,12 +280,16 @@ def _stated_end(container: Any, stream: Any) -> Fraction | None:
     """The video's end on its own clock, where the container states it for this stream."""
     if container.format.name.startswith("mov"):
         end: Fraction = ((stream.start_time or 0) + (stream.duration or 0)) * stream.time_base
-        shown = track_seconds(Path(container.name.removeprefix("file:")), stream.index)
-        first: Fraction = (stream.start_time or 0) * stream.time_base
-        return max(end, first + shown) if shown is not None else end
+        # From the movie's beginning on, empty edits included, as the stream's own clock counts.
+        shown = track_seconds(_path(container), stream.index)
+        return end if shown is None else max(end, shown)
     if "matroska" in container.format.name:
         return _stated_seconds(container, stream)
     return None
+
+
+def _path(container: Any) -> Path:
+    return Path(container.name.removeprefix("file:"))
 
 
 def _even(stream: Any, count: int, seen: _Seen) -> Timeline:
