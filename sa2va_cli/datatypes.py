@@ -35,8 +35,22 @@ def over_grey(image: RGB, alpha: NDArray[Any] | None) -> RGB:
     return np.rint(GROUND + share * (image.astype(np.float32) - GROUND)).astype(np.uint8)
 
 
-LUMA_WEIGHTS = {1: (0.2126, 0.0722), 5: (0.299, 0.114), 6: (0.299, 0.114)}
-"""What red and blue count in luma, by the number of the matrix in ITU-T H.273: BT.709, and BT.601 twice."""
+LUMA_WEIGHTS = {
+    1: (0.2126, 0.0722),
+    4: (0.3, 0.11),
+    5: (0.299, 0.114),
+    6: (0.299, 0.114),
+    7: (0.212, 0.087),
+    9: (0.2627, 0.0593),
+}
+"""What red and blue count in luma, by the number of the matrix in ITU-T H.273: BT.709, FCC, BT.601 twice,
+SMPTE 240M, and BT.2020 with non-constant luminance."""
+
+HIGH_RANGE = {16: "PQ", 18: "HLG"}
+"""Transfer functions of high dynamic range by their number in ITU-T H.273."""
+
+BT2020 = 9
+"""The number of the primaries, and of the matrix, of BT.2020 in ITU-T H.273."""
 
 
 @dataclass(frozen=True)
@@ -59,33 +73,88 @@ class YuvColour:
         if self.matrix not in LUMA_WEIGHTS:
             raise ValueError(f"matrix must be one of {', '.join(map(str, LUMA_WEIGHTS))}, got {self.matrix}")
 
+    @property
+    def weights(self) -> tuple[float, float]:
+        """What red and blue count in luma."""
+        return LUMA_WEIGHTS[self.matrix]
+
+    @property
+    def high_range(self) -> str | None:
+        """``PQ`` or ``HLG``; None for ordinary video."""
+        return HIGH_RANGE.get(self.transfer)
+
+    @property
+    def wide_gamut(self) -> bool:
+        """Whether the primaries are those of BT.2020."""
+        return self.primaries == BT2020
+
+
+@dataclass(frozen=True, eq=False)
+class YuvPlanes:
+    """A picture's code values as they were decoded, upright, at any depth and chroma subsampling.
+
+    Attributes:
+        luma: (H, W) uint8, or uint16 for more than 8 bits.
+        blue: the difference of blue, of luma's size or smaller.
+        red: the difference of red, likewise.
+        depth: bits of a code value.
+        colour: what the numbers mean.
+    """
+
+    luma: NDArray[Any] = field(repr=False)
+    blue: NDArray[Any] = field(repr=False)
+    red: NDArray[Any] = field(repr=False)
+    depth: int
+    colour: YuvColour
+
+    @property
+    def planes(self) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+        """Luma, blue and red difference."""
+        return self.luma, self.blue, self.red
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels."""
+        return self.luma.shape[1], self.luma.shape[0]
+
+    @cached_property
+    def rgb(self) -> NDArray[np.uint16]:
+        """(H, W, 3) uint16 RGB in the picture's own primaries and transfer; 65535 is full."""
+        from sa2va_cli.colour import rgb_of
+
+        return rgb_of(self.planes, self.colour.weights, self.depth, full_range=self.colour.full_range)
+
 
 @dataclass(frozen=True, eq=False)
 class Yuv420:
     """A picture as most video holds it: upright, luma for each pixel, chroma for each two by two.
 
     Attributes:
-        luma: (H, W) uint8; both sides are even.
-        blue: (H/2, W/2) uint8, the difference of blue.
-        red: (H/2, W/2) uint8, the difference of red.
+        luma: (H, W) uint8, or uint16 for more than 8 bits; both sides are even.
+        blue: (H/2, W/2), the difference of blue.
+        red: (H/2, W/2), the difference of red.
         colour: what the numbers mean.
+        depth: bits of a code value, 8 or 10.
     """
 
-    luma: NDArray[np.uint8] = field(repr=False)
-    blue: NDArray[np.uint8] = field(repr=False)
-    red: NDArray[np.uint8] = field(repr=False)
+    luma: NDArray[Any] = field(repr=False)
+    blue: NDArray[Any] = field(repr=False)
+    red: NDArray[Any] = field(repr=False)
     colour: YuvColour
+    depth: int = 8
 
     def __post_init__(self) -> None:
         doubled = tuple((2 * plane.shape[0], 2 * plane.shape[1]) for plane in (self.blue, self.red))
         if doubled != (self.luma.shape, self.luma.shape):
             shapes = ", ".join(str(plane.shape) for plane in self.planes)
             raise ValueError(f"chroma must have half of luma's sides, got {shapes}")
-        if any(plane.dtype != np.uint8 for plane in self.planes):
-            raise ValueError(f"planes must be uint8, got {[str(plane.dtype) for plane in self.planes]}")
+        wanted = np.uint8 if self.depth == 8 else np.uint16
+        if any(plane.dtype != wanted for plane in self.planes):
+            kinds = [str(plane.dtype) for plane in self.planes]
+            raise ValueError(f"planes of {self.depth} bits must be {wanted.__name__}, got {kinds}")
 
     @property
-    def planes(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
+    def planes(self) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
         """Luma, blue and red difference."""
         return self.luma, self.blue, self.red
 
@@ -106,17 +175,19 @@ class Frame:
         image: (H, W, 3) uint8 RGB, rotation of the container already applied.
         name: what pictures made of the frame are called, without an ending, where it comes from an image
             file; no two frames of a clip share one (``media/sequences.py`` has the rule).
-        planes: the same picture as it was decoded, where that is 8-bit 4:2:0; what is drawn there leaves the
-            rest of the picture as it was to the bit.
+        planes: the same picture as it was decoded, where that is 8-bit 4:2:0, or of more than 8 bits (as
+            10-bit 4:2:0); what is drawn there leaves the rest of the picture as it was to the bit.
+        stored: the decoded code values at their own depth and subsampling, where the source has planes.
         source_index: number of the frame in the source, from 0; None for the same as ``index``.
         file_name: the image file it comes from, with its ending, relative to the folder that all files of the
             clip lie in; None for videos and for the pages of one file.
-        deep: (H, W, 3) uint16, 65535 being full: the source's own numbers, where ``image`` does not hold
-            them: of more than 8 bits, under alpha, or in the colours of ``icc_profile``.
+        deep: (H, W, 3) uint16, 65535 being full: the source's own numbers, where neither ``image`` nor
+            ``stored`` holds them: of more than 8 bits, under alpha, or in the colours of ``icc_profile``.
         alpha: (H, W) uint8 or uint16, full at 255 or 65535: how opaque the source is; None where it is all
             opaque. ``image`` is then the source over neutral grey (128), ``deep`` its colours without the
             ground.
         icc_profile: what the numbers in ``deep`` mean, an RGB profile; None for sRGB. ``image`` is in sRGB.
+        shown_for: seconds for which the source shows it; None where that is not known.
     """
 
     index: int
@@ -125,11 +196,13 @@ class Frame:
     image: RGB = field(repr=False)
     name: str | None = None
     planes: Yuv420 | None = field(default=None, repr=False)
+    stored: YuvPlanes | None = field(default=None, repr=False)
     source_index: int | None = None
     file_name: str | None = None
     deep: NDArray[np.uint16] | None = field(default=None, repr=False)
     alpha: NDArray[np.uint8] | NDArray[np.uint16] | None = field(default=None, repr=False)
     icc_profile: bytes | None = field(default=None, repr=False)
+    shown_for: Fraction | None = None
 
     def __post_init__(self) -> None:
         if self.image.dtype != np.uint8 or self.image.ndim != 3 or self.image.shape[2] != 3:
@@ -157,6 +230,16 @@ class Frame:
         """(H, W, 3) uint8 in the colours of ``icc_profile``, over grey as ``image`` is."""
         assert self.deep is not None  # noqa: S101  (checked when made)
         return over_grey(((self.deep + 128.0) // 257).astype(np.uint8), self.alpha)
+
+    @property
+    def finest(self) -> NDArray[np.uint8] | NDArray[np.uint16]:
+        """(H, W, 3) RGB as fine as the source has it: ``deep``, or made of ``stored``, else ``image``.
+
+        Of video of high dynamic range these are its own signals, where ``image`` is tone-mapped.
+        """
+        if self.deep is not None:
+            return self.deep
+        return self.image if self.stored is None else self.stored.rgb
 
     @property
     def size(self) -> tuple[int, int]:

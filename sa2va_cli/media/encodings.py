@@ -4,24 +4,26 @@ Knows nothing about files or time.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Literal
 
 import av
 import numpy as np
-from av.video.reformatter import ColorRange, Colorspace
+from av.video.reformatter import ColorRange
 from numpy.typing import NDArray
 
-from sa2va_cli.datatypes import Yuv420
+from sa2va_cli.colour import codes_of, planes_420, upsampled
+from sa2va_cli.datatypes import BT2020, Yuv420, YuvColour, YuvPlanes
+from sa2va_cli.media.conversion import BT709, EXACT, UNSPECIFIED
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 """(H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA with straight alpha."""
 
 Codec = Literal["h264", "gray", "prores4444", "lossless"]
 
-BT709 = 1
-"""The number of BT.709 in the tags for matrix, primaries and transfer alike (ITU-T H.273)."""
+SDR = YuvColour(BT709, full_range=False, primaries=BT709, transfer=BT709)
+"""What RGB pictures become unless told otherwise: BT.709, limited range."""
 
 
 @dataclass(frozen=True)
@@ -34,59 +36,68 @@ class Encoding:
         crf: default constant rate factor; None where the encoder has none.
         preset: default speed preset; None where the encoder has none.
         options: further encoder options.
-        frame: turns an array into a frame; its pixel format is the stream's.
+        frame: turns an array, in the meaning that is wanted, into a frame; its pixel format is the stream's.
         tagged: whether the stream is tagged with what its frames' values mean (False for RGB streams).
         planes: whether decoded planes are taken too, as they are.
+        keeps_codes: whether pixels that were left as they were get the source's own code values.
     """
 
     encoder: str
     containers: tuple[str, ...]
-    frame: Callable[[Pixels], av.VideoFrame]
+    frame: Callable[[Pixels, YuvColour], av.VideoFrame]
     crf: float | None = None
     preset: str | None = None
     options: tuple[tuple[str, str], ...] = ()
     tagged: bool = True
     planes: bool = False
+    keeps_codes: bool = False
 
-    def frame_of(self, picture: Pixels | Yuv420) -> av.VideoFrame:
+    def frame_of(
+        self, picture: Pixels | Yuv420, colour: YuvColour = SDR, stored: YuvPlanes | None = None
+    ) -> av.VideoFrame:
         """Turns a picture of either kind into a frame.
+
+        Args:
+            picture: what is to be encoded.
+            colour: the matrix, primaries and transfer that arrays get; planes have their own.
+            stored: the source's code values, taken for every pixel that was left as it was.
 
         Raises:
             ValueError: for a kind that the codec does not take.
         """
         if not isinstance(picture, Yuv420):
-            return self.frame(picture)
+            frame = self.frame(picture, colour)
+            if stored is not None and self.keeps_codes and picture.ndim == 3:
+                _restore(frame, picture, stored)
+            return frame
         if not self.planes:
             raise ValueError(f"{self.encoder} takes no planes; give RGB or grey")
         return frame_planes(picture)
 
 
-def frame_yuv(image: Pixels) -> av.VideoFrame:
-    """(H, W, 3) RGB to 8-bit BT.709 limited range; 4:2:0, or 4:4:4 where a side is odd."""
+def frame_yuv(image: Pixels, colour: YuvColour = SDR) -> av.VideoFrame:
+    """(H, W, 3) RGB to 8-bit limited range; 4:2:0, or 4:4:4 where a side is odd."""
     if image.ndim == 2:
         return frame_grey(image)
     _require(image, channels=(3,), dtypes=(np.uint8,))
-    # Converted at once, so the frame can borrow the array instead of copying it.
-    array: Any = np.ascontiguousarray(image)
-    return _to_bt709(av.VideoFrame.from_numpy_buffer(array, "rgb24"), _planar_format(image))
+    height, width = image.shape[:2]
+    frame = av.VideoFrame(width, height, _planar_format(image))
+    if frame.format.name == "yuv420p":
+        codes: Any = planes_420(image.astype(np.uint8, copy=False), colour.weights)
+    else:
+        codes = np.moveaxis(codes_of(image, colour.weights, 8, full_range=False), 2, 0).astype(np.uint8)
+    for plane, values in zip(frame.planes, codes, strict=True):
+        _fill(plane, values)
+    return _tagged(frame, colour)
 
 
 def frame_planes(picture: Yuv420) -> av.VideoFrame:
     """Decoded planes to a frame of the same values and meaning."""
     width, height = picture.size
-    frame = av.VideoFrame(width, height, "yuv420p")
-    planes: Any = frame.planes
-    for plane, values in zip(planes, picture.planes, strict=True):
-        rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
-        rows[: plane.height, : plane.width] = values
-    colour = picture.colour
-    frame.colorspace, frame.color_primaries, frame.color_trc = (
-        colour.matrix,
-        colour.primaries,
-        colour.transfer,
-    )
-    frame.color_range = ColorRange.JPEG if colour.full_range else ColorRange.MPEG
-    return frame
+    frame = av.VideoFrame(width, height, "yuv420p" if picture.depth == 8 else "yuv420p10le")
+    for plane, values in zip(frame.planes, picture.planes, strict=True):
+        _fill(plane, values)
+    return _tagged(frame, picture.colour, full_range=picture.colour.full_range)
 
 
 def converted_like(frame: av.VideoFrame, first: av.VideoFrame) -> av.VideoFrame:
@@ -98,13 +109,14 @@ def converted_like(frame: av.VideoFrame, first: av.VideoFrame) -> av.VideoFrame:
         format=first.format.name,
         dst_colorspace=first.colorspace,
         dst_color_range=first.color_range,
+        interpolation=EXACT,
         threads=1,
     )
     converted.colorspace, converted.color_range = first.colorspace, first.color_range
     return converted
 
 
-def frame_grey(image: Pixels) -> av.VideoFrame:
+def frame_grey(image: Pixels, _: YuvColour = SDR) -> av.VideoFrame:
     """(H, W) grey 0..255 to luma 16..235 with neutral chroma.
 
     4:0:0 would be natural, but many hardware decoders and browsers refuse it.
@@ -115,22 +127,69 @@ def frame_grey(image: Pixels) -> av.VideoFrame:
     _fill(frame.planes[0], _limited_luma()[image])
     for plane in frame.planes[1:]:
         plane.update(bytes([128]) * plane.buffer_size)
-    return _tagged(frame)
+    return _tagged(frame, SDR)
 
 
-def frame_prores(image: Pixels) -> av.VideoFrame:
-    """(H, W, 4) RGBA straight alpha, 8 or 16 bit (RGB is taken as opaque), to 10-bit BT.709 4:4:4 + alpha."""
+def frame_prores(image: Pixels, colour: YuvColour = SDR) -> av.VideoFrame:
+    """(H, W, 4) RGBA straight alpha, 8 or 16 bit (RGB is taken as opaque), to 10-bit 4:4:4 + alpha."""
     if image.ndim == 2:
         rgb: NDArray[Any] = np.dstack([image] * 3)
-        return frame_prores(rgb)
+        return frame_prores(rgb, colour)
     _require(image, channels=(3, 4), dtypes=(np.uint8, np.uint16))
-    wide = image.astype(np.uint16) * np.uint16(1 if image.dtype == np.uint16 else 257)
-    if wide.shape[2] == 3:
-        wide = np.concatenate([wide, np.full((*wide.shape[:2], 1), 65535, np.uint16)], axis=2)
-    return _to_bt709(_from_array(wide, "rgba64le"), "yuva444p10le")
+    height, width = image.shape[:2]
+    frame = av.VideoFrame(width, height, "yuva444p10le")
+    rgb = np.ascontiguousarray(image[..., :3])
+    codes = np.moveaxis(codes_of(rgb, colour.weights, PRORES_DEPTH, full_range=False), 2, 0)
+    for plane, values in zip(frame.planes[:3], codes, strict=True):
+        _fill(plane, values)
+    top = np.iinfo(image.dtype).max
+    alpha = np.full((height, width), top, image.dtype) if image.shape[2] == 3 else image[..., 3]
+    _fill(frame.planes[3], np.rint(alpha * np.float32(1023 / top)).astype(np.uint16))
+    return _tagged(frame, _stated(colour))
 
 
-def frame_lossless(image: Pixels) -> av.VideoFrame:
+def _stated(colour: YuvColour) -> YuvColour:
+    """A meaning with primaries and transfer, as editors guess wrongly where they are missing."""
+    usual = {9: BT2020, 5: 5, 6: 6}.get(colour.matrix, BT709)
+    transfer = BT709 if colour.matrix not in (5, 6) else 6
+    return replace(
+        colour,
+        primaries=usual if colour.primaries == UNSPECIFIED else colour.primaries,
+        transfer=transfer if colour.transfer == UNSPECIFIED else colour.transfer,
+    )
+
+
+PRORES_DEPTH = 10
+"""Bits that FFmpeg's encoder of ProRes takes."""
+
+
+def _restore(frame: av.VideoFrame, image: Pixels, stored: YuvPlanes) -> None:
+    """Puts the source's own code values wherever a picture still has the source's colour.
+
+    RGB cuts off what lies outside of its cube, such as luma above white, and rounds; so nothing changes that
+    nobody meant to change.
+    """
+    wide = image[..., :3] if image.dtype == np.uint16 else image[..., :3] * np.uint16(257)
+    same = (wide == stored.rgb).all(axis=2)
+    for plane, own in zip(frame.planes[:3], _limited(stored), strict=True):
+        np.copyto(_rows(plane, np.uint16), own, where=same)
+
+
+def _limited(stored: YuvPlanes) -> list[NDArray[np.uint16]]:
+    """Code values of all pixels at ProRes' depth and limited range."""
+    codes = []
+    for number, plane in enumerate(stored.planes):
+        values = upsampled(plane, stored.size).astype(np.float32)
+        if stored.colour.full_range:
+            top, middle = 2**stored.depth - 1, 2 ** (stored.depth - 1)
+            values = 64 + values * (876 / top) if number == 0 else 512 + (values - middle) * (896 / top)
+        else:
+            values *= 2.0 ** (PRORES_DEPTH - stored.depth)
+        codes.append(np.clip(np.rint(values), 0, 1023).astype(np.uint16))
+    return codes
+
+
+def frame_lossless(image: Pixels, _: YuvColour = SDR) -> av.VideoFrame:
     """Any array without loss: grey, RGB or RGBA; 16 bit for grey and RGBA only."""
     if image.ndim == 2:
         _require(image, channels=(1,), dtypes=(np.uint8, np.uint16))
@@ -146,19 +205,27 @@ def frame_lossless(image: Pixels) -> av.VideoFrame:
     return frame if image.shape[2] == 4 else frame.reformat(format="bgr0", threads=1)
 
 
+_COMMON = (".mp4", ".m4v", ".mov", ".mkv")
+_FORCED = (("forced-idr", "1"),)
+"""A frame that is asked to be a key frame is one from which decoding can begin."""
+
 ENCODINGS: dict[str, Encoding] = {
     # crf 18 is taken as visually lossless. "veryfast" leaves the processor to decoding and the network: on
     # grainy 1080p it is nearly three times as fast as "medium", for half a decibel at the same file size.
-    "h264": Encoding(
-        "libx264", (".mp4", ".m4v", ".mov", ".mkv"), frame_yuv, crf=18, preset="veryfast", planes=True
-    ),
+    "h264": Encoding("libx264", _COMMON, frame_yuv, crf=18, preset="veryfast", options=_FORCED, planes=True),
     # crf 10 gives a hard mask back: no pixel of a test mask crosses the middle.
-    "gray": Encoding("libx264", (".mp4", ".m4v", ".mov", ".mkv"), frame_grey, crf=10, preset="veryfast"),
+    "gray": Encoding("libx264", _COMMON, frame_grey, crf=10, preset="veryfast", options=_FORCED),
     "prores4444": Encoding(
         "prores_ks",
         (".mov", ".mkv"),
         frame_prores,
-        options=(("profile", "4444"), ("alpha_bits", "16"), ("vendor", "apl0")),
+        options=(
+            ("profile", "4444"),
+            ("alpha_bits", "16"),
+            ("vendor", "apl0"),
+            ("field_order", "progressive"),
+        ),
+        keeps_codes=True,
     ),
     # Level 3 works on the slices of a frame in parallel; every frame can be decoded by itself.
     "lossless": Encoding(
@@ -191,28 +258,25 @@ def _from_array(image: Pixels, pixel_format: str) -> av.VideoFrame:
     return av.VideoFrame.from_ndarray(array, format=pixel_format)
 
 
-def _to_bt709(frame: av.VideoFrame, pixel_format: str) -> av.VideoFrame:
-    return _tagged(
-        frame.reformat(
-            format=pixel_format,
-            src_color_range=ColorRange.JPEG,
-            dst_colorspace=Colorspace.ITU709,
-            dst_color_range=ColorRange.MPEG,
-            threads=1,
-        )
+def _tagged(frame: av.VideoFrame, colour: YuvColour, *, full_range: bool = False) -> av.VideoFrame:
+    frame.colorspace, frame.color_primaries, frame.color_trc = (
+        colour.matrix,
+        colour.primaries,
+        colour.transfer,
     )
-
-
-def _tagged(frame: av.VideoFrame) -> av.VideoFrame:
-    frame.colorspace = frame.color_primaries = frame.color_trc = BT709
-    frame.color_range = ColorRange.MPEG
+    frame.color_range = ColorRange.JPEG if full_range else ColorRange.MPEG
     return frame
 
 
-def _fill(plane: Any, values: NDArray[np.uint8]) -> None:
-    rows = np.zeros((plane.height, plane.line_size), np.uint8)
-    rows[:, : plane.width] = values
-    plane.update(rows)
+def _fill(plane: Any, values: NDArray[Any]) -> None:
+    _rows(plane, values.dtype)[...] = values
+
+
+def _rows(plane: Any, dtype: Any) -> NDArray[Any]:
+    """A plane's memory as (H, W), to be written to."""
+    rows = np.frombuffer(plane, dtype).reshape(-1, plane.line_size // np.dtype(dtype).itemsize)
+    shown: NDArray[Any] = rows[: plane.height, : plane.width]
+    return shown
 
 
 @cache

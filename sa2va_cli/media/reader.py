@@ -12,6 +12,7 @@ from typing import BinaryIO, Self
 
 from sa2va_cli.datatypes import Frame
 from sa2va_cli.errors import InputError, OutputError, UsageError
+from sa2va_cli.media.metadata import Metadata
 from sa2va_cli.media.probe import find_source
 from sa2va_cli.media.source import Source, SourceInfo
 from sa2va_cli.staging import require_temporary_folder
@@ -102,6 +103,7 @@ class Reader:
             UsageError: when it holds no frame.
         """
         self._source = source
+        self._warnings: list[str] = []
         self._ordinals = selection.ordinals(source)
         source.check(self._ordinals)
         self._cut_at_end = self._ordinals[-1] + selection.every < source.info.frames
@@ -114,7 +116,12 @@ class Reader:
     @property
     def warnings(self) -> list[str]:
         """What the user should know, one line each; complete once the frames have been read."""
-        return self._source.warnings
+        return [*self._source.warnings, *self._warnings]
+
+    def warn(self, text: str) -> None:
+        """Adds what was found out about the input while an output was written."""
+        if text not in self._warnings:
+            self._warnings.append(text)
 
     @property
     def rate(self) -> Fraction:
@@ -128,6 +135,16 @@ class Reader:
         if not self._cut_at_end:
             return start, None
         return start, self._source.seconds_of(self._ordinals[-1] + self._ordinals.step)
+
+    @property
+    def metadata(self) -> Metadata:
+        """What the source's container says of the selection."""
+        start, end = self.audio_range
+        rate = self.info.rate
+        first = (
+            self._ordinals[0] if self.info.constant_rate else round((start - self.info.start_seconds) * rate)
+        )
+        return self.info.metadata.cut(start, end, frames=first, rate=rate, to=self.rate)
 
     def __enter__(self) -> Self:
         """Nothing is held open between frames' iterations."""

@@ -1,9 +1,11 @@
-"""Carries sound from one file to another, in step with the video and without keeping it in memory.
+"""Carries sound and subtitles from one file to another, in step with the video, without keeping them.
 
 Packets are copied as they are where the container takes their codec; otherwise they are encoded anew.
 """
 
-from collections.abc import Generator
+import errno
+import io
+from collections.abc import Generator, Sequence
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -13,6 +15,7 @@ import av
 from av.stream import Discard
 
 from sa2va_cli.errors import InputError
+from sa2va_cli.media.clock import Clock
 from sa2va_cli.media.timeline import packets
 
 _LEAD = Fraction(1, 2)
@@ -34,7 +37,7 @@ _COPIED: dict[str, tuple[str, ...]] = {
         "opus",
         "flac",
         "vorbis",
-        "dts",
+        "dca",
         "truehd",
         "pcm_s",
         "pcm_f32le",
@@ -48,11 +51,21 @@ _COPIED: dict[str, tuple[str, ...]] = {
 class Sound:
     """Every sound track of a file, on its way into an output container.
 
-    The tracks must be added before the first packet is written, so this is made when the output is opened.
+    The tracks must be added before the first packet is written, so this is made when the output is opened. A
+    track that cannot be carried is left out, or ends where it fails; ``warnings`` then names it.
+
+    Attributes:
+        warnings: one line for each track that is not whole.
     """
 
     def __init__(
-        self, source: Path, container: Any, origin: Fraction, start: Fraction, end: Fraction | None
+        self,
+        source: Path,
+        container: Any,
+        origin: Fraction,
+        start: Fraction,
+        end: Fraction | None,
+        offsets: Sequence[Fraction] = (Fraction(0),),
     ) -> None:
         """Opens the source and adds its sound tracks to the output.
 
@@ -62,9 +75,11 @@ class Sound:
             origin: time on the source's clock that becomes zero.
             start: sound that ends before this time on the source's clock is left out.
             end: sound that begins after it is left out; None for all.
+            offsets: seconds that were added to the times of each stretch of the video's clock.
         """
         self._start, self._end, self._origin = start, end, origin
-        self._container = container
+        self._offsets = offsets
+        self.warnings: list[str] = []
         try:
             self._input: Any = av.open(f"file:{source}", metadata_errors="ignore")
         except av.FFmpegError as error:
@@ -72,29 +87,54 @@ class Sound:
         self._tracks: dict[int, _Track] = {}
         suffix = Path(container.name).suffix.lower()
         self._has_edit_lists = suffix in (".mp4", ".m4v", ".mov")
-        for stream in self._input.streams.audio:
-            if stream.codec_context is None or not stream.codec_context.sample_rate:
-                continue
-            self._tracks[stream.index] = _track(stream, container, suffix)
+        for number, stream in enumerate(self._input.streams.audio, 1):
+            self._add(number, stream, container, suffix)
+        for number, texts in enumerate(self._input.streams.subtitles, 1):
+            self._add_subtitles(number, texts, container, suffix)
         for other in self._input.streams:
             if other.index not in self._tracks:
                 other.discard = Discard.all
         self._packets = self._read()
         self._next: Any = None
 
+    def _add(self, number: int, stream: Any, container: Any, suffix: str) -> None:
+        context = stream.codec_context
+        name = f"sound track {number} ({'unknown codec' if context is None else context.name})"
+        if context is None or not context.sample_rate:
+            self.warnings.append(f"{name} cannot be read and is left out")
+            return
+        track = _track(name, stream, container, suffix)
+        if track is None:
+            channels = context.layout.nb_channels
+            self.warnings.append(f"{name}, {channels} channels, does not fit into {suffix} and is left out")
+            return
+        self._tracks[stream.index] = track
+
+    def _add_subtitles(self, number: int, stream: Any, container: Any, suffix: str) -> None:
+        codec = "unknown codec" if stream.codec_context is None else stream.codec_context.name
+        name = f"subtitle track {number} ({codec})"
+        if stream.codec_context is None or not _is_taken(name, stream, container.format.name, None):
+            self.warnings.append(f"{name} cannot be copied into {suffix} and is left out")
+            return
+        self._tracks[stream.index] = _Subtitles(name, stream, container, self._start)
+
     def _read(self) -> Generator[Any]:
-        """Packets of the wanted range."""
+        """Packets of the wanted range, on one rising clock."""
         if not self._tracks:
             return
-        if self._start > 0:
+        jumps = len(self._offsets) > 1
+        if self._start > 0 and not jumps:
             with suppress(av.FFmpegError):
                 self._input.seek(max(0, int((self._start - 1) * av.time_base)))
+        streams = [self._input.streams[index] for index in self._tracks]
+        clocks = {stream.index: _Aligned(Clock.of(self._input, stream), self._offsets) for stream in streams}
         done: set[int] = set()
-        for packet in packets(self._input, [self._input.streams[index] for index in self._tracks]):
+        for packet in packets(self._input, streams):
             if len(done) == len(self._tracks):
                 return
             if packet.dts is None or packet.pts is None:
                 continue
+            clocks[packet.stream_index].move(packet)
             begin = packet.pts * packet.time_base
             if self._end is not None and begin >= self._end:
                 done.add(packet.stream_index)
@@ -107,7 +147,7 @@ class Sound:
         An edit list hides what lies before the start, so packets that codecs need to warm up are kept.
         Elsewhere such packets would push the video away from zero.
         """
-        if not self._has_edit_lists:
+        if not self._has_edit_lists and not isinstance(self._tracks[packet.stream_index], _Subtitles):
             return begin >= self._start
         end = begin + (packet.duration or 0) * packet.time_base
         codec = self._input.streams[packet.stream_index].codec_context.name
@@ -122,13 +162,30 @@ class Sound:
             if self._next is None or self._next.dts * self._next.time_base > limit:
                 return
             packet, self._next = self._next, None
-            self._tracks[packet.stream_index].write(packet, self._origin)
+            self._attempt(self._tracks[packet.stream_index], packet)
+
+    def _attempt(self, track: "_Track", packet: Any) -> None:
+        """Writes a packet, or what is left for None; a track that fails is given up."""
+        if track.failed:
+            return
+        try:
+            if packet is None:
+                track.finish()
+            else:
+                track.write(packet, self._origin)
+        except (av.FFmpegError, ValueError) as error:
+            if getattr(error, "errno", None) in _DISK:
+                raise
+            track.failed = True
+            self.warnings.append(f"{track.name} could not be written to its end: {error}")
 
     def finish(self) -> None:
         """Writes what is left."""
         self.write_until(Fraction(10**9))
         for track in self._tracks.values():
-            track.finish()
+            self._attempt(track, None)
+            if track.silent:
+                self.warnings.append(f"{track.name} could not be decoded; its track is empty")
 
     def close(self) -> None:
         """Closes the source."""
@@ -136,41 +193,134 @@ class Sound:
         self._input.close()
 
 
-class _Copied:
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
+"""Failures of the disk, which end the whole output and not a track."""
+
+
+class _Aligned:
+    """Moves a track's packets as the video's were, where clocks step back."""
+
+    def __init__(self, clock: Clock, offsets: Sequence[Fraction]) -> None:
+        self._clock = clock
+        self._left = list(offsets[1:])
+        self._stretch = 0
+        self._offset: Fraction = offsets[0]
+
+    def move(self, packet: Any) -> None:
+        """Changes a packet's times."""
+        _, own = self._clock.place(packet)
+        stretch = len(self._clock.offsets) - 1
+        if stretch != self._stretch:
+            self._stretch = stretch
+            # What leaves no gap in the sound only tells which of the video's offsets is meant.
+            wanted = own * packet.time_base
+            nearest = min(self._left, key=lambda offset: abs(offset - wanted), default=wanted)
+            self._offset = nearest if abs(nearest - wanted) < _IN_STEP else wanted
+            if nearest in self._left:
+                self._left = self._left[self._left.index(nearest) + 1 :]
+        shift = round(self._offset / packet.time_base)
+        packet.pts += shift
+        packet.dts += shift
+
+
+_IN_STEP = 10
+"""Seconds by which a joined piece's sound may be shorter or longer than its pictures."""
+
+
+class _Track:
+    """One track of the output.
+
+    Attributes:
+        name: for messages.
+        failed: whether it was given up.
+        silent: whether there was something to decode and nothing came of it.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.failed = False
+        self.silent = False
+
+    def write(self, packet: Any, origin: Fraction) -> None:
+        """Takes a packet of the source."""
+        raise NotImplementedError
+
+    def finish(self) -> None:
+        """Writes what is held back."""
+
+    def rehearse(self) -> None:
+        """Writes a moment of silence."""
+
+
+class _Copied(_Track):
     """A track whose packets go through unchanged."""
 
-    def __init__(self, stream: Any, container: Any) -> None:
+    def __init__(self, name: str, stream: Any, container: Any) -> None:
+        super().__init__(name)
         self._container = container
         self._stream = container.add_stream_from_template(stream)
+        self._last: int | None = None
         _copy_description(stream, self._stream)
 
     def write(self, packet: Any, origin: Fraction) -> None:
+        """Moves a packet onto the output's clock."""
         shift = round(origin / packet.time_base)
         packet.pts -= shift
         packet.dts -= shift
+        if self._last is not None and packet.dts <= self._last:  # pieces that overlap where they were joined
+            if packet.dts + (packet.duration or 0) // 2 <= self._last:
+                return
+            packet.dts = self._last + 1
+            packet.pts = max(packet.pts, packet.dts)
+        self._last = packet.dts
         packet.stream = self._stream
         self._container.mux(packet)
 
-    def finish(self) -> None:
-        """Nothing is held back."""
+    def rehearse(self) -> None:
+        """Writes a moment of silence, where any bytes are sound."""
+        context = self._stream.codec_context
+        if context.name.startswith("pcm_"):
+            packet = av.Packet(bytes(context.layout.nb_channels * 24))  # whole samples of 1 to 4 bytes
+            packet.pts, packet.dts, packet.stream = 0, 0, self._stream
+            self._container.mux(packet)
 
 
-class _Encoded:
-    """A track that the container cannot hold as it is: decoded, and encoded as AAC (PCM in .mov)."""
+class _Subtitles(_Copied):
+    """Texts, each with its time; one that is shown already when the range begins is shortened."""
 
-    def __init__(self, stream: Any, container: Any) -> None:
+    def __init__(self, name: str, stream: Any, container: Any, start: Fraction) -> None:
+        super().__init__(name, stream, container)
+        self._start = start
+
+    def write(self, packet: Any, origin: Fraction) -> None:
+        """Moves a packet onto the output's clock."""
+        late = round(self._start / packet.time_base) - packet.pts
+        if late > 0:
+            packet.pts += late
+            packet.dts = packet.pts
+            packet.duration = max(0, (packet.duration or 0) - late)
+        super().write(packet, origin)
+
+
+_REHEARSED = 4096
+"""Samples of silence that fill a frame of every encoder."""
+
+
+class _Encoded(_Track):
+    """A track that the container cannot hold as it is: decoded, and encoded anew."""
+
+    def __init__(self, name: str, stream: Any, container: Any, codec: str) -> None:
+        super().__init__(name)
         self._container = container
         context = stream.codec_context
-        lossless = context.name.startswith(("pcm_", "flac")) and container.name.lower().endswith(".mov")
-        codec = "pcm_s24le" if lossless else "aac"
-        rate = context.sample_rate if lossless else _aac_rate(context.sample_rate)
+        rate = _aac_rate(context.sample_rate) if codec == "aac" else context.sample_rate
         self._stream = container.add_stream(codec, rate=rate)
         # WAV files often give the number of channels only ("2 channels"), which encoders refuse.
-        layout = _LAYOUTS.get(context.layout.nb_channels, context.layout.name)
-        if "channel" not in context.layout.name:
-            layout = context.layout.name
+        layout = context.layout.name
+        if "channel" in layout:
+            layout = _LAYOUTS.get(context.layout.nb_channels, layout)
         self._stream.codec_context.layout = layout
-        if not lossless:
+        if codec == "aac":
             self._stream.codec_context.bit_rate = 96_000 * max(1, context.layout.nb_channels)
         _copy_description(stream, self._stream)
         self._resampler = av.AudioResampler(
@@ -180,6 +330,8 @@ class _Encoded:
         self._position: int | None = None
 
     def write(self, packet: Any, origin: Fraction) -> None:
+        """Decodes a packet and encodes what comes of it."""
+        self.silent = self._position is None
         try:
             frames = packet.decode()
         except av.FFmpegError:
@@ -194,25 +346,60 @@ class _Encoded:
 
     def _encode(self, frames: list[Any]) -> None:
         for frame in frames:
+            self.silent = False
             frame.pts = self._position or 0
             frame.time_base = Fraction(1, self._rate)
             self._position = frame.pts + frame.samples
             self._container.mux(self._stream.encode(frame))
 
+    def rehearse(self) -> None:
+        """Writes a moment of silence."""
+        # Packed, as PyAV reaches no more than eight planes of a frame; the track's own resampler parts them.
+        frame = av.AudioFrame("s16", self._stream.codec_context.layout.name, _REHEARSED)
+        frame.planes[0].update(bytes(frame.planes[0].buffer_size))
+        frame.sample_rate, frame.pts, frame.time_base = self._rate, 0, Fraction(1, self._rate)
+        self._position = 0
+        self._encode(self._resampler.resample(frame))
+        self.finish()
+
     def finish(self) -> None:
-        self._encode([frame for frame in self._resampler.resample(None) if frame is not None])
+        """Empties the resampler and the encoder."""
+        if self._position is not None:
+            self._encode([frame for frame in self._resampler.resample(None) if frame is not None])
         self._container.mux(self._stream.encode(None))
 
 
-_Track = _Copied | _Encoded
+def _track(name: str, stream: Any, container: Any, suffix: str) -> _Track | None:
+    """The best track that the container takes; None where it takes none."""
+    codec = stream.codec_context.name
+    ways: list[str | None] = [None] if codec.startswith(_COPIED.get(suffix, ())) else []
+    lossless = codec.startswith(("pcm_", "flac"))
+    ways += ["pcm_s24le", "aac"] if lossless and suffix == ".mov" else ["aac"]
+    ways += ["pcm_s24le" if lossless else "pcm_s16le", "flac"]
+    for way in (*ways, None):
+        if _is_taken(name, stream, container.format.name, way):
+            return _made(name, stream, container, way)
+    return None
 
 
-def _track(stream: Any, container: Any, suffix: str) -> _Track:
-    if stream.codec_context.name.startswith(_COPIED.get(suffix, ())):
-        # PyAV raises ValueError where the muxer has no tag for a variant of the codec.
-        with suppress(ValueError):
-            return _Copied(stream, container)
-    return _Encoded(stream, container)
+def _made(name: str, stream: Any, container: Any, codec: str | None) -> _Track:
+    return _Copied(name, stream, container) if codec is None else _Encoded(name, stream, container, codec)
+
+
+def _is_taken(name: str, stream: Any, container_format: str, codec: str | None) -> bool:
+    """Whether a container takes such a track: tried in memory, since there is no table of it.
+
+    PyAV raises ValueError where the muxer has no tag for a variant of the codec, FFmpeg its own errors where
+    an encoder does not take so many channels, some of them in the file's last words only.
+    """
+    try:
+        with av.open(io.BytesIO(), "w", format=container_format) as trial:
+            track = _made(name, stream, trial, codec)
+            trial.start_encoding()
+            track.rehearse()
+    except (av.FFmpegError, ValueError, KeyError):
+        return False
+    return True
 
 
 _LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
@@ -226,6 +413,9 @@ def _aac_rate(rate: int) -> int:
 
 
 def _copy_description(source: Any, target: Any) -> None:
+    target.disposition = source.disposition
     for key in ("language", "title"):
         if key in source.metadata:
             target.metadata[key] = source.metadata[key]
+    if "name" in source.metadata:  # what QuickTime calls a title
+        target.metadata.setdefault("title", source.metadata["name"])

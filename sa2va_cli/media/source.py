@@ -10,7 +10,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Literal, Protocol
 
-from sa2va_cli.datatypes import Frame
+from sa2va_cli.datatypes import Frame, YuvColour
+from sa2va_cli.media.metadata import Metadata
 
 DEFAULT_RATE = Fraction(24)
 """Pictures per second of inputs that have no time of their own: images and folders of images."""
@@ -26,7 +27,7 @@ class SourceInfo:
             ``frames`` (a folder, a pattern, or a TIFF file of several pages).
         size: (width, height) in pixels, upright.
         frames: number of frames that will be shown, counted, not taken from a header.
-        rate: frames per second on average.
+        rate: frames per second: of the commonest step where nearly all are alike, else on average.
         time_base: seconds per unit of the frames' ``pts``.
         duration_seconds: from the first frame's beginning to the last one's end.
         rotation: degrees counter-clockwise that are applied to the stored pictures to make them upright.
@@ -37,6 +38,13 @@ class SourceInfo:
         start_seconds: time of the first frame on the source's own clock.
         file_names: ``Frame.file_name`` of all frames in order, where each is a file.
         numbers: the numbers in the files' names, rising, where the files differ in nothing but a number.
+        colour: what the code values of a video with luma and chroma mean; None for all else.
+        depth: bits of a code value.
+        interlaced: whether its first frame is two fields.
+        constant_rate: whether all frames are shown equally long.
+        metadata: title, dates, timecode and chapters.
+        subtitles: how many subtitle tracks there are.
+        clock_offsets: seconds added to the times of each stretch of a clock that steps back on the way.
     """
 
     path: Path
@@ -54,6 +62,13 @@ class SourceInfo:
     start_seconds: Fraction = Fraction(0)
     file_names: tuple[str, ...] = field(default=(), repr=False)
     numbers: tuple[int, ...] = field(default=(), repr=False)
+    colour: YuvColour | None = None
+    depth: int = 8
+    interlaced: bool = False
+    constant_rate: bool = True
+    clock_offsets: tuple[Fraction, ...] = (Fraction(0),)
+    metadata: Metadata = field(default=Metadata(), repr=False)
+    subtitles: int = 0
 
     @property
     def first_number(self) -> int | None:

@@ -8,9 +8,14 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import av
+
+from sa2va_cli.media.clock import Clock
+from sa2va_cli.media.rates import Grid, commonest_rate, find_grid
+from sa2va_cli.media.tail import missing_bytes, track_seconds
 
 _MOST_ERRORS = 1000
 """Consecutive failed reads after which a file is taken to be over."""
@@ -24,36 +29,70 @@ class Timeline:
         stamps: presentation time stamps in order of presentation; the position in it is a frame's ordinal.
         keys: those of them from which decoding can begin, ascending.
         time_base: seconds per unit of the stamps.
-        rate: frames per second on average.
-        last: for how many units the last frame is shown.
+        rate: frames per second: the commonest step's where nearly all steps are alike, else on average.
+        last: seconds for which the last frame is shown.
         counted: whether decoded frames carry no trustworthy stamps and get theirs by counting.
+        grid: the exact times of frames that the container has rounded; None where stamps are exact.
         damage: what the container promises and does not hold, one line; empty if nothing.
         promised: number of frames that the container promises.
-        jumps: whether the container's stamps start over on the way and were replaced.
+        offsets: seconds that are added to the times of each stretch of a clock that steps back.
     """
 
     stamps: Sequence[int] = field(repr=False)
     keys: Sequence[int] = field(repr=False)
     time_base: Fraction
     rate: Fraction
-    last: int
+    last: Fraction
     counted: bool
+    grid: Grid | None = None
     damage: str = ""
     promised: int = 0
-    jumps: bool = False
+    offsets: tuple[Fraction, ...] = (Fraction(0),)
 
     def __len__(self) -> int:
         return len(self.stamps)
 
     @property
+    def jumps(self) -> bool:
+        """Whether the container's clock steps back on the way."""
+        return len(self.offsets) > 1
+
+    @property
+    def constant(self) -> bool:
+        """Whether all frames are shown equally long."""
+        steps = {b - a for a, b in zip(self.stamps, self.stamps[1:], strict=False)}
+        return self.grid.even if self.grid is not None else len(steps) <= 1
+
+    @property
+    def unit(self) -> Fraction:
+        """Seconds per unit of ``pts``."""
+        return self.time_base if self.grid is None else self.grid.unit
+
+    def pts(self, ordinal: int) -> int:
+        """When a frame is shown, in ``unit``; frames behind the last one follow at the mean rate."""
+        inside = min(ordinal, len(self.stamps) - 1)
+        shown = self.stamps[inside] if self.grid is None else self.grid.pts(inside)
+        return shown + (ordinal - inside) * max(1, round(1 / self.rate / self.unit))
+
+    def seconds(self, ordinal: int) -> Fraction:
+        """When a frame is shown."""
+        return self.pts(ordinal) * self.unit
+
+    def shown_for(self, ordinal: int) -> Fraction:
+        """Seconds for which a frame is shown."""
+        if ordinal >= len(self.stamps) - 1:
+            return self.last
+        return self.seconds(ordinal + 1) - self.seconds(ordinal)
+
+    @property
     def duration(self) -> Fraction:
         """Seconds from the first frame's beginning to the last one's end."""
-        return (self.stamps[-1] - self.stamps[0] + self.last) * self.time_base
+        return self.seconds(len(self.stamps) - 1) - self.seconds(0) + self.last
 
     def ordinal_at(self, seconds: Fraction) -> int:
         """Number of the first frame at or after a time, counted from the first frame's time."""
-        limit = self.stamps[0] + seconds / self.time_base
-        return bisect_left(self.stamps, limit)
+        limit = self.seconds(0) + seconds
+        return bisect_left(range(len(self.stamps)), limit, key=self.seconds)
 
     def ordinal_of(self, stamp: int | None, previous: int) -> int:
         """Number of the frame with a stamp; the next number where stamps are missing or repeated."""
@@ -63,7 +102,7 @@ class Timeline:
 
     def key_before(self, ordinal: int) -> int | None:
         """Stamp of the last key frame at or before a frame; None to decode from the beginning."""
-        if self.counted or not 0 <= ordinal < len(self.stamps):
+        if self.counted or self.jumps or not 0 <= ordinal < len(self.stamps):
             return None
         position = bisect_right(self.keys, self.stamps[ordinal]) - 1
         return self.keys[position] if position > 0 else None
@@ -74,7 +113,7 @@ def packets(container: Any, streams: Any) -> Iterator[Any]:
     for _ in range(_MOST_ERRORS):
         try:
             yield from container.demux(streams)
-        except av.FFmpegError:
+        except (av.FFmpegError, ValueError):  # ValueError: what PyAV has no name for
             continue
         return
 
@@ -85,6 +124,38 @@ def is_shown(packet: Any, codec: str) -> bool:
         return False
     # VP8's alternative reference frames are packets of their own; bit 4 is show_frame (RFC 6386, 9.1).
     return codec != "vp8" or bool(memoryview(packet)[0] & 0x10)
+
+
+@dataclass
+class _Seen:
+    """What was seen of the shown packets, in order of decoding.
+
+    Attributes:
+        times: (piece, presentation stamp) of each packet that has one.
+        decoding: decoding stamps.
+        keys: presentation stamps of key frames.
+        end: presentation stamp and duration of the packet that is shown last so far.
+        timeless: whether a packet has neither kind of stamp.
+    """
+
+    times: list[tuple[int, int]] = field(default_factory=list)
+    decoding: Any = field(default_factory=lambda: array("q"))
+    keys: Any = field(default_factory=lambda: array("q"))
+    end: tuple[int, int, int] = (0, -(2**62), 0)
+    timeless: bool = False
+
+    def add(self, packet: Any, piece: int, offset: int) -> None:
+        if packet.pts is not None:
+            shown = packet.pts + offset
+            self.times.append((piece, shown))
+            self.end = max(self.end, (piece, shown, packet.duration or 0))
+            if packet.is_keyframe:
+                self.keys.append(shown)
+        if packet.dts is not None:
+            self.decoding.append(packet.dts + offset)
+        elif packet.pts is None:
+            self.timeless = True
+            self.decoding.append(0)
 
 
 def scan(container: Any, stream: Any, look: Callable[[Any], None]) -> Timeline | None:
@@ -98,76 +169,152 @@ def scan(container: Any, stream: Any, look: Callable[[Any], None]) -> Timeline |
     Returns:
         The timeline; None when there are no frames.
     """
-    stamps, decoding, keys = array("q"), array("q"), array("q")
+    seen, clock = _Seen(), Clock.of(container, stream)
     codec = stream.codec_context.name
-    started, back, timeless, last = False, False, False, 0
+    started = False
     for packet in packets(container, stream):
         look(packet)
         started = started or packet.is_keyframe
-        if not started or not is_shown(packet, codec):
-            continue
-        if packet.pts is not None:
-            stamps.append(packet.pts)
-            if packet.is_keyframe:
-                keys.append(packet.pts)
-        if packet.dts is not None:
-            # More than a second back in decoding order: time stamps start over, as in joined recordings.
-            back = back or (bool(decoding) and (decoding[-1] - packet.dts) * stream.time_base > 1)
-            decoding.append(packet.dts)
-        elif packet.pts is None:
-            timeless = True
-            decoding.append(0)
-        last = packet.duration or last
-    if not stamps and not decoding:
+        if started and is_shown(packet, codec):
+            seen.add(packet, *clock.place(packet))
+    if not seen.times and not seen.decoding:
         return None
+    if seen.timeless:
+        return _even(stream, len(seen.decoding), seen)
     # AVI stores the order of decoding only; FFmpeg passes it off as time stamps.
-    untimed = container.format.name == "avi" or len(stamps) < len(decoding)
-    if back or timeless:
-        return _even(stream, len(decoding), stamps, jumps=back)
-    if untimed:
-        return _timeline(container, stream, array("q", sorted(decoding)), array("q"), last, counted=True)
-    return _timeline(container, stream, array("q", sorted(stamps)), array("q", sorted(keys)), last)
+    if container.format.name == "avi" or len(seen.times) < len(seen.decoding):
+        stamps = array("q", sorted(seen.decoding))
+        return _timeline(container, stream, stamps, array("q"), 0, clock, counted=True)
+    stamps = _rising([stamp for _, stamp in sorted(seen.times)])
+    return _timeline(container, stream, stamps, array("q", sorted(seen.keys)), seen.end[2], clock)
+
+
+def _rising(stamps: Sequence[int]) -> Any:
+    """Stamps of which each is after the one before; those that are not share the time to the next that is."""
+    rising = array("q", stamps[:1])
+    waiting = 0
+    for stamp in stamps[1:]:
+        waiting += 1
+        room = stamp - rising[-1]
+        if room >= waiting:
+            last = rising[-1]
+            rising.extend(last + room * part // waiting for part in range(1, waiting + 1))
+            waiting = 0
+    rising.extend(range(rising[-1] + 1, rising[-1] + 1 + waiting))
+    return rising
 
 
 def _timeline(
-    container: Any, stream: Any, stamps: Any, keys: Any, last: int, *, counted: bool = False
+    container: Any,
+    stream: Any,
+    stamps: Any,
+    keys: Any,
+    last: int,
+    clock: Clock,
+    *,
+    counted: bool = False,
 ) -> Timeline:
-    span, count = stamps[-1] - stamps[0], len(stamps)
-    mean = round(span / (count - 1)) if count > 1 else 0
-    if counted or not 0 < last <= 100 * max(mean, 1):
-        last = mean
-    if not last:
-        last = max(1, round(1 / (_stated_rate(stream) * stream.time_base)))
-    rate = _nearest(count / ((span + last) * stream.time_base), stream)
-    damage, promised = _promises(container, stream, count, (stamps[-1] + last) * stream.time_base)
-    return Timeline(stamps, keys, stream.time_base, rate, last, counted, damage, promised)
+    base, count = stream.time_base, len(stamps)
+    stated = _stated_rates(stream)
+    grid = find_grid(stamps, base, stated)
+    rate: Fraction | None
+    if grid is not None:
+        rate = grid.rate if grid.usual else None
+    elif count == 1:
+        rate = stated[0] if stated else DEFAULT
+    else:
+        rate = commonest_rate(stamps, base, stated)
+    span = stamps[-1] - stamps[0]
+    whole = missing_bytes(_path(container)) == 0
+    if "mp4" in container.format.name:
+        whole = whole and stream.frames == count
+    end = _stated_end(container, stream) if whole else None
+    ends = _last_seconds(end, stream.time_base, stamps, last, rate)
+    if rate is None:
+        rate = _nearest(count / (span * base + ends), stated)
+    if grid is not None:
+        ends = grid.snapped(ends, max(base, _HEADER_CLOCK))
+    damage, promised = "", count
+    if len(clock.offsets) == 1:
+        damage, promised = _promises(container, stream, count, stamps[-1] * base + ends, 1 / rate)
+    offsets = tuple(offset * base for offset in clock.offsets)
+    return Timeline(stamps, keys, base, rate, ends, counted, grid, damage, promised, offsets)
 
 
-def _even(stream: Any, count: int, stamps: Any, *, jumps: bool) -> Timeline:
-    """A timeline by counting at the stated rate, for stamps that cannot be ordered."""
-    rate = _stated_rate(stream)
-    start = round(stamps[0] * stream.time_base * rate) if stamps else 0
+_HEADER_CLOCK = Fraction(1, 1000)
+"""Seconds to which an MP4's header rounds its length."""
+
+DEFAULT = Fraction(25)
+"""Frames per second where nothing is stated and there is but one frame."""
+
+
+def _last_seconds(
+    end: Fraction | None, base: Fraction, stamps: Any, last: int, rate: Fraction | None
+) -> Fraction:
+    """For how long the last frame is shown: what its packet says, unless that cannot be.
+
+    Args:
+        end: the end of the video as the container states it; None where it does not.
+        base: seconds per unit of the stamps.
+        stamps: when each frame is shown.
+        last: what the last frame's packet says; 0 for nothing.
+        rate: frames per second; None where it varies.
+    """
+    mean = base * (stamps[-1] - stamps[0]) / max(1, len(stamps) - 1)
+    usual = 1 / rate if rate is not None else mean
+    rest = None if end is None else end - base * int(stamps[-1])
+    if last > 0:
+        stated = base * last
+        # MP4 has no duration for the last frame where others are decoded after it; its own end has.
+        if rest is not None and rest > stated + usual / 2:
+            return rest
+        agrees = rest is not None and abs(rest - stated) <= max(base, usual / 2)
+        if agrees or stated <= 100 * usual:
+            return stated
+    elif rest is not None and rest > usual:
+        return rest
+    return usual if usual > 0 else 1 / DEFAULT
+
+
+def _stated_end(container: Any, stream: Any) -> Fraction | None:
+    """The video's end on its own clock, where the container states it for this stream."""
+    if container.format.name.startswith("mov"):
+        end: Fraction = ((stream.start_time or 0) + (stream.duration or 0)) * stream.time_base
+        # From the movie's beginning on, empty edits included, as the stream's own clock counts.
+        shown = track_seconds(_path(container), stream.index)
+        return end if shown is None else max(end, shown)
+    if "matroska" in container.format.name:
+        return _stated_seconds(container, stream)
+    return None
+
+
+def _path(container: Any) -> Path:
+    return Path(container.name.removeprefix("file:"))
+
+
+def _even(stream: Any, count: int, seen: _Seen) -> Timeline:
+    """A timeline by counting at the stated rate, where there are no stamps."""
+    stated = _stated_rates(stream)
+    rate = stated[0] if stated else DEFAULT
+    start = round(seen.times[0][1] * stream.time_base * rate) if seen.times else 0
     even = array("q", range(start, start + count))
-    return Timeline(even, array("q"), 1 / rate, rate, 1, counted=True, promised=count, jumps=jumps)
+    return Timeline(even, array("q"), 1 / rate, rate, 1 / rate, counted=True, promised=count)
 
 
-def _stated_rate(stream: Any) -> Fraction:
-    for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate):
-        if rate:
-            return Fraction(rate)
-    return Fraction(25)
+def _stated_rates(stream: Any) -> list[Fraction]:
+    rates = (stream.average_rate, stream.guessed_rate, stream.base_rate)
+    return [Fraction(rate) for rate in rates if rate]
 
 
-def _nearest(measured: Fraction, stream: Any) -> Fraction:
+def _nearest(measured: Fraction, stated: list[Fraction]) -> Fraction:
     """The stated rate where it agrees with the measured one (containers round times), else the measured."""
-    rates = [Fraction(rate) for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate) if rate]
-    close = [rate for rate in rates if abs(rate / measured - 1) < Fraction(1, 500)]
+    close = [rate for rate in stated if abs(rate / measured - 1) < Fraction(1, 500)]
     if close:  # whole rates and those of NTSC, if one is stated, before what a container has computed
         return next((rate for rate in close if rate.denominator in (1, 1001)), close[0])
     return measured.limit_denominator(100_000)
 
 
-def _promises(container: Any, stream: Any, count: int, end: Fraction) -> tuple[str, int]:
+def _promises(container: Any, stream: Any, count: int, end: Fraction, step: Fraction) -> tuple[str, int]:
     """What the container's own index says against what was found: (a line, number of frames)."""
     if "mp4" in container.format.name and stream.frames > count:
         promised = sum(not entry.is_discard for entry in stream.index_entries)
@@ -175,7 +322,7 @@ def _promises(container: Any, stream: Any, count: int, end: Fraction) -> tuple[s
             return f"the file is damaged: it holds {count} of {promised} frames", promised
     if "matroska" in container.format.name:
         stated = _stated_seconds(container, stream)
-        if stated is not None and stated - end > max(Fraction(1), stated / 20):
+        if stated is not None and stated - end > max(Fraction(1, 4), 3 * step):
             text = f"the file ends early: it holds {float(end):.1f} of {float(stated):.1f} seconds"
             return text, count
     return "", count

@@ -1,6 +1,6 @@
 """Decodes video files into upright pictures: every frame in order, or single ones by seeking.
 
-They come in RGB and, where that is what the file holds, as planes of 8-bit 4:2:0.
+They come in 8-bit RGB for the network, and as the code values that the file holds.
 
 Damaged files give all that can be decoded, and a warning that says how much that was.
 """
@@ -14,14 +14,28 @@ from typing import Any
 
 import av
 import numpy as np
-from av.video.reformatter import ColorRange, Colorspace
-from numpy.typing import NDArray
 
-from sa2va_cli.datatypes import LUMA_WEIGHTS, RGB, Frame, Yuv420, YuvColour
+from sa2va_cli.datatypes import HIGH_RANGE, Frame
 from sa2va_cli.errors import InputError
-from sa2va_cli.media.encodings import BT709
+from sa2va_cli.media.clock import Clock
+from sa2va_cli.media.conversion import (
+    colour_of,
+    depth_of,
+    display_matrix,
+    drawable,
+    image_of,
+    opacity_of,
+    orient,
+    over_ground,
+    planes_of,
+    to_rgb,
+    transposes,
+)
+from sa2va_cli.media.decoding import Decoder
+from sa2va_cli.media.metadata import read_metadata
 from sa2va_cli.media.source import SourceInfo
-from sa2va_cli.media.timeline import Timeline, packets, scan
+from sa2va_cli.media.tail import missing_bytes
+from sa2va_cli.media.timeline import Timeline, is_shown, packets, scan
 
 _NOT_VIDEO = ("tty", "lavfi", "hls", "concat", "ffmetadata", "bin", "xbin", "adf", "idf")
 """Demuxers that take text or play-lists for video."""
@@ -29,33 +43,34 @@ _NOT_VIDEO = ("tty", "lavfi", "hls", "concat", "ffmetadata", "bin", "xbin", "adf
 _THREADS = 16
 """Most decoding threads: each keeps a picture of its own in memory."""
 
-_UNSPECIFIED = 2
-_BT601 = 6
-_PLANAR = ("yuv420p", "yuvj420p")
-_HDR = {16: "PQ", 18: "HLG"}
-"""Transfer characteristics of high dynamic range by their number in ITU-T H.273."""
-
 
 class VideoSource:
     """A video file. Opening it reads all packets once and decodes the first frame."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, stream_index: int | None = None, deinterlace: bool = False) -> None:
         """Finds the video stream, its frames' times and the upright size.
 
+        Args:
+            path: the file.
+            stream_index: number of the stream in the file, as ``ffprobe`` counts; None for the main video.
+            deinterlace: whether interlaced frames are made whole (yadif, one frame for each).
+
         Raises:
-            InputError: when there is no video in the file, or nothing of it can be decoded.
+            InputError: when there is no such video in the file, or nothing of it can be decoded.
         """
         self._path = path
+        self._deinterlace = deinterlace
         first: list[Any] = []
 
         def look(packet: Any) -> None:
             if not first:
                 with suppress(av.FFmpegError):
-                    first.extend(packet.decode()[:1])
+                    first.extend(decoder.decode(packet)[:1])
 
         with open_container(path) as container:
-            stream = video_stream(container, path)
+            stream = video_stream(container, path, stream_index)
             self._stream_index: int = stream.index
+            decoder = Decoder(stream, threads="SLICE", thread_count=1)
             timeline = scan(container, stream, look)
             if timeline is None:
                 raise InputError(f"{path}: the video stream holds no frames")
@@ -63,10 +78,9 @@ class VideoSource:
                 raise InputError(f"{path}: not one frame of the video could be decoded; the file is damaged")
             self._timeline: Timeline = timeline
             self._info = _describe(path, container, stream, timeline, first[0])
-        self._turn = (first[0].rotation, _display_matrix(first[0]))
-        self._colour = _yuv_colour(first[0])
-        self._notes = _remarks(first[0], timeline)
-        self._damage = timeline.damage
+            self._notes = _remarks(container, first[0], timeline, deinterlace=deinterlace)
+        self._turn = (first[0].rotation, display_matrix(first[0]))
+        self._damage = timeline.damage or _tail(path)
 
     @property
     def info(self) -> SourceInfo:
@@ -84,7 +98,7 @@ class VideoSource:
 
     def seconds_of(self, ordinal: int) -> Fraction:
         """Time of a frame on the file's own clock."""
-        return self._timeline.stamps[ordinal] * self._timeline.time_base
+        return self._timeline.seconds(ordinal)
 
     def check(self, ordinals: range) -> None:
         """Frames of another size are scaled to the first one's."""
@@ -154,17 +168,22 @@ class VideoSource:
         """Decodes from the key frame before a frame to the end of the file."""
         with open_container(self._path) as container:
             stream = container.streams[self._stream_index]
-            stream.thread_type = threads
-            stream.codec_context.thread_count = _thread_count()
+            decoder = Decoder(
+                stream, threads=threads, thread_count=_thread_count(), deinterlace=self._deinterlace
+            )
             demuxed = _seek(container, stream, self._timeline.key_before(first))
             previous = -1
             started = False
+            clock = Clock.of(container, stream) if self._timeline.jumps else None
+            codec = stream.codec_context.name
             for packet in demuxed:
                 started = started or packet.is_keyframe
                 if not started:
                     continue
+                if clock is not None and is_shown(packet, codec):
+                    _move(packet, clock.place(packet)[1])
                 try:
-                    frames = packet.decode()
+                    frames = decoder.decode(packet)
                 except av.FFmpegError:
                     continue
                 for frame in frames:
@@ -173,22 +192,41 @@ class VideoSource:
 
     def _picture(self, ordinal: int, frame: Any) -> Frame:
         if frame.rotation != self._turn[0]:
-            self._turn = (frame.rotation, _display_matrix(frame))
+            self._turn = (frame.rotation, display_matrix(frame))
         matrix = self._turn[1]
         width, height = self._info.size
-        stored = (height, width) if _transposes(matrix) else (width, height)
+        stored = (height, width) if transposes(matrix) else (width, height)
         if stored != (frame.width, frame.height):
             note = "frames change their size on the way; they are scaled to the first one's"
             if note not in self._notes:
                 self._notes.append(note)
-        image = orient(to_rgb(frame, stored), matrix)
-        planes = None
-        # An output has one size and one meaning of its numbers, so only what is like the first frame counts.
-        if self._colour is not None and stored == (frame.width, frame.height):
-            planes = to_planes(frame, matrix) if _yuv_colour(frame) == self._colour else None
-        stamps = self._timeline.stamps
-        stamp = stamps[min(ordinal, len(stamps) - 1)] + max(0, ordinal - len(stamps) + 1)
-        return Frame(ordinal, stamp, self._timeline.time_base, image, planes=planes)
+        picture = self._converted(frame, stored, matrix)
+        line = self._timeline
+        return Frame(ordinal, line.pts(ordinal), line.unit, **picture, shown_for=line.shown_for(ordinal))
+
+    def _converted(self, frame: Any, size: tuple[int, int], turn: Any) -> dict[str, Any]:
+        """The fields of ``Frame`` that hold pixels."""
+        alpha = None
+        stored = None
+        if size == (frame.width, frame.height):
+            alpha = opacity_of(frame, turn)
+            if alpha is not None and self._info.codec == "rawvideo" and not alpha.any():
+                alpha = None  # four bytes per pixel, of which the fourth means nothing
+            # An output has one size and one meaning of its numbers: only what is like the first frame counts.
+            if colour_of(frame) == self._info.colour and depth_of(frame) == self._info.depth:
+                stored = planes_of(frame, turn)
+        deep = None
+        if stored is not None:
+            image, planes = image_of(stored), drawable(stored)
+        else:
+            image, planes = orient(to_rgb(frame, size), turn), None
+            if self._info.depth > 8:
+                deep = orient(to_rgb(frame, size, "rgb48le"), turn)
+        if alpha is not None:
+            if stored is None and deep is None:
+                deep = image.astype(np.uint16) * np.uint16(257)
+            image, planes = over_ground(image, alpha), None
+        return {"image": image, "planes": planes, "stored": stored, "deep": deep, "alpha": alpha}
 
 
 def open_container(path: Path) -> Any:
@@ -212,8 +250,8 @@ def open_container(path: Path) -> Any:
     return container
 
 
-def video_stream(container: Any, path: Path) -> Any:
-    """The file's main video stream; cover art does not count.
+def video_stream(container: Any, path: Path, index: int | None = None) -> Any:
+    """The file's main video stream, or the one with a number; cover art does not count.
 
     Raises:
         InputError: when there is none.
@@ -223,80 +261,22 @@ def video_stream(container: Any, path: Path) -> Any:
     if not streams:
         sound = "; it holds only sound" if container.streams.audio else ""
         raise InputError(f"{path}: has no video stream{sound}")
+    if index is not None:
+        chosen = [stream for stream in streams if stream.index == index]
+        if not chosen:
+            there = ", ".join(str(stream.index) for stream in streams)
+            raise InputError(f"{path}: stream {index} is no video; choose from {there}")
+        return chosen[0]
     best = container.streams.best("video")
     return best if best in streams else streams[0]
 
 
-def to_rgb(frame: Any, size: tuple[int, int]) -> RGB:
-    """A decoded frame as (H, W, 3) uint8 RGB of a given stored size (width, height)."""
-    matrix = None
-    if frame.colorspace == _UNSPECIFIED:
-        matrix = Colorspace.ITU709 if _matrix(frame) == BT709 else Colorspace.ITU601
-    converted = frame.reformat(
-        width=size[0], height=size[1], format="rgb24", src_colorspace=matrix, threads=1
-    )
-    image: RGB = converted.to_ndarray()
-    return image
-
-
-def to_planes(frame: Any, matrix: NDArray[np.int32] | None) -> Yuv420 | None:
-    """A decoded frame's own planes, upright; None where they are not 8-bit 4:2:0 of a common kind."""
-    colour = _yuv_colour(frame)
-    if colour is None:
-        return None
-    stored = [np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size) for plane in frame.planes]
-    shown = [rows[: plane.height, : plane.width] for rows, plane in zip(stored, frame.planes, strict=True)]
-    # Copied, so that nothing of the decoder's is held while a picture waits its turn.
-    luma, blue, red = (np.array(orient(plane, matrix), order="C") for plane in shown)
-    return Yuv420(luma, blue, red, colour)
-
-
-def _yuv_colour(frame: Any) -> YuvColour | None:
-    """What the values of an 8-bit 4:2:0 frame mean; None for other frames, and for those of odd sides."""
-    odd = frame.width % 2 or frame.height % 2
-    if odd or frame.format.name not in _PLANAR or _matrix(frame) not in LUMA_WEIGHTS:
-        return None
-    full = frame.format.name == "yuvj420p" or frame.color_range == ColorRange.JPEG
-    return YuvColour(_matrix(frame), full, int(frame.color_primaries), int(frame.color_trc))
-
-
-def _matrix(frame: Any) -> int:
-    """The number of the frame's matrix in ITU-T H.273; as high definition or not where it is not stated."""
-    if frame.colorspace != _UNSPECIFIED:
-        return int(frame.colorspace)
-    return BT709 if frame.height >= 720 or frame.width >= 1280 else _BT601
-
-
-def orient(image: NDArray[np.uint8], matrix: NDArray[np.int32] | None) -> NDArray[np.uint8]:
-    """Applies a display matrix of right angles and mirrors to a picture or plane, as ``ffmpeg`` does.
-
-    The matrix (ISO 14496-12, 6.2.2) takes (x, y) to (a x + c y, b x + d y), with a, b, c, d at 0, 1, 3, 4.
-    """
-    if matrix is None:
-        return image
-    a, b, c, d = (int(matrix[place]) for place in (0, 1, 3, 4))
-    if _transposes(matrix):
-        turned = image.swapaxes(0, 1)[:: -1 if b < 0 else 1, :: -1 if c < 0 else 1]
-    else:
-        turned = image[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]
-    return np.ascontiguousarray(turned)
-
-
-def _transposes(matrix: NDArray[np.int32] | None) -> bool:
-    if matrix is None:
-        return False
-    a, b, c, d = (abs(int(matrix[place])) for place in (0, 1, 3, 4))
-    return b + c > a + d
-
-
-def _display_matrix(frame: Any) -> NDArray[np.int32] | None:
-    """The display matrix; asking makes PyAV tie the frame into a cycle, which only the collector frees."""
-    try:
-        data = bytes(frame.side_data["DISPLAYMATRIX"])
-    except KeyError:
-        return None
-    matrix = np.frombuffer(data, "<i4")
-    return matrix if len(matrix) == 9 and matrix[[0, 1, 3, 4]].any() else None
+def _move(packet: Any, offset: int) -> None:
+    """Moves a packet's times, so that its frame carries the moved one."""
+    if packet.pts is not None:
+        packet.pts += offset
+    if packet.dts is not None:
+        packet.dts += offset
 
 
 def _seek(container: Any, stream: Any, key: int | None) -> Iterator[Any]:
@@ -331,37 +311,59 @@ def _thread_count() -> int:
 
 
 def _describe(path: Path, container: Any, stream: Any, timeline: Timeline, frame: Any) -> SourceInfo:
-    matrix = _display_matrix(frame)
-    aspect = stream.codec_context.sample_aspect_ratio or stream.sample_aspect_ratio or Fraction(1)
+    matrix = display_matrix(frame)
+    # The container's, then the bitstream's (av_guess_sample_aspect_ratio), as players do.
+    aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or Fraction(1)
     if aspect <= 0:
         aspect = Fraction(1)
-    turned = _transposes(matrix)
+    turned = transposes(matrix)
     return SourceInfo(
         path=path,
         kind="video",
         size=(frame.height, frame.width) if turned else (frame.width, frame.height),
         frames=len(timeline),
         rate=timeline.rate,
-        time_base=timeline.time_base,
+        time_base=timeline.unit,
         duration_seconds=float(timeline.duration),
         rotation=0 if matrix is None else frame.rotation % 360,
         has_audio=any(s.codec_context is not None for s in container.streams.audio),
         codec=stream.codec_context.codec.canonical_name,
         sample_aspect_ratio=1 / aspect if turned else aspect,
-        start_seconds=timeline.stamps[0] * timeline.time_base,
+        start_seconds=timeline.seconds(0),
+        constant_rate=timeline.constant,
+        clock_offsets=timeline.offsets,
+        metadata=read_metadata(container, stream),
+        subtitles=len(container.streams.subtitles),
+        colour=colour_of(frame),
+        depth=depth_of(frame),
+        interlaced=frame.interlaced_frame,
     )
 
 
-def _remarks(frame: Any, timeline: Timeline) -> list[str]:
+def _tail(path: Path) -> str:
+    with suppress(OSError):
+        missing = missing_bytes(path)
+        if missing:
+            return f"the file ends early: {missing} bytes of it are missing"
+    return ""
+
+
+def _remarks(container: Any, frame: Any, timeline: Timeline, *, deinterlace: bool) -> list[str]:
     notes = []
-    if int(frame.color_trc) in _HDR:
+    for number, track in enumerate(container.streams.audio, 1):
+        if track.codec_context is None or not track.codec_context.sample_rate:
+            notes.append(f"sound track {number} is in a codec that cannot be read; it is left out")
+    kind = HIGH_RANGE.get(int(frame.color_trc))
+    if kind is not None:
         notes.append(
-            f"high dynamic range ({_HDR[int(frame.color_trc)]}) is not tone-mapped; colours look flat"
+            f"high dynamic range ({kind}): the network sees a tone-mapped picture; "
+            f"mattes and overlays keep {kind}"
         )
-    if frame.interlaced_frame:
+    if frame.interlaced_frame and not deinterlace:
         notes.append("the video is interlaced and is not deinterlaced; edges that move will look combed")
     if frame.rotation % 90:
         notes.append(f"a rotation by {frame.rotation} degrees is not a right angle and is rounded to one")
     if timeline.jumps:
-        notes.append("the time stamps jump; frames are counted at the average rate instead")
+        times = "once" if len(timeline.offsets) == 2 else f"{len(timeline.offsets) - 1} times"
+        notes.append(f"the time stamps jump {times}, as in joined recordings; the pieces follow each other")
     return notes

@@ -3,7 +3,7 @@
 Knows nothing about masks; what it is given is what it encodes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -12,10 +12,13 @@ from typing import Any, Self
 
 import av
 from av.codec.context import Flags
+from av.stream import Disposition
+from av.video.frame import PictureType
 
-from sa2va_cli.datatypes import Yuv420
+from sa2va_cli.datatypes import Yuv420, YuvColour, YuvPlanes
 from sa2va_cli.errors import OutputError, Sa2VAError, UsageError
-from sa2va_cli.media.encodings import ENCODINGS, Codec, Pixels, converted_like
+from sa2va_cli.media.encodings import ENCODINGS, SDR, Codec, Pixels, converted_like
+from sa2va_cli.media.metadata import Metadata
 from sa2va_cli.media.sound import Sound
 from sa2va_cli.staging import discard, output_error, publish, reserve_beside
 
@@ -46,6 +49,9 @@ class VideoWriter:
         crf: float | None = None,
         preset: str | None = None,
         sample_aspect_ratio: Fraction | None = None,
+        colour: YuvColour | None = None,
+        clock_offsets: Sequence[Fraction] = (Fraction(0),),
+        metadata: Metadata | None = None,
     ) -> None:
         """Checks the arguments; nothing is touched before the ``with`` block begins.
 
@@ -55,12 +61,17 @@ class VideoWriter:
             rate: pictures per second on average; the last picture is shown for ``1 / rate``.
             time_base: seconds per unit of the source's time stamps; they are kept exactly.
             codec: ``h264``, ``gray`` (h264 of a mask, near lossless), ``prores4444`` or ``lossless`` (FFV1).
-            audio_from: file whose sound is copied packet by packet; it may have none.
+            audio_from: file whose sound and subtitles are copied packet by packet; it may have none.
             audio_start_seconds: on the source's clock; sound before it or the first picture is left out.
             audio_end_seconds: on the source's clock; sound after it is left out.
             crf: constant rate factor of ``h264`` and ``gray``; smaller is better.
             preset: x264's speed preset.
             sample_aspect_ratio: width of a pixel over its height, where it is not 1.
+            colour: the matrix, primaries and transfer that RGB pictures are in and are written with; BT.709
+                where it is not given. Planes bring their own.
+            clock_offsets: seconds that the reader added to the times of each stretch of the source's clock;
+                the sound gets the same.
+            metadata: timecode, texts and chapters, on a clock that begins at zero with the first picture.
 
         Raises:
             UsageError: for a codec that does not exist or that the container cannot hold.
@@ -80,14 +91,19 @@ class VideoWriter:
         self._time_base = time_base if time_base.denominator < 2**31 else Fraction(1, _FINEST)
         self._options = self._encoder_options(crf, preset)
         self._sample_aspect_ratio = sample_aspect_ratio
+        self._colour = SDR if colour is None else colour
         self._sound_source = audio_from
+        self._clock_offsets = clock_offsets
+        self._metadata = metadata
         self._sound_range = (_fraction(audio_start_seconds), _fraction(audio_end_seconds))
+        self._warnings: list[str] = []
         self._hidden: Path | None = None
         self._container: Any = None
         self._stream: Any = None
         self._sound: Sound | None = None
         self._held: av.VideoFrame | None = None
         self._origin: Fraction | None = None
+        self._shown_for: Fraction | None = None
 
     def _encoder_options(self, crf: float | None, preset: str | None) -> dict[str, str]:
         options = dict(self._encoding.options)
@@ -102,12 +118,24 @@ class VideoWriter:
         """The final file."""
         return self._path
 
+    @property
+    def warnings(self) -> list[str]:
+        """What the user should know, one line each; complete when the file is."""
+        return self._warnings
+
     def __enter__(self) -> Self:
         """Reserves a hidden file beside the final one."""
         self._hidden = reserve_beside(self._path)
         return self
 
-    def write(self, picture: Pixels | Yuv420, pts: int, time_base: Fraction) -> None:
+    def write(
+        self,
+        picture: Pixels | Yuv420,
+        pts: int,
+        time_base: Fraction,
+        stored: YuvPlanes | None = None,
+        shown_for: Fraction | None = None,
+    ) -> None:
         """Adds one picture.
 
         Args:
@@ -116,6 +144,9 @@ class VideoWriter:
                 pictures get the meaning of the first one's values.
             pts: presentation time stamp on the source's clock; greater than the one before.
             time_base: seconds per unit of ``pts``.
+            stored: the source's code values, which ``prores4444`` takes for pixels that were left alone.
+            shown_for: seconds; counts for the last picture only, else the next one's time says it;
+                ``1 / rate`` where it is not given.
 
         Raises:
             OutputError: when the disk is full or the encoder fails.
@@ -124,8 +155,9 @@ class VideoWriter:
         size = picture.size if isinstance(picture, Yuv420) else (picture.shape[1], picture.shape[0])
         if size != self._size:
             raise ValueError("got a picture of {}x{}, expected {}x{}".format(*size, *self._size))
-        frame = self._encoding.frame_of(picture)
+        frame = self._encoding.frame_of(picture, self._colour, stored)
         self._guarded(lambda: self._take(frame, pts * time_base))
+        self._shown_for = shown_for
 
     def _take(self, frame: av.VideoFrame, seconds: Fraction) -> None:
         if self._origin is None:
@@ -148,6 +180,7 @@ class VideoWriter:
         stream.width, stream.height = self._size
         stream.pix_fmt = frame.format.name
         stream.time_base = self._time_base
+        stream.disposition = Disposition.default
         context = stream.codec_context
         context.time_base = self._time_base
         # x264 takes slice threads, which cost quality, unless it is asked for frame threads.
@@ -160,16 +193,26 @@ class VideoWriter:
         if self._sample_aspect_ratio is not None and self._sample_aspect_ratio > 0:
             context.sample_aspect_ratio = self._sample_aspect_ratio
         self._stream = stream
+        if frame.format.name == "yuv444p":
+            width, height = self._size
+            self._warnings.append(
+                f"{width}x{height} has an odd side; it is written as 4:4:4, which some players do not show"
+            )
+        if self._metadata is not None:
+            self._metadata.write(self._container)
         if self._sound_source is not None:
             assert self._origin is not None  # noqa: S101
             start, end = self._sound_range
             start = self._origin if start is None else max(start, self._origin)
-            self._sound = Sound(self._sound_source, self._container, self._origin, start, end)
+            self._sound = Sound(
+                self._sound_source, self._container, self._origin, start, end, self._clock_offsets
+            )
 
-    def _encode(self, frame: av.VideoFrame | None, duration: int = 0) -> None:
+    def _encode(self, frame: av.VideoFrame | None, duration: int = 0, *, alone: bool = False) -> None:
         if frame is not None:
             frame.duration = duration
-            frame.pict_type = 0
+            # MP4 keeps the duration of what is decoded last. As a key frame, that is what is shown last.
+            frame.pict_type = PictureType.I if alone else PictureType.NONE
         for packet in self._stream.encode(frame):
             if packet.dts is not None and self._sound is not None:
                 self._sound.write_until(packet.dts * packet.time_base)
@@ -191,10 +234,14 @@ class VideoWriter:
     def _finish(self) -> None:
         if self._held is None:
             raise OutputError(f"cannot write {self._path}: there was no picture to write")
-        self._encode(self._held, max(1, round(1 / self._rate / self._time_base)))
+        shown_for = 1 / self._rate if self._shown_for is None else self._shown_for
+        self._encode(
+            self._held, max(1, round(shown_for / self._time_base)), alone=shown_for != 1 / self._rate
+        )
         self._encode(None)
         if self._sound is not None:
             self._sound.finish()
+            self._warnings += self._sound.warnings
         container, self._container = self._container, None
         container.close()
 

@@ -12,12 +12,13 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from sa2va_cli.datatypes import FoundObject, Frame, FrameMasks, Sink, Yuv420
+from sa2va_cli.datatypes import FoundObject, Frame, FrameMasks, Sink, Yuv420, YuvColour
 from sa2va_cli.errors import OutputError
 from sa2va_cli.media.images import write_image
+from sa2va_cli.media.source import SourceInfo
 from sa2va_cli.media.writer import VideoWriter
 from sa2va_cli.outputs.clip import Clip
-from sa2va_cli.render.crop import Box, crop, padded, union_box
+from sa2va_cli.render.crop import Box, cropped, even_corners, padded, union_box
 from sa2va_cli.render.palette import Colour, colour
 from sa2va_cli.staging import discard, output_errors, publish, staged
 
@@ -102,17 +103,24 @@ class PictureVideo:
     """A video with the time stamps and the sound of the source."""
 
     def __init__(self, path: Path, clip: Clip, codec: Any, size: tuple[int, int]) -> None:
+        self._clip = clip
         begin, end = clip.reader.audio_range
+        self._rate = clip.reader.rate
+        self._narrows = codec == "h264" and clip.info.depth > 8
+        self._thinned = self._rate != clip.info.rate
         self._writer = VideoWriter(
             path,
             size=size,
             rate=clip.reader.rate,
             time_base=clip.info.time_base,
             codec=codec,
-            audio_from=clip.info.path if clip.info.has_audio else None,
+            audio_from=clip.info.path if clip.info.has_audio or clip.info.subtitles else None,
             audio_start_seconds=begin,
             audio_end_seconds=end,
             sample_aspect_ratio=clip.info.sample_aspect_ratio,
+            colour=_meaning(clip.info, codec),
+            clock_offsets=clip.info.clock_offsets,
+            metadata=clip.reader.metadata,
         )
 
     def __enter__(self) -> Self:
@@ -122,13 +130,29 @@ class PictureVideo:
 
     def put(self, picture: Picture, frame: Frame) -> None:
         """Encodes one picture at its time."""
-        self._writer.write(picture, frame.pts, frame.time_base)
+        if self._narrows and not isinstance(picture, Yuv420):
+            self._narrows = False
+            depth = self._clip.info.depth
+            self._clip.reader.warn(f"{self._writer.path.name}: written with 8 bits; the source has {depth}")
+        shown_for = frame.shown_for
+        if shown_for is not None and self._thinned:  # it also stands for those that are left out behind it
+            shown_for = max(shown_for, 1 / self._rate)
+        self._writer.write(picture, frame.pts, frame.time_base, frame.stored, shown_for)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Completes the file, or removes it when ``kind`` is an exception."""
         self._writer.__exit__(kind, error, trace)
+        for text in self._writer.warnings:
+            self._clip.reader.warn(f"{self._writer.path.name}: {text}")
+
+
+def _meaning(info: SourceInfo, codec: str) -> YuvColour | None:
+    """What RGB pictures of a source are in, for the writer; those of 8 bits are tone-mapped to BT.709."""
+    if info.colour is None or (info.colour.high_range and codec != "prores4444"):
+        return None
+    return info.colour
 
 
 Pictures = PictureFile | PictureFolder | PictureVideo
@@ -186,7 +210,7 @@ class CroppingSink(Sink):
     surveys = True
 
     def __init__(
-        self, path: Path, clip: Clip, draw: Callable[[Pixels, NDArray[np.bool_]], Pixels], codec: str
+        self, path: Path, clip: Clip, draw: Callable[[Picture, NDArray[np.bool_]], Picture], codec: str
     ) -> None:
         self._path = path
         self._clip = clip
@@ -210,9 +234,7 @@ class CroppingSink(Sink):
         """Cuts out and draws one frame."""
         box, target = self._opened()
         inside = np.ascontiguousarray(masks.masks[:, box.y0 : box.y1, box.x0 : box.x1])
-        # In a still's own numbers, as its profile goes with what is written.
-        picture = masks.frame.image if isinstance(masks.frame.picture, Yuv420) else masks.frame.picture
-        target.put(self._draw(crop(picture, box), inside), masks.frame)
+        target.put(self._draw(cropped(masks.frame.picture, box), inside), masks.frame)
 
     def _opened(self) -> tuple[Box, Pictures]:
         """The box of the whole clip, and what its pictures go to."""
@@ -227,7 +249,9 @@ class CroppingSink(Sink):
         size = self._clip.info.size
         if self._union is None:
             return Box(0, 0, *size)
-        return padded(self._union, size, even=self._clip.info.kind == "video")
+        even = self._clip.info.kind == "video"
+        box = padded(self._union, size, even=even)
+        return even_corners(box) if even and size[0] % 2 == size[1] % 2 == 0 else box
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

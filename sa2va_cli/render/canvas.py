@@ -6,14 +6,15 @@ stroke has of its two by two pixels.
 """
 
 from functools import lru_cache
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sa2va_cli.datatypes import LUMA_WEIGHTS, RGB, Yuv420, YuvColour
-from sa2va_cli.render.crop import Box
+from sa2va_cli.colour import coding_matrix, in_high_range
+from sa2va_cli.datatypes import RGB, Yuv420, YuvColour
+from sa2va_cli.render.crop import Box, even_corners
 from sa2va_cli.render.palette import Colour
 
 T = TypeVar("T", bound=np.generic)
@@ -51,7 +52,7 @@ class RgbCanvas:
     def tint(self, mask: NDArray[np.bool_], box: Box, colour: Colour, share: float) -> None:
         """Mixes a share of a colour into what lies under a mask."""
         area = _part(self.picture, box)
-        area[...] = cv2.copyTo(cv2.LUT(area, _mixing(colour, share)), _part(mask, box).view(np.uint8), area)
+        area[...] = _mixed(area, _part(mask, box).view(np.uint8), colour, share)
 
     def blend(self, strength: NDArray[np.uint8], box: Box, colour: Colour) -> None:
         """Mixes a colour into a box by a map of its share."""
@@ -75,49 +76,49 @@ class YuvCanvas:
 
     def __init__(self, picture: Yuv420) -> None:
         luma, blue, red = (np.array(plane, order="C") for plane in picture.planes)
-        self.picture = Yuv420(luma, blue, red, picture.colour)
+        self.picture = Yuv420(luma, blue, red, picture.colour, picture.depth)
 
     def tint(self, mask: NDArray[np.bool_], box: Box, colour: Colour, share: float) -> None:
         """Mixes a share of a colour into what lies under a mask."""
-        luma, *chroma = _plane_colours(colour, self.picture.colour)
+        luma, *chroma = _plane_colours(colour, self.picture.colour, self.picture.depth)
         area = _part(self.picture.luma, box)
-        area[...] = cv2.copyTo(cv2.LUT(area, _mixing((luma,), share)), _part(mask, box).view(np.uint8), area)
-        box = _even(box)
+        area[...] = _mixed(area, _part(mask, box).view(np.uint8), (luma,), share)
+        box = even_corners(box)
         cells = _half(cv2.LUT(_part(mask, box).view(np.uint8), WHITE))
         whole = cv2.threshold(cells, 254, 255, cv2.THRESH_BINARY)[1]
         edge = cv2.convertScaleAbs(cells - whole, alpha=share)
         points = _points(edge)
         for plane, value in zip(self._chroma(box), chroma, strict=True):
-            plane[...] = cv2.copyTo(cv2.LUT(plane, _mixing((value,), share)), whole, plane)
+            plane[...] = _mixed(plane, whole, (value,), share)
             if points is not None:
                 _mix_points(plane, points, edge, value)
 
     def blend(self, strength: NDArray[np.uint8], box: Box, colour: Colour) -> None:
         """Mixes a colour into a box by a map of its share."""
-        luma, *chroma = _plane_colours(colour, self.picture.colour)
+        luma, *chroma = _plane_colours(colour, self.picture.colour, self.picture.depth)
         points = _points(strength)
         if points is None:
             return
         _mix_points(_part(self.picture.luma, box), points, strength, luma)
         cells = _half(_evened(strength, box))
         points = _points(cells)
-        for plane, value in zip(self._chroma(_even(box)), chroma, strict=True):
+        for plane, value in zip(self._chroma(even_corners(box)), chroma, strict=True):
             if points is not None:
                 _mix_points(plane, points, cells, value)
 
     def paste(self, plate: NDArray[np.uint8], box: Box) -> None:
         """Lays a straight RGBA picture over a box."""
-        matrix, offset = _from_rgb(self.picture.colour)
         share = plate[..., 3].astype(np.float32) / 255
-        premultiplied = (plate[..., :3] @ matrix.T + offset) * share[..., None]  # (h, w, 3): luma, blue, red
+        codes = _codes(plate[..., :3], self.picture.colour, self.picture.depth)
+        premultiplied = codes.astype(np.float32) * share[..., None]  # (h, w, 3): luma, blue, red
         area = _part(self.picture.luma, box)
-        area[...] = np.round(area * (1 - share) + premultiplied[..., 0]).astype(np.uint8)
+        area[...] = np.round(area * (1 - share) + premultiplied[..., 0]).astype(area.dtype)
         share = _half(_evened(share, box))
-        for number, plane in enumerate(self._chroma(_even(box)), 1):
+        for number, plane in enumerate(self._chroma(even_corners(box)), 1):
             laid = _half(_evened(premultiplied[..., number], box))
-            plane[...] = np.round(plane * (1 - share) + laid).astype(np.uint8)
+            plane[...] = np.round(plane * (1 - share) + laid).astype(plane.dtype)
 
-    def _chroma(self, box: Box) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    def _chroma(self, box: Box) -> tuple[NDArray[Any], NDArray[Any]]:
         """The parts of the two chroma planes under a box of even corners."""
         half = Box(box.x0 // 2, box.y0 // 2, box.x1 // 2, box.y1 // 2)
         return _part(self.picture.blue, half), _part(self.picture.red, half)
@@ -127,14 +128,9 @@ def _part(array: NDArray[T], box: Box) -> NDArray[T]:
     return array[box.y0 : box.y1, box.x0 : box.x1]
 
 
-def _even(box: Box) -> Box:
-    """The smallest box around another that cuts no two by two pixels."""
-    return Box(box.x0 & ~1, box.y0 & ~1, (box.x1 + 1) & ~1, (box.y1 + 1) & ~1)
-
-
 def _evened(values: NDArray[T], box: Box) -> NDArray[T]:
     """The values of a box with zeros around them, as many as ``_even`` widens it by."""
-    wide = _even(box)
+    wide = even_corners(box)
     sides = (box.y0 - wide.y0, wide.y1 - box.y1, box.x0 - wide.x0, wide.x1 - box.x1)
     return values if not any(sides) else np.asarray(cv2.copyMakeBorder(values, *sides, cv2.BORDER_CONSTANT))
 
@@ -155,7 +151,7 @@ def _points(strength: NDArray[np.uint8]) -> tuple[NDArray[np.intp], NDArray[np.i
 
 
 def _mix_points(
-    area: NDArray[np.uint8],
+    area: NDArray[Any],
     points: tuple[NDArray[np.intp], NDArray[np.intp]],
     strength: NDArray[np.uint8],
     colour: NDArray[np.float32] | float,
@@ -165,7 +161,17 @@ def _mix_points(
     under = area[points].astype(np.float32)
     if under.ndim == 2:
         share = share[:, None]
-    area[points] = np.round(under + share * (colour - under)).astype(np.uint8)
+    area[points] = np.round(under + share * (colour - under)).astype(area.dtype)
+
+
+def _mixed(
+    area: NDArray[Any], mask: NDArray[np.uint8], colour: tuple[float, ...], share: float
+) -> NDArray[Any]:
+    """What an area becomes when a share of a colour is mixed in under a mask."""
+    if area.dtype == np.uint8:
+        return np.asarray(cv2.copyTo(cv2.LUT(area, _mixing(colour, share)), mask, area))
+    mixed = area.astype(np.float32) * np.float32(1 - share) + share * np.array(colour, np.float32)
+    return np.asarray(cv2.copyTo(np.rint(mixed).astype(area.dtype), mask, area))
 
 
 @lru_cache(maxsize=64)
@@ -177,19 +183,14 @@ def _mixing(colour: tuple[float, ...], share: float) -> NDArray[np.uint8]:
 
 
 @lru_cache(maxsize=64)
-def _plane_colours(colour: Colour, meaning: YuvColour) -> tuple[float, float, float]:
-    """A colour's luma, blue and red difference, 0..255."""
-    matrix, offset = _from_rgb(meaning)
-    luma, blue, red = (matrix @ np.array(colour, np.float32) + offset).tolist()
+def _plane_colours(colour: Colour, meaning: YuvColour, depth: int) -> tuple[float, float, float]:
+    """A colour's luma, blue and red difference as code values."""
+    luma, blue, red = _codes(np.array(colour), meaning, depth).tolist()
     return luma, blue, red
 
 
-@lru_cache(maxsize=8)
-def _from_rgb(meaning: YuvColour) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The matrix (3, 3) and the offset (3,) from RGB 0..255 to the planes' values (ITU-T H.273, 8.3)."""
-    red, blue = LUMA_WEIGHTS[meaning.matrix]
-    luma = np.array([red, 1 - red - blue, blue])
-    differences = [(np.eye(3)[2] - luma) / (2 - 2 * blue), (np.eye(3)[0] - luma) / (2 - 2 * red)]
-    scales = np.array([1, 1, 1] if meaning.full_range else [219 / 255, 224 / 255, 224 / 255])
-    matrix = scales[:, None] * np.stack([luma, *differences])
-    return matrix.astype(np.float32), np.array([0 if meaning.full_range else 16, 128, 128], np.float32)
+def _codes(rgb: NDArray[Any], meaning: YuvColour, depth: int) -> NDArray[np.float64]:
+    """Luma, blue and red difference (..., 3) of sRGB colours 0..255; in high dynamic range, of like looks."""
+    shown = in_high_range(rgb, meaning.transfer, wide_gamut=meaning.wide_gamut)
+    matrix, offset = coding_matrix(meaning.weights, depth, full_range=meaning.full_range)
+    return np.asarray(shown / 255 @ matrix.T + offset)

@@ -7,6 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sa2va_cli.datatypes import Yuv420
+
 _LEAST_MARGIN = 8
 
 
@@ -87,6 +89,11 @@ def padded(
     return Box(x0, y0, x1, y1)
 
 
+def even_corners(box: Box) -> Box:
+    """Returns the smallest box around another that cuts no two by two pixels, as chroma is shared by them."""
+    return Box(box.x0 & ~1, box.y0 & ~1, (box.x1 + 1) & ~1, (box.y1 + 1) & ~1)
+
+
 def _padded_side(
     first: int, last: int, limit: int, margin: float, *, even: bool, least: int
 ) -> tuple[int, int]:
@@ -106,3 +113,14 @@ def _padded_side(
 def crop(image: NDArray[Any], box: Box) -> NDArray[Any]:
     """Cuts a box out of an (H, W) or (H, W, C) picture, as a contiguous copy."""
     return np.array(image[box.y0 : box.y1, box.x0 : box.x1], order="C")
+
+
+def cropped(picture: NDArray[Any] | Yuv420, box: Box) -> NDArray[Any] | Yuv420:
+    """Cuts a box out of a picture of either kind; of planes, a box of even corners."""
+    if not isinstance(picture, Yuv420):
+        return crop(picture, box)
+    half = Box(box.x0 // 2, box.y0 // 2, box.x1 // 2, box.y1 // 2)
+    luma, blue, red = (
+        crop(plane, part) for plane, part in zip(picture.planes, (box, half, half), strict=True)
+    )
+    return Yuv420(luma, blue, red, picture.colour, picture.depth)

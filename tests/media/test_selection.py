@@ -6,46 +6,9 @@ from pathlib import Path
 
 import pytest
 from clips import make_video
-from hypothesis import given
-from hypothesis import strategies as st
-from sa2va_cli.media.positions import parse_position
 
 from sa2va_cli.errors import InputError, OutputError, UsageError
 from sa2va_cli.media.reader import Selection, open_source, spool
-
-
-@pytest.mark.parametrize(
-    ("text", "position"),
-    [
-        ("12.5", Fraction(25, 2)),
-        ("0", Fraction(0)),
-        (".5", Fraction(1, 2)),
-        ("00:01:02.5", Fraction(125, 2)),
-        ("1:02.5", Fraction(125, 2)),
-        ("90:00", Fraction(5400)),
-        ("123f", 123),
-        (" 7f ", 7),
-        ("0.1", Fraction(1, 10)),
-    ],
-)
-def test_positions_are_read_exactly(text: str, position: Fraction | int) -> None:
-    got = parse_position(text)
-    assert got == position
-    assert type(got) is type(position)
-
-
-@pytest.mark.parametrize(
-    "text", ["", "abc", "-1", "1:75", "1:60:00", "12.5f", "f", "1,5", "1e3", "nan", "1:2:3:4"]
-)
-def test_what_is_no_position_is_refused_with_examples(text: str) -> None:
-    with pytest.raises(UsageError, match=r"12\.5.*00:01:02\.5.*123f"):
-        parse_position(text)
-
-
-@given(st.integers(0, 99), st.integers(0, 59), st.integers(0, 59), st.integers(0, 999))
-def test_clock_times_are_sums(hours: int, minutes: int, seconds: int, thousandths: int) -> None:
-    text = f"{hours}:{minutes:02}:{seconds:02}.{thousandths:03}"
-    assert parse_position(text) == hours * 3600 + minutes * 60 + seconds + Fraction(thousandths, 1000)
 
 
 @pytest.mark.parametrize(

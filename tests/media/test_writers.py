@@ -61,7 +61,10 @@ def test_every_picture_appears_once_at_its_time(tmp_path: Path, codec: str, suff
     path = write(tmp_path / f"a{suffix}", codec, stamps)
     reader = open_source(path)
     frames = list(reader)
-    assert [number_of(frame.image) for frame in frames] == list(range(20))
+    # What a matte hides is grey in the picture that the network sees.
+    assert [
+        number_of(frame.finest >> 8 if frame.alpha is not None else frame.image) for frame in frames
+    ] == list(range(20))
     expected = [Fraction(1001 * (stamp - stamps[0]), 30000) for stamp in stamps]
     tolerance = Fraction(1, 2000) if suffix == ".mkv" else 0
     for frame, seconds in zip(frames, expected, strict=True):

@@ -107,5 +107,5 @@ def test_planes_whose_sizes_do_not_fit_fail() -> None:
 
 
 def test_an_unknown_matrix_fails() -> None:
-    with pytest.raises(ValueError, match="matrix must be one of 1, 5, 6, got 9"):
-        YuvColour(9, full_range=False)
+    with pytest.raises(ValueError, match="matrix must be one of 1, 4, 5, 6, 7, 9, got 8"):
+        YuvColour(8, full_range=False)

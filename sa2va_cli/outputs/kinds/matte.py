@@ -24,8 +24,7 @@ def _draw(found: "FrameMasks") -> "NDArray[np.uint16]":
     from sa2va_cli.render.matte import draw_matte
 
     frame = found.frame
-    colours = frame.image if frame.deep is None else frame.deep
-    return draw_matte(colours, found.alphas, found.threshold, frame.alpha)
+    return draw_matte(frame.finest, found.alphas, found.threshold, frame.alpha)
 
 
 KIND = OutputKind("cut out with alpha (ProRes 4444 or PNG).", _make, video=(".mov", ".mkv"), image=(".png",))
