@@ -14,6 +14,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from sa2va_cli.datatypes import RGB
 from sa2va_cli.errors import InputError, UsageError
+from sa2va_cli.provenance import mark
 from sa2va_cli.staging import atomic, output_error
 
 SUFFIXES = frozenset(
@@ -145,6 +146,7 @@ def write_image(path: Path, array: NDArray[Any], *, palette: bytes | None = None
         try:
             if suffix == ".png":
                 image.save(hidden, "PNG", compress_level=4)
+                mark(hidden)
             else:
                 image.convert("RGB" if array.ndim == 3 else "L").save(hidden, "JPEG", quality=quality)
         except (OSError, ValueError) as error:
@@ -163,6 +165,7 @@ def _write_rgba64(path: Path, array: NDArray[Any]) -> None:
             context.time_base = Fraction(1)
             data = [*context.encode(frame.reformat(format="rgba64be", threads=1)), *context.encode(None)]
             hidden.write_bytes(b"".join(bytes(packet) for packet in data))
+            mark(hidden)
         except (av.FFmpegError, OSError, ValueError) as error:
             raise output_error(path, error) from error
 

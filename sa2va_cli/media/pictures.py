@@ -36,6 +36,7 @@ class ImageSource:
             duration_seconds=float(len(self._files) / DEFAULT_RATE),
             codec=codec if kind == "image" else None,
             names=tuple(file.stem for file in self._files) if kind == "frames" else (),
+            files=self._files,
         )
         self._unread: dict[Path, str] = {}
 

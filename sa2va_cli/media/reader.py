@@ -101,6 +101,11 @@ class Reader:
         return self._source.info
 
     @property
+    def files(self) -> tuple[Path, ...]:
+        """Every file that the input is made of, whether it is selected or not."""
+        return self.info.files or (self.info.path,)
+
+    @property
     def warnings(self) -> list[str]:
         """What the user should know, one line each; complete once the frames have been read."""
         return self._source.warnings

@@ -12,7 +12,7 @@ from sa2va_cli.datatypes import is_unicode
 from sa2va_cli.errors import InputError, UsageError
 from sa2va_cli.events import Notice, Report
 from sa2va_cli.media.reader import Reader, open_source, spool
-from sa2va_cli.pipeline.job import Search
+from sa2va_cli.pipeline.job import Search, SegmentJob
 from sa2va_cli.pipeline.selection import selection
 
 STANDARD_INPUT = "-"
@@ -35,6 +35,21 @@ def stem_of(source: str) -> str:
             folder = folder.parent
         return folder.resolve().name or "frames"
     return path.stem
+
+
+def files_read(job: SegmentJob, reader: Reader) -> tuple[Path, ...]:
+    """Everything that a run reads, none of which it may replace.
+
+    Args:
+        job: what the run does.
+        reader: its input, open.
+
+    Returns:
+        Files, and the folder of the model where it has one.
+    """
+    source = Path("/dev/stdin" if job.source == STANDARD_INPUT else job.source)
+    model = [] if job.model.name is None else [Path(job.model.name).expanduser()]
+    return (source, *reader.files, *(path for path in model if path.is_dir()))
 
 
 @contextmanager

@@ -11,14 +11,14 @@ from sa2va_cli.errors import NothingFoundError
 from sa2va_cli.events import Notice, Progress, Report, Saved, no_report
 from sa2va_cli.media.reader import Reader
 from sa2va_cli.media.source import SourceInfo
-from sa2va_cli.outputs.existing import choose_outputs, folders_for
+from sa2va_cli.outputs.existing import choose_outputs, claimed
 from sa2va_cli.outputs.kinds import KINDS, check_kinds
 from sa2va_cli.outputs.naming import PlannedOutput, check_frame_names, plan_outputs
 from sa2va_cli.outputs.pictures import Clip, subset
 from sa2va_cli.pipeline.finding import Findings, find, follow
 from sa2va_cli.pipeline.job import Search, SegmentJob, SegmentResult
 from sa2va_cli.pipeline.keyframes import keyframe_indices, read_keyframes
-from sa2va_cli.pipeline.opening import opened, stem_of
+from sa2va_cli.pipeline.opening import files_read, opened, stem_of
 from sa2va_cli.pipeline.tally import Tally
 from sa2va_cli.queues import read_ahead, write_behind
 from sa2va_cli.runtime.device import Placement
@@ -57,7 +57,7 @@ def planned(job: SegmentJob, report: Report = no_report) -> Generator[tuple[Read
     with opened(job.source, job.search, report) as reader:
         stem = stem_of(job.source)
         named = plan_outputs(job.saving, job.search.prompts, reader.info.kind, stem)
-        outputs, skipped = choose_outputs(named, job.saving, job.source)
+        outputs, skipped = choose_outputs(named, job.saving, files_read(job, reader))
         check_frame_names(outputs, reader.names)
         placement = job.model.placed()
         frames = reader.count_selected()
@@ -80,7 +80,10 @@ def segment(job: SegmentJob, *, load: Load = load_segmenter, report: Report = no
     with planned(job, report) as (reader, plan):
         if not plan.outputs:
             return SegmentResult(job.source, skipped=plan.skipped)
-        with memory_errors_explained(plan.model, plan.placement):
+        with (
+            claimed(plan.outputs, job.saving, files_read(job, reader)),
+            memory_errors_explained(plan.model, plan.placement),
+        ):
             _announce(plan.placement, report)
             report(Progress(f"loading {plan.model}"))
             return _run(_Run(job, plan, reader, load(job.model, plan.placement), report))
@@ -109,8 +112,7 @@ def _run(run: _Run) -> SegmentResult:
     started = time.perf_counter()
     findings = _ask(run)
     outputs = _with_objects(run.plan.outputs, findings, allow_empty=run.job.saving.allow_empty)
-    with folders_for(outputs):
-        tally = _pass(run, findings, outputs)
+    tally = _pass(run, findings, outputs)
     warnings = _warnings(run, tally)
     for text in warnings:
         run.report(Notice(text, "warning"))

@@ -10,7 +10,7 @@ from sa2va_cli.outputs.pictures import Clip
 
 def _make(path: Path, clip: Clip, objects: Objects) -> Sink:
     rate = clip.reader.rate if clip.info.kind == "video" else None
-    return CocoSink(path, objects, source=clip.stem, rate=rate, overwrite=True)
+    return CocoSink(path, objects, source=clip.stem, rate=rate)
 
 
 KIND = OutputKind(

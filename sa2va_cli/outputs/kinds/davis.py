@@ -9,7 +9,7 @@ from sa2va_cli.outputs.pictures import Clip
 
 
 def _make(path: Path, _: Clip, objects: Objects) -> Sink:
-    return DavisSink(path, objects, overwrite=True)
+    return DavisSink(path, objects)
 
 
 KIND = OutputKind("palette PNGs.", _make, video=(FOLDER,), image=(FOLDER,))
