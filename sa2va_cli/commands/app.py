@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sa2va_cli import __version__
-from sa2va_cli.commands import bench, doctor, models, segment
+from sa2va_cli.commands import bench, clean, doctor, models, segment
 from sa2va_cli.commands.helptext import help_text
 from sa2va_cli.commands.session import Interrupted, Session
 from sa2va_cli.errors import Sa2VAError, UsageError
@@ -38,6 +38,7 @@ app.command("segment", epilog=segment.EPILOG)(segment.segment_command)
 app.add_typer(models.app, name="models")
 app.command("doctor", help=help_text(doctor.doctor_command), epilog=doctor.EPILOG)(doctor.doctor_command)
 app.command("bench", help=help_text(bench.bench_command), epilog=bench.EPILOG)(bench.bench_command)
+app.command("clean", help=help_text(clean.clean_command), epilog=clean.EPILOG)(clean.clean_command)
 
 
 def _version(asked: bool) -> None:  # noqa: FBT001  (Typer's way)

@@ -21,8 +21,8 @@ class Leftover:
         size: bytes, of a folder all that is in it.
         state: ``unfinished`` for what nobody will complete; ``replaced`` for an earlier output that was about
             to be replaced, and has been; ``wanted`` for one that has not, so that it gets its name back;
-            ``lock``; ``running`` and ``elsewhere`` for what belongs to a process that runs, or that is another
-            computer's or container's: these two are left alone.
+            ``lock``; ``running`` and ``elsewhere`` for what belongs to a process that runs, or to another
+            computer or container: these two are left alone.
     """
 
     path: Path

@@ -78,15 +78,19 @@ def remove_abandoned(place: Path) -> None:
 
 def _take(place: Path, path: Path) -> int:
     """Opens and locks the file of a lock; a run that ends meanwhile takes it away, hence several tries."""
-    for _ in range(_TRIES):
+    for left in reversed(range(_TRIES)):
         try:
             handle = _open(place)
         except FileNotFoundError:
+            if not left:
+                raise
             place.parent.mkdir(parents=True, exist_ok=True)
             continue
+        if not _seize(handle):
+            held = _held(handle, path)
+            os.close(handle)
+            raise OutputError(held)
         try:
-            if not _seize(handle):
-                raise OutputError(_held(handle, path))
             if _is_at(handle, place):
                 if _sign(handle):
                     return handle

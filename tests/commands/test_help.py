@@ -19,6 +19,7 @@ MODELS = ("list", "pull", "path", "info", "verify", "prune", "convert", "upgrade
         ["segment", "--help"],
         ["--version"],
         ["doctor", "--help"],
+        ["clean", "--help"],
         ["bench", "--help"],
         ["models", "--help"],
         *(["models", command, "--help"] for command in MODELS),
