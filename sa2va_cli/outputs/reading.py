@@ -35,12 +35,13 @@ class FilesRead:
             identity = _identity(file)
             if identity is None:
                 continue
-            (self._whole if file.is_dir() else self._files)[identity] = file
+            is_folder = file.is_dir()
+            (self._whole if is_folder else self._files)[identity] = file
             for parent in _places(file):
                 if parent not in seen:
                     seen.add(parent)
-                    self._note_above(parent, file)
-            if file.is_dir():
+                    self._note_above(_real(parent), file)
+            if is_folder:
                 self._above[identity] = file
 
     def _note_above(self, folder: Path, file: Path) -> None:
@@ -68,14 +69,14 @@ class FilesRead:
                 file = next((item for item in inside(path) if _identity(item) in self._files), None)
             if file is not None:
                 raise OutputError(
-                    f"{path} is never replaced, as {file} is read, which lies there; choose another -o"
+                    f"{path} is never replaced: {file} is read, and lies there or above; choose another -o"
                 )
 
     def _within_whole(self, path: Path) -> Path | None:
         """The folder of which everything is read that ``path`` lies in."""
         if not self._whole:
             return None
-        parents = (above for place in _places(path) for above in (place, *place.parents))
+        parents = (above for place in map(_real, _places(path)) for above in (place, *place.parents))
         return next(
             (folder for above in parents if (folder := self._whole.get(_identity(above) or ""))), None
         )
@@ -94,7 +95,7 @@ def _identity(path: Path) -> Identity | None:
 def _places(path: Path) -> Iterator[Path]:
     """The folder that a file lies in and, where it is a link, those of all that it leads through."""
     for _ in range(_LONGEST_CHAIN):
-        yield _real(path.parent)
+        yield path.parent
         if not path.is_symlink():
             return
         path = path.parent / path.readlink()

@@ -81,9 +81,11 @@ def segment(job: SegmentJob, *, load: Load = load_segmenter, report: Report = no
         if not plan.outputs:
             return SegmentResult(job.source, skipped=plan.skipped)
         with (
-            claimed(plan.outputs, job.saving, files_read(job, reader)),
+            claimed(plan.outputs, job.saving, files_read(job, reader)) as removed,
             memory_errors_explained(plan.model, plan.placement),
         ):
+            for leftover in removed:
+                report(Notice(f"removed {leftover.path}, which a killed run left", "detail"))
             _announce(plan.placement, report)
             report(Progress(f"loading {plan.model}"))
             return _run(_Run(job, plan, reader, load(job.model, plan.placement), report))
