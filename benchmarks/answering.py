@@ -23,6 +23,7 @@ from sa2va_cli.benchmark.rounds import Ratio, take_turns
 from sa2va_cli.model import decoding
 from sa2va_cli.model.chat import View
 from sa2va_cli.model.network import NetworkSegmenter
+from sa2va_cli.model.session import NetworkSession
 from sa2va_cli.pipeline.prompts import question
 from sa2va_cli.runtime.choice import ModelChoice
 from sa2va_cli.runtime.device import DTYPES, choose_placement
@@ -55,10 +56,10 @@ def plainly(work: Callable[[], object]) -> Callable[[], object]:
     return run
 
 
-def asking(segmenter: NetworkSegmenter, view: View, prompts: Sequence[str]) -> View:
+def asking(session: NetworkSession, view: View, prompts: Sequence[str]) -> View:
     """Asks one question after the other."""
     for prompt in prompts:
-        _, view = segmenter.ground(view, question(prompt))
+        _, view = session.ground(view, question(prompt))
     return view
 
 
@@ -89,17 +90,18 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Ratio]:
         dtype = getattr(torch, DTYPES[options.dtype])
         segmenter = NetworkSegmenter(random_network(options.sizes, torch.device("cpu"), dtype))
     images = list(park_pictures(keyframes, (640, 360)))
-    seen = segmenter.look(images, still=False)
-    asked = asking(segmenter, seen, PROMPTS[:1])  # has read the pictures
+    session = segmenter.open()
+    seen = session.look(images)
+    asked = asking(session, seen, PROMPTS[:1])  # has read the pictures
 
     def look_and_ask(prompts: Sequence[str]) -> object:
-        return asking(segmenter, segmenter.look(images, still=False), prompts)
+        return asking(session, session.look(images), prompts)
 
     def first() -> object:
-        return [asking(segmenter, seen, [prompt]) for prompt in PROMPTS]
+        return [asking(session, seen, [prompt]) for prompt in PROMPTS]
 
     def later() -> object:
-        return asking(segmenter, asked, PROMPTS)
+        return asking(session, asked, PROMPTS)
 
     pairs: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
         "first": (plainly(first), first),

@@ -41,7 +41,7 @@ from sa2va_cli.benchmark.pictures import disc_logits, park_pictures, park_scene
 from sa2va_cli.benchmark.rounds import measure
 from sa2va_cli.benchmark.stages import KEYFRAMES, AnsweringSegmenter, network_stages, random_queries
 from sa2va_cli.benchmark.work import GROUND, PROMPT
-from sa2va_cli.datatypes import Frame, FrameMasks
+from sa2va_cli.datatypes import Followed, Frame, FrameMasks
 from sa2va_cli.model.fixed import Compile, FixedTracker, plain
 from sa2va_cli.model.graphs import Compiling
 from sa2va_cli.model.network import NetworkSegmenter
@@ -152,12 +152,10 @@ def _logits(segmenter: NetworkSegmenter, frames: Sequence[Frame], queries: Tenso
     """(T, N, h, w) logits of what queries (N, C) find."""
     keyframes = [(frame.index, frame.image) for frame in frames[:KEYFRAMES]]
     there = queries.to(segmenter.network.sam2.device)
-    memory, kept = segmenter.condition(keyframes, [there], still=False), []
-    for frame in frames:
-        (prepared,) = segmenter.prepare([(frame.index, frame.image)], memory)
-        logits, _, memory = segmenter.step(frame.index, prepared, memory)
-        kept.append(torch.from_numpy(logits))
-    return torch.stack(kept)
+    with segmenter.open() as session:
+        memory = session.condition(keyframes, [there])
+        followed = session.follow(frames, memory, count=len(frames))
+        return torch.stack([torch.from_numpy(one.logits) for one in followed])
 
 
 def stages(bench: Bench) -> dict[str, Any]:
@@ -338,28 +336,29 @@ def _ours_drawn(bench: Bench, segmenter: NetworkSegmenter, objects: int, frames:
     """Frames per second with overlay, after a few frames that do not count."""
     labels, colours = ["girl"] * objects, [colour(k) for k in range(objects)]
 
-    def draw(masks: FrameMasks) -> None:
+    def draw(one: Followed[Any]) -> None:
+        masks = FrameMasks(one.frame, one.logits, one.scores)
         draw_overlay(masks.frame.image, masks.masks, labels, colours)
 
     list(_followed(segmenter, objects, frames[:8]))
-    answering = AnsweringSegmenter(segmenter, objects)
-    findings = find(answering, frames[:KEYFRAMES], SEARCH, still=False)
+    session = AnsweringSegmenter(segmenter, objects).open()
+    findings = find(session, frames[:KEYFRAMES], SEARCH)
     forget_peak_device_bytes(bench.device)
     bench.wait()
     started = time.perf_counter()
     keyframes = [(frame.index, frame.image) for frame in frames[:KEYFRAMES]]
-    memory = answering.condition(keyframes, [random_queries(segmenter, objects)], still=False)
+    memory = session.condition(keyframes, [random_queries(segmenter, objects)])
     findings = replace(findings, memory=memory)
     with write_behind(draw) as hand_over, read_ahead(frames) as ahead:
-        for masks in follow(answering, ahead, findings, 0.5, count=len(frames)):
-            hand_over(masks)
+        for one in follow(session, ahead, findings, frame_count=len(frames)):
+            hand_over(one)
     return len(frames) / (time.perf_counter() - started)
 
 
-def _followed(segmenter: NetworkSegmenter, objects: int, frames: Sequence[Frame]) -> Iterator[FrameMasks]:
-    answering = AnsweringSegmenter(segmenter, objects)
-    findings = find(answering, frames[:KEYFRAMES], SEARCH, still=False)
-    return follow(answering, frames, findings, 0.5, count=len(frames))
+def _followed(segmenter: NetworkSegmenter, objects: int, frames: Sequence[Frame]) -> Iterator[Followed[Any]]:
+    session = AnsweringSegmenter(segmenter, objects).open()
+    findings = find(session, frames[:KEYFRAMES], SEARCH)
+    return follow(session, frames, findings, frame_count=len(frames))
 
 
 @torch.inference_mode()

@@ -13,8 +13,8 @@ import resource
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from sa2va_cli.benchmark.clips import write_park
 from sa2va_cli.benchmark.job import picture_size
 from sa2va_cli.benchmark.pictures import FPS, GRAIN, disc_logits
 from sa2va_cli.benchmark.rounds import Ratio, Timing, take_turns
-from sa2va_cli.datatypes import RGB, Grounding
+from sa2va_cli.datatypes import RGB, Followed, Frame, Grounding, ModelIdentity
 from sa2va_cli.media.encodings import ENCODINGS
 from sa2va_cli.outputs.saving import Saving
 from sa2va_cli.pipeline.job import SAMPLINGS, Search, SegmentJob
@@ -43,32 +43,42 @@ class FreeSegmenter:
         objects: how many.
     """
 
-    def __init__(self, objects: int) -> None:
-        self._turns = [disc_logits(objects, GRID, phase / 48) for phase in range(48)]
-        self._scores = np.ones(objects, np.float32)
+    identity = ModelIdentity("free")
 
-    def look(self, _: Sequence[RGB], *, still: bool) -> None:
+    def __init__(self, objects: int) -> None:
+        self.turns = [disc_logits(objects, GRID, phase / 48) for phase in range(48)]
+        self.scores = np.ones(objects, np.float32)
+
+    def open(self, *, still: bool = False) -> "FreeSession":  # noqa: ARG002
+        """A clip costs nothing."""
+        return FreeSession(self)
+
+
+class FreeSession(nullcontext["FreeSession"]):
+    """A clip of a ``FreeSegmenter``."""
+
+    def __init__(self, segmenter: FreeSegmenter) -> None:
+        super().__init__(self)
+        self._segmenter = segmenter
+
+    def look(self, _: Sequence[RGB]) -> None:
         """There is nothing to see."""
 
-    def ground(self, view: None, _: str) -> tuple[Grounding, None]:
+    def ground(self, view: None, _: str) -> tuple[Grounding[NDArray[np.float32]], None]:
         """As many queries as discs."""
-        return Grounding("Sure, [SEG].", self._scores[:, None]), view
+        return Grounding("Sure, [SEG].", self._segmenter.scores[:, None]), view
 
-    def condition(self, _: Any, __: Any, *, still: bool) -> None:  # noqa: ARG002
+    def condition(self, _: Any, __: Any) -> tuple[()]:
         """There is nothing to remember, and something must be remembered."""
         return ()
 
-    def following(self, _: Any, __: int | None, ___: Any) -> AbstractContextManager[int]:
-        """Nothing to run ahead with."""
-        return nullcontext(0)
-
-    def prepare(self, frames: Sequence[tuple[int, RGB]], _: Any) -> Sequence[None]:
-        """Costs nothing."""
-        return [None] * len(frames)
-
-    def step(self, index: int, _: None, memory: Any) -> tuple[NDArray[np.float32], NDArray[np.float32], Any]:
-        """The discs of a frame."""
-        return self._turns[index % len(self._turns)], self._scores, memory
+    def follow(
+        self, frames: Iterable[Frame], memory: tuple[()], **_: Any
+    ) -> Generator[Followed[tuple[()]], None, None]:
+        """The discs of every frame."""
+        turns, scores = self._segmenter.turns, self._segmenter.scores
+        for frame in frames:
+            yield Followed(frame, turns[frame.index % len(turns)], scores, memory)
 
 
 def ours(clip: Path, target: Path, segmenter: FreeSegmenter, sampling: str) -> Callable[[], object]:

@@ -14,6 +14,7 @@ import argparse
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -155,13 +156,10 @@ def _full_size(logits: Tensor, side: int, image: RGB) -> Tensor:
 def our_clip(segmenter: NetworkSegmenter, images: Sequence[RGB], queries: Tensor) -> list[np.ndarray]:
     """The same clip as the program follows it: (N, H, W) bool masks for each frame."""
     keyframes = [(index, images[index]) for index in range(min(KEYFRAMES, len(images)))]
-    memory = segmenter.condition(keyframes, [queries], still=False)
-    masks = []
-    for index, image in enumerate(images):
-        (prepared,) = segmenter.prepare([(index, image)], memory)
-        logits, scores, memory = segmenter.step(index, prepared, memory)
-        masks.append(FrameMasks(Frame(index, index, 1, image), logits, scores).masks)
-    return masks
+    clip = [Frame(index, index, Fraction(1), image) for index, image in enumerate(images)]
+    with segmenter.open() as session:
+        followed = session.follow(clip, session.condition(keyframes, [queries]), count=len(clip))
+        return [FrameMasks(one.frame, one.logits, one.scores).masks for one in followed]
 
 
 @dataclass(frozen=True)

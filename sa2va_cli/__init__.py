@@ -11,11 +11,13 @@ In Python::
 
 from typing import TYPE_CHECKING, Any
 
+from sa2va_cli.version import VERSION
+
 if TYPE_CHECKING:
     from sa2va_cli.api import Sa2VA
 
 __all__ = ["Sa2VA", "__version__"]
-__version__ = "0.1.0"
+__version__ = VERSION
 
 
 def __getattr__(name: str) -> Any:

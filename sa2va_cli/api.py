@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
-from sa2va_cli.datatypes import FrameMasks, Segmenter
+from sa2va_cli.datatypes import AnySegmenter, FrameMasks
 from sa2va_cli.pipeline.job import Sampling, Search, numbered
 from sa2va_cli.pipeline.segmentation import stream
 from sa2va_cli.runtime.choice import ModelChoice
@@ -18,7 +18,7 @@ class Sa2VA:
         segmenter: what does the work; ``Sa2VA.load`` makes the real one.
     """
 
-    def __init__(self, segmenter: Segmenter) -> None:
+    def __init__(self, segmenter: AnySegmenter) -> None:
         self._segmenter = segmenter
 
     @classmethod

@@ -1,21 +1,23 @@
-"""The values that travel between rooms, and the two protocols that rooms fulfil.
+"""The values that travel between rooms, and the protocols that rooms fulfil.
 
 Knows nothing about files, networks or terminals.
 """
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Iterable, Sequence, Sized
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
-from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sa2va_cli.errors import UsageError
+
+View = TypeVar("View")
+Queries = TypeVar("Queries", bound=Sized)
+Memory = TypeVar("Memory")
 
 RGB = NDArray[np.uint8]
 """An upright image, (H, W, 3) uint8, sRGB order red, green, blue."""
@@ -93,6 +95,7 @@ class Frame:
         name: the file name without its ending, for frames that come from image files.
         planes: the same picture as it was decoded, where that is 8-bit 4:2:0; what is drawn there leaves the
             rest of the picture as it was to the bit.
+        source_index: number of the frame in the source, from 0; None for the same as ``index``.
     """
 
     index: int
@@ -101,6 +104,7 @@ class Frame:
     image: RGB = field(repr=False)
     name: str | None = None
     planes: Yuv420 | None = field(default=None, repr=False)
+    source_index: int | None = None
 
     def __post_init__(self) -> None:
         if self.image.dtype != np.uint8 or self.image.ndim != 3 or self.image.shape[2] != 3:
@@ -170,20 +174,56 @@ class FoundObject:
     label: str
 
 
+@dataclass(frozen=True)
+class ModelIdentity:
+    """Which weights found something.
+
+    Attributes:
+        name: as it was asked for.
+        revision: of the published repository; None where it is not known.
+        weights: SHA-256 of the sizes, beginnings and ends of the files of weights; None where there are none.
+        device: where it ran, in torch's words.
+        dtype: in which precision.
+    """
+
+    name: str
+    revision: str | None = None
+    weights: str | None = None
+    device: str | None = None
+    dtype: str | None = None
+
+
 @dataclass(frozen=True, eq=False)
-class Grounding:
+class Grounding(Generic[Queries]):
     """What the language model answered to one prompt.
 
     Attributes:
         answer: the answer's text, special tokens included, as the official code returns it.
-        queries: (N, C) one query vector for each ``[SEG]`` of the answer; a tensor on the model's device.
+        queries: (N, C) one query vector for each ``[SEG]`` of the answer, in the network's own terms.
     """
 
     answer: str
-    queries: Any = field(repr=False)
+    queries: Queries = field(repr=False)
 
     def __len__(self) -> int:
-        return int(self.queries.shape[0])
+        return len(self.queries)
+
+
+@dataclass(frozen=True, eq=False)
+class Followed(Generic[Memory]):
+    """What the network says about one frame.
+
+    Attributes:
+        frame: the frame.
+        logits: (N, h, w) float32 mask logits on the decoder's grid, a quarter of the network's input.
+        scores: (N,) float32 probability that each object is visible.
+        memory: all that is remembered of the clip now.
+    """
+
+    frame: Frame
+    logits: NDArray[np.float32] = field(repr=False)
+    scores: NDArray[np.float32]
+    memory: Memory = field(repr=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,21 +237,46 @@ class FrameMasks:
         logits: (N, h, w) float32 mask logits on the decoder's grid, a quarter of the network's input.
         scores: (N,) float32 probability that the object is visible on this frame.
         threshold: probability above which a pixel belongs to the mask.
+        objects: what each of the N rows is, and which prompt found it.
+        around: the frame among its neighbours, in order, for those who asked for them.
     """
 
     frame: Frame
     logits: NDArray[np.float32] = field(repr=False)
     scores: NDArray[np.float32]
     threshold: float = 0.5
+    objects: tuple[FoundObject, ...] = ()
+    around: "tuple[FrameMasks, ...]" = field(default=(), repr=False)
+    _whole: "tuple[FrameMasks, Sequence[int]] | None" = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.logits.ndim != 3 or self.scores.shape != self.logits.shape[:1]:
             raise ValueError(f"got logits {self.logits.shape} with scores {self.scores.shape}")
         if not 0.0 < self.threshold < 1.0:
             raise ValueError(f"threshold must lie between 0 and 1, got {self.threshold}")
+        if self.objects and len(self.objects) != len(self.logits):
+            raise ValueError(f"got {len(self.objects)} objects for {len(self.logits)} rows of logits")
 
     def __len__(self) -> int:
         return int(self.logits.shape[0])
+
+    def of(self, rows: Sequence[int]) -> "FrameMasks":
+        """Some of the objects; what was made at full resolution is shared and not made again."""
+        chosen = list(rows)
+        return FrameMasks(
+            self.frame,
+            self.logits[chosen],
+            self.scores[chosen],
+            self.threshold,
+            tuple(self.objects[row] for row in chosen) if self.objects else (),
+            tuple(one.of(chosen) for one in self.around),
+            (self, chosen),
+        )
+
+    def among(self, around: "Sequence[FrameMasks]") -> "FrameMasks":
+        """The same, with its neighbours."""
+        every = range(len(self))
+        return replace(self.of(every), around=tuple(around))
 
     @cached_property
     def full_logits(self) -> NDArray[np.float32]:
@@ -220,6 +285,9 @@ class FrameMasks:
         Two bilinear steps, grid -> network input (4x) -> frame, as the official code does: a single
         step would flip about 0.8 % of the pixels (reference set, section 5.2, point 6).
         """
+        if self._whole is not None:
+            whole, rows = self._whole
+            return whole.full_logits[rows]
         import cv2
 
         n, h, w = self.logits.shape
@@ -233,82 +301,114 @@ class FrameMasks:
     @cached_property
     def masks(self) -> NDArray[np.bool_]:
         """(N, H, W) bool masks at the frame's size."""
+        if self._whole is not None:
+            whole, rows = self._whole
+            return whole.masks[rows]
         limit = np.log(self.threshold / (1.0 - self.threshold))
         return np.greater(self.full_logits, float(limit))  # NumPy's float64 would turn all logits into it
 
     @cached_property
     def alphas(self) -> NDArray[np.float32]:
         """(N, H, W) float32 soft masks in 0..1 at the frame's size."""
-        return np.asarray(1.0 / (1.0 + np.exp(-self.full_logits)), np.float32)
+        if self._whole is not None:
+            whole, rows = self._whole
+            return whole.alphas[rows]
+        with np.errstate(over="ignore"):  # far outside, 1 / infinity is the zero that is meant
+            return np.asarray(1.0 / (1.0 + np.exp(-self.full_logits)), np.float32)
 
 
-class Segmenter(Protocol):
-    """A network that finds what a sentence names and follows it.
+class Session(Protocol[View, Queries, Memory]):
+    """One clip, or one image, on its way through a network; a context manager.
 
-    ``memory`` is opaque to callers: what ``condition`` returns goes into ``step``, what ``step`` returns goes
-    into the next one. It is bounded in size and is all that is remembered of the past. So is ``view``, which
-    goes from ``look`` through every ``ground``.
+    Everything that changes belongs to it. ``View`` goes from ``look`` through every ``ground``; ``Memory`` is
+    what ``condition`` makes and ``follow`` carries on: bounded in size, and all that is remembered.
     """
 
-    def look(self, images: Sequence[RGB], *, still: bool) -> Any:
-        """Looks at keyframes of a video or, if ``still``, at one image; returns the first view."""
+    def __enter__(self) -> Self:
+        """Opens the session."""
         ...
 
-    def ground(self, view: Any, prompt: str) -> tuple[Grounding, Any]:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Ends what still runs for the clip."""
+        ...
+
+    def look(self, images: Sequence[RGB]) -> View:
+        """Looks at keyframes of the video, or at the image; returns the first view."""
+        ...
+
+    def ground(self, view: View, prompt: str) -> tuple[Grounding[Queries], View]:
         """Answers ``prompt`` about what was looked at; returns the view for the next prompt, too."""
         ...
 
-    def condition(self, keyframes: Sequence[tuple[int, RGB]], queries: Sequence[Any], *, still: bool) -> Any:
-        """Decodes queries, (N, C) for each prompt, on the keyframes, each with its frame index.
-
-        Returns the first memory.
-        """
+    def condition(self, keyframes: Sequence[tuple[int, RGB]], queries: Sequence[Queries]) -> Memory:
+        """Decodes queries, (N, C) for each prompt, on the keyframes, each with its frame index."""
         ...
 
-    def following(
-        self, first: Any, frames: int | None, tell: Callable[[str], None]
-    ) -> AbstractContextManager[int]:
-        """Entered while frames are followed; takes long where something has to be compiled for them.
+    def follow(
+        self,
+        frames: Iterable[Frame],
+        memory: Memory,
+        *,
+        count: int | None = None,
+        tell: Callable[[str], None] = ...,
+        workers: int = 1,
+    ) -> Generator[Followed[Memory], None, None]:
+        """Carries the objects through frames in order; on a keyframe it repeats what ``condition`` found.
 
         Args:
-            first: the memory that ``condition`` returned.
-            frames: how many there are, keyframes included; None where that is not known.
+            frames: those of the clip from some frame on, keyframes included.
+            memory: what ``condition`` returned, or what the last frame left.
+            count: how many frames there are; None where that is not known.
             tell: is told in one line what a person should know; called from this thread.
-
-        Returns:
-            How many frames ``prepare`` is to be given at once, ahead in a thread; 0 for one at a time when
-            its turn comes, in the thread that calls ``step``.
+            workers: threads among which objects may be divided, where torch has one for each operation.
         """
         ...
 
-    def prepare(self, frames: Sequence[tuple[int, RGB]], first: Any) -> Sequence[Any]:
-        """Does what can be done for frames before those that precede them are known.
+    def freeze(self, memory: Memory) -> bytes:
+        """Packs a memory, to go on from it at another time or in another process."""
+        ...
 
-        Args:
-            frames: their indices and pictures, in order.
-            first: the memory that ``condition`` returned; keyframes are not encoded a second time.
+    def thaw(self, data: bytes) -> Memory:
+        """Unpacks what ``freeze`` packed.
 
-        Returns:
-            One value for each frame.
+        Raises:
+            ValueError: it is damaged, or of another network.
         """
         ...
 
-    def step(
-        self, index: int, prepared: Any, memory: Any
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32], Any]:
-        """Advances one frame: returns logits (N, h, w), scores (N,) and the next memory.
 
-        Frames come in order of ``index``, each with what ``prepare`` returned for it. On a keyframe the
-        result of ``condition`` is returned again.
-        """
+class Segmenter(Protocol[View, Queries, Memory]):
+    """A network that finds what a sentence names and follows it; shared by sessions, changed by none."""
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """Which weights it is made of."""
         ...
+
+    def open(self, *, still: bool = False) -> Session[View, Queries, Memory]:
+        """Begins a session for one clip or, if ``still``, for one image."""
+        ...
+
+
+AnySegmenter = Segmenter[Any, Any, Any]
+"""A segmenter to those who only hand it on."""
 
 
 class Sink(Protocol):
     """Takes the masks of every frame, in order, and leaves finished files behind.
 
     A context manager: on an error nothing half-written stays; on success files appear under their final name.
+    One place drives all sinks (``outputs.driver``), and a sink says what it needs: one frame by default.
+
+    Attributes:
+        reach: how many frames before and after each it needs, in ``FrameMasks.around``.
+        surveys: whether it must have seen the whole clip before it writes anything.
     """
+
+    reach: ClassVar[int] = 0
+    surveys: ClassVar[bool] = False
 
     def __enter__(self) -> Self:
         """Opens the sink."""
@@ -320,11 +420,10 @@ class Sink(Protocol):
         """Finishes the files, or removes them when ``kind`` is an exception."""
         ...
 
+    def survey(self, masks: FrameMasks) -> None:
+        """Is shown every frame in order, before the first ``write``; only where ``surveys``."""
+        del masks  # most have no need of it
+
     def write(self, masks: FrameMasks) -> None:
         """Takes one frame."""
-        ...
-
-    @property
-    def paths(self) -> tuple[Path, ...]:
-        """The final files or folders this sink makes."""
         ...

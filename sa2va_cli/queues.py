@@ -161,3 +161,20 @@ def write_behind(write: Callable[[T], None], room: int = 4) -> Generator[Callabl
         raise
     if errors:
         raise errors[0]
+
+
+def batched(items: Iterable[T], size: int) -> Generator[list[T], None, None]:
+    """Batches of items, the last one smaller; an error comes after the items that came before it."""
+    batch: list[T] = []
+    try:
+        for item in items:
+            batch.append(item)
+            if len(batch) == size:
+                yield batch
+                batch = []
+    except Exception:
+        if batch:
+            yield batch
+        raise
+    if batch:
+        yield batch

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self
 
+from sa2va_cli.authorship import stranger_in
 from sa2va_cli.errors import OutputError
 from sa2va_cli.processes import Process
-from sa2va_cli.provenance import stranger_in
 
 _STEM_BYTES, _ENDING_BYTES = 60, 16
 """What a hidden name keeps of the final one: with all else it stays within the 143 bytes that the strictest

@@ -1,14 +1,14 @@
 """A network that needs no weights: it finds bright red, green or blue where a prompt names that colour."""
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from collections.abc import Callable, Generator, Iterable, Sequence
+from types import TracebackType
+from typing import Self
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from sa2va_cli.datatypes import RGB, Grounding
+from sa2va_cli.datatypes import RGB, Followed, Frame, Grounding, ModelIdentity
+from sa2va_cli.queues import batched, read_ahead
 from sa2va_cli.runtime.choice import ModelChoice
 from sa2va_cli.runtime.device import Placement
 
@@ -17,11 +17,13 @@ CHANNELS = {"red": 0, "green": 1, "blue": 2}
 
 
 class FakeSegmenter:
-    """Remembers what it was asked, and in ``memory`` nothing but the channels it follows.
+    """Remembers what it was asked; its sessions remember nothing but the channels they follow.
 
     Args:
-        ahead: how many frames it wants to prepare at once.
+        ahead: how many frames its sessions prepare at once, ahead in a thread; 0 for none.
     """
+
+    identity = ModelIdentity("fake", weights="0" * 64)
 
     def __init__(self, ahead: int = 1) -> None:
         self.ahead = ahead
@@ -32,41 +34,82 @@ class FakeSegmenter:
         self.still: bool | None = None
         self.stepped: list[int] = []
 
-    def look(self, images: Sequence[RGB], *, still: bool) -> int:
+    def open(self, *, still: bool = False) -> "FakeSession":
         self.still = still
-        return len(self.asked)
+        return FakeSession(self)
 
-    def ground(self, view: int, prompt: str) -> tuple[Grounding, int]:
-        assert view == len(self.asked)  # what the last call returned
-        self.asked.append(prompt)
+    def step(self, index: int) -> None:
+        """Is called when the turn of a frame has come."""
+        self.stepped.append(index)
+
+
+class FakeSession:
+    """One clip."""
+
+    def __init__(self, segmenter: FakeSegmenter) -> None:
+        self.segmenter = segmenter
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+    def look(self, images: Sequence[RGB]) -> int:
+        return len(self.segmenter.asked)
+
+    def ground(self, view: int, prompt: str) -> tuple[Grounding[np.ndarray], int]:
+        asked = self.segmenter.asked
+        assert view == len(asked)  # what the last call returned
+        asked.append(prompt)
         found = [[channel] for colour, channel in CHANNELS.items() if colour in prompt]
         answer = "Sure, " + ", ".join("[SEG]" for _ in found) if found else "No."
-        return Grounding(answer, np.array(found).reshape(-1, 1)), len(self.asked)
+        return Grounding(answer, np.array(found).reshape(-1, 1)), len(asked)
 
-    def condition(self, keyframes: Sequence[tuple[int, RGB]], queries: Sequence[Any], *, still: bool) -> Any:
-        self.seen = [index for index, _ in keyframes]
+    def condition(self, keyframes: Sequence[tuple[int, RGB]], queries: Sequence[np.ndarray]) -> np.ndarray:
+        self.segmenter.seen = [index for index, _ in keyframes]
         return np.concatenate(list(queries))[:, 0]
 
-    def following(
-        self, first: Any, frames: int | None, tell: Callable[[str], None]
-    ) -> AbstractContextManager[int]:
-        self.expected = frames
-        return nullcontext(self.ahead)
+    def follow(
+        self,
+        frames: Iterable[Frame],
+        memory: np.ndarray,
+        *,
+        count: int | None = None,
+        tell: Callable[[str], None] = print,
+        workers: int = 1,
+    ) -> Generator[Followed[np.ndarray], None, None]:
+        self.segmenter.expected = count
+        ready = self._prepared(frames)
+        if not self.segmenter.ahead:
+            yield from self._followed(ready, memory)
+            return
+        with read_ahead(ready, room=max(self.segmenter.ahead, 2), name="sa2va-encode") as waiting:
+            yield from self._followed(waiting, memory)
 
-    def prepare(self, frames: Sequence[tuple[int, RGB]], first: Any) -> Sequence[RGB]:
-        self.prepared.append([index for index, _ in frames])
-        return [image for _, image in frames]
+    def _prepared(self, frames: Iterable[Frame]) -> Generator[Frame, None, None]:
+        for batch in batched(frames, max(self.segmenter.ahead, 1)):
+            self.segmenter.prepared.append([frame.index for frame in batch])
+            yield from batch
 
-    def step(
-        self, index: int, image: RGB, memory: Any
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32], Any]:
-        self.stepped.append(index)
-        small = cv2.resize(image, (GRID, GRID), interpolation=cv2.INTER_AREA).astype(np.float32)
-        dull = np.partition(small, 1, axis=2)[
-            ..., 1
-        ]  # a colour is bright where it stands above the other two
-        logits = np.stack([(small[..., channel] - dull - 60) / 10 for channel in memory])
-        return logits, np.full(len(memory), 0.9, np.float32), memory
+    def _followed(
+        self, frames: Iterable[Frame], memory: np.ndarray
+    ) -> Generator[Followed[np.ndarray], None, None]:
+        for frame in frames:
+            self.segmenter.step(frame.index)
+            small = cv2.resize(frame.image, (GRID, GRID), interpolation=cv2.INTER_AREA).astype(np.float32)
+            dull = np.partition(small, 1, axis=2)[..., 1]
+            # a colour is bright where it stands above the other two
+            logits = np.stack([(small[..., channel] - dull - 60) / 10 for channel in memory])
+            yield Followed(frame, logits, np.full(len(memory), 0.9, np.float32), memory)
+
+    def freeze(self, memory: np.ndarray) -> bytes:
+        return memory.astype(np.int64).tobytes()
+
+    def thaw(self, data: bytes) -> np.ndarray:
+        return np.frombuffer(data, np.int64)
 
 
 def load_fake(_: ModelChoice, __: Placement) -> FakeSegmenter:

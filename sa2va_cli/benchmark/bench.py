@@ -33,6 +33,7 @@ from sa2va_cli.pipeline.segmentation import segment
 from sa2va_cli.runtime.choice import ModelChoice
 from sa2va_cli.runtime.device import Placement
 from sa2va_cli.runtime.loading import load_segmenter, memory_errors_explained
+from sa2va_cli.runtime.threads import divide_cores
 
 END_TO_END = "end to end"
 _HELD = 24
@@ -81,9 +82,7 @@ def _segmenter(job: BenchJob, placement: Placement) -> NetworkSegmenter:
     if job.random is not None:
         device = torch.device(placement.device)
         return NetworkSegmenter(random_network(job.random, device, placement.torch_dtype))
-    loaded = load_segmenter(job.model, placement)
-    assert isinstance(loaded, NetworkSegmenter)  # noqa: S101
-    return loaded
+    return load_segmenter(job.model, placement)
 
 
 def _each_stage(
@@ -129,7 +128,7 @@ def _end_to_end(job: BenchJob, segmenter: NetworkSegmenter, clip: Path, placemen
     )
     forget_peak_device_bytes(placement.device)
     started = time.perf_counter()
-    result = segment(whole, load=lambda *_: answering)
+    result = segment(whole, load=lambda *_: answering, threads=divide_cores)
     timing = Timing(((time.perf_counter() - started) / result.frames,))
     return Stage(END_TO_END, "frame", timing.median, 0.0, device_bytes=peak_device_bytes(placement.device))
 

@@ -12,10 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from sa2va_cli.benchmark.job import HIERA_L
-from sa2va_cli.checkpoints.configs import internvl_sizes
-from sa2va_cli.checkpoints.dimensions import PUBLISHED
 from sa2va_cli.checkpoints.hub import resolve
-from sa2va_cli.checkpoints.layout import Layout, read_layout
+from sa2va_cli.checkpoints.layout import Layout, read_layout, released_layout
 from sa2va_cli.checkpoints.loader import rebuild_buffers
 from sa2va_cli.checkpoints.tokenizer import load_tokenizer
 from sa2va_cli.model.network import Sa2VANetwork
@@ -23,10 +21,6 @@ from sa2va_cli.model.sam2 import HIERA_LARGE
 
 ANSWER = "Sure, [SEG].<|im_end|>"
 _STD = 0.02
-
-# What the base models' configs say beside their dimensions (OpenGVLab/InternVL2_5-1B and -4B, config.json).
-_INTERNVIT: dict[str, Any] = {"num_attention_heads": 16, "layer_norm_eps": 1e-6, "hidden_act": "gelu"}
-_QWEN2: dict[str, Any] = {"rms_norm_eps": 1e-6, "max_position_embeddings": 32768, "rope_theta": 1e6}
 
 
 @torch.no_grad()
@@ -59,15 +53,7 @@ def random_layout(name: str) -> Layout:
         return layout
     if name == HIERA_L:
         return Layout(layout.family, layout.chat, HIERA_LARGE, native=True)
-    published = PUBLISHED[name]
-    sizes = internvl_sizes(
-        {
-            "template": "qwen_chat",
-            "vision_config": published["vision_config"] | _INTERNVIT,
-            "llm_config": published["llm_config"] | _QWEN2,
-        }
-    )
-    return Layout("internvl", sizes, HIERA_LARGE, native=True)
+    return released_layout(name)
 
 
 def fill_randomly(network: nn.Module, device: torch.device, dtype: torch.dtype) -> None:

@@ -4,20 +4,22 @@ They are timed in the state they are in most of the time: keyframes conditioned,
 tracked frames remembered as are attended to.
 """
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from sa2va_cli.benchmark.pictures import disc_logits
 from sa2va_cli.benchmark.work import ATTEND, ENCODE, GROUND, MASKS, MEMORY, PREPROCESS, PROMPT, Work
-from sa2va_cli.datatypes import RGB, Frame, Grounding
+from sa2va_cli.datatypes import Followed, Frame, Grounding, ModelIdentity
+from sa2va_cli.model.chat import View
 from sa2va_cli.model.network import NetworkSegmenter
 from sa2va_cli.model.preprocessing import grounding_pixels
+from sa2va_cli.model.session import Memory, NetworkSession
 from sa2va_cli.model.tracker import TrackerMemory
 from sa2va_cli.pipeline.prompts import question
 
@@ -37,39 +39,53 @@ class AnsweringSegmenter:
     """
 
     def __init__(self, inner: NetworkSegmenter, objects: int) -> None:
-        self._inner = inner
-        self._queries = random_queries(inner, objects)
-        self._logits = disc_logits(objects, inner.network.sam2.input_size // 4)
+        self.inner = inner
+        self.queries = random_queries(inner, objects)
+        self.logits = disc_logits(objects, inner.network.sam2.input_size // 4)
 
-    def look(self, images: Sequence[RGB], *, still: bool) -> Any:
+    @property
+    def identity(self) -> ModelIdentity:
+        """As the network's."""
+        return self.inner.identity
+
+    @property
+    def is_small_on_processor(self) -> bool:
+        """As the network's."""
+        return self.inner.is_small_on_processor
+
+    def open(self, *, still: bool = False) -> "AnsweringSession":
         """As the network does."""
-        return self._inner.look(images, still=still)
+        return AnsweringSession(self, still=still)
 
-    def ground(self, view: Any, prompt: str) -> tuple[Grounding, Any]:
+
+class AnsweringSession(NetworkSession):
+    """A session whose answers and masks are given beforehand; the work is done all the same."""
+
+    def __init__(self, segmenter: AnsweringSegmenter, *, still: bool) -> None:
+        super().__init__(segmenter.inner, still=still)
+        self._given = segmenter
+
+    def ground(
+        self, view: View, prompt: str, *, regions: np.ndarray | None = None, past: str = ""
+    ) -> tuple[Grounding[Tensor], View]:
         """Asks the network, but takes given queries for its answer."""
-        grounding, view = self._inner.ground(view, prompt)
-        return Grounding(grounding.answer, self._queries), view
+        grounding, view = super().ground(view, prompt, regions=regions, past=past)
+        return Grounding(grounding.answer, self._given.queries), view
 
-    def condition(self, keyframes: Sequence[tuple[int, RGB]], queries: Sequence[Any], *, still: bool) -> Any:
-        """As the network does."""
-        return self._inner.condition(keyframes, queries, still=still)
-
-    def following(
-        self, first: Any, frames: int | None, tell: Callable[[str], None]
-    ) -> AbstractContextManager[int]:
-        """As the network does."""
-        return self._inner.following(first, frames, tell)
-
-    def prepare(self, frames: Sequence[tuple[int, RGB]], first: Any) -> Sequence[Any]:
-        """As the network does."""
-        return self._inner.prepare(frames, first)
-
-    def step(
-        self, index: int, prepared: Any, memory: Any
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32], Any]:
+    def follow(
+        self,
+        frames: Iterable[Frame],
+        memory: Memory,
+        *,
+        count: int | None = None,
+        tell: Callable[[str], None] = lambda _: None,
+        workers: int = 1,
+    ) -> Generator[Followed[Memory], None, None]:
         """Does the network's work and shows discs."""
-        _, scores, memory = self._inner.step(index, prepared, memory)
-        return self._logits, np.ones_like(scores), memory
+        followed = super().follow(frames, memory, count=count, tell=tell, workers=workers)
+        with closing(followed):
+            for one in followed:
+                yield replace(one, logits=self._given.logits, scores=np.ones_like(one.scores))
 
 
 def random_queries(segmenter: NetworkSegmenter, objects: int) -> Tensor:
@@ -92,7 +108,7 @@ def network_stages(
         frames: how many the clip has, which bounds what is remembered.
     """
     sam2, tracker = segmenter.network.sam2, segmenter.tracker
-    images = [frame.image for frame in keyframes]
+    session, images = segmenter.open(), [frame.image for frame in keyframes]
 
     def preprocess() -> Tensor:
         return grounding_pixels(images[0], sam2.input_size, sam2.dtype, still=False, device=sam2.device)
@@ -107,7 +123,7 @@ def network_stages(
         PREPROCESS: Work(preprocess),
         ENCODE: Work(_quietly(lambda: sam2.encode(pixels)), arithmetic=True),
         GROUND: Work(
-            lambda: segmenter.ground(segmenter.look(images, still=False), question(PROMPT, verbatim=False)),
+            lambda: session.ground(session.look(images), question(PROMPT, verbatim=False)),
             unit="prompt",
             arithmetic=True,
         ),

@@ -4,14 +4,14 @@ The cache is huggingface_hub's: ``models--OWNER--NAME`` with ``blobs`` (the file
 ``snapshots`` (a folder of links for each version) and ``refs`` (which version is ``main``).
 """
 
-import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from sa2va_cli.checkpoints.catalog import CATALOG, find
-from sa2va_cli.checkpoints.files import is_complete
+from sa2va_cli.checkpoints.files import CONFIG_FILE, is_complete
 from sa2va_cli.checkpoints.hub import cache_folder, cache_root, find_local
+from sa2va_cli.checkpoints.json_files import read_json_object
 from sa2va_cli.errors import ModelError, OutputError
 
 _OWN_FORMATS = ("sa2va_chat", "sa2va")
@@ -24,7 +24,7 @@ class CachedModel:
 
     Attributes:
         repository: its id on the hub.
-        folder: what the cache keeps of it.
+        folder: where the cache has it.
         size: bytes on the disk.
         versions: how many versions of it there are.
         complete: whether one of them has all its files.
@@ -83,8 +83,7 @@ def remove(model: CachedModel) -> None:
 
 def _is_sa2va(snapshot: Path) -> bool:
     try:
-        config = json.loads((snapshot / "config.json").read_bytes())
-    except (OSError, ValueError):
+        config = read_json_object(snapshot / CONFIG_FILE)
+    except ModelError:
         return False
-    kinds = (config.get("model_type"), config.get("format")) if isinstance(config, dict) else ()
-    return any(kind in _OWN_FORMATS for kind in kinds)
+    return any(kind in _OWN_FORMATS for kind in (config.get("model_type"), config.get("format")))

@@ -6,49 +6,40 @@ A table and nothing heavy: the command line lists it without importing torch.
 from dataclasses import dataclass
 from pathlib import Path
 
+from sa2va_cli.checkpoints.parts import Counts
+
 DEMO = "demo"
 DEMO_FOLDER = Path(__file__).resolve().parents[1] / "demo" / "weights"
 """The tiny network that comes with the package."""
 
-LICENCES = {
-    DEMO: "Apache-2.0",
-    "1b": "Apache-2.0",  # https://huggingface.co/ByteDance/Sa2VA-1B/tree/main
-    "4b": "Apache-2.0",  # .../ByteDance/Sa2VA-4B/commit/5ef95036e62d78d1aef5c18e8b1f0a01d10a8eb8; MIT before
-    "8b": "Apache-2.0",  # .../ByteDance/Sa2VA-8B/commits/main/model.safetensors.index.json
-    "26b": "Apache-2.0",  # .../ByteDance/Sa2VA-26B/discussions
-    "qwen3-vl-4b": "Apache-2.0",  # .../ByteDance/Sa2VA-Qwen3-VL-4B/resolve/fa5f0ed5/README.md
-}
-"""Of the weights, by alias: as their pages on the hub say, for the pages that could be read."""
+APACHE = "Apache-2.0"
+SEE_PAGE = "see its page"
+"""In place of a licence whose page could not be read."""
 
-PUBLISHED_BYTES = {
-    "1b": 4_050_000_000,
-    "4b": 15_160_000_000,
-    "8b": 32_660_000_000,
-    "26b": 92_040_000_000,
-    "internvl3-2b": 8_670_000_000,
-    "internvl3-8b": 32_130_000_000,
-    "internvl3-14b": 60_880_000_000,
-    "qwen2.5-vl-3b": 17_180_000_000,
-    "qwen2.5-vl-7b": 34_110_000_000,
-    "qwen3-vl-2b": 10_670_000_000,
-    "qwen3-vl-4b": 20_230_000_000,
-}
-"""Of the weight files, by alias and rounded: for the numbers that the hub is quoted as counting."""
+_VARIANT = "i-"
+"""How the alias of a Sa2VA-i begins; the rest is the alias of the plain model of the same sizes."""
 
 
 @dataclass(frozen=True)
 class CatalogEntry:
-    """A published model.
+    """A published model: a row of the table ``CATALOG``.
 
     Attributes:
         alias: what a user calls it.
         repository: its id on the Hugging Face hub; empty for the bundled demo.
-        family: a name in ``layout.FAMILIES``.
+        family: a name in ``families.table.FAMILIES``.
+        counts: of its parameters, recorded here so that listing builds no network; None for the demo, whose
+            file is always here. A test holds each to the network of its sizes.
+        licence: of the weights, as its page on the hub has it.
+        file_bytes: of its weight files, rounded, as the hub is quoted; None where that is not known.
     """
 
     alias: str
     repository: str
     family: str
+    counts: Counts | None = None
+    licence: str = SEE_PAGE
+    file_bytes: int | None = None
 
     @property
     def title(self) -> str:
@@ -56,30 +47,130 @@ class CatalogEntry:
         return self.repository or "bundled with the package"
 
     @property
-    def licence(self) -> str:
-        """The licence of the weights, where it is known for sure."""
-        return LICENCES.get(self.alias, "see its page")
+    def two_pass(self) -> bool:
+        """Whether it is a Sa2VA-i, which has a second mask decoder."""
+        return self.alias.startswith(_VARIANT)
+
+    @property
+    def sizes_of(self) -> str:
+        """The alias under which its family has its sizes."""
+        return self.alias.removeprefix(_VARIANT)
 
 
+# Counts are of the tensors of a published file: lm, vit, sam2, and how many of lm can be quantised. Licences
+# are those of https://huggingface.co/ByteDance/Sa2VA-1B/tree/main, .../Sa2VA-4B/commit/5ef95036 (MIT before),
+# .../Sa2VA-8B/commits/main/model.safetensors.index.json, .../Sa2VA-26B/discussions and
+# .../Sa2VA-Qwen3-VL-4B/resolve/fa5f0ed5/README.md.
 CATALOG: dict[str, CatalogEntry] = {
     entry.alias: entry
     for entry in (
-        CatalogEntry(DEMO, "", "internvl"),
-        CatalogEntry("1b", "ByteDance/Sa2VA-1B", "internvl"),
-        CatalogEntry("4b", "ByteDance/Sa2VA-4B", "internvl"),
-        CatalogEntry("8b", "ByteDance/Sa2VA-8B", "internvl-internlm2"),
-        CatalogEntry("26b", "ByteDance/Sa2VA-26B", "internvl-internlm2"),
-        CatalogEntry("internvl3-2b", "ByteDance/Sa2VA-InternVL3-2B", "internvl"),
-        CatalogEntry("internvl3-8b", "ByteDance/Sa2VA-InternVL3-8B", "internvl"),
-        CatalogEntry("internvl3-14b", "ByteDance/Sa2VA-InternVL3-14B", "internvl"),
-        CatalogEntry("qwen2.5-vl-3b", "ByteDance/Sa2VA-Qwen2_5-VL-3B", "qwen2.5-vl"),
-        CatalogEntry("qwen2.5-vl-7b", "ByteDance/Sa2VA-Qwen2_5-VL-7B", "qwen2.5-vl"),
-        CatalogEntry("qwen3-vl-2b", "ByteDance/Sa2VA-Qwen3-VL-2B", "qwen3-vl"),
-        CatalogEntry("qwen3-vl-4b", "ByteDance/Sa2VA-Qwen3-VL-4B", "qwen3-vl"),
-        CatalogEntry("i-1b", "kumuji/Sa2VA-i-1B", "internvl"),
-        CatalogEntry("i-4b", "kumuji/Sa2VA-i-4B", "internvl"),
-        CatalogEntry("i-8b", "kumuji/Sa2VA-i-8B", "internvl-internlm2"),
-        CatalogEntry("i-26b", "kumuji/Sa2VA-i-26B", "internvl-internlm2"),
+        CatalogEntry(DEMO, "", "internvl", licence=APACHE),
+        CatalogEntry(
+            "1b",
+            "ByteDance/Sa2VA-1B",
+            "internvl",
+            Counts(629_706_880, 308_495_104, 225_463_730, 357_826_560),
+            licence=APACHE,
+            file_bytes=4_050_000_000,
+        ),
+        CatalogEntry(
+            "4b",
+            "ByteDance/Sa2VA-4B",
+            "internvl",
+            Counts(3_396_050_944, 316_607_488, 229_151_282, 2_774_532_096),
+            licence=APACHE,
+            file_bytes=15_160_000_000,
+        ),
+        CatalogEntry(
+            "8b",
+            "ByteDance/Sa2VA-8B",
+            "internvl-internlm2",
+            Counts(7_737_823_232, 337_583_104, 242_260_530, 6_979_321_856),
+            licence=APACHE,
+            file_bytes=32_660_000_000,
+        ),
+        CatalogEntry(
+            "26b",
+            "ByteDance/Sa2VA-26B",
+            "internvl-internlm2",
+            Counts(19_861_321_728, 5_652_925_824, 263_758_386, 18_723_373_056),
+            licence=APACHE,
+            file_bytes=92_040_000_000,
+        ),
+        CatalogEntry(
+            "internvl3-2b",
+            "ByteDance/Sa2VA-InternVL3-2B",
+            "internvl",
+            Counts(1_776_298_496, 312_674_304, 227_184_690, 1_310_195_712),
+            file_bytes=8_670_000_000,
+        ),
+        CatalogEntry(
+            "internvl3-8b",
+            "ByteDance/Sa2VA-InternVL3-8B",
+            "internvl",
+            Counts(7_612_856_832, 331_552_768, 238_196_786, 6_525_288_448),
+            file_bytes=32_130_000_000,
+        ),
+        CatalogEntry(
+            "internvl3-14b",
+            "ByteDance/Sa2VA-InternVL3-14B",
+            "internvl",
+            Counts(14_766_091_264, 351_216_640, 251_960_882, 13_212_057_600),
+            file_bytes=60_880_000_000,
+        ),
+        CatalogEntry(
+            "qwen2.5-vl-3b",
+            "ByteDance/Sa2VA-Qwen2_5-VL-3B",
+            "qwen2.5-vl",
+            Counts(3_396_014_080, 668_684_288, 229_151_282, 2_774_532_096),
+            file_bytes=17_180_000_000,
+        ),
+        CatalogEntry(
+            "qwen2.5-vl-7b",
+            "ByteDance/Sa2VA-Qwen2_5-VL-7B",
+            "qwen2.5-vl",
+            Counts(7_612_792_320, 676_550_144, 238_196_786, 6_525_288_448),
+            file_bytes=34_110_000_000,
+        ),
+        CatalogEntry(
+            "qwen3-vl-2b",
+            "ByteDance/Sa2VA-Qwen3-VL-2B",
+            "qwen3-vl",
+            Counts(2_030_666_752, 406_957_056, 229_151_282, 1_409_286_144),
+            file_bytes=10_670_000_000,
+        ),
+        CatalogEntry(
+            "qwen3-vl-4b",
+            "ByteDance/Sa2VA-Qwen3-VL-4B",
+            "qwen3-vl",
+            Counts(4_410_082_816, 415_347_712, 231_642_162, 3_633_315_840),
+            licence=APACHE,
+            file_bytes=20_230_000_000,
+        ),
+        CatalogEntry(
+            "i-1b",
+            "kumuji/Sa2VA-i-1B",
+            "internvl",
+            Counts(629_706_880, 308_495_104, 229_678_839, 357_826_560),
+        ),
+        CatalogEntry(
+            "i-4b",
+            "kumuji/Sa2VA-i-4B",
+            "internvl",
+            Counts(3_396_050_944, 316_607_488, 233_366_391, 2_774_532_096),
+        ),
+        CatalogEntry(
+            "i-8b",
+            "kumuji/Sa2VA-i-8B",
+            "internvl-internlm2",
+            Counts(7_737_823_232, 337_583_104, 246_475_639, 6_979_321_856),
+        ),
+        CatalogEntry(
+            "i-26b",
+            "kumuji/Sa2VA-i-26B",
+            "internvl-internlm2",
+            Counts(19_861_321_728, 5_652_925_824, 267_973_495, 18_723_373_056),
+        ),
     )
 }
 

@@ -1,55 +1,47 @@
 """Rewrites checkpoints: published layout to native and back, and a plain Sa2VA to Sa2VA-i.
 
 One tensor is in memory at a time. A folder appears whole or not at all, and holds data only: configs,
-tokenizer and weights; never a python file. What the published config said is kept in the native one, so that
-the way there and back ends where it began.
+tokenizer and weights; never a python file. The published config is stored in the native one, so that
+converting there and back ends where it began.
 """
 
 import dataclasses
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Literal
 
 import torch
 from torch import Tensor
 
-from sa2va_cli.checkpoints.convert import native_tensors, published_tensors
-from sa2va_cli.checkpoints.files import INDEX_FILE, WEIGHTS_FILE
+from sa2va_cli.checkpoints.families.sam2 import NATIVE_DECODERS, NATIVE_SAM2, PUBLISHED_DECODERS
+from sa2va_cli.checkpoints.files import CONFIG_FILE, INDEX_FILE, WEIGHTS_FILE
 from sa2va_cli.checkpoints.finetuned import FineTuned
 from sa2va_cli.checkpoints.hub import resolve_part
-from sa2va_cli.checkpoints.layout import (
-    CONFIG_FILE,
-    Layout,
-    amended,
-    native_config,
-    published_config,
-    read_json,
-    read_layout,
+from sa2va_cli.checkpoints.json_files import Config, read_json_object
+from sa2va_cli.checkpoints.key_rules import native_tensors
+from sa2va_cli.checkpoints.layout import Layout, native_config, published_config
+from sa2va_cli.checkpoints.named_tensors import (
+    Source,
+    Tensors,
+    full_layout,
+    outlines,
+    with_native_names,
+    with_published_names,
 )
 from sa2va_cli.checkpoints.streaming import TensorFiles, write_tensors
 from sa2va_cli.errors import ModelError, OutputError
 from sa2va_cli.staging import discard, output_errors, publish, staged
 
-Kind = Literal["native", "published"]
-Tensors = Iterator[tuple[str, Tensor]]
+LayoutName = Literal["native", "published"]
 
 ORIGIN = "published"
-"""Where a native config keeps the published one."""
+"""The key of a native config under which the published one is stored."""
 
 _DATA = (".json", ".txt", ".model", ".jinja")
-
-# First the decoder that a plain Sa2VA has, and that is SAM 2's own in a Sa2VA-i; then the one that Sa2VA-i
-# trained (reference set, section 2.1).
-_PUBLISHED_DECODERS = (
-    "grounding_encoder.sam2_model.sam_mask_decoder.",
-    "grounding_encoder.sam2_model.sam_mask_decoder_modified.",
-)
-_NATIVE_DECODERS = ("sam2.layers.mask_decoder.", "sam2.language_decoder.")
-_NATIVE_SAM2 = "sam2.layers."
 
 
 @dataclass(frozen=True)
@@ -69,38 +61,8 @@ class Rewritten:
     size: int
 
 
-class Source(Protocol):
-    """Tensors by name; ``TensorFiles`` is one."""
-
-    @property
-    def names(self) -> list[str]:
-        """All names."""
-        ...
-
-    def read(self, name: str) -> Tensor:
-        """Reads one tensor."""
-        ...
-
-
-class _Outlined(Source, Protocol):
-    def outline(self, name: str) -> Tensor:
-        """Gives a tensor's shape and dtype, without numbers."""
-        ...
-
-
-@dataclass(frozen=True)
-class _Outlines:
-    names: list[str]
-    read: Callable[[str], Tensor]
-
-
-def outlines(source: _Outlined) -> Source:
-    """Gives the same tensors without their numbers: what becomes of them is known before any is read."""
-    return _Outlines(source.names, source.outline)
-
-
 def convert(
-    source: Path, target: Path, to: Kind, dtype: torch.dtype | None, state: Path | None = None
+    source: Path, target: Path, to: LayoutName, dtype: torch.dtype | None, state: Path | None = None
 ) -> Rewritten:
     """Writes a checkpoint in another layout or precision.
 
@@ -121,14 +83,14 @@ def convert(
         raise ModelError(f"{source} is native; a state dict goes with a checkpoint in the published layout")
     files = TensorFiles(source)
     taken = files if state is None else FineTuned.open(state, files)
-    change = native_names if to == "native" else _published_names
+    named = with_native_names if to == "native" else with_published_names
     with _new_folder(target) as part:
         _copy_data(source, part)
         _write_json(part / CONFIG_FILE, _config(layout, source, to))
         written = write_tensors(
             part / WEIGHTS_FILE,
-            _cast(change(layout, outlines(taken)), dtype),
-            change(layout, taken),
+            _cast(named(layout, outlines(taken)), dtype),
+            named(layout, taken),
         )
     return Rewritten(target, written.tensors, sum(h.size for h in files.headers.values()), written.size)
 
@@ -156,7 +118,7 @@ def upgrade(source: Path, target: Path, sam2: str) -> Rewritten:
     own = _original_names(layout, files, original)
     with _new_folder(target) as part:
         _copy_data(source, part)
-        config = read_json(source / CONFIG_FILE)
+        config = read_json_object(source / CONFIG_FILE)
         if layout.native:
             config |= native_config(dataclasses.replace(layout, two_pass=True))
         _write_json(part / CONFIG_FILE, config)
@@ -178,36 +140,14 @@ def refuse_existing(target: Path) -> None:
         raise OutputError(f"{target} exists already; name a folder that does not")
 
 
-def full_layout(folder: Path) -> Layout:
-    """Reads a checkpoint's layout, and believes its tensors where the config does not say.
-
-    Raises:
-        ModelError: the folder is not a complete checkpoint of a supported family.
-    """
-    return amended(read_layout(folder), TensorFiles(folder).names)
-
-
-def native_names(layout: Layout, source: Source) -> Tensors:
-    """Yields the tensors of a checkpoint under their names in the network."""
-    if layout.native:
-        return ((name, source.read(name)) for name in source.names)
-    return native_tensors(layout.rules, source.names, source.read)
-
-
-def _published_names(layout: Layout, source: Source) -> Tensors:
-    if not layout.native:
-        return ((name, source.read(name)) for name in source.names)
-    return published_tensors(layout.rules, source.names, source.read)
-
-
 def _original_names(layout: Layout, files: TensorFiles, original: TensorFiles) -> dict[str, str]:
     """What each tensor of the decoder is called in the original SAM 2, whose names are the network's."""
-    plain = (_NATIVE_DECODERS if layout.native else _PUBLISHED_DECODERS)[0]
+    plain = (NATIVE_DECODERS if layout.native else PUBLISHED_DECODERS)[0]
     names = {}
     for name in files.names:
         if name.startswith(plain):
             native = name if layout.native else next(native_tensors(layout.rules, [name], files.outline))[0]
-            names[name] = native.removeprefix(_NATIVE_SAM2)
+            names[name] = native.removeprefix(NATIVE_SAM2)
     if not names:
         raise ModelError(f"{files.folder} has no SAM 2 mask decoder")
     for name, theirs in names.items():
@@ -223,7 +163,7 @@ def _original_names(layout: Layout, files: TensorFiles, original: TensorFiles) -
 
 
 def _upgraded(layout: Layout, source: Source, original: Source, own: dict[str, str]) -> Tensors:
-    first, second = _NATIVE_DECODERS if layout.native else _PUBLISHED_DECODERS
+    first, second = NATIVE_DECODERS if layout.native else PUBLISHED_DECODERS
     for name in source.names:
         tensor = source.read(name)
         if name not in own:
@@ -238,11 +178,11 @@ def _cast(tensors: Tensors, dtype: torch.dtype | None) -> Tensors:
         name, tensor = item
         return name, tensor if dtype is None or not tensor.is_floating_point() else tensor.to(dtype)
 
-    return map(cast, tensors)  # which keeps no tensor while the next one is read
+    return map(cast, tensors)  # which holds no tensor while the next one is read
 
 
-def _config(layout: Layout, source: Path, to: Kind) -> dict[str, Any]:
-    config = read_json(source / CONFIG_FILE)
+def _config(layout: Layout, source: Path, to: LayoutName) -> Config:
+    config = read_json_object(source / CONFIG_FILE)
     if layout.native == (to == "native"):
         return config
     if to == "native":
@@ -258,7 +198,7 @@ def _copy_data(source: Path, target: Path) -> None:
             shutil.copyfile(path, target / path.name)
 
 
-def _write_json(path: Path, value: dict[str, Any]) -> None:
+def _write_json(path: Path, value: Config) -> None:
     path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

@@ -1,18 +1,19 @@
-"""Which files a checkpoint folder's weights are, and what the headers of those files say.
+"""Which files a checkpoint folder's weights are, and what the headers of those files hold.
 
 A safetensors file begins with the length of its header (8 bytes, little endian) and the header itself, a JSON
 object of ``{name: {dtype, shape, data_offsets}}``. Reading it takes milliseconds, however large the weights.
 Knows nothing of torch, so that models can be listed without it.
 """
 
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sa2va_cli.checkpoints.json_files import Config, parse_json_object, read_json_object
 from sa2va_cli.errors import ModelError
 
+CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 INDEX_FILE = "model.safetensors.index.json"
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model")
@@ -20,6 +21,16 @@ TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model")
 
 LONGEST_HEADER = 100_000_000
 """Bytes; the limit of the safetensors library itself."""
+
+ITEM_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1} | {
+    "I64": 8,
+    "I32": 4,
+    "I16": 2,
+    "I8": 1,
+    "U8": 1,
+    "BOOL": 1,
+}
+"""Bytes of one number of each kind that can be read (format description, huggingface/safetensors)."""
 
 _LFS_POINTER = b"version https://git-lfs"
 
@@ -84,7 +95,10 @@ def read_header(path: Path) -> list[TensorHeader]:
         hint = "it is a Git LFS pointer, run 'git lfs pull' there" if pointer else "is the download complete?"
         raise ModelError(f"{path} is not a readable safetensors file; {hint}")
     try:
-        headers = _parsed(json.loads(text), path.name, start=8 + length)
+        headers = _parsed(parse_json_object(text, "the header"), path.name, start=8 + length)
+    except ModelError as error:
+        reason = f"its header is damaged ({error})"
+        raise ModelError(f"{path} is not a readable safetensors file; {reason}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"{path} is not a readable safetensors file; its header is damaged") from error
     end = max((header.start + header.size for header in headers), default=8 + length)
@@ -93,14 +107,27 @@ def read_header(path: Path) -> list[TensorHeader]:
     return headers
 
 
-def _parsed(header: dict[str, Any], file: str, start: int) -> list[TensorHeader]:
-    headers = []
-    for name, entry in header.items():
-        if name != "__metadata__":
-            begin, end = (int(offset) for offset in entry["data_offsets"])
-            shape = tuple(int(side) for side in entry["shape"])
-            headers.append(TensorHeader(name, str(entry["dtype"]), shape, file, start + begin, end - begin))
+def _parsed(header: Config, file: str, start: int) -> list[TensorHeader]:
+    headers = [
+        _parsed_entry(name, entry, file, start) for name, entry in header.items() if name != "__metadata__"
+    ]
     return sorted(headers, key=lambda tensor: tensor.start)
+
+
+def _parsed_entry(name: str, entry: Config, file: str, start: int) -> TensorHeader:
+    """Takes a tensor's place and shape, which must be whole numbers that go together.
+
+    Raises:
+        ValueError: they are not; TypeError, KeyError or AttributeError: something else is in their place.
+    """
+    begin, end = entry["data_offsets"]
+    shape, dtype = tuple(entry["shape"]), str(entry["dtype"])
+    if any(type(number) is not int or number < 0 for number in (begin, end, *shape)):
+        raise ValueError("an offset or a side is no whole number")
+    width = ITEM_BYTES.get(dtype, 0)
+    if end < begin or (width and end - begin != width * math.prod(shape)):
+        raise ValueError("a tensor has other bytes than its shape needs")
+    return TensorHeader(name, dtype, shape, file, start + begin, end - begin)
 
 
 def weight_files(folder: Path) -> list[str]:
@@ -121,16 +148,13 @@ def _index(folder: Path) -> dict[str, str]:
         raise ModelError(
             f"{folder} has neither {WEIGHTS_FILE} nor {INDEX_FILE}; pickled weights are never read"
         )
-    try:
-        places: dict[str, Any] = dict(json.loads(path.read_bytes())["weight_map"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{path} has no weight_map") from error
-    if not places:
+    places: Any = read_json_object(path).get("weight_map")
+    if not isinstance(places, dict) or not places:
         raise ModelError(f"{path} has no weight_map")
     for name in places.values():
         if not isinstance(name, str) or Path(name).name != name or not name.endswith(".safetensors"):
             raise ModelError(f"{path} names the shard {name!r}, which is not a safetensors file beside it")
-    return places
+    return dict(places)
 
 
 def is_complete(folder: Path) -> bool:
@@ -140,4 +164,4 @@ def is_complete(folder: Path) -> bool:
     except ModelError:
         return False
     tokenizer = any((folder / name).is_file() for name in TOKENIZER_FILES)
-    return tokenizer and all((folder / name).is_file() for name in ("config.json", *files))
+    return tokenizer and all((folder / name).is_file() for name in (CONFIG_FILE, *files))

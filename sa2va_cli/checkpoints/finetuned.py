@@ -58,7 +58,7 @@ class FineTuned:
 
 
 def _plain_name(name: str, files: TensorFiles) -> str:
-    """The published name of what xtuner calls ``name``; a Qwen-VL's keep their ``model.``."""
+    """The published name of what xtuner calls ``name``; a Qwen-VL's begin with ``model.`` there too."""
     short = name.removeprefix("mllm.model.").replace(".gamma", ".g_weight")
     return f"model.{short}" if f"model.{short}" in files.headers else short
 

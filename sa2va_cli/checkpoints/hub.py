@@ -21,7 +21,7 @@ from huggingface_hub.errors import (
 )
 
 from sa2va_cli.checkpoints.catalog import CATALOG, DEMO, DEMO_FOLDER, CatalogEntry, find
-from sa2va_cli.checkpoints.files import is_complete, weight_files
+from sa2va_cli.checkpoints.files import CONFIG_FILE, is_complete, weight_files
 from sa2va_cli.errors import ModelError
 
 PATTERNS = ["*.json", "*.txt", "*.model", "*.safetensors", "*.jinja"]
@@ -30,7 +30,7 @@ PATTERNS = ["*.json", "*.txt", "*.model", "*.safetensors", "*.jinja"]
 CONNECT_SECONDS = 8.0
 """How long the hub may take to answer whether it knows a model."""
 
-# What the hub says for good; after anything else a model in the cache will do.
+# Answers of the hub that are final; after anything else a model in the cache will do.
 _FINAL = (RepositoryNotFoundError, RevisionNotFoundError, ModelError)
 
 _OTHERWISE = f"name a checkpoint folder with --model, or try --model {DEMO}"
@@ -168,7 +168,7 @@ def _place(name: str) -> Path | str:
     """
     folder = Path(name).expanduser()
     entry = find(name)
-    if name and folder.is_dir() and (entry is None or (folder / "config.json").is_file()):
+    if name and folder.is_dir() and (entry is None or (folder / CONFIG_FILE).is_file()):
         return folder
     if entry is None and not _HUB_ID.fullmatch(name):
         raise ModelError(_unknown(name))
@@ -190,7 +190,7 @@ def _first() -> CatalogEntry:
 
 
 def _demo() -> Path:
-    if not (DEMO_FOLDER / "config.json").is_file():
+    if not (DEMO_FOLDER / CONFIG_FILE).is_file():
         raise ModelError(
             f"this installation has no demo model ({DEMO_FOLDER} is missing); install sa2va again"
         )
@@ -233,19 +233,21 @@ def _ask_hub(repository: str, otherwise: str, revision: str | None = None) -> No
     """Makes sure, before gigabytes come, that the hub answers and has a Sa2VA that can be loaded."""
     _ask_for_page(repository, revision, otherwise)
     try:
-        config = hf_hub_download(repository, "config.json", revision=revision, etag_timeout=CONNECT_SECONDS)
+        config = hf_hub_download(repository, CONFIG_FILE, revision=revision, etag_timeout=CONNECT_SECONDS)
     except Exception as error:  # see _snapshot
         raise ModelError(_refusal(repository, revision, error, otherwise)) from error
     from sa2va_cli.checkpoints.layout import read_layout  # brings torch along
 
+    folder = Path(config).parent
     try:
-        read_layout(Path(config).parent)
+        read_layout(folder)
     except ModelError as error:
-        raise ModelError(f"{repository} cannot be used: {str(error).partition(': ')[2]}") from error
+        reason = str(error).removeprefix(f"{folder}: ").replace(config, f"its {CONFIG_FILE}")
+        raise ModelError(f"{repository} cannot be used: {reason}") from error
 
 
 def _refusal(repository: str, revision: str | None, error: Exception, otherwise: str) -> str:
-    """What to tell a user whose model the hub does not give."""
+    """The message for a user whose model the hub does not give."""
     if isinstance(error, GatedRepoError):
         return f"{repository} is gated: accept its terms on the hub, then run 'hf auth login' or set HF_TOKEN"
     if isinstance(error, RevisionNotFoundError):
@@ -267,7 +269,7 @@ def cache_root() -> Path:
 
 
 def cache_folder(repository: str) -> Path:
-    """Where the hub's cache keeps a model."""
+    """The folder of a model in the hub's cache."""
     return cache_root() / f"models--{repository.replace('/', '--')}"
 
 

@@ -9,24 +9,15 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from sa2va_cli.checkpoints.files import TensorHeader, read_headers, weight_files
-from sa2va_cli.checkpoints.parts import OTHER, part_of
+from sa2va_cli.checkpoints.families.family import LANGUAGE_MODEL, VISION
+from sa2va_cli.checkpoints.families.table import FAMILIES
+from sa2va_cli.checkpoints.files import CONFIG_FILE, TensorHeader, read_headers, weight_files
+from sa2va_cli.checkpoints.json_files import Config, read_json_object
+from sa2va_cli.checkpoints.parts import GROUPS, SEGMENTER, part_of
 from sa2va_cli.errors import ModelError
 
-_ORDER = (
-    "vision",
-    "projector",
-    "language model",
-    "[SEG] projection",
-    "SAM 2",
-    "SAM 2, second decoder",
-    OTHER,
-)
-"""In which parts are told: as data goes through them."""
-
-# Sides that are worth telling, in the words of the configs of the families.
+# Sides that are worth showing, in the words of the configs of the families.
 _DIMENSIONS = (
     "hidden_size",
     "num_hidden_layers",
@@ -47,7 +38,7 @@ class Part:
     """A part of a network, as it lies in the files.
 
     Attributes:
-        title: as ``part_of`` says.
+        title: as from ``part_of``.
         tensors: how many it has.
         parameters: how many numbers they hold.
         size: their bytes.
@@ -115,15 +106,15 @@ def describe(folder: Path) -> Description:
     Raises:
         ModelError: the folder holds no config, or no weights that can be read.
     """
-    from sa2va_cli.checkpoints.layout import CONFIG_FILE, NATIVE_FORMAT, read_json, read_layout
+    from sa2va_cli.checkpoints.layout import NATIVE_FORMAT, read_layout
 
-    config = read_json(folder / CONFIG_FILE)
+    config = read_json_object(folder / CONFIG_FILE)
     headers = read_headers(folder)
     try:
         family, concern = read_layout(folder).family, ""
     except ModelError as error:
         family, concern = "", str(error).removeprefix(f"{folder}: ")
-    grouped: dict[str, list[TensorHeader]] = {title: [] for title in _ORDER}
+    grouped: dict[str, list[TensorHeader]] = {title: [] for title in GROUPS}
     for header in headers:
         grouped[part_of(header.name)].append(header)
     return Description(
@@ -136,7 +127,7 @@ def describe(folder: Path) -> Description:
     )
 
 
-def _summary(title: str, members: list[TensorHeader], config: dict[str, Any]) -> Part:
+def _summary(title: str, members: list[TensorHeader], config: Config) -> Part:
     numbers: Counter[str] = Counter()
     for header in members:
         numbers[header.dtype] += header.parameters
@@ -151,13 +142,14 @@ def _summary(title: str, members: list[TensorHeader], config: dict[str, Any]) ->
     )
 
 
-def _dimensions(title: str, config: dict[str, Any]) -> dict[str, int]:
+def _dimensions(title: str, config: Config) -> dict[str, int]:
     chat = _child(config, "chat")
-    if title == "vision":
+    if title == VISION:
         sizes = _child(config, "vision_config") or _child(chat, "vision")
-    elif title == "language model":
-        sizes = _child(config, "llm_config") or _child(config, "text_config") or _child(chat, "text")
-    elif title == "SAM 2":
+    elif title == LANGUAGE_MODEL:
+        published = (_child(config, family.text_config) for family in FAMILIES.values())
+        sizes = next(filter(None, published), {}) or _child(chat, "text")
+    elif title == SEGMENTER:
         sizes = _child(config, "grounding_encoder_config") or _child(config, "sam2")
         return {key: sizes[key] for key in ("image_size", "d_model") if isinstance(sizes.get(key), int)}
     else:
@@ -165,7 +157,7 @@ def _dimensions(title: str, config: dict[str, Any]) -> dict[str, int]:
     return {key: sizes[key] for key in _DIMENSIONS if isinstance(sizes.get(key), int)}
 
 
-def _child(config: dict[str, Any], key: str) -> dict[str, Any]:
+def _child(config: Config, key: str) -> Config:
     value = config.get(key)
     return value if isinstance(value, dict) else {}
 
@@ -181,15 +173,15 @@ def check_tensors(folder: Path) -> int:
     Raises:
         ModelError: naming what is missing, left over or of a wrong shape.
     """
-    from sa2va_cli.checkpoints.conversion import full_layout, native_names, outlines
     from sa2va_cli.checkpoints.loader import build_network, fill
+    from sa2va_cli.checkpoints.named_tensors import full_layout, outlines, with_native_names
     from sa2va_cli.checkpoints.streaming import TensorFiles
     from sa2va_cli.checkpoints.tokenizer import load_tokenizer
 
     files = TensorFiles(folder)
     layout = full_layout(folder)
     network = build_network(layout, load_tokenizer(folder, layout.chat.special_tokens), folder)
-    fill(network, native_names(layout, outlines(files)), lambda _, tensor: tensor)
+    fill(network, with_native_names(layout, outlines(files)), lambda _, tensor: tensor)
     return len(files.names)
 
 
@@ -201,7 +193,7 @@ def check_files(folder: Path, started: Callable[[str], None]) -> list[FileCheck]
 
     Args:
         folder: a checkpoint.
-        started: told the name of each file before its bytes are read.
+        started: called with the name of each file before its bytes are read.
     """
     checks = []
     for name in (*weight_files(folder), *_small_files(folder)):

@@ -12,10 +12,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sa2va_cli.checkpoints.conversion import native_names
-from sa2va_cli.checkpoints.layout import Layout, amended, one_line, read_layout
+from sa2va_cli.checkpoints.files import CONFIG_FILE
+from sa2va_cli.checkpoints.json_files import one_line
+from sa2va_cli.checkpoints.layout import Layout, corrected, read_layout
+from sa2va_cli.checkpoints.named_tensors import with_native_names
 from sa2va_cli.checkpoints.parts import LM, SAM2, VIT, group_of
-from sa2va_cli.checkpoints.spreading import home_of, plan_spread, spread
+from sa2va_cli.checkpoints.spreading import device_of, plan_device_map, spread
 from sa2va_cli.checkpoints.streaming import TensorFiles
 from sa2va_cli.checkpoints.tokenizer import load_tokenizer
 from sa2va_cli.errors import ModelError, OutOfMemoryError
@@ -26,12 +28,12 @@ SHOWN = 4
 """How many keys a message names."""
 
 ATTENTIONS = {"sdpa": "sdpa", "eager": "eager", "flash": "flash_attention_2"}
-"""What we and what transformers calls the ways to compute attention."""
+"""Our name and that of transformers for each implementation of attention."""
 
 _LANGUAGE_MODEL = "chat.language_model."
 
-Arrive = Callable[[str, Tensor], Tensor]
-"""Makes of a tensor, given with its name in the network, what the network holds."""
+Transfer = Callable[[str, Tensor], Tensor]
+"""Makes of a tensor, given with its name in the network, what the network holds: moves, casts, quantises."""
 
 
 def load_network(
@@ -53,7 +55,7 @@ def load_network(
         attention: how the chat model computes it: a name in ``ATTENTIONS``.
         quantize: ``8bit`` or ``4bit`` for the linear layers of the language model; needs bitsandbytes.
         room: over which devices the language model is spread, and how much it may take there (see
-            ``spreading.plan_spread``); None for ``device`` alone. Needs accelerate.
+            ``spreading.plan_device_map``); None for ``device`` alone. Needs accelerate.
 
     Returns:
         The network in evaluation mode, without gradients.
@@ -66,24 +68,24 @@ def load_network(
     layout = read_layout(folder)
     tokenizer = load_tokenizer(folder, layout.chat.special_tokens)
     files = TensorFiles(folder)
-    layout = amended(layout, files.names)
+    layout = corrected(layout, files.names)
     network = build_network(layout, tokenizer, folder)
     for part in (network.chat.vision_model, network.chat.language_model):
         part.set_attn_implementation(ATTENTIONS[attention])
     makers = prepare_layers(network.chat.language_model, quantize, dtypes[LM]) if quantize else {}
 
     language_model = network.chat.language_model
-    plan = plan_spread(language_model, room, dtypes[LM]) if room else {"": str(device)}
+    device_map = plan_device_map(language_model, room, dtypes[LM]) if room else {"": str(device)}
 
-    def arrive(name: str, tensor: Tensor) -> Tensor:
+    def transfer(name: str, tensor: Tensor) -> Tensor:
         if quantise := makers.get(name.removeprefix(_LANGUAGE_MODEL)):
             return quantise(tensor.to(dtypes[LM]), device)
         of_language = name.startswith(_LANGUAGE_MODEL)
-        home = home_of(name.removeprefix(_LANGUAGE_MODEL), plan) if of_language else device
-        return tensor.to(home, dtypes[group_of(name)])
+        place = device_of(name.removeprefix(_LANGUAGE_MODEL), device_map) if of_language else device
+        return tensor.to(place, dtypes[group_of(name)])
 
     try:
-        fill(network, native_names(layout, _Thrifty(files, device, dtypes)), arrive)
+        fill(network, with_native_names(layout, _MappedFiles(files, device, dtypes)), transfer)
         rebuild_buffers(network, device)
     except torch.OutOfMemoryError as error:
         used = " and ".join(sorted({str(kind).removeprefix("torch.") for kind in dtypes.values()}))
@@ -93,11 +95,11 @@ def load_network(
         ) from error
     network.eval().requires_grad_(False)
     if room:
-        spread(language_model, plan, device)
+        spread(language_model, device_map, device)
     return network
 
 
-class _Thrifty:
+class _MappedFiles:
     """The tensors of a folder, each in memory of its own, or of none where the file will do."""
 
     def __init__(self, files: TensorFiles, device: torch.device, dtypes: Mapping[str, torch.dtype]) -> None:
@@ -127,18 +129,16 @@ def build_network(layout: Layout, tokenizer: Any, folder: Path) -> Sa2VANetwork:
         with torch.device("meta"):
             return Sa2VANetwork(layout.chat, layout.sam2, tokenizer, two_pass=layout.two_pass)
     except Exception as error:  # a config can be wrong in any way, and transformers has errors of its own
-        raise ModelError(
-            f"the sizes in {folder / 'config.json'} make no network: {one_line(error)}"
-        ) from error
+        raise ModelError(f"the sizes in {folder / CONFIG_FILE} make no network: {one_line(error)}") from error
 
 
-def fill(network: nn.Module, tensors: Iterable[tuple[str, Tensor]], arrive: Arrive) -> None:
+def fill(network: nn.Module, tensors: Iterable[tuple[str, Tensor]], transfer: Transfer) -> None:
     """Gives every parameter and saved buffer its tensor.
 
     Args:
         network: with parameters on the meta device.
         tensors: (name in the network, tensor), one at a time.
-        arrive: moves and casts each of them.
+        transfer: moves and casts each of them.
 
     Raises:
         ModelError: when tensors are left over, missing, of another shape, or not of floating point.
@@ -157,7 +157,7 @@ def fill(network: nn.Module, tensors: Iterable[tuple[str, Tensor]], arrive: Arri
                 f"got {str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)}"
             )
         missing.remove(name)
-        filled = arrive(name, tensor)
+        filled = transfer(name, tensor)
         plain = isinstance(slots[name], nn.Parameter) and not isinstance(filled, nn.Parameter)
         _place(network, name, nn.Parameter(filled) if plain else filled)
         del tensor, filled  # before the next one is read

@@ -13,13 +13,13 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from sa2va_cli.checkpoints.files import WEIGHTS_FILE
-from sa2va_cli.checkpoints.layout import CONFIG_FILE, Layout, native_config, read_layout
+from sa2va_cli.checkpoints.files import CONFIG_FILE, WEIGHTS_FILE
+from sa2va_cli.checkpoints.layout import Layout, native_config, read_layout
 from sa2va_cli.errors import ModelError, OutputError
 from sa2va_cli.model.network import Sa2VANetwork
 from sa2va_cli.staging import discard, output_errors, publish, staged
 
-TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
+_SAVED_TOKENIZER = ("tokenizer.json", "tokenizer_config.json")
 
 
 def save_network(
@@ -39,7 +39,7 @@ def save_network(
     sizes = network.chat.sizes
     two_pass = network.sam2.language_decoder is not None
     config = native_config(Layout(sizes.family, sizes, sam2_sizes, native=True, two_pass=two_pass))
-    _refuse_strangers(folder)
+    _refuse_other_folders(folder)
     part = staged(folder)
     try:
         with output_errors(folder):
@@ -68,11 +68,11 @@ def _save_tokenizer(tokenizer: Any, folder: Path) -> None:
     """Writes the two files that the loader reads, whatever else transformers would leave."""
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         tokenizer.save_pretrained(scratch)
-        for name in TOKENIZER_FILES:
+        for name in _SAVED_TOKENIZER:
             shutil.move(Path(scratch) / name, folder / name)
 
 
-def _refuse_strangers(folder: Path) -> None:
+def _refuse_other_folders(folder: Path) -> None:
     if not folder.exists():
         return
     if not folder.is_dir():
@@ -83,7 +83,7 @@ def _refuse_strangers(folder: Path) -> None:
 
 def _stranger(folder: Path) -> Path | None:
     """Something in a folder that is not of a native checkpoint, and would be lost with it."""
-    ours = (CONFIG_FILE, WEIGHTS_FILE, *TOKENIZER_FILES)
+    ours = (CONFIG_FILE, WEIGHTS_FILE, *_SAVED_TOKENIZER)
     return next((path for path in folder.iterdir() if path.name not in ours), None)
 
 

@@ -1,46 +1,76 @@
 """Which part of a network a tensor belongs to, by its name, published or native.
 
-Parts can be told apart, counted and given a precision of their own before anything is read. Knows nothing
-about torch.
+Parts can be distinguished, counted and given a precision of their own before anything is read. Names of chat
+models come from the families; those of what all share are here. Imports no torch.
 """
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
+from sa2va_cli.checkpoints.families.family import LANGUAGE_MODEL, PROJECTOR, VISION
+from sa2va_cli.checkpoints.families.sam2 import NATIVE_DECODERS, PUBLISHED_DECODERS
+from sa2va_cli.checkpoints.families.table import FAMILIES
 from sa2va_cli.checkpoints.files import TensorHeader
 
-# What a part is called -> the names of its tensors, published or native; the first that matches counts.
-PARTS: dict[str, re.Pattern[str]] = {
-    "SAM 2, second decoder": re.compile(r"\.sam_mask_decoder_modified\.|^sam2\.language_decoder\."),
-    "SAM 2": re.compile(r"^(grounding_encoder|sam2)\."),
-    "[SEG] projection": re.compile(r"^text_hidden_fcs\."),
-    "vision": re.compile(r"^(chat\.)?vision_model\.|^model\.model\.visual\."),
-    "projector": re.compile(r"^(mlp1|chat\.projector)\."),
-    "language model": re.compile(r"^(chat|model|language_model)\."),
-}
+QUERIES = "[SEG] projection"
+SEGMENTER = "SAM 2"
+SECOND_DECODER = "SAM 2, second decoder"
 OTHER = "other"
 
 LM, VIT, SAM2 = "lm", "vit", "sam2"
 
 GROUPS: dict[str, str] = {
-    "vision": VIT,
-    "projector": VIT,
-    "language model": LM,
-    "[SEG] projection": SAM2,
-    "SAM 2": SAM2,
-    "SAM 2, second decoder": SAM2,
+    VISION: VIT,
+    PROJECTOR: VIT,
+    LANGUAGE_MODEL: LM,
+    QUERIES: SAM2,
+    SEGMENTER: SAM2,
+    SECOND_DECODER: SAM2,
     OTHER: LM,
 }
-"""The group of each part. A group has one precision: all that makes visual tokens, all that reads and writes
-words, all that makes masks of ``[SEG]`` states."""
+"""The parts of a network in the order in which data goes through them, and the group of each. A group has one
+precision: all that makes visual tokens, all that reads and writes words, all that makes masks of ``[SEG]``
+states."""
 
-_NOT_QUANTISED = re.compile(r"\.(embed_tokens|tok_embeddings|lm_head|output)\.weight$")
+_PREFIXES: dict[str, str] = {
+    "chat.vision_model.": VISION,
+    "chat.projector.": PROJECTOR,
+    "chat.": LANGUAGE_MODEL,
+    "text_hidden_fcs.": QUERIES,
+    "grounding_encoder.": SEGMENTER,
+    "sam2.": SEGMENTER,
+    PUBLISHED_DECODERS[1]: SECOND_DECODER,
+    NATIVE_DECODERS[1]: SECOND_DECODER,
+}
+"""What the names of all networks, and the published ones of what all families share, begin with."""
+
+_NATIVE_ENDS = (".embed_tokens.weight", ".lm_head.weight")
+"""What transformers calls embedding and output layer."""
+
+
+@cache
+def prefixes() -> dict[str, str]:
+    """The part for each beginning of a name, longest first."""
+    published = {
+        prefix: part
+        for family in FAMILIES.values()
+        for part, beginnings in family.prefixes.items()
+        for prefix in beginnings
+    }
+    found = published | _PREFIXES
+    return {prefix: found[prefix] for prefix in sorted(found, key=len, reverse=True)}
+
+
+@cache
+def _embeddings() -> frozenset[str]:
+    """Published names of the embeddings and output layers of all families."""
+    return frozenset(name for f in FAMILIES.values() for name in (f.embedding, f.output_layer))
 
 
 def part_of(name: str) -> str:
-    """The part that a tensor belongs to: a key of ``PARTS``, or ``OTHER``."""
-    return next((title for title, names in PARTS.items() if names.search(name)), OTHER)
+    """The part that a tensor belongs to: a key of ``GROUPS``."""
+    return next((part for prefix, part in prefixes().items() if name.startswith(prefix)), OTHER)
 
 
 def group_of(name: str) -> str:
@@ -50,7 +80,9 @@ def group_of(name: str) -> str:
 
 def is_quantisable(name: str, shape: Sequence[int]) -> bool:
     """Whether a tensor is the weight of a linear layer between embedding and output of a language model."""
-    return group_of(name) == LM and len(shape) == 2 and not _NOT_QUANTISED.search(name)
+    if len(shape) != 2 or name in _embeddings() or name.endswith(_NATIVE_ENDS):
+        return False
+    return group_of(name) == LM
 
 
 @dataclass(frozen=True)
@@ -58,23 +90,32 @@ class Counts:
     """How many parameters a network has.
 
     Attributes:
-        groups: by ``lm``, ``vit`` and ``sam2``.
+        lm: in the language model.
+        vit: in the vision encoder and the projector.
+        sam2: in all that makes masks.
         quantisable: how many of ``lm`` are weights that can be quantised.
     """
 
-    groups: dict[str, int]
+    lm: int
+    vit: int
+    sam2: int
     quantisable: int
+
+    @property
+    def groups(self) -> dict[str, int]:
+        """By group."""
+        return {LM: self.lm, VIT: self.vit, SAM2: self.sam2}
 
     @property
     def total(self) -> int:
         """All of them."""
-        return sum(self.groups.values())
+        return self.lm + self.vit + self.sam2
 
 
 def count(headers: Iterable[TensorHeader]) -> Counts:
-    """Counts the parameters of a checkpoint by what its files say."""
+    """Counts the parameters of a checkpoint, from the headers of its files."""
     groups, quantisable = dict.fromkeys((LM, VIT, SAM2), 0), 0
     for header in headers:
         groups[group_of(header.name)] += header.parameters
         quantisable += header.parameters * is_quantisable(header.name, header.shape)
-    return Counts(groups, quantisable)
+    return Counts(**groups, quantisable=quantisable)

@@ -14,18 +14,18 @@ if TYPE_CHECKING:
     import torch
 
 HOST = "host"
-"""The computer's memory, where a layer is kept but not computed."""
+"""The computer's memory, where a layer is stored but not computed."""
 
-_KEPT = "cpu"  # what accelerate calls it
+_ACCELERATE_HOST = "cpu"  # what accelerate calls it
 
-Plan = Mapping[str, str]
+DeviceMap = Mapping[str, str]
 """For each module of a language model, by its name, a device as torch calls it, or ``HOST``."""
 
 
-def plan_spread(language_model: Any, room: Mapping[str, int], dtype: "torch.dtype") -> dict[str, str]:
+def plan_device_map(language_model: Any, room: Mapping[str, int], dtype: "torch.dtype") -> dict[str, str]:
     """Decides which module goes where: GPUs are filled in the order of ``room``, then the computer's memory.
 
-    No layer is torn apart. Where some stay in the computer, the first GPU keeps room for the largest of them.
+    No layer is torn apart. Where some stay in the computer, the first GPU reserves room for the largest one.
 
     Args:
         language_model: one of transformers; it may be without memory.
@@ -41,7 +41,7 @@ def plan_spread(language_model: Any, room: Mapping[str, int], dtype: "torch.dtyp
     most: dict[int | str, int] = {number: room[device] for number, device in enumerate(gpus)}
     found = infer_auto_device_map(
         language_model,
-        max_memory=most | {_KEPT: room[HOST]},
+        max_memory=most | {_ACCELERATE_HOST: room[HOST]},
         no_split_module_classes=list(language_model._no_split_modules or ()),
         dtype=dtype,
     )
@@ -50,36 +50,38 @@ def plan_spread(language_model: Any, room: Mapping[str, int], dtype: "torch.dtyp
             f"{', '.join(gpus)} and the computer together have too little memory for the language model; "
             "try a smaller model, or --dtype bf16"
         )
-    return {name: HOST if place == _KEPT else gpus[place] for name, place in found.items()}
+    return {name: HOST if place == _ACCELERATE_HOST else gpus[place] for name, place in found.items()}
 
 
-def home_of(name: str, plan: Plan) -> "torch.device":
-    """Where a parameter is kept, by its name within the language model."""
+def device_of(name: str, device_map: DeviceMap) -> "torch.device":
+    """The device on which a parameter is stored, by its name within the language model."""
     import torch
 
-    fitting = [module for module in plan if not module or f"{name}.".startswith(f"{module}.")]
-    place = plan[max(fitting, key=len)]
+    fitting = [module for module in device_map if not module or f"{name}.".startswith(f"{module}.")]
+    place = device_map[max(fitting, key=len)]
     return torch.device("cpu" if place == HOST else place)
 
 
-def spread(language_model: Any, plan: Plan, main: "torch.device") -> None:
-    """Makes the modules of a language model compute where a plan says, and pass on what they made.
+def spread(language_model: Any, device_map: DeviceMap, main: "torch.device") -> None:
+    """Makes the modules of a language model compute where a device map puts them, and pass on what they made.
 
     Args:
-        language_model: its parameters are where the plan wants them.
-        plan: from ``plan_spread``.
+        language_model: its parameters are where the device map puts them.
+        device_map: from ``plan_device_map``.
         main: where layers in the computer's memory are computed.
     """
     import torch
     from accelerate import dispatch_model
 
-    places = {name: _KEPT if place == HOST else torch.device(place) for name, place in plan.items()}
+    places = {
+        name: _ACCELERATE_HOST if place == HOST else torch.device(place) for name, place in device_map.items()
+    }
     if set(places.values()) != {main}:
         dispatch_model(
             language_model,
             places,
             main,
-            state_dict=language_model.state_dict(),  # accelerate finds none of it where all is kept
+            state_dict=language_model.state_dict(),  # accelerate finds none of it where all is on the host
             skip_keys=language_model._skip_keys_device_placement,
             force_hooks=True,
         )

@@ -4,7 +4,6 @@
 other, and its own program is never run (reference set, section 2.2).
 """
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from tokenizers import AddedToken, Tokenizer
 from tokenizers.processors import TemplateProcessing
 from transformers import PreTrainedTokenizerFast
 
+from sa2va_cli.checkpoints.json_files import Config, one_line, read_json_object
 from sa2va_cli.checkpoints.sentencepiece import fast_tokenizer, read_pieces
 from sa2va_cli.errors import ModelError
 from sa2va_cli.model.chat import SEGMENT
@@ -20,6 +20,7 @@ from sa2va_cli.model.chat import SEGMENT
 TOKENIZER_FILE = "tokenizer.json"
 PIECES_FILE = "tokenizer.model"
 TOKENIZER_CONFIG = "tokenizer_config.json"
+_READ_BY_TRANSFORMERS = (TOKENIZER_FILE, TOKENIZER_CONFIG, "special_tokens_map.json", "added_tokens.json")
 
 
 def load_tokenizer(folder: Path, needed: Iterable[str] = (SEGMENT,)) -> Any:
@@ -36,14 +37,11 @@ def load_tokenizer(folder: Path, needed: Iterable[str] = (SEGMENT,)) -> Any:
     if not pieces and not (folder / TOKENIZER_FILE).is_file():
         raise ModelError(f"{folder} has neither {TOKENIZER_FILE} nor {PIECES_FILE}")
     try:
-        tokenizer = (
-            _from_pieces(folder)
-            if pieces
-            else PreTrainedTokenizerFast.from_pretrained(str(folder), local_files_only=True)
-        )
+        tokenizer = _from_pieces(folder) if pieces else _from_json(folder)
+    except ModelError:
+        raise
     except Exception as error:  # the tokenizers library raises bare Exception on a file that it cannot parse
-        words = " ".join(str(error).split())[:200] or type(error).__name__
-        raise ModelError(f"the tokenizer in {folder} is not understood: {words}") from error
+        raise ModelError(f"the tokenizer in {folder} is not understood: {one_line(error)}") from error
     known = tokenizer.get_vocab()
     if absent := [token for token in needed if token not in known]:
         raise ModelError(
@@ -52,9 +50,17 @@ def load_tokenizer(folder: Path, needed: Iterable[str] = (SEGMENT,)) -> Any:
     return tokenizer
 
 
+def _from_json(folder: Path) -> Any:
+    """Has transformers read the fast tokenizer, after a look at every file that it reads."""
+    for name in _READ_BY_TRANSFORMERS:
+        if (folder / name).is_file():
+            read_json_object(folder / name)
+    return PreTrainedTokenizerFast.from_pretrained(str(folder), local_files_only=True)
+
+
 def _from_pieces(folder: Path) -> PreTrainedTokenizerFast:
     """Builds InternLM2's tokenizer; every text begins with ``<s>``."""
-    config: dict[str, Any] = json.loads((folder / TOKENIZER_CONFIG).read_bytes())
+    config: Config = read_json_object(folder / TOKENIZER_CONFIG)
     model = read_pieces(folder / PIECES_FILE)
     added = {int(i): token for i, token in config["added_tokens_decoder"].items()}
     size = len(model.pieces)

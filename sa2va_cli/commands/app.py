@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sa2va_cli import __version__
-from sa2va_cli.commands import bench, clean, doctor, models, segment
+from sa2va_cli.commands import bench, clean, doctor, models, render, segment
 from sa2va_cli.commands.helptext import help_text
 from sa2va_cli.commands.session import Interrupted, Session
 from sa2va_cli.errors import Sa2VAError, UsageError
@@ -35,6 +35,7 @@ app = typer.Typer(
     epilog='Try: sa2va segment samples/park.mp4 "girl in red dress" --model demo',
 )
 app.command("segment", epilog=segment.EPILOG)(segment.segment_command)
+app.command("render", help=help_text(render.render_command), epilog=render.EPILOG)(render.render_command)
 app.add_typer(models.app, name="models")
 app.command("doctor", help=help_text(doctor.doctor_command), epilog=doctor.EPILOG)(doctor.doctor_command)
 app.command("bench", help=help_text(bench.bench_command), epilog=bench.EPILOG)(bench.bench_command)

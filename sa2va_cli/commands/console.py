@@ -188,7 +188,7 @@ class Console:
 
     def plan(self, plan: "Plan", *, to_download: bool) -> None:
         """Shows what a run would do; ``to_download`` is whether it would fetch the model first."""
-        info = plan.info
+        info = plan.reader.info
         size = f"{info.size[0]}x{info.size[1]}"
         rate = f", {float(info.rate):.3g} fps, {info.duration_seconds:.2f} s" if info.kind == "video" else ""
         sound = ", with sound" if info.has_audio else ""

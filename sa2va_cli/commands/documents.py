@@ -19,7 +19,7 @@ def result_document(result: SegmentResult) -> dict[str, Any]:
         "seconds": round(result.seconds, 3),
         "fps": round(result.fps, 2),
         "objects": [asdict(found) for found in result.objects],
-        "answers": result.answers,
+        "answers": {prompt.label: result.answers[prompt.id] for prompt in result.prompts},
         "files": [str(path) for path in result.files],
         "skipped": [str(path) for path in result.skipped],
         "warnings": list(result.warnings),
@@ -41,10 +41,10 @@ def plan_document(job: SegmentJob, plan: Plan, *, to_download: bool) -> dict[str
     """Describes what a run would do; ``to_download`` is whether it would fetch the model first."""
     return {
         "input": job.source,
-        "kind": plan.info.kind,
-        "width": plan.info.size[0],
-        "height": plan.info.size[1],
-        "fps": float(plan.info.rate),
+        "kind": plan.reader.info.kind,
+        "width": plan.reader.info.size[0],
+        "height": plan.reader.info.size[1],
+        "fps": float(plan.reader.info.rate),
         "frames": plan.frames,
         "keyframes": list(plan.keyframes),
         "model": plan.model,

@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sa2va_cli.checkpoints.cache import present_models
-from sa2va_cli.checkpoints.catalog import CATALOG, PUBLISHED_BYTES, CatalogEntry
-from sa2va_cli.checkpoints.dimensions import published_parameters
+from sa2va_cli.checkpoints.catalog import CATALOG, CatalogEntry
 from sa2va_cli.checkpoints.files import read_headers
 from sa2va_cli.runtime.memory_forecast import BYTES, gigabytes
 
@@ -51,8 +50,8 @@ def inventory() -> list[Line]:
             count, size = sum(h.parameters for h in headers), sum(h.size for h in headers)
             lines.append(Line(entry, count, counted=True, folder=folder, size=size))
         else:
-            known = published_parameters(alias), PUBLISHED_BYTES.get(alias)
-            lines.append(Line(entry, known[0], counted=False, folder=None, size=known[1]))
+            total = entry.counts.total if entry.counts else None
+            lines.append(Line(entry, total, counted=False, folder=None, size=entry.file_bytes))
     return lines
 
 

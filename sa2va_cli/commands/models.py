@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import torch
 
     from sa2va_cli.checkpoints.cache import CachedModel
-    from sa2va_cli.checkpoints.conversion import Kind, Rewritten
+    from sa2va_cli.checkpoints.conversion import LayoutName, Rewritten
     from sa2va_cli.commands.session import Session
 
 app = typer.Typer(
@@ -312,7 +312,7 @@ def convert_command(
     _tell(console, rewritten, as_json=as_json)
 
 
-def _layout(name: str) -> "Kind":
+def _layout(name: str) -> "LayoutName":
     if name == "native":
         return "native"
     if name == "published":

@@ -17,7 +17,7 @@ from sa2va_cli.runtime.choice import ModelChoice
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sa2va_cli.datatypes import Segmenter
+    from sa2va_cli.datatypes import AnySegmenter
     from sa2va_cli.runtime.device import Placement
 
 EPILOG = """
@@ -263,8 +263,9 @@ def _run(job: SegmentJob, session: Session, imported: Callable[[], None], *, as_
     from sa2va_cli.commands.documents import nothing_document, result_document
     from sa2va_cli.pipeline.segmentation import segment
     from sa2va_cli.runtime.loading import import_network, load_segmenter
+    from sa2va_cli.runtime.threads import divide_cores
 
-    def load(choice: ModelChoice, placement: "Placement") -> "Segmenter":
+    def load(choice: ModelChoice, placement: "Placement") -> "AnySegmenter":
         if session.load is None:
             import_network()
         imported()
@@ -279,7 +280,7 @@ def _run(job: SegmentJob, session: Session, imported: Callable[[], None], *, as_
             show(event)
 
         try:
-            result = segment(job, load=load, report=report)
+            result = segment(job, load=load, report=report, threads=divide_cores)
         except (Interrupted, KeyboardInterrupt):
             kept = f"kept {', '.join(map(str, finished))}" if finished else "nothing was written"
             raise Interrupted(f"interrupted; {kept}") from None
@@ -298,7 +299,7 @@ def _show_plan(job: SegmentJob, session: Session, *, as_json: bool) -> None:
     from sa2va_cli.commands.documents import plan_document
     from sa2va_cli.pipeline.segmentation import planned
 
-    with session.console.reporting() as report, planned(job, report) as (_, plan):
+    with session.console.reporting() as report, planned(job, report) as plan:
         if plan.placement.concern:
             session.console.note(plan.placement.concern)
         to_download = False

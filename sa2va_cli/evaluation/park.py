@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -23,14 +24,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from pycocotools import mask as rle
 
-from sa2va_cli.datatypes import Segmenter
+from sa2va_cli.datatypes import AnySegmenter
 from sa2va_cli.demo.world import Expression, Scene, expressions, scene_seed, write_clip
 from sa2va_cli.evaluation.davis import boundary_f, jaccard
-from sa2va_cli.events import no_report
-from sa2va_cli.pipeline.finding import find, follow
 from sa2va_cli.pipeline.job import Search, numbered
-from sa2va_cli.pipeline.keyframes import read_keyframes
-from sa2va_cli.pipeline.opening import opened
+from sa2va_cli.pipeline.segmentation import stream
 from sa2va_cli.runtime.choice import ModelChoice
 from sa2va_cli.runtime.loading import load_segmenter
 
@@ -69,7 +67,7 @@ class Score:
 
 
 def score_source(
-    segmenter: Segmenter,
+    segmenter: AnySegmenter,
     source: Path,
     asked: Sequence[Expression],
     truth: Mapping[int, Sequence[Masks]],
@@ -85,17 +83,14 @@ def score_source(
         every: scores every how many-th frame; the model sees all of them.
     """
     search = Search(numbered(list(dict.fromkeys(e.text for e in asked))))
-    with opened(str(source), search, no_report) as reader:
-        findings = find(segmenter, read_keyframes(reader, search), search, still=reader.info.kind == "image")
-        places = {
-            e.text: [k for k, o in enumerate(findings.objects) if o.prompt.text == e.text] for e in asked
-        }
-        rows: dict[str, list[tuple[float, float, int, int, bool]]] = {e.text: [] for e in asked}
-        for masks in follow(segmenter, reader, findings, search.threshold):
+    rows: dict[str, list[tuple[float, float, int, int, bool]]] = {e.text: [] for e in asked}
+    with closing(stream(segmenter, str(source), search)) as results:
+        for masks in results:
             if masks.frame.index % every:
                 continue
             for e in asked:
-                found = _union(masks.masks[places[e.text]], masks.frame.image.shape[:2])
+                places = [k for k, o in enumerate(masks.objects) if o.prompt.text == e.text]
+                found = _union(masks.masks[places], masks.frame.image.shape[:2])
                 wanted = _union([truth[a][masks.frame.index] for a in e.actors], found.shape)
                 overlap = int(np.count_nonzero(found & wanted))
                 total = int(np.count_nonzero(found | wanted))
@@ -130,7 +125,7 @@ def _distinct(asked: Sequence[Expression]) -> list[Expression]:
     return list({e.text: e for e in asked}.values())
 
 
-def score_clip(segmenter: Segmenter, seed: int, index: int, every: int = 1) -> list[Score]:
+def score_clip(segmenter: AnySegmenter, seed: int, index: int, every: int = 1) -> list[Score]:
     """Scores a whole clip of 96 frames at 640x360, written as a video and decoded again.
 
     Args:
@@ -150,7 +145,7 @@ def score_clip(segmenter: Segmenter, seed: int, index: int, every: int = 1) -> l
         return score_source(segmenter, video, _distinct(asked), truth, every)
 
 
-def score_picture(segmenter: Segmenter, seed: int, index: int) -> list[Score]:
+def score_picture(segmenter: AnySegmenter, seed: int, index: int) -> list[Score]:
     """Scores a single picture at 640x360, one of a scene of its own."""
     rng = np.random.default_rng([seed, index])
     scene, t = Scene.sample(scene_seed("clips", seed, index)), int(rng.integers(96))
@@ -235,7 +230,7 @@ def _progress(scores: Sequence[Score]) -> str:
     return f"J&F {np.mean([s.j_and_f for s in meant]):.3f} of {len(meant)}"
 
 
-_loaded: list[Segmenter] = []
+_loaded: list[AnySegmenter] = []
 """The model of a worker process."""
 
 

@@ -18,13 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
-from sa2va_cli.datatypes import FoundObject, Frame, FrameMasks
+from sa2va_cli.datatypes import FoundObject, Frame, FrameMasks, Sink
 from sa2va_cli.staging import discard, output_errors, publish, staged
 
 _CHUNK = 1 << 20
 
 
-class CocoSink:
+class CocoSink(Sink):
     """Writes one COCO JSON file for one clip, image or folder of images.
 
     * ``images``: ``id`` from 1, ``file_name``, ``width``, ``height``, ``frame_index``, ``pts``, ``seconds``.
@@ -68,11 +68,6 @@ class CocoSink:
         self._open: tuple[IO[str], IO[str]] | None = None  # the file, and the annotations that wait
         self._images = 0
         self._annotations = 0
-
-    @property
-    def paths(self) -> tuple[Path, ...]:
-        """The final file."""
-        return (self.path,)
 
     def __enter__(self) -> Self:
         """Opens the file under its temporary name.

@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from sa2va_cli.datatypes import FoundObject, FrameMasks
+from sa2va_cli.authorship import mark
+from sa2va_cli.datatypes import FoundObject, FrameMasks, Sink
 from sa2va_cli.errors import OutputError
-from sa2va_cli.provenance import mark
 from sa2va_cli.staging import discard, output_errors, publish, staged
 
 _MOST_OBJECTS = 255
 
 
-class DavisSink:
+class DavisSink(Sink):
     """Writes a folder of palette PNGs; 0 is background, other values are ids of objects.
 
     A picture is called like its frame where that came from an image file, else by its frame index in five
@@ -47,11 +47,6 @@ class DavisSink:
         self._ids = tuple(found.id for found in objects)
         self._part = staged(folder)
         self._is_open = False
-
-    @property
-    def paths(self) -> tuple[Path, ...]:
-        """The final folder."""
-        return (self.folder,)
 
     def __enter__(self) -> Self:
         """Makes the folder under its temporary name.

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from sa2va_cli.authorship import mark
 from sa2va_cli.datatypes import RGB
 from sa2va_cli.errors import InputError, UsageError
-from sa2va_cli.provenance import mark
 from sa2va_cli.staging import atomic, output_error
 
 SUFFIXES = frozenset(

@@ -36,7 +36,6 @@ class ImageSource:
             duration_seconds=float(len(self._files) / DEFAULT_RATE),
             codec=codec if kind == "image" else None,
             names=tuple(file.stem for file in self._files) if kind == "frames" else (),
-            files=self._files,
         )
         self._unread: dict[Path, str] = {}
 
@@ -87,6 +86,10 @@ class ImageSource:
                 f"{file}: is {one}, but {self._files[0].name} is {first}; all images of a folder must have "
                 "one size"
             )
+
+    def files(self, ordinals: range) -> tuple[Path, ...]:
+        """The wanted files."""
+        return tuple(self._files[ordinal] for ordinal in ordinals)
 
     def pictures(self, ordinals: range) -> Iterator[Frame]:
         """The wanted files in order."""
@@ -175,6 +178,10 @@ class AnimationSource:
 
     def check(self, ordinals: range) -> None:
         """One file has frames of one size."""
+
+    def files(self, ordinals: range) -> tuple[Path, ...]:  # noqa: ARG002  (all are in one)
+        """The one file."""
+        return (self._path,)
 
     def pictures(self, ordinals: range) -> Iterator[Frame]:
         """The wanted frames in order."""

@@ -101,11 +101,6 @@ class Reader:
         return self._source.info
 
     @property
-    def files(self) -> tuple[Path, ...]:
-        """Every file that the input is made of, whether it is selected or not."""
-        return self.info.files or (self.info.path,)
-
-    @property
     def warnings(self) -> list[str]:
         """What the user should know, one line each; complete once the frames have been read."""
         return self._source.warnings
@@ -145,6 +140,21 @@ class Reader:
         """File names without endings of the selected frames, where each is a file of its own."""
         return tuple(self.info.names[ordinal] for ordinal in self._ordinals) if self.info.names else ()
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that are read, in order."""
+        return self._source.files(self._ordinals)
+
+    @property
+    def all_files(self) -> tuple[Path, ...]:
+        """Every file that the input is made of, whether it is selected or not."""
+        return self._source.files(range(self.info.frames))
+
+    def stamps(self) -> Iterator[int]:
+        """Presentation time stamps of the selected frames, known without decoding."""
+        base = self.info.time_base
+        return (round(self._source.seconds_of(ordinal) / base) for ordinal in self._ordinals)
+
     def frames_at(self, indices: Sequence[int]) -> list[Frame]:
         """Single frames by ``Frame.index``, in the order asked for; undecodable ones are left out.
 
@@ -157,7 +167,7 @@ class Reader:
 
     def _numbered(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         for frame in frames:
-            yield replace(frame, index=self._ordinals.index(frame.index))
+            yield replace(frame, index=self._ordinals.index(frame.index), source_index=frame.index)
 
 
 def open_source(source: Path | str, selection: Selection | None = None) -> Reader:

@@ -33,7 +33,6 @@ class SourceInfo:
         names: file names without endings, in order, for ``frames``.
         sample_aspect_ratio: width of a stored pixel over its height, upright.
         start_seconds: time of the first frame on the source's own clock.
-        files: the files that it is made of, where that is not just ``path``.
     """
 
     path: Path
@@ -49,7 +48,6 @@ class SourceInfo:
     names: tuple[str, ...] = field(default=(), repr=False)
     sample_aspect_ratio: Fraction = Fraction(1)
     start_seconds: Fraction = Fraction(0)
-    files: tuple[Path, ...] = field(default=(), repr=False)
 
 
 class Source(Protocol):
@@ -75,6 +73,10 @@ class Source(Protocol):
 
     def check(self, ordinals: range) -> None:
         """Refuses, with an ``InputError``, wanted pictures that do not go together."""
+        ...
+
+    def files(self, ordinals: range) -> tuple[Path, ...]:
+        """The files that the wanted pictures are read from, in order."""
         ...
 
     def pictures(self, ordinals: range) -> Iterator[Frame]:

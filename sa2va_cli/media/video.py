@@ -89,6 +89,10 @@ class VideoSource:
     def check(self, ordinals: range) -> None:
         """Frames of another size are scaled to the first one's."""
 
+    def files(self, ordinals: range) -> tuple[Path, ...]:  # noqa: ARG002  (all are in one)
+        """The one file."""
+        return (self._info.path,)
+
     def pictures(self, ordinals: range) -> Iterator[Frame]:
         """The wanted frames in order; at the end the warnings say how many could not be decoded."""
         decoded = corrupt = 0

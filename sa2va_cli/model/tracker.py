@@ -24,20 +24,20 @@ MAX_POINTER_DISTANCE = 15
 
 
 @dataclass(frozen=True)
-class Crew:
+class Workers:
     """Threads that follow objects side by side.
 
     Attributes:
         threads: run them.
-        size: how many there are.
+        count: how many there are.
     """
 
     threads: Executor
-    size: int
+    count: int
 
 
 @dataclass(frozen=True, eq=False)
-class Memory:
+class FrameMemory:
     """What is remembered of one frame, for N objects.
 
     Attributes:
@@ -50,8 +50,8 @@ class Memory:
     features: Tensor = field(repr=False)
     pointers: Tensor = field(repr=False)
 
-    def __getitem__(self, objects: slice) -> "Memory":
-        return Memory(self.index, self.features[objects], self.pointers[objects])
+    def __getitem__(self, objects: slice) -> "FrameMemory":
+        return FrameMemory(self.index, self.features[objects], self.pointers[objects])
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,8 +65,8 @@ class TrackerMemory:
         laid_out: the conditioning memories as they are attended to, once a frame was tracked.
     """
 
-    conditioning: tuple[Memory, ...]
-    recent: tuple[Memory, ...] = ()
+    conditioning: tuple[FrameMemory, ...]
+    recent: tuple[FrameMemory, ...] = ()
     decoded: dict[int, DecodedMasks] = field(default_factory=dict, repr=False)
     laid_out: LaidOutMemory | None = field(default=None, repr=False)
 
@@ -96,9 +96,6 @@ class Tracker:
         sam2: the network.
         memory_dtype: precision in which spatial memories are kept; the official code always keeps bfloat16.
         empty_absent: whether the mask of an object that is not seen on a tracked frame becomes empty.
-
-    Attributes:
-        crew: threads among which the objects are divided; None to follow all in the calling thread.
     """
 
     def __init__(
@@ -107,7 +104,6 @@ class Tracker:
         self.sam2 = sam2
         self.memory_dtype = memory_dtype
         self.empty_absent = empty_absent
-        self.crew: Crew | None = None
 
     def condition(self, keyframes: list[tuple[int, ImageFeatures]], queries: Tensor) -> TrackerMemory:
         """Decodes the language queries on every keyframe.
@@ -116,7 +112,7 @@ class Tracker:
             keyframes: (frame index, features of that one frame), each index once.
             queries: (N, C) language queries, the same on every keyframe.
         """
-        memories: list[Memory] = []
+        memories: list[FrameMemory] = []
         decoded: dict[int, DecodedMasks] = {}
         for index, features in keyframes:
             decoded[index] = self.decode_query(features, queries)
@@ -129,7 +125,7 @@ class Tracker:
         Args:
             keyframes: (frame index, features of that one frame, (N, S, S) bool masks), each index once.
         """
-        memories: list[Memory] = []
+        memories: list[FrameMemory] = []
         decoded: dict[int, DecodedMasks] = {}
         for index, features, masks in keyframes:
             decoded[index] = self.sam2.adopt(features.expand(len(masks)), masks)
@@ -142,7 +138,11 @@ class Tracker:
         return self.sam2.decode(shared, self.sam2.without_memory(shared.low), queries)
 
     def step(
-        self, index: int, features: ImageFeatures, memory: TrackerMemory
+        self,
+        index: int,
+        features: ImageFeatures,
+        memory: TrackerMemory,
+        workers: Workers | None = None,
     ) -> tuple[DecodedMasks, TrackerMemory]:
         """Tracks the objects into the next frame, which must not be a keyframe.
 
@@ -150,26 +150,27 @@ class Tracker:
             index: of the frame; larger than every index in ``memory.recent``.
             features: of this one frame.
             memory: what the last call returned.
+            workers: threads among which the objects are divided; None to follow all in the calling thread.
         """
         memory = self.laid_out(index, features, memory)
-        if self.crew is None or memory.objects == 1:
-            return self.settle(index, features, self.look_back(index, features, memory), memory)
-        parts = memory.parts(self.crew.size)
-        found = list(self.crew.threads.map(lambda part: self._alone(index, features, part), parts))
+        if workers is None or memory.objects == 1:
+            return self.finish(index, features, self.look_back(index, features, memory), memory)
+        parts = memory.parts(workers.count)
+        found = list(workers.threads.map(lambda part: self._alone(index, features, part), parts))
         decoded = DecodedMasks.joined([one for one, _ in found])
         latest = [part.recent[-1] for _, part in found]
-        remembered = Memory(
+        remembered = FrameMemory(
             index,
             torch.cat([one.features for one in latest]),
             torch.cat([one.pointers for one in latest]),
         )
-        return decoded, replace(memory, recent=_kept((*memory.recent, remembered), index))
+        return decoded, replace(memory, recent=_attended((*memory.recent, remembered), index))
 
     @torch.inference_mode()
     def _alone(
         self, index: int, features: ImageFeatures, memory: TrackerMemory
     ) -> tuple[DecodedMasks, TrackerMemory]:
-        return self.settle(index, features, self.look_back(index, features, memory), memory)
+        return self.finish(index, features, self.look_back(index, features, memory), memory)
 
     def laid_out(self, index: int, features: ImageFeatures, memory: TrackerMemory) -> TrackerMemory:
         """Lays the keyframes' memories out for all frames to come, before the first one."""
@@ -177,7 +178,7 @@ class Tracker:
             return memory
         return replace(memory, laid_out=self._laid_out(memory.conditioning, index, features.low.dtype))
 
-    def settle(
+    def finish(
         self, index: int, features: ImageFeatures, conditioned: Tensor, memory: TrackerMemory
     ) -> tuple[DecodedMasks, TrackerMemory]:
         """Decodes frame ``index`` from what ``look_back`` gave, and remembers it; see ``step``."""
@@ -186,7 +187,7 @@ class Tracker:
         if self.empty_absent:
             decoded = decoded.without_absent()
         recent = (*memory.recent, self._memory(index, features, decoded))
-        return decoded, replace(memory, recent=_kept(recent, index))
+        return decoded, replace(memory, recent=_attended(recent, index))
 
     def look_back(self, index: int, features: ImageFeatures, memory: TrackerMemory) -> Tensor:
         """Conditions the lowest map (1, C, s, s) of frame ``index`` on the memory: (N, C, s, s)."""
@@ -204,7 +205,7 @@ class Tracker:
         )
 
     def _laid_out(
-        self, memories: Sequence[Memory], index: int, dtype: torch.dtype, *, conditioning: bool = True
+        self, memories: Sequence[FrameMemory], index: int, dtype: torch.dtype, *, conditioning: bool = True
     ) -> LaidOutMemory:
         """Memories as frame ``index`` attends to them; conditioning ones look the same from every frame."""
         slots = self.sam2.memory_slots
@@ -212,12 +213,12 @@ class Tracker:
         features = torch.stack([m.features for m in memories], dim=1)
         return self.sam2.lay_out(features.to(dtype), torch.tensor(distances, device=features.device) - 1)
 
-    def _memory(self, index: int, features: ImageFeatures, decoded: DecodedMasks) -> Memory:
+    def _memory(self, index: int, features: ImageFeatures, decoded: DecodedMasks) -> FrameMemory:
         remembered = self.sam2.memorise(features.low, decoded.logits)
-        return Memory(index, remembered.to(self.memory_dtype), decoded.pointers)
+        return FrameMemory(index, remembered.to(self.memory_dtype), decoded.pointers)
 
 
-def _kept(recent: tuple[Memory, ...], index: int) -> tuple[Memory, ...]:
+def _attended(recent: tuple[FrameMemory, ...], index: int) -> tuple[FrameMemory, ...]:
     """Those memories that are still attended to on the frame after ``index``."""
     return tuple(m for m in recent if index + 1 - m.index <= MAX_POINTER_DISTANCE)
 

@@ -11,8 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from sa2va_cli.errors import OutputError
-from sa2va_cli.outputs.leftovers import Leftover, clear, leftovers_of
-from sa2va_cli.outputs.locks import locked
+from sa2va_cli.events import Notice, Report, no_report
+from sa2va_cli.outputs.leftovers import clear, leftovers_of
+from sa2va_cli.outputs.locks import check_unlocked, locked
 from sa2va_cli.outputs.naming import PlannedOutput
 from sa2va_cli.outputs.reading import FilesRead
 from sa2va_cli.outputs.saving import Existing, Saving
@@ -39,8 +40,18 @@ def choose_outputs(
         What is to be made, and what is left alone.
 
     Raises:
-        OutputError: something exists, is read, or cannot be written.
+        OutputError: something exists, is read, is being written by another run, or cannot be written.
     """
+    wanted, skipped = _chosen(planned, saving, read)
+    for output in wanted:
+        check_unlocked(output.path)
+    return wanted, skipped
+
+
+def _chosen(
+    planned: Sequence[PlannedOutput], saving: Saving, read: Iterable[Path]
+) -> tuple[tuple[PlannedOutput, ...], tuple[Path, ...]]:
+    """``choose_outputs``, whoever has the locks."""
     for output in planned:
         _check_name(output.path)
     existing = [output for output in planned if _is_there(output.path)]
@@ -110,9 +121,9 @@ def _check_writable(parent: Path, path: Path) -> None:
 
 @contextmanager
 def claimed(
-    planned: Sequence[PlannedOutput], saving: Saving, read: Iterable[Path]
-) -> Generator[tuple[Leftover, ...], None, None]:
-    """Keeps outputs for one run: entered before the model is loaded, left when all is written.
+    planned: Sequence[PlannedOutput], saving: Saving, read: Iterable[Path], report: Report = no_report
+) -> Generator[None, None, None]:
+    """Keeps outputs for one run, from before the first is opened until all are written.
 
     Makes the folders that they go to, locks each against other runs, and removes what killed runs left of
     it. Folders that stay empty are taken away again.
@@ -121,9 +132,7 @@ def claimed(
         planned: what ``choose_outputs`` returned.
         saving: what is to be done about what exists.
         read: see ``choose_outputs``.
-
-    Yields:
-        what was removed.
+        report: is told what was removed.
 
     Raises:
         OutputError: another run writes one of them, or has written it meanwhile.
@@ -131,11 +140,12 @@ def claimed(
     with _folders_for(planned), ExitStack() as stack:
         for output in planned:
             stack.enter_context(locked(output.path))
-        gone = [left for output in planned for left in clear(leftovers_of(output.path))]
+        for gone in [left for output in planned for left in clear(leftovers_of(output.path))]:
+            report(Notice(f"removed {gone.path}, which a killed run left", "detail"))
         # Another run may have ended since it was looked whether they exist.
         settled: Existing = "overwrite" if saving.existing == "overwrite" else "refuse"
-        choose_outputs(planned, replace(saving, existing=settled), read)
-        yield tuple(gone)
+        _chosen(planned, replace(saving, existing=settled), read)
+        yield
 
 
 @contextmanager

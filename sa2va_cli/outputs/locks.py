@@ -53,6 +53,23 @@ def locked(path: Path) -> Generator[None, None, None]:
         _release(handle, place)
 
 
+def check_unlocked(path: Path) -> None:
+    """Makes sure that no other run writes an output, without claiming it.
+
+    Raises:
+        OutputError: one does; says which process that is.
+    """
+    try:
+        handle = os.open(lock_name(path), os.O_RDONLY)
+    except OSError:  # there is none
+        return
+    try:
+        if not _seize(handle):
+            raise OutputError(_held(handle, path))
+    finally:
+        os.close(handle)
+
+
 def is_abandoned(place: Path) -> bool:
     """Whether a lock is one that a killed run left."""
     try:

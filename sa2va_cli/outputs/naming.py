@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sa2va_cli.datatypes import Prompt, is_unicode
 from sa2va_cli.errors import OutputError, UsageError
-from sa2va_cli.outputs.kind import FOLDER, PICTURE_ENDINGS, VIDEO_ENDINGS
+from sa2va_cli.outputs.kind import FOLDER
 from sa2va_cli.outputs.kinds import KINDS, check_kinds
 from sa2va_cli.outputs.saving import Saving
 from sa2va_cli.staging import output_errors
@@ -55,11 +55,12 @@ def plan_outputs(
     check_kinds(saving.kinds)
     kinds = tuple(dict.fromkeys(saving.kinds))
     template = _template(saving.output, kinds, source_kind)
-    slugs = _slugs(prompts) if "{prompt}" in template else {None: ""}
+    whole: dict[int | None, str] = {None: "all"}
+    slugs = _slugs(prompts) if "{prompt}" in template else whole
     planned: list[PlannedOutput] = []
     for kind in kinds:
         endings = KINDS[kind].endings(source_kind)
-        for prompt, slug in slugs.items():
+        for prompt, slug in (slugs if KINDS[kind].for_each_prompt else whole).items():
             path = _fill(template, {"stem": stem, "kind": kind, "prompt": slug}, endings)
             planned.append(PlannedOutput(kind, path, prompt, endings[0] == FOLDER))
     seen: dict[Path, PlannedOutput] = {}
@@ -134,7 +135,8 @@ def _fill(template: str, fields: dict[str, str], endings: Sequence[str]) -> Path
     path = Path(name)
     if path.suffix.lower() in endings:
         return path
-    if "{ext}" not in template and path.suffix.lower() in (*VIDEO_ENDINGS, *PICTURE_ENDINGS, ".json"):
+    known = {ending for kind in KINDS.values() for ending in (*kind.video, *kind.image) if ending != FOLDER}
+    if "{ext}" not in template and path.suffix.lower() in known:
         raise UsageError(f"-o {template}: {fields['kind']} of this input ends in {' or '.join(endings)}")
     return path.with_name(f"{path.name}{endings[0]}")
 

@@ -3,26 +3,20 @@
 Each class takes what a drawing function makes of a frame; which one draws what is in ``outputs.KINDS``.
 """
 
-import struct
-import tempfile
-import zlib
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sa2va_cli.datatypes import FoundObject, Frame, FrameMasks, Yuv420
+from sa2va_cli.datatypes import FoundObject, Frame, FrameMasks, Sink, Yuv420
 from sa2va_cli.errors import OutputError
 from sa2va_cli.media.images import write_image
-from sa2va_cli.media.reader import Reader
-from sa2va_cli.media.source import SourceInfo
 from sa2va_cli.media.writer import VideoWriter
-from sa2va_cli.queues import read_ahead
+from sa2va_cli.outputs.kind import Clip
 from sa2va_cli.render.crop import Box, crop, padded, union_box
 from sa2va_cli.render.palette import Colour, colour
 from sa2va_cli.staging import discard, output_errors, publish, staged
@@ -32,30 +26,6 @@ Pixels = NDArray[Any]
 Picture = Pixels | Yuv420
 """What a video takes; files and folders of pictures take arrays."""
 Draw = Callable[[FrameMasks], Picture]
-
-
-@dataclass(frozen=True)
-class Clip:
-    """What sinks need to know about the input.
-
-    Attributes:
-        reader: open; can be iterated again for a second look at the frames.
-        stem: the name that outputs are derived from.
-    """
-
-    reader: Reader
-    stem: str
-
-    @property
-    def info(self) -> SourceInfo:
-        """What was found out about the input."""
-        return self.reader.info
-
-    def frame_name(self, frame: Frame) -> str:
-        """The name of a frame's own file, without its ending."""
-        if frame.name is not None:
-            return frame.name
-        return self.stem if self.info.kind == "image" else f"{frame.index:05d}"
 
 
 class PictureFile:
@@ -167,18 +137,19 @@ def pictures(path: Path, clip: Clip, codec: str, size: tuple[int, int] | None = 
     return PictureVideo(path, clip, codec, size or clip.info.size)
 
 
-class DrawingSink:
-    """Draws each frame as soon as its masks are there."""
+class DrawingSink(Sink):
+    """Draws each frame as soon as its masks are there.
+
+    Args:
+        path: the final file or folder.
+        clip: the input.
+        draw: makes a picture of a frame's masks.
+        codec: of videos.
+    """
 
     def __init__(self, path: Path, clip: Clip, draw: Draw, codec: str) -> None:
-        self._path = path
         self._draw = draw
         self._pictures = pictures(path, clip, codec)
-
-    @property
-    def paths(self) -> tuple[Path, ...]:
-        """The final file or folder."""
-        return (self._path,)
 
     def __enter__(self) -> Self:
         """Opens the output."""
@@ -196,12 +167,17 @@ class DrawingSink:
         self._pictures.__exit__(kind, error, trace)
 
 
-class CroppingSink:
+class CroppingSink(Sink):
     """Cuts out the box that all objects of the whole clip lie in, and draws there.
 
-    The box is known after the last frame only. Until then masks wait, packed, in a nameless file beside the
-    output (a few kilobytes for a frame); then the source is read a second time.
+    Args:
+        path: the final file or folder.
+        clip: the input.
+        draw: draws masks onto a picture.
+        codec: of videos.
     """
+
+    surveys = True
 
     def __init__(
         self, path: Path, clip: Clip, draw: Callable[[Pixels, NDArray[np.bool_]], Pixels], codec: str
@@ -210,77 +186,46 @@ class CroppingSink:
         self._clip = clip
         self._draw = draw
         self._codec = codec
-        self._box: Box | None = None
-        self._spool: IO[bytes] | None = None
-
-    @property
-    def paths(self) -> tuple[Path, ...]:
-        """The final file or folder."""
-        return (self._path,)
+        self._union: Box | None = None
+        self._target: tuple[Box, Pictures] | None = None
+        self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        """Opens the nameless file."""
-        with output_errors(self._path):
-            self._spool = tempfile.TemporaryFile(dir=self._path.parent)
+        """Nothing is opened before the box is known."""
         return self
 
-    def write(self, masks: FrameMasks) -> None:
-        """Keeps the masks of one frame for later."""
-        assert self._spool is not None  # noqa: S101
+    def survey(self, masks: FrameMasks) -> None:
+        """Widens the box by the objects of one frame."""
         box = union_box(masks.masks)
         if box is not None:
-            self._box = box if self._box is None else self._box.joined(box)
-        with output_errors(self._path):
-            _store(self._spool, masks.masks)
+            self._union = box if self._union is None else self._union.joined(box)
+
+    def write(self, masks: FrameMasks) -> None:
+        """Cuts out and draws one frame."""
+        box, target = self._opened()
+        inside = np.ascontiguousarray(masks.masks[:, box.y0 : box.y1, box.x0 : box.x1])
+        target.put(self._draw(crop(masks.frame.image, box), inside), masks.frame)
+
+    def _opened(self) -> tuple[Box, Pictures]:
+        """The box of the whole clip, and what its pictures go to."""
+        if self._target is None:
+            box = self._whole_box()
+            target = pictures(self._path, self._clip, self._codec, box.size)
+            self._stack.enter_context(target)
+            self._target = box, target
+        return self._target
+
+    def _whole_box(self) -> Box:
+        size = self._clip.info.size
+        if self._union is None:
+            return Box(0, 0, *size)
+        return padded(self._union, size, even=self._clip.info.kind == "video")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Writes the output unless ``kind`` is an exception; the nameless file is gone either way."""
-        assert self._spool is not None  # noqa: S101
-        try:
-            if kind is None:
-                with output_errors(self._path):
-                    self._spool.seek(0)
-                self._finish(self._spool)
-        finally:
-            with suppress(OSError):  # what could not be written is not needed any more
-                self._spool.close()
-
-    def _finish(self, spool: IO[bytes]) -> None:
-        size = self._clip.info.size
-        even = self._clip.info.kind == "video"
-        box = Box(0, 0, *size) if self._box is None else padded(self._box, size, even=even)
-        output: AbstractContextManager[Pictures] = pictures(self._path, self._clip, self._codec, box.size)
-        with output as pictures_, read_ahead(self._clip.reader) as frames:
-            for frame, masks in zip(frames, _stored(spool), strict=False):
-                inside = np.ascontiguousarray(masks[:, box.y0 : box.y1, box.x0 : box.x1])
-                pictures_.put(self._draw(crop(frame.image, box), inside), frame)
-
-
-_RECORD = struct.Struct("<4I")
-
-
-def _store(spool: IO[bytes], masks: NDArray[np.bool_]) -> None:
-    """Appends (N, H, W) masks, eight pixels to a byte, deflated."""
-    packed = zlib.compress(np.packbits(masks).tobytes(), level=1)
-    spool.write(_RECORD.pack(len(packed), *masks.shape) + packed)
-
-
-def _stored(spool: IO[bytes]) -> Iterator[NDArray[np.bool_]]:
-    """Yields what was stored, from the beginning."""
-    while head := spool.read(_RECORD.size):
-        length, *shape = _RECORD.unpack(head)
-        bits = np.frombuffer(zlib.decompress(spool.read(length)), np.uint8)
-        count = int(np.prod(shape))
-        yield np.unpackbits(bits, count=count).view(np.bool_).reshape(shape)
-
-
-def subset(masks: FrameMasks, chosen: list[int] | None) -> FrameMasks:
-    """Returns the masks of some of the objects; None for all."""
-    if chosen is None:
-        return masks
-    return FrameMasks(masks.frame, masks.logits[chosen], masks.scores[chosen], masks.threshold)
+        """Finishes the output, or removes it when ``kind`` is an exception."""
+        self._stack.__exit__(kind, error, trace)
 
 
 def labels_and_colours(objects: tuple[FoundObject, ...]) -> tuple[list[str], list[Colour]]:

@@ -8,8 +8,8 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from sa2va_cli.authorship import inside
 from sa2va_cli.errors import OutputError
-from sa2va_cli.provenance import inside
 from sa2va_cli.staging import output_errors
 
 Identity = tuple[int, int] | str

@@ -4,7 +4,7 @@ Knows nothing about files or networks; importing it is instant.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, count
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Literal
 
 from sa2va_cli.datatypes import Prompt
 from sa2va_cli.errors import UsageError
+from sa2va_cli.media.source import SourceInfo
 from sa2va_cli.outputs.saving import Saving
 from sa2va_cli.runtime.choice import ModelChoice
 
@@ -109,6 +110,7 @@ class ObjectSummary:
         label: what is drawn beside it.
         share: part of the picture it covers, 0..1, the mean over the frames where it is visible.
         frames_visible: on how many frames it has a mask.
+        ranges: where, as first and last frame of the source, from 0.
         score: mean probability that it is visible, over all frames.
     """
 
@@ -118,6 +120,7 @@ class ObjectSummary:
     label: str
     share: float
     frames_visible: int
+    ranges: tuple[tuple[int, int], ...]
     score: float
 
 
@@ -127,11 +130,13 @@ class SegmentResult:
 
     Attributes:
         source: the input as it was given.
+        info: what was found out about it; None where nothing was to be done.
         model: the model's name.
         device: where it ran.
         dtype: the precision it ran in.
+        prompts: what was looked for.
         objects: everything that was found.
-        answers: what the language model said to each prompt, by its label.
+        answers: what the language model said, by the id of the prompt.
         frames: how many frames were written.
         seconds: from the first decoded frame to the last finished file, without loading the model.
         files: everything that was written, folders as one entry.
@@ -140,11 +145,13 @@ class SegmentResult:
     """
 
     source: str
+    info: SourceInfo | None = None
     model: str | None = None
     device: str | None = None
     dtype: str | None = None
+    prompts: tuple[Prompt, ...] = ()
     objects: tuple[ObjectSummary, ...] = ()
-    answers: dict[str, str] = field(default_factory=dict)
+    answers: Mapping[int, str] = field(default_factory=dict)
     frames: int = 0
     seconds: float = 0.0
     files: tuple[Path, ...] = ()

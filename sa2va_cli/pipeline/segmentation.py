@@ -1,28 +1,53 @@
-"""The whole story of a run: open, plan, load, ask the language model, follow the objects, write."""
+"""The whole story of a run: plan, load, ask, follow the objects into a log, draw from it."""
 
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from sa2va_cli.datatypes import FrameMasks, Segmenter, Sink
-from sa2va_cli.errors import NothingFoundError
-from sa2va_cli.events import Notice, Progress, Report, Saved, no_report
+from sa2va_cli.datatypes import (
+    AnySegmenter,
+    Followed,
+    Frame,
+    FrameMasks,
+    Memory,
+    ModelIdentity,
+    Queries,
+    Segmenter,
+    Session,
+    View,
+)
+from sa2va_cli.events import Notice, Progress, Report, no_report
 from sa2va_cli.media.reader import Reader
-from sa2va_cli.media.source import SourceInfo
+from sa2va_cli.outputs.driver import Driver
 from sa2va_cli.outputs.existing import choose_outputs, claimed
-from sa2va_cli.outputs.kinds import KINDS, check_kinds
+from sa2va_cli.outputs.kind import Clip
+from sa2va_cli.outputs.kinds import check_kinds
 from sa2va_cli.outputs.naming import PlannedOutput, check_frame_names, plan_outputs
-from sa2va_cli.outputs.pictures import Clip, subset
-from sa2va_cli.pipeline.finding import Findings, find, follow
+from sa2va_cli.pipeline.finding import Findings, find, follow, nothing_found
 from sa2va_cli.pipeline.job import Search, SegmentJob, SegmentResult
 from sa2va_cli.pipeline.keyframes import keyframe_indices, read_keyframes
 from sa2va_cli.pipeline.opening import files_read, opened, stem_of
+from sa2va_cli.pipeline.provenance import settings_of, source_facts
+from sa2va_cli.pipeline.replay import draw_again
 from sa2va_cli.pipeline.tally import Tally
+from sa2va_cli.pipeline.tracks_file import growing_log
 from sa2va_cli.queues import read_ahead, write_behind
 from sa2va_cli.runtime.device import Placement
 from sa2va_cli.runtime.loading import Load, load_segmenter, memory_errors_explained
+from sa2va_cli.staging import output_errors
+from sa2va_cli.tracks.header import Header
+from sa2va_cli.tracks.log import Tracks, TracksWriter
+from sa2va_cli.version import VERSION
+
+Threads = Callable[[AnySegmenter], AbstractContextManager[int]]
+"""Entered while objects are followed; gives the number of threads that objects may be divided among."""
+
+
+def leave_threads(_: AnySegmenter) -> AbstractContextManager[int]:
+    """Leaves torch's threads as they are: they belong to whoever uses this package."""
+    return nullcontext(1)
 
 
 @dataclass(frozen=True)
@@ -30,7 +55,8 @@ class Plan:
     """Everything that is decided before the model is loaded; what ``--dry-run`` shows.
 
     Attributes:
-        info: what was found out about the input.
+        job: what was asked for.
+        reader: the open input.
         stem: what names of outputs are derived from.
         frames: how many frames will be looked at.
         keyframes: which of them the language model sees.
@@ -40,7 +66,8 @@ class Plan:
         skipped: what exists already and is left alone.
     """
 
-    info: SourceInfo
+    job: SegmentJob
+    reader: Reader
     stem: str
     frames: int
     keyframes: tuple[int, ...]
@@ -51,7 +78,7 @@ class Plan:
 
 
 @contextmanager
-def planned(job: SegmentJob, report: Report = no_report) -> Generator[tuple[Reader, Plan], None, None]:
+def planned(job: SegmentJob, report: Report = no_report) -> Generator[Plan, None, None]:
     """Opens the input and decides everything that can go wrong early, before any work is done."""
     check_kinds(job.saving.kinds)
     with opened(job.source, job.search, report) as reader:
@@ -63,32 +90,34 @@ def planned(job: SegmentJob, report: Report = no_report) -> Generator[tuple[Read
         frames = reader.count_selected()
         keyframes = tuple(keyframe_indices(frames, job.search))
         model = job.model.name_on(placement)
-        yield reader, Plan(reader.info, stem, frames, keyframes, model, placement, outputs, skipped)
+        yield Plan(job, reader, stem, frames, keyframes, model, placement, outputs, skipped)
 
 
-def segment(job: SegmentJob, *, load: Load = load_segmenter, report: Report = no_report) -> SegmentResult:
+def segment(
+    job: SegmentJob,
+    *,
+    load: Load = load_segmenter,
+    report: Report = no_report,
+    threads: Threads = leave_threads,
+) -> SegmentResult:
     """Finds what the prompts name and writes everything that was asked for.
 
     Args:
         job: what to do.
         load: makes the segmenter.
         report: is told how far the run is and what a person should know; called from this thread.
+        threads: decides about torch's threads while objects are followed.
 
     Raises:
         Sa2VAError: of the kind that says what went wrong; then nothing half-written is left.
     """
-    with planned(job, report) as (reader, plan):
+    with planned(job, report) as plan:
         if not plan.outputs:
             return SegmentResult(job.source, skipped=plan.skipped)
-        with (
-            claimed(plan.outputs, job.saving, files_read(job, reader)) as removed,
-            memory_errors_explained(plan.model, plan.placement),
-        ):
-            for leftover in removed:
-                report(Notice(f"removed {leftover.path}, which a killed run left", "detail"))
+        with memory_errors_explained(plan.model, plan.placement):
             _announce(plan.placement, report)
             report(Progress(f"loading {plan.model}"))
-            return _run(_Run(job, plan, reader, load(job.model, plan.placement), report))
+            return run(plan, load(job.model, plan.placement), report, threads)
 
 
 def _announce(placement: Placement, report: Report) -> None:
@@ -99,140 +128,158 @@ def _announce(placement: Placement, report: Report) -> None:
         report(Notice(placement.chosen))
 
 
-@dataclass(frozen=True)
-class _Run:
-    """What the steps of a run share."""
+def run(
+    plan: Plan,
+    segmenter: Segmenter[View, Queries, Memory],
+    report: Report = no_report,
+    threads: Threads = leave_threads,
+) -> SegmentResult:
+    """Carries out a plan with a loaded model, which serves any number of plans.
 
-    job: SegmentJob
-    plan: Plan
-    reader: Reader
-    segmenter: Segmenter
-    report: Report
-
-
-def _run(run: _Run) -> SegmentResult:
+    Raises:
+        Sa2VAError: see ``segment``.
+    """
     started = time.perf_counter()
-    findings = _ask(run)
-    outputs = _with_objects(run.plan.outputs, findings, allow_empty=run.job.saving.allow_empty)
-    tally = _pass(run, findings, outputs)
-    warnings = _warnings(run, tally)
+    job, reader = plan.job, plan.reader
+    with (
+        claimed(plan.outputs, job.saving, files_read(job, reader), report),
+        segmenter.open(still=reader.info.kind == "image") as session,
+    ):
+        findings = _ask(plan, session, report)
+        outputs = _with_objects(plan, findings)
+        header = _header(plan, findings, segmenter.identity)
+        with growing_log(header, outputs, report) as log, threads(segmenter) as workers:
+            followed = follow(
+                session,
+                _decoded(reader),
+                findings,
+                frame_count=plan.frames,
+                report=report,
+                workers=workers,
+            )
+            tally = _draw(plan, outputs, log, followed, report)
+    warnings = _warnings(plan, tally)
     for text in warnings:
-        run.report(Notice(text, "warning"))
+        report(Notice(text, "warning"))
     return SegmentResult(
-        source=run.job.source,
-        model=run.plan.model,
-        device=run.plan.placement.device,
-        dtype=run.plan.placement.dtype,
+        source=job.source,
+        info=reader.info,
+        model=plan.model,
+        device=plan.placement.device,
+        dtype=plan.placement.dtype,
+        prompts=job.search.prompts,
         objects=tally.summaries(),
-        answers=findings.answers_by_label,
+        answers=_by_id(findings),
         frames=tally.frames,
         seconds=time.perf_counter() - started,
         files=tuple(output.path for output in outputs),
-        skipped=run.plan.skipped,
-        warnings=(*filter(None, [run.plan.placement.concern]), *warnings),
+        skipped=plan.skipped,
+        warnings=(*filter(None, [plan.placement.concern]), *warnings),
     )
 
 
-def _ask(run: _Run) -> Findings:
+def _decoded(reader: Reader) -> Generator[Frame, None, None]:
+    """The frames, decoded ahead in a thread."""
+    with read_ahead(reader) as frames:
+        yield from frames
+
+
+def _ask(plan: Plan, session: Session[View, Queries, Memory], report: Report) -> Findings[Memory]:
     """Shows the keyframes to the language model."""
-    search = run.job.search
-    run.report(Progress("looking for " + ", ".join(prompt.text for prompt in search.prompts)))
-    keyframes = read_keyframes(run.reader, search)
+    search = plan.job.search
+    report(Progress("looking for " + ", ".join(prompt.text for prompt in search.prompts)))
+    keyframes = read_keyframes(plan.reader, search)
     indices = ", ".join(str(frame.index) for frame in keyframes)
-    run.report(Notice(f"the language model sees frame {indices}", "detail"))
-    findings = find(run.segmenter, keyframes, search, still=run.reader.info.kind == "image")
-    for label, answer in findings.answers_by_label.items():
-        run.report(Notice(f"{label!r}: {answer}", "detail"))
-    if not findings.objects and not run.job.saving.allow_empty:
-        raise _nothing(findings)
+    report(Notice(f"the language model sees frame {indices}", "detail"))
+    findings = find(session, keyframes, search)
+    for prompt, answer in findings.answers.items():
+        report(Notice(f"{prompt.label!r}: {answer}", "detail"))
+    if not findings.objects and not plan.job.saving.allow_empty:
+        raise nothing_found(search.prompts, _by_id(findings))
     return findings
 
 
-def _pass(run: _Run, findings: Findings, outputs: Sequence[PlannedOutput]) -> Tally:
-    """Visits every frame once: decoded in one thread, segmented in this one, written in a third."""
-    tally = Tally(findings.objects)
-    with ExitStack() as stack:
-        sinks = _open_sinks(run, findings, outputs, stack)
+def _by_id(findings: Findings[Memory]) -> dict[int, str]:
+    return {prompt.id: answer for prompt, answer in findings.answers.items()}
 
-        def write(masks: FrameMasks) -> None:
+
+def _header(plan: Plan, findings: Findings[Memory], identity: ModelIdentity) -> Header:
+    return Header(
+        program=VERSION,
+        source=source_facts(plan.reader, plan.job.source),
+        stem=plan.stem,
+        prompts=plan.job.search.prompts,
+        objects=findings.objects,
+        answers=_by_id(findings),
+        threshold=plan.job.search.threshold,
+        frames=plan.frames,
+        model=identity,
+        settings=settings_of(plan.job.search, plan.job.model),
+    )
+
+
+def _draw(
+    plan: Plan,
+    outputs: Sequence[PlannedOutput],
+    log: TracksWriter,
+    followed: Generator[Followed[Memory] | Followed[None], None, None],
+    report: Report,
+) -> Tally:
+    """Visits every frame once: decoded in one thread, followed in this one, logged and drawn in a third.
+
+    Outputs that need the whole clip are drawn from the log afterwards.
+    """
+    tally = Tally(log.header.objects)
+    clip = Clip(plan.reader, plan.stem, log.header.prompts)
+    with Driver(outputs, clip, log.header.objects, report) as driver:
+
+        def write(one: Followed[Memory] | Followed[None]) -> None:
+            masks = log.append(one.frame, one.logits, one.scores)
             tally.add(masks)
-            for sink, chosen in sinks:
-                sink.write(subset(masks, chosen))
+            driver.write(masks)
 
-        threshold, count = run.job.search.threshold, run.plan.frames
-        with (
-            write_behind(write) as hand_over,
-            read_ahead(run.reader) as frames,
-            # Closed by name: an error's traceback would keep it, and its thread, alive.
-            closing(
-                follow(run.segmenter, frames, findings, threshold, count=count, report=run.report)
-            ) as followed,
-        ):
-            for done, masks in enumerate(followed, 1):
-                hand_over(masks)
-                run.report(Progress("segmenting", done, count))
-        if not tally.saw_anything and not run.job.saving.allow_empty:
-            raise _nothing(findings)
-        run.report(Progress("finishing the files"))
+        # Closed by name: an error's traceback would keep it, and its threads, alive.
+        with write_behind(write) as hand_over, closing(followed):
+            for done, one in enumerate(followed, 1):
+                hand_over(one)
+                report(Progress("segmenting", done, plan.frames))
+        driver.end_first_pass()
+        if not tally.saw_anything and not plan.job.saving.allow_empty:
+            raise nothing_found(log.header.prompts, log.header.answers)
+        log.finish()
+        if driver.needs_second_pass:
+            with output_errors(outputs[0].path):
+                log.path.stat()  # it may have gone with its folder
+            draw_again(driver, Tracks(log.path), plan.reader, report)
+        report(Progress("finishing the files"))
     return tally
 
 
-def _open_sinks(
-    run: _Run, findings: Findings, outputs: Sequence[PlannedOutput], stack: ExitStack
-) -> list[tuple[Sink, list[int] | None]]:
-    """Opens a sink for each output, with the places of its objects among all; None for all of them."""
-    clip = Clip(run.reader, run.plan.stem)
-    sinks: list[tuple[Sink, list[int] | None]] = []
-    for output in outputs:
-        chosen = None
-        objects = findings.objects
-        if output.prompt is not None:
-            chosen = [k for k, found in enumerate(objects) if found.prompt.id == output.prompt]
-            objects = tuple(objects[k] for k in chosen)
-        sink = KINDS[output.kind].make(output.path, clip, objects)
-        stack.push(_saved(output.path, run.report))
-        sinks.append((stack.enter_context(sink), chosen))
-    return sinks
-
-
-def _saved(path: Path, report: Report) -> Callable[[type[BaseException] | None, object, object], None]:
-    """Tells about an output once its sink, which is closed first, has finished it."""
-
-    def tell(kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            report(Saved(path))
-
-    return tell
-
-
-def _with_objects(
-    outputs: Sequence[PlannedOutput], findings: Findings, *, allow_empty: bool
-) -> tuple[PlannedOutput, ...]:
+def _with_objects(plan: Plan, findings: Findings[Memory]) -> tuple[PlannedOutput, ...]:
     """Leaves out what belongs to a prompt that found nothing."""
-    if allow_empty:
-        return tuple(outputs)
+    if plan.job.saving.allow_empty:
+        return plan.outputs
     missing = {prompt.id for prompt in findings.unmatched}
-    return tuple(output for output in outputs if output.prompt not in missing)
+    return tuple(output for output in plan.outputs if output.prompt not in missing)
 
 
-def _warnings(run: _Run, tally: Tally) -> tuple[str, ...]:
+def _warnings(plan: Plan, tally: Tally) -> tuple[str, ...]:
     """Collects what a person should know about the run; complete once the frames have been read."""
     seen = {found.prompt_id for found in tally.summaries() if found.frames_visible}
-    unseen = [prompt.label for prompt in run.job.search.prompts if prompt.id not in seen]
-    return (*(f"nothing matches {label!r}" for label in unseen), *run.reader.warnings)
+    unseen = [prompt.label for prompt in plan.job.search.prompts if prompt.id not in seen]
+    return (*(f"nothing matches {label!r}" for label in unseen), *plan.reader.warnings)
 
 
-def _nothing(findings: Findings) -> NothingFoundError:
-    answers = findings.answers_by_label
-    words = " or ".join(map(repr, answers))
-    advice = "try other words, more --keyframes, or --allow-empty"
-    return NothingFoundError(f"nothing matches {words}; no files were written; {advice}", answers)
-
-
-def stream(segmenter: Segmenter, source: str, search: Search) -> Iterator[FrameMasks]:
+def stream(
+    segmenter: Segmenter[View, Queries, Memory], source: str, search: Search
+) -> Generator[FrameMasks, None, None]:
     """Yields the masks of one frame after the other, lazily; leaves no thread behind when closed early."""
-    with opened(source, search, no_report) as reader:
-        findings = find(segmenter, read_keyframes(reader, search), search, still=reader.info.kind == "image")
-        with read_ahead(reader) as frames:
-            count = reader.count_selected()
-            yield from follow(segmenter, frames, findings, search.threshold, count=count)
+    with (
+        opened(source, search, no_report) as reader,
+        segmenter.open(still=reader.info.kind == "image") as session,
+    ):
+        findings = find(session, read_keyframes(reader, search), search)
+        followed = follow(session, _decoded(reader), findings, frame_count=reader.count_selected())
+        with closing(followed):
+            for one in followed:
+                yield FrameMasks(one.frame, one.logits, one.scores, search.threshold, findings.objects)

@@ -7,13 +7,15 @@ from sa2va_cli.pipeline.job import ObjectSummary
 
 
 class Tally:
-    """Running sums over a clip; a few numbers for each object, however long it is."""
+    """Running sums over a clip; a few numbers for each object and each time it is seen."""
 
     def __init__(self, objects: tuple[FoundObject, ...]) -> None:
         self._objects = objects
         self._shares = np.zeros(len(objects))
         self._scores = np.zeros(len(objects))
         self._visible = np.zeros(len(objects), int)
+        self._ranges: list[list[tuple[int, int]]] = [[] for _ in objects]
+        self._seen_before = np.zeros(len(objects), np.bool_)
         self.frames = 0
 
     def add(self, masks: FrameMasks) -> None:
@@ -23,6 +25,12 @@ class Tally:
         self._shares += shares
         self._visible += shares > 0
         self._scores += masks.scores
+        source_index = masks.frame.source_index
+        number = masks.frame.index if source_index is None else source_index
+        for k in np.flatnonzero(shares > 0):
+            first = self._ranges[k].pop()[0] if self._seen_before[k] else number
+            self._ranges[k].append((first, number))
+        self._seen_before = shares > 0
         self.frames += 1
 
     @property
@@ -40,9 +48,10 @@ class Tally:
                 label=found.label,
                 share=float(share / visible) if visible else 0.0,
                 frames_visible=int(visible),
+                ranges=tuple(ranges),
                 score=float(score / max(1, self.frames)),
             )
-            for found, share, score, visible in zip(
-                self._objects, self._shares, self._scores, self._visible, strict=True
+            for found, share, score, visible, ranges in zip(
+                self._objects, self._shares, self._scores, self._visible, self._ranges, strict=True
             )
         )

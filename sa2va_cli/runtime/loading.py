@@ -1,14 +1,21 @@
 """From the name of a model to something that segments, and what to say when memory runs out on the way."""
 
+import hashlib
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sa2va_cli.datatypes import Segmenter
+from sa2va_cli.datatypes import AnySegmenter, ModelIdentity
 from sa2va_cli.errors import OutOfMemoryError
 from sa2va_cli.runtime.choice import ModelChoice
 from sa2va_cli.runtime.device import Placement
+from sa2va_cli.tracks.fingerprint import fingerprint
 
-Load = Callable[[ModelChoice, Placement], Segmenter]
+if TYPE_CHECKING:
+    from sa2va_cli.model.network import NetworkSegmenter
+
+Load = Callable[[ModelChoice, Placement], AnySegmenter]
 """Turns a choice of a model into a segmenter on a device. Tests put a fake one here."""
 
 
@@ -18,7 +25,7 @@ def import_network() -> None:
     import sa2va_cli.model.network  # noqa: F401
 
 
-def load_segmenter(choice: ModelChoice, placement: Placement) -> Segmenter:
+def load_segmenter(choice: ModelChoice, placement: Placement) -> "NetworkSegmenter":
     """Loads a published or the bundled network.
 
     Args:
@@ -55,7 +62,23 @@ def load_segmenter(choice: ModelChoice, placement: Placement) -> Segmenter:
         quantize=choice.quantize,
         room=room,
     )
-    return NetworkSegmenter(network, compiling=compiling(choice.compile, placement.device))
+    return NetworkSegmenter(
+        network,
+        compiling=compiling(choice.compile, placement.device),
+        identity=_identity(name, folder, placement),
+    )
+
+
+def _identity(name: str, folder: Path, placement: Placement) -> ModelIdentity:
+    """Names the weights in a folder; a revision is what the Hugging Face cache calls a snapshot's folder."""
+    files = sorted(folder.glob("*.safetensors"))
+    weights = None
+    if files:
+        mark = fingerprint(files)
+        weights = hashlib.sha256("".join((mark.head, mark.tail, mark.sizes)).encode()).hexdigest()
+    resolved = folder.absolute()
+    revision = resolved.name if resolved.parent.name == "snapshots" else None
+    return ModelIdentity(name, revision, weights, placement.device, placement.dtype)
 
 
 @contextmanager

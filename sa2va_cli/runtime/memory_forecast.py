@@ -5,7 +5,6 @@ from contextlib import suppress
 from pathlib import Path
 
 from sa2va_cli.checkpoints.catalog import CATALOG
-from sa2va_cli.checkpoints.dimensions import published_counts
 from sa2va_cli.checkpoints.files import read_headers
 from sa2va_cli.checkpoints.parts import LM, Counts, count
 from sa2va_cli.checkpoints.spreading import HOST
@@ -199,8 +198,11 @@ def largest_that_fits(free: int, dtype: str, quantize: str | None = None) -> tup
 
 def published_bytes(dtype: str, quantize: str | None = None) -> dict[str, int]:
     """Bytes of the weights of every published model in a precision, by alias."""
-    counts = {alias: published_counts(alias) for alias in CATALOG}
-    return {alias: bytes_of(one, dtype, quantize) for alias, one in counts.items() if one is not None}
+    return {
+        alias: bytes_of(entry.counts, dtype, quantize)
+        for alias, entry in CATALOG.items()
+        if entry.counts is not None
+    }
 
 
 def gigabytes(count: int) -> str:

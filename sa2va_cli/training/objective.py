@@ -290,6 +290,6 @@ def _follow(
     for index, features in tracked:
         memory = tracker.laid_out(index, features, memory)
         maps.append(tracker.look_back(index, features, memory))
-        masks, memory = tracker.settle(index, features, maps[-1], memory)
+        masks, memory = tracker.finish(index, features, maps[-1], memory)
         decoded.append(masks)
     return decoded, maps

@@ -13,7 +13,8 @@ PROGRAM = """
 import resource, sys
 from pathlib import Path
 import torch
-from sa2va_cli.checkpoints.conversion import convert, full_layout
+from sa2va_cli.checkpoints.conversion import convert
+from sa2va_cli.checkpoints.named_tensors import full_layout
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 full_layout(Path(sys.argv[1]))
 before = peak()
@@ -26,7 +27,7 @@ import resource, sys
 from pathlib import Path
 import torch
 from sa2va_cli.checkpoints.loader import load_network
-from sa2va_cli.checkpoints.conversion import full_layout
+from sa2va_cli.checkpoints.named_tensors import full_layout
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 full_layout(Path(sys.argv[1]))
 before = peak()

@@ -44,7 +44,28 @@ def test_a_git_lfs_pointer_is_told_from_a_damaged_file(published: Path) -> None:
     assert "git lfs pull" in refusal(published)
 
 
-@pytest.mark.parametrize("header", [[], {"a": 3}, {"a": {"dtype": "F32"}}, {"a": {"data_offsets": [0]}}])
+def entry(**changes: object) -> dict[str, object]:
+    return {"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]} | changes}
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        [],
+        {"a": 3},
+        {"a": {"dtype": "F32"}},
+        {"a": {"data_offsets": [0]}},
+        entry(shape=[3]),
+        entry(shape=[2.0]),
+        entry(shape=[-1, -2]),
+        entry(shape=["2"]),
+        entry(shape=None),
+        entry(data_offsets=[8, 0]),
+        entry(data_offsets=[-8, 0]),
+        entry(data_offsets=[True, 9]),
+        entry(dtype="Q7", shape=[True]),
+    ],
+)
 def test_a_damaged_header_is_refused(tmp_path: Path, header: object) -> None:
     text = json.dumps(header).encode()
     (tmp_path / "a.safetensors").write_bytes(len(text).to_bytes(8, "little") + text)

@@ -130,6 +130,9 @@ def test_another_model_is_refused_before_its_weights_come(published: Path, fake_
         "someone/something cannot be used: model_type 'llama' is not a Sa2VA checkpoint"
     )
     assert not [path for path in fake_hub.asked if "safetensors" in path]
+    (published / "config.json").write_text("[" * 200_000)
+    fake_hub.folder = published
+    assert "cannot be used: its config.json is nested" in refusal("someone/other")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from families import REFERENCE
 from published import PUBLISHED, change_config
 
 from sa2va_cli.checkpoints.catalog import DEMO_FOLDER
-from sa2va_cli.checkpoints.layout import amended, native_config, published_config, read_layout
+from sa2va_cli.checkpoints.layout import corrected, native_config, published_config, read_layout
 from sa2va_cli.errors import ModelError
 from sa2va_cli.model.sam2 import HIERA_LARGE
 
@@ -111,11 +111,11 @@ def test_only_tensors_tell_a_sa2va_i_and_an_output_layer_of_its_own(published: P
     change_config(published, lambda c: c["llm_config"].update(tie_word_embeddings=True))
     layout = read_layout(published)
     assert layout.chat.text["tie_word_embeddings"]
-    assert amended(layout, ["mlp1.0.weight"]) == layout
+    assert corrected(layout, ["mlp1.0.weight"]) == layout
     second = "grounding_encoder.sam2_model.sam_mask_decoder_modified.iou_token.weight"
-    told = amended(layout, ["language_model.lm_head.weight", second])
-    assert told.two_pass
-    assert not told.chat.text["tie_word_embeddings"]
+    changed = corrected(layout, ["language_model.lm_head.weight", second])
+    assert changed.two_pass
+    assert not changed.chat.text["tie_word_embeddings"]
 
 
 def test_a_sa2va_with_an_unknown_language_model_is_refused(tmp_path: Path) -> None:
@@ -123,6 +123,7 @@ def test_a_sa2va_with_an_unknown_language_model_is_refused(tmp_path: Path) -> No
         '{"model_type": "sa2va_chat", "llm_config": {"model_type": "phi3"}}'
     )
     assert "llm_config has the model_type 'phi3'" in refusal(tmp_path)
+    assert "supported are InternVL (Qwen2), InternVL (InternLM2), Qwen2.5-VL, Qwen3-VL" in refusal(tmp_path)
 
 
 @pytest.mark.parametrize("change", [{"ps_version": "v1"}, {"select_layer": -2}])
@@ -167,3 +168,31 @@ def test_a_native_config_that_is_not_understood_is_refused(tmp_path: Path, chang
     config = {"format": "sa2va", "version": 1, "family": "internvl", "chat": {}, "sam2": {}} | change
     (tmp_path / "config.json").write_text(json.dumps(config))
     refusal(tmp_path)
+
+
+@pytest.mark.parametrize("size", [10**6, 10**30, -(10**30)])
+def test_an_absurd_number_of_layers_is_refused_before_they_are_built(published: Path, size: int) -> None:
+    change_config(published, lambda c: c["llm_config"].update(num_hidden_layers=size))
+    assert f"num_hidden_layers is {size}, at most 1000 is possible" in refusal(published)
+
+
+@pytest.mark.parametrize("size", [2**31, 10**30, 1e300])
+def test_a_size_beyond_all_networks_is_refused(published: Path, size: float) -> None:
+    change_config(published, lambda c: c["vision_config"].update(hidden_size=size))
+    assert f"hidden_size is {size}, at most" in refusal(published)
+    change_config(published, lambda c: c["vision_config"].update(hidden_size=64))
+    change_config(published, lambda c: c["llm_config"].update(rope_theta=10**39))
+    assert "rope_theta" in refusal(published)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("vision", None), ("vision", []), ("text", {}), ("text", []), ("stop_ids", None)]
+)
+def test_a_native_config_that_lacks_sizes_has_no_published_one(
+    key: str, value: object, tmp_path: Path
+) -> None:
+    config = native_config(read_layout(REFERENCE / "qwen2_5_vl"))
+    config["chat"][key] = value
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelError, match="have no published form"):
+        published_config(read_layout(tmp_path))

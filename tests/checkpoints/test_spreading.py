@@ -7,7 +7,7 @@ from families import FAMILIES, REFERENCE, cases, checkpoint
 from PIL import Image
 
 from sa2va_cli.checkpoints.loader import load_network
-from sa2va_cli.checkpoints.spreading import HOST, home_of, plan_spread
+from sa2va_cli.checkpoints.spreading import HOST, device_of, plan_device_map
 from sa2va_cli.errors import OutOfMemoryError
 from sa2va_cli.model.network import NetworkSegmenter, Sa2VANetwork
 
@@ -31,14 +31,14 @@ def network() -> Sa2VANetwork:
 
 def test_what_fits_on_one_gpu_stays_there(network: Sa2VANetwork) -> None:
     room = {"cuda:1": PLENTY, "cuda:0": PLENTY, HOST: PLENTY}
-    assert plan_spread(network.chat.language_model, room, torch.float32) == {"": "cuda:1"}
+    assert plan_device_map(network.chat.language_model, room, torch.float32) == {"": "cuda:1"}
 
 
 def test_gpus_are_filled_in_their_order_and_then_the_computer(network: Sa2VANetwork) -> None:
     model, size = network.chat.language_model, bytes_of_language(network)
-    plan = plan_spread(model, {"cuda:1": size // 2, "cuda:0": size // 2, HOST: PLENTY}, torch.float32)
-    places = [str(home_of(f"model.layers.{i}.mlp.up_proj.weight", plan)) for i in range(3)]
-    assert str(home_of("model.embed_tokens.weight", plan)) == "cuda:1"
+    plan = plan_device_map(model, {"cuda:1": size // 2, "cuda:0": size // 2, HOST: PLENTY}, torch.float32)
+    places = [str(device_of(f"model.layers.{i}.mlp.up_proj.weight", plan)) for i in range(3)]
+    assert str(device_of("model.embed_tokens.weight", plan)) == "cuda:1"
     assert places == sorted(places, key=["cuda:1", "cuda:0", "cpu"].index)
     assert set(plan.values()) == {"cuda:1", "cuda:0", HOST}
 
@@ -46,13 +46,13 @@ def test_gpus_are_filled_in_their_order_and_then_the_computer(network: Sa2VANetw
 def test_a_narrower_precision_takes_less_room(network: Sa2VANetwork) -> None:
     model, size = network.chat.language_model, bytes_of_language(network)
     room = {"cuda:0": int(0.7 * size), HOST: PLENTY}
-    assert HOST in plan_spread(model, room, torch.float32).values()
-    assert HOST not in plan_spread(model, room, torch.bfloat16).values()
+    assert HOST in plan_device_map(model, room, torch.float32).values()
+    assert HOST not in plan_device_map(model, room, torch.bfloat16).values()
 
 
 def test_what_fits_nowhere_is_refused(network: Sa2VANetwork) -> None:
     with pytest.raises(OutOfMemoryError, match="cuda:0 and the computer together have too little memory"):
-        plan_spread(network.chat.language_model, {"cuda:0": 1000, HOST: 1000}, torch.float32)
+        plan_device_map(network.chat.language_model, {"cuda:0": 1000, HOST: 1000}, torch.float32)
 
 
 @torch.inference_mode()

@@ -212,17 +212,17 @@ def test_what_cannot_be_meant_is_one_line_and_exit_2(case, sa2va, folder):
 
 
 class OutOfRoom(FakeSegmenter):
-    def step(self, index, image, memory):
+    def step(self, index):
         if index == 5:
             raise RuntimeError("CUDA out of memory. Tried to allocate 20.00 MiB.")
-        return super().step(index, image, memory)
+        super().step(index)
 
 
 class Broken(FakeSegmenter):
-    def step(self, index, image, memory):
+    def step(self, index):
         if index == 5:
             raise ValueError("this\nis a bug")
-        return super().step(index, image, memory)
+        super().step(index)
 
 
 def test_running_out_of_memory_is_exit_6_with_advice(sa2va, folder):

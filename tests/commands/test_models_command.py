@@ -183,6 +183,16 @@ def test_info_tells_why_a_checkpoint_cannot_be_loaded(sa2va, folder):
     assert about["parameters"] > 0
 
 
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [("info", "config.json"), ("verify", "config.json"), ("verify", "tokenizer.json")],
+)
+def test_a_hostile_file_is_refused_in_one_line(sa2va, folder, command, name):
+    shutil.copytree(PLAIN, folder / "model")
+    (folder / "model" / name).write_text('{"a":' * 200_000 + "1" + "}" * 200_000)
+    check(sa2va("models", command, "model"), 5, name, "nested more than 64 levels deep")
+
+
 def test_a_tensor_of_a_wrong_shape_is_found(sa2va, folder):
     shutil.copytree(PLAIN, folder / "model")
     tensors = load_file(folder / "model" / "model.safetensors")

@@ -1,6 +1,7 @@
 """A segmenter whose work for every frame is compiled, through the door that the pipeline uses."""
 
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 import torch
 from recorded import Inputs
 
-from sa2va_cli.datatypes import RGB
+from sa2va_cli.datatypes import RGB, Frame
 from sa2va_cli.errors import UsageError
 from sa2va_cli.model.fixed import Compile
 from sa2va_cli.model.graphs import Compiling
@@ -51,14 +52,10 @@ def followed(
 ) -> np.ndarray[Any, Any]:
     """(T, N, h, w) logits of three objects."""
     queries = torch.randn(3, segmenter.network.sam2.width, generator=torch.Generator().manual_seed(0))
-    memory: Any = segmenter.condition([(k, pictures[k]) for k in KEYFRAMES], [queries], still=False)
-    found = []
-    with segmenter.following(memory, frames, said.append):
-        for index, picture in enumerate(pictures):
-            (prepared,) = segmenter.prepare([(index, picture)], memory)
-            logits, _, memory = segmenter.step(index, prepared, memory)
-            found.append(logits)
-    return np.stack(found)
+    with segmenter.open() as session:
+        memory = session.condition([(k, pictures[k]) for k in KEYFRAMES], [queries])
+        clip = (Frame(index, index, Fraction(1, 24), picture) for index, picture in enumerate(pictures))
+        return np.stack([one.logits for one in session.follow(clip, memory, count=frames, tell=said.append)])
 
 
 def check(network: Sa2VANetwork, pictures: list[RGB], compile_it: Compile) -> None:
@@ -97,9 +94,11 @@ def test_short_clips_and_those_of_unknown_length_do_not_pay(
 def test_where_nothing_is_tracked_nothing_is_compiled(network: Sa2VANetwork, inputs: Inputs) -> None:
     segmenter = NetworkSegmenter(network, compiling=Compiling(broken, required=True))
     queries = torch.zeros(1, network.sam2.width)
-    memory = segmenter.condition([(0, inputs.image)], [queries], still=True)
-    with segmenter.following(memory, 1, pytest.fail):
-        pass
+    session = segmenter.open(still=True)
+    memory = session.condition([(0, inputs.image)], [queries])
+    picture = Frame(0, 0, Fraction(1, 24), inputs.image)
+    (one,) = session.follow([picture], memory, count=1, tell=pytest.fail)
+    assert one.memory is memory
 
 
 def test_what_cannot_be_compiled_is_an_error_if_it_must_be(network: Sa2VANetwork, inputs: Inputs) -> None:
@@ -122,13 +121,11 @@ def test_what_cannot_be_compiled_is_followed_without_if_it_may_be(
     assert said[1] == "cannot compile here (FileNotFoundError: no C++ compiler found); going on without"
 
 
-def test_frames_prepared_together_are_those_prepared_alone(network: Sa2VANetwork, inputs: Inputs) -> None:
-    segmenter, frames = NetworkSegmenter(network), list(enumerate(inputs.frames[:6]))
-    queries = torch.zeros(1, network.sam2.width)
-    memory = segmenter.condition([frames[0], frames[3]], [queries], still=False)
-    together = segmenter.prepare(frames, memory)
-    assert [index for index, one in enumerate(together) if one is None] == [0, 3]
-    for index, frame in enumerate(frames):
-        (alone,) = segmenter.prepare([frame], memory)
-        if alone is not None:
-            torch.testing.assert_close(together[index].low, alone.low, atol=1e-4, rtol=1e-4)
+def test_frames_encoded_together_are_those_encoded_alone(network: Sa2VANetwork, inputs: Inputs) -> None:
+    images = inputs.frames[:4]
+    segmenter = NetworkSegmenter(network)
+    with torch.inference_mode():
+        together = network.sam2.encode(segmenter.pixels(images, still=False))
+        for row, image in enumerate(images):
+            alone = network.sam2.encode(segmenter.pixels([image], still=False))
+            torch.testing.assert_close(together[row : row + 1].low, alone.low, atol=1e-4, rtol=1e-4)

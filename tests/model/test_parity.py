@@ -15,6 +15,7 @@ from sa2va_cli.datatypes import RGB, Frame, FrameMasks
 from sa2va_cli.model.chat import Answer
 from sa2va_cli.model.network import NetworkSegmenter, Sa2VANetwork
 from sa2va_cli.model.preprocessing import grounding_pixels, resize_bicubic, vision_pixels
+from sa2va_cli.tracks.coding import coded
 
 ALL = [(family, name) for family in FAMILIES for name in cases(family)]
 NetworkOf = Callable[[str], Sa2VANetwork]
@@ -28,6 +29,7 @@ class Track:
     scores: np.ndarray  # (N, T) probabilities
     pointers: np.ndarray  # (N, T, C)
     masks: np.ndarray  # (N, T, H, W) bool
+    drawn: np.ndarray  # likewise, as they are drawn: of logits that were coded for a log
 
 
 @dataclass(frozen=True)
@@ -97,17 +99,19 @@ class Listener:
 
 def follow(segmenter: NetworkSegmenter, case: Case, pictures: list[RGB], queries: torch.Tensor) -> Track:
     keyframes = [(index, pictures[index]) for index in case.keyframes]
-    memory = segmenter.condition(keyframes, [queries], still=case.still)
-    low, scores, pointers, masks = [], [], [], []
-    for index, image in enumerate(pictures):
-        (prepared,) = segmenter.prepare([(index, image)], memory)
-        logits, score, memory = segmenter.step(index, prepared, memory)
-        remembered = {m.index: m for m in (*memory.conditioning, *memory.recent)}[index]
-        low.append(logits)
-        scores.append(score)
-        pointers.append(remembered.pointers.numpy())
-        masks.append(FrameMasks(Frame(index, index, Fraction(1, 24), image), logits, score).masks)
-    return Track(*(np.stack(x, axis=1) for x in (low, scores, pointers, masks)))
+    clip = [Frame(index, index, Fraction(1, 24), image) for index, image in enumerate(pictures)]
+    low, scores, pointers, masks, drawn = [], [], [], [], []
+    with segmenter.open(still=case.still) as session:
+        memory = session.condition(keyframes, [queries])
+        for one in session.follow(clip, memory, count=len(clip)):
+            seen = (*one.memory.conditioning, *one.memory.recent)
+            remembered = {m.index: m for m in seen}[one.frame.index]
+            low.append(one.logits)
+            scores.append(one.scores)
+            pointers.append(remembered.pointers.numpy())
+            masks.append(FrameMasks(one.frame, one.logits, one.scores).masks)
+            drawn.append(FrameMasks(one.frame, coded(one.logits, 0.5), one.scores).masks)
+    return Track(*(np.stack(x, axis=1) for x in (low, scores, pointers, masks, drawn)))
 
 
 def test_the_prompt_is_tokenised_as_in_the_official_code(outcome: Outcome) -> None:
@@ -168,7 +172,13 @@ def test_final_masks_agree_to_a_hundredth_of_a_percent(outcome: Outcome) -> None
         for k in range(outcome.case.objects if track is not None else 0):
             wanted = outcome.case.masks(k, memory)
             assert np.mean(track.masks[k] != wanted) <= 1e-4
+            assert np.mean(track.drawn[k] != wanted) <= 1e-4
             assert wanted.any()
+
+
+def test_masks_from_a_log_are_those_of_the_network(outcome: Outcome) -> None:
+    for track in filter(None, (outcome.track, outcome.exact)):
+        assert np.mean(track.drawn != track.masks) <= 1e-5
 
 
 @pytest.mark.parametrize("family", [family for family in FAMILIES if "internvl" in family])
@@ -205,8 +215,8 @@ def test_what_language_finds_in_the_first_pass_agrees(network_of: NetworkOf, inp
 
 def test_the_segmenter_grounds_as_the_chat_model_answers(network: Sa2VANetwork, inputs: Inputs) -> None:
     case = read_case("internvl-qwen2", "image_2seg")
-    segmenter = NetworkSegmenter(network)
-    grounding, _ = segmenter.ground(segmenter.look([inputs.image], still=True), case.text)
+    session = NetworkSegmenter(network).open(still=True)
+    grounding, _ = session.ground(session.look([inputs.image]), case.text)
     assert grounding.answer == case.prediction
     np.testing.assert_allclose(grounding.queries, case.golden["seg_embeds"], atol=1e-4, rtol=0)
 
@@ -232,13 +242,12 @@ def test_a_still_image_has_the_masks_that_language_finds(network_of: NetworkOf, 
     """The official code of Sa2VA-i fails on images; there is nothing to track, so the first pass is all."""
     network = network_of("sa2va-i-internvl-qwen2")
     queries = torch.from_numpy(read_case("sa2va-i-internvl-qwen2", "video_1seg").golden["seg_embeds"])
-    segmenter = NetworkSegmenter(network)
-    memory = segmenter.condition([(0, inputs.image)], [queries], still=True)
-    (prepared,) = segmenter.prepare([(0, inputs.image)], memory)
-    logits, scores, after = segmenter.step(0, prepared, memory)
+    session = NetworkSegmenter(network).open(still=True)
+    memory = session.condition([(0, inputs.image)], [queries])
+    (one,) = session.follow([Frame(0, 0, Fraction(1, 24), inputs.image)], memory)
     pixels = grounding_pixels(inputs.image, 256, torch.float32, still=True)
     with torch.inference_mode():
         wanted = network.sam2.decode_language(network.sam2.encode_for_both(pixels)[1], queries)
-    np.testing.assert_array_equal(logits, wanted.logits)
-    assert scores.shape == (1,)
-    assert after is memory
+    np.testing.assert_array_equal(one.logits, wanted.logits)
+    assert one.scores.shape == (1,)
+    assert one.memory is memory

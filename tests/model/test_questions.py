@@ -49,21 +49,16 @@ def network_of_family(request: pytest.FixtureRequest, network_of: NetworkOf) -> 
 
 def alone(network: Sa2VANetwork, inputs: Inputs, prompts: Sequence[str] = PROMPTS) -> list:
     """Groundings of each prompt by itself."""
-    segmenter = NetworkSegmenter(network)
+    session = NetworkSegmenter(network).open()
     images = [frame.image for frame in frames(inputs)]
-    return [
-        segmenter.ground(segmenter.look(images, still=False), f"<image>Please segment {prompt}.")[0]
-        for prompt in prompts
-    ]
+    return [session.ground(session.look(images), f"<image>Please segment {prompt}.")[0] for prompt in prompts]
 
 
 def test_three_prompts_look_at_the_pictures_once(network_of_family: Sa2VANetwork, inputs: Inputs) -> None:
     with watched(network_of_family) as one:
-        find(NetworkSegmenter(network_of_family), frames(inputs), Search(prompts=PROMPTS[:1]), still=False)
+        find(NetworkSegmenter(network_of_family).open(), frames(inputs), Search(prompts=PROMPTS[:1]))
     with watched(network_of_family) as three:
-        found = find(
-            NetworkSegmenter(network_of_family), frames(inputs), Search(prompts=PROMPTS), still=False
-        )
+        found = find(NetworkSegmenter(network_of_family).open(), frames(inputs), Search(prompts=PROMPTS))
     assert three["encoded"] == one["encoded"] == [1]
     pictures = max(three["read"])
     assert pictures > 300

@@ -10,10 +10,10 @@ from features import some_features
 from sa2va_cli.model.sam2 import DecodedMasks, ImageFeatures, LaidOutMemory, Sam2
 from sa2va_cli.model.tracker import (
     MAX_POINTER_DISTANCE,
-    Crew,
-    Memory,
+    FrameMemory,
     Tracker,
     TrackerMemory,
+    Workers,
     mask_prompts,
 )
 
@@ -91,7 +91,7 @@ def test_a_step_leaves_the_old_memory_as_it_was(sam2: Sam2) -> None:
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
 def test_memories_are_kept_in_the_asked_precision(sam2: Sam2, dtype: torch.dtype) -> None:
     memory = Tracker(sam2, dtype).condition([(0, some_features(sam2))], torch.randn(1, sam2.width))
-    kept: Memory = memory.conditioning[0]
+    kept: FrameMemory = memory.conditioning[0]
     assert kept.features.dtype == dtype
     assert kept.pointers.dtype == torch.float32
 
@@ -129,12 +129,11 @@ def test_objects_divided_among_threads_are_followed_the_same(sam2: Sam2, threads
     queries = torch.randn(3, sam2.width)
     found = []
     with ThreadPoolExecutor(threads) as pool:
-        for crew in (None, Crew(pool, threads)):
+        for workers in (None, Workers(pool, threads)):
             tracker = Tracker(sam2)
-            tracker.crew = crew
             memory = tracker.condition([(0, frames[0])], queries)
             for index, features in enumerate(frames[1:], 1):
-                decoded, memory = tracker.step(index, features, memory)
+                decoded, memory = tracker.step(index, features, memory, workers)
             found.append(decoded)
             assert [m.features.shape[0] for m in memory.recent] == [3] * 5
     torch.testing.assert_close(found[0].logits, found[1].logits, atol=1e-4, rtol=1e-4)

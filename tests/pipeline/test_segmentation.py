@@ -62,9 +62,10 @@ def test_frames_before_a_broken_one_are_followed(ahead):
         yield from pictures
         raise InputError("broken")
 
-    findings = find(segmenter, pictures[:1], Search(("red",)), still=False)
+    session = segmenter.open()
+    findings = find(session, pictures[:1], Search(("red",)))
     with pytest.raises(InputError, match="broken"):
-        list(follow(segmenter, frames(), findings, 0.5))
+        list(follow(session, frames(), findings))
     assert segmenter.stepped == list(range(6))
 
 
@@ -73,8 +74,9 @@ def test_no_thread_is_left_where_following_is_given_up(ahead):
     segmenter = FakeSegmenter(ahead)
     picture = np.full((8, 8, 3), 9, np.uint8)
     frames = (Frame(index, index, Fraction(1, 24), picture) for index in range(10_000))
-    findings = find(segmenter, [Frame(0, 0, Fraction(1, 24), picture)], Search(("red",)), still=False)
-    followed = follow(segmenter, frames, findings, 0.5)
+    session = segmenter.open()
+    findings = find(session, [Frame(0, 0, Fraction(1, 24), picture)], Search(("red",)))
+    followed = follow(session, frames, findings)
     next(followed)
     followed.close()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("sa2va-")]
@@ -93,7 +95,7 @@ def test_all_prompts_share_one_pass(tmp_path):
 
 
 def test_planning_does_not_load_or_write(tmp_path):
-    with planned(job(make_video(tmp_path / "a.mp4"))) as (_, plan):
+    with planned(job(make_video(tmp_path / "a.mp4"))) as plan:
         assert plan.keyframes == (0, 4, 9, 14, 19)
     assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sa2va_cli.errors import UsageError
 from sa2va_cli.outputs.kind import OutputKind
-from sa2va_cli.outputs.kinds import coco, crop, davis, mask, matte, overlay
+from sa2va_cli.outputs.kinds import coco, crop, davis, mask, matte, overlay, tracks
 
 KINDS: dict[str, OutputKind] = {
     "mask": mask.KIND,
@@ -13,6 +13,7 @@ KINDS: dict[str, OutputKind] = {
     "crop": crop.KIND,
     "coco": coco.KIND,
     "davis": davis.KIND,
+    "tracks": tracks.KIND,
 }
 """Everything that ``--save`` knows."""
 

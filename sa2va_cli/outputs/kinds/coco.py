@@ -4,8 +4,7 @@ from pathlib import Path
 
 from sa2va_cli.datatypes import Sink
 from sa2va_cli.export.coco import CocoSink
-from sa2va_cli.outputs.kind import Objects, OutputKind
-from sa2va_cli.outputs.pictures import Clip
+from sa2va_cli.outputs.kind import Clip, Objects, OutputKind
 
 
 def _make(path: Path, clip: Clip, objects: Objects) -> Sink:

@@ -4,8 +4,7 @@ from pathlib import Path
 
 from sa2va_cli.datatypes import Sink
 from sa2va_cli.export.davis import DavisSink
-from sa2va_cli.outputs.kind import FOLDER, Objects, OutputKind
-from sa2va_cli.outputs.pictures import Clip
+from sa2va_cli.outputs.kind import FOLDER, Clip, Objects, OutputKind
 
 
 def _make(path: Path, _: Clip, objects: Objects) -> Sink:

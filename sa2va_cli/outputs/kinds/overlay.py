@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from sa2va_cli.datatypes import Sink
-from sa2va_cli.outputs.kind import Objects, OutputKind
-from sa2va_cli.outputs.pictures import Clip, DrawingSink, labels_and_colours
+from sa2va_cli.outputs.kind import Clip, Objects, OutputKind
+from sa2va_cli.outputs.pictures import DrawingSink, labels_and_colours
 from sa2va_cli.render.overlay import draw_overlay
 
 

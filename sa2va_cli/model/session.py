@@ -1,0 +1,228 @@
+"""One clip on its way through a network: everything that changes belongs to the session.
+
+The network behind it is shared and never changed. Knows nothing about files.
+"""
+
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sa2va_cli.datatypes import RGB, Followed, Frame, Grounding
+from sa2va_cli.model.chat import ChatModel, View
+from sa2va_cli.model.fixed import FixedMemory
+from sa2va_cli.model.freezing import freeze, thaw
+from sa2va_cli.model.sam2 import DecodedMasks, ImageFeatures
+from sa2va_cli.model.tracker import TrackerMemory, Workers, mask_prompts
+from sa2va_cli.queues import batched, read_ahead
+
+if TYPE_CHECKING:
+    from sa2va_cli.model.network import Graphs, NetworkSegmenter
+
+Memory = TrackerMemory | FixedMemory
+
+ENCODED_AT_ONCE = 4
+"""Pictures that are encoded in one call ahead of the tracker on a GPU, to start a quarter as many kernels.
+
+An estimate, not yet measured: one picture in eager mode is about 700 kernels, whose start takes as long as
+their work. Each picture more holds some 300 MB while it is encoded in bfloat16.
+"""
+
+
+class NetworkSession:
+    """A clip, or one image, that is looked at, asked about and followed.
+
+    Args:
+        segmenter: the network and how it runs.
+        still: whether it is one image.
+    """
+
+    def __init__(self, segmenter: "NetworkSegmenter", *, still: bool) -> None:
+        self._segmenter = segmenter
+        self._network = segmenter.network
+        self._still = still
+        self._resources = ExitStack()
+
+    def __enter__(self) -> Self:
+        """Holds nothing yet."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Ends what still runs for the clip."""
+        self._resources.close()
+
+    @torch.inference_mode()
+    def look(self, images: Sequence[RGB]) -> View:
+        """Encodes the keyframes, or the image, for the language model, once for all that will be asked."""
+        chat: ChatModel = self._network.chat
+        return chat.look(images, still=self._still)
+
+    @torch.inference_mode()
+    def ground(
+        self, view: View, prompt: str, *, regions: np.ndarray | None = None, past: str = ""
+    ) -> tuple[Grounding[Tensor], View]:
+        """Answers a prompt about pictures.
+
+        Args:
+            view: of them; what this or an earlier call returned.
+            prompt: the text, with ``<image>`` where the pictures go.
+            regions: (n, H, W) region masks of a still image that the prompt speaks of.
+            past: the conversation so far, image tokens written out; then ``prompt`` has no ``<image>``.
+
+        Returns:
+            the answer, and the view to ask the next question of.
+        """
+        chat: ChatModel = self._network.chat
+        answer, view = chat.answer(view, prompt, regions, past)
+        states = answer.segment_states.to(self._network.sam2.dtype)  # what follows has the precision of SAM 2
+        return Grounding(answer.text, self._network.text_hidden_fcs(states)), view
+
+    @torch.inference_mode()
+    def condition(self, keyframes: Sequence[tuple[int, RGB]], queries: Sequence[Tensor]) -> TrackerMemory:
+        """Decodes language queries (N, C) on keyframes, each given with its frame index."""
+        tracker = self._segmenter.tracker
+        joined = torch.cat(list(queries)).to(self._network.sam2.dtype)
+        if not self._segmenter.two_pass:
+            return tracker.condition([(i, self._encoded(image)) for i, image in keyframes], joined)
+        if self._still:  # nothing is tracked, so there is no second pass
+            found = {index: self._first_pass(image, joined)[1] for index, image in keyframes}
+            return TrackerMemory((), (), found)
+        return tracker.condition_on_masks(self._mask_prompts(keyframes, joined))
+
+    def _mask_prompts(
+        self, keyframes: Sequence[tuple[int, RGB]], queries: Tensor
+    ) -> Iterator[tuple[int, ImageFeatures, Tensor]]:
+        """Yields what language finds on each keyframe, as a mask prompt for the second pass of Sa2VA-i."""
+        side = self._network.sam2.input_size
+        for index, image in keyframes:
+            features, decoded = self._first_pass(image, queries)
+            yield index, features, mask_prompts(decoded.logits, image.shape[:2], side)
+
+    def _first_pass(self, image: RGB, queries: Tensor) -> tuple[ImageFeatures, DecodedMasks]:
+        """Encodes a keyframe once; returns its features for tracking, and what language finds on it."""
+        sam2 = self._network.sam2
+        features, for_language = sam2.encode_for_both(self._segmenter.pixels([image], still=self._still))
+        return features, sam2.decode_language(for_language.expand(len(queries)), queries)
+
+    def _encoded(self, image: RGB) -> ImageFeatures:
+        return self._network.sam2.encode(self._segmenter.pixels([image], still=self._still))
+
+    def follow(
+        self,
+        frames: Iterable[Frame],
+        memory: Memory,
+        *,
+        count: int | None = None,
+        tell: Callable[[str], None] = lambda _: None,
+        workers: int = 1,
+    ) -> Generator[Followed[Memory], None, None]:
+        """Carries the objects through frames, in order of their index.
+
+        Pictures are encoded ahead in a thread of their own where that is faster. On a keyframe what
+        ``condition`` decoded is given again.
+
+        Args:
+            frames: those of the clip from some frame on, keyframes included.
+            memory: what ``condition`` returned, or what the last frame left.
+            count: how many frames there are; None where that is not known.
+            tell: is told in one line what a person should know; called from this thread.
+            workers: threads among which the objects of a small network are divided; for callers that have
+                set torch to one thread for each operation.
+
+        Raises:
+            UsageError: what runs for every frame must be compiled and cannot be.
+        """
+        ahead = self._encoded_ahead
+        graphs = None
+        if isinstance(memory, TrackerMemory):
+            graphs = self._segmenter.compiled(memory, count, max(ahead, 1), tell)
+        with ExitStack() as stack:
+            self._resources.callback(stack.close)
+            crew = None
+            if workers > 1 and self._segmenter.is_small_on_processor:
+                crew = Workers(stack.enter_context(ThreadPoolExecutor(workers, "sa2va-track")), workers)
+            ready: Iterable[tuple[Frame, ImageFeatures | None]] = self._prepared(
+                frames, frozenset(memory.decoded), max(ahead, 1), graphs
+            )
+            if ahead:
+                # Room for one batch, so that the next one can be made while this one is followed.
+                ready = stack.enter_context(read_ahead(ready, room=max(ahead, 2), name="sa2va-encode"))
+            for frame, features in ready:
+                logits, scores, memory = self._step(frame.index, features, memory, graphs, crew)
+                yield Followed(frame, logits, scores, memory)
+
+    @property
+    def _encoded_ahead(self) -> int:
+        """How many pictures are encoded at once ahead of the tracker; 0 for each when its turn comes.
+
+        On a processor a small network is fastest with one thread for encoding and others for following, and
+        a large one with every core for one thing at a time. On a GPU a second thread keeps launching while
+        the first waits for results.
+        """
+        if self._network.sam2.device.type != "cpu":
+            return ENCODED_AT_ONCE
+        return 1 if self._segmenter.is_small_on_processor else 0
+
+    def _prepared(
+        self, frames: Iterable[Frame], keyframes: frozenset[int], at_once: int, graphs: "Graphs | None"
+    ) -> Generator[tuple[Frame, ImageFeatures | None], None, None]:
+        for batch in batched(frames, at_once):
+            yield from zip(batch, self._encoded_batch(batch, keyframes, at_once, graphs), strict=True)
+
+    @torch.inference_mode()
+    def _encoded_batch(
+        self, frames: Sequence[Frame], keyframes: frozenset[int], at_once: int, graphs: "Graphs | None"
+    ) -> list[ImageFeatures | None]:
+        """Encodes frames in one call; None for keyframes, of which everything is known."""
+        wanted = [frame for frame in frames if frame.index not in keyframes]
+        if not wanted:
+            return [None] * len(frames)
+        pixels = self._segmenter.pixels([frame.image for frame in wanted], still=False)
+        # A graph is made for whole batches; fewer pictures, at the end of a clip, are encoded without.
+        encode = graphs.encode if graphs and len(wanted) == at_once else self._network.sam2.encode
+        features = encode(pixels)
+        rows = {frame.index: features[row : row + 1] for row, frame in enumerate(wanted)}
+        return [rows.get(frame.index) for frame in frames]
+
+    @torch.inference_mode()
+    def _step(
+        self,
+        index: int,
+        features: ImageFeatures | None,
+        memory: Memory,
+        graphs: "Graphs | None",
+        crew: Workers | None,
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], Memory]:
+        if features is None:
+            return (*_arrays(memory.decoded[index]), memory)
+        after: Memory
+        if graphs is not None:
+            decoded, after = graphs.step(index, features, memory)
+        else:
+            assert isinstance(memory, TrackerMemory)  # noqa: S101  (only graphs leave the other kind)
+            decoded, after = self._segmenter.tracker.step(index, features, memory, crew)
+        return (*_arrays(decoded), after)
+
+    def freeze(self, memory: Memory) -> bytes:
+        """Packs a memory, to go on from it at another time or in another process."""
+        return freeze(memory)
+
+    def thaw(self, data: bytes) -> Memory:
+        """Unpacks what ``freeze`` packed, for this network.
+
+        Raises:
+            ValueError: it is damaged, or of another format.
+        """
+        return thaw(data, self._network.sam2.device)
+
+
+def _arrays(decoded: DecodedMasks) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    return decoded.logits.float().cpu().numpy(), decoded.score_logits.float().sigmoid().cpu().numpy()

@@ -1,0 +1,58 @@
+"""Where tracks come from: facts of an input and settings of a run, for the header of a log and back."""
+
+from dataclasses import asdict
+from itertools import islice
+from typing import Any
+
+from sa2va_cli.media.reader import Reader
+from sa2va_cli.pipeline.job import Search
+from sa2va_cli.pipeline.opening import STANDARD_INPUT
+from sa2va_cli.runtime.choice import ModelChoice
+from sa2va_cli.tracks.fingerprint import Fingerprint, fingerprint
+from sa2va_cli.tracks.header import Header, SourceFacts
+
+_FIRST_STAMPS = 8
+_SELECTION = ("sampling", "keyframes", "start", "end", "every", "max_frames", "verbatim")
+
+
+def source_facts(reader: Reader, given: str) -> SourceFacts:
+    """Describes an input.
+
+    Args:
+        reader: the open input.
+        given: the input as it was given.
+    """
+    info = reader.info
+    return SourceFacts(
+        path=given,
+        kind=info.kind,
+        size=info.size,
+        frames=info.frames,
+        rate=info.rate,
+        time_base=info.time_base,
+        duration_seconds=info.duration_seconds,
+        first_pts=tuple(islice(reader.stamps(), _FIRST_STAMPS)),
+        fingerprint=reader_fingerprint(reader) if given != STANDARD_INPUT or reader.files else None,
+    )
+
+
+def reader_fingerprint(reader: Reader) -> Fingerprint:
+    """What the files of an input are known by."""
+    return fingerprint(reader.files)
+
+
+def settings_of(search: Search, choice: ModelChoice) -> dict[str, Any]:
+    """Every setting that changes a mask or chooses a frame, by the names of the options."""
+    chosen = {name: getattr(search, name) for name in _SELECTION}
+    model = asdict(choice)
+    return chosen | {name: model[name] for name in ("attention", "quantize", "device_map", "compile")}
+
+
+def search_of(header: Header) -> Search:
+    """What was looked for, and on which frames.
+
+    Raises:
+        UsageError: the header has what cannot be meant.
+    """
+    known = {name: header.settings[name] for name in _SELECTION if name in header.settings}
+    return Search(header.prompts, threshold=header.threshold, **known)

@@ -1,0 +1,192 @@
+"""The story of ``sa2va render``: every output from a log and its source, without a network."""
+
+import time
+from collections.abc import Generator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sa2va_cli.errors import InputError, UsageError
+from sa2va_cli.events import Notice, Progress, Report, no_report
+from sa2va_cli.media.reader import Reader
+from sa2va_cli.outputs.driver import Driver
+from sa2va_cli.outputs.existing import choose_outputs, claimed
+from sa2va_cli.outputs.kind import Clip
+from sa2va_cli.outputs.kinds import check_kinds
+from sa2va_cli.outputs.naming import PlannedOutput, check_frame_names, plan_outputs
+from sa2va_cli.outputs.saving import Saving
+from sa2va_cli.pipeline.finding import nothing_found
+from sa2va_cli.pipeline.job import SegmentResult
+from sa2va_cli.pipeline.opening import STANDARD_INPUT, opened
+from sa2va_cli.pipeline.provenance import reader_fingerprint, search_of
+from sa2va_cli.pipeline.replay import draw_again, replayed
+from sa2va_cli.pipeline.tally import Tally
+from sa2va_cli.queues import write_behind
+from sa2va_cli.tracks.header import Header
+from sa2va_cli.tracks.log import Tracks
+
+
+@dataclass(frozen=True)
+class RenderJob:
+    """One run of ``sa2va render``.
+
+    Attributes:
+        tracks: the log.
+        source: the video or pictures it is about; None for those it names.
+        saving: what is made.
+        force: whether a source that is not the one of the log is taken all the same.
+    """
+
+    tracks: Path
+    source: str | None = None
+    saving: Saving = field(default_factory=Saving)
+    force: bool = False
+
+
+@dataclass(frozen=True)
+class RenderPlan:
+    """Everything that is decided before anything is drawn.
+
+    Attributes:
+        job: what was asked for.
+        tracks: the open log.
+        source: the input as it is opened.
+        reader: the open input.
+        outputs: what will be made.
+        skipped: what exists already and is left alone.
+    """
+
+    job: RenderJob
+    tracks: Tracks
+    source: str
+    reader: Reader
+    outputs: tuple[PlannedOutput, ...]
+    skipped: tuple[Path, ...]
+
+
+@contextmanager
+def planned_rendering(job: RenderJob, report: Report = no_report) -> Generator[RenderPlan, None, None]:
+    """Opens the log and its source and decides everything that can go wrong early.
+
+    Raises:
+        InputError: the log or the source cannot be read, or they do not belong together.
+        UsageError: what is to be saved cannot be meant.
+        OutputError: an output exists, or cannot be written.
+    """
+    check_kinds(job.saving.kinds)
+    if "tracks" in job.saving.kinds:
+        raise UsageError("--save tracks: render makes other outputs from tracks; copy the file itself")
+    tracks = Tracks(job.tracks)
+    header = tracks.header
+    source = _source(job, header)
+    with opened(source, search_of(header), report) as reader:
+        if not job.force:
+            _check_source(job, header, reader, source)
+        named = plan_outputs(job.saving, header.prompts, reader.info.kind, header.stem)
+        outputs, skipped = choose_outputs(named, job.saving, _files_read(job, source, reader))
+        check_frame_names(outputs, reader.names)
+        yield RenderPlan(job, tracks, source, reader, outputs, skipped)
+
+
+def _files_read(job: RenderJob, source: str, reader: Reader) -> tuple[Path, ...]:
+    """Everything that is read, none of which may be replaced."""
+    return (job.tracks, Path(source), *reader.all_files)
+
+
+def _source(job: RenderJob, header: Header) -> str:
+    """Where the source is: what was given, or what the log names, seen from here or from beside the log."""
+    if job.source is not None:
+        return job.source
+    path = header.source.path
+    if path == STANDARD_INPUT:
+        raise InputError(
+            f"{job.tracks}: the source was standard input; name a copy of it with --source VIDEO"
+        )
+    beside = job.tracks.parent / path
+    if not Path(path).is_absolute() and not Path(path).exists() and beside.exists():
+        return str(beside)
+    return path
+
+
+def _check_source(job: RenderJob, header: Header, reader: Reader, source: str) -> None:
+    wanted = header.source.fingerprint
+    if wanted is not None and wanted != reader_fingerprint(reader):
+        raise InputError(
+            f"{source}: not the file that {job.tracks} was made of (its contents differ); "
+            "name the right one with --source, or use --force"
+        )
+
+
+def render(job: RenderJob, *, report: Report = no_report) -> SegmentResult:
+    """Draws outputs from a log.
+
+    Args:
+        job: what to do.
+        report: is told how far the run is and what a person should know; called from this thread.
+
+    Raises:
+        Sa2VAError: of the kind that says what went wrong; then nothing half-written is left.
+    """
+    with planned_rendering(job, report) as plan:
+        if not plan.outputs:
+            return SegmentResult(plan.source, skipped=plan.skipped)
+        return _run(plan, report)
+
+
+def _run(plan: RenderPlan, report: Report) -> SegmentResult:
+    started = time.perf_counter()
+    header, outputs = plan.tracks.header, _with_objects(plan)
+    if not outputs:
+        raise nothing_found(header.prompts, header.answers)
+    with claimed(outputs, plan.job.saving, _files_read(plan.job, plan.source, plan.reader), report):
+        tally = _draw(plan, outputs, report)
+    problem = plan.tracks.condition.problem
+    warnings = [*([f"{plan.job.tracks}: {problem}"] if problem else []), *plan.reader.warnings]
+    for text in warnings:
+        report(Notice(text, "warning"))
+    return SegmentResult(
+        source=plan.source,
+        info=plan.reader.info,
+        model=header.model.name,
+        device=header.model.device,
+        dtype=header.model.dtype,
+        prompts=header.prompts,
+        objects=tally.summaries(),
+        answers=header.answers,
+        frames=tally.frames,
+        seconds=time.perf_counter() - started,
+        files=tuple(output.path for output in outputs),
+        skipped=plan.skipped,
+        warnings=tuple(warnings),
+    )
+
+
+def _with_objects(plan: RenderPlan) -> tuple[PlannedOutput, ...]:
+    """Leaves out what belongs to a prompt that found nothing."""
+    if plan.job.saving.allow_empty:
+        return plan.outputs
+    found = {one.prompt.id for one in plan.tracks.header.objects}
+    return tuple(
+        output for output in plan.outputs if output.prompt in found or (output.prompt is None and found)
+    )
+
+
+def _draw(plan: RenderPlan, outputs: tuple[PlannedOutput, ...], report: Report) -> Tally:
+    """Visits every frame once: decoded in one thread, read from the log in this one, drawn in a third."""
+    header, total = plan.tracks.header, plan.reader.count_selected()
+    tally = Tally(header.objects)
+    clip = Clip(plan.reader, header.stem, header.prompts)
+    with Driver(outputs, clip, header.objects, report) as driver:
+        masks = replayed(plan.tracks, plan.reader)
+        with write_behind(driver.write) as hand_over, closing(masks):
+            for done, one in enumerate(masks, 1):
+                tally.add(one)
+                hand_over(one)
+                report(Progress("drawing", done, total))
+        driver.end_first_pass()
+        if not tally.saw_anything and not plan.job.saving.allow_empty:
+            raise nothing_found(header.prompts, header.answers)
+        if driver.needs_second_pass:
+            draw_again(driver, plan.tracks, plan.reader, report)
+        report(Progress("finishing the files"))
+    return tally

@@ -1,0 +1,70 @@
+"""Where the log of a run lives: under its own name if it is wanted, else hidden beside the outputs."""
+
+import os
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from sa2va_cli.errors import NothingFoundError
+from sa2va_cli.events import Notice, Report, Saved
+from sa2va_cli.outputs.leftovers import clear, leftovers_of
+from sa2va_cli.outputs.naming import PlannedOutput
+from sa2va_cli.staging import check_replaceable, discard, publish, short_name, staged
+from sa2va_cli.tracks.header import Header
+from sa2va_cli.tracks.log import TracksWriter
+
+UNFINISHED = ".part"
+"""What the name of a wanted log ends in until the run has come to its end."""
+
+_NAME_BYTES = 255
+"""What common file systems allow for a name."""
+
+
+@contextmanager
+def growing_log(
+    header: Header, outputs: Sequence[PlannedOutput], report: Report
+) -> Generator[TracksWriter, None, None]:
+    """Opens a log for a run.
+
+    A wanted one grows as ``NAME.part``, which stays when the run fails: what it holds is as good as it would
+    be in the whole. One that is not wanted is gone when the run is over.
+
+    Args:
+        header: of the log.
+        outputs: what the run makes.
+        report: is told what has got its name, and what stays.
+
+    Raises:
+        OutputError: the log cannot be written.
+    """
+    wanted = next((output.path for output in outputs if output.kind == "tracks"), None)
+    if wanted is None:
+        hidden_from = outputs[0].path.with_name(f"{header.stem}.tracks.sa2va")
+        clear(leftovers_of(hidden_from))
+        place = staged(hidden_from)
+    else:
+        place = _unfinished(wanted)
+        check_replaceable(place, folder=False)
+        discard(place)
+    writer: TracksWriter | None = None
+    stays = False
+    try:
+        with TracksWriter(place, header) as writer:
+            yield writer
+        if wanted is not None:
+            publish(place, wanted)
+            report(Saved(wanted))
+    except BaseException as error:
+        stays = bool(wanted and writer and writer.frames) and not isinstance(error, NothingFoundError)
+        if stays and writer is not None:
+            report(Notice(f"{place} keeps the {writer.frames} frames that were done", "warning"))
+        raise
+    finally:
+        if not stays:
+            discard(place)
+
+
+def _unfinished(path: Path) -> Path:
+    """What a wanted log is called until it is whole; where that would be too long, a shorter name with it."""
+    name = path.name if len(os.fsencode(path.name + UNFINISHED)) <= _NAME_BYTES else short_name(path)
+    return path.with_name(name + UNFINISHED)

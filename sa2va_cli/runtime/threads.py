@@ -1,0 +1,32 @@
+"""Who uses the processor's cores while objects are followed; for programs that own their process.
+
+A library must not do this: torch's number of threads belongs to the whole process.
+"""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from sa2va_cli.datatypes import AnySegmenter
+
+
+@contextmanager
+def divide_cores(segmenter: AnySegmenter) -> Generator[int, None, None]:
+    """Gives a small network on a processor one thread for each operation, and a worker for each core.
+
+    Single operations of a small network are too short to be shared by threads. When the block is left, the
+    number of threads is what it was.
+
+    Yields:
+        The number of workers that objects may be divided among; 1 where nothing is changed.
+    """
+    if not getattr(segmenter, "is_small_on_processor", False):
+        yield 1
+        return
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield threads
+    finally:
+        torch.set_num_threads(threads)

@@ -1,0 +1,251 @@
+"""Tracks: what the network found, frame by frame, as a log that is written while it is followed.
+
+The first record is the header; then comes one for each frame, in order; the last one says that nothing is
+missing. The logits in the log are *the* logits: what is drawn while following is what drawing from the log
+gives, to the bit. Other kinds of records are passed over, so that later versions can add some.
+
+Knows nothing about networks, and nothing about pictures but their size.
+"""
+
+import os
+import struct
+from collections.abc import Generator
+from contextlib import closing
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sa2va_cli.datatypes import FoundObject, Frame, FrameMasks
+from sa2va_cli.errors import InputError
+from sa2va_cli.staging import output_errors
+from sa2va_cli.tracks.coding import decode, encode
+from sa2va_cli.tracks.header import Header
+from sa2va_cli.tracks.records import Damage, Record, packed, read_records
+
+MAGIC = b"sa2va tracks\n\x1a\x00\x01"
+"""How a file begins: readable words, then what stops a terminal and what text mode would change."""
+
+_HEADER, _FRAME, _END = 1, 2, 3
+_FRAME_HEAD = struct.Struct("<IIqH")
+_OBJECT_HEAD = struct.Struct("<HfI")
+
+
+@dataclass(frozen=True, eq=False)
+class TrackedFrame:
+    """What is known of one frame.
+
+    Attributes:
+        index: ordinal among the frames that were followed.
+        source_index: number of the frame in the source, from 0.
+        pts: presentation time stamp in the source's own units.
+        objects: the objects that have a mask here.
+        logits: (N, h, w) float32, one row for each of them.
+        scores: (N,) float32 probability that it is visible.
+    """
+
+    index: int
+    source_index: int
+    pts: int
+    objects: tuple[FoundObject, ...]
+    logits: NDArray[np.float32] = field(repr=False)
+    scores: NDArray[np.float32]
+
+    def masks(self, frame: Frame, threshold: float) -> FrameMasks:
+        """The masks on the frame's picture."""
+        return FrameMasks(frame, self.logits, self.scores, threshold, self.objects)
+
+
+class TracksWriter:
+    """Appends to a log, one record by one call of the system, so that what was written can be read.
+
+    Args:
+        path: a new file.
+        header: what is written first.
+
+    Raises:
+        OutputError: the file exists, or cannot be written.
+    """
+
+    def __init__(self, path: Path, header: Header) -> None:
+        self.path = path
+        self.header = header
+        self.frames = 0
+        with output_errors(path):
+            self._file = path.open("xb", buffering=0)
+            self._write(MAGIC + packed(_HEADER, header.to_json()))
+
+    def append(self, frame: Frame, logits: NDArray[np.float32], scores: NDArray[np.float32]) -> FrameMasks:
+        """Adds a frame.
+
+        Args:
+            frame: in order of its index.
+            logits: (N, h, w) of the header's objects.
+            scores: (N,) probabilities that they are visible.
+
+        Returns:
+            Its masks as the log has them.
+
+        Raises:
+            OutputError: the disk is full, for example.
+        """
+        threshold, objects = self.header.threshold, self.header.objects
+        payloads = [encode(one, threshold) for one in logits]
+        source_index = frame.index if frame.source_index is None else frame.source_index
+        parts = [_FRAME_HEAD.pack(frame.index, source_index, frame.pts, len(payloads))]
+        for found, score, payload in zip(objects, scores, payloads, strict=True):
+            parts += [_OBJECT_HEAD.pack(found.id, float(score), len(payload)), payload]
+        with output_errors(self.path):
+            self._write(packed(_FRAME, b"".join(parts)))
+        self.frames += 1
+        kept = np.stack([decode(payload) for payload in payloads]) if payloads else logits
+        return FrameMasks(frame, kept, scores, threshold, objects)
+
+    def finish(self) -> None:
+        """Says that the log is complete.
+
+        Raises:
+            OutputError: the disk is full, for example.
+        """
+        with output_errors(self.path):
+            self._write(packed(_END, struct.pack("<I", self.frames)))
+            os.fsync(self._file.fileno())
+
+    def _write(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:  # an unbuffered file may take a part
+            view = view[self._file.write(view) :]
+
+    def __enter__(self) -> Self:
+        """The log is open."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Closes the file; what is in it stays."""
+        self._file.close()
+
+
+@dataclass(frozen=True)
+class Condition:
+    """How whole a log is.
+
+    Attributes:
+        frames: how many can be read.
+        complete: whether its end was written.
+        damaged: how many places between records cannot be read.
+        torn: whether the last record was cut off.
+    """
+
+    frames: int
+    complete: bool
+    damaged: int
+    torn: bool
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong with it, for people; None for nothing."""
+        texts = []
+        if self.damaged:
+            texts.append(f"{self.damaged} damaged record{'s' if self.damaged > 1 else ''} left out")
+        if self.torn:
+            texts.append("the last record is cut off")
+        if not self.complete:
+            texts.append("the run that wrote it did not come to its end")
+        return "; ".join(texts) or None
+
+
+class Tracks:
+    """A log that is read; it may still be written.
+
+    Args:
+        path: the file.
+
+    Raises:
+        InputError: it is no tracks file, or its header cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            with path.open("rb") as file:
+                self.header = _header(path, file)
+                self._begin = file.tell()
+        except OSError as error:
+            raise InputError(f"{path}: {error.strerror or error}") from error
+
+    def __iter__(self) -> Generator[TrackedFrame, None, None]:
+        """Reads the frames that are whole, in order; begins anew each time."""
+        with closing(self._records()) as records:
+            for record in records:
+                if isinstance(record, Record) and record.kind == _FRAME and (frame := self._frame(record)):
+                    yield frame
+
+    @cached_property
+    def condition(self) -> Condition:
+        """Reads the whole log and says how whole it is."""
+        frames, complete, damaged, torn = 0, False, 0, False
+        for record in self._records():
+            if isinstance(record, Damage):
+                torn, damaged = torn or record.torn, damaged + (not record.torn)
+            elif record.kind == _FRAME:
+                whole = self._frame(record) is not None
+                frames, damaged = frames + whole, damaged + (not whole)
+            complete = isinstance(record, Record) and record.kind == _END
+        return Condition(frames, complete, damaged, torn)
+
+    def _records(self) -> Generator[Record | Damage, None, None]:
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self._begin)
+                yield from read_records(file)
+        except OSError as error:
+            raise InputError(f"{self.path}: {error.strerror or error}") from error
+
+    def _frame(self, record: Record) -> TrackedFrame | None:
+        """A frame's record; None where it cannot be understood although its checksum is right."""
+        known = {found.id: found for found in self.header.objects}
+        objects: list[FoundObject] = []
+        logits: list[NDArray[np.float32]] = []
+        scores: list[float] = []
+        try:
+            index, source_index, pts, count = _FRAME_HEAD.unpack_from(record.payload)
+            place = _FRAME_HEAD.size
+            for _ in range(count):
+                number, score, length = _OBJECT_HEAD.unpack_from(record.payload, place)
+                place += _OBJECT_HEAD.size
+                objects.append(known[number])
+                logits.append(decode(record.payload[place : place + length]))
+                scores.append(score)
+                place += length
+            rows = np.stack(logits) if logits else np.zeros((0, 1, 1), np.float32)
+        except (struct.error, KeyError, ValueError):
+            return None
+        return TrackedFrame(index, source_index, pts, tuple(objects), rows, np.array(scores, np.float32))
+
+
+def _header(path: Path, file: BinaryIO) -> Header:
+    if file.read(len(MAGIC)) != MAGIC:
+        raise InputError(f"{path}: not a tracks file of sa2va; make one with segment --save tracks")
+    first = next(read_records(file), None)
+    if not isinstance(first, Record) or first.kind != _HEADER:
+        raise InputError(f"{path}: the header of the tracks file is damaged, so nothing in it can be read")
+    file.seek(first.offset + len(packed(_HEADER, first.payload)))
+    try:
+        return Header.from_json(first.payload)
+    except ValueError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def is_tracks(path: Path) -> bool:
+    """Whether a file begins as a tracks file does."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(MAGIC)) == MAGIC
+    except OSError:
+        return False
