@@ -11,6 +11,7 @@ import re
 import secrets
 import shutil
 import stat
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -198,6 +199,21 @@ def output_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise output_error(path, error) from error
+
+
+def require_temporary_folder() -> str:
+    """Where temporary files go.
+
+    Raises:
+        OutputError: nowhere can one be written.
+    """
+    try:
+        return tempfile.gettempdir()
+    except OSError as error:
+        raise OutputError(
+            f"there is no folder for temporary files: {error.strerror or error}; "
+            "set TMPDIR to one that can be written to"
+        ) from error
 
 
 def output_error(path: Path, error: BaseException) -> OutputError:

@@ -28,8 +28,8 @@ class CocoSink(Sink):
     """Writes one COCO JSON file for one clip, image or folder of images.
 
     * ``images``: ``id`` from 1, ``file_name``, ``width``, ``height``, ``frame_index``, ``pts``, ``seconds``.
-      ``file_name`` is the frame's own name where it came from an image file, else
-      ``<source>/<frame index, five digits>``, both with ``ending``.
+      ``file_name`` is the image file that the frame came from, with its ending and with the folders in which
+      files differ; else the frame's name, or ``<source>/<frame index, five digits>``, with ``ending``.
     * ``annotations``: one for each object on each frame where its mask is not empty, with ``track_id`` (the
       object's id), ``score``, ``segmentation``, ``bbox`` as x, y, width, height, ``area`` and ``iscrowd`` 0.
     * ``categories``: one for each distinct prompt, from 1.
@@ -54,7 +54,7 @@ class CocoSink(Sink):
             objects: what the masks of a frame are, in their order.
             source: the stem of the clip's name.
             rate: frames per second of the source, noted under ``info``.
-            ending: what image names end in.
+            ending: what names end in of frames that are no files.
         """
         self.path = path
         self._objects = tuple(objects)
@@ -152,10 +152,11 @@ class CocoSink(Sink):
     def _image(self, frame: Frame) -> dict[str, Any]:
         """Describes the frame that is being written."""
         width, height = frame.size
-        name = frame.name if frame.name is not None else f"{self._source}/{frame.index:05d}"
+        made_up = frame.name if frame.name is not None else f"{self._source}/{frame.index:05d}"
+        name = f"{made_up}{self._ending}" if frame.file_name is None else frame.file_name
         return {
             "id": self._images,
-            "file_name": name + self._ending,
+            "file_name": name,
             "width": width,
             "height": height,
             "frame_index": frame.index,

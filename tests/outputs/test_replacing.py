@@ -48,7 +48,7 @@ def plates(folder):
 SPELLINGS = {
     "pattern": ("sh010/*.png", "{stem}.{ext}"),
     "deep pattern": ("**/*.png", "sh010"),
-    "printf": ("sh010/frame%d.png", "{stem}.{ext}"),
+    "printf": ("sh010/frame%d.png", "sh010"),
     "folder": ("sh010", "{stem}"),
     "folder with a slash": ("sh010/", "./sh010"),
     "by way of the parent": ("sh010", "out/../sh010"),
