@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sa2va_cli.commands.console import Console
 from sa2va_cli.commands.helptext import examples
+from sa2va_cli.commands.options import Talking, only
+from sa2va_cli.commands.session import Session
 
 if TYPE_CHECKING:
-    from sa2va_cli.commands.session import Session
     from sa2va_cli.outputs.leftovers import Leftover
 
 EPILOG = examples("sa2va clean", "sa2va clean out/ --recursive --dry-run", "sa2va clean out/ --json")
@@ -21,10 +21,15 @@ _REASONS = {
 
 
 def clean_command(
-    context: typer.Context,
     *,
+    session: Session,
     folder: Annotated[
-        Path, typer.Argument(metavar="FOLDER", help="Where outputs were written.", show_default=False)
+        Path,
+        typer.Argument(
+            metavar="FOLDER",
+            help="Where outputs were written; the current folder by default.",
+            show_default=False,
+        ),
     ] = Path(),
     recursive: Annotated[
         bool, typer.Option("--recursive", "-r", metavar="", help="Look into the folders below it, too.")
@@ -32,12 +37,7 @@ def clean_command(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", metavar="", help="Say what would be removed, and remove nothing.")
     ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", metavar="", help="Write one JSON document to standard output.")
-    ] = False,
-    debug: Annotated[
-        bool, typer.Option("--debug", metavar="", help="Show a traceback when something fails.")
-    ] = False,
+    talking: Annotated[Talking, only("as_json", "quiet", "debug")],
 ) -> None:
     """Remove the hidden files that runs leave when they are killed or the computer loses power.
 
@@ -45,14 +45,13 @@ def clean_command(
     another computer or container made, and everything with another name stays. A folder that was about to be
     replaced when the run was killed gets its name back.
     """
-    session: Session = context.obj
-    session.console = console = Console(debug=debug)
+    console = session.console
     from sa2va_cli.outputs.leftovers import clear, find_leftovers
 
     found = list(find_leftovers(folder, recursive=recursive))
     dead = [leftover for leftover in found if leftover.is_dead]
     gone = dead if dry_run else clear(dead)
-    if as_json:
+    if talking.as_json:
         console.data(_document(found, gone, dry_run=dry_run))
         return
     for leftover in found:
