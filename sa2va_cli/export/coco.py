@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from sa2va_cli.datatypes import FoundObject, Frame, FrameMasks, Sink
-from sa2va_cli.staging import check_free, discard, output_errors, publish, staged
+from sa2va_cli.staging import discard, output_errors, publish, staged
 
 _CHUNK = 1 << 20
 
@@ -46,7 +46,6 @@ class CocoSink(Sink):
         source: str,
         rate: Fraction | None = None,
         ending: str = ".png",
-        overwrite: bool = False,
     ) -> None:
         """Prepares the sink; nothing is written before it is entered.
 
@@ -56,14 +55,12 @@ class CocoSink(Sink):
             source: the stem of the clip's name.
             rate: frames per second of the source, noted under ``info``.
             ending: what names end in of frames that are no files.
-            overwrite: whether a file at ``path`` may be replaced.
         """
         self.path = path
         self._objects = tuple(objects)
         self._source = source
         self._rate = rate
         self._ending = ending
-        self._overwrite = overwrite
         self._categories = {
             prompt: k for k, prompt in enumerate(dict.fromkeys(o.prompt.text for o in objects), 1)
         }
@@ -76,10 +73,9 @@ class CocoSink(Sink):
         """Opens the file under its temporary name.
 
         Raises:
-            OutputError: the file exists already, or cannot be written.
+            OutputError: the file cannot be written.
         """
         with output_errors(self.path):
-            check_free(self.path, folder=False, overwrite=self._overwrite)
             file = self._part.open("x", encoding="utf-8")
             try:
                 file.write(f'{{"info": {_json(self._info())},\n"images": [')

@@ -14,7 +14,7 @@ def _make(path: Path, clip: "Clip", objects: Objects) -> "Sink":
     from sa2va_cli.export.coco import CocoSink
 
     rate = clip.reader.rate if clip.info.kind == "video" else None
-    return CocoSink(path, objects, source=clip.stem, rate=rate, overwrite=True)
+    return CocoSink(path, objects, source=clip.stem, rate=rate)
 
 
 KIND = OutputKind(
