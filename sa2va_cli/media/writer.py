@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import av
+import cv2
 from av.codec.context import Flags
 from av.stream import Disposition
 from av.video.frame import PictureType
@@ -24,6 +25,15 @@ from sa2va_cli.staging import discard, output_error, publish, reserve_beside
 
 _FINEST = 1_000_000
 """Units per second to round to where a source's own time base does not fit a container's 32 bits."""
+
+
+_AVX_512F = 13
+"""OpenCV's number for AVX-512 (``CV_CPU_AVX_512F``).
+
+With it, the x264 of PyAV 18 computes macroblock-tree costs from memory that was never written
+where a row is no multiple of 8 macroblocks: the same pictures give other files from run to run. Up to AVX2 it
+does not. Seen by encoding the same frames under several values of MALLOC_PERTURB_.
+"""
 
 
 class VideoWriter:
@@ -111,6 +121,8 @@ class VideoWriter:
             options["crf"] = f"{self._encoding.crf if crf is None else crf:g}"
         if self._encoding.preset is not None:
             options["preset"] = preset or self._encoding.preset
+        if self._encoding.encoder == "libx264" and cv2.checkHardwareSupport(_AVX_512F):
+            options["x264-params"] = "asm=AVX2"
         return options
 
     @property
