@@ -3,7 +3,8 @@
 The mark is a text chunk ``Software`` before the end of a PNG (PNG, third edition, 11.3.3.2), which no reader
 of pictures minds; a file of ours in or beside the folder would disturb those who take every file they find
 for a picture. It holds the size that the file had: a picture that was edited, or made from one of ours by a
-program that hands text chunks on, is not taken for ours.
+program that hands text chunks on, is not taken for ours. TIFF and OpenEXR files, whose readers go by offsets,
+have the same bytes behind their end.
 """
 
 import os
@@ -12,6 +13,8 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+_SIGNATURES_BEHIND = (b"II*\0", b"MM\0*", b"v/1\x01")
+"""How TIFF files of both byte orders and OpenEXR files begin."""
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _END = struct.pack(">I", 0) + b"IEND" + struct.pack(">I", zlib.crc32(b"IEND"))
 
@@ -29,13 +32,18 @@ _LENGTH = len(_chunk(0))
 
 
 def mark(path: Path) -> None:
-    """Marks a finished PNG as written by this program; leaves other files as they are.
+    """Marks a finished PNG, TIFF or OpenEXR file as written by this program; leaves other files as they are.
 
     Raises:
         OSError: the file cannot be changed.
     """
     with path.open("r+b") as file:
-        if file.read(len(_SIGNATURE)) != _SIGNATURE:
+        head = file.read(len(_SIGNATURE))
+        if head.startswith(_SIGNATURES_BEHIND):
+            end = file.seek(0, os.SEEK_END)
+            file.write(_chunk(end + _LENGTH))
+            return
+        if head != _SIGNATURE:
             return
         end = file.seek(-len(_END), os.SEEK_END)
         if file.read() == _END:
@@ -51,7 +59,11 @@ def is_marked(path: Path) -> bool:
     if size < len(_SIGNATURE) + _LENGTH + len(_END):
         return False
     with path.open("rb") as file:
-        if file.read(len(_SIGNATURE)) != _SIGNATURE:
+        head = file.read(len(_SIGNATURE))
+        if head.startswith(_SIGNATURES_BEHIND):
+            file.seek(-_LENGTH, os.SEEK_END)
+            return file.read() == _chunk(size)
+        if head != _SIGNATURE:
             return False
         file.seek(-_LENGTH - len(_END), os.SEEK_END)
         return file.read() == _chunk(size) + _END

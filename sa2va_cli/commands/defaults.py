@@ -59,7 +59,7 @@ def remember(path: tuple[str, ...], key: str, name: str, annotation: Any, panel:
         panel: where it stands in the help.
     """
     shared = panel in PANELS
-    words = [(PREFIX, *path, key), *([(PREFIX, key)] if shared else [])]
+    words = [(PREFIX, *path, written(key)), *([(PREFIX, written(key))] if shared else [])]
     names = tuple("_".join(name).upper().replace("-", "_") for name in words)
     known = Known(name, _kind(annotation), shared, names)
     KNOWN.setdefault(path, {})[key] = known
@@ -72,10 +72,22 @@ def _kind(annotation: Any) -> Kind:
     return (plain | whole).get(annotation, "text")
 
 
+def written(key: str) -> str:
+    """An option's key as people write it: without what Python's own words need."""
+    return key.removesuffix("_")
+
+
 def schema() -> Schema:
     """What a configuration file may say."""
-    tables = {path: {key: known.kind for key, known in options.items()} for path, options in KNOWN.items()}
-    shared = {key: known.kind for options in KNOWN.values() for key, known in options.items() if known.shared}
+    tables = {
+        path: {written(key): known.kind for key, known in options.items()} for path, options in KNOWN.items()
+    }
+    shared = {
+        written(key): known.kind
+        for options in KNOWN.values()
+        for key, known in options.items()
+        if known.shared
+    }
     return {(): shared, **tables}
 
 
@@ -87,8 +99,12 @@ def default_map(configuration: Configuration) -> dict[str, Any]:
         place = nested
         for word in path:
             place = place.setdefault(word, {})
-        place |= {key: value for key, value in everywhere.items() if key in options and options[key].shared}
-        place |= configuration.tables.get(path, {})
+        own = configuration.tables.get(path, {})
+        for key, known in options.items():
+            if known.shared and written(key) in everywhere:
+                place[key] = everywhere[written(key)]
+            if written(key) in own:
+                place[key] = own[written(key)]
     return nested
 
 

@@ -30,6 +30,7 @@ import inspect
 from collections.abc import Callable, Iterator
 from copy import copy
 from dataclasses import MISSING, dataclass, fields, is_dataclass
+from keyword import iskeyword
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -282,8 +283,9 @@ def _keyword(name: str, annotation: Any, default: Any = inspect.Parameter.empty)
 
 
 def _key(names: tuple[str, ...]) -> str:
-    """What the parser calls an option: its first name, which is also its key in a configuration file."""
-    return names[0].removeprefix("--").replace("-", "_")
+    """What the parser calls an option: its first name; a word that Python keeps to itself ends in ``_``."""
+    key = names[0].removeprefix("--").replace("-", "_")
+    return f"{key}_" if iskeyword(key) else key
 
 
 def _written_kind(kind: Any) -> Any:
@@ -332,7 +334,7 @@ def _gathered(group: Any, choice: Choice, values: dict[str, Any], context: typer
         else:
             key = _key(setting.names or (f"--{one.name}",))
             value = _settled(key, values, context) if one.kind is bool else values[key]
-            if value is None and one.default is not MISSING:
+            if one.default is not MISSING and (value is None or not strength_of(context, key)):
                 continue  # nobody said anything
             made[one.name] = setting.read(value) if setting.read else value
     return group(**made)

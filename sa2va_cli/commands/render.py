@@ -8,6 +8,8 @@ import typer
 from sa2va_cli.commands.helptext import examples
 from sa2va_cli.commands.options import Talking, without
 from sa2va_cli.commands.session import Session
+from sa2va_cli.commands.standard_output import check_standard_output
+from sa2va_cli.outputs.delivery import Delivery
 from sa2va_cli.outputs.saving import Saving
 
 EPILOG = examples(
@@ -30,14 +32,16 @@ def render_command(
         bool, typer.Option("--force", help="Take a source that is not the one of the tracks.")
     ] = False,
     saving: Saving,
+    delivery: Delivery,
     talking: Annotated[Talking, without("dry_run", "verbose")],
 ) -> None:
     """Draw from a tracks file what segment would have written; no model is loaded."""
     from sa2va_cli.commands.documents import result_document
     from sa2va_cli.pipeline.rendering import RenderJob, render
 
+    check_standard_output(saving, as_json=talking.as_json)
     with session.console.reporting() as report:
-        result = render(RenderJob(tracks, source, saving, force), report=report)
+        result = render(RenderJob(tracks, source, saving, force, delivery), report=report)
     session.console.result(result)
     if talking.as_json:
         session.console.data(result_document(result))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from sa2va_cli.commands.options import Talking
 from sa2va_cli.commands.prompt_doubts import doubts
 from sa2va_cli.commands.session import Interrupted, Session
+from sa2va_cli.commands.standard_output import check_standard_output
 from sa2va_cli.commands.startup import collector_paused
 from sa2va_cli.errors import NothingFoundError
 from sa2va_cli.events import Event, Saved
@@ -40,6 +41,8 @@ def segment_command(*, session: Session, job: SegmentJob, talking: Talking) -> N
     """Find what a sentence names in a video or an image, and write its masks."""
     for doubt in doubts([prompt.text for prompt in job.search.prompts]):
         session.console.warning(doubt)
+    if not talking.dry_run:
+        check_standard_output(job.saving, as_json=talking.as_json)
     with collector_paused() as go_on:
         if talking.dry_run:
             _show_plan(job, session, as_json=talking.as_json)

@@ -6,21 +6,22 @@ Knows nothing about files or time.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, Literal
+from typing import Any
 
 import av
 import numpy as np
 from av.video.reformatter import ColorRange
 from numpy.typing import NDArray
 
-from sa2va_cli.colour import codes_of, planes_420, upsampled
+from sa2va_cli.colour import codes_of, planes_420, rgb8_of, rgb_of, upsampled
 from sa2va_cli.datatypes import BT2020, Yuv420, YuvColour, YuvPlanes
 from sa2va_cli.media.conversion import BT709, EXACT, UNSPECIFIED
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 """(H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA with straight alpha."""
 
-Codec = Literal["h264", "gray", "prores4444", "lossless"]
+Codec = str
+"""A name in ``ENCODINGS``."""
 
 SDR = YuvColour(BT709, full_range=False, primaries=BT709, transfer=BT709)
 """What RGB pictures become unless told otherwise: BT.709, limited range."""
@@ -40,6 +41,8 @@ class Encoding:
         tagged: whether the stream is tagged with what its frames' values mean (False for RGB streams).
         planes: whether decoded planes are taken too, as they are.
         keeps_codes: whether pixels that were left as they were get the source's own code values.
+        rgb_bits: of the RGB that decoded planes become where they are not taken as they are; 0 where they are
+            not taken at all.
     """
 
     encoder: str
@@ -51,6 +54,7 @@ class Encoding:
     tagged: bool = True
     planes: bool = False
     keeps_codes: bool = False
+    rgb_bits: int = 0
 
     def frame_of(
         self, picture: Pixels | Yuv420, colour: YuvColour = SDR, stored: YuvPlanes | None = None
@@ -70,9 +74,14 @@ class Encoding:
             if stored is not None and self.keeps_codes and picture.ndim == 3:
                 _restore(frame, picture, stored)
             return frame
-        if not self.planes:
+        if self.planes:
+            return frame_planes(picture)
+        if not self.rgb_bits:
             raise ValueError(f"{self.encoder} takes no planes; give RGB or grey")
-        return frame_planes(picture)
+        own = picture.colour
+        decode = rgb_of if self.rgb_bits == 16 else rgb8_of
+        rgb = decode(picture.planes, own.weights, picture.depth, full_range=own.full_range)
+        return self.frame(rgb, replace(own, full_range=False))
 
 
 def frame_yuv(image: Pixels, colour: YuvColour = SDR) -> av.VideoFrame:
@@ -128,6 +137,82 @@ def frame_grey(image: Pixels, _: YuvColour = SDR) -> av.VideoFrame:
     for plane in frame.planes[1:]:
         plane.update(bytes([128]) * plane.buffer_size)
     return _tagged(frame, SDR)
+
+
+def frame_grey_full(image: Pixels, _: YuvColour = SDR) -> av.VideoFrame:
+    """(H, W) grey 0..255 to luma 0..255 with neutral chroma, tagged as full range."""
+    _require(image, channels=(1,), dtypes=(np.uint8,))
+    frame = av.VideoFrame(image.shape[1], image.shape[0], _planar_format(image))
+    _fill(frame.planes[0], image)
+    for plane in frame.planes[1:]:
+        plane.update(bytes([128]) * plane.buffer_size)
+    return _tagged(frame, SDR, full_range=True)
+
+
+def frame_one_plane(image: Pixels, _: YuvColour = SDR) -> av.VideoFrame:
+    """(H, W) grey 0..255 to one plane of luma 0..255, tagged as full range."""
+    _require(image, channels=(1,), dtypes=(np.uint8,))
+    return _tagged(_from_array(image, "gray"), SDR, full_range=True)
+
+
+def frame_one_plane_limited(image: Pixels, _: YuvColour = SDR) -> av.VideoFrame:
+    """(H, W) grey 0..255 to one plane of luma 16..235."""
+    _require(image, channels=(1,), dtypes=(np.uint8,))
+    return _tagged(_from_array(_limited_luma()[image], "gray"), SDR)
+
+
+def frame_prores_grey(image: Pixels, _: YuvColour = SDR) -> av.VideoFrame:
+    """(H, W) grey 0..255 to 10-bit luma 64..940 with neutral chroma, 4:2:2."""
+    _require(image, channels=(1,), dtypes=(np.uint8,))
+    frame = av.VideoFrame(image.shape[1], image.shape[0], "yuv422p10le")
+    _fill(frame.planes[0], np.rint(64 + image * np.float32(876 / 255)).astype(np.uint16))
+    for plane in frame.planes[1:]:
+        _rows(plane, np.uint16)[...] = 512
+    return _tagged(frame, SDR)
+
+
+def frame_vp9(image: Pixels, colour: YuvColour = SDR) -> av.VideoFrame:
+    """(H, W, 4) RGBA straight alpha to 8-bit 4:2:0 + alpha; (H, W, 3) RGB to 4:2:0 without."""
+    _require(image, channels=(3, 4), dtypes=(np.uint8, np.uint16))
+    eight = _eight(image)
+    height, width = eight.shape[:2]
+    even = np.pad(eight[..., :3], ((0, height % 2), (0, width % 2), (0, 0)), "edge")
+    luma, blue, red = planes_420(even, colour.weights)
+    planes = [luma[:height, :width], blue, red]
+    if eight.shape[2] == 4:
+        planes.append(eight[..., 3])
+    frame = av.VideoFrame(width, height, "yuva420p" if len(planes) == 4 else "yuv420p")
+    for plane, values in zip(frame.planes, planes, strict=True):
+        _fill(plane, values)
+    return _tagged(frame, _stated(colour))
+
+
+def _rgb_frames(grey: str, rgb: str, rgba: str) -> Callable[[Pixels, YuvColour], av.VideoFrame]:
+    """Makes frames of 8 bits without loss, in one format for each number of channels."""
+
+    def frame(image: Pixels, _: YuvColour = SDR) -> av.VideoFrame:
+        if image.ndim == 2 and grey == "rgb24":
+            tripled: Any = np.dstack([image] * 3)
+            image = tripled
+        names = {1: grey, 3: rgb, 4: rgba}
+        name = names[1 if image.ndim == 2 else image.shape[2]]
+        array = _eight(image)
+        if name == "argb":
+            array = array[..., [3, 0, 1, 2]]
+        if name.startswith("bgr"):
+            opaque = np.full((*array.shape[:2], 1), 255, np.uint8)
+            array = np.dstack([array[..., 2::-1], array[..., 3:] if array.shape[2] == 4 else opaque])
+        frame = _from_array(array, "bgra" if name == "bgr0" else name)
+        return frame.reformat(format="bgr0", threads=1) if name == "bgr0" else frame
+
+    return frame
+
+
+def _eight(image: Pixels) -> NDArray[np.uint8]:
+    """8 bits as they are, 16 rounded to them."""
+    if image.dtype == np.uint8:
+        return np.asarray(image, np.uint8)
+    return ((image.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
 def frame_prores(image: Pixels, colour: YuvColour = SDR) -> av.VideoFrame:
@@ -209,6 +294,12 @@ _COMMON = (".mp4", ".m4v", ".mov", ".mkv")
 _FORCED = (("forced-idr", "1"),)
 """A frame that is asked to be a key frame is one from which decoding can begin."""
 
+_FFV1 = (".mkv", ".avi", ".nut")
+_INTRA = (("level", "3"), ("g", "1"))
+_WEBM = (".webm", ".mkv")
+_VP9 = (("b", "0"), ("deadline", "good"), ("cpu-used", "4"), ("auto-alt-ref", "0"))
+"""Constant quality, and no hidden frames, which libvpx cannot give an alpha."""
+
 ENCODINGS: dict[str, Encoding] = {
     # crf 18 is taken as visually lossless. "veryfast" leaves the processor to decoding and the network: on
     # grainy 1080p it is nearly three times as fast as "medium", for half a decibel at the same file size.
@@ -226,6 +317,7 @@ ENCODINGS: dict[str, Encoding] = {
             ("field_order", "progressive"),
         ),
         keeps_codes=True,
+        rgb_bits=16,
     ),
     # Level 3 works on the slices of a frame in parallel; every frame can be decoded by itself.
     "lossless": Encoding(
@@ -235,6 +327,26 @@ ENCODINGS: dict[str, Encoding] = {
         options=(("level", "3"), ("g", "1")),
         tagged=False,
     ),
+    "gray_full": Encoding("libx264", _COMMON, frame_grey_full, crf=10, preset="veryfast", options=_FORCED),
+    "prores_gray": Encoding(
+        "prores_ks",
+        (".mov", ".mkv"),
+        frame_prores_grey,
+        options=(("profile", "hq"), ("vendor", "apl0"), ("field_order", "progressive")),
+    ),
+    "ffv1": Encoding(
+        "ffv1", _FFV1, _rgb_frames("gray", "bgr0", "bgra"), options=_INTRA, tagged=False, rgb_bits=8
+    ),
+    "ffv1_gray": Encoding("ffv1", _FFV1, frame_one_plane, options=_INTRA),
+    "ffv1_gray_limited": Encoding("ffv1", _FFV1, frame_one_plane_limited, options=_INTRA),
+    # crf 4 is the largest at which alpha came back within one level on soft discs that move.
+    "vp9": Encoding("libvpx-vp9", _WEBM, frame_vp9, crf=4, options=_VP9, planes=True),
+    "vp9_gray": Encoding("libvpx-vp9", _WEBM, frame_grey, crf=4, options=_VP9),
+    "vp9_gray_full": Encoding("libvpx-vp9", _WEBM, frame_grey_full, crf=4, options=_VP9),
+    "qtrle": Encoding("qtrle", (".mov",), _rgb_frames("rgb24", "rgb24", "argb"), tagged=False, rgb_bits=8),
+    "png": Encoding("png", (".mov", ".mkv"), _rgb_frames("gray", "rgb24", "rgba"), tagged=False, rgb_bits=8),
+    "raw": Encoding("rawvideo", (), _rgb_frames("gray", "rgb24", "rgba"), tagged=False, rgb_bits=8),
+    "y4m": Encoding("rawvideo", (), frame_yuv, planes=True),
 }
 """Output codecs by name: to add one, add a row."""
 

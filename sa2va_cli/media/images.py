@@ -41,7 +41,7 @@ def write_image(
     """Writes a PNG or JPEG file that appears only when it is complete; missing folders are made.
 
     Args:
-        path: a name that ends in .png, .jpg or .jpeg; what is there is replaced.
+        path: a name that ends in .png, .jpg, .jpeg, .tif or .tiff; what is there is replaced.
         array: (H, W) uint8 or uint16 grey, or palette indices when ``palette`` is given; (H, W, 3) uint8 RGB;
             (H, W, 4) uint8 or uint16 RGBA with straight alpha.
         palette: 768 bytes, red, green and blue of 256 colours.
@@ -53,8 +53,11 @@ def write_image(
         UsageError: for another ending.
     """
     suffix = path.suffix.lower()
+    if suffix in (".tif", ".tiff"):
+        _write_tiff(path, array)
+        return
     if suffix not in (".png", ".jpg", ".jpeg"):
-        raise UsageError(f"{path.name}: images are written as .png, .jpg or .jpeg")
+        raise UsageError(f"{path.name}: images are written as .png, .jpg, .jpeg or .tif")
     if array.ndim == 3 and array.shape[2] == 4 and array.dtype == np.uint16:
         _write_rgba64(path, array, icc_profile)
         return
@@ -96,6 +99,34 @@ def _write_rgba64(path: Path, array: NDArray[Any], icc_profile: bytes | None) ->
             data = [*context.encode(frame.reformat(format="rgba64be", threads=1)), *context.encode(None)]
             png = b"".join(bytes(packet) for packet in data)
             hidden.write_bytes(png[:_PNG_HEAD] + _profile_chunk(icc_profile) + png[_PNG_HEAD:])
+            mark(hidden)
+        except (av.FFmpegError, OSError, ValueError) as error:
+            raise output_error(path, error) from error
+
+
+_TIFF_FORMATS = {
+    (1, "uint8"): "gray",
+    (1, "uint16"): "gray16le",
+    (3, "uint8"): "rgb24",
+    (4, "uint8"): "rgba",
+    (4, "uint16"): "rgba64le",
+}
+"""By channels and type: FFmpeg's names of pixel formats."""
+
+
+def _write_tiff(path: Path, array: NDArray[Any]) -> None:
+    """A TIFF file through FFmpeg, as Pillow has no colours of 16 bits; its alpha is stated as straight."""
+    channels = 1 if array.ndim == 2 else array.shape[2]
+    pixel_format = _TIFF_FORMATS[channels, array.dtype.name]
+    with atomic(path) as hidden:
+        try:
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(array), format=pixel_format)
+            context: Any = av.CodecContext.create("tiff", "w")
+            context.width, context.height, context.pix_fmt = frame.width, frame.height, pixel_format
+            context.time_base = Fraction(1)
+            context.options = {"compression_algo": "deflate"}
+            data = [*context.encode(frame), *context.encode(None)]
+            hidden.write_bytes(b"".join(bytes(packet) for packet in data))
             mark(hidden)
         except (av.FFmpegError, OSError, ValueError) as error:
             raise output_error(path, error) from error

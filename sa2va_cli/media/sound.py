@@ -24,6 +24,9 @@ _LEAD = Fraction(1, 2)
 _OPUS_PREROLL = Fraction(80, 1000)
 """Seconds that an Opus decoder needs to find its state (RFC 7845, 4.6)."""
 
+_OPUS_RATE = 48_000
+"""Samples per second that Opus is at home with (RFC 6716, 2)."""
+
 _COPIED: dict[str, tuple[str, ...]] = {
     ".mp4": ("aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"),
     ".m4v": ("aac", "mp3", "ac3", "eac3", "alac"),
@@ -43,6 +46,7 @@ _COPIED: dict[str, tuple[str, ...]] = {
         "pcm_f32le",
     ),
     ".avi": ("mp3", "ac3", "aac", "pcm_s16le"),
+    ".webm": ("opus", "vorbis"),
     ".nut": ("aac", "mp3", "ac3", "opus", "flac", "vorbis", "pcm_"),
 }
 """By file name ending: codecs (or beginnings of their names) that the container plays widely."""
@@ -314,6 +318,8 @@ class _Encoded(_Track):
         self._container = container
         context = stream.codec_context
         rate = _aac_rate(context.sample_rate) if codec == "aac" else context.sample_rate
+        if codec == "libopus":
+            rate = _OPUS_RATE
         self._stream = container.add_stream(codec, rate=rate)
         # WAV files often give the number of channels only ("2 channels"), which encoders refuse.
         layout = context.layout.name
@@ -375,7 +381,7 @@ def _track(name: str, stream: Any, container: Any, suffix: str) -> _Track | None
     ways: list[str | None] = [None] if codec.startswith(_COPIED.get(suffix, ())) else []
     lossless = codec.startswith(("pcm_", "flac"))
     ways += ["pcm_s24le", "aac"] if lossless and suffix == ".mov" else ["aac"]
-    ways += ["pcm_s24le" if lossless else "pcm_s16le", "flac"]
+    ways += ["pcm_s24le" if lossless else "pcm_s16le", "flac", "libopus"]
     for way in (*ways, None):
         if _is_taken(name, stream, container.format.name, way):
             return _made(name, stream, container, way)

@@ -8,7 +8,7 @@ from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 import av
 import cv2
@@ -62,6 +62,8 @@ class VideoWriter:
         colour: YuvColour | None = None,
         clock_offsets: Sequence[Fraction] = (Fraction(0),),
         metadata: Metadata | None = None,
+        stream: BinaryIO | None = None,
+        container: str | None = None,
     ) -> None:
         """Checks the arguments; nothing is touched before the ``with`` block begins.
 
@@ -70,7 +72,7 @@ class VideoWriter:
             size: (width, height) in pixels; odd sides are kept.
             rate: pictures per second on average; the last picture is shown for ``1 / rate``.
             time_base: seconds per unit of the source's time stamps; they are kept exactly.
-            codec: ``h264``, ``gray`` (h264 of a mask, near lossless), ``prores4444`` or ``lossless`` (FFV1).
+            codec: a name in ``ENCODINGS``.
             audio_from: file whose sound and subtitles are copied packet by packet; it may have none.
             audio_start_seconds: on the source's clock; sound before it or the first picture is left out.
             audio_end_seconds: on the source's clock; sound after it is left out.
@@ -82,6 +84,8 @@ class VideoWriter:
             clock_offsets: seconds that the reader added to the times of each stretch of the source's clock;
                 the sound gets the same.
             metadata: timecode, texts and chapters, on a clock that begins at zero with the first picture.
+            stream: is written to instead of a file, and never sought in; ``path`` is then its name.
+            container: FFmpeg's name of the stream's format.
 
         Raises:
             UsageError: for a codec that does not exist or that the container cannot hold.
@@ -89,13 +93,15 @@ class VideoWriter:
         if codec not in ENCODINGS:
             raise UsageError(f"unknown codec {codec!r}; choose one of {', '.join(ENCODINGS)}")
         self._encoding = ENCODINGS[codec]
-        if path.suffix.lower() not in self._encoding.containers:
+        if stream is None and path.suffix.lower() not in self._encoding.containers:
             allowed = ", ".join(self._encoding.containers)
             ending = repr(path.suffix) if path.suffix else "this"
             raise UsageError(f"{path.name}: {codec} video does not fit into {ending} files; use {allowed}")
         if min(size) < 1 or rate <= 0 or time_base <= 0:
             raise ValueError(f"got {size = }, {rate = }, {time_base = }; all must be positive")
         self._path = path
+        self._to = stream
+        self._format = container
         self._size = size
         self._rate = rate
         self._time_base = time_base if time_base.denominator < 2**31 else Fraction(1, _FINEST)
@@ -137,7 +143,8 @@ class VideoWriter:
 
     def __enter__(self) -> Self:
         """Reserves a hidden file beside the final one."""
-        self._hidden = reserve_beside(self._path)
+        if self._to is None:
+            self._hidden = reserve_beside(self._path)
         return self
 
     def write(
@@ -186,8 +193,7 @@ class VideoWriter:
         self._held = frame
 
     def _open(self, frame: av.VideoFrame) -> None:
-        options = {"movflags": "+faststart"} if self._path.suffix.lower() in (".mp4", ".m4v", ".mov") else {}
-        self._container = av.open(f"file:{self._hidden}", "w", container_options=options)
+        self._container = self._opened()
         stream = self._container.add_stream(self._encoding.encoder, rate=self._rate, options=self._options)
         stream.width, stream.height = self._size
         stream.pix_fmt = frame.format.name
@@ -220,6 +226,13 @@ class VideoWriter:
                 self._sound_source, self._container, self._origin, start, end, self._clock_offsets
             )
 
+    def _opened(self) -> Any:
+        """The container, in a hidden file or on the way into a stream."""
+        if self._to is not None:
+            return av.open(_Outlet(self._to, self._format or "nut"), "w", format=self._format)
+        options = {"movflags": "+faststart"} if self._path.suffix.lower() in (".mp4", ".m4v", ".mov") else {}
+        return av.open(f"file:{self._hidden}", "w", container_options=options)
+
     def _encode(self, frame: av.VideoFrame | None, duration: int = 0, *, alone: bool = False) -> None:
         if frame is not None:
             frame.duration = duration
@@ -234,11 +247,12 @@ class VideoWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Completes the file and renames it into place, or removes it when ``kind`` is an exception."""
-        if self._hidden is None:
+        if self._hidden is None and self._to is None:
             return
         try:
             if kind is None:
                 self._guarded(self._finish)
+            if kind is None and self._hidden is not None:
                 publish(self._hidden, self._path)
         finally:
             self._abandon()
@@ -276,6 +290,25 @@ class VideoWriter:
             raise
         except (av.FFmpegError, OSError, ValueError) as error:
             raise output_error(self._path, error) from error
+
+
+class _Outlet:
+    """A stream that can only be written to: PyAV would seek in one that says it can."""
+
+    def __init__(self, stream: BinaryIO, container: str) -> None:
+        self._stream = stream
+        self.name = f"-.{'mkv' if container == 'matroska' else container}"
+
+    def write(self, data: bytes) -> int:
+        """Hands bytes on."""
+        left = memoryview(data)
+        while left:  # a pipe may take a part only
+            left = left[self._stream.write(left) :]
+        return len(data)
+
+    def flush(self) -> None:
+        """Hands on what is held back."""
+        self._stream.flush()
 
 
 def _fraction(seconds: Fraction | float | None) -> Fraction | None:

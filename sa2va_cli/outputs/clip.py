@@ -1,10 +1,15 @@
 """What outputs need to know about the input."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from sa2va_cli.datatypes import Frame, Prompt
+from numpy.typing import NDArray
+
+from sa2va_cli.datatypes import Frame, Prompt, Yuv420
+from sa2va_cli.media.encodings import ENCODINGS
 from sa2va_cli.media.reader import Reader
 from sa2va_cli.media.source import SourceInfo
+from sa2va_cli.outputs.forms import Form
 
 
 @dataclass(frozen=True)
@@ -15,11 +20,13 @@ class Clip:
         reader: open; can be iterated again for a second look at the frames.
         stem: the name that outputs are derived from.
         prompts: what was looked for, found or not.
+        form: how the output is stored; None for as the input is.
     """
 
     reader: Reader
     stem: str
     prompts: tuple[Prompt, ...] = ()
+    form: Form | None = None
 
     @property
     def info(self) -> SourceInfo:
@@ -31,3 +38,34 @@ class Clip:
         if frame.name is not None:
             return frame.name
         return self.stem if self.info.kind == "image" else f"{frame.index:05d}"
+
+    def number(self, frame: Frame) -> int:
+        """The number of a frame's own file: as it was asked for, or else as in the input's files."""
+        form = self.form
+        if form is not None and form.first_number is not None:
+            return form.first_number + frame.index
+        place = frame.index if frame.source_index is None else frame.source_index
+        if place < len(self.info.numbers):
+            return self.info.numbers[place]
+        return (form.otherwise_first if form and form.otherwise_first is not None else 0) + frame.index
+
+    @property
+    def carries_own_signal(self) -> bool:
+        """Whether the output can hold, and say that it holds, high dynamic range as the source has it."""
+        form = self.form
+        if form is None:
+            return True
+        return bool(form.in_time and form.codec and ENCODINGS[form.codec].tagged)
+
+    def canvas(self, frame: Frame) -> NDArray[Any] | Yuv420:
+        """What is drawn on: the source's own planes where the output can hold them, else RGB."""
+        if isinstance(frame.picture, Yuv420) and not self._takes_planes:
+            return frame.image
+        return frame.picture
+
+    @property
+    def _takes_planes(self) -> bool:
+        form, colour = self.form, self.info.colour
+        if form is None:
+            return True
+        return form.in_time and (self.carries_own_signal or colour is None or not colour.high_range)

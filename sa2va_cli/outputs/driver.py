@@ -6,7 +6,7 @@ Knows nothing about where masks come from.
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self
 
@@ -79,7 +79,8 @@ class Driver:
             for output in self._outputs:
                 make = KINDS[output.kind].make
                 assert make is not None  # noqa: S101
-                sink = make(output.path, self._clip, self._of(output.prompt))
+                clip = replace(self._clip, form=output.form)
+                sink = make(output.path, clip, self._of(output.prompt))
                 stack.push(_announcement(output, self._report))
                 self._seats.append(_Seat(stack.enter_context(sink), output.prompt))
             self._stack = stack.pop_all()

@@ -44,7 +44,8 @@ def choose_outputs(
     """
     wanted, skipped = _chosen(planned, saving, read)
     for output in wanted:
-        check_unlocked(output.path)
+        if not output.is_stream:
+            check_unlocked(output.path)
     return wanted, skipped
 
 
@@ -52,9 +53,10 @@ def _chosen(
     planned: Sequence[PlannedOutput], saving: Saving, read: Iterable[Path]
 ) -> tuple[tuple[PlannedOutput, ...], tuple[Path, ...]]:
     """``choose_outputs``, whoever has the locks."""
-    for output in planned:
+    files_made = [output for output in planned if not output.is_stream]
+    for output in files_made:
         _check_name(output.path)
-    existing = [output for output in planned if _is_there(output.path)]
+    existing = [output for output in files_made if _is_there(output.path)]
     files = FilesRead(read) if existing else None
     for output in existing:
         assert files is not None  # noqa: S101
@@ -69,7 +71,7 @@ def _chosen(
             check_replaceable(output.path, folder=output.folder)
     skipped = existing if saving.existing == "skip" else []
     wanted = tuple(output for output in planned if output not in skipped)
-    for parent in dict.fromkeys(output.path.parent for output in wanted):
+    for parent in dict.fromkeys(output.path.parent for output in wanted if not output.is_stream):
         _check_writable(parent, wanted[0].path)
     return wanted, tuple(output.path for output in skipped)
 
@@ -137,6 +139,7 @@ def claimed(
     Raises:
         OutputError: another run writes one of them, or has written it meanwhile.
     """
+    planned = [output for output in planned if not output.is_stream]
     with _folders_for(planned), ExitStack() as stack:
         for output in planned:
             stack.enter_context(locked(output.path))

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sa2va_cli.outputs.presets import Content
+
 if TYPE_CHECKING:
     from sa2va_cli.datatypes import FoundObject, Sink
     from sa2va_cli.outputs.clip import Clip
@@ -31,6 +33,7 @@ class OutputKind:
         image: the same for one image.
         frames: the same for a folder of frames.
         for_each_prompt: whether there is one for each prompt where names have ``{prompt}``.
+        content: what its pictures are; None for data, whose form cannot be chosen.
     """
 
     text: str
@@ -39,6 +42,7 @@ class OutputKind:
     image: tuple[str, ...] = PICTURE_ENDINGS
     frames: tuple[str, ...] = (FOLDER,)
     for_each_prompt: bool = True
+    content: Content | None = None
 
     def endings(self, source_kind: str) -> tuple[str, ...]:
         """Returns the endings allowed for a kind of input."""

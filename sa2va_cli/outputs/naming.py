@@ -7,18 +7,25 @@ import re
 import string
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, count
 from pathlib import Path
 
 from sa2va_cli.datatypes import Prompt, is_unicode
-from sa2va_cli.errors import OutputError, UsageError
+from sa2va_cli.errors import OutputError, UsageError, parameter
+from sa2va_cli.outputs.delivery import Delivery
+from sa2va_cli.outputs.forms import VIDEO_CONTAINERS, Form, Request, form_of
 from sa2va_cli.outputs.kind import FOLDER
 from sa2va_cli.outputs.kinds import KINDS, check_kinds
 from sa2va_cli.outputs.saving import Saving
+from sa2va_cli.parameters import named
 from sa2va_cli.staging import output_errors
 
 _FIELDS = ("stem", "kind", "prompt", "ext")
+STANDARD_OUTPUT = "-"
+_NUMBER = re.compile(r"%0?\d*d|#+")
+"""A place for a frame's number in a name, as printf (``%04d``) or as compositors (``####``) write it."""
+_FRAME_ENDINGS = (".png", ".tif", ".tiff", ".exr")
 
 
 @dataclass(frozen=True)
@@ -30,16 +37,28 @@ class PlannedOutput:
         path: where it goes.
         prompt: only the objects of this prompt, by its id; None for all.
         folder: whether it is a folder.
+        form: how it is stored.
     """
 
     kind: str
     path: Path
     prompt: int | None
     folder: bool
+    form: Form | None = None
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether it goes to standard output, and is no file."""
+        return self.form is not None and self.form.layout == "stream"
 
 
 def plan_outputs(
-    saving: Saving, prompts: Sequence[Prompt], source_kind: str, stem: str
+    saving: Saving,
+    prompts: Sequence[Prompt],
+    source_kind: str,
+    stem: str,
+    delivery: Delivery | None = None,
+    source: Path | None = None,
 ) -> tuple[PlannedOutput, ...]:
     """Names everything that a run will make.
 
@@ -48,21 +67,36 @@ def plan_outputs(
         prompts: what is looked for; ``{prompt}`` stands for the label of each.
         source_kind: ``video``, ``image`` or ``frames``.
         stem: what names are derived from.
+        delivery: how they are stored.
+        source: the input, beside which some receivers want their files.
 
     Raises:
-        UsageError: unknown kinds, a faulty template, or one name for two outputs.
+        UsageError: unknown kinds, a faulty template, one name for two outputs, or what cannot be stored so.
     """
     check_kinds(saving.kinds)
     kinds = tuple(dict.fromkeys(saving.kinds))
-    template = _template(saving.output, kinds, source_kind)
+    delivery = delivery or Delivery()
+    template, names = _split_names(_template(saving.output, kinds), saving.output)
+    given = saving.output or ""
+    ending = Path(names or given).suffix.lower()
+    known = ending in _FRAME_ENDINGS if names else ending[1:] in VIDEO_CONTAINERS
     whole: dict[int | None, str] = {None: "all"}
     slugs = _slugs(prompts) if "{prompt}" in template else whole
     planned: list[PlannedOutput] = []
     for kind in kinds:
-        endings = KINDS[kind].endings(source_kind)
+        request = Request(
+            kind, KINDS[kind], source_kind, delivery, ending if known else "", names, given == STANDARD_OUTPUT
+        )
+        form = form_of(request)
+        own = template
+        if names is None and template.endswith(_DEFAULT):
+            own = _receiver_place(template, request, form, source)
         for prompt, slug in (slugs if KINDS[kind].for_each_prompt else whole).items():
-            path = _fill(template, {"stem": stem, "kind": kind, "prompt": slug}, endings)
-            planned.append(PlannedOutput(kind, path, prompt, endings[0] == FOLDER))
+            fields = {"stem": stem, "kind": kind, "prompt": slug}
+            filled = form.names and form.names.format(**fields, ext=form.picture_ending[1:])
+            path = Path("-") if form.layout == "stream" else _fill(own, fields, form.endings)
+            planned.append(PlannedOutput(kind, path, prompt, form.folder, replace(form, names=filled)))
+    _check_used(delivery, planned)
     seen: dict[Path, PlannedOutput] = {}
     for output in planned:
         other = seen.setdefault(output.path, output)
@@ -74,19 +108,88 @@ def plan_outputs(
     return tuple(planned)
 
 
-def _template(output: str | None, kinds: Sequence[str], source_kind: str) -> str:
+def _split_names(template: str, output: str | None) -> tuple[str, str | None]:
+    """Splits ``out/name.####.png`` into its folder and the names of the pictures, with a printf field."""
+    place, _, name = template.rpartition("/")
+    if output is None or not _NUMBER.search(name) or Path(name).suffix.lower() not in _FRAME_ENDINGS:
+        return template, None
+    if len(_NUMBER.findall(name)) > 1:
+        raise UsageError(f"-o {output}: give one place for the frame's number, not several")
+    if not place:
+        raise UsageError(
+            f"-o {output}: frames go into a folder of their own; give one, as in -o frames/{output}"
+        )
+    stem, ending = name[: -len(Path(name).suffix)], Path(name).suffix
+    return place, _NUMBER.sub(_printf, stem) + ending
+
+
+def _printf(field: re.Match[str]) -> str:
+    return field[0] if field[0].startswith("%") else f"%0{len(field[0])}d"
+
+
+def _receiver_place(template: str, request: Request, form: Form, source: Path | None) -> str:
+    """Where a receiver wants a folder, where nobody has named one: in the shot's, beside ``Input``."""
+    preset = request.preset
+    if preset is None or not preset.folder or not form.folder or request.kind not in preset.kinds:
+        return template
+    shot = "{stem}"
+    for folder in (source, source.parent) if source else ():
+        if folder.name.casefold() == "input":
+            shot = _literal(str(folder.parent))
+    if template != _DEFAULT:  # a folder was given
+        return f"{template.removesuffix(_DEFAULT)}{{stem}}/{preset.folder}"
+    return f"{shot}/{preset.folder}"
+
+
+def _check_used(delivery: Delivery, planned: Sequence[PlannedOutput]) -> None:
+    """Refuses options that no output has a use for.
+
+    Raises:
+        UsageError: one has no effect.
+    """
+    forms = [(KINDS[output.kind].content, output.form) for output in planned if output.form is not None]
+    pictures = [(content, form) for content, form in forms if content is not None]
+    uses = {
+        "codec": any(form.in_time for _, form in pictures),
+        "container": bool(pictures),
+        "crf": any(form.in_time for _, form in pictures),
+        "fps": any(form.in_time for _, form in pictures),
+        "value_range": any(content == "mask" and form.in_time for content, form in pictures),
+        "start_number": any(form.layout == "folder" for _, form in pictures),
+        "alpha": any(content == "alpha" for content, _ in pictures),
+    }
+    for name, used in uses.items():
+        if getattr(delivery, name) is not None and not used:
+            made = ", ".join(dict.fromkeys(output.kind for output in planned))
+            raise UsageError(f"{_named(delivery, name)} means nothing for {made} of this input; leave it out")
+
+
+def _named(delivery: Delivery, name: str) -> str:
+    if name == "alpha":
+        return parameter(
+            "alpha", option="--premultiply" if delivery.alpha == "premultiplied" else "--straight"
+        )
+    return named(Delivery, name, getattr(delivery, name))
+
+
+_DEFAULT = "{stem}.{kind}.{ext}"
+
+
+def _template(output: str | None, kinds: Sequence[str]) -> str:
     """Turns ``-o`` into a template.
 
     A path with braces is one; an existing folder, or whatever ends in a slash, gets the default name inside;
     anything else is the output itself, of which there can be but one.
     """
-    default = "{stem}.{kind}.{ext}"
+    default = _DEFAULT
     if output is None:
         return default
-    if output == "-":
-        raise UsageError(
-            "-o - is not possible: pictures cannot be written to standard output; use --json for data"
-        )
+    if output == STANDARD_OUTPUT:
+        if len(kinds) > 1:
+            raise UsageError(
+                f"-o - carries one kind, but --save asks for {len(kinds)} ({', '.join(kinds)}); choose one"
+            )
+        return output
     if not output:
         raise UsageError("-o is empty; give a file, a folder or a template such as out/{stem}.{kind}.{ext}")
     if not is_unicode(output):
@@ -103,9 +206,6 @@ def _template(output: str | None, kinds: Sequence[str], source_kind: str) -> str
             f"-o {output} is one file, but --save asks for {len(kinds)} ({', '.join(kinds)}); "
             f"give a folder ({output}/) or a template such as {{stem}}.{{kind}}.{{ext}}"
         )
-    endings = KINDS[kinds[0]].endings(source_kind)
-    if endings[0] != FOLDER and Path(output).suffix.lower() not in endings:
-        raise UsageError(f"-o {output}: {kinds[0]} of this input ends in {' or '.join(endings)}")
     return _literal(output)
 
 
@@ -136,7 +236,8 @@ def _fill(template: str, fields: dict[str, str], endings: Sequence[str]) -> Path
     if path.suffix.lower() in endings:
         return path
     known = {ending for kind in KINDS.values() for ending in (*kind.video, *kind.image) if ending != FOLDER}
-    if "{ext}" not in template and path.suffix.lower() in known:
+    known |= {*_FRAME_ENDINGS, *(f".{name}" for name in VIDEO_CONTAINERS)}
+    if "{" not in template or ("{ext}" not in template and path.suffix.lower() in known):
         raise UsageError(f"-o {template}: {fields['kind']} of this input ends in {' or '.join(endings)}")
     return path.with_name(f"{path.name}{endings[0]}")
 
@@ -163,7 +264,9 @@ def check_frame_names(planned: Sequence[PlannedOutput], names: Sequence[str]) ->
     Raises:
         OutputError: two frames would have one picture.
     """
-    folder = next((output.path for output in planned if output.folder), None)
+    folder = next(
+        (one.path for one in planned if one.folder and (one.form is None or one.form.names is None)), None
+    )
     name, times = max(Counter(names).items(), key=lambda item: item[1], default=("", 0))
     if folder is not None and times > 1:
         raise OutputError(f"{times} frames would be called {folder / name}.png; give each a name of its own")

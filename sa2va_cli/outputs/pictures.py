@@ -3,19 +3,22 @@
 Each class takes what a drawing function makes of a frame; which one draws what is in ``outputs.KINDS``.
 """
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sa2va_cli.datatypes import FoundObject, Frame, FrameMasks, Sink, Yuv420, YuvColour
 from sa2va_cli.errors import OutputError
+from sa2va_cli.media.exr import write_exr
 from sa2va_cli.media.images import write_image
-from sa2va_cli.media.source import SourceInfo
+from sa2va_cli.media.source import DEFAULT_RATE, SourceInfo
 from sa2va_cli.media.writer import VideoWriter
 from sa2va_cli.outputs.clip import Clip
 from sa2va_cli.render.crop import Box, cropped, even_corners, padded, union_box
@@ -24,38 +27,59 @@ from sa2va_cli.staging import discard, output_errors, publish, staged
 
 Pixels = NDArray[Any]
 """(H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA."""
+Layers = Mapping[str, NDArray[np.bool_]] | None
+"""Masks by name, for files that hold layers."""
 Picture = Pixels | Yuv420
 """What a video takes; files and folders of pictures take arrays."""
 Draw = Callable[[FrameMasks], Picture]
 
 
+_EIGHT_BITS = ("h264", "vp9", "ffv1", "qtrle", "png", "raw", "y4m")
+"""Codecs whose pictures of colour have 8 bits, unless they are the source's own planes."""
+
+
 class PictureFile:
     """One picture, written when it is certain that the run succeeds."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, clip: Clip) -> None:
         self._path = path
-        self._picture: tuple[Picture, Frame] | None = None
+        self._clip = clip
+        self._picture: tuple[Picture, Frame, Layers] | None = None
 
     def __enter__(self) -> Self:
         """Does nothing yet."""
         return self
 
-    def put(self, picture: Picture, frame: Frame) -> None:
+    def put(self, picture: Picture, frame: Frame, layers: Layers = None) -> None:
         """Takes the picture."""
-        self._picture = picture, frame
+        self._picture = picture, frame, layers
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Writes the file unless ``kind`` is an exception."""
         if kind is None and self._picture is not None:
-            _write(self._path, *self._picture)
+            _write(self._path, self._clip, *self._picture)
 
 
-def _write(path: Path, picture: Picture, frame: Frame) -> None:
+def _write(path: Path, clip: Clip, picture: Picture, frame: Frame, layers: Layers) -> None:
     """Writes a picture; one drawn into the frame's own numbers keeps the profile they go with."""
     pixels = _array(picture)
+    premultiplied = clip.form is not None and clip.form.premultiplied
+    if path.suffix.lower() == ".exr":
+        video = clip.info.kind == "video"
+        write_exr(
+            path, pixels, colour=clip.info.colour, video=video, premultiplied=premultiplied, layers=layers
+        )
+        return
     write_image(path, pixels, icc_profile=frame.icc_profile if pixels.ndim == 3 else None)
+
+
+def multiplied(matte: Pixels) -> Pixels:
+    """(H, W, 4) uint16 RGBA with its colours multiplied by its alpha, value by value as they are coded."""
+    share = matte[..., 3:] / np.float32(np.iinfo(matte.dtype).max)
+    colours = np.rint(matte[..., :3] * share).astype(matte.dtype)
+    return np.concatenate([colours, matte[..., 3:]], axis=2)
 
 
 def _array(picture: Picture) -> Pixels:
@@ -65,7 +89,7 @@ def _array(picture: Picture) -> Pixels:
 
 
 class PictureFolder:
-    """A folder of PNG files, one for each frame, that gets its name when it is complete."""
+    """A folder of pictures, one for each frame, that gets its name when it is complete."""
 
     def __init__(self, folder: Path, clip: Clip) -> None:
         self._folder = folder
@@ -78,14 +102,23 @@ class PictureFolder:
             self._part.mkdir()
         return self
 
-    def put(self, picture: Picture, frame: Frame) -> None:
+    def _name(self, frame: Frame) -> str:
+        form = self._clip.form
+        ending = ".png" if form is None else form.picture_ending
+        if form is not None and form.names is not None:
+            return form.names % self._clip.number(frame) + ending
+        if form is not None and form.first_number is not None:
+            return f"{self._clip.number(frame):05d}{ending}"
+        return f"{self._clip.frame_name(frame)}{ending}"
+
+    def put(self, picture: Picture, frame: Frame, layers: Layers = None) -> None:
         """Writes one picture."""
-        name = f"{self._clip.frame_name(frame)}.png"
+        name = self._name(frame)
         if (self._part / name).exists():
             raise OutputError(
                 f"two frames would be called {self._folder / name}; put them into different folders"
             )
-        _write(self._part / name, picture, frame)
+        _write(self._part / name, self._clip, picture, frame, layers)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -102,17 +135,20 @@ class PictureFolder:
 class PictureVideo:
     """A video with the time stamps and the sound of the source."""
 
-    def __init__(self, path: Path, clip: Clip, codec: Any, size: tuple[int, int]) -> None:
+    def __init__(self, path: Path, clip: Clip, codec: str, size: tuple[int, int]) -> None:
         self._clip = clip
         begin, end = clip.reader.audio_range
+        form = clip.form
+        # Images come with times at the usual rate; at another one all of them are stretched alike.
+        self._pace = Fraction(1) if form is None or form.fps is None else DEFAULT_RATE / form.fps
         self._rate = clip.reader.rate
-        self._narrows = codec == "h264" and clip.info.depth > 8
+        self._narrows = codec in _EIGHT_BITS and clip.info.depth > 8
         self._thinned = self._rate != clip.info.rate
         self._writer = VideoWriter(
             path,
             size=size,
-            rate=clip.reader.rate,
-            time_base=clip.info.time_base,
+            rate=clip.reader.rate / self._pace,
+            time_base=clip.info.time_base * self._pace,
             codec=codec,
             audio_from=clip.info.path if clip.info.has_audio or clip.info.subtitles else None,
             audio_start_seconds=begin,
@@ -121,6 +157,9 @@ class PictureVideo:
             colour=_meaning(clip.info, codec),
             clock_offsets=clip.info.clock_offsets,
             metadata=clip.reader.metadata,
+            crf=None if form is None else form.crf,
+            stream=_standard_output() if form is not None and form.layout == "stream" else None,
+            container=None if form is None else form.muxer,
         )
 
     def __enter__(self) -> Self:
@@ -128,7 +167,7 @@ class PictureVideo:
         self._writer.__enter__()
         return self
 
-    def put(self, picture: Picture, frame: Frame) -> None:
+    def put(self, picture: Picture, frame: Frame, _: Layers = None) -> None:
         """Encodes one picture at its time."""
         if self._narrows and not isinstance(picture, Yuv420):
             self._narrows = False
@@ -137,7 +176,11 @@ class PictureVideo:
         shown_for = frame.shown_for
         if shown_for is not None and self._thinned:  # it also stands for those that are left out behind it
             shown_for = max(shown_for, 1 / self._rate)
-        self._writer.write(picture, frame.pts, frame.time_base, frame.stored, shown_for)
+        if shown_for is not None:
+            shown_for *= self._pace
+        fits = not isinstance(picture, Yuv420) and picture.shape[:2] == frame.image.shape[:2]
+        stored = frame.stored if fits else None
+        self._writer.write(picture, frame.pts, frame.time_base * self._pace, stored, shown_for)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -160,11 +203,33 @@ Pictures = PictureFile | PictureFolder | PictureVideo
 
 def pictures(path: Path, clip: Clip, codec: str, size: tuple[int, int] | None = None) -> Pictures:
     """Returns what suits the input: one picture, a folder of them, or a video."""
-    if clip.info.kind == "image":
-        return PictureFile(path)
-    if clip.info.kind == "frames":
+    layout = _LAYOUTS[clip.info.kind] if clip.form is None else clip.form.layout
+    if layout == "picture":
+        return PictureFile(path, clip)
+    if layout == "folder":
         return PictureFolder(path, clip)
-    return PictureVideo(path, clip, codec, size or clip.info.size)
+    own = clip.form.codec if clip.form is not None else None
+    return PictureVideo(path, clip, own or codec, size or clip.info.size)
+
+
+_LAYOUTS = {"image": "picture", "frames": "folder", "video": "video"}
+"""What outputs are, by the input, where nobody says anything."""
+
+
+def _standard_output() -> BinaryIO:
+    """Standard output without Python's buffer, which would fail at the very end when its reader has gone."""
+    buffer = sys.stdout.buffer
+    raw: BinaryIO = getattr(buffer, "raw", buffer)
+    return raw
+
+
+def mask_layers(found: FrameMasks) -> dict[str, NDArray[np.bool_]]:
+    """The mask of each object by its label."""
+    return {one.label: mask for one, mask in zip(found.objects, found.masks, strict=False)}
+
+
+def _is_exr(path: Path, clip: Clip) -> bool:
+    return path.suffix.lower() == ".exr" or (clip.form is not None and clip.form.is_exr)
 
 
 class DrawingSink(Sink):
@@ -175,11 +240,25 @@ class DrawingSink(Sink):
         clip: the input.
         draw: makes a picture of a frame's masks.
         codec: of videos.
+        size: (width, height) of the pictures; None for that of the input.
+        layered: whether files that have layers get the mask of each object.
     """
 
-    def __init__(self, path: Path, clip: Clip, draw: Draw, codec: str) -> None:
+    def __init__(
+        self,
+        path: Path,
+        clip: Clip,
+        draw: Draw,
+        codec: str,
+        size: tuple[int, int] | None = None,
+        *,
+        layered: bool = False,
+    ) -> None:
         self._draw = draw
-        self._pictures = pictures(path, clip, codec)
+        self._layered = layered
+        # EXR pictures are multiplied as light, when they are written.
+        self._multiplies = bool(clip.form and clip.form.premultiplied and not _is_exr(path, clip))
+        self._pictures = pictures(path, clip, codec, size)
 
     def __enter__(self) -> Self:
         """Opens the output."""
@@ -188,7 +267,10 @@ class DrawingSink(Sink):
 
     def write(self, masks: FrameMasks) -> None:
         """Draws and writes one frame."""
-        self._pictures.put(self._draw(masks), masks.frame)
+        picture = self._draw(masks)
+        if self._multiplies and not isinstance(picture, Yuv420):
+            picture = multiplied(picture)
+        self._pictures.put(picture, masks.frame, mask_layers(masks) if self._layered else None)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -234,7 +316,7 @@ class CroppingSink(Sink):
         """Cuts out and draws one frame."""
         box, target = self._opened()
         inside = np.ascontiguousarray(masks.masks[:, box.y0 : box.y1, box.x0 : box.x1])
-        target.put(self._draw(cropped(masks.frame.picture, box), inside), masks.frame)
+        target.put(self._draw(cropped(self._clip.canvas(masks.frame), box), inside), masks.frame)
 
     def _opened(self) -> tuple[Box, Pictures]:
         """The box of the whole clip, and what its pictures go to."""

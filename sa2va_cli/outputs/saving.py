@@ -1,7 +1,7 @@
 """What a run is to save, and where; importing it is instant."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from sa2va_cli.errors import UsageError, parameter
@@ -32,6 +32,7 @@ class Saving:
         output: file, folder or template; None for the current folder.
         existing: what to do about outputs that exist.
         allow_empty: where nothing matches, write empty masks instead of failing.
+        kinds_given: whether somebody chose the kinds.
 
     Raises:
         UsageError: there is no such kind, or no such way to treat what exists.
@@ -43,7 +44,8 @@ class Saving:
     output: Annotated[
         str | None,
         Option(
-            "A file (for one kind), a folder, or a template of {stem} {kind} {prompt} {ext}.",
+            "A file (for one kind), a folder, a template of {stem} {kind} {prompt} {ext}, names of frames"
+            " such as out/name.%04d.png or out/name.####.exr, or - for standard output.",
             SAVING,
             "PATH",
             names=("--output", "-o"),
@@ -68,7 +70,10 @@ class Saving:
         False
     )
 
+    kinds_given: bool = field(default=False, init=False, repr=False, compare=False)
+
     def __post_init__(self) -> None:
+        object.__setattr__(self, "kinds_given", self.kinds is not DEFAULT_KINDS)
         object.__setattr__(self, "kinds", split_names(self.kinds))
         check_kinds(self.kinds)
         if self.existing not in (allowed := ("refuse", "overwrite", "skip")):

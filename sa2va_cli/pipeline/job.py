@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from sa2va_cli.errors import UsageError
+from sa2va_cli.outputs.delivery import Delivery, delivered
 from sa2va_cli.outputs.saving import Saving
 from sa2va_cli.parameters import LOOKING, Argument, Option, check_fields, expanded
 from sa2va_cli.runtime.choice import ModelChoice
@@ -91,6 +92,7 @@ class SegmentJob:
         search: what is looked for.
         model: which model, and how it runs.
         saving: what is made of it.
+        delivery: how that is stored.
     """
 
     source: Annotated[
@@ -100,9 +102,11 @@ class SegmentJob:
     search: Search
     model: ModelChoice = field(default_factory=ModelChoice)
     saving: Saving = field(default_factory=Saving)
+    delivery: Delivery = field(default_factory=Delivery)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "source", expanded(self.source))
+        object.__setattr__(self, "saving", delivered(self.saving, self.delivery))
 
 
 def numbered(prompts: Sequence["Prompt | str"]) -> "tuple[Prompt, ...]":

@@ -10,6 +10,7 @@ from sa2va_cli.errors import InputError, UsageError
 from sa2va_cli.events import Notice, Progress, Report, no_report
 from sa2va_cli.media.reader import Reader
 from sa2va_cli.outputs.clip import Clip
+from sa2va_cli.outputs.delivery import Delivery, delivered
 from sa2va_cli.outputs.driver import Driver
 from sa2va_cli.outputs.existing import choose_outputs, claimed
 from sa2va_cli.outputs.kinds import check_kinds
@@ -35,12 +36,17 @@ class RenderJob:
         source: the video or pictures it is about; None for those it names.
         saving: what is made.
         force: whether a source that is not the one of the log is taken all the same.
+        delivery: how outputs are stored.
     """
 
     tracks: Path
     source: str | None = None
     saving: Saving = field(default_factory=Saving)
     force: bool = False
+    delivery: Delivery = field(default_factory=Delivery)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "saving", delivered(self.saving, self.delivery))
 
 
 @dataclass(frozen=True)
@@ -82,7 +88,9 @@ def planned_rendering(job: RenderJob, report: Report = no_report) -> Generator[R
     with opened(source, search_of(header), report) as reader:
         if not job.force:
             _check_source(job, header, reader, source)
-        named = plan_outputs(job.saving, header.prompts, reader.info.kind, header.stem)
+        named = plan_outputs(
+            job.saving, header.prompts, reader.info.kind, header.stem, job.delivery, reader.info.path
+        )
         outputs, skipped = choose_outputs(named, job.saving, _files_read(job, source, reader))
         check_frame_names(outputs, reader.names)
         yield RenderPlan(job, tracks, source, reader, outputs, skipped)

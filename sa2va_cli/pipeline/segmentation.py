@@ -82,7 +82,9 @@ def planned(job: SegmentJob, report: Report = no_report) -> Generator[Plan, None
     check_kinds(job.saving.kinds)
     with opened(job.source, job.search, report) as reader:
         stem = stem_of(job.source)
-        named = plan_outputs(job.saving, job.search.prompts, reader.info.kind, stem)
+        named = plan_outputs(
+            job.saving, job.search.prompts, reader.info.kind, stem, job.delivery, reader.info.path
+        )
         outputs, skipped = choose_outputs(named, job.saving, files_read(job, reader))
         check_frame_names(outputs, reader.names)
         placement = job.model.placed()

@@ -9,7 +9,14 @@ from sa2va_cli.errors import NothingFoundError
 from sa2va_cli.events import Notice, Report, Saved
 from sa2va_cli.outputs.leftovers import clear, leftovers_of
 from sa2va_cli.outputs.naming import PlannedOutput
-from sa2va_cli.staging import check_replaceable, discard, publish, short_name, staged
+from sa2va_cli.staging import (
+    check_replaceable,
+    discard,
+    publish,
+    require_temporary_folder,
+    short_name,
+    staged,
+)
 from sa2va_cli.tracks.header import Header
 from sa2va_cli.tracks.log import TracksWriter
 
@@ -39,7 +46,10 @@ def growing_log(
     """
     wanted = next((output.path for output in outputs if output.kind == "tracks"), None)
     if wanted is None:
-        hidden_from = outputs[0].path.with_name(f"{header.stem}.tracks.sa2va")
+        beside = outputs[0].path
+        if outputs[0].is_stream:
+            beside = Path(require_temporary_folder()) / beside.name
+        hidden_from = beside.with_name(f"{header.stem}.tracks.sa2va")
         clear(leftovers_of(hidden_from))
         place = staged(hidden_from)
     else:

@@ -4,13 +4,15 @@ from collections.abc import Sequence
 
 from sa2va_cli.errors import UsageError, parameter
 from sa2va_cli.outputs.kind import OutputKind
-from sa2va_cli.outputs.kinds import coco, crop, davis, mask, matte, overlay, tracks
+from sa2va_cli.outputs.kinds import coco, crop, davis, hint, mask, matte, overlay, stacked, tracks
 
 KINDS: dict[str, OutputKind] = {
     "mask": mask.KIND,
     "overlay": overlay.KIND,
     "matte": matte.KIND,
     "crop": crop.KIND,
+    "stacked": stacked.KIND,
+    "hint": hint.KIND,
     "coco": coco.KIND,
     "davis": davis.KIND,
     "tracks": tracks.KIND,

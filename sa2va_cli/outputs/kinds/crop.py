@@ -18,4 +18,4 @@ def _make(path: Path, clip: "Clip", objects: Objects) -> "Sink":
     return CroppingSink(path, clip, lambda image, masks: draw_overlay(image, masks, labels, colours), "h264")
 
 
-KIND = OutputKind("the overlay around the objects.", _make)
+KIND = OutputKind("the overlay around the objects.", _make, content="colour")

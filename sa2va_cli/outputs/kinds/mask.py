@@ -17,4 +17,4 @@ def _make(path: Path, clip: "Clip", _: Objects) -> "Sink":
     return DrawingSink(path, clip, lambda found: draw_mask(found.masks), "gray")
 
 
-KIND = OutputKind("white on black.", _make, image=(".png",))
+KIND = OutputKind("white on black.", _make, image=(".png",), content="mask")

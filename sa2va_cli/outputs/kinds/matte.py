@@ -16,15 +16,24 @@ if TYPE_CHECKING:
 def _make(path: Path, clip: "Clip", _: Objects) -> "Sink":
     from sa2va_cli.outputs.pictures import DrawingSink
 
-    return DrawingSink(path, clip, _draw, "prores4444")
+    plain = _must_be_plain(clip)
+    return DrawingSink(path, clip, lambda found: _draw(found, plain=plain), "prores4444", layered=True)
 
 
-def _draw(found: "FrameMasks") -> "NDArray[np.uint16]":
+def _must_be_plain(clip: "Clip") -> bool:
+    """Whether high dynamic range has to be tone-mapped, as the output cannot say what its numbers mean."""
+    colour, form = clip.info.colour, clip.form
+    if form is None or colour is None or not colour.high_range:
+        return False
+    return form.codec != "prores4444" and not form.is_exr
+
+
+def _draw(found: "FrameMasks", *, plain: bool) -> "NDArray[np.uint16]":
     """The source's own numbers, at their depth, and no more opaque than it is."""
     from sa2va_cli.render.matte import draw_matte
 
     frame = found.frame
-    return draw_matte(frame.finest, found.alphas, found.threshold, frame.alpha)
+    return draw_matte(frame.image if plain else frame.finest, found.alphas, found.threshold, frame.alpha)
 
 
-KIND = OutputKind("cut out with alpha (ProRes 4444 or PNG).", _make, video=(".mov", ".mkv"), image=(".png",))
+KIND = OutputKind("cut out with alpha.", _make, video=(".mov", ".mkv"), image=(".png",), content="alpha")

@@ -16,8 +16,8 @@ def _make(path: Path, clip: "Clip", objects: Objects) -> "Sink":
 
     labels, colours = labels_and_colours(objects)
     return DrawingSink(
-        path, clip, lambda found: draw_overlay(found.frame.picture, found.masks, labels, colours), "h264"
+        path, clip, lambda found: draw_overlay(clip.canvas(found.frame), found.masks, labels, colours), "h264"
     )
 
 
-KIND = OutputKind("tint, contour and label.", _make)
+KIND = OutputKind("tint, contour and label.", _make, content="colour")
