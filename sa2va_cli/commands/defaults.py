@@ -79,15 +79,11 @@ def written(key: str) -> str:
 
 def schema() -> Schema:
     """What a configuration file may say."""
-    tables = {
-        path: {written(key): known.kind for key, known in options.items()} for path, options in KNOWN.items()
-    }
-    shared = {
-        written(key): known.kind
-        for options in KNOWN.values()
-        for key, known in options.items()
-        if known.shared
-    }
+    tables: dict[tuple[str, ...], dict[str, Kind]] = {}
+    shared: dict[str, Kind] = {}
+    for path, options in KNOWN.items():
+        tables[path] = {written(key): known.kind for key, known in options.items()}
+        shared |= {written(key): known.kind for key, known in options.items() if known.shared}
     return {(): shared, **tables}
 
 

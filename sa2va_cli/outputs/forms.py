@@ -104,6 +104,7 @@ class Request:
         ending: of the name that was given with ``-o``, in small letters; empty for none that is known.
         names: of the pictures, where ``-o`` names them.
         stream: whether it goes to standard output.
+        output: what was given with ``-o``.
     """
 
     kind: str
@@ -113,6 +114,7 @@ class Request:
     ending: str = ""
     names: str | None = None
     stream: bool = False
+    output: str | None = None
 
     @property
     def preset(self) -> Preset | None:
@@ -291,9 +293,8 @@ def _video(request: Request, container: str | None) -> Form:
     if container is not None:
         asked = _ending(container)
         if asked not in held:
-            raise UsageError(
-                f"{request.kind} in {codec} does not go into {asked}; use {one_of(endings)} or another codec"
-            )
+            by = f"-o {request.output}: " if request.output and not request.delivery.container else ""
+            raise UsageError(f"{by}{request.kind} in {codec} does not go into {asked}; use {one_of(endings)}")
         endings = (asked,)
     return Form(
         "video",

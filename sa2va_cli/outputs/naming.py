@@ -85,7 +85,14 @@ def plan_outputs(
     planned: list[PlannedOutput] = []
     for kind in kinds:
         request = Request(
-            kind, KINDS[kind], source_kind, delivery, ending if known else "", names, given == STANDARD_OUTPUT
+            kind,
+            KINDS[kind],
+            source_kind,
+            delivery,
+            ending if known else "",
+            names,
+            given == STANDARD_OUTPUT,
+            saving.output,
         )
         form = form_of(request)
         own = template

@@ -27,15 +27,15 @@ def in_an_empty_folder(tmp_path, monkeypatch):
 def test_names_by_kind_of_input():
     every = tuple(KINDS)
     assert names(save=every) == [
-        "a.mask.mp4", "a.overlay.mp4", "a.matte.mov", "a.crop.mp4", "a.coco.json", "a.davis",
-        "a.tracks.sa2va",
+        "a.mask.mp4", "a.overlay.mp4", "a.matte.mov", "a.crop.mp4", "a.stacked.mp4", "a.hint.mp4",
+        "a.coco.json", "a.davis", "a.tracks.sa2va",
     ]  # fmt: skip
     assert names(save=every, kind="image") == [
-        "a.mask.png", "a.overlay.png", "a.matte.png", "a.crop.png", "a.coco.json", "a.davis",
-        "a.tracks.sa2va",
+        "a.mask.png", "a.overlay.png", "a.matte.png", "a.crop.png", "a.stacked.png", "a.hint.png",
+        "a.coco.json", "a.davis", "a.tracks.sa2va",
     ]  # fmt: skip
     assert names(save=every, kind="frames") == [
-        "a.mask", "a.overlay", "a.matte", "a.crop", "a.coco.json", "a.davis",
+        "a.mask", "a.overlay", "a.matte", "a.crop", "a.stacked", "a.hint", "a.coco.json", "a.davis",
         "a.tracks.sa2va",
     ]  # fmt: skip
 
@@ -73,7 +73,7 @@ def test_one_set_for_each_prompt():
 @pytest.mark.parametrize(
     ("output", "save"),
     [
-        ("b.avi", ("mask",)),
+        ("b.wmv", ("mask",)),
         ("b.mp4", ("matte",)),
         ("b", ("mask",)),
         ("b.mp4", ("mask", "overlay")),
@@ -82,7 +82,10 @@ def test_one_set_for_each_prompt():
         ("{stem!r}", ("mask",)),
         ("{}", ("mask",)),
         ("", ("mask",)),
-        ("-", ("mask",)),
+        ("-", ("mask", "matte")),
+        ("-", ("coco",)),
+        ("b.%04d.png", ("mask",)),
+        ("b/%04d.%04d.png", ("mask",)),
     ],
 )
 def test_faulty_names_fail(output, save):
