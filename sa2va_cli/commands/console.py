@@ -244,7 +244,7 @@ class Console:
             f"frame{'' if result.frames == 1 else 's'} at {result.fps:.1f} fps with {result.model}"
         )
         for path in result.files:
-            self.line(f"wrote {path}", "green")
+            self.line(f"wrote {'standard output' if str(path) == '-' else path}", "green")
 
     def traceback(self) -> None:
         """Prints where the current exception came from."""

@@ -21,8 +21,9 @@ STREAMS = ("nut", "matroska", "y4m", "rawvideo")
 """Containers that standard output can carry."""
 CONTAINERS = ("mp4", "mov", "mkv", "webm", "avi", *STREAMS, *FOLDERS)
 
-_NTSC = {"23.976": 24, "23.98": 24, "29.97": 30, "47.952": 48, "59.94": 60, "119.88": 120}
-"""Rounded rates, and what thousand of 1001 of them are meant."""
+_ROUNDED = {"23.976": 24, "23.98": 24, "29.97": 30, "47.952": 48, "59.94": 60, "119.88": 120}
+_NTSC = {Fraction(text): Fraction(1000 * whole, 1001) for text, whole in _ROUNDED.items()}
+"""Rates that people round, and what they mean."""
 
 
 def read_rate(text: str | float | Fraction) -> Fraction:
@@ -32,8 +33,6 @@ def read_rate(text: str | float | Fraction) -> Fraction:
         UsageError: it is none.
     """
     try:
-        if str(text) in _NTSC:
-            return Fraction(1000 * _NTSC[str(text)], 1001)
         rate = Fraction(str(text))
     except (ValueError, ZeroDivisionError) as error:
         raise UsageError(
@@ -41,7 +40,7 @@ def read_rate(text: str | float | Fraction) -> Fraction:
         ) from error
     if not 0 < rate <= 1000:
         raise UsageError(f"{named(Delivery, 'fps')} must lie between 0 and 1000, got {text!r}")
-    return rate
+    return _NTSC.get(rate, rate)
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,7 @@ class Delivery:
         ),
     ] = None
     fps: Annotated[
-        Fraction | None,
+        str | Fraction | None,
         Option(
             "Frames per second of a video made of images: 25, 29.97, 30000/1001.",
             SAVING,
@@ -139,6 +138,11 @@ class Delivery:
             choices=("below", "beside"),
         ),
     ] = "below"
+
+    @property
+    def rate(self) -> Fraction | None:
+        """``fps`` as a number."""
+        return None if self.fps is None else read_rate(self.fps)
 
     def __post_init__(self) -> None:
         if self.fps is not None:

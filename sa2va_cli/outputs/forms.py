@@ -301,7 +301,7 @@ def _video(request: Request, container: str | None) -> Form:
         endings,
         encoding,
         request.delivery.crf,
-        fps=request.delivery.fps,
+        fps=request.delivery.rate,
         premultiplied=_premultiplied(request),
         stacking=request.delivery.stacking,
     )
@@ -326,7 +326,7 @@ def _stream(request: Request, container: str) -> Form:
         encoding,
         request.delivery.crf,
         muxer=_MUXERS.get(container, container),
-        fps=request.delivery.fps,
+        fps=request.delivery.rate,
         premultiplied=_premultiplied(request),
         stacking=request.delivery.stacking,
     )

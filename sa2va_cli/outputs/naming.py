@@ -140,9 +140,11 @@ def _receiver_place(template: str, request: Request, form: Form, source: Path | 
     if preset is None or not preset.folder or not form.folder or request.kind not in preset.kinds:
         return template
     shot = "{stem}"
-    for folder in (source, source.parent) if source else ():
-        if folder.name.casefold() == "input":
-            shot = _literal(str(folder.parent))
+    inputs = [one for one in (source, source and source.parent) if one and one.name.casefold() == "input"]
+    if inputs:
+        shot = _literal(str(inputs[0].parent))
+    elif request.source_kind == "frames":
+        return template  # a shot's folder would be the folder that is read
     if template != _DEFAULT:  # a folder was given
         return f"{template.removesuffix(_DEFAULT)}{{stem}}/{preset.folder}"
     return f"{shot}/{preset.folder}"

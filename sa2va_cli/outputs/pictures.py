@@ -150,7 +150,7 @@ class PictureVideo:
             rate=clip.reader.rate / self._pace,
             time_base=clip.info.time_base * self._pace,
             codec=codec,
-            audio_from=clip.info.path if clip.info.has_audio or clip.info.subtitles else None,
+            audio_from=clip.info.path if _sounds(clip) else None,
             audio_start_seconds=begin,
             audio_end_seconds=end,
             sample_aspect_ratio=clip.info.sample_aspect_ratio,
@@ -189,6 +189,13 @@ class PictureVideo:
         self._writer.__exit__(kind, error, trace)
         for text in self._writer.warnings:
             self._clip.reader.warn(f"{self._writer.path.name}: {text}")
+
+
+def _sounds(clip: Clip) -> bool:
+    """Whether there is sound, or are subtitles, and a place for them: raw pictures have none."""
+    if clip.form is not None and clip.form.muxer in ("rawvideo", "yuv4mpegpipe"):
+        return False
+    return clip.info.has_audio or clip.info.subtitles > 0
 
 
 def _meaning(info: SourceInfo, codec: str) -> YuvColour | None:
