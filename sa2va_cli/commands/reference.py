@@ -1,4 +1,4 @@
-"""The reference of the command line, ``docs/reference/cli.md``: what ``--help`` says, as one page.
+"""The reference of the command line, ``docs/reference/cli.md``, and the table of receivers in the guide.
 
 ``scripts/reference`` writes it; a test fails when the page and the program disagree.
 """
@@ -11,6 +11,9 @@ from typing import Any
 from sa2va_cli.commands.defaults import KNOWN
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "cli.md"
+
+GUIDE = PAGE.parents[1] / "guides" / "delivery.md"
+_BEGIN, _END = "<!-- table: receivers -->", "<!-- end -->"
 
 _HEAD = """# The command line
 
@@ -103,7 +106,40 @@ def _plain(text: str) -> str:
     return Text.from_markup(text).plain
 
 
+def receivers() -> str:
+    """The table of receivers, from ``presets.PRESETS``."""
+    from sa2va_cli.outputs.presets import PRESETS, Storage
+
+    def stored(one: Storage) -> str:
+        return f"{one.codec} in .{one.container}" if one.codec else f"folder of .{one.container}"
+
+    rows = [
+        "| `--for` | makes | with alpha | masks | colour | alpha | masks' range | names of frames |",
+        "|---" * 8 + "|",
+    ]
+    for name, row in PRESETS.items():
+        frames = row.names + (f" from {row.start_number}" if row.start_number is not None else "")
+        cells = (
+            f"`{name}`",
+            ", ".join(row.kinds),
+            *map(stored, (row.alpha, row.mask, row.colour)),
+            row.alpha_kind,
+            row.value_range if row.mask.codec else "",
+            f"`{frames}`" if row.names else f"in `{row.folder}/`, as the input's" if row.folder else "",
+        )
+        rows.append(f"| {' | '.join(cells)} |".replace("  ", " "))
+    return "\n".join(rows)
+
+
+def guide(text: str) -> str:
+    """The guide with the table in its place."""
+    before, _, rest = text.partition(_BEGIN)
+    _, _, after = rest.partition(_END)
+    return f"{before}{_BEGIN}\n{receivers()}\n{_END}{after}"
+
+
 if __name__ == "__main__":
     PAGE.parent.mkdir(parents=True, exist_ok=True)
     PAGE.write_text(page(), encoding="utf-8")
-    sys.stdout.write(f"{PAGE}\n")
+    GUIDE.write_text(guide(GUIDE.read_text(encoding="utf-8")), encoding="utf-8")
+    sys.stdout.write(f"{PAGE}\n{GUIDE}\n")

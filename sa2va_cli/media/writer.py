@@ -231,6 +231,8 @@ class VideoWriter:
         if self._to is not None:
             return av.open(_Outlet(self._to, self._format or "nut"), "w", format=self._format)
         options = {"movflags": "+faststart"} if self._path.suffix.lower() in (".mp4", ".m4v", ".mov") else {}
+        if self._path.suffix.lower() in (".mkv", ".webm"):
+            options["fflags"] = "+bitexact"  # else each file gets a random number of its own
         return av.open(f"file:{self._hidden}", "w", container_options=options)
 
     def _encode(self, frame: av.VideoFrame | None, duration: int = 0, *, alone: bool = False) -> None:

@@ -19,7 +19,7 @@ _ROWS: dict[str, dict[str, str]] = {
     "h264": {"mask": "gray", "mask full": "gray_full", "colour": "h264"},
     "prores": {"mask": "prores_gray", "colour": "prores4444", "alpha": "prores4444"},
     "ffv1": {"mask": "ffv1_gray", "mask limited": "ffv1_gray_limited", "colour": "ffv1", "alpha": "ffv1"},
-    "vp9": {"mask": "vp9_gray", "mask full": "vp9_gray_full", "colour": "vp9", "alpha": "vp9"},
+    "vp9": {"mask": "vp9_gray", "mask full": "vp9_gray_full", "colour": "vp9_colour", "alpha": "vp9"},
     "qtrle": {"mask": "qtrle", "colour": "qtrle", "alpha": "qtrle"},
     "png": {"mask": "png", "colour": "png", "alpha": "png"},
     "raw": {"mask": "raw", "colour": "raw", "alpha": "raw"},
@@ -284,6 +284,8 @@ def _video(request: Request, container: str | None) -> Form:
     """A video file."""
     from sa2va_cli.media.encodings import ENCODINGS
 
+    if container in ("y4m", "rawvideo"):
+        raise UsageError(f"{named(Delivery, 'container', container)} goes to standard output only: -o -")
     codec = _codec(request, container)
     encoding = _encoding(request, codec)
     _checked(request, encoding)

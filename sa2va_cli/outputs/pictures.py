@@ -34,7 +34,7 @@ Picture = Pixels | Yuv420
 Draw = Callable[[FrameMasks], Picture]
 
 
-_EIGHT_BITS = ("h264", "vp9", "ffv1", "qtrle", "png", "raw", "y4m")
+_EIGHT_BITS = ("h264", "vp9", "vp9_colour", "ffv1", "qtrle", "png", "raw", "y4m")
 """Codecs whose pictures of colour have 8 bits, unless they are the source's own planes."""
 
 

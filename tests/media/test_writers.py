@@ -33,6 +33,7 @@ FORMS = [
     ("ffv1_gray", ".mkv"),
     ("ffv1_gray_limited", ".mkv"),
     ("vp9", ".webm"),
+    ("vp9_colour", ".webm"),
     ("vp9_gray", ".webm"),
     ("vp9_gray_full", ".webm"),
     ("qtrle", ".mov"),
