@@ -3,8 +3,7 @@
 import sys
 
 from sa2va_cli.errors import UsageError
-from sa2va_cli.outputs.naming import STANDARD_OUTPUT
-from sa2va_cli.outputs.saving import Saving
+from sa2va_cli.outputs.saving import STANDARD_OUTPUT, Saving
 
 
 def check_standard_output(saving: Saving, *, as_json: bool) -> None:

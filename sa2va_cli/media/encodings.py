@@ -339,8 +339,7 @@ ENCODINGS: dict[str, Encoding] = {
     ),
     "ffv1_gray": Encoding("ffv1", _FFV1, frame_one_plane, options=_INTRA),
     "ffv1_gray_limited": Encoding("ffv1", _FFV1, frame_one_plane_limited, options=_INTRA),
-    # crf 0 is lossless. The picture's quality is alpha's too, and already at 1 hair at an edge was 6 of 255 off,
-    # for three quarters of the bytes.
+    # crf 0 is lossless. The picture's quality is alpha's too: already at 1 a ragged edge was 6 of 255 off.
     "vp9": Encoding("libvpx-vp9", _WEBM, frame_vp9, crf=0, options=_VP9, planes=True),
     "vp9_colour": Encoding("libvpx-vp9", _WEBM, frame_vp9, crf=20, options=_VP9, planes=True),
     "vp9_gray": Encoding("libvpx-vp9", _WEBM, frame_grey, crf=0, options=_VP9),

@@ -17,12 +17,11 @@ from sa2va_cli.outputs.delivery import Delivery
 from sa2va_cli.outputs.forms import VIDEO_CONTAINERS, Form, Request, form_of
 from sa2va_cli.outputs.kind import FOLDER
 from sa2va_cli.outputs.kinds import KINDS, check_kinds
-from sa2va_cli.outputs.saving import Saving
+from sa2va_cli.outputs.saving import STANDARD_OUTPUT, Saving
 from sa2va_cli.parameters import named
 from sa2va_cli.staging import output_errors
 
 _FIELDS = ("stem", "kind", "prompt", "ext")
-STANDARD_OUTPUT = "-"
 _NUMBER = re.compile(r"%0?\d*d|#+")
 """A place for a frame's number in a name, as printf (``%04d``) or as compositors (``####``) write it."""
 _FRAME_ENDINGS = (".png", ".tif", ".tiff", ".exr")

@@ -9,6 +9,8 @@ from sa2va_cli.outputs.kinds import KINDS, check_kinds
 from sa2va_cli.parameters import SAVING, Option, Switch, Switches, check_fields, expanded
 
 Existing = Literal["refuse", "overwrite", "skip"]
+STANDARD_OUTPUT = "-"
+"""What ``-o`` is where pictures go there."""
 DEFAULT_KINDS = ("mask", "overlay")
 
 

@@ -119,7 +119,7 @@ def test_the_range_of_a_mask_is_tagged_and_true(sa2va, folder, clip, codec, chos
     planes = [frame.planes[0] for frame in frames]
     wide = planes[0].line_size // np.dtype(kind).itemsize
     lumas = [np.frombuffer(plane, kind).reshape(-1, wide)[:, : SIZE[0]] for plane in planes]
-    slack = 8 * (ends[1] > 255) + 3
+    slack = 3 if codec in ("ffv1", "vp9") else 12  # the others ring a little at a hard edge
     assert abs(int(np.min(lumas)) - ends[0]) <= slack
     assert abs(int(np.max(lumas)) - ends[1]) <= slack
 
