@@ -28,12 +28,14 @@ if TYPE_CHECKING:
         Sa2VAError,
         UsageError,
     )
+    from sa2va_cli.outputs.delivery import Delivery
     from sa2va_cli.outputs.saving import Saving
     from sa2va_cli.pipeline.job import Search, SegmentJob, SegmentResult
     from sa2va_cli.runtime.choice import ModelChoice
 
 __version__ = VERSION
 __all__ = [
+    "Delivery",
     "FoundObject",
     "Frame",
     "FrameMasks",
@@ -66,6 +68,7 @@ _HOMES = {
         "Sa2VAError",
         "UsageError",
     ),
+    "sa2va_cli.outputs.delivery": ("Delivery",),
     "sa2va_cli.outputs.saving": ("Saving",),
     "sa2va_cli.pipeline.job": ("Search", "SegmentJob", "SegmentResult"),
     "sa2va_cli.runtime.choice": ("ModelChoice",),
