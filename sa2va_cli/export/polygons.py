@@ -38,8 +38,8 @@ class _Ring:
 def mask_polygons(mask: NDArray[np.bool_]) -> list[Points]:
     """Draws one polygon around each part of a mask, with its holes cut open.
 
-    A cut is a seam of no width that goes from the hole to the left, through nothing but pixels of the mask, to
-    the border of the part or to another hole. So the polygon, drawn, is the part itself to the pixel.
+    A cut is a seam of no width that goes from the hole to the left, through nothing but pixels of the mask,
+    to the border of the part or to another hole. So the polygon, drawn, is the part itself to the pixel.
 
     Args:
         mask: (H, W).
@@ -49,14 +49,16 @@ def mask_polygons(mask: NDArray[np.bool_]) -> list[Points]:
         first.
     """
     polygons = [_cut_open(rings, mask) for rings in _rings(mask)]
-    return [_at_least_three(_without_straight(polygon)) for polygon in sorted(polygons, key=len, reverse=True)]
+    return [
+        _at_least_three(_without_straight(polygon)) for polygon in sorted(polygons, key=len, reverse=True)
+    ]
 
 
 def joined_polygon(polygons: list[Points]) -> Points | None:
     """Joins the polygons of one object to a single one, for formats that have one for each object.
 
-    Every further polygon hangs on a bridge of no width between the two corners that are nearest to each other.
-    Where a reader draws borders, a bridge is a line one pixel wide.
+    Every further polygon hangs on a bridge of no width between the two corners that are nearest to each
+    other. Where a reader draws borders, a bridge is a line one pixel wide.
 
     Returns:
         (N, 2); None where there is no polygon.
@@ -85,7 +87,9 @@ def _rings(mask: NDArray[np.bool_]) -> list[list[_Ring]]:
         if parent < 0:
             parts[k].insert(0, _Ring(pixels, is_hole=False))
         else:
-            parts[int(parent)].append(_Ring(np.roll(pixels, -int(pixels[:, 0].argmin()), axis=0), is_hole=True))
+            parts[int(parent)].append(
+                _Ring(np.roll(pixels, -int(pixels[:, 0].argmin()), axis=0), is_hole=True)
+            )
     return list(parts.values())
 
 

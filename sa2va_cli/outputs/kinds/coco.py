@@ -9,7 +9,15 @@ from sa2va_cli.outputs.kind import Clip, Objects, OutputKind
 
 def _make(path: Path, clip: Clip, objects: Objects) -> Sink:
     rate = clip.reader.rate if clip.info.kind == "video" else None
-    return CocoSink(path, objects, source=clip.stem, rate=rate, overwrite=True)
+    return CocoSink(
+        path,
+        objects,
+        prompts=clip.prompts,
+        source=clip.stem,
+        sequence=clip.info.kind != "image",
+        rate=rate,
+        overwrite=True,
+    )
 
 
 KIND = OutputKind(
