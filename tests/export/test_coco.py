@@ -6,14 +6,18 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import supervision
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
+from PIL import Image
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
 from sa2va_cli.datatypes import Prompt
 from sa2va_cli.export.coco import CocoSink, encode_mask
+
+WHY = "Datumaro asks for an older OpenCV and Pillow than ours"
 
 
 @pytest.fixture
@@ -49,6 +53,37 @@ def test_pycocotools_loads_the_file_and_decodes_every_mask(written):
             assert len(found) == int(mask.any())
             if found:
                 assert np.array_equal(coco.annToMask(found[0]).astype(bool), mask)
+
+
+def test_supervision_reads_every_mask_back(written):
+    path, frames = written
+    images = path.parent / "clip"
+    images.mkdir()
+    for masks in frames:
+        Image.new("RGB", masks.frame.size).save(images / f"{masks.frame.index:05d}.png")
+    data = supervision.DetectionDataset.from_coco(str(path.parent), str(path), force_masks=True)
+    assert data.classes == ["girl in red", "unicorn", "dog"]
+    for masks in frames:
+        found = data.annotations[str(images / f"{masks.frame.index:05d}.png")]
+        assert [data.classes[k] for k in found.class_id] == ["girl in red", "dog", "dog"]
+        assert np.array_equal(found.mask, masks.masks)
+
+
+def test_datumaro_reads_every_mask_with_its_track(written, tmp_path):
+    datumaro = pytest.importorskip("datumaro", reason=WHY)
+    path, frames = written
+    (tmp_path / "set" / "annotations").mkdir(parents=True)
+    (tmp_path / "set" / "images").mkdir()
+    path.rename(tmp_path / "set" / "annotations" / "instances_clip.json")
+    data = datumaro.Dataset.import_from(str(tmp_path / "set"), "coco_instances")
+    assert len(data) == len(frames)
+    for masks in frames:
+        item = data.get(f"clip/{masks.frame.index:05d}", "clip")
+        found = [a for a in item.annotations if a.type == datumaro.AnnotationType.mask]  # boxes as well
+        by_track = {a.attributes["track_id"]: np.array(a.image).astype(bool) for a in found}
+        assert len(found) == len(by_track) == 3
+        for track, mask in enumerate(masks.masks, 1):
+            assert np.array_equal(by_track[track], mask)
 
 
 def test_an_annotation_carries_box_area_score_and_category(written):
