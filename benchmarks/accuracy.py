@@ -17,10 +17,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from official_schedule import KEYFRAMES, encode_as_published, official_clip, our_clip
+from recording import Column, add_options, record
 from torch import Tensor
 
-from sa2va_cli.benchmark.networks import random_network
-from sa2va_cli.benchmark.stages import random_queries
+from sa2va_cli.bench.networks import random_network
+from sa2va_cli.bench.stages import random_queries
 from sa2va_cli.datatypes import RGB
 from sa2va_cli.demo.world import Scene, expressions, scene_seed
 from sa2va_cli.model.network import NetworkSegmenter
@@ -34,6 +35,14 @@ STRIDE = 4
 """Frames of the scene between two that are followed, so that a short clip moves."""
 
 Masks = NDArray[np.bool_]
+
+COLUMNS = (
+    Column("network", "network"),
+    Column("path", "in bfloat16"),
+    Column("iou", "mean IoU", ".4f"),
+    Column("worst", "worst IoU", ".4f"),
+    Column("pixels", "same pixels, %", ".6g"),
+)
 
 
 @dataclass(frozen=True)
@@ -86,10 +95,11 @@ def trained(frames: int, clips: int) -> tuple[NetworkSegmenter, NetworkSegmenter
     def found(number: int) -> Clip:
         scene = Scene.sample(scene_seed("clips", SEED, number))
         images, queries = pictures(scene, frames), []
-        view = wide.look(images[:KEYFRAMES], still=False)
+        session = wide.open()
+        view = session.look(images[:KEYFRAMES])
         times = [STRIDE * t for t in range(frames)]
-        for told in expressions(scene, times, np.random.default_rng(SEED), "en"):
-            grounding, view = wide.ground(view, question(told.text, verbatim=False))
+        for expression in expressions(scene, times, np.random.default_rng(SEED), "en"):
+            grounding, view = session.ground(view, question(expression.text, verbatim=False))
             queries += list(grounding.queries)
         return Clip(images, torch.stack(queries) if queries else torch.zeros(0))
 
@@ -127,6 +137,7 @@ def main(arguments: Sequence[str] | None = None) -> tuple[Closeness, Closeness]:
     parser.add_argument("--clips", type=int, default=8)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--quick", action="store_true", help="demo sizes, one clip of seven frames")
+    add_options(parser)
     options = parser.parse_args(arguments)
     if options.quick:
         options.sizes, options.frames, options.clips = "demo", 7, 1
@@ -137,6 +148,19 @@ def main(arguments: Sequence[str] | None = None) -> tuple[Closeness, Closeness]:
     print(f"plain path: {plain}")
     print(f"ours:       {ours}")
     print(f"ratio {(1 - ours.iou) / max(1 - plain.iou, 1e-12):.2f} of what the plain path loses in IoU")
+    network = "demo model" if options.sizes == "demo" else f"{options.sizes}, random weights"
+    network += f", {options.clips} x {options.frames} frames"
+    rows = [
+        {
+            "network": network,
+            "path": path,
+            "iou": close.iou,
+            "worst": close.worst,
+            "pixels": 100 * close.pixels,
+        }
+        for path, close in (("plain path", plain), ("ours", ours))
+    ]
+    record(options, __file__, arguments, COLUMNS, rows)
     return plain, ours
 
 

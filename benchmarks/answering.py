@@ -14,12 +14,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+from recording import Cell, Column, add_options, record, rounds
 from transformers import DynamicCache
 
-from sa2va_cli.benchmark.job import RANDOM
-from sa2va_cli.benchmark.networks import random_network
-from sa2va_cli.benchmark.pictures import park_pictures
-from sa2va_cli.benchmark.rounds import Ratio, take_turns
+from sa2va_cli.bench.job import RANDOM
+from sa2va_cli.bench.networks import random_network
+from sa2va_cli.bench.pictures import park_pictures
+from sa2va_cli.bench.rounds import Ratio, take_turns
 from sa2va_cli.model import decoding
 from sa2va_cli.model.chat import View
 from sa2va_cli.model.network import NetworkSegmenter
@@ -39,6 +40,14 @@ KINDS = {
     "passes": "six tokens, one by one / in one pass",
     "prompts": "three prompts, in three runs / in one",
 }
+
+COLUMNS = (
+    Column("sizes", "network"),
+    Column("compared", "what is compared"),
+    Column("above", "the former, ms", ".0f"),
+    Column("below", "the latter, ms", ".0f"),
+    Column("ratio", "ratio", ".2f"),
+)
 
 CLOCKS = {"processor": time.process_time, "wall": time.perf_counter}
 
@@ -82,8 +91,9 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Ratio]:
     parser.add_argument("--clock", default="processor", choices=CLOCKS)
     parser.add_argument("--only", nargs="+", choices=KINDS, default=KINDS, help="what to compare")
     parser.add_argument("--quick", action="store_true", help="two keyframes, one round")
+    add_options(parser)
     options = parser.parse_args(arguments)
-    keyframes, rounds = (2, 1) if options.quick else (options.keyframes, options.rounds)
+    keyframes, count = (2, 1) if options.quick else (options.keyframes, options.rounds)
     if options.sizes == "demo":
         segmenter: Any = load_segmenter(ModelChoice("demo"), choose_placement("cpu", options.dtype))
     else:
@@ -116,13 +126,17 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Ratio]:
         ),
     }
     ratios: dict[str, Ratio] = {}
+    rows: list[dict[str, Cell]] = []
     for kind in options.only:
         name, (above, below) = KINDS[kind], pairs[kind]
-        timings = take_turns({"above": above, "below": below}, rounds, clock=CLOCKS[options.clock])
+        timings = take_turns({"above": above, "below": below}, count, clock=CLOCKS[options.clock])
         ratios[name] = Ratio.of(timings["above"], timings["below"])
         medians = " / ".join(f"{timing.median * 1000:.0f}" for timing in timings.values())
         print(f"{name}: {medians} ms, {ratios[name]}", flush=True)
+        taken = {side: 1000 * timing.median for side, timing in timings.items()}
+        rows.append({"sizes": options.sizes, "compared": name, "ratio": rounds(ratios[name].rounds), **taken})
     print("ratio " + "; ".join(f"{name} {ratio.median:.2f}" for name, ratio in ratios.items()))
+    record(options, __file__, arguments, COLUMNS, rows, notes=f"{options.dtype}, {options.clock} time")
     return ratios
 
 

@@ -15,7 +15,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from sa2va_cli.benchmark.rounds import Ratio, take_turns
+from recording import Column, add_options, record, rounds
+
+from sa2va_cli.bench.rounds import Ratio, take_turns
 
 SAMPLE = Path(__file__).parents[1] / "samples" / "park.mp4"
 MODULES = ("commands.app", "pipeline.segmentation", "model.network", "checkpoints.loader")
@@ -33,6 +35,9 @@ def children_seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
+COLUMNS = (Column("what", "process"), Column("seconds", "seconds", ".3g"))
+NAMES = {"whole": "`sa2va segment` on the sample, mask and overlay", "imports": "of which imports"}
+
 CLOCKS = {"wall": time.perf_counter, "processor": children_seconds}
 
 
@@ -42,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> Ratio:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--clock", choices=CLOCKS, default="wall", help="what is read")
     parser.add_argument("--quick", action="store_true", help="two frames, one round")
+    add_options(parser)
     options = parser.parse_args(arguments)
     if options.quick:
         options.rounds = 1
@@ -61,6 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> Ratio:
         print(f"{name} {timing.median:.2f} s, rounds {', '.join(f'{each:.2f}' for each in timing.seconds)}")
     ratio = Ratio.of(timings["whole"], timings["imports"])
     print(f"ratio {ratio}")
+    rows = [{"what": NAMES[name], "seconds": rounds(timing.seconds)} for name, timing in timings.items()]
+    record(options, __file__, arguments, COLUMNS, rows, notes=f"{options.clock} time")
     return ratio
 
 

@@ -10,10 +10,12 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from sa2va_cli.benchmark.rounds import Ratio, Timing, take_turns
-from sa2va_cli.benchmark.stages import AnsweringSegmenter
+from recording import Column, add_options, record, rounds
+
+from sa2va_cli.bench.rounds import Ratio, Timing, take_turns
+from sa2va_cli.bench.stages import AnsweringSegmenter
 from sa2va_cli.outputs.saving import Saving
-from sa2va_cli.pipeline.job import Search, SegmentJob
+from sa2va_cli.pipeline.job import Search, SegmentJob, numbered
 from sa2va_cli.pipeline.segmentation import segment
 from sa2va_cli.runtime.choice import ModelChoice
 from sa2va_cli.runtime.device import choose_placement
@@ -21,6 +23,12 @@ from sa2va_cli.runtime.loading import load_segmenter
 
 SAMPLE = Path(__file__).parents[1] / "samples" / "park.mp4"
 FRAMES = 96
+
+COLUMNS = (
+    Column("dtype", "precision"),
+    Column("objects", "objects"),
+    Column("fps", "frames per second", ".1f"),
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> dict[int, Timing]:
@@ -30,13 +38,15 @@ def main(arguments: Sequence[str] | None = None) -> dict[int, Timing]:
     parser.add_argument("--dtype", default="auto")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="six frames, one round")
+    add_options(parser)
     options = parser.parse_args(arguments)
-    frames, rounds = (6, 1) if options.quick else (FRAMES, options.rounds)
-    network = load_segmenter(ModelChoice("demo"), choose_placement("cpu", options.dtype))
+    frames, count = (6, 1) if options.quick else (FRAMES, options.rounds)
+    placement = choose_placement("cpu", options.dtype)
+    network = load_segmenter(ModelChoice("demo"), placement)
     with tempfile.TemporaryDirectory() as folder:
         job = SegmentJob(
             source=str(SAMPLE),
-            search=Search(prompts=("girl in red dress",), max_frames=frames),
+            search=Search(prompts=numbered(["girl in red dress"]), max_frames=frames),
             model=ModelChoice("demo", "cpu", options.dtype),
             saving=Saving(("overlay",), f"{folder}/", "overwrite"),
         )
@@ -45,12 +55,17 @@ def main(arguments: Sequence[str] | None = None) -> dict[int, Timing]:
             segmenter = AnsweringSegmenter(network, objects)
             return lambda: segment(job, load=lambda *_: segmenter)
 
-        whole = take_turns({str(objects): run(objects) for objects in options.objects}, rounds)
+        whole = take_turns({str(objects): run(objects) for objects in options.objects}, count)
     timings = {int(name): timing.each(frames) for name, timing in whole.items()}
     for objects, timing in timings.items():
         print(f"{objects} object(s): {1 / timing.median:.1f} fps, spread {timing.spread:.0%}")
     first, last = options.objects[0], options.objects[-1]
     print(f"ratio of {last} objects to {first}: {Ratio.of(timings[last], timings[first])}")
+    rows = [
+        {"dtype": placement.dtype, "objects": objects, "fps": rounds([1 / each for each in timing.seconds])}
+        for objects, timing in timings.items()
+    ]
+    record(options, __file__, arguments, COLUMNS, rows)
     return timings
 
 

@@ -14,7 +14,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -27,26 +27,27 @@ import official_schedule as schedule
 import torch
 import transformers
 from official_schedule import ENCODERS, Comparison, compare_clip, compare_steady
+from recording import Machine, provenance
 from torch import Tensor
 
-from sa2va_cli.benchmark.hardware import (
+from sa2va_cli.bench.hardware import (
     count_flops,
     forget_peak_device_bytes,
     matmul_rate,
     peak_device_bytes,
-    settle,
+    synchronizer,
 )
-from sa2va_cli.benchmark.networks import random_network
-from sa2va_cli.benchmark.pictures import disc_logits, park_pictures, park_scene
-from sa2va_cli.benchmark.rounds import measure
-from sa2va_cli.benchmark.stages import KEYFRAMES, AnsweringSegmenter, network_stages, random_queries
-from sa2va_cli.benchmark.work import GROUND, PROMPT
+from sa2va_cli.bench.networks import random_network
+from sa2va_cli.bench.pictures import disc_logits, park_pictures, park_scene
+from sa2va_cli.bench.rounds import measure
+from sa2va_cli.bench.stages import KEYFRAMES, AnsweringSegmenter, network_stages, random_queries
+from sa2va_cli.bench.work import GROUND, PROMPT
 from sa2va_cli.datatypes import Followed, Frame, FrameMasks
 from sa2va_cli.model.fixed import Compile, FixedTracker, plain
 from sa2va_cli.model.graphs import Compiling
 from sa2va_cli.model.network import NetworkSegmenter
 from sa2va_cli.pipeline.finding import find, follow
-from sa2va_cli.pipeline.job import Search
+from sa2va_cli.pipeline.job import Search, numbered
 from sa2va_cli.pipeline.prompts import question
 from sa2va_cli.queues import read_ahead, write_behind
 from sa2va_cli.render.overlay import draw_overlay
@@ -56,7 +57,7 @@ from sa2va_cli.runtime.device import Placement
 from sa2va_cli.runtime.loading import load_segmenter
 
 FPS = 24
-SEARCH = Search(prompts=(PROMPT,))
+SEARCH = Search(prompts=numbered([PROMPT]))
 
 
 class Bench:
@@ -64,9 +65,11 @@ class Bench:
 
     Args:
         options: of the command line.
+        arguments: the same before they were parsed; None for those of the process.
     """
 
-    def __init__(self, options: argparse.Namespace) -> None:
+    def __init__(self, options: argparse.Namespace, arguments: Sequence[str] | None = None) -> None:
+        self.arguments = arguments
         self.device: str = options.device
         self.quick: bool = options.quick
         self.rounds = 1 if options.quick else 7
@@ -74,7 +77,7 @@ class Bench:
         self.objects = (1, 2) if options.quick else (1, 2, 4, 8)
         self.dtype = torch.float32 if options.quick else torch.bfloat16
         self.sizes = "demo" if options.quick else "hiera-l"
-        self.wait = settle(options.device)
+        self.wait = synchronizer(options.device)
         self._segmenter: NetworkSegmenter | None = None
 
     @property
@@ -110,10 +113,11 @@ def _frames(count: int, size: tuple[int, int]) -> Iterator[Frame]:
 
 
 def machine(bench: Bench) -> dict[str, Any]:
-    """What it runs on."""
-    cuda = bench.device.startswith("cuda")
+    """What it runs on, when, from which commit and by which command."""
+    gpu = torch.cuda.get_device_name(bench.device) if bench.device.startswith("cuda") else None
     return {
-        "device": torch.cuda.get_device_name(bench.device) if cuda else "cpu",
+        "machine": asdict(Machine.here(gpu)),
+        **provenance(__file__, bench.arguments),
         "python": platform.python_version(),
         "torch": torch.__version__,
         "transformers": transformers.__version__,
@@ -125,13 +129,14 @@ def machine(bench: Bench) -> dict[str, Any]:
 def parity(bench: Bench) -> dict[str, Any]:
     """Follows an object with the bundled weights on the processor and on the device, in two precisions."""
     frames = list(_frames(10, (320, 180)))
-    plain = load_segmenter(ModelChoice("demo"), Placement("cpu", "fp32"))
+    on_cpu = load_segmenter(ModelChoice("demo"), Placement("cpu", "fp32"))
     seen = [frame.image for frame in frames[:KEYFRAMES]]
     actor = park_scene().actors[0]
     prompt = f"the {actor.colour} {actor.kind}"
-    grounding, _ = plain.ground(plain.look(seen, still=False), question(prompt, verbatim=False))
-    queries = grounding.queries if len(grounding) else random_queries(plain, 1)
-    reference = _logits(plain, frames, queries)
+    session = on_cpu.open()
+    grounding, _ = session.ground(session.look(seen), question(prompt, verbatim=False))
+    queries = grounding.queries if len(grounding) else random_queries(on_cpu, 1)
+    reference = _logits(on_cpu, frames, queries)
     found: dict[str, Any] = {"prompt": prompt, "answer": grounding.answer}
     tf32, torch.backends.cudnn.allow_tf32 = torch.backends.cudnn.allow_tf32, False
     for dtype in ("fp32", "bf16"):
@@ -200,8 +205,8 @@ def compiled(bench: Bench) -> dict[str, Any]:
 
     sam2 = bench.segmenter.network.sam2
     pixels = torch.randn(1, 3, sam2.input_size, sam2.input_size).to(sam2.device, sam2.dtype)
-    plain = measure(lambda: _without_gradients(sam2.trunk, pixels), bench.rounds, bench.wait)
-    found: dict[str, Any] = {"eager_milliseconds": 1000 * plain.median}
+    eager = measure(lambda: _without_gradients(sam2.trunk, pixels), bench.rounds, bench.wait)
+    found: dict[str, Any] = {"eager_milliseconds": 1000 * eager.median}
     # Without a compiler behind it, tracing still shows whether it is one graph.
     for mode in (None,) if bench.quick else ("default", "reduce-overhead"):
         counters.clear()
@@ -454,7 +459,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--quick", action="store_true", help="demo sizes, few frames, one round")
     options = parser.parse_args(arguments)
     options.out.mkdir(parents=True, exist_ok=True)
-    bench, found, started = Bench(options), dict[str, Any](), time.perf_counter()
+    bench, found, started = Bench(options, arguments), dict[str, Any](), time.perf_counter()
     for section in SECTIONS:
         name, begun = section.__name__, time.perf_counter()
         if options.only and name not in options.only:

@@ -20,20 +20,29 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from recording import Cell, Column, add_options, record, rounds
 
-from sa2va_cli.benchmark.clips import write_park
-from sa2va_cli.benchmark.job import picture_size
-from sa2va_cli.benchmark.pictures import FPS, GRAIN, disc_logits
-from sa2va_cli.benchmark.rounds import Ratio, Timing, take_turns
+from sa2va_cli.bench.clips import write_park
+from sa2va_cli.bench.job import picture_size
+from sa2va_cli.bench.pictures import FPS, GRAIN, disc_logits
+from sa2va_cli.bench.rounds import Ratio, Timing, take_turns
 from sa2va_cli.datatypes import RGB, Followed, Frame, Grounding, ModelIdentity
 from sa2va_cli.media.encodings import ENCODINGS
 from sa2va_cli.outputs.saving import Saving
-from sa2va_cli.pipeline.job import SAMPLINGS, Search, SegmentJob
+from sa2va_cli.pipeline.job import SAMPLINGS, Search, SegmentJob, numbered
 from sa2va_cli.pipeline.segmentation import segment
 from sa2va_cli.runtime.choice import ModelChoice
 
 GRID = 256
 """Of the published networks' masks."""
+
+COLUMNS = (
+    Column("size", "pictures"),
+    Column("objects", "objects"),
+    Column("megabits", "Mbit/s", ".0f"),
+    Column("clock", "ours / ffmpeg by the clock", ".2f"),
+    Column("processor", "by processor time", ".2f"),
+)
 
 
 class FreeSegmenter:
@@ -85,7 +94,7 @@ def ours(clip: Path, target: Path, segmenter: FreeSegmenter, sampling: str) -> C
     """The program, from a clip to an overlay."""
     job = SegmentJob(
         source=str(clip),
-        search=Search(prompts=("girl in red dress",), sampling=sampling),
+        search=Search(prompts=numbered(["girl in red dress"]), sampling=sampling),
         model=ModelChoice("demo", "cpu", "fp32"),
         saving=Saving(("overlay",), str(target), "overwrite"),
     )
@@ -136,11 +145,11 @@ def _processor_seconds() -> float:
     return sum(each.ru_utime + each.ru_stime for each in used)
 
 
-def compare(size: tuple[int, int], options: argparse.Namespace) -> tuple[Ratio, Ratio]:
+def compare(size: tuple[int, int], options: argparse.Namespace) -> tuple[Ratio, Ratio, float]:
     """Compares at one size and prints.
 
     Returns:
-        How many times as long ours takes by the clock, and of the processor's time.
+        How many times as long ours takes by the clock, and of the processor's time; Mbit/s of the clip.
     """
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
@@ -166,11 +175,11 @@ def compare(size: tuple[int, int], options: argparse.Namespace) -> tuple[Ratio, 
         f"  processor's time for a frame: {costs}, ours / ffmpeg {by_processor}",
         flush=True,
     )
-    return by_clock, by_processor
+    return by_clock, by_processor, megabits
 
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, tuple[Ratio, Ratio]]:
-    """Compares at every size, prints, and returns the ratios."""
+    """Compares at every size, prints, and returns the ratios by the clock and of the processor's time."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--sizes", nargs="+", default=["1920x1080", "1280x720"], metavar="WxH")
     parser.add_argument("--frames", type=int, default=240)
@@ -184,13 +193,21 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, tuple[Ratio, Ratio
     parser.add_argument("--grain", type=float, default=GRAIN, help="0 for pictures as they are drawn")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="12 frames of 160x90, one round")
+    add_options(parser)
     options = parser.parse_args(arguments)
     if options.quick:
         options.sizes, options.frames, options.rounds = ["160x90"], 12, 1
-    ratios = {size: compare(picture_size(size), options) for size in options.sizes}
+    ratios: dict[str, tuple[Ratio, Ratio]] = {}
+    rows: list[dict[str, Cell]] = []
+    for size in options.sizes:
+        clock, processor, megabits = compare(picture_size(size), options)
+        ratios[size] = clock, processor
+        found: dict[str, Cell] = {"clock": rounds(clock.rounds), "processor": rounds(processor.rounds)}
+        rows.append({"size": size, "objects": options.objects, "megabits": megabits, **found})
     for number, what in enumerate(("of the processor's time ", "")):
         parts = (f"{size} {pair[1 - number].median:.2f}" for size, pair in ratios.items())
         print(f"ratio {what}{', '.join(parts)}")
+    record(options, __file__, arguments, COLUMNS, rows)
     return ratios
 
 

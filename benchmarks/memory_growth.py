@@ -13,10 +13,21 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from sa2va_cli.benchmark.clips import write_park
-from sa2va_cli.benchmark.job import picture_size
+from recording import Column, add_options, record, rounds
+
+from sa2va_cli.bench.clips import write_park
+from sa2va_cli.bench.job import picture_size
 
 OBJECTS = 2
+
+COLUMNS = (
+    Column("size", "pictures"),
+    Column("short", "frames", ",d"),
+    Column("short_mb", "peak, MB", ",.0f"),
+    Column("long", "frames", ",d"),
+    Column("long_mb", "peak, MB", ",.0f"),
+    Column("difference_mb", "difference, MB", "+.0f"),
+)
 
 
 def peak_of(clip: Path) -> int:
@@ -27,10 +38,10 @@ def peak_of(clip: Path) -> int:
 
 def segment_here(clip: Path) -> int:
     """Segments a clip in this process; returns the bytes at its peak."""
-    from sa2va_cli.benchmark.hardware import peak_host_bytes
-    from sa2va_cli.benchmark.stages import AnsweringSegmenter
+    from sa2va_cli.bench.hardware import peak_host_bytes
+    from sa2va_cli.bench.stages import AnsweringSegmenter
     from sa2va_cli.outputs.saving import Saving
-    from sa2va_cli.pipeline.job import Search, SegmentJob
+    from sa2va_cli.pipeline.job import Search, SegmentJob, numbered
     from sa2va_cli.pipeline.segmentation import segment
     from sa2va_cli.runtime.choice import ModelChoice
     from sa2va_cli.runtime.loading import load_segmenter
@@ -40,14 +51,14 @@ def segment_here(clip: Path) -> int:
     with tempfile.TemporaryDirectory() as folder:
         job = SegmentJob(
             source=str(clip),
-            search=Search(prompts=("girl in red dress",)),
+            search=Search(prompts=numbered(["girl in red dress"])),
             model=choice,
             saving=Saving(("mask", "overlay", "coco"), f"{folder}/"),
         )
         segment(job, load=lambda *_: segmenter)
     peak = peak_host_bytes()
     if peak is None:
-        raise SystemExit("this system does not tell how much memory a process held")
+        raise SystemExit("this system does not report how much memory a process held")
     return peak
 
 
@@ -58,6 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> list[int]:
     parser.add_argument("--frames", type=int, nargs=2, default=[200, 2000], metavar=("SHORT", "LONG"))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="8 and 16 frames of 160x90, one round")
+    add_options(parser)
     parser.add_argument("--segment", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.segment:
@@ -82,6 +94,15 @@ def main(arguments: Sequence[str] | None = None) -> list[int]:
         f"({min(differences) / 1e6:+.1f} to {max(differences) / 1e6:+.1f}, {options.rounds} rounds)"
     )
     print(f"ratio {statistics.median(long / short for short, long in peaks):.3f}")
+    row = {
+        "size": options.size,
+        "short": options.frames[0],
+        "short_mb": rounds([short for short, _ in peaks], 1e-6),
+        "long": options.frames[1],
+        "long_mb": rounds([long for _, long in peaks], 1e-6),
+        "difference_mb": rounds(differences, 1e-6),
+    }
+    record(options, __file__, arguments, COLUMNS, [row], notes=f"demo model in fp32, {OBJECTS} objects")
     return differences
 
 

@@ -21,22 +21,34 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
+from recording import Cell, Column, add_options, record, rounds
 from torch import Tensor
 
-from sa2va_cli.benchmark.hardware import settle
-from sa2va_cli.benchmark.networks import random_network
-from sa2va_cli.benchmark.pictures import park_pictures
-from sa2va_cli.benchmark.rounds import Ratio, Timing, take_turns
-from sa2va_cli.benchmark.stages import random_queries
+from sa2va_cli.bench.hardware import synchronizer
+from sa2va_cli.bench.networks import random_network
+from sa2va_cli.bench.pictures import park_pictures
+from sa2va_cli.bench.rounds import Ratio, Timing, take_turns
+from sa2va_cli.bench.stages import random_queries
 from sa2va_cli.datatypes import RGB, Frame, FrameMasks
 from sa2va_cli.model.attention import axial_rotation, sine_positions
 from sa2va_cli.model.network import NetworkSegmenter
 from sa2va_cli.model.preprocessing import GROUNDING_MEAN, GROUNDING_STD
 from sa2va_cli.model.sam2 import DecodedMasks, ImageFeatures, Sam2
-from sa2va_cli.model.tracker import MAX_POINTER_DISTANCE, Memory, TrackerMemory
+from sa2va_cli.model.tracker import MAX_POINTER_DISTANCE, FrameMemory, TrackerMemory
 from sa2va_cli.runtime.device import DTYPES
 
 KEYFRAMES = 5
+
+COLUMNS = (
+    Column("what", "what"),
+    Column("dtype", "precision"),
+    Column("objects", "objects"),
+    Column("official", "official order, s", ".3g"),
+    Column("ours", "ours, s", ".3g"),
+    Column("ratio", "official / ours", ".2f"),
+    Column("pixels", "same pixels, %", ".6g"),
+)
+
 Encode = Callable[[Sam2, Tensor], ImageFeatures]
 Clock = Callable[[], float]
 CLOCKS: dict[str, Clock] = {"wall": time.perf_counter, "processor": time.process_time}
@@ -94,16 +106,18 @@ def track(sam2: Sam2, index: int, features: ImageFeatures, memory: TrackerMemory
     return decoded
 
 
-def remember(sam2: Sam2, index: int, features: ImageFeatures, decoded: DecodedMasks) -> Memory:
+def remember(sam2: Sam2, index: int, features: ImageFeatures, decoded: DecodedMasks) -> FrameMemory:
     """The memory of a frame, in bfloat16."""
-    return Memory(index, sam2.memorise(features.low, decoded.logits).to(torch.bfloat16), decoded.pointers)
+    return FrameMemory(
+        index, sam2.memorise(features.low, decoded.logits).to(torch.bfloat16), decoded.pointers
+    )
 
 
 def one_object(memory: TrackerMemory, k: int) -> TrackerMemory:
     """What is remembered of one object alone."""
 
-    def alone(memories: Sequence[Memory]) -> tuple[Memory, ...]:
-        return tuple(Memory(m.index, m.features[k : k + 1], m.pointers[k : k + 1]) for m in memories)
+    def alone(memories: Sequence[FrameMemory]) -> tuple[FrameMemory, ...]:
+        return tuple(memory[k : k + 1] for memory in memories)
 
     return TrackerMemory(alone(memory.conditioning), alone(memory.recent))
 
@@ -134,7 +148,7 @@ def _official_pass(sam2: Sam2, encode: Encode, images: Sequence[RGB], query: Ten
         features = encode(sam2, resident[index])
         decoded.append(sam2.decode(features, sam2.without_memory(features.low), query))
         conditioning.append(remember(sam2, index, features, decoded[-1]))
-    memory, kept = TrackerMemory(tuple(conditioning)), []
+    memory, masks = TrackerMemory(tuple(conditioning)), []
     for index, pixels in enumerate(resident):
         features = encode(sam2, pixels)
         if index >= len(conditioning):
@@ -144,8 +158,8 @@ def _official_pass(sam2: Sam2, encode: Encode, images: Sequence[RGB], query: Ten
             memory = TrackerMemory(memory.conditioning, recent)
         else:
             found = decoded[index]
-        kept.append(_full_size(found.logits, sam2.input_size, images[0]))
-    return torch.cat(kept) > 0
+        masks.append(_full_size(found.logits, sam2.input_size, images[0]))
+    return torch.cat(masks) > 0
 
 
 def _full_size(logits: Tensor, side: int, image: RGB) -> Tensor:
@@ -243,7 +257,7 @@ def _compared(
     agreement: float,
     clock: Clock,
 ) -> Comparison:
-    timings = take_turns({"official": official, "ours": ours}, rounds, settle(str(sam2.device)), clock)
+    timings = take_turns({"official": official, "ours": ours}, rounds, synchronizer(str(sam2.device)), clock)
     return Comparison(objects, timings["official"], timings["ours"], agreement)
 
 
@@ -273,7 +287,24 @@ def main(arguments: Sequence[str] | None = None) -> list[Comparison]:
             flush=True,
         )
     print("ratio " + ", ".join(f"K={one.objects} {one.ratio.median:.2f}" for one in compared))
+    notes = f"{options.sizes} sizes, {options.threads} thread(s), {options.clock} time"
+    record(options, __file__, arguments, COLUMNS, [_row(one, options) for one in compared], notes=notes)
     return compared
+
+
+def _row(compared: Comparison, options: argparse.Namespace) -> dict[str, Cell]:
+    what = f"clip of {options.clip} frames" if options.clip else "steady frame"
+    if options.encoder != "ours":
+        what += ", encoder in the published order too"
+    return {
+        "what": what,
+        "dtype": options.dtype,
+        "objects": compared.objects,
+        "official": compared.official.median,
+        "ours": compared.ours.median,
+        "ratio": rounds(compared.ratio.rounds),
+        "pixels": 100 * compared.agreement,
+    }
 
 
 def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -290,6 +321,7 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--clock", choices=CLOCKS, default="wall", help="processor: blind to other work")
     parser.add_argument("--quick", action="store_true", help="demo sizes, one number of objects, one round")
+    add_options(parser)
     options = parser.parse_args(arguments)
     if options.quick:
         options.sizes, options.rounds, options.dtype = "demo", 1, "fp32"

@@ -12,16 +12,26 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from PIL import Image
+from recording import Column, add_options, record, rounds
 from torch import Tensor
 
-from sa2va_cli.benchmark.job import picture_size
-from sa2va_cli.benchmark.pictures import GRAIN, park_pictures
-from sa2va_cli.benchmark.rounds import Ratio, Timing, take_turns
+from sa2va_cli.bench.job import picture_size
+from sa2va_cli.bench.pictures import GRAIN, park_pictures
+from sa2va_cli.bench.rounds import Ratio, Timing, take_turns
 from sa2va_cli.datatypes import RGB
 from sa2va_cli.model.preprocessing import GROUNDING_MEAN, GROUNDING_STD, grounding_pixels
 from sa2va_cli.runtime.device import DTYPES
 
 SIDE = 1024
+
+COLUMNS = (
+    Column("size", "pictures"),
+    Column("identical", "identical values, %", ".6g"),
+    Column("levels", "levels apart, at most"),
+    Column("official", "Pillow, ms", ".1f"),
+    Column("ours", "ours, ms", ".1f"),
+    Column("ratio", "Pillow / ours", ".2f"),
+)
 
 
 def official(image: RGB, side: int, dtype: torch.dtype) -> Tensor:
@@ -45,7 +55,7 @@ class Findings:
     Attributes:
         identical: part of the values that are the same, in float32, as levels of 255.
         largest: the largest difference in levels.
-        official: the official way's time for a frame.
+        official: the official preprocessing's time for a frame.
         ours: our time for a frame.
     """
 
@@ -85,6 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> Findings:
     parser.add_argument("--grain", type=float, default=GRAIN)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--quick", action="store_true", help="160x90 to 64 pixels, one round")
+    add_options(parser)
     options = parser.parse_args(arguments)
     if options.quick:
         options.size, options.side, options.rounds = "160x90", 64, 1
@@ -96,7 +107,17 @@ def main(arguments: Sequence[str] | None = None) -> Findings:
         f"{options.size} to {options.side} pixels in {options.dtype}, one thread: "
         f"official {1000 * found.official.median:.2f} ms, ours {1000 * found.ours.median:.2f} ms a frame"
     )
-    print(f"ratio {Ratio.of(found.official, found.ours)}")
+    ratio = Ratio.of(found.official, found.ours)
+    print(f"ratio {ratio}")
+    row = {
+        "size": options.size,
+        "identical": 100 * found.identical,
+        "levels": found.largest,
+        "official": 1000 * found.official.median,
+        "ours": 1000 * found.ours.median,
+        "ratio": rounds(ratio.rounds),
+    }
+    record(options, __file__, arguments, COLUMNS, [row], notes=f"{options.dtype}, one thread")
     return found
 
 

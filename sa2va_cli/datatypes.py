@@ -23,6 +23,18 @@ RGB = NDArray[np.uint8]
 """An upright image, (H, W, 3) uint8, sRGB order red, green, blue."""
 
 
+GROUND = 128
+"""The grey, of 255, that lies behind pictures with alpha when they are looked at."""
+
+
+def over_grey(image: RGB, alpha: NDArray[Any] | None) -> RGB:
+    """Lays a picture over neutral grey, value by value as it is coded; (H, W, 3) uint8 RGB."""
+    if alpha is None:
+        return image
+    share = (alpha / np.float32(np.iinfo(alpha.dtype).max))[..., None]
+    return np.rint(GROUND + share * (image.astype(np.float32) - GROUND)).astype(np.uint8)
+
+
 LUMA_WEIGHTS = {1: (0.2126, 0.0722), 5: (0.299, 0.114), 6: (0.299, 0.114)}
 """What red and blue count in luma, by the number of the matrix in ITU-T H.273: BT.709, and BT.601 twice."""
 
@@ -92,10 +104,19 @@ class Frame:
         pts: presentation time stamp in units of ``time_base``; counted as in the source.
         time_base: seconds per unit of ``pts``.
         image: (H, W, 3) uint8 RGB, rotation of the container already applied.
-        name: the file name without its ending, for frames that come from image files.
+        name: what pictures made of the frame are called, without an ending, where it comes from an image
+            file; no two frames of a clip share one (``media/sequences.py`` has the rule).
         planes: the same picture as it was decoded, where that is 8-bit 4:2:0; what is drawn there leaves the
             rest of the picture as it was to the bit.
         source_index: number of the frame in the source, from 0; None for the same as ``index``.
+        file_name: the image file it comes from, with its ending, relative to the folder that all files of the
+            clip lie in; None for videos and for the pages of one file.
+        deep: (H, W, 3) uint16, 65535 being full: the source's own numbers, where ``image`` does not hold
+            them: of more than 8 bits, under alpha, or in the colours of ``icc_profile``.
+        alpha: (H, W) uint8 or uint16, full at 255 or 65535: how opaque the source is; None where it is all
+            opaque. ``image`` is then the source over neutral grey (128), ``deep`` its colours without the
+            ground.
+        icc_profile: what the numbers in ``deep`` mean, an RGB profile; None for sRGB. ``image`` is in sRGB.
     """
 
     index: int
@@ -105,17 +126,37 @@ class Frame:
     name: str | None = None
     planes: Yuv420 | None = field(default=None, repr=False)
     source_index: int | None = None
+    file_name: str | None = None
+    deep: NDArray[np.uint16] | None = field(default=None, repr=False)
+    alpha: NDArray[np.uint8] | NDArray[np.uint16] | None = field(default=None, repr=False)
+    icc_profile: bytes | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.image.dtype != np.uint8 or self.image.ndim != 3 or self.image.shape[2] != 3:
             raise ValueError(f"image must be (H, W, 3) uint8, got {self.image.shape} {self.image.dtype}")
         if self.planes is not None and self.planes.size != self.size:
             raise ValueError(f"got planes of {self.planes.size} for an image of {self.size}")
+        if self.deep is not None and (self.deep.shape != self.image.shape or self.deep.dtype != np.uint16):
+            raise ValueError(
+                f"deep must be {self.image.shape} uint16, got {self.deep.shape} {self.deep.dtype}"
+            )
+        if self.alpha is not None and self.alpha.shape != self.image.shape[:2]:
+            raise ValueError(f"alpha must be {self.image.shape[:2]}, got {self.alpha.shape}")
+        if self.icc_profile is not None and self.deep is None:
+            raise ValueError("icc_profile says what the numbers in deep mean; got no deep")
 
     @property
     def picture(self) -> RGB | Yuv420:
-        """The planes where there are some, else the image: what is drawn on for a video."""
-        return self.image if self.planes is None else self.planes
+        """What is drawn on: a video's planes; the numbers that ``icc_profile`` goes with; or the image."""
+        if self.planes is not None:
+            return self.planes
+        return self.image if self.icc_profile is None else self._own_numbers
+
+    @cached_property
+    def _own_numbers(self) -> RGB:
+        """(H, W, 3) uint8 in the colours of ``icc_profile``, over grey as ``image`` is."""
+        assert self.deep is not None  # noqa: S101  (checked when made)
+        return over_grey(((self.deep + 128.0) // 257).astype(np.uint8), self.alpha)
 
     @property
     def size(self) -> tuple[int, int]:

@@ -8,6 +8,7 @@ import errno
 import os
 import secrets
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -116,6 +117,21 @@ def output_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise output_error(path, error) from error
+
+
+def require_temporary_folder() -> str:
+    """Where temporary files go.
+
+    Raises:
+        OutputError: nowhere can one be written.
+    """
+    try:
+        return tempfile.gettempdir()
+    except OSError as error:
+        raise OutputError(
+            f"there is no folder for temporary files: {error.strerror or error}; "
+            "set TMPDIR to one that can be written to"
+        ) from error
 
 
 def output_error(path: Path, error: BaseException) -> OutputError:

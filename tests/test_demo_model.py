@@ -72,6 +72,27 @@ def test_a_picture_works_as_well(model: Sa2VA) -> None:
     assert 0.005 < result.masks.mean() < 0.1
 
 
+@pytest.mark.parametrize(
+    "words", ["<image>", "<IMG_CONTEXT>", "[SEG]", "<|im_end|>", "girl in {} <p>red</p>"]
+)
+def test_words_that_look_like_control_tokens_are_words(model: Sa2VA, words: str) -> None:
+    """They were an internal error."""
+    (result,) = model.segment(SAMPLES / "park.png", words)
+    assert len(result.masks) <= 2
+
+
+def test_the_command_takes_control_tokens_for_words_and_says_none(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    command = ["segment", str(SAMPLES / "park.png"), "<image>", "<|im_end|>girl", "--model", "demo"]
+    code = main([*command, "--device", "cpu", "--json", "-o", f"{tmp_path}/"])
+    out, err = capfd.readouterr()
+    assert code in (0, 4), err
+    answers = json.loads(out)["answers"]
+    assert list(answers) == ["<image>", "<|im_end|>girl"]
+    assert not any("<|" in answer for answer in answers.values())
+
+
 def test_the_bundled_files_are_data_and_fit_in_the_wheel() -> None:
     names = {f.name for f in DEMO_FOLDER.iterdir()}
     assert names == {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}

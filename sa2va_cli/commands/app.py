@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sa2va_cli import __version__
-from sa2va_cli.commands import bench, doctor, models, render, segment
+from sa2va_cli.commands import bench, doctor, models, render, segment, tracks
 from sa2va_cli.commands.helptext import help_text
 from sa2va_cli.commands.session import Interrupted, Session
-from sa2va_cli.errors import Sa2VAError, UsageError
+from sa2va_cli.errors import OutputError, Sa2VAError, UsageError
 
 if TYPE_CHECKING:
     from sa2va_cli.runtime.loading import Load
@@ -36,6 +36,7 @@ app = typer.Typer(
 )
 app.command("segment", epilog=segment.EPILOG)(segment.segment_command)
 app.command("render", help=help_text(render.render_command), epilog=render.EPILOG)(render.render_command)
+app.add_typer(tracks.app, name="tracks")
 app.add_typer(models.app, name="models")
 app.command("doctor", help=help_text(doctor.doctor_command), epilog=doctor.EPILOG)(doctor.doctor_command)
 app.command("bench", help=help_text(bench.bench_command), epilog=bench.EPILOG)(bench.bench_command)
@@ -108,6 +109,9 @@ def _guarded(run: Callable[[], int], session: Session) -> int:
     except Exception as error:
         if _is_usage(error):
             return _usage(error, session)
+        if isinstance(error, FileNotFoundError) and "usable temporary directory" in str(error):
+            text = "there is no folder for temporary files; set TMPDIR to one that can be written to"
+            return _told(text, OutputError.exit_code, session)
         text = f"internal error: {type(error).__name__}: {error}"
         hint = "" if session.console.debug else "; run again with --debug and report it"
         return _told(text + hint, BUG, session)

@@ -9,7 +9,7 @@ from sa2va_cli.commands.helptext import examples
 from sa2va_cli.commands.startup import collector_paused
 
 if TYPE_CHECKING:
-    from sa2va_cli.benchmark.job import BenchResult, Stage
+    from sa2va_cli.bench.job import BenchResult, Stage
     from sa2va_cli.commands.session import Session
 
 EPILOG = examples(
@@ -71,13 +71,13 @@ def bench_command(
     session: Session = context.obj
     session.console = console = Console(quiet=quiet, debug=debug)
     console.hush_libraries()
-    from sa2va_cli.benchmark.job import BenchJob, picture_size
+    from sa2va_cli.bench.job import BenchJob, picture_size
     from sa2va_cli.runtime.choice import ModelChoice
 
     choice = ModelChoice(model, device, dtype)
     job = BenchJob(picture_size(size), choice, random, objects, frames, rounds)
     with collector_paused():
-        from sa2va_cli.benchmark.bench import bench
+        from sa2va_cli.bench.measurement import bench
 
     with console.reporting() as report:
         result = bench(job, report)

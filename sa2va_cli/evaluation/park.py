@@ -161,7 +161,7 @@ def table(clips: Sequence[Score], pictures: Sequence[Score]) -> str:
     """Writes the scores as a Markdown table, by kind of expression and by language."""
     lines = ["| expressions | n | J | F | J&F | pictures: n | cIoU |", "|---|---|---|---|---|---|---|"]
     for name in (*KINDS_WITH_TARGETS, "all", "English", "Chinese"):
-        lines += [_row(name, _group(clips, name), _group(pictures, name))]
+        lines += [_row(name, group(clips, name), group(pictures, name))]
     for what, scores in (("clips", clips), ("pictures", pictures)):
         nothing = [s for s in scores if s.kind == "none"]
         if nothing:
@@ -170,7 +170,8 @@ def table(clips: Sequence[Score], pictures: Sequence[Score]) -> str:
     return "\n".join(lines)
 
 
-def _group(scores: Sequence[Score], name: str) -> list[Score]:
+def group(scores: Sequence[Score], name: str) -> list[Score]:
+    """The scores of one row of the table: a kind of expression, ``all``, ``English`` or ``Chinese``."""
     languages = {"English": "en", "Chinese": "zh"}
     meant = [s for s in scores if s.kind != "none"]
     if name in languages:
@@ -226,7 +227,7 @@ def _scored(options: argparse.Namespace) -> tuple[list[Score], list[Score]]:
 
 
 def _progress(scores: Sequence[Score]) -> str:
-    meant = _group(scores, "all")
+    meant = group(scores, "all")
     return f"J&F {np.mean([s.j_and_f for s in meant]):.3f} of {len(meant)}"
 
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from sa2va_cli.datatypes import FoundObject, Frame, FrameMasks, Prompt, Sink
-from sa2va_cli.export.naming import image_name, source_number
+from sa2va_cli.export.frame_names import image_name, source_number
 from sa2va_cli.staging import check_free, discard, output_errors, publish, staged
 
 _CHUNK = 1 << 20
@@ -33,7 +33,7 @@ class CocoSink(Sink):
 
     * ``images``: ``id`` from 1, ``file_name``, ``width``, ``height``, ``frame_index`` among the frames that
       were looked at, ``source_frame``, the frame's number in the source, ``pts`` and ``seconds`` on the
-      source's clock. ``file_name`` is the frame's own file, else ``<source>/<frame index, five digits>.png``.
+      source's clock. ``file_name`` is what ``frame_names.image_name`` says, in the folder ``<source>``.
     * ``annotations``: one for each object on each frame where its mask is not empty, with ``track_id`` (the
       object's id, in ``attributes`` as well), ``score``, ``segmentation``, ``bbox`` as x, y, width, height,
       ``area`` and ``iscrowd`` 0.
@@ -65,7 +65,7 @@ class CocoSink(Sink):
             source: the stem of the clip's name.
             sequence: whether images follow each other in time.
             rate: frames per second of the source, noted under ``info``.
-            ending: what image names end in.
+            ending: what names end in of frames that are no files.
             overwrite: whether a file at ``path`` may be replaced.
         """
         self.path = path

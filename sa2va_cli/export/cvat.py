@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sa2va_cli.datatypes import FoundObject, Frame, FrameMasks, Prompt
-from sa2va_cli.export.naming import image_name, source_number
+from sa2va_cli.export.frame_names import image_name, source_number
 from sa2va_cli.export.writing import FileSink
 
 _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

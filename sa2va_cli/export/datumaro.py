@@ -8,17 +8,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from sa2va_cli.datatypes import FoundObject, FrameMasks, Prompt
+from sa2va_cli.datatypes import FoundObject, Frame, FrameMasks, Prompt
 from sa2va_cli.export.coco import encode_mask
-from sa2va_cli.export.naming import image_name, source_number
+from sa2va_cli.export.frame_names import image_name, source_number
 from sa2va_cli.export.writing import FileSink
 
 
 class DatumaroSink(FileSink):
     """Writes one JSON file, which belongs into ``annotations/`` beside ``images/``.
 
-    * ``items``: one for each frame. ``id`` is the image's name without its ending; ``attr`` has ``frame``,
-      its number in the source, by which CVAT finds frames of a video, and ``seconds``.
+    * ``items``: one for each frame. ``id`` is the image's name without its ending, if no other has it;
+      ``attr`` has ``frame``, its number in the source, by which CVAT finds frames of a video, and
+      ``seconds``.
     * ``annotations``: a mask for each object that is seen; ``object_id`` and the attribute ``track_id`` are
       the object's number, ``label_id`` is the prompt's place in the request, from 0, found or not.
     """
@@ -57,7 +58,7 @@ class DatumaroSink(FileSink):
         width, height = frame.size
         name = image_name(frame, self._source)
         item = {
-            "id": name.rpartition(".")[0],
+            "id": _item_id(frame, name),
             "annotations": self._masks(masks),
             "attr": {"frame": source_number(frame), "seconds": frame.seconds},
             "image": {"path": name, "size": [height, width]},
@@ -87,6 +88,13 @@ class DatumaroSink(FileSink):
                 }
             )
         return entries
+
+
+def _item_id(frame: Frame, image: str) -> str:
+    """The image's name without its ending, as in Datumaro, unless nothing else tells two frames apart."""
+    stem = image.rpartition(".")[0]
+    usual = (stem.rpartition("/")[2], stem.replace("/", "_"))
+    return stem if frame.name is None or frame.name in usual else frame.name
 
 
 def _json(value: Any) -> str:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from sa2va_cli.datatypes import FoundObject, FrameMasks, Sink
 from sa2va_cli.errors import OutputError
-from sa2va_cli.export.naming import source_number
+from sa2va_cli.export.frame_names import source_number
 from sa2va_cli.staging import check_free, discard, output_errors, publish, staged
 
 _MOST_OBJECTS = 255

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sa2va_cli.datatypes import FoundObject, Frame, FrameMasks
-from sa2va_cli.export.naming import image_name, source_number
+from sa2va_cli.export.frame_names import image_name, source_number
 from sa2va_cli.export.polygons import mask_polygons
 from sa2va_cli.export.writing import FolderSink
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sa2va_cli.datatypes import FoundObject, Frame, FrameMasks
-from sa2va_cli.export.naming import image_name, source_number
+from sa2va_cli.export.frame_names import image_name, source_number
 from sa2va_cli.export.writing import FileSink
 
 _WORD_BITS = 8

@@ -15,6 +15,8 @@ Points = NDArray[np.int32]
 
 _FEWEST_CORNERS = 3
 """Readers take a polygon of fewer corners for a fault: a single pixel is one corner, said three times."""
+_MOST_COMPARED = 256
+"""Corners of a polygon that are compared with as many of another at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,8 +59,8 @@ def mask_polygons(mask: NDArray[np.bool_]) -> list[Points]:
 def joined_polygon(polygons: list[Points]) -> Points | None:
     """Joins the polygons of one object to a single one, for formats that have one for each object.
 
-    Every further polygon hangs on a bridge of no width between the two corners that are nearest to each
-    other. Where a reader draws borders, a bridge is a line one pixel wide.
+    Every further polygon hangs on a bridge of no width between two corners that are near to each other. Where
+    a reader draws borders, a bridge is a line one pixel wide.
 
     Returns:
         (N, 2); None where there is no polygon.
@@ -148,10 +150,20 @@ def _at_least_three(corners: Points) -> Points:
 
 
 def _nearest(one: Points, other: Points) -> tuple[int, int]:
-    """Places, in two polygons, of the corners that are nearest to each other."""
-    best: tuple[float, int, int] = (np.inf, 0, 0)
-    for place, corner in enumerate(other.astype(np.int64)):
-        apart = np.square(one - corner).sum(axis=1)
-        here = int(apart.argmin())
-        best = min(best, (float(apart[here]), here, place))
-    return best[1], best[2]
+    """Places, in two polygons, of corners that are near to each other; the nearest where there are few.
+
+    Of long polygons some corners are compared first, then all of each with the best of the other.
+    """
+    steps = [-(-len(points) // _MOST_COMPARED) for points in (one, other)]
+    some = one[:: steps[0], None].astype(np.int64) - other[None, :: steps[1]]
+    apart = np.square(some).sum(axis=2)
+    here, there = (int(place) for place in np.unravel_index(apart.argmin(), apart.shape))
+    here, there = here * steps[0], there * steps[1]
+    if steps != [1, 1]:
+        there = _nearest_to(one[here], other)
+        here = _nearest_to(other[there], one)
+    return here, there
+
+
+def _nearest_to(corner: Points, points: Points) -> int:
+    return int(np.square(points.astype(np.int64) - corner).sum(axis=1).argmin())

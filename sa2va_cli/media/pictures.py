@@ -1,31 +1,65 @@
-"""Inputs that are images: one file, a folder or a pattern of files, and animations FFmpeg cannot read."""
+"""Inputs that are images: one file, a folder or a pattern of files, and the pages of one."""
 
-from array import array
-from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from sa2va_cli.datatypes import Frame
 from sa2va_cli.errors import InputError
-from sa2va_cli.media.images import decode_image, open_image, read_image, stated_size, upright_size
+from sa2va_cli.media.formats import upright_size
+from sa2va_cli.media.sequences import check_names, file_names, frame_names, numbering
 from sa2va_cli.media.source import DEFAULT_RATE, SourceInfo
+from sa2va_cli.media.stills import Still, decode_still, read_still, required, still_size
+
+
+class Remarks:
+    """What is to be said about files, one line for each thing however many files it is true of."""
+
+    def __init__(self, general: Sequence[str | None] = ()) -> None:
+        self._general = [text for text in general if text]
+        self._files: dict[str, dict[str, None]] = {}
+
+    def add(self, file: str, notes: Sequence[str]) -> None:
+        """Notes what is true of a file; once, however often it is read."""
+        for note in notes:
+            self._files.setdefault(note, {})[file] = None
+
+    @property
+    def lines(self) -> list[str]:
+        """All of it."""
+        told = []
+        for note, files in self._files.items():
+            first = next(iter(files))
+            told.append(
+                f"{first} {note}" if len(files) == 1 else f"{first} and {len(files) - 1} more: {note}"
+            )
+        return [*self._general, *told]
 
 
 class ImageSource:
     """Image files, one frame each, in the given order; 24 frames per second, ``pts`` being the number."""
 
-    def __init__(self, path: Path, files: Sequence[Path], kind: Literal["image", "frames"]) -> None:
-        """Looks into the first file for the size.
+    def __init__(
+        self, path: Path, files: Sequence[Path], kind: Literal["image", "frames"], notes: Sequence[str] = ()
+    ) -> None:
+        """Looks into the files until one says its size.
+
+        Args:
+            path: what the user gave.
+            files: at least one.
+            kind: of the source.
+            notes: what is to be said besides.
 
         Raises:
-            InputError: when the first file is not an image.
+            InputError: when no file is an image, or a name is not in UTF-8.
         """
+        check_names(files)
         self._files = tuple(files)
-        with _opened(self._files[0]) as image:
-            size = upright_size(image)
-            codec = image.format.lower() if image.format else None
+        size, codec, self._measured = self._first_size()
+        names = file_names(self._files)
+        self._shown_names = frame_names(names)
+        numbers = numbering(names)
         self._info = SourceInfo(
             path=path,
             kind=kind,
@@ -35,9 +69,23 @@ class ImageSource:
             time_base=1 / DEFAULT_RATE,
             duration_seconds=float(len(self._files) / DEFAULT_RATE),
             codec=codec if kind == "image" else None,
-            names=tuple(file.stem for file in self._files) if kind == "frames" else (),
+            names=self._shown_names if kind == "frames" else (),
+            file_names=names,
+            numbers=numbers.numbers if kind == "frames" else (),
         )
         self._unread: dict[Path, str] = {}
+        self._remarks = Remarks([*notes, numbers.note if kind == "frames" else None])
+
+    def _first_size(self) -> tuple[tuple[int, int], str, Path]:
+        """Size and format of the first file that is an image, and which one that is."""
+        first: InputError | None = None
+        for file in self._files:
+            try:
+                return *still_size(file), file
+            except InputError as error:
+                first = first or error
+        assert first is not None  # noqa: S101  (there is at least one file)
+        raise first
 
     @property
     def info(self) -> SourceInfo:
@@ -46,11 +94,14 @@ class ImageSource:
 
     @property
     def warnings(self) -> list[str]:
-        """One line for the files that could not be read."""
-        if not self._unread:
-            return []
-        first = next(iter(self._unread.values()))
-        return [f"{len(self._unread)} of {len(self._files)} images could not be read; the first: {first}"]
+        """What is to be said about the files, and one line for those that could not be read."""
+        lines = self._remarks.lines
+        if self._unread:
+            first = next(iter(self._unread.values()))
+            lines.append(
+                f"{len(self._unread)} of {len(self._files)} images could not be read; the first: {first}"
+            )
+        return lines
 
     def ordinal_at(self, seconds: Fraction) -> int:
         """Number of the first file at or after a time."""
@@ -71,11 +122,10 @@ class ImageSource:
         for ordinal in ordinals:
             file = self._files[ordinal]
             try:
-                with _opened(file) as image:
-                    if stated_size(image) == self._info.size:
-                        continue
-                pixels = read_image(file)  # to be sure: EXIF data may stand behind the pixels
-            except (InputError, OSError, ValueError, SyntaxError):
+                if still_size(file, exact=False)[0] == self._info.size:
+                    continue
+                pixels = read_still(file).image  # to be sure: EXIF data may stand behind the pixels
+            except InputError:
                 continue
             self._check_size(file, (pixels.shape[1], pixels.shape[0]))
 
@@ -83,7 +133,7 @@ class ImageSource:
         if size != self._info.size:
             one, first = ("{}x{}".format(*each) for each in (size, self._info.size))
             raise InputError(
-                f"{file}: is {one}, but {self._files[0].name} is {first}; all images of a folder must have "
+                f"{file}: is {one}, but {self._measured.name} is {first}; all images of a folder must have "
                 "one size"
             )
 
@@ -104,57 +154,62 @@ class ImageSource:
         for ordinal in sorted(set(ordinals)):
             file = self._files[ordinal]
             try:
-                image = read_image(file)
+                still = read_still(file)
             except InputError as error:
                 if len(self._files) == 1:
                     raise
                 self._unread[file] = str(error)
                 continue
-            self._check_size(file, (image.shape[1], image.shape[0]))
-            yield Frame(ordinal, ordinal, 1 / DEFAULT_RATE, image, file.stem)
+            self._check_size(file, (still.image.shape[1], still.image.shape[0]))
+            self._remarks.add(self._info.file_names[ordinal], still.notes)
+            yield _frame(
+                ordinal, still, name=self._shown_names[ordinal], file_name=self._info.file_names[ordinal]
+            )
 
 
-class AnimationSource:
-    """An animated image that Pillow reads frame by frame: animated WebP and AVIF."""
+def _frame(ordinal: int, still: Still, *, name: str, file_name: str | None) -> Frame:
+    """A still as a frame of a clip of 24 frames per second."""
+    return Frame(
+        ordinal,
+        ordinal,
+        1 / DEFAULT_RATE,
+        still.image,
+        name,
+        file_name=file_name,
+        deep=still.deep,
+        alpha=still.alpha,
+        icc_profile=still.icc_profile,
+    )
 
-    _TIME_BASE = Fraction(1, 1000)
 
-    def __init__(self, path: Path) -> None:
-        """Reads all frames' durations, which such files keep beside each frame.
+class PagesSource:
+    """The pages of one TIFF file, each a frame; 24 per second, named ``<stem>_<page, four digits>``."""
 
-        Raises:
-            InputError: when it cannot be read.
+    def __init__(self, path: Path, pages: Sequence[int]) -> None:
+        """Looks into the first page for the size.
+
+        Args:
+            path: the file.
+            pages: which of its pictures are frames, from 0; of one size.
         """
         self._path = path
-        stamps = array("q")
-        with _opened(path) as image:
+        self._pages = tuple(pages)
+        with required(path) as image:
+            image.seek(self._pages[0])
             size = upright_size(image)
-            codec = image.format.lower()
-            end = 0
-            for ordinal in range(image.n_frames):
-                if not _turn_to(image, ordinal):
-                    break
-                stamps.append(end)
-                # Browsers show frames of 10 ms and less for 100 ms.
-                shown = round(image.info.get("duration") or 0)
-                end += shown if shown > 10 else 100
-            self._promised: int = image.n_frames
-        if not stamps:
-            raise InputError(
-                f"{path}: not one picture of the animation could be decoded; the file is damaged"
-            )
-        self._stamps = stamps
-        rate = Fraction(len(stamps) * 1000, end)
         self._info = SourceInfo(
             path=path,
-            kind="video",
+            kind="frames",
             size=size,
-            frames=len(stamps),
-            rate=rate,
-            time_base=self._TIME_BASE,
-            duration_seconds=end / 1000,
-            codec=codec,
+            frames=len(self._pages),
+            rate=DEFAULT_RATE,
+            time_base=1 / DEFAULT_RATE,
+            duration_seconds=float(len(self._pages) / DEFAULT_RATE),
+            codec="tiff",
+            names=tuple(f"{path.stem}_{page:04d}" for page in self._pages),
         )
+        self._unread: set[int] = set()
+        self._remarks = Remarks()
 
     @property
     def info(self) -> SourceInfo:
@@ -163,50 +218,40 @@ class AnimationSource:
 
     @property
     def warnings(self) -> list[str]:
-        """Says how much of a damaged file could be decoded."""
-        if len(self._stamps) == self._promised:
-            return []
-        return [f"the file is damaged: {len(self._stamps)} of {self._promised} frames could be decoded"]
+        """What is to be said about the file, and how many pages could not be read."""
+        lines = self._remarks.lines
+        if self._unread:
+            lines.append(f"{len(self._unread)} of {len(self._pages)} pages could not be read")
+        return lines
 
     def ordinal_at(self, seconds: Fraction) -> int:
-        """Number of the first frame at or after a time."""
-        return bisect_left(self._stamps, seconds / self._TIME_BASE)
+        """Number of the first page at or after a time."""
+        return min(max(0, -int(-seconds * DEFAULT_RATE // 1)), len(self._pages))
 
     def seconds_of(self, ordinal: int) -> Fraction:
-        """Time of a frame."""
-        return self._stamps[ordinal] * self._TIME_BASE
+        """Time of a page."""
+        return ordinal / DEFAULT_RATE
 
     def check(self, ordinals: range) -> None:
-        """One file has frames of one size."""
+        """All pages have one size; it was looked at when the file was opened."""
 
     def files(self, ordinals: range) -> tuple[Path, ...]:  # noqa: ARG002  (all are in one)
         """The one file."""
         return (self._path,)
 
     def pictures(self, ordinals: range) -> Iterator[Frame]:
-        """The wanted frames in order."""
+        """The wanted pages in order."""
         return self.pictures_at(ordinals)
 
     def pictures_at(self, ordinals: Sequence[int]) -> Iterator[Frame]:
-        """Single frames by ascending number."""
-        with _opened(self._path) as image:
+        """Single pages by ascending number."""
+        with required(self._path) as image:
             for ordinal in sorted(set(ordinals)):
-                if _turn_to(image, ordinal):
-                    pixels = decode_image(image, self._path)
-                    yield Frame(ordinal, self._stamps[ordinal], self._TIME_BASE, pixels)
-
-
-def _opened(path: Path) -> Any:
-    image = open_image(path)
-    if image is None:
-        raise InputError(f"{path}: not an image that can be read")
-    return image
-
-
-def _turn_to(image: Any, ordinal: int) -> bool:
-    try:
-        image.seek(ordinal)
-        image.load()
-    except (OSError, EOFError, ValueError, SyntaxError):
-        return False
-    return True
+                try:
+                    image.seek(self._pages[ordinal])
+                    still = decode_still(image, self._path)
+                except (InputError, OSError, EOFError, ValueError, SyntaxError):
+                    self._unread.add(ordinal)
+                    continue
+                self._remarks.add(self._path.name, still.notes)
+                yield _frame(ordinal, still, name=self._info.names[ordinal], file_name=None)

@@ -1,29 +1,36 @@
 """Finds out what an input is: a video, an image, a folder or a pattern of images."""
 
-import glob
 import re
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from sa2va_cli.errors import InputError
-from sa2va_cli.media.images import SUFFIXES, open_image
-from sa2va_cli.media.pictures import AnimationSource, ImageSource
+from sa2va_cli.media.animations import AnimationSource, JoinedSource
+from sa2va_cli.media.formats import SUFFIXES, open_image
+from sa2va_cli.media.joined import joined_pictures
+from sa2va_cli.media.pictures import ImageSource, PagesSource
+from sa2va_cli.media.sequences import is_pattern, matches, natural
+from sa2va_cli.media.signatures import UNREAD_SUFFIXES, head_of, is_dpx, is_exr
 from sa2va_cli.media.source import Source, SourceInfo
+from sa2va_cli.media.stills import frame_pages
 from sa2va_cli.media.video import VideoSource
 
 __all__ = ["SourceInfo", "find_source", "probe"]
 
-_ALBUMS = frozenset({"TIFF", "MPO"})
-"""Formats whose further pictures are pages or views and not frames."""
-
 _BY_FFMPEG = frozenset({"GIF", "PNG"})
-"""Animated image formats that FFmpeg reads; the others go through Pillow."""
+"""Animated image formats that FFmpeg reads."""
+_BY_PILLOW = frozenset({"WEBP", "AVIF"})
+"""Animated image formats that Pillow reads. All others' further pictures are views, layers or thumbnails."""
+_MAY_BE_JOINED = frozenset({"JPEG", "PNG"})
 
 
 def probe(source: Path | str) -> SourceInfo:
     """Describes an input; its packets are read, one frame is decoded.
 
     Args:
-        source: a video, an image, a folder of images, or a pattern: ``shot/*.png``, ``shot/%04d.png``.
+        source: a video, an image, a folder of images, or a pattern: ``shot/*.png``, ``shot/%04d.png``,
+            ``shot/####.exr``.
 
     Raises:
         InputError: when there is nothing that can be read.
@@ -40,15 +47,14 @@ def find_source(source: Path | str) -> Source:
     path = Path(source)
     try:
         if path.is_dir():
-            return ImageSource(path, _images_in(path), "frames")
+            files, notes = _images_in(path)
+            return ImageSource(path, files, "frames", notes)
         if path.exists():
             return _file(path)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from error
-    if files := _matches(str(source)):
-        return ImageSource(path, files, "frames")
-    if glob.has_magic(str(source)) or "%" in str(source):
-        raise InputError(f"{source}: no image matches this pattern")
+    if is_pattern(str(source)):
+        return _sequence(path, str(source))
     if "://" in str(source):
         raise InputError(
             f"{source}: addresses are not read; pipe it in: curl -s ADDRESS | sa2va segment - PROMPT"
@@ -61,40 +67,69 @@ def _file(path: Path) -> Source:
         raise InputError(f"{path}: not a regular file; to read a stream, pipe it in and give - as the input")
     if path.stat().st_size == 0:
         raise InputError(f"{path}: the file is empty")
+    head = head_of(path)
+    if is_exr(head) or is_dpx(head):
+        return ImageSource(path, [path], "image")
     image = open_image(path)
     if image is None:
         return VideoSource(path)
     with image:
-        animated = getattr(image, "is_animated", False) and image.format not in _ALBUMS
-        video = animated and image.format in _BY_FFMPEG
-    if video:
+        return _pillow_file(path, image)
+
+
+def _pillow_file(path: Path, image: Any) -> Source:
+    """A file of a format that Pillow knows: one picture, or several in time."""
+    kind, animated = str(image.format), bool(getattr(image, "is_animated", False))
+    if animated and kind == "TIFF":
+        return _pages(path, image)
+    if animated and kind in _BY_PILLOW:
+        return AnimationSource(path)
+    if animated and kind in _BY_FFMPEG:
         return VideoSource(path)
-    return AnimationSource(path) if animated else ImageSource(path, [path], "image")
+    if kind in _MAY_BE_JOINED and len(joined_pictures(path, most=2)) > 1:
+        # FFmpeg knows streams of pictures, but not under the name of one picture.
+        return JoinedSource(path) if path.suffix.lower() in SUFFIXES else VideoSource(path)
+    return ImageSource(path, [path], "image")
 
 
-def _images_in(folder: Path) -> list[Path]:
-    files = [file for file in folder.iterdir() if _is_image_name(file)]
+def _pages(path: Path, image: Any) -> Source:
+    """A TIFF file of several pages: frames where they are of one size, else the first is the picture."""
+    pages, sizes = frame_pages(image)
+    if len(pages) < 2 or len(sizes) > 1:
+        return ImageSource(path, [path], "image")
+    return PagesSource(path, pages)
+
+
+def _images_in(folder: Path) -> tuple[list[Path], list[str]]:
+    """The images of a folder, and what is to be said about pictures that are not read."""
+    inside = list(folder.iterdir())
+    files = sorted((file for file in inside if _is_image_name(file)), key=natural)
+    unread = Counter(
+        file.suffix.lower() for file in inside if file.suffix.lower() in UNREAD_SUFFIXES and file.is_file()
+    )
+    told = ", ".join(f"{count} {ending}" for ending, count in sorted(unread.items()))
     if not files:
-        raise InputError(
-            f"{folder}: the folder holds no images (png, jpg, webp, tif, ...); give a video by its own name"
-        )
-    return sorted(files, key=_natural)
+        kinds = f"none that are read, but {told}" if told else "no images (png, jpg, webp, tif, exr, ...)"
+        raise InputError(f"{folder}: the folder holds {kinds}; give a video by its own name")
+    left_out = f"{sum(unread.values())} pictures of kinds that are not read are left out: {told}"
+    return files, [left_out] if told else []
 
 
-def _matches(pattern: str) -> list[Path]:
-    """Image files of a shell pattern, or of a numbered one as FFmpeg and editors write it (``%04d``)."""
-    numbered = re.sub(r"%0?\d*d", "[0-9]*", pattern)
-    if not glob.has_magic(numbered):
-        return []
-    files = [Path(name) for name in glob.glob(numbered, recursive=True)]  # noqa: PTH207 (takes absolute ones)
-    return sorted((file for file in files if _is_image_name(file)), key=_natural)
+def _sequence(path: Path, pattern: str) -> Source:
+    """The image files of a pattern."""
+    found = matches(pattern)
+    files = [file for file in found if _is_image_name(file)]
+    if not files:
+        reason = f"; it matches {found[0].name}, which is not one" if found else ""
+        raise InputError(f"{pattern}: no image matches this pattern{reason}{_hint(pattern)}")
+    return ImageSource(path, files, "frames")
+
+
+def _hint(pattern: str) -> str:
+    """Names a file that the pattern would match if its numbers had other widths."""
+    loose = [file for file in matches(re.sub(r"%0?\d*d|#+|@+", "*", pattern)) if _is_image_name(file)]
+    return f"; numbers of other widths do, such as {loose[0].name}" if loose else ""
 
 
 def _is_image_name(file: Path) -> bool:
     return file.suffix.lower() in SUFFIXES and not file.name.startswith(".") and file.is_file()
-
-
-def _natural(path: Path) -> list[tuple[int, int, str]]:
-    """Sort key by which ``frame2`` comes before ``frame10``."""
-    parts = re.split(r"(\d+)", str(path))
-    return [(0, int(part), part) if part.isdecimal() else (1, 0, part.lower()) for part in parts]

@@ -14,6 +14,7 @@ from sa2va_cli.datatypes import Frame
 from sa2va_cli.errors import InputError, OutputError, UsageError
 from sa2va_cli.media.probe import find_source
 from sa2va_cli.media.source import Source, SourceInfo
+from sa2va_cli.staging import require_temporary_folder
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,10 @@ class Selection:
     Attributes:
         start: seconds; the first wanted frame is the first one at or after it.
         end: seconds; the first frame at or after it is not wanted any more.
-        start_frame: number of the first wanted frame, from 0, instead of ``start``.
-        end_frame: number of the first frame that is not wanted any more, instead of ``end``.
+        start_frame: number of the first wanted frame, instead of ``start``: from 0, or, for numbered files
+            whose first number is not 0, as in their names.
+        end_frame: number of the first frame that is not wanted any more, instead of ``end``; counted
+            likewise.
         every: 1 for every frame of the range, 2 for every other one, and so on.
         max_frames: at most so many frames.
     """
@@ -58,10 +61,12 @@ class Selection:
             UsageError: when the range holds no frame.
         """
         count = source.info.frames
-        first = self.start_frame or 0
+        first = 0 if self.start_frame is None else source.info.ordinal_of_number(self.start_frame)
         if self.start is not None:
             first = source.ordinal_at(self.start)
-        stop = count if self.end_frame is None else min(self.end_frame, count)
+        stop = count
+        if self.end_frame is not None:
+            stop = min(source.info.ordinal_of_number(self.end_frame), count)
         if self.end is not None:
             stop = source.ordinal_at(self.end)
         if first >= min(stop, count):
@@ -69,6 +74,7 @@ class Selection:
                 f"the range from {self._text(self.start, self.start_frame, '0')} to "
                 f"{self._text(self.end, self.end_frame, 'the end')} holds no frame; "
                 f"{source.info.path.name} has {count} frames in {source.info.duration_seconds:.3f} seconds"
+                f"{_numbered(source.info)}"
             )
         chosen = range(first, stop, self.every)
         return chosen if self.max_frames is None else chosen[: self.max_frames]
@@ -78,6 +84,11 @@ class Selection:
         if seconds is not None:
             return f"{float(seconds):g}s"
         return otherwise if frame is None else f"frame {frame}"
+
+
+def _numbered(info: SourceInfo) -> str:
+    """Says how files are numbered, where that is what frame numbers mean."""
+    return f", numbered {info.numbers[0]} to {info.numbers[-1]}" if info.first_number else ""
 
 
 class Reader:
@@ -137,7 +148,7 @@ class Reader:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """File names without endings of the selected frames, where each is a file of its own."""
+        """``Frame.name`` of the selected frames, where each is a file or a page of its own."""
         return tuple(self.info.names[ordinal] for ordinal in self._ordinals) if self.info.names else ()
 
     @property
@@ -190,8 +201,9 @@ def spool(stream: BinaryIO, folder: Path | None = None) -> Path:
         OutputError: when there is no space for it.
     """
     path: Path | None = None
+    place = require_temporary_folder() if folder is None else folder
     try:
-        with tempfile.NamedTemporaryFile(prefix="sa2va-", suffix=".input", dir=folder, delete=False) as file:
+        with tempfile.NamedTemporaryFile(prefix="sa2va-", suffix=".input", dir=place, delete=False) as file:
             path = Path(file.name)
             shutil.copyfileobj(stream, file, 1 << 20)
     except BaseException as error:
@@ -199,7 +211,6 @@ def spool(stream: BinaryIO, folder: Path | None = None) -> Path:
             path.unlink(missing_ok=True)
         if isinstance(error, OSError):
             reason = "no space left" if error.errno == errno.ENOSPC else error.strerror or str(error)
-            place = folder or tempfile.gettempdir()
             raise OutputError(
                 f"cannot keep the input in {place}: {reason}; set TMPDIR to another folder"
             ) from error

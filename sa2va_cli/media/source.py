@@ -3,6 +3,7 @@
 Knows nothing about how any of them is decoded.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -21,7 +22,8 @@ class SourceInfo:
 
     Attributes:
         path: the file, the folder, or the pattern as a path.
-        kind: ``video`` (also animated GIF, APNG and WebP), ``image``, or ``frames`` (a folder or a pattern).
+        kind: ``video`` (also animated GIF, APNG and WebP, and JPEGs joined end to end), ``image``, or
+            ``frames`` (a folder, a pattern, or a TIFF file of several pages).
         size: (width, height) in pixels, upright.
         frames: number of frames that will be shown, counted, not taken from a header.
         rate: frames per second on average.
@@ -30,9 +32,11 @@ class SourceInfo:
         rotation: degrees counter-clockwise that are applied to the stored pictures to make them upright.
         has_audio: whether there is sound.
         codec: the video codec's name as FFmpeg spells it; the image format for images; None for folders.
-        names: file names without endings, in order, for ``frames``.
+        names: ``Frame.name`` of all frames in order, for ``frames``.
         sample_aspect_ratio: width of a stored pixel over its height, upright.
         start_seconds: time of the first frame on the source's own clock.
+        file_names: ``Frame.file_name`` of all frames in order, where each is a file.
+        numbers: the numbers in the files' names, rising, where the files differ in nothing but a number.
     """
 
     path: Path
@@ -48,6 +52,23 @@ class SourceInfo:
     names: tuple[str, ...] = field(default=(), repr=False)
     sample_aspect_ratio: Fraction = Fraction(1)
     start_seconds: Fraction = Fraction(0)
+    file_names: tuple[str, ...] = field(default=(), repr=False)
+    numbers: tuple[int, ...] = field(default=(), repr=False)
+
+    @property
+    def first_number(self) -> int | None:
+        """The number in the first file's name, for numbered files."""
+        return self.numbers[0] if self.numbers else None
+
+    def ordinal_of_number(self, number: int) -> int:
+        """What ``123f`` means: the ordinal of the first frame with this number or a later one.
+
+        The number is that in the file's name for numbered files whose first is not 0, else the ordinal
+        itself.
+        """
+        if not self.first_number:
+            return number
+        return bisect_left(self.numbers, number)
 
 
 class Source(Protocol):

@@ -11,7 +11,9 @@ import numpy as np
 from torch import Tensor
 
 from sa2va_cli.datatypes import RGB
+from sa2va_cli.errors import UsageError
 from sa2va_cli.model.decoding import Phrases, Prefix
+from sa2va_cli.model.prompt_text import IMAGE_TAG
 
 SEGMENT = "[SEG]"
 
@@ -56,7 +58,7 @@ class View:
 
     Attributes:
         pictures: what the vision encoder says about them, in the family's own terms; None without pictures.
-        prefix: what the language model keeps of reading them; None before the first question.
+        prefix: keys and values from reading them; None before the first question.
     """
 
     pictures: Any = field(repr=False)
@@ -83,6 +85,13 @@ class ChatModel(Protocol):
         self, view: View, text: str, regions: np.ndarray | None = None, past: str = ""
     ) -> tuple[Answer, View]:
         """Answers a question about pictures.
+
+        Args:
+            view: of them, from ``look`` or an earlier question.
+            text: the question, with ``<image>`` where the pictures go. All control tokens in it count, but
+                for those in words that are marked as a person's (see ``prompt_text.PromptText``).
+            regions: (n, H, W) region masks of a still image.
+            past: all that was said before.
 
         Returns:
             the answer, and the view with what was learned from reading it: the next question about the same
@@ -112,6 +121,23 @@ class ChatSizes(Protocol):
     def build(self, tokenizer: Any) -> Any:
         """Makes the network, a ``ChatModel`` and an ``nn.Module``."""
         ...
+
+
+def check_pictures(shown: int, seen: int) -> None:
+    """Makes sure that a prompt shows the pictures that were looked at, or none.
+
+    Args:
+        shown: how many visual tokens the prompt has room for.
+        seen: how many there are.
+
+    Raises:
+        UsageError: the numbers differ.
+    """
+    if shown not in (0, seen):
+        raise UsageError(
+            f"the prompt shows {shown} visual tokens, but the pictures that were looked at have {seen}; "
+            f"write {IMAGE_TAG} once, and no other token of pictures"
+        )
 
 
 def likely_phrases(tokenizer: Any, words: Sequence[int]) -> Phrases:

@@ -14,6 +14,7 @@ another one may be taken. Knows nothing about pictures, families or masks.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from inspect import signature
 from typing import Any, Protocol, Self
 
 import torch
@@ -62,7 +63,7 @@ class Reader(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Prefix:
-    """What a language model keeps of the beginning of a prompt; it is never changed.
+    """Keys and values of the beginning of a prompt; it is never changed.
 
     Attributes:
         ids: the tokens.
@@ -91,7 +92,7 @@ class Decoded:
         tokens: n generated ones.
         hidden: (n, D) states; row 0 at the end of the prompt, row i at generated token i.
         read: (m, D) the states at the last m tokens of the prompt, those that were not in the prefix.
-        prefix: what the language model keeps of the prompt's beginning; None if nothing is worth keeping.
+        prefix: keys and values of the prompt's beginning; None where later questions do not share it.
     """
 
     tokens: list[int]
@@ -142,6 +143,14 @@ class Prompt:
     shared: int = 0
 
 
+def cache_argument(model: Any) -> str:
+    """What the forward pass of a language model of transformers calls its cache of keys and values.
+
+    ``past_key_values`` up to transformers 5.23, ``cache`` from 5.24 on.
+    """
+    return "cache" if "cache" in signature(type(model).forward).parameters else "past_key_values"
+
+
 def decode(reader: Reader, prompt: Prompt, phrases: Phrases, prefix: Prefix | None = None) -> Decoded:
     """Decodes greedily until the answer ends, or has ``MAX_NEW_TOKENS``.
 
@@ -173,6 +182,7 @@ def decode(reader: Reader, prompt: Prompt, phrases: Phrases, prefix: Prefix | No
             states.append(state)
             tokens.append(token)
             if len(tokens) == MAX_NEW_TOKENS or reader.ends(tokens):
-                kept = known or (Prefix.of(prompt.ids[: prompt.shared], cache) if prompt.shared else None)
-                return Decoded(tokens, torch.stack(states), read, kept)
+                shared = prompt.ids[: prompt.shared]
+                reusable = known or (Prefix.of(shared, cache) if shared else None)
+                return Decoded(tokens, torch.stack(states), read, reusable)
         pending = tokens[-1:]

@@ -63,7 +63,7 @@ def thaw(data: bytes, device: torch.device) -> TrackerMemory | FixedMemory:
         with torch.inference_mode():
             tensors = {name: tensor.to(device) for name, tensor in load_tensors(data).items()}
         return _thawed(facts, tensors)
-    except (SafetensorError, KeyError, TypeError) as error:
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"this is no memory of a tracker, or a damaged one: {error}") from error
 
 

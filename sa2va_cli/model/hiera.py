@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sa2va_cli.model.kept import Kept
+from sa2va_cli.model.derived import DerivedTensor
 
 
 class Trunk:
@@ -24,7 +24,7 @@ class Trunk:
     def __init__(self, backbone: Any, side: int) -> None:
         self.backbone = backbone
         self.side = side // 4  # patches are four pixels apart
-        self.positions = Kept(
+        self.positions = DerivedTensor(
             lambda: backbone._get_pos_embed((self.side, self.side)),
             lambda: (backbone.pos_embed, backbone.pos_embed_window),
         )

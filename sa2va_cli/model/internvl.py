@@ -21,10 +21,12 @@ from transformers import (
 )
 
 from sa2va_cli.datatypes import RGB
+from sa2va_cli.errors import UsageError
 from sa2va_cli.model import internlm2
-from sa2va_cli.model.chat import SEGMENT, Answer, View, likely_phrases
-from sa2va_cli.model.decoding import Prompt, decode
+from sa2va_cli.model.chat import SEGMENT, Answer, View, check_pictures, likely_phrases
+from sa2va_cli.model.decoding import Prompt, cache_argument, decode
 from sa2va_cli.model.preprocessing import cut_tiles, region_grid, resize_bicubic, vision_pixels
+from sa2va_cli.model.prompt_text import IMAGE_TAG, PromptText, encode
 
 PATCH_TOKEN = "<IMG_CONTEXT>"
 
@@ -159,6 +161,7 @@ class InternVL(nn.Module):
             nn.GELU(),
             nn.Linear(text.hidden_size, text.hidden_size),
         )
+        self._cache = cache_argument(self.language_model.model)
         self.patch_id: int = tokenizer.convert_tokens_to_ids(PATCH_TOKEN)
         self.segment_id: int = tokenizer.convert_tokens_to_ids(SEGMENT)
 
@@ -191,11 +194,12 @@ class InternVL(nn.Module):
 
     def prompt(
         self, text: str, tiles: int, *, video: bool, regions: Tensor | None = None, past: str = ""
-    ) -> str:
+    ) -> PromptText:
         """Writes the language model's prompt.
 
         Args:
-            text: the user's words, with one ``<image>`` where the picture goes.
+            text: the question, with one ``<image>`` where the picture goes. What is marked in it as a
+                person's words is not looked at for tags (see ``PromptText``).
             tiles: how many tiles or keyframes there are; 0 for a text-only question.
             video: True if each tile is a keyframe, framed by its own image tags.
             regions: (n, grid, grid) bool region masks to be spoken of as region1, region2, ...
@@ -210,7 +214,8 @@ class InternVL(nn.Module):
             counts = regions.flatten(1).sum(1).tolist()
             spoken = ", ".join(f"region{i}<vp>{PATCH_TOKEN * k}</vp>" for i, k in enumerate(counts, 1))
             block += f"\nThere are {len(counts)} part regions in the picture: {spoken}.\n"
-        return past + TEMPLATES[self.sizes.template].turn.format(text.replace("<image>", block))
+        before, after = TEMPLATES[self.sizes.template].turn.split("{}")
+        return PromptText(past) + before + PromptText(text).fill(IMAGE_TAG, block) + after
 
     def embed(self, ids: Tensor, visual: Tensor | None) -> Tensor:
         """Embeds tokens (1, L) as (1, L, D), with visual tokens (V, D) where the patch tokens are."""
@@ -236,17 +241,24 @@ class InternVL(nn.Module):
 
         Args:
             view: of them, from ``look``.
-            text: the user's words, with one ``<image>`` unless the picture is in ``past``.
-            regions: (n, H, W) region masks of a still image.
+            text: the question, with one ``<image>`` unless the picture is in ``past``; see ``prompt``.
+            regions: (n, H, W) region masks of a still image, spoken of where ``<image>`` stands.
             past: see ``prompt``.
+
+        Raises:
+            UsageError: there are regions and no still image to speak of; or the prompt shows other pictures
+                than those that were looked at.
         """
         tiles: Tiles | None = view.pictures
+        if regions is not None and (tiles is None or tiles.video or not PromptText(text).has(IMAGE_TAG)):
+            raise UsageError(f"regions are those of one still image; look at one, and ask with {IMAGE_TAG}")
         grid = None if regions is None else region_grid(regions, self.sizes.grid)
         count, video = (len(tiles.tokens), tiles.video) if tiles else (0, False)
         words = self.prompt(text, count, video=video, regions=grid, past=past)
-        ids: list[int] = self.tokenizer(words)["input_ids"]
-        shared = self._after_tiles(ids, tiles) if tiles else 0
+        ids = encode(self.tokenizer, words)
         visual = _visual_tokens(tiles, grid) if tiles else None
+        check_pictures(ids.count(self.patch_id), len(visual) if visual is not None else 0)
+        shared = self._after_tiles(ids, tiles) if tiles else 0
         # The visual tokens of regions come after the pictures, so that these must be read together.
         prefix = view.prefix if grid is None else None
         phrases = likely_phrases(self.tokenizer, ids[shared:])
@@ -267,7 +279,8 @@ class InternVL(nn.Module):
         """Reads tokens after those in the cache; see ``decoding.Reader``."""
         visual = None if cache.get_seq_length() else pictures
         embeddings = self.embed(torch.tensor([ids], device=self.device), visual)
-        output = self.language_model.model(inputs_embeds=embeddings, past_key_values=cache, use_cache=True)
+        arguments = {self._cache: cache, "use_cache": True}
+        output = self.language_model.model(inputs_embeds=embeddings, **arguments)
         states: Tensor = output.last_hidden_state[0]
         return states.to(self.device)
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from sa2va_cli.datatypes import RGB, ModelIdentity
 from sa2va_cli.errors import UsageError
 from sa2va_cli.model.chat import ChatSizes
-from sa2va_cli.model.fixed import FixedMemory, FixedTracker
+from sa2va_cli.model.fixed import FixedMemory, FixedTracker, plain
 from sa2va_cli.model.graphs import SHAPES, Compiling, is_out_of_memory, reason
 from sa2va_cli.model.preprocessing import grounding_pixels
 from sa2va_cli.model.sam2 import DecodedMasks, ImageFeatures, Sam2
@@ -111,12 +111,16 @@ class NetworkSegmenter:
         return torch.cat(each)
 
     def compiled(
-        self, first: TrackerMemory, frames: int | None, batch: int, tell: Callable[[str], None]
+        self,
+        first: TrackerMemory | FixedMemory,
+        frames: int | None,
+        batch: int,
+        tell: Callable[[str], None],
     ) -> Graphs | None:
         """Compiles what runs for every frame if that pays for a clip; one thread at a time.
 
         Args:
-            first: what is remembered of the keyframes.
+            first: what is remembered before the first of the frames.
             frames: how many the clip has; None where that is not known.
             batch: how many pictures are encoded at once.
             tell: is told in one line what a person should know.
@@ -149,8 +153,12 @@ class NetworkSegmenter:
             return None
         return graphs
 
+    def fixed_shape(self) -> Graphs:
+        """What goes on from a memory of fixed shape without compiling anything."""
+        return Graphs(self.network.sam2, Compiling(plain), two_pass=self.two_pass)
+
     @torch.inference_mode()
-    def _try_out(self, graphs: Graphs, first: TrackerMemory, batch: int) -> None:
+    def _try_out(self, graphs: Graphs, first: TrackerMemory | FixedMemory, batch: int) -> None:
         """Runs what is compiled once, in this thread, since compiling in two at once is not safe."""
         sam2 = self.network.sam2
         shape = (batch, 3, sam2.input_size, sam2.input_size)

@@ -24,9 +24,11 @@ from transformers.models.qwen3_vl.configuration_qwen3_vl import Qwen3VLTextConfi
 from transformers.models.qwen3_vl.modeling_qwen3_vl import Qwen3VLTextModel, Qwen3VLVisionModel
 
 from sa2va_cli.datatypes import RGB
-from sa2va_cli.model.chat import SEGMENT, Answer, View, likely_phrases
-from sa2va_cli.model.decoding import Prompt, decode
+from sa2va_cli.errors import UsageError
+from sa2va_cli.model.chat import SEGMENT, Answer, View, check_pictures, likely_phrases
+from sa2va_cli.model.decoding import Prompt, cache_argument, decode
 from sa2va_cli.model.preprocessing import cut_patches, resize_bicubic, round_size
+from sa2va_cli.model.prompt_text import IMAGE_TAG, PromptText, encode
 
 IMAGE_TOKEN = "<|image_pad|>"
 
@@ -45,8 +47,8 @@ class Version:
         vision: configuration and class of the vision encoder in transformers.
         text: configuration and class of the language model in transformers.
         system: what the prompt begins with.
-        mean: of red, green and blue, that pixels are normalised with.
-        std: likewise.
+        mean: of red, green and blue, that is subtracted from pixels.
+        std: of red, green and blue, that pixels are then divided by.
         normed: whether the states that queries are made of are those after the final norm. In the releases of
             transformers that Qwen3-VL's Sa2VA was trained with, its last hidden state is the one before it.
     """
@@ -170,6 +172,7 @@ class QwenVL(nn.Module):
         self.lm_head = nn.Linear(self.width, self.language_model.config.vocab_size, bias=False)
         if tied:
             self.lm_head.weight = self.language_model.embed_tokens.weight
+        self._cache = cache_argument(self.language_model)
         self.image_id: int = tokenizer.convert_tokens_to_ids(IMAGE_TOKEN)
         self.segment_id: int = tokenizer.convert_tokens_to_ids(SEGMENT)
 
@@ -195,14 +198,27 @@ class QwenVL(nn.Module):
 
         Args:
             view: of them, from ``look``.
-            text: the user's words; ``<image>`` in it is left out, pictures always come first.
-            regions: not known to this family, and not looked at.
-            past: what precedes ``text`` when there is no picture; with one it is not looked at.
+            text: the question; ``<image>`` in it is left out, pictures always come first.
+            regions: not known to this family.
+            past: what precedes ``text`` when there is no picture.
+
+        Raises:
+            UsageError: there are regions, or past words beside pictures, both of which the official code
+                leaves out silently; or the prompt shows other pictures than those that were looked at.
         """
-        del regions
         sight: Sight | None = view.pictures
-        words = self.prompt(text, sight.grids) if sight else self.prompt(past + text, ())
-        ids: list[int] = self.tokenizer(words)["input_ids"]
+        if regions is not None:
+            raise UsageError(
+                "Qwen-VL models know no regions; name the thing in words, or use an InternVL one"
+            )
+        if sight and past:
+            raise UsageError(
+                f"Qwen-VL models take nothing said before ({past[:40]!r}) beside pictures; "
+                "put it into the question, or use an InternVL one"
+            )
+        words = self.prompt(PromptText(past) + text, sight.grids if sight else ())
+        ids = encode(self.tokenizer, words)
+        check_pictures(ids.count(self.image_id), len(sight.tokens) if sight else 0)
         shared = len(ids) - ids[::-1].index(self.image_id) if sight else 0
         phrases = likely_phrases(self.tokenizer, ids[shared:])
         decoded = decode(self, Prompt(ids, sight, shared), phrases, view.prefix)
@@ -217,17 +233,18 @@ class QwenVL(nn.Module):
         states = torch.cat([typed, hidden[at_segments]])
         return Answer(answer, generated, hidden, states), replace(view, prefix=decoded.prefix)
 
-    def prompt(self, text: str, grids: Sequence[tuple[int, int]]) -> str:
+    def prompt(self, text: str, grids: Sequence[tuple[int, int]]) -> PromptText:
         """Writes the language model's prompt, as the processors' chat templates do.
 
         Args:
-            text: the user's words.
+            text: the question. What is marked in it as a person's words is not looked at for tags (see
+                ``PromptText``).
             grids: rows and columns of visual tokens of each picture.
         """
         pictures = "".join(f"<|vision_start|>{IMAGE_TOKEN * (h * w)}<|vision_end|>" for h, w in grids)
-        words = text.replace("<image>", "")
-        user = f"<|im_start|>user\n{pictures}{words}<|im_end|>\n"
-        return f"{self.version.system}{user}<|im_start|>assistant\n"
+        words = PromptText(text).fill(IMAGE_TAG, "")
+        begin = f"{self.version.system}<|im_start|>user\n{pictures}"
+        return begin + words + "<|im_end|>\n<|im_start|>assistant\n"
 
     def resize(self, image: RGB) -> RGB:
         """Resizes a picture twice, as the official code does."""
@@ -259,7 +276,7 @@ class QwenVL(nn.Module):
         """Reads tokens after those in the cache; see ``decoding.Reader``. States are before the norm."""
         tokens = torch.tensor([ids], device=self.device)
         embeddings = self.language_model.embed_tokens(tokens)
-        more: dict[str, Any] = {}
+        more: dict[str, Any] = {self._cache: cache}
         place = cache.get_seq_length()
         if place:
             start = place + (pictures.shift if pictures else 0)
@@ -271,11 +288,10 @@ class QwenVL(nn.Module):
             where = places[..., None].to(embeddings.device)
             embeddings = embeddings.masked_scatter(where, pictures.tokens.to(embeddings))
             if pictures.deep:
-                more = {"visual_pos_masks": places, "deepstack_visual_embeds": pictures.deep}
+                more |= {"visual_pos_masks": places, "deepstack_visual_embeds": pictures.deep}
         output = self.language_model(
             inputs_embeds=embeddings,
             position_ids=positions[:, None],
-            past_key_values=cache,
             use_cache=True,
             **more,
         )

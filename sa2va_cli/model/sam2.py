@@ -21,8 +21,8 @@ from transformers import (
 from transformers.models.sam2_video.modeling_sam2_video import Sam2VideoMaskDecoder
 
 from sa2va_cli.model.attention import ROPE_THETA, axial_rotation, look_up, rotate, sine_positions
+from sa2va_cli.model.derived import DerivedTensor
 from sa2va_cli.model.hiera import Trunk
-from sa2va_cli.model.kept import Kept
 
 # SAM 2 "Hiera-L" at 1024 px: what every published Sa2VA uses and its config does not say
 # (facebookresearch/sam2, sam2_hiera_l.yaml; reference set, section 1.2).
@@ -227,7 +227,7 @@ class Sam2(nn.Module):
         self.width: int = sizes["d_model"]
         self.memory_width: int = sizes["mem_dim"]
         self.memory_slots: int = sizes["num_maskmem"]
-        self.positions = Kept(self._positions, self._position_sources)
+        self.positions = DerivedTensor(self._positions, self._position_sources)
 
     @property
     def dtype(self) -> torch.dtype:

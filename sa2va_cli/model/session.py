@@ -141,9 +141,9 @@ class NetworkSession:
             UsageError: what runs for every frame must be compiled and cannot be.
         """
         ahead = self._encoded_ahead
-        graphs = None
-        if isinstance(memory, TrackerMemory):
-            graphs = self._segmenter.compiled(memory, count, max(ahead, 1), tell)
+        graphs = self._segmenter.compiled(memory, count, max(ahead, 1), tell)
+        if graphs is None and isinstance(memory, FixedMemory):
+            graphs = self._segmenter.fixed_shape()
         with ExitStack() as stack:
             self._resources.callback(stack.close)
             crew = None

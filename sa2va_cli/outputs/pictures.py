@@ -33,22 +33,28 @@ class PictureFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._picture: Picture | None = None
+        self._picture: tuple[Picture, Frame] | None = None
 
     def __enter__(self) -> Self:
         """Does nothing yet."""
         return self
 
-    def put(self, picture: Picture, frame: Frame) -> None:  # noqa: ARG002  (there is but one frame)
+    def put(self, picture: Picture, frame: Frame) -> None:
         """Takes the picture."""
-        self._picture = picture
+        self._picture = picture, frame
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Writes the file unless ``kind`` is an exception."""
         if kind is None and self._picture is not None:
-            write_image(self._path, _array(self._picture))
+            _write(self._path, *self._picture)
+
+
+def _write(path: Path, picture: Picture, frame: Frame) -> None:
+    """Writes a picture; one drawn into the frame's own numbers keeps the profile they go with."""
+    pixels = _array(picture)
+    write_image(path, pixels, icc_profile=frame.icc_profile if pixels.ndim == 3 else None)
 
 
 def _array(picture: Picture) -> Pixels:
@@ -78,7 +84,7 @@ class PictureFolder:
             raise OutputError(
                 f"two frames would be called {self._folder / name}; put them into different folders"
             )
-        write_image(self._part / name, _array(picture))
+        _write(self._part / name, picture, frame)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -204,7 +210,9 @@ class CroppingSink(Sink):
         """Cuts out and draws one frame."""
         box, target = self._opened()
         inside = np.ascontiguousarray(masks.masks[:, box.y0 : box.y1, box.x0 : box.x1])
-        target.put(self._draw(crop(masks.frame.image, box), inside), masks.frame)
+        # In a still's own numbers, as its profile goes with what is written.
+        picture = masks.frame.image if isinstance(masks.frame.picture, Yuv420) else masks.frame.picture
+        target.put(self._draw(crop(picture, box), inside), masks.frame)
 
     def _opened(self) -> tuple[Box, Pictures]:
         """The box of the whole clip, and what its pictures go to."""

@@ -21,6 +21,7 @@ from sa2va_cli.datatypes import (
 )
 from sa2va_cli.errors import NothingFoundError
 from sa2va_cli.events import Notice, Report, no_report
+from sa2va_cli.model.prompt_text import spoken
 from sa2va_cli.pipeline.job import Search
 from sa2va_cli.pipeline.prompts import question
 
@@ -31,7 +32,7 @@ class Findings(Generic[Memory]):
 
     Attributes:
         objects: one for each ``[SEG]`` of each answer, in that order.
-        answers: the language model's words to each prompt.
+        answers: the language model's words to each prompt, without what ends them.
         memory: what following starts from; None when there is no object.
     """
 
@@ -56,7 +57,7 @@ def find(
     if objects:
         queries = [grounding.queries for grounding in groundings.values() if len(grounding)]
         memory = session.condition([(frame.index, frame.image) for frame in keyframes], queries)
-    answers = {prompt: grounding.answer for prompt, grounding in groundings.items()}
+    answers = {prompt: spoken(grounding.answer) for prompt, grounding in groundings.items()}
     return Findings(objects, answers, memory)
 
 

@@ -12,6 +12,7 @@ from sa2va_cli.datatypes import is_unicode
 from sa2va_cli.errors import InputError, UsageError
 from sa2va_cli.events import Notice, Report
 from sa2va_cli.media.reader import Reader, open_source, spool
+from sa2va_cli.media.sequences import is_pattern, pattern_folder, pattern_stem
 from sa2va_cli.pipeline.job import Search
 from sa2va_cli.pipeline.selection import selection
 
@@ -21,20 +22,23 @@ STANDARD_INPUT = "-"
 def stem_of(source: str) -> str:
     """Returns the name that outputs are derived from.
 
-    ``clips/park.mp4`` gives ``park``; a folder or a pattern of frames gives the folder's name; standard input
-    gives ``stdin``.
+    ``clips/park.mp4`` gives ``park``; a folder gives its name; a pattern of frames what it says besides
+    numbers and wildcards (``plates/sh010_v001.*.png`` gives ``sh010_v001``), or else its folder's name;
+    standard input gives ``stdin``.
     """
     if source == STANDARD_INPUT:
         return "stdin"
     path = Path(source)
     if path.is_dir():
-        return path.resolve().name or "frames"
-    if not path.exists() and re.search(r"[*?\[%]", source):
-        folder = path.parent
-        while re.search(r"[*?\[%]", folder.name):
-            folder = folder.parent
-        return folder.resolve().name or "frames"
+        return _plain(path.resolve().name) or "frames"
+    if not path.exists() and is_pattern(source):
+        return pattern_stem(source) or _plain(pattern_folder(source).resolve().name) or "frames"
     return path.stem
+
+
+def _plain(name: str) -> str:
+    """A name that was not typed, with bytes that are not UTF-8 replaced: it goes into names of outputs."""
+    return re.sub("[\ud800-\udfff]", "_", name)
 
 
 @contextmanager

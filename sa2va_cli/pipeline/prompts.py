@@ -2,6 +2,8 @@
 
 import re
 
+from sa2va_cli.model.prompt_text import IMAGE_TAG, PromptText
+
 _REQUEST = re.compile(
     r"(please\b|segment\b|can you\b|could you\b|would you\b|find and segment\b|请|分割|把.*分割)",
     re.IGNORECASE,
@@ -10,17 +12,18 @@ _REQUEST = re.compile(
 them, nor is any question word: "what the boy holds" names a thing."""
 
 
-def question(prompt: str, *, verbatim: bool = False) -> str:
+def question(prompt: str, *, verbatim: bool = False) -> PromptText:
     """Puts a prompt into the words the network was trained on.
 
     Args:
-        prompt: what the user typed: ``girl in red dress``, or ``Please segment the girl.``
-        verbatim: send it as it is.
+        prompt: what the user typed: ``girl in red dress``, or ``Please segment the girl.`` Nothing in it is
+            a control token, ``<image>``, ``[SEG]`` and ends of turns included.
+        verbatim: send its words and no others.
 
     Returns:
         ``<image>Please segment girl in red dress.``; a prompt that is a request already, or is to be sent
         verbatim, follows ``<image>`` unchanged.
     """
     if verbatim or _REQUEST.match(prompt):
-        return f"<image>{prompt}"
-    return f"<image>Please segment {prompt.rstrip('.。 ')}."
+        return IMAGE_TAG + PromptText.literal(prompt)
+    return f"{IMAGE_TAG}Please segment " + PromptText.literal(prompt.rstrip(".。 ")) + "."

@@ -88,8 +88,9 @@ def font_files() -> tuple[str, ...]:
     """Returns the font files of this machine, preferred faces first."""
     found: list[Path] = []
     for folder in _FOLDERS:
-        place = Path(os.path.expandvars(folder)).expanduser()
-        found += [file for file in place.rglob("*") if file.suffix.lower() in _ENDINGS]
+        place = os.path.expanduser(os.path.expandvars(folder))  # noqa: PTH111 (Path's raises where no home is known)
+        if not place.startswith(("~", "$")):
+            found += [file for file in Path(place).rglob("*") if file.suffix.lower() in _ENDINGS]
     return tuple(str(file) for file in sorted(found, key=_rank)[:_MOST_FILES_TRIED])
 
 

@@ -4,6 +4,8 @@ The network's soft masks have edges some of its coarse cells wide, which at film
 Here an edge keeps its place, to a fraction of a pixel, and becomes as thin as a lens draws it.
 """
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +37,10 @@ def draw_mask(masks: NDArray[np.bool_]) -> NDArray[np.uint8]:
 
 
 def draw_matte(
-    image: NDArray[np.uint8], alphas: NDArray[np.float32], threshold: float = 0.5
+    image: NDArray[np.uint8] | NDArray[np.uint16],
+    alphas: NDArray[np.float32],
+    threshold: float = 0.5,
+    opacity: NDArray[Any] | None = None,
 ) -> NDArray[np.uint16]:
     """Cuts the objects out of a picture, for laying over another one.
 
@@ -46,12 +51,14 @@ def draw_matte(
     black.
 
     Args:
-        image: (H, W, 3) uint8 RGB.
+        image: (H, W, 3) uint8 or uint16 RGB.
         alphas: (N, H, W) float32 soft masks in 0..1, as the network gives them.
         threshold: the value that separates objects from background.
+        opacity: (H, W) uint8 or uint16, how opaque the picture is by itself; None for all of it. The matte's
+            alpha is multiplied by it, and what lies hidden where it is 0 counts in no colour.
 
     Returns:
-        (H, W, 4) uint16 straight RGBA; 65535 is full.
+        (H, W, 4) uint16 straight RGBA; 65535 is full, and a colour inside is the picture's own.
 
     Raises:
         ValueError: the sizes do not fit, or the threshold is not between 0 and 1.
@@ -76,8 +83,11 @@ def draw_matte(
     solid = (soft[window] > threshold).view(np.uint8)
     depth = cv2.distanceTransform(solid, cv2.DIST_L2, 5)
     alpha = _thin_edge(soft[window], solid, depth, threshold, edge)
-    matte[(*window, slice(3))] = _own_colours(image[window], alpha, depth, edge, far)
-    matte[(*window, 3)] = alpha
+    share = None
+    if opacity is not None:
+        share = np.asarray(opacity[window] / np.iinfo(opacity.dtype).max, np.float32)
+    matte[(*window, slice(3))] = _own_colours(image[window], alpha, depth, edge, far, share)
+    matte[(*window, 3)] = alpha if share is None else np.rint(alpha * share)
     return matte
 
 
@@ -107,11 +117,12 @@ def _thin_edge(
 
 
 def _own_colours(
-    image: NDArray[np.uint8],
+    image: NDArray[np.uint8] | NDArray[np.uint16],
     alpha: NDArray[np.uint16],
     depth: NDArray[np.float32],
     edge: float,
     far: int,
+    opacity: NDArray[np.float32] | None,
 ) -> NDArray[np.uint16]:
     """Returns the objects' colours as (h, w, 3) uint16, with those near the edge taken from further inside.
 
@@ -122,13 +133,17 @@ def _own_colours(
     """
     height, width = depth.shape
     sure = np.clip((depth - 0.5) / edge - _SKIN, 0, 1)
+    if opacity is not None:
+        sure = np.where(opacity > 0, sure, 0)
     seen = np.dstack([image, np.ones_like(image[..., 0])]).astype(np.float32)  # (h, w, 4): colour and count
     weight = sure * sure
     total = cv2.blur(seen * weight[..., None], (2 * round(edge) + 3,) * 2)
-    weight += _LAST_RESORT * (alpha.astype(np.float32) / _FULL)  # thin parts have no sure pixel
+    shown = alpha.astype(np.float32) / _FULL
+    weight += _LAST_RESORT * (shown if opacity is None else shown * opacity)  # thin parts have no sure pixel
     quarter = max(1, width // 4), max(1, height // 4)
     small = cv2.resize(seen * weight[..., None], quarter, interpolation=cv2.INTER_AREA)
     total += _LAST_RESORT * cv2.resize(cv2.blur(small, (far // 4,) * 2), (width, height))
     estimate = total[..., :3] / np.maximum(total[..., 3:], _NOTHING)
     colours = estimate + sure[..., None] * (seen[..., :3] - estimate)
-    return np.asarray(np.clip(np.rint(colours * (_FULL / 255)), 0, _FULL), np.uint16)
+    full = _FULL / np.iinfo(image.dtype).max
+    return np.asarray(np.clip(np.rint(colours * full), 0, _FULL), np.uint16)

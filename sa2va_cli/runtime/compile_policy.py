@@ -29,7 +29,8 @@ def compile_folder() -> Path:
     chosen, default = os.environ.get(_CACHE), default_cache_dir()
     if chosen and chosen != default:  # torch itself sets the default, in a folder for temporary files
         return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sa2va" / "compile"
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111 (Path's raises)
+    return Path(default) if cache.startswith("~") else Path(cache) / "sa2va" / "compile"  # no home is known
 
 
 def compiling(choice: str, device: str) -> Compiling | None:

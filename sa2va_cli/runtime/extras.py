@@ -34,7 +34,8 @@ class Extra:
 QUANT = Extra("bitsandbytes", "bitsandbytes", "quant")
 FLASH = Extra("flash-attn", "flash_attn", "flash")
 OFFLOAD = Extra("accelerate", "accelerate", "offload")
-EXTRAS = (QUANT, FLASH, OFFLOAD)
+HEIF = Extra("pillow-heif", "pillow_heif", "heif")
+EXTRAS = (QUANT, FLASH, OFFLOAD, HEIF)
 
 
 def require(extra: Extra, option: str) -> None:

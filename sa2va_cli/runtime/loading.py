@@ -10,6 +10,7 @@ from sa2va_cli.datatypes import AnySegmenter, ModelIdentity
 from sa2va_cli.errors import OutOfMemoryError
 from sa2va_cli.runtime.choice import ModelChoice
 from sa2va_cli.runtime.device import Placement
+from sa2va_cli.staging import require_temporary_folder
 from sa2va_cli.tracks.fingerprint import fingerprint
 
 if TYPE_CHECKING:
@@ -35,9 +36,11 @@ def load_segmenter(choice: ModelChoice, placement: Placement) -> "NetworkSegment
     Raises:
         ModelError: it is not available, or its files are not understood.
         OutOfMemoryError: it does not fit; found out before its weights are read where that is possible.
+        OutputError: there is no folder for temporary files, which torch needs when it is imported.
         UsageError: what was chosen does not go with the placement.
     """
     choice.check(placement)
+    require_temporary_folder()
     import torch
 
     from sa2va_cli.checkpoints.hub import resolve

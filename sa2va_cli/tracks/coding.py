@@ -37,8 +37,8 @@ _COARSEST = 8
 _FINEST = 20
 """Bits kept at most; float32 has 23."""
 
-_FLIPPED = 2e-6
-"""Share of pixels that may change sides by coding: a fifth of what is promised, 1 in 100,000."""
+_FLIPPED = 6e-6
+"""Share of pixels that may change sides by coding, as it is estimated; 1 in 100,000 is promised."""
 
 _HEAD = struct.Struct("<HHBBf")
 _WIDE = 1
@@ -58,7 +58,7 @@ def encode(logits: Logits, threshold: float) -> bytes:
     cut = np.float32(math.log(threshold / (1 - threshold)))
     distances = np.clip(np.nan_to_num(logits) - cut, -_LARGEST, _LARGEST)
     distances = _saturated(distances, float(cut))
-    precision = _precision(distances)
+    precision = _precision(distances, float(cut))
     codes = _coded(distances, precision)
     wide = bool(np.abs(codes).max(initial=0) > 8191)  # differences of differences must fit, too
     kind = np.dtype("<i4" if wide else "<i2")
@@ -98,11 +98,11 @@ def coded(logits: Logits, threshold: float) -> Logits:
 def _saturated(distances: Logits, cut: float) -> Logits:
     """Replaces what is certain, and whose neighbours are all certain in the same way, by ``CERTAIN``.
 
-    A pixel between cells is made of its neighbours only, two steps of bilinear interpolation included; so
-    every pixel that is touched was certain and stays so.
+    In two steps of bilinear interpolation a pixel is made of three cells in a row at most; with two certain
+    neighbours to each side, every pixel that is touched was certain and stays so.
     """
     certain = max(_UNSEEN - cut, _UNSEEN + cut, 2.0)
-    neighbours = np.ones((3, 3), np.uint8)
+    neighbours = np.ones((5, 5), np.uint8)
     inside = cv2.erode((distances >= certain).view(np.uint8), neighbours, borderType=cv2.BORDER_REPLICATE)
     outside = cv2.erode((distances <= -certain).view(np.uint8), neighbours, borderType=cv2.BORDER_REPLICATE)
     result = distances.astype(np.float32)
@@ -111,22 +111,25 @@ def _saturated(distances: Logits, cut: float) -> Logits:
     return result
 
 
-def _precision(distances: Logits) -> int:
-    """Bits that keep the pixels which change sides below ``_FLIPPED``.
+def _precision(distances: Logits, cut: float) -> int:
+    """Bits that keep the pixels which change sides below ``_FLIPPED``, and alphas within a thousandth.
 
     In a cell through which the edge runs, values cover the range r between its corners evenly, more or less.
-    An error of a quarter of a step, the mean, moves the edge over a part of step / (4 r) to either side.
+    The mean error of a corner is a quarter of its step, which is about 2^-precision (1 + |y|); it moves the
+    edge over a part of error / r of the cell.
     """
+    coarsest = _COARSEST + math.ceil(math.log2(1 + abs(cut)))  # alpha is steepest |cut| away from the cut
     corners = np.stack([distances[:-1, :-1], distances[1:, :-1], distances[:-1, 1:], distances[1:, 1:]])
     if not corners.size:
-        return _COARSEST
+        return coarsest
     low, high = corners.min(axis=0), corners.max(axis=0)
     crossed = (low <= 0) & (high >= 0)
     if not crossed.any():
-        return _COARSEST
+        return coarsest
     spans = np.maximum(high[crossed] - low[crossed], 2.0**-_FINEST)
-    moved = float((1.0 / (4.0 * spans)).sum()) / low.size  # share of pixels that a step of 1 would move
-    return int(np.clip(math.ceil(math.log2(moved / _FLIPPED)), _COARSEST, _FINEST))
+    errors = (1 + np.abs(corners[:, crossed]).mean(axis=0)) / 4
+    moved = float((errors / spans).sum()) / low.size  # share of pixels that a precision of 0 would move
+    return int(np.clip(math.ceil(math.log2(moved / _FLIPPED)), coarsest, _FINEST))
 
 
 def _coded(distances: Logits, precision: int) -> NDArray[np.int32]:

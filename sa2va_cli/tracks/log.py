@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from sa2va_cli.datatypes import FoundObject, Frame, FrameMasks
 from sa2va_cli.errors import InputError
 from sa2va_cli.staging import output_errors
-from sa2va_cli.tracks.coding import decode, encode
+from sa2va_cli.tracks.coding import CERTAIN, decode, encode
 from sa2va_cli.tracks.header import Header
 from sa2va_cli.tracks.records import Damage, Record, packed, read_records
 
@@ -185,6 +185,25 @@ class Tracks:
             for record in records:
                 if isinstance(record, Record) and record.kind == _FRAME and (frame := self._frame(record)):
                     yield frame
+
+    def masks(self, one: TrackedFrame | None, frame: Frame) -> FrameMasks:
+        """The masks of all objects of the log on a frame's picture.
+
+        Args:
+            one: what the log says about the frame; None for nothing. Objects it leaves out have no mask.
+            frame: with the picture.
+        """
+        objects, threshold = self.header.objects, self.header.threshold
+        if one is not None and one.objects == objects:
+            return one.masks(frame, threshold)
+        rows = {} if one is None else {found.id: row for row, found in enumerate(one.objects)}
+        shape = one.logits.shape[1:] if one is not None and rows else (1, 1)
+        logits = np.full((len(objects), *shape), -CERTAIN, np.float32)
+        scores = np.zeros(len(objects), np.float32)
+        for place, found in enumerate(objects):
+            if one is not None and found.id in rows:
+                logits[place], scores[place] = one.logits[rows[found.id]], one.scores[rows[found.id]]
+        return FrameMasks(frame, logits, scores, threshold, objects)
 
     @cached_property
     def condition(self) -> Condition:

@@ -12,7 +12,8 @@ can be stopped and started again at any time, and
     python -m sa2va_cli.training.demo whole --out runs/whole --export sa2va_cli/demo/weights
 
 puts what it has learned into the package; with ``--eyes`` and ``--words``, what those two have learned.
-``docs/demo-model.md`` says where the weights that are shipped come from and what they can do.
+``docs/demo-model.md`` says what the weights that are shipped can do, ``docs/history/demo-model.md`` how they
+came about.
 """
 
 import argparse

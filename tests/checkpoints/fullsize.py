@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from sa2va_cli.benchmark.networks import random_layout, random_network
+from sa2va_cli.bench.networks import random_layout, random_network
 from sa2va_cli.checkpoints.catalog import DEMO_FOLDER
 from sa2va_cli.checkpoints.key_rules import published_tensors
 from sa2va_cli.checkpoints.layout import published_config

@@ -97,10 +97,14 @@ def test_a_folder_of_frames_makes_folders_with_the_same_names(sa2va, folder):
     assert {image["file_name"] for image in coco["images"]} == names
 
 
-def test_a_pattern_is_named_after_its_folder(sa2va, folder):
+@pytest.mark.parametrize(
+    ("pattern", "stem"),
+    [("shots/*.png", "shots"), ("shots/frame*.png", "frame"), ("shots/frame#.png", "frame")],
+)
+def test_a_pattern_is_named_after_what_it_says_or_else_its_folder(pattern, stem, sa2va, folder):
     make_folder(folder / "shots", 4)
-    outcome = sa2va("segment", "shots/frame*.png", "red corner", "--save", "mask")
-    assert (folder / "shots.mask" / "frame0.png").exists(), outcome.err
+    outcome = sa2va("segment", pattern, "red corner", "--save", "mask")
+    assert (folder / f"{stem}.mask" / "frame0.png").exists(), outcome.err
 
 
 def test_the_language_model_gets_the_official_words(sa2va, folder):

@@ -11,6 +11,7 @@ from families import FAMILIES, REFERENCE, cases, checkpoint
 from pycocotools import mask as rle
 
 from sa2va_cli.checkpoints import loader
+from sa2va_cli.model.prompt_text import spoken
 from sa2va_cli.runtime.loading import load_segmenter
 
 INPUTS = REFERENCE / "inputs"
@@ -69,7 +70,8 @@ def test_the_command_gives_the_recorded_masks(sa2va, folder, family, name):
     assert outcome.code == 0, outcome.err
     wanted = recorded_masks(family, name)
     report = json.loads(outcome.out)
-    assert [*report["answers"].values()] == [case["prediction"]]
+    assert [*report["answers"].values()] == [spoken(case["prediction"])]
+    assert "<|" not in outcome.out
     assert len(report["objects"]) == len(wanted)
     got = written_masks(folder / "clip.coco.json", len(wanted))
     assert (got != wanted).mean(axis=(1, 2, 3)).max() <= 1e-4

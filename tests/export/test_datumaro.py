@@ -1,6 +1,7 @@
 """Datumaro's JSON, read back by Datumaro."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -44,6 +45,20 @@ def test_masks_are_the_run_lengths_of_coco(written):
     for masks, item in zip(frames, json.loads(path.read_text())["items"], strict=True):
         for annotation, mask in zip(item["annotations"], masks.masks, strict=True):
             assert np.array_equal(coco_mask.decode(annotation["rle"]).astype(bool), mask)
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "item_id"),
+    [("0001", "0001.jpg", "0001"), ("camA_0001", "camA/0001.jpg", "camA/0001"), ("a.jpg", "a.jpg", "a.jpg")],
+)
+def test_no_two_items_have_one_id(tmp_path, objects, prompts, masks_of, name, file, item_id):
+    masks = masks_of(0)
+    masks = replace(masks, frame=replace(masks.frame, name=name, file_name=file))
+    path = tmp_path / "shots.json"
+    with DatumaroSink(path, objects, prompts=prompts, source="shots") as sink:
+        sink.write(masks)
+    (item,) = json.loads(path.read_text())["items"]
+    assert (item["id"], item["image"]["path"]) == (item_id, file)
 
 
 def test_an_image_file_keeps_its_name(tmp_path, objects, prompts, masks_of):

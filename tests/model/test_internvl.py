@@ -5,8 +5,10 @@ import torch
 from recorded import Inputs
 from transformers import InternVLModel
 
+from sa2va_cli.errors import UsageError
 from sa2va_cli.model.internvl import TEMPLATES, pixel_shuffle
 from sa2va_cli.model.network import Sa2VANetwork
+from sa2va_cli.model.prompt_text import PromptText
 
 
 def test_pixel_shuffle_is_that_of_transformers() -> None:
@@ -56,3 +58,22 @@ def test_a_question_without_an_image_tag_is_answered_without_the_picture(
     blind, _ = chat.answer(chat.look([], still=True), "Hello, who are you?")
     assert torch.equal(seen.hidden, blind.hidden)
     assert view.prefix is None
+
+
+@pytest.mark.parametrize(
+    ("pictures", "still", "text"),
+    [
+        (0, True, "<image>What?"),
+        (2, False, "<image>What?"),
+        (1, True, "What?"),
+        (1, True, PromptText.literal("<image>")),
+    ],
+)
+@torch.inference_mode()
+def test_regions_without_a_still_image_to_speak_of_are_refused(
+    network: Sa2VANetwork, inputs: Inputs, pictures: int, still: bool, text: str
+) -> None:
+    chat = network.chat
+    view = chat.look(inputs.frames[:pictures], still=still)
+    with pytest.raises(UsageError, match="look at one, and ask with <image>"):
+        chat.answer(view, text, regions=inputs.regions)

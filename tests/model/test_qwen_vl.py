@@ -6,7 +6,7 @@ import pytest
 import torch
 from recorded import Inputs, read_case
 
-from sa2va_cli.errors import InputError
+from sa2va_cli.errors import InputError, UsageError
 from sa2va_cli.model.chat import View
 from sa2va_cli.model.network import Sa2VANetwork
 from sa2va_cli.model.preprocessing import cut_patches, resize_bicubic, round_size
@@ -86,14 +86,20 @@ def test_pictures_come_first_and_the_image_tag_vanishes(family: str, chat: QwenV
 
 
 @torch.inference_mode()
-def test_what_was_said_before_counts_only_without_a_picture(chat: QwenVL, inputs: Inputs) -> None:
-    """So does the official code (reference set, section 4)."""
+def test_what_was_said_before_counts_without_a_picture_and_is_refused_beside_one(
+    chat: QwenVL, inputs: Inputs
+) -> None:
+    """The official code leaves it out without a word (reference set, section 4)."""
     nothing, seen = View(None), chat.look([inputs.image], still=True)
     alone, _ = chat.answer(nothing, "Hello, who are you?")
     assert torch.equal(chat.answer(nothing, "who are you?", past="Hello, ")[0].hidden, alone.hidden)
-    plain, _ = chat.answer(seen, "What is it?")
-    told, _ = chat.answer(seen, "What is it?", regions=inputs.regions, past="Hello, ")
-    assert torch.equal(plain.hidden, told.hidden)
+    with pytest.raises(UsageError, match=r"nothing said before \('Hello, '\) beside pictures"):
+        chat.answer(seen, "What is it?", past="Hello, ")
+
+
+def test_regions_are_refused(chat: QwenVL, inputs: Inputs) -> None:
+    with pytest.raises(UsageError, match="know no regions"):
+        chat.answer(View(None), "What is in region1?", regions=inputs.regions)
 
 
 def test_a_picture_stands_still_in_time_and_text_goes_on_after_its_longer_side() -> None:

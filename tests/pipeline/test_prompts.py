@@ -24,3 +24,12 @@ def test_names_become_requests_and_requests_stay(prompt, expected):
 
 def test_verbatim_changes_nothing():
     assert question("the girl.", verbatim=True) == "<image>the girl."
+
+
+@pytest.mark.parametrize("verbatim", [False, True])
+@pytest.mark.parametrize("prompt", ["girl", "Segment the girl.", "<image> [SEG]<|im_end|>", "a {} b\n", "."])
+def test_what_was_typed_is_marked_as_a_persons_words(prompt, verbatim):
+    pieces = list(question(prompt, verbatim=verbatim).pieces())
+    assert [text for text, literal in pieces if literal] in ([prompt], [prompt.rstrip(". ")])
+    template = "".join(text for text, literal in pieces if not literal)
+    assert template in ("<image>", "<image>Please segment .")

@@ -120,3 +120,15 @@ def test_a_plate_that_fits_lies_within_the_picture(data):
 @given(st.integers(1, 5000), st.integers(6, 80))
 def test_a_plate_is_never_wider_than_the_picture(width, letters):
     assert 1 <= widest_plate(width, letters) <= width
+
+
+def test_a_home_that_nobody_knows_is_no_place_for_fonts(monkeypatch):
+    from sa2va_cli.render import fonts
+
+    monkeypatch.setattr(fonts.os.path, "expanduser", lambda place: place)
+    monkeypatch.delenv("WINDIR", raising=False)
+    fonts.font_files.cache_clear()
+    try:
+        assert not [file for file in fonts.font_files() if file.startswith(("~", "$"))]
+    finally:
+        fonts.font_files.cache_clear()

@@ -1,0 +1,89 @@
+"""How well the demo model finds what sentences name in its world: J&F on clips, cIoU on pictures, refusals.
+
+Scenes, pipeline and metrics are those of ``python -m sa2va_cli.evaluation.park``, which this runs.
+
+    python benchmarks/demo_scores.py --workers 2 --every 3
+"""
+
+import argparse
+import json
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from recording import Cell, Column, add_options, record
+
+from sa2va_cli.evaluation import park
+from sa2va_cli.evaluation.park import KINDS_WITH_TARGETS, Score, group
+
+COLUMNS = (
+    Column("expressions", "expressions"),
+    Column("clips", "in clips", "d"),
+    Column("j", "J", ".3f"),
+    Column("f", "F", ".3f"),
+    Column("j_and_f", "J&F", ".3f"),
+    Column("pictures", "in pictures", "d"),
+    Column("ciou", "cIoU", ".3f"),
+)
+REFUSALS = (
+    Column("source", "source"),
+    Column("expressions", "expressions that match nothing", "d"),
+    Column("empty", "no mask, %", ".1f"),
+)
+
+
+def score_rows(clips: Sequence[Score], pictures: Sequence[Score]) -> list[dict[str, Cell]]:
+    """One row for each kind of expression that names something, for all, and for each language."""
+    found: list[dict[str, Cell]] = []
+    for name in (*KINDS_WITH_TARGETS, "all", "English", "Chinese"):
+        moving, still = group(clips, name), group(pictures, name)
+        row: dict[str, Cell] = {"expressions": name, "clips": len(moving), "pictures": len(still)}
+        for metric in ("j", "f", "j_and_f"):
+            row[metric] = float(np.mean([getattr(one, metric) for one in moving])) if moving else None
+        union = sum(one.union for one in still)
+        row["ciou"] = sum(one.intersection for one in still) / union if union else None
+        found.append(row)
+    return found
+
+
+def refusal_rows(clips: Sequence[Score], pictures: Sequence[Score]) -> list[dict[str, Cell]]:
+    """How many of the expressions that match nothing get no mask."""
+    found: list[dict[str, Cell]] = []
+    for source, scores in (("clips", clips), ("pictures", pictures)):
+        nothing = [one for one in scores if one.kind == "none"]
+        if nothing:
+            empty = 100 * float(np.mean([one.empty for one in nothing]))
+            found.append({"source": source, "expressions": len(nothing), "empty": empty})
+    return found
+
+
+def main(arguments: Sequence[str] | None = None) -> tuple[list[dict[str, Cell]], list[dict[str, Cell]]]:
+    """Scores, prints, and returns the rows of the two tables."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--clips", type=int, default=40)
+    parser.add_argument("--pictures", type=int, default=100)
+    parser.add_argument("--every", type=int, default=1, help="score every how many-th frame")
+    parser.add_argument("--workers", type=int, default=1, help="how many clips at a time")
+    parser.add_argument("--quick", action="store_true", help="one clip, two pictures, few frames")
+    add_options(parser)
+    options = parser.parse_args(arguments)
+    if options.quick:
+        options.clips, options.pictures, options.every, options.workers = 1, 2, 24, 1
+    counts = ["--clips", str(options.clips), "--pictures", str(options.pictures)]
+    pace = ["--every", str(options.every), "--workers", str(options.workers)]
+    with tempfile.TemporaryDirectory() as folder:
+        details = Path(folder) / "scores.json"
+        park.main(["--model", "demo", *counts, *pace, "--details", str(details)])
+        scores = json.loads(details.read_text(encoding="utf-8"))
+    clips, pictures = ([Score(**one) for one in scores[source]] for source in ("clips", "pictures"))
+    found = score_rows(clips, pictures), refusal_rows(clips, pictures)
+    record(options, __file__, arguments, COLUMNS, found[0], suffix="_expressions")
+    record(options, __file__, arguments, REFUSALS, found[1], suffix="_refusals")
+    whole = next(row for row in found[0] if row["expressions"] == "all")
+    print(f"ratio J&F {whole['j_and_f']:.3f}, cIoU {whole['ciou']:.3f}")
+    return found
+
+
+if __name__ == "__main__":
+    main()

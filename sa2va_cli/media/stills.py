@@ -1,0 +1,348 @@
+"""Decodes still pictures: what the network looks at, and the source's own numbers for what is cut out of it.
+
+The network sees 8 bits, upright, in sRGB, with whatever is transparent over neutral grey. Beside that a
+``Still`` has the numbers of the file where those are others: deeper, in a wider space, or under alpha. Knows
+nothing about folders and sequences.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms, ImageOps
+
+from sa2va_cli.datatypes import RGB, over_grey
+from sa2va_cli.errors import InputError
+from sa2va_cli.media import colour
+from sa2va_cli.media.colour_tags import BAD_PROFILE, Meaning, png_meaning, profile_meaning, stated_meaning
+from sa2va_cli.media.film import film_size, read_film
+from sa2va_cli.media.formats import check_pixels, open_image, stated_size, upright_size
+from sa2va_cli.media.signatures import head_of, is_dpx, is_exr
+
+_DAMAGE = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
+"""What Pillow raises for damaged files."""
+_CAN_BE_DEEP = frozenset({"PNG", "TIFF"})
+_PNG_CHANNELS = {"rgb48be": 3, "rgba64be": 4, "ya16be": 2}
+"""PNG files of 16 bits in FFmpeg's words."""
+_TURN, _NEW_SUBFILE = 0x0112, 254
+"""Tags of TIFF and EXIF."""
+
+
+@dataclass(frozen=True, eq=False)
+class Still:
+    """A decoded picture; see ``Frame`` for what the arrays are.
+
+    Attributes:
+        image: (H, W, 3) uint8, for the network.
+        deep: (H, W, 3) uint16 or None.
+        alpha: (H, W) uint8 or uint16, or None.
+        icc_profile: of ``deep``, or None.
+        notes: what the user should know, one line each, without the file's name.
+    """
+
+    image: RGB = field(repr=False)
+    deep: NDArray[np.uint16] | None = field(default=None, repr=False)
+    alpha: NDArray[Any] | None = field(default=None, repr=False)
+    icc_profile: bytes | None = field(default=None, repr=False)
+    notes: tuple[str, ...] = ()
+
+
+def read_still(path: Path) -> Still:
+    """Decodes an image file; of several pictures in it the first.
+
+    Raises:
+        InputError: when the file is not an image, or is damaged.
+    """
+    head = head_of(path)
+    if is_exr(head) or is_dpx(head):
+        check_pixels(path, film_size(path, head))
+        film = read_film(path, head)
+        notes = () if film.note is None else (film.note,)
+        return replace(_still(_eight(film.shown), film.numbers, film.alpha, deep=True), notes=notes)
+    with required(path) as image:
+        still = decode_still(image, path)
+        return replace(still, notes=(*still.notes, *_further(image)))
+
+
+def _further(image: Any) -> list[str]:
+    """Says that a file holds more pictures than the one that is read."""
+    if getattr(image, "n_frames", 1) < 2:
+        return []
+    if image.format == "TIFF" and len(frame_pages(image)[0]) < 2:
+        return []
+    return [f"holds {image.n_frames} pictures; only the first is read"]
+
+
+def still_size(path: Path, *, exact: bool = True) -> tuple[tuple[int, int], str]:
+    """(width, height) of an upright picture, and its format's name.
+
+    Args:
+        path: the file.
+        exact: whether to look for a rotation behind the pixels of a PNG too, which decodes it.
+
+    Raises:
+        InputError: when the file is not an image.
+    """
+    head = head_of(path)
+    if is_exr(head) or is_dpx(head):
+        return film_size(path, head), "exr" if is_exr(head) else "dpx"
+    with required(path) as image:
+        try:
+            size = upright_size(image) if exact else stated_size(image)
+        except _DAMAGE as error:
+            raise damaged(path, error) from error
+        return size, str(image.format or "").lower()
+
+
+def required(path: Path) -> Any:
+    """Opens a file that must be an image of Pillow's.
+
+    Raises:
+        InputError: it is not.
+    """
+    image = open_image(path)
+    if image is None:
+        raise InputError(f"{path}: not an image that can be read")
+    return image
+
+
+def damaged(path: Path, error: BaseException) -> InputError:
+    """The error for a damaged image."""
+    return InputError(f"{path}: the image is damaged ({' '.join(str(error).split())})")
+
+
+def decode_still(image: Any, path: Path) -> Still:
+    """Decodes the current picture of an opened Pillow image.
+
+    Raises:
+        InputError: when it is damaged.
+    """
+    raw_mode = _raw_mode(image)
+    is_deep = image.format in _CAN_BE_DEEP and ";16" in raw_mode
+    turn = int(image.getexif().get(_TURN, 1)) if image.format == "TIFF" else 1
+    try:
+        upright = ImageOps.exif_transpose(image)
+        turn = turn if image.format == "TIFF" else int(image.getexif().get(_TURN, 1))
+        if upright.mode.startswith("I") or upright.mode == "F":
+            return _grey_still(upright, path, image.format)
+        values = _sixteen_bits(image, path, upright, turn, multiplied="RGBa" in raw_mode) if is_deep else None
+        return _colour_still(image, upright, values, path)
+    except _DAMAGE as error:
+        raise damaged(path, error) from error
+
+
+def _raw_mode(image: Any) -> str:
+    """How the pixels lie in the file, in Pillow's words; nothing once they have been decoded."""
+    return str(image.tile[0][3]) if getattr(image, "tile", None) else ""
+
+
+def _grey_still(upright: Any, path: Path, kind: str | None) -> Still:
+    """One channel of more than 8 bits."""
+    values = _grey_values(np.asarray(upright))
+    transparent = upright.info.get("transparency")
+    alpha = None
+    if isinstance(transparent, int):
+        alpha = np.where(np.asarray(upright) == transparent, 0, 65535).astype(np.uint16)
+    deep = np.repeat(values[..., None], 3, axis=2)
+    meaning = (
+        png_meaning(upright, path) if kind == "PNG" else profile_meaning(upright.info.get("icc_profile"))
+    )
+    return _shown(Image.fromarray(_eight(values)), deep, alpha, meaning)
+
+
+def _grey_values(values: NDArray[Any]) -> NDArray[np.uint16]:
+    """Floats are taken as 0..1, or 0..255 where they are larger; integers as 16 bit, or 8 where all fit."""
+    if values.dtype.kind == "f":
+        clean = np.nan_to_num(values)
+        scaled = clean * 65535 if np.nanmax(values, initial=0) <= 1 else clean * 257
+    elif values.dtype.itemsize == 2 or values.max(initial=0) > 255:
+        scaled = values
+    else:
+        scaled = values * 257
+    return np.asarray(np.clip(np.rint(scaled), 0, 65535), np.uint16)
+
+
+def _colour_still(image: Any, upright: Any, values: NDArray[np.uint16] | None, path: Path) -> Still:
+    """Every other mode; ``values`` are (H, W, 3 or 4) uint16 where the file has them."""
+    alpha: NDArray[Any] | None = None
+    if upright.has_transparency_data:
+        upright = upright.convert("RGBA")
+        alpha = np.asarray(upright.getchannel("A"))
+    if values is not None and values.shape[2] == 4:
+        alpha = values[..., 3] if alpha is not None else None
+    elif values is not None and alpha is not None:
+        alpha = alpha.astype(np.uint16) * np.uint16(257)
+    deep = None if values is None else np.ascontiguousarray(values[..., :3])
+    meaning = stated_meaning(image, path)
+    if upright.mode not in ("CMYK", "LAB", "L"):
+        upright = upright.convert("RGB")
+    return _shown(upright, deep, alpha, meaning)
+
+
+def _shown(
+    image: Any, deep: NDArray[np.uint16] | None, alpha: NDArray[Any] | None, meaning: Meaning
+) -> Still:
+    """Makes of the numbers what is seen.
+
+    Args:
+        image: of mode RGB, L, CMYK or LAB.
+        deep: the same as (H, W, 3) uint16, where it is deeper.
+        alpha: (H, W), or None.
+        meaning: of the numbers.
+    """
+    if meaning.hdr is not None:
+        coded = _widened(np.asarray(image.convert("RGB"))) if deep is None else deep
+        deep = colour.tone_mapped(np.asarray(coded / np.float32(65535), np.float32), *meaning.hdr)
+        return replace(_still(_eight(deep), deep, alpha, deep=True), notes=meaning.notes)
+    profile = meaning.profile
+    space = None if profile is None else colour.usable(profile)
+    if space == "RGB" and image.mode == "L":
+        image = image.convert("RGB")
+    if profile is None or space != {"L": "GRAY"}.get(image.mode, image.mode):
+        notes = meaning.notes if profile is None else (*meaning.notes, BAD_PROFILE)
+        shown = _plain(image) if deep is None else _eight(deep)
+        return replace(_still(shown, deep, alpha, deep=deep is not None), notes=notes)
+    if image.mode != "RGB":  # numbers of grey and CMYK profiles are none of RGB, so they cannot be kept
+        return replace(_still(_converted(image, profile), None, alpha), notes=meaning.notes)
+    eight = np.array(image, np.uint8) if deep is None else _eight(deep)
+    shown = _converted(Image.fromarray(eight), profile)
+    own = _widened(eight) if deep is None else deep
+    return replace(_still(shown, own, alpha, deep=True), icc_profile=profile, notes=meaning.notes)
+
+
+def _still(shown: RGB, numbers: Any, alpha: NDArray[Any] | None, *, deep: bool = False) -> Still:
+    """Lays a picture over grey where it has alpha, and keeps its own colours then.
+
+    Args:
+        shown: (H, W, 3) uint8 sRGB.
+        numbers: (H, W, 3) uint16, or None for those of ``shown``.
+        alpha: (H, W), or None.
+        deep: whether ``numbers`` are kept without alpha too.
+    """
+    if alpha is not None and alpha.min(initial=np.iinfo(alpha.dtype).max) == np.iinfo(alpha.dtype).max:
+        alpha = None
+    if alpha is None:
+        return Still(shown, numbers if deep else None)
+    own = _widened(shown) if numbers is None else numbers
+    return Still(over_grey(shown, alpha), own, np.ascontiguousarray(alpha))
+
+
+def _plain(image: Any) -> RGB:
+    """A Pillow image without a profile as RGB."""
+    if image.mode == "LAB":
+        lab = ImageCms.createProfile("LAB")
+        image = ImageCms.profileToProfile(image, lab, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    return np.array(image.convert("RGB"), np.uint8)
+
+
+def _converted(image: Any, profile: bytes) -> RGB:
+    return np.array(colour.to_srgb(image, profile), np.uint8)
+
+
+def _eight(deep: NDArray[np.uint16]) -> RGB:
+    """16 bits to 8, rounded."""
+    return ((deep.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+def _widened(image: RGB) -> NDArray[np.uint16]:
+    """8 bits to 16."""
+    return image * np.uint16(257)
+
+
+def _sixteen_bits(
+    image: Any, path: Path, upright: Any, turn: int, *, multiplied: bool
+) -> NDArray[np.uint16] | None:
+    """The picture at full depth, (H, W, 3 or 4) uint16 upright; None where that is not understood.
+
+    Pillow cuts colours of 16 bits down to 8. Other decoders do not, but do not know all files; so theirs
+    counts only where it is Pillow's picture.
+    """
+    values = _png_values(path) if image.format == "PNG" else _tiff_values(path, image.tell())
+    if values is None or values.dtype != np.uint16 or values.ndim != 3 or values.shape[2] not in (3, 4):
+        return None
+    values = np.ascontiguousarray(_turned(values, turn))
+    if values.shape[:2] != (upright.height, upright.width):
+        return None
+    if multiplied:
+        values = _divided(values)
+    coarse = np.asarray(upright.convert("RGB"))[::8, ::8].astype(int)
+    apart = np.abs((values[::8, ::8, :3] >> 8).astype(int) - coarse)
+    if values.shape[2] == 4:
+        apart = apart[values[::8, ::8, 3] > 0xF000]  # dividing by small alphas is rough
+    return values if apart.max(initial=0) <= 1 else None
+
+
+def _png_values(path: Path) -> NDArray[np.uint16] | None:
+    """The values of a PNG file of 16 bits, by FFmpeg."""
+    context: Any = av.CodecContext.create("png", "r")
+    try:
+        frames = [*context.decode(av.Packet(path.read_bytes())), *context.decode(None)]
+    except (av.FFmpegError, ValueError):
+        return None
+    if not frames or frames[0].format.name not in _PNG_CHANNELS:
+        return None
+    frame = frames[0]
+    channels = _PNG_CHANNELS[frame.format.name]
+    rows = np.frombuffer(frame.planes[0], np.uint8).reshape(-1, frame.planes[0].line_size)[: frame.height]
+    values = rows[:, : frame.width * channels * 2].view(">u2").astype(np.uint16)
+    values = values.reshape(frame.height, frame.width, channels)
+    return values if channels > 2 else values[..., [0, 0, 0, 1]]
+
+
+def _tiff_values(path: Path, page: int) -> NDArray[np.uint16] | None:
+    """The values of a page of a TIFF file, by OpenCV."""
+    before = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        pages = cv2.imreadmulti(str(path), page, 1, flags=cv2.IMREAD_UNCHANGED)[1]
+    except cv2.error:
+        return None
+    finally:
+        cv2.utils.logging.setLogLevel(before)
+    if not pages or pages[0].ndim != 3:
+        return None
+    return np.asarray(pages[0][..., [2, 1, 0, 3][: pages[0].shape[2]]])
+
+
+def _divided(values: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    """Colours that came multiplied by alpha, (H, W, 4), without it."""
+    alpha = values[..., 3:].astype(np.float32)
+    colours = np.minimum(values[..., :3] * (65535 / np.maximum(alpha, 1)), 65535)
+    return np.concatenate([np.rint(colours).astype(np.uint16), values[..., 3:]], axis=2)
+
+
+_TURNS: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.swapaxes(0, 1),
+    6: lambda a: np.rot90(a, -1),
+    7: lambda a: np.rot90(a, 2).swapaxes(0, 1),
+    8: np.rot90,
+}
+"""How pictures of EXIF's orientations become upright."""
+
+
+def _turned(values: NDArray[Any], orientation: int) -> NDArray[Any]:
+    return _TURNS[orientation](values) if orientation in _TURNS else values
+
+
+def frame_pages(image: Any) -> tuple[list[int], set[tuple[int, int]]]:
+    """The pages of an opened TIFF file that are pictures of their own, and their sizes.
+
+    Small versions and masks are none (TIFF 6.0, NewSubfileType: bit 0 is a reduced picture, bit 2 a mask).
+    """
+    pages, sizes = [], set()
+    for page in range(image.n_frames):
+        try:
+            image.seek(page)
+        except _DAMAGE:
+            break
+        if not int(image.tag_v2.get(_NEW_SUBFILE, 0)) & 0b101:
+            pages.append(page)
+            sizes.add((image.width, image.height))
+    return pages, sizes

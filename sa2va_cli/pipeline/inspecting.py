@@ -1,0 +1,99 @@
+"""What ``sa2va tracks`` tells about a log, without its source: visibility, areas, boxes, frame by frame."""
+
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sa2va_cli.datatypes import FoundObject, Frame
+from sa2va_cli.pipeline.job import ObjectSummary
+from sa2va_cli.pipeline.tally import Tally
+from sa2va_cli.render.crop import Box, mask_box
+from sa2va_cli.tracks.header import Header
+from sa2va_cli.tracks.log import Condition, TrackedFrame, Tracks
+
+
+@dataclass(frozen=True)
+class TracksSummary:
+    """A log as a whole.
+
+    Attributes:
+        path: the file.
+        size: bytes.
+        header: what was looked for, in what, by what.
+        condition: how whole the log is.
+        objects: each object over the whole clip.
+    """
+
+    path: Path
+    size: int
+    header: Header
+    condition: Condition
+    objects: tuple[ObjectSummary, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Sighting:
+    """One object on one frame.
+
+    Attributes:
+        frame: ordinal among the frames that were followed.
+        source_frame: number of the frame in the source, from 0.
+        seconds: presentation time on the source's own clock.
+        found: the object.
+        score: probability that it is visible.
+        area: pixels of its mask.
+        box: around its mask; None for an empty one.
+        mask: (H, W) bool at the size of the source.
+    """
+
+    frame: int
+    source_frame: int
+    seconds: float
+    found: FoundObject
+    score: float
+    area: int
+    box: Box | None
+    mask: NDArray[np.bool_] = field(repr=False)
+
+
+def summarise(path: Path) -> TracksSummary:
+    """Reads a whole log.
+
+    Raises:
+        InputError: it is no tracks file, or its header cannot be read.
+    """
+    tracks = Tracks(path)
+    tally = Tally(tracks.header.objects)
+    for one in tracks:
+        tally.add(tracks.masks(one, _blank(one, tracks.header)))
+    return TracksSummary(path, path.stat().st_size, tracks.header, tracks.condition, tally.summaries())
+
+
+def sightings(tracks: Tracks) -> Generator[Sighting, None, None]:
+    """Every object on every frame of a log, in order."""
+    time_base = tracks.header.source.time_base
+    for one in tracks:
+        masks = one.masks(_blank(one, tracks.header), tracks.header.threshold)
+        for found, mask, score in zip(masks.objects, masks.masks, masks.scores, strict=True):
+            yield Sighting(
+                frame=one.index,
+                source_frame=one.source_index,
+                seconds=float(one.pts * time_base),
+                found=found,
+                score=float(score),
+                area=int(np.count_nonzero(mask)),
+                box=mask_box(mask),
+                mask=mask,
+            )
+
+
+def _blank(one: TrackedFrame, header: Header) -> Frame:
+    """A frame of the right size and time whose picture nobody looks at, and which takes no memory."""
+    width, height = header.source.size
+    image = np.broadcast_to(np.uint8(0), (height, width, 3))
+    time_base = Fraction(header.source.time_base)
+    return Frame(one.index, one.pts, time_base, image, source_index=one.source_index)

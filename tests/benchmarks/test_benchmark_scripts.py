@@ -1,0 +1,129 @@
+"""Every script of ``benchmarks/`` in its quick mode; what the figures are does not matter here."""
+
+import importlib
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from sa2va_cli.bench.job import BenchJob, BenchResult, Stage
+
+SCRIPTS = Path(__file__).parents[2] / "benchmarks"
+QUICK = ("accuracy", "preprocessing", "end_to_end", "media_path", "answering")
+SLOW = ("memory_growth", "cold_start", "demo_scores", "stage_times")
+SHARED = ("recording", "report", "gpu_tables")
+
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch):
+    """Imports a script by name; its threads are not left to other tests."""
+    threads = torch.get_num_threads()
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    yield importlib.import_module
+    torch.set_num_threads(threads)
+
+
+def last_line(printed: str) -> str:
+    return printed.strip().splitlines()[-1]
+
+
+def test_every_script_is_tested():
+    assert {path.stem for path in SCRIPTS.glob("*.py")} == {
+        *QUICK,
+        *SLOW,
+        *SHARED,
+        "gpu",
+        "official_schedule",
+    }
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_a_script_ends_with_its_ratio_and_records_its_figures(script, name, capsys, tmp_path, monkeypatch):
+    if name == "media_path" and shutil.which("ffmpeg") is None:
+        pytest.skip("there is no ffmpeg to compare with")
+    report, recording = script("report"), script("recording")
+    monkeypatch.setattr(recording, "RESULTS", tmp_path)
+    monkeypatch.setattr(recording, "_git", lambda *_: "7b31f7d")
+    script(name).main(["--quick", "--record", "some"])
+    assert last_line(capsys.readouterr().out).startswith("ratio ")
+    assert recording.Result.read(tmp_path / "some.json").command == f"python benchmarks/{name}.py --quick"
+    assert report.section(["some"], tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SLOW)
+def test_a_script_of_processes_ends_with_its_ratio(name):
+    command = [sys.executable, str(SCRIPTS / f"{name}.py"), "--quick"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert last_line(done.stdout).startswith("ratio ")
+
+
+@pytest.mark.parametrize("options", [("--objects", "2"), ("--objects", "1", "--clip", "6")])
+def test_the_official_schedule_comes_to_the_same_masks(script, capsys, options):
+    (compared,) = script("official_schedule").main(["--quick", *options])
+    assert compared.agreement > 0.999
+    assert last_line(capsys.readouterr().out).startswith("ratio K=")
+
+
+def test_the_official_schedule_records_its_figures(script, tmp_path, monkeypatch):
+    recording = script("recording")
+    monkeypatch.setattr(recording, "RESULTS", tmp_path)
+    monkeypatch.setattr(recording, "_git", lambda *_: "7b31f7d")
+    script("official_schedule").main(["--quick", "--record", "some"])
+    (row,) = recording.Result.read(tmp_path / "some.json").figures
+    assert (row["objects"], row["ratio"]["rounds"]) == (1, 1)
+
+
+def test_preprocessing_stays_close_to_pillow(script):
+    found = script("preprocessing").main(["--quick"])
+    assert found.identical >= 0.997
+    assert found.largest <= 2
+
+
+def test_stage_times_stand_side_by_side_for_each_number_of_objects(script):
+    def result(objects: int) -> BenchResult:
+        stages = (Stage("ground", "prompt", 0.05678, 0.1), Stage("attend", "frame", objects / 7, 0.1, 9, 0.5))
+        ending = Stage("end to end", "frame", 0.1, 0.0)
+        return BenchResult(
+            BenchJob((64, 64), objects=objects, frames=5),
+            "demo",
+            "cpu",
+            "fp32",
+            2,
+            1e9,
+            (*stages, ending),
+            0,
+            (),
+        )
+
+    rows = script("stage_times").rows([result(1), result(4)])
+    assert rows == [
+        {
+            "stage": "ground, for each prompt",
+            "milliseconds_1": 56.8,
+            "floor_1": None,
+            "milliseconds_4": 56.8,
+            "floor_4": None,
+        },
+        {"stage": "attend", "milliseconds_1": 143, "floor_1": 0.5, "milliseconds_4": 571, "floor_4": 0.5},
+    ]
+    columns = script("stage_times").columns([1, 4])
+    assert {column.field for column in columns} == set(rows[0])
+
+
+@pytest.mark.slow
+def test_every_section_of_the_gpu_script_runs_on_a_processor(script, tmp_path):
+    found = script("gpu").main([str(tmp_path), "--quick", "--device", "cpu"])
+    assert {name: section["error"] for name, section in found.items() if "error" in section} == {}
+    assert json.loads((tmp_path / "gpu.json").read_text()) == found
+    assert found["official_clip"]["K=1"]["ratio"] > 0
+
+
+def test_bfloat16_costs_our_masks_no_more_than_the_plain_path(script):
+    plain, ours = script("accuracy").main(["--quick"])
+    assert ours.iou > plain.iou - 0.002
+    assert ours.iou > 0.98
