@@ -7,23 +7,82 @@ In Python::
     model = Sa2VA.load("demo")
     for result in model.segment("park.mp4", "girl in red dress"):
         print(result.frame.index, result.masks.shape)
+
+Every name below is loaded when it is first asked for, so that importing the package stays instant.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from sa2va_cli.version import VERSION
 
 if TYPE_CHECKING:
     from sa2va_cli.api import Sa2VA
+    from sa2va_cli.datatypes import FoundObject, Frame, FrameMasks, Prompt
+    from sa2va_cli.errors import (
+        InputError,
+        ModelError,
+        NothingFoundError,
+        OutOfMemoryError,
+        OutputError,
+        Sa2VAError,
+        UsageError,
+    )
+    from sa2va_cli.outputs.saving import Saving
+    from sa2va_cli.pipeline.job import Search, SegmentJob, SegmentResult
+    from sa2va_cli.runtime.choice import ModelChoice
 
-__all__ = ["Sa2VA", "__version__"]
 __version__ = VERSION
+__all__ = [
+    "FoundObject",
+    "Frame",
+    "FrameMasks",
+    "InputError",
+    "ModelChoice",
+    "ModelError",
+    "NothingFoundError",
+    "OutOfMemoryError",
+    "OutputError",
+    "Prompt",
+    "Sa2VA",
+    "Sa2VAError",
+    "Saving",
+    "Search",
+    "SegmentJob",
+    "SegmentResult",
+    "UsageError",
+    "__version__",
+]
+
+_HOMES = {
+    "sa2va_cli.api": ("Sa2VA",),
+    "sa2va_cli.datatypes": ("FoundObject", "Frame", "FrameMasks", "Prompt"),
+    "sa2va_cli.errors": (
+        "InputError",
+        "ModelError",
+        "NothingFoundError",
+        "OutOfMemoryError",
+        "OutputError",
+        "Sa2VAError",
+        "UsageError",
+    ),
+    "sa2va_cli.outputs.saving": ("Saving",),
+    "sa2va_cli.pipeline.job": ("Search", "SegmentJob", "SegmentResult"),
+    "sa2va_cli.runtime.choice": ("ModelChoice",),
+}
+"""Which module has which of the names."""
 
 
 def __getattr__(name: str) -> Any:
-    """Loads ``Sa2VA`` when it is first asked for, so that importing the package stays instant."""
-    if name == "Sa2VA":
-        from sa2va_cli.api import Sa2VA
-
-        return Sa2VA
+    """Loads a name when it is first asked for."""
+    for module, names in _HOMES.items():
+        if name in names:
+            found = getattr(import_module(module), name)
+            globals()[name] = found
+            return found
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """All names, those that are not loaded yet included."""
+    return sorted({*globals(), *__all__})

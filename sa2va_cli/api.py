@@ -1,12 +1,20 @@
 """Sa2VA in Python: load once, segment as often as you like."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
-from sa2va_cli.datatypes import AnySegmenter, FrameMasks
+import numpy as np
+from numpy.typing import NDArray
+
+from sa2va_cli.datatypes import AnySegmenter, FrameMasks, Prompt
+from sa2va_cli.errors import UsageError
+from sa2va_cli.media.arrays import ArraySource, frames_of
+from sa2va_cli.media.reader import Reader
+from sa2va_cli.parameters import expanded
 from sa2va_cli.pipeline.job import Sampling, Search, numbered
-from sa2va_cli.pipeline.segmentation import stream
+from sa2va_cli.pipeline.selection import selection
+from sa2va_cli.pipeline.streaming import stream, stream_frames
 from sa2va_cli.runtime.choice import ModelChoice
 from sa2va_cli.runtime.loading import load_segmenter, memory_errors_explained
 
@@ -60,9 +68,10 @@ class Sa2VA:
 
     def segment(
         self,
-        source: str | Path,
-        prompts: str | Sequence[str],
+        source: str | Path | Iterable[NDArray[np.uint8]],
+        prompts: str | Sequence[str | Prompt],
         *,
+        times: Iterable[float] | None = None,
         sampling: Sampling = "uniform",
         keyframes: int = 5,
         threshold: float = 0.5,
@@ -75,8 +84,12 @@ class Sa2VA:
         """Finds what the prompts name, frame by frame; the options are those of ``sa2va segment``.
 
         Args:
-            source: a video, an image, or a folder or pattern of frames.
+            source: a video, an image, or a folder or pattern of frames, by name; or the frames themselves,
+                each (H, W, 3) uint8 RGB. A list, a tuple or a (T, H, W, 3) array can be looked at in any
+                order; frames that
+                come one by one need ``sampling="first"``.
             prompts: one or several; each finds objects of its own.
+            times: seconds of each frame, where ``source`` is the frames themselves; 24 per second if None.
             sampling: which frames the language model sees: ``uniform`` or ``first``.
             keyframes: how many it sees.
             threshold: probability above which a pixel belongs to a mask.
@@ -87,8 +100,9 @@ class Sa2VA:
             verbatim: send the prompts as they are.
 
         Returns:
-            One result for each frame, each made when it is asked for: ``.frame``, ``.masks`` (N, H, W) bool
-            and ``.scores`` (N,). Where nothing matches, N is 0.
+            One result for each frame, each made when it is asked for: ``.frame``, ``.masks`` (N, H, W) bool,
+            ``.scores`` (N,) and ``.objects``, which say what each row is and which prompt found it. Where
+            nothing matches, N is 0.
 
         Raises:
             UsageError: an option cannot be meant; raised at once.
@@ -105,4 +119,29 @@ class Sa2VA:
             max_frames=max_frames,
             verbatim=verbatim,
         )
-        return stream(self._segmenter, str(source), search)
+        if isinstance(source, str | Path):
+            if times is not None:
+                raise UsageError("times are those of a source that is frames, not of a file")
+            return stream(self._segmenter, expanded(str(source)), search)
+        frames: Iterable[NDArray[np.uint8]] = source
+        if isinstance(source, list | tuple | np.ndarray):
+            moments = None if times is None else list(times)
+            held = ArraySource(list(frames), moments)
+            return stream(self._segmenter, Reader(held, selection(search)), search)
+        _check_one_by_one(search)
+        return stream_frames(self._segmenter, frames_of(frames, times), search)
+
+
+def _check_one_by_one(search: Search) -> None:
+    """Frames that come once cannot be looked at in another order.
+
+    Raises:
+        UsageError: that is what was asked for.
+    """
+    if search.sampling != "first":
+        raise UsageError(
+            f"sampling={search.sampling!r} looks at frames out of order, and these come one by one; "
+            'give a list of frames, or sampling="first"'
+        )
+    if (search.start, search.end, search.every) != (None, None, 1):
+        raise UsageError("start, end and every are for files and lists; leave out frames as they come")

@@ -2,9 +2,45 @@
 
 A message names the offending value, the allowed ones where there are any, and the next thing to try.
 It is one line, and it is all that the command line says to people.
+
+A message is read by people who write arguments in Python and by people who write options. What both of them
+can set is put into it with ``parameter``; then ``str(error)`` speaks of arguments, ``error.command_line`` of
+options.
 """
 
+import re
 from collections.abc import Mapping
+
+_BEGIN, _BETWEEN, _END = "\x02", "\x1f", "\x03"
+_PARAMETER = re.compile(f"{_BEGIN}([^{_END}]*){_BETWEEN}([^{_END}]*){_END}")
+
+
+def parameter(name: str, value: object = None, *, option: str = "") -> str:
+    """Names something that can be set, for a message.
+
+    Args:
+        name: of the argument in Python; the option has the same one, unless ``option`` says otherwise.
+        value: what it is or should be set to; None to name it only.
+        option: what is written on the command line, all of it.
+
+    Returns:
+        A text for a message: ``device='cpu'`` in Python, ``--device cpu`` on the command line.
+    """
+    argument = name if value is None else f"{name}={value!r}"
+    if not option:
+        shown = "" if value is None or isinstance(value, bool) else f" {value}"
+        option = f"--{name.replace('_', '-')}{shown}"
+    return f"{_BEGIN}{argument}{_BETWEEN}{option}{_END}"
+
+
+def in_python(text: str) -> str:
+    """A message as it is read in Python: what was put into it with ``parameter`` as arguments."""
+    return _PARAMETER.sub(r"\1", text)
+
+
+def on_command_line(text: str) -> str:
+    """A message as it is read in a terminal: what was put into it with ``parameter`` as options."""
+    return _PARAMETER.sub(r"\2", text)
 
 
 class Sa2VAError(Exception):
@@ -15,6 +51,24 @@ class Sa2VAError(Exception):
     """
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        return in_python(self.message)
+
+    @property
+    def message(self) -> str:
+        """As it was written, to make another message of it."""
+        return super().__str__()
+
+    @property
+    def command_line(self) -> str:
+        """The message in terms of options."""
+        return on_command_line(self.message)
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """What the message speaks of, by the names that the arguments have in Python."""
+        return tuple(found[1].partition("=")[0] for found in _PARAMETER.finditer(self.message))
 
 
 class UsageError(Sa2VAError):

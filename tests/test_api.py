@@ -1,3 +1,5 @@
+import dataclasses
+import inspect
 import threading
 
 import numpy as np
@@ -7,6 +9,8 @@ from fakes import FakeSegmenter
 
 from sa2va_cli import Sa2VA
 from sa2va_cli.errors import InputError, UsageError
+from sa2va_cli.pipeline.job import Search
+from sa2va_cli.runtime.choice import ModelChoice
 
 
 def model() -> Sa2VA:
@@ -53,3 +57,92 @@ def test_a_missing_file_fails_when_the_first_result_is_wanted():
     results = model().segment("missing.mp4", "red")
     with pytest.raises(InputError, match=r"missing\.mp4"):
         next(results)
+
+
+def pictures(count: int = 6) -> list[np.ndarray]:
+    frames = np.full((count, 48, 64, 3), 20, np.uint8)
+    for number, frame in enumerate(frames):
+        frame[:20, 2 * number : 2 * number + 20] = (255, 0, 0)
+    return list(frames)
+
+
+@pytest.mark.parametrize("make", [list, np.stack, iter], ids=["list", "array", "iterator"])
+def test_frames_that_a_program_holds_are_a_source(make):
+    sampling = "first" if make is iter else "uniform"
+    results = list(model().segment(make(pictures()), ["red", "blue"], sampling=sampling, times=range(6)))
+    assert [result.frame.index for result in results] == list(range(6))
+    assert [result.frame.seconds for result in results] == [0, 1, 2, 3, 4, 5]
+    assert [(one.id, one.prompt.id, one.label) for one in results[0].objects] == [
+        (1, 1, "red"),
+        (2, 2, "blue"),
+    ]
+    assert results[3].masks[0, 10, 16]
+    assert not results[3].masks[1].any()
+
+
+def test_parts_of_a_list_are_chosen_as_those_of_a_file():
+    results = list(model().segment(pictures(10), "red", start="2f", every=3))
+    assert [(result.frame.index, result.frame.source_index) for result in results] == [(0, 2), (1, 5), (2, 8)]
+
+
+@pytest.mark.parametrize(
+    ("frames", "words"),
+    [
+        ([], "no frames"),
+        ([np.zeros((4, 4), np.uint8)], "frame 0 is"),
+        ([np.zeros((4, 4, 3), np.float32)], "float32"),
+        ([np.zeros((4, 4, 3), np.uint8), np.zeros((4, 5, 3), np.uint8)], "frame 1"),
+        (["a.png"], "frame 0 is str"),
+    ],
+)
+def test_what_is_no_frame_is_an_input_error(frames, words):
+    with pytest.raises(InputError, match=words):
+        list(model().segment(frames, "red"))
+    with pytest.raises(InputError, match=words):
+        list(model().segment(iter(frames), "red", sampling="first"))
+
+
+def test_times_must_rise_and_be_enough():
+    for times in ([0, 0.5, 0.5, 1, 2, 3], [0, 1, 2]):
+        with pytest.raises(InputError, match="time"):
+            list(model().segment(pictures(), "red", times=times))
+
+
+def test_frames_that_come_once_cannot_be_looked_at_out_of_order():
+    with pytest.raises(UsageError, match='sampling="first"'):
+        model().segment(iter(pictures()), "red")
+    with pytest.raises(UsageError, match="as they come"):
+        model().segment(iter(pictures()), "red", sampling="first", every=2)
+
+
+def test_frames_that_come_once_are_not_read_further_than_is_asked_for():
+    taken = []
+
+    def come():
+        for picture in pictures(200):
+            taken.append(picture)
+            yield picture
+
+    results = model().segment(come(), "red", sampling="first", keyframes=2)
+    next(results)
+    results.close()
+    assert len(taken) < 20
+    assert threads() == []
+
+
+@pytest.mark.parametrize(("method", "value"), [(Sa2VA.segment, Search), (Sa2VA.load, ModelChoice)])
+def test_keywords_are_the_fields_of_the_value_with_the_same_defaults(method, value):
+    keywords = {name: one.default for name, one in inspect.signature(method).parameters.items()}
+    for field in dataclasses.fields(value):
+        assert keywords[field.name] == (
+            inspect.Parameter.empty if field.default is dataclasses.MISSING else field.default
+        )
+
+
+def test_messages_in_python_speak_of_arguments():
+    with pytest.raises(UsageError, match=r"^unknown sampling 'random'; choose uniform or first$"):
+        model().segment("a.mp4", "red", sampling="random")
+    with pytest.raises(UsageError, match=r"^end=1 does not come after start=2$"):
+        next(model().segment("a.mp4", "red", start=2, end=1))
+    with pytest.raises(UsageError, match=r"^unknown device 'tpu'; choose auto"):
+        Sa2VA.load("demo", device="tpu")

@@ -2,8 +2,10 @@
 
 import re
 from dataclasses import dataclass, field
+from typing import Annotated
 
-from sa2va_cli.errors import UsageError
+from sa2va_cli.errors import UsageError, parameter
+from sa2va_cli.parameters import TIMING, Option, check_fields, declared, named, one_of
 from sa2va_cli.runtime.choice import ModelChoice
 
 HIERA_L = "hiera-l"
@@ -12,6 +14,25 @@ RANDOM: tuple[str, ...] = ("1b", "4b", "demo", HIERA_L)
 
 _SMALLEST, _LARGEST = 32, 8192
 """Limits of a picture's sides in pixels: below, encoders refuse it; above, one frame fills the memory."""
+
+
+def picture_size(text: str) -> tuple[int, int]:
+    """Reads ``1280x720``.
+
+    Raises:
+        UsageError: it is not two numbers, or they make no picture that can be encoded.
+    """
+    found = re.fullmatch(r"(\d{1,5})[xX](\d{1,5})", text.strip())
+    if not found:
+        raise UsageError(
+            f"{parameter('size')} {text!r} is not a size; give width and height, such as 1280x720"
+        )
+    width, height = int(found[1]), int(found[2])
+    if not _SMALLEST <= min(width, height) <= max(width, height) <= _LARGEST:
+        raise UsageError(
+            f"{parameter('size')} {text}: each side must lie between {_SMALLEST} and {_LARGEST} pixels"
+        )
+    return width, height
 
 
 @dataclass(frozen=True)
@@ -27,41 +48,47 @@ class BenchJob:
         rounds: how often each stage is timed.
     """
 
-    size: tuple[int, int]
+    size: Annotated[
+        tuple[int, int],
+        Option(
+            "Size of the clip's pictures.",
+            TIMING,
+            "WxH",
+            read=picture_size,
+            shown="1280x720",
+        ),
+    ] = (1280, 720)
     model: ModelChoice = field(default_factory=ModelChoice)
-    random: str | None = None
-    objects: int = 1
-    frames: int = 24
-    rounds: int = 5
+    random: Annotated[
+        str | None,
+        Option(
+            f"Random weights, nothing downloaded: {one_of(RANDOM)} ({HIERA_L} is the SAM 2 of every "
+            "published Sa2VA, without a language model).",
+            TIMING,
+            "SIZES",
+            choices=RANDOM,
+        ),
+    ] = None
+    objects: Annotated[int, Option("How many objects to follow.", TIMING, "K", least=1)] = 1
+    frames: Annotated[int, Option("How long the clip is.", TIMING, "T", least=1)] = 24
+    rounds: Annotated[
+        int, Option("How often each stage is timed; the median counts.", TIMING, "N", least=1)
+    ] = 5
 
     def __post_init__(self) -> None:
-        if self.random is not None and self.random not in RANDOM:
-            raise UsageError(f"unknown --random {self.random!r}; choose {', '.join(RANDOM)}")
-        if self.random is not None and self.model.name is not None:
-            raise UsageError("--model and --random contradict each other; give one of them")
-        for name in ("objects", "frames", "rounds"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"--{name} must be at least 1, got {getattr(self, name)}")
+        check_fields(self)
+        if self.random is None:
+            return
+        fixed = ModelChoice(device=self.model.device, dtype=self.model.dtype)
+        for one in declared(ModelChoice):
+            if getattr(self.model, one.name) != getattr(fixed, one.name):
+                other, random = named(ModelChoice, one.name), parameter("random")
+                raise UsageError(f"{other} and {random} contradict each other; give one of them")
 
     @property
     def network(self) -> str | None:
         """What is timed, as a person would say it; None for the default model."""
         return self.model.name if self.random is None else f"{self.random} with random weights"
-
-
-def picture_size(text: str) -> tuple[int, int]:
-    """Reads ``1280x720``.
-
-    Raises:
-        UsageError: it is not two numbers, or they make no picture that can be encoded.
-    """
-    found = re.fullmatch(r"(\d{1,5})[xX](\d{1,5})", text.strip())
-    if not found:
-        raise UsageError(f"--size {text!r} is not a size; give width and height, such as 1280x720")
-    width, height = int(found[1]), int(found[2])
-    if not _SMALLEST <= min(width, height) <= max(width, height) <= _LARGEST:
-        raise UsageError(f"--size {text}: each side must lie between {_SMALLEST} and {_LARGEST} pixels")
-    return width, height
 
 
 @dataclass(frozen=True)

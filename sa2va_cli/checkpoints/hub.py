@@ -22,7 +22,7 @@ from huggingface_hub.errors import (
 
 from sa2va_cli.checkpoints.catalog import CATALOG, DEMO, DEMO_FOLDER, CatalogEntry, find
 from sa2va_cli.checkpoints.files import CONFIG_FILE, is_complete, weight_files
-from sa2va_cli.errors import ModelError
+from sa2va_cli.errors import ModelError, parameter
 
 PATTERNS = ["*.json", "*.txt", "*.model", "*.safetensors", "*.jinja"]
 """Config, tokenizer, weights, chat template."""
@@ -33,7 +33,8 @@ CONNECT_SECONDS = 8.0
 # Answers of the hub that are final; after anything else a model in the cache will do.
 _FINAL = (RepositoryNotFoundError, RevisionNotFoundError, ModelError)
 
-_OTHERWISE = f"name a checkpoint folder with --model, or try --model {DEMO}"
+_NAME, _DEMO = parameter("name", option="--model"), parameter("name", DEMO, option=f"--model {DEMO}")
+_OTHERWISE = f"name a checkpoint folder with {_NAME}, or try {_DEMO}"
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
@@ -121,7 +122,8 @@ def pull(name: str, revision: str | None = None) -> Pulled:
     if isinstance(place, Path):
         if revision is not None:
             raise ModelError(
-                f"{name} does not come from the hub, so it has no revisions; leave --revision out"
+                f"{name} does not come from the hub, so it has no revisions; "
+                f"leave {parameter('revision')} out"
             )
         return Pulled(place)
     try:

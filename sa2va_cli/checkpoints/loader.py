@@ -20,7 +20,7 @@ from sa2va_cli.checkpoints.parts import LM, SAM2, VIT, group_of
 from sa2va_cli.checkpoints.spreading import device_of, plan_device_map, spread
 from sa2va_cli.checkpoints.streaming import TensorFiles
 from sa2va_cli.checkpoints.tokenizer import load_tokenizer
-from sa2va_cli.errors import ModelError, OutOfMemoryError
+from sa2va_cli.errors import ModelError, OutOfMemoryError, parameter
 from sa2va_cli.model.network import Sa2VANetwork
 from sa2va_cli.model.quantization import prepare_layers
 
@@ -91,7 +91,7 @@ def load_network(
         used = " and ".join(sorted({str(kind).removeprefix("torch.") for kind in dtypes.values()}))
         raise OutOfMemoryError(
             f"{device} has too little memory for {folder.name} in {used}; "
-            "try a smaller model, --dtype bf16, or --device cpu"
+            f"try a smaller model, {parameter('dtype', 'bf16')}, or {parameter('device', 'cpu')}"
         ) from error
     network.eval().requires_grad_(False)
     if room:

@@ -8,7 +8,7 @@ there. Importing this is instant.
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from sa2va_cli.errors import OutOfMemoryError
+from sa2va_cli.errors import OutOfMemoryError, parameter
 
 if TYPE_CHECKING:
     import torch
@@ -48,7 +48,7 @@ def plan_device_map(language_model: Any, room: Mapping[str, int], dtype: "torch.
     if "disk" in found.values():
         raise OutOfMemoryError(
             f"{', '.join(gpus)} and the computer together have too little memory for the language model; "
-            "try a smaller model, or --dtype bf16"
+            f"try a smaller model, or {parameter('dtype', 'bf16')}"
         )
     return {name: HOST if place == _ACCELERATE_HOST else gpus[place] for name, place in found.items()}
 

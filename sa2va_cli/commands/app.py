@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sa2va_cli import __version__
-from sa2va_cli.commands import bench, doctor, models, render, segment, tracks
-from sa2va_cli.commands.helptext import help_text
+from sa2va_cli.commands import bench, config, doctor, models, render, segment, tracks
+from sa2va_cli.commands.defaults import KNOWN, default_map, origin_of, path_of, schema
+from sa2va_cli.commands.options import add_command
 from sa2va_cli.commands.session import Interrupted, Session
+from sa2va_cli.configuration import read_configuration
 from sa2va_cli.errors import OutputError, Sa2VAError, UsageError
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 BUG = 1
+HELP = {"-h", "--help"}
+"""With one of these a faulty configuration file is no hindrance."""
 
 app = typer.Typer(
     name="sa2va",
@@ -31,15 +35,17 @@ app = typer.Typer(
     add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
-    epilog='Try: sa2va segment samples/park.mp4 "girl in red dress" --model demo',
+    context_settings={"help_option_names": sorted(HELP)},
+    epilog='Try: sa2va segment samples/park.mp4 "girl in red dress" --model demo\n\n'
+    "Every option can have a default of yours: see sa2va config --help.",
 )
-app.command("segment", epilog=segment.EPILOG)(segment.segment_command)
-app.command("render", help=help_text(render.render_command), epilog=render.EPILOG)(render.render_command)
+add_command(app, "segment", segment.segment_command, segment.EPILOG)
+add_command(app, "render", render.render_command, render.EPILOG)
 app.add_typer(tracks.app, name="tracks")
 app.add_typer(models.app, name="models")
-app.command("doctor", help=help_text(doctor.doctor_command), epilog=doctor.EPILOG)(doctor.doctor_command)
-app.command("bench", help=help_text(bench.bench_command), epilog=bench.EPILOG)(bench.bench_command)
+add_command(app, "doctor", doctor.doctor_command, doctor.EPILOG)
+add_command(app, "bench", bench.bench_command, bench.EPILOG)
+app.add_typer(config.app, name="config")
 
 
 def _version(asked: bool) -> None:  # noqa: FBT001  (Typer's way)
@@ -50,8 +56,9 @@ def _version(asked: bool) -> None:  # noqa: FBT001  (Typer's way)
 
 @app.callback()
 def top(
+    context: typer.Context,
     *,
-    version: Annotated[
+    _: Annotated[
         bool,
         typer.Option(
             "--version", "-V", callback=_version, is_eager=True, metavar="", help="Show the version and exit."
@@ -59,6 +66,10 @@ def top(
     ] = False,
 ) -> None:
     """Name a thing in a sentence, get its mask on every frame."""
+    session: Session = context.obj
+    if context.invoked_subcommand != "config" and not HELP & set(session.arguments):
+        session.configuration = read_configuration(schema())
+        context.default_map = default_map(session.configuration)
 
 
 def main(arguments: Sequence[str] | None = None, *, load: "Load | None" = None) -> int:
@@ -72,11 +83,10 @@ def main(arguments: Sequence[str] | None = None, *, load: "Load | None" = None) 
         The exit code.
     """
     _open_closed_streams()
-    session = Session(load)
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    session = Session(load, list(sys.argv[1:] if arguments is None else arguments))
     try:
         with _signals_raise():
-            return _guarded(lambda: _invoke(given, session), session)
+            return _guarded(lambda: _invoke(session), session)
     finally:
         session.console.flush()
 
@@ -91,9 +101,9 @@ def _open_closed_streams() -> None:
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
 
 
-def _invoke(arguments: list[str], session: Session) -> int:
+def _invoke(session: Session) -> int:
     command = typer.main.get_command(app)
-    code = command.main(arguments, prog_name="sa2va", standalone_mode=False, obj=session)
+    code = command.main(list(session.arguments), prog_name="sa2va", standalone_mode=False, obj=session)
     return code if isinstance(code, int) else 0
 
 
@@ -105,7 +115,7 @@ def _guarded(run: Callable[[], int], session: Session) -> int:
         session.console.line(str(stop) or "interrupted; nothing was written")
         return INTERRUPTED
     except Sa2VAError as error:
-        return _told(str(error), error.exit_code, session)
+        return _told(error.command_line, error.exit_code, session)
     except Exception as error:
         if _is_usage(error):
             return _usage(error, session)
@@ -135,8 +145,21 @@ def _usage(error: Any, session: Session) -> int:
         if text:
             typer.echo(text, err=True)
         return UsageError.exit_code
-    path = getattr(getattr(error, "ctx", None), "command_path", "sa2va")
-    return _told(f"{_plainer(text)}; see {path} --help", UsageError.exit_code, session)
+    context, parameter = getattr(error, "ctx", None), getattr(error, "param", None)
+    origin = None
+    if context and parameter and (known := KNOWN.get(path_of(context), {}).get(parameter.name)):
+        origin = origin_of(context, parameter.name, known)
+    text = _plainer(text) + (f" (it comes from {origin})" if origin else "")
+    path = getattr(context, "command_path", "sa2va")
+    return _told(f"{text}{_dashed(session)}; see {path} --help", UsageError.exit_code, session)
+
+
+def _dashed(session: Session) -> str:
+    """How to give a file whose name begins as an option does, if one was given."""
+    for argument in session.arguments:
+        if argument.startswith("-") and len(argument) > 1 and Path(argument).exists():
+            return f"; if you mean the file {argument}, write ./{argument}"
+    return ""
 
 
 def _plainer(text: str) -> str:

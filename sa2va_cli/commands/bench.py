@@ -2,15 +2,15 @@
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
+from sa2va_cli.bench.job import BenchJob
 from sa2va_cli.commands.console import Console
 from sa2va_cli.commands.helptext import examples
+from sa2va_cli.commands.options import Talking, without
+from sa2va_cli.commands.session import Session
 from sa2va_cli.commands.startup import collector_paused
 
 if TYPE_CHECKING:
     from sa2va_cli.bench.job import BenchResult, Stage
-    from sa2va_cli.commands.session import Session
 
 EPILOG = examples(
     "sa2va bench --model demo",
@@ -21,73 +21,25 @@ EPILOG = examples(
 
 
 def bench_command(
-    context: typer.Context,
-    *,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            "--model",
-            "-m",
-            metavar="NAME",
-            help="Alias, folder or hub id. "
-            "[dim]\\[default: ByteDance/Sa2VA-4B with a GPU, else ByteDance/Sa2VA-1B][/dim]",
-        ),
-    ] = None,
-    random: Annotated[
-        str | None,
-        typer.Option(
-            "--random",
-            metavar="SIZES",
-            help="Random weights, nothing downloaded: 1b, 4b, demo, or hiera-l (the SAM 2 of every published "
-            "Sa2VA, without a language model).",
-        ),
-    ] = None,
-    objects: Annotated[int, typer.Option("--objects", metavar="K", help="How many objects to follow.")] = 1,
-    frames: Annotated[int, typer.Option("--frames", metavar="T", help="How long the clip is.")] = 24,
-    size: Annotated[str, typer.Option("--size", metavar="WxH", help="Size of its pictures.")] = "1280x720",
-    rounds: Annotated[
-        int, typer.Option("--rounds", metavar="N", help="How often each stage is timed; the median counts.")
-    ] = 5,
-    device: Annotated[
-        str, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:N or mps.")
-    ] = "auto",
-    dtype: Annotated[
-        str,
-        typer.Option("--dtype", metavar="NAME", help="auto (what is fast here), bf16, fp16, fp32."),
-    ] = "auto",
-    as_json: Annotated[
-        bool, typer.Option("--json", metavar="", help="Write one JSON document to standard output.")
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", metavar="", help="Say nothing on the way.")] = False,
-    debug: Annotated[
-        bool, typer.Option("--debug", metavar="", help="Show a traceback when something fails.")
-    ] = False,
+    *, session: Session, job: BenchJob, talking: Annotated[Talking, without("dry_run", "verbose")]
 ) -> None:
     """Time every stage of a run on this machine, and all of them together.
 
     The clip is made for the purpose. floor is the part of a stage's time that its arithmetic alone would
     take, at the speed of a large matrix product here: 100% cannot be beaten without computing less.
     """
-    session: Session = context.obj
-    session.console = console = Console(quiet=quiet, debug=debug)
-    console.hush_libraries()
-    from sa2va_cli.bench.job import BenchJob, picture_size
-    from sa2va_cli.runtime.choice import ModelChoice
-
-    choice = ModelChoice(model, device, dtype)
-    job = BenchJob(picture_size(size), choice, random, objects, frames, rounds)
+    console = session.console
     with collector_paused():
         from sa2va_cli.bench.measurement import bench
 
     with console.reporting() as report:
         result = bench(job, report)
-    if as_json:
+    if talking.as_json:
         console.data(_document(result))
     else:
         _show(result, console)
-    if not quiet:
-        for text in result.warnings:
-            console.line(f"warning: {text}", "yellow")
+    for text in result.warnings:
+        console.warning(text)
 
 
 def _document(result: "BenchResult") -> dict[str, Any]:

@@ -17,13 +17,14 @@ from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
-from sa2va_cli.errors import OutputError, UsageError
+from sa2va_cli.commands.rates import rate_text
+from sa2va_cli.errors import OutputError, UsageError, on_command_line
 from sa2va_cli.events import Event, Notice, Progress, Report
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
 
-    from sa2va_cli.pipeline.job import SegmentResult
+    from sa2va_cli.pipeline.job import SegmentJob, SegmentResult
     from sa2va_cli.pipeline.segmentation import Plan
 
 _LINE_SECONDS = 5.0
@@ -68,13 +69,18 @@ class Console:
 
     def line(self, text: str, style: str = "") -> None:
         """Prints one line, which a program can rely on: never wrapped, and no break or control code in it."""
-        plain = _plain(text)
+        plain = _plain(on_command_line(text))
         self._screen.print(plain, style=style, markup=False, highlight=False, soft_wrap=True, emoji=False)
 
     def note(self, text: str) -> None:
         """Prints something a person may want to know."""
         if not self.quiet:
             self.line(text, "dim")
+
+    def warning(self, text: str) -> None:
+        """Prints what may not be as it was meant."""
+        if not self.quiet:
+            self.line(f"warning: {text}", "yellow")
 
     def error(self, text: str) -> None:
         """Prints what went wrong, on one line."""
@@ -145,7 +151,7 @@ class Console:
             elif not isinstance(event, Notice):
                 return
             elif event.level == "warning":
-                self.line(f"warning: {event.text}", "yellow")
+                self.warning(event.text)
             elif event.level == "info" or self.verbose:
                 self.note(event.text)
 
@@ -186,14 +192,19 @@ class Console:
         finally:
             bar.stop()
 
-    def plan(self, plan: "Plan", *, to_download: bool) -> None:
+    def plan(self, job: "SegmentJob", plan: "Plan", *, to_download: bool) -> None:
         """Shows what a run would do; ``to_download`` is whether it would fetch the model first."""
+        from sa2va_cli.pipeline.job import object_label
+
         info = plan.reader.info
         size = f"{info.size[0]}x{info.size[1]}"
-        rate = f", {float(info.rate):.3g} fps, {info.duration_seconds:.2f} s" if info.kind == "video" else ""
+        rate = f", {rate_text(info.rate)}, {info.duration_seconds:.2f} s" if info.kind == "video" else ""
         sound = ", with sound" if info.has_audio else ""
         self.line(f"input      {info.path}: {info.kind}, {size}{rate}{sound}")
         self.line(f"frames     {plan.frames} of {info.frames}")
+        for prompt in job.search.prompts:
+            names = ", ".join(repr(object_label(prompt, number)) for number in (1, 2))
+            self.line(f"prompt {prompt.id:<3} {prompt.text!r}: objects {names}, ...")
         self.line(f"keyframes  {', '.join(map(str, plan.keyframes))}")
         self.line(f"model      {plan.model}{', not here yet: would be downloaded' if to_download else ''}")
         self.line(f"device     {plan.placement.device}, {plan.placement.dtype}")

@@ -3,42 +3,29 @@
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
-from sa2va_cli.commands.console import Console
 from sa2va_cli.commands.helptext import examples
+from sa2va_cli.commands.options import Talking, only
+from sa2va_cli.commands.session import Session
 from sa2va_cli.commands.startup import collector_paused
 
 if TYPE_CHECKING:
-    from sa2va_cli.commands.session import Session
     from sa2va_cli.runtime.machine import Gpu, Machine
 
 EPILOG = examples("sa2va doctor", "sa2va doctor --json | jq -r .default")
 
 
-def doctor_command(
-    context: typer.Context,
-    *,
-    as_json: Annotated[
-        bool, typer.Option("--json", metavar="", help="Write one JSON document to standard output.")
-    ] = False,
-    debug: Annotated[
-        bool, typer.Option("--debug", metavar="", help="Show a traceback when something fails.")
-    ] = False,
-) -> None:
+def doctor_command(*, session: Session, talking: Annotated[Talking, only("as_json", "debug")]) -> None:
     """Look this machine over: versions, GPUs, memory, codecs, models, and what would run.
 
     Loads no model and downloads nothing. What is missing is said, and is no error: the exit code is 0. The
     last line is what segment would do here by default.
     """
-    session: Session = context.obj
-    session.console = console = Console(debug=debug)
-    console.hush_libraries()
+    console = session.console
     with collector_paused():
         from sa2va_cli.runtime.machine import survey
 
         machine = survey()
-    if as_json:
+    if talking.as_json:
         console.data(_document(machine))
         return
     for heading, text in _lines(machine):

@@ -1,28 +1,76 @@
-"""The JSON documents of ``--json``."""
+"""The JSON documents of ``--json``.
 
+Each part has one function, and each document is composed of parts: ``source_facts`` of an input,
+``prompt_facts`` of a prompt, ``object_facts`` of an object. What becomes known of one of them is a key there.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sa2va_cli.errors import NothingFoundError
-from sa2va_cli.pipeline.job import SegmentJob, SegmentResult
-from sa2va_cli.pipeline.segmentation import Plan
+from sa2va_cli.errors import NothingFoundError, on_command_line
+from sa2va_cli.pipeline.job import ObjectSummary, SegmentJob, SegmentResult, object_label
+
+if TYPE_CHECKING:
+    from sa2va_cli.datatypes import Prompt
+    from sa2va_cli.media.source import SourceInfo
+    from sa2va_cli.pipeline.segmentation import Plan
+
+
+def source_facts(info: "SourceInfo") -> dict[str, Any]:
+    """Describes an input; its rate is exact, as a fraction: ``30000/1001``."""
+    return {
+        "kind": info.kind,
+        "codec": info.codec,
+        "width": info.size[0],
+        "height": info.size[1],
+        "rate": f"{info.rate.numerator}/{info.rate.denominator}" if info.kind == "video" else None,
+        "frames": info.frames,
+        "seconds": info.duration_seconds if info.kind == "video" else None,
+        "sound": info.has_audio,
+    }
+
+
+def prompt_facts(prompt: "Prompt") -> dict[str, Any]:
+    """Describes what was looked for."""
+    return {"id": prompt.id, "text": prompt.text, "label": prompt.label}
+
+
+def object_facts(found: ObjectSummary) -> dict[str, Any]:
+    """Describes an object."""
+    return asdict(found)
+
+
+def _answered(
+    prompts: Sequence["Prompt"], answers: Mapping[str, str], objects: tuple[ObjectSummary, ...]
+) -> list[dict[str, Any]]:
+    return [
+        prompt_facts(prompt)
+        | {
+            "answer": answers.get(prompt.label),
+            "objects": [found.id for found in objects if found.prompt_id == prompt.id],
+        }
+        for prompt in prompts
+    ]
 
 
 def result_document(result: SegmentResult) -> dict[str, Any]:
     """Describes what a run came to."""
     return {
         "input": result.source,
+        "source": source_facts(result.info) if result.info else None,
         "model": result.model,
         "device": result.device,
         "dtype": result.dtype,
         "frames": result.frames,
         "seconds": round(result.seconds, 3),
         "fps": round(result.fps, 2),
-        "objects": [asdict(found) for found in result.objects],
-        "answers": {prompt.label: result.answers[prompt.id] for prompt in result.prompts},
+        "prompts": _answered(result.prompts, result.answers_by_label, result.objects),
+        "objects": [object_facts(found) for found in result.objects],
+        "answers": result.answers_by_label,
         "files": [str(path) for path in result.files],
         "skipped": [str(path) for path in result.skipped],
-        "warnings": list(result.warnings),
+        "warnings": [on_command_line(text) for text in result.warnings],
     }
 
 
@@ -30,21 +78,27 @@ def nothing_document(job: SegmentJob, error: NothingFoundError) -> dict[str, Any
     """Describes a run that found nothing and made no files."""
     return {
         "input": job.source,
+        "prompts": _answered(job.search.prompts, error.answers, ()),
         "objects": [],
         "answers": error.answers,
         "files": [],
-        "warnings": [str(error)],
+        "warnings": [error.command_line],
     }
 
 
-def plan_document(job: SegmentJob, plan: Plan, *, to_download: bool) -> dict[str, Any]:
+def plan_document(job: SegmentJob, plan: "Plan", *, to_download: bool) -> dict[str, Any]:
     """Describes what a run would do; ``to_download`` is whether it would fetch the model first."""
     return {
         "input": job.source,
+        "source": source_facts(plan.reader.info),
         "kind": plan.reader.info.kind,
         "width": plan.reader.info.size[0],
         "height": plan.reader.info.size[1],
         "fps": float(plan.reader.info.rate),
+        "prompts": [
+            prompt_facts(prompt) | {"object_labels": [object_label(prompt, number) for number in (1, 2)]}
+            for prompt in job.search.prompts
+        ],
         "frames": plan.frames,
         "keyframes": list(plan.keyframes),
         "model": plan.model,

@@ -1,22 +1,29 @@
 """``sa2va models``: what there is, fetching it, looking into it, rewriting it."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sa2va_cli.commands.console import Console
-from sa2va_cli.commands.helptext import examples, help_text
+from sa2va_cli.commands.helptext import examples
+from sa2va_cli.commands.options import Talking, add_command, only
+from sa2va_cli.commands.session import Session
 from sa2va_cli.commands.startup import collector_paused
-from sa2va_cli.errors import ModelError, UsageError
+from sa2va_cli.errors import ModelError, UsageError, parameter
+from sa2va_cli.parameters import Option, check_fields
+from sa2va_cli.runtime.device import DTYPES
 
 if TYPE_CHECKING:
     import torch
 
     from sa2va_cli.checkpoints.cache import CachedModel
     from sa2va_cli.checkpoints.conversion import LayoutName, Rewritten
-    from sa2va_cli.commands.session import Session
+
+LAYOUTS = ("native", "published")
+KEEP = "keep"
 
 app = typer.Typer(
     help="Get, look into, convert and remove models.",
@@ -32,7 +39,7 @@ def _command(name: str, *lines: str) -> Callable[[Command], Command]:
     """Registers a command, with its docstring as its help and these lines as examples."""
 
     def register(command: Command) -> Command:
-        app.command(name, help=help_text(command), epilog=examples(*lines))(command)
+        add_command(app, f"models {name}", command, examples(*lines))
         return command
 
     return register
@@ -44,29 +51,22 @@ Name = Annotated[
         metavar="NAME", help="Alias (see sa2va models list), hub id or folder.", show_default=False
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", metavar="", help="Write one JSON document to standard output.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", metavar="", help="Say nothing but errors.")]
-Debug = Annotated[bool, typer.Option("--debug", metavar="", help="Show a traceback when something fails.")]
-
-
-def _console(context: typer.Context, *, quiet: bool = False, debug: bool = False) -> Console:
-    session: Session = context.obj
-    session.console = Console(quiet=quiet, debug=debug)
-    session.console.hush_libraries()
-    return session.console
+Speaking = Annotated[Talking, only("as_json", "quiet", "debug")]
+Answering = Annotated[Talking, only("as_json", "debug")]
+Doing = Annotated[Talking, only("quiet", "debug")]
 
 
 @_command("list", "sa2va models list", "sa2va models list --json | jq '.models[].alias'")
-def list_command(context: typer.Context, *, as_json: Json = False, debug: Debug = False) -> None:
+def list_command(*, session: Session, talking: Answering) -> None:
     """Show the models that have a short name: size, licence, memory needed, and which are here.
 
     Sizes with ~ are computed from the model's dimensions. Memory is that of the weights alone.
     """
-    console = _console(context, debug=debug)
+    console = session.console
     from sa2va_cli.commands.inventory import inventory, inventory_document, inventory_rows
 
     lines = inventory()
-    if as_json:
+    if talking.as_json:
         console.data(inventory_document(lines))
     else:
         console.table(*inventory_rows(lines))
@@ -79,15 +79,14 @@ def list_command(context: typer.Context, *, as_json: Json = False, debug: Debug 
     "HF_ENDPOINT=https://mirror.example.com sa2va models pull 4b",
 )
 def pull_command(
-    context: typer.Context,
     *,
+    session: Session,
     name: Name,
     revision: Annotated[
         str | None,
         typer.Option("--revision", metavar="REV", help="A branch, tag or commit of the model's page."),
     ] = None,
-    quiet: Quiet = False,
-    debug: Debug = False,
+    _: Doing,
 ) -> None:
     """Download a model into the Hugging Face cache, or bring it up to date.
 
@@ -95,7 +94,7 @@ def pull_command(
     are complete are not fetched again. HF_HOME, HF_TOKEN, HF_ENDPOINT, HF_HUB_OFFLINE and proxies work as
     everywhere.
     """
-    console = _console(context, quiet=quiet, debug=debug)
+    console = session.console
     from sa2va_cli.checkpoints.hub import pull
 
     pulled = pull(name, revision)
@@ -105,9 +104,9 @@ def pull_command(
 
 
 @_command("path", "sa2va models path 1b", 'du -shL "$(sa2va models path 1b)"')
-def path_command(context: typer.Context, *, name: Name, debug: Debug = False) -> None:
+def path_command(*, session: Session, name: Name, _: Annotated[Talking, only("debug")]) -> None:
     """Print the folder of a model that is here; downloads nothing."""
-    _console(context, debug=debug).answer(str(_folder(name)))
+    session.console.answer(str(_folder(name)))
 
 
 def _folder(name: str) -> Path:
@@ -127,18 +126,18 @@ def _folder(name: str) -> Path:
 
 
 @_command("info", "sa2va models info demo", "sa2va models info ./my-checkpoint --json")
-def info_command(context: typer.Context, *, name: Name, as_json: Json = False, debug: Debug = False) -> None:
+def info_command(*, session: Session, name: Name, talking: Answering) -> None:
     """Show what a checkpoint is made of: family, parts, dimensions, precisions, files.
 
     Read from the config and the headers of the weights; nothing is loaded.
     """
-    console = _console(context, debug=debug)
+    console = session.console
     with collector_paused():
         from sa2va_cli.checkpoints.inspection import describe
     from sa2va_cli.commands.inventory import description_document, description_lines, part_rows
 
     description = describe(_folder(name))
-    if as_json:
+    if talking.as_json:
         console.data(description_document(description))
         return
     for line in description_lines(description):
@@ -147,15 +146,13 @@ def info_command(context: typer.Context, *, name: Name, as_json: Json = False, d
 
 
 @_command("verify", "sa2va models verify 1b", "sa2va models verify ./my-checkpoint --json")
-def verify_command(
-    context: typer.Context, *, name: Name, as_json: Json = False, quiet: Quiet = False, debug: Debug = False
-) -> None:
+def verify_command(*, session: Session, name: Name, talking: Speaking) -> None:
     """Check that a checkpoint is whole.
 
     Every tensor must have its place in the network and the right shape, and every file the checksum that
     the hub gave it, where one is known.
     """
-    console = _console(context, quiet=quiet, debug=debug)
+    console = session.console
     with collector_paused():
         from sa2va_cli.checkpoints.inspection import check_files, check_tensors
 
@@ -170,7 +167,7 @@ def verify_command(
             "sa2va models prune NAME and pull it again"
         )
     unknown = len(checks) - len(files["right"])
-    if as_json:
+    if talking.as_json:
         states = {check.name: check.state for check in checks}
         console.data({"folder": str(folder), "tensors": tensors, "checksums": states})
     else:
@@ -181,21 +178,20 @@ def verify_command(
 
 @_command("prune", "sa2va models prune", "sa2va models prune 4b 8b --yes")
 def prune_command(
-    context: typer.Context,
     *,
+    session: Session,
     names: Annotated[
         list[str] | None,
         typer.Argument(metavar="NAME", help="Aliases or hub ids; without any, all.", show_default=False),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", metavar="", help="Do not ask.")] = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
+    _: Doing,
 ) -> None:
     """Remove Sa2VA models from the Hugging Face cache, after showing them and asking.
 
     Other models in the cache are left alone, and so are folders outside it.
     """
-    console = _console(context, quiet=quiet, debug=debug)
+    console = session.console
     from sa2va_cli.checkpoints.cache import cached_models, remove
     from sa2va_cli.runtime.memory_forecast import gigabytes
 
@@ -244,6 +240,58 @@ Target = Annotated[
 ]
 
 
+@dataclass(frozen=True)
+class Rewriting:
+    """How a checkpoint is written again.
+
+    Attributes:
+        to: the layout.
+        dtype: the precision; None for that of the layout.
+        base: the published model that a state dict was fine-tuned from.
+    """
+
+    to: Annotated[
+        str,
+        Option("native: ours. published: that of the hub.", metavar="LAYOUT", choices=LAYOUTS),
+    ] = "native"
+    dtype: Annotated[
+        str | None,
+        Option(
+            "bf16, fp16, fp32, or keep: as in the file.",
+            metavar="NAME",
+            choices=(*DTYPES, KEEP),
+            shown="bf16 to native, keep to published",
+        ),
+    ] = None
+    base: Annotated[
+        str | None,
+        Option(
+            "For a .pth: the published model that it was fine-tuned from, for config, tokenizer and the "
+            "parts that were not trained.",
+            metavar="NAME",
+        ),
+    ] = None
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+    @property
+    def kind(self) -> "LayoutName":
+        """The layout, as the conversion calls it."""
+        return "native" if self.to == "native" else "published"
+
+    @property
+    def torch_dtype(self) -> "torch.dtype | None":
+        """The precision as torch's object; None for what each tensor has."""
+        name = self.dtype or ("bf16" if self.to == "native" else KEEP)
+        if name == KEEP:
+            return None
+        import torch
+
+        found: torch.dtype = getattr(torch, DTYPES[name])
+        return found
+
+
 @_command(
     "convert",
     "sa2va models convert 4b sa2va-4b-bf16",
@@ -251,8 +299,8 @@ Target = Annotated[
     "sa2va models convert iter_5000.pth my-model --base 4b",
 )
 def convert_command(
-    context: typer.Context,
     *,
+    session: Session,
     source: Annotated[
         str,
         typer.Argument(
@@ -262,75 +310,32 @@ def convert_command(
         ),
     ],
     target: Target,
-    to: Annotated[
-        str, typer.Option("--to", metavar="LAYOUT", help="native: ours. published: that of the hub.")
-    ] = "native",
-    dtype: Annotated[
-        str | None,
-        typer.Option(
-            "--dtype",
-            metavar="NAME",
-            help="bf16, fp16, fp32, or keep: as in the file. "
-            "[dim]\\[default: bf16 to native, keep to published][/dim]",
-        ),
-    ] = None,
-    base: Annotated[
-        str | None,
-        typer.Option(
-            "--base",
-            metavar="NAME",
-            help="For a .pth: the published model that it was fine-tuned from, for config, tokenizer and the "
-            "parts that were not trained.",
-        ),
-    ] = None,
-    as_json: Json = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
+    rewriting: Rewriting,
+    talking: Speaking,
 ) -> None:
     """Write a checkpoint in our layout (one bf16 file, no programs) or back in the published one.
 
     Several published files are float32, so bf16 halves them. With --dtype keep the way there and back is
     exact to the bit. Python files are never copied. Of a .pth (xtuner or mmengine) only tensors are read.
     """
-    console = _console(context, quiet=quiet, debug=debug)
+    console = session.console
     state = Path(source) if source.endswith((".pth", ".pt", ".bin")) else None
-    if state is not None and base is None:
-        raise UsageError(f"{source} is a state dict; name the model that it was fine-tuned from with --base")
-    if state is None and base is not None:
-        raise UsageError("--base goes with a .pth state dict")
+    if state is not None and rewriting.base is None:
+        raise UsageError(
+            f"{source} is a state dict; name the model that it was fine-tuned from with {parameter('base')}"
+        )
+    if state is None and rewriting.base is not None:
+        raise UsageError(f"{parameter('base')} goes with a .pth state dict")
     if state is not None and not state.is_file():
         raise ModelError(f"there is no file {source}")
-    kind = _layout(to)
-    precision = _dtype(dtype or ("bf16" if kind == "native" else "keep"))
     with collector_paused():
         from sa2va_cli.checkpoints.conversion import convert, refuse_existing
 
-    folder = _folder(base or source)
+    folder = _folder(rewriting.base or source)
     refuse_existing(target)
     console.note(f"writing {target}")
-    rewritten = convert(folder, target, kind, precision, state)
-    _tell(console, rewritten, as_json=as_json)
-
-
-def _layout(name: str) -> "LayoutName":
-    if name == "native":
-        return "native"
-    if name == "published":
-        return "published"
-    raise UsageError(f"unknown --to {name!r}; choose native or published")
-
-
-def _dtype(name: str) -> "torch.dtype | None":
-    from sa2va_cli.runtime.device import DTYPES
-
-    if name == "keep":
-        return None
-    if name not in DTYPES:
-        raise UsageError(f"unknown --dtype {name!r}; choose keep, {', '.join(DTYPES)}")
-    import torch
-
-    found: torch.dtype = getattr(torch, DTYPES[name])
-    return found
+    rewritten = convert(folder, target, rewriting.kind, rewriting.torch_dtype, state)
+    _tell(console, rewritten, as_json=talking.as_json)
 
 
 def _tell(console: Console, rewritten: "Rewritten", *, as_json: bool) -> None:
@@ -359,28 +364,26 @@ def _tell(console: Console, rewritten: "Rewritten", *, as_json: bool) -> None:
     "sa2va models upgrade ./my-model ./my-model-i --sam2 ./sam2-hiera-large",
 )
 def upgrade_command(
-    context: typer.Context,
     *,
+    session: Session,
     source: Source,
     target: Target,
     sam2: Annotated[
         str,
         typer.Option("--sam2", metavar="NAME", help="The original SAM 2: a hub id or a folder."),
     ] = "facebook/sam2-hiera-large",
-    as_json: Json = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
+    talking: Speaking,
 ) -> None:
     """Add SAM 2's original decoder to a plain Sa2VA, so that it follows objects as Sa2VA-i does.
 
     The decoder that Sa2VA trained still finds the object; the original one follows it through the video.
     Nothing is trained, and everything else stays as it is.
     """
-    console = _console(context, quiet=quiet, debug=debug)
+    console = session.console
     with collector_paused():
         from sa2va_cli.checkpoints.conversion import refuse_existing, upgrade
 
     folder = _folder(source)
     refuse_existing(target)
     console.note(f"writing {target}")
-    _tell(console, upgrade(folder, target, sam2), as_json=as_json)
+    _tell(console, upgrade(folder, target, sam2), as_json=talking.as_json)

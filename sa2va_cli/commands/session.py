@@ -1,11 +1,13 @@
 """What a command gets from ``main``."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sa2va_cli.commands.console import Console
 
 if TYPE_CHECKING:
+    from sa2va_cli.configuration import Configuration
     from sa2va_cli.runtime.loading import Load
 
 
@@ -19,8 +21,12 @@ class Session:
 
     Attributes:
         load: makes the segmenter; None for the real one.
+        arguments: of the command line.
         console: replaced once the options that silence or loosen it are known.
+        configuration: what the configuration file says, once it is read.
     """
 
     load: "Load | None" = None
+    arguments: Sequence[str] = ()
     console: Console = field(default_factory=Console)
+    configuration: "Configuration | None" = None

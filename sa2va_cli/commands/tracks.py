@@ -8,57 +8,50 @@ import typer
 
 from sa2va_cli.commands.console import Console
 from sa2va_cli.commands.helptext import examples
+from sa2va_cli.commands.options import Talking, add_command, only
+from sa2va_cli.commands.session import Session
 
 if TYPE_CHECKING:
-    from sa2va_cli.commands.session import Session
     from sa2va_cli.pipeline.inspecting import Sighting, TracksSummary
-
-app = typer.Typer(
-    help="Look into tracks files, which segment --save tracks writes.",
-    no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
 
 INFO_EPILOG = examples(
     "sa2va tracks info park.tracks.sa2va", "sa2va tracks info park.tracks.sa2va --json | jq .frames"
 )
 CAT_EPILOG = examples("sa2va tracks cat park.tracks.sa2va --rle | head -1")
 
-Path_ = Annotated[Path, typer.Argument(metavar="TRACKS", help="A tracks file.", show_default=False)]
+TRACKS = typer.Argument(metavar="TRACKS", help="A tracks file.", show_default=False)
 
 
-@app.command("info", epilog=INFO_EPILOG)
 def info_command(
-    context: typer.Context,
-    path: Path_,
     *,
-    as_json: Annotated[bool, typer.Option("--json", metavar="", help="Write one JSON document.")] = False,
+    session: Session,
+    path: Annotated[Path, TRACKS],
+    talking: Annotated[Talking, only("as_json", "debug")],
 ) -> None:
     """Tell what a tracks file holds, and whether all of it can be read."""
     from sa2va_cli.pipeline.inspecting import summarise
 
-    console = _console(context)
     summary = summarise(path)
-    if as_json:
-        console.data(_document(summary))
+    if talking.as_json:
+        session.console.data(_document(summary))
     else:
-        _show(summary, console)
+        _show(summary, session.console)
 
 
-@app.command("cat", epilog=CAT_EPILOG)
 def cat_command(
-    context: typer.Context,
-    path: Path_,
     *,
+    session: Session,
+    path: Annotated[Path, TRACKS],
     rle: Annotated[
-        bool, typer.Option("--rle", metavar="", help="Add each mask as COCO's compressed run lengths.")
+        bool, typer.Option("--rle", help="Add each mask as COCO's compressed run lengths.")
     ] = False,
+    talking: Annotated[Talking, only("quiet", "debug")],  # noqa: ARG001  (makes the console)
 ) -> None:
     """Write one line of JSON for each frame and object."""
     from sa2va_cli.pipeline.inspecting import sightings
     from sa2va_cli.tracks.log import Tracks
 
-    console = _console(context)
+    console = session.console
     tracks = Tracks(path)
     for one in sightings(tracks):
         console.answer(json.dumps(_line(one, rle=rle), ensure_ascii=False))
@@ -66,9 +59,13 @@ def cat_command(
         console.note(f"{path}: {tracks.condition.problem}")
 
 
-def _console(context: typer.Context) -> Console:
-    session: Session = context.obj
-    return session.console
+app = typer.Typer(
+    help="Look into tracks files, which segment --save tracks writes.",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+add_command(app, "tracks info", info_command, INFO_EPILOG)
+add_command(app, "tracks cat", cat_command, CAT_EPILOG)
 
 
 def _line(one: "Sighting", *, rle: bool) -> dict[str, Any]:

@@ -21,20 +21,21 @@ class DerivedTensor:
     def __init__(self, compute: Callable[[], Any], sources: Callable[[], Sequence[Tensor]]) -> None:
         self._compute = compute
         self._sources = sources
-        self._key: object = None
-        self._value: Any = None
+        # One attribute, so that threads which share a network see a key with its own value or neither.
+        self._cached: tuple[object, Any] = (None, None)
 
     def __call__(self) -> Any:
         """The tensor, or the tuple of them."""
         if torch.compiler.is_compiling():
-            return self._value
+            return self._cached[1]
         if torch.is_grad_enabled():
             return self._compute()
         key = tuple((p.data_ptr(), _version(p), p.dtype, p.device) for p in self._sources())
-        if key != self._key:
+        cached = self._cached
+        if key != cached[0]:
             with torch.inference_mode(mode=False), torch.no_grad():
-                self._key, self._value = key, self._compute()
-        return self._value
+                cached = self._cached = key, self._compute()
+        return cached[1]
 
 
 def _version(parameter: Tensor) -> int:

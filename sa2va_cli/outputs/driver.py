@@ -12,7 +12,7 @@ from typing import Self
 
 from sa2va_cli.datatypes import FoundObject, FrameMasks, Sink
 from sa2va_cli.events import Report, Saved
-from sa2va_cli.outputs.kind import Clip
+from sa2va_cli.outputs.clip import Clip
 from sa2va_cli.outputs.kinds import KINDS
 from sa2va_cli.outputs.naming import PlannedOutput
 

@@ -1,45 +1,23 @@
-"""What a kind of output is; the table of all of them is ``kinds.KINDS``."""
+"""What a kind of output is; the table of all of them is ``kinds.KINDS``.
+
+``--help`` reads that table, so importing a kind is instant: what draws and writes is imported by ``make``.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sa2va_cli.datatypes import FoundObject, Frame, Prompt, Sink
-from sa2va_cli.media.reader import Reader
-from sa2va_cli.media.source import SourceInfo
+if TYPE_CHECKING:
+    from sa2va_cli.datatypes import FoundObject, Sink
+    from sa2va_cli.outputs.clip import Clip
 
-Objects = tuple[FoundObject, ...]
+Objects = tuple["FoundObject", ...]
 FOLDER = ""
 """Stands among file name endings for a folder."""
 
 VIDEO_ENDINGS = (".mp4", ".mov", ".mkv", ".m4v")
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg")
-
-
-@dataclass(frozen=True)
-class Clip:
-    """What sinks need to know about the input.
-
-    Attributes:
-        reader: open; can be iterated again for a second look at the frames.
-        stem: the name that outputs are derived from.
-        prompts: what was looked for, found or not.
-    """
-
-    reader: Reader
-    stem: str
-    prompts: tuple[Prompt, ...] = ()
-
-    @property
-    def info(self) -> SourceInfo:
-        """What was found out about the input."""
-        return self.reader.info
-
-    def frame_name(self, frame: Frame) -> str:
-        """The name of a frame's own file, without its ending."""
-        if frame.name is not None:
-            return frame.name
-        return self.stem if self.info.kind == "image" else f"{frame.index:05d}"
 
 
 @dataclass(frozen=True)
@@ -56,7 +34,7 @@ class OutputKind:
     """
 
     text: str
-    make: Callable[[Path, Clip, Objects], Sink] | None
+    make: Callable[[Path, "Clip", Objects], "Sink"] | None
     video: tuple[str, ...] = VIDEO_ENDINGS
     image: tuple[str, ...] = PICTURE_ENDINGS
     frames: tuple[str, ...] = (FOLDER,)

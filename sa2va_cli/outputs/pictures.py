@@ -16,7 +16,7 @@ from sa2va_cli.datatypes import FoundObject, Frame, FrameMasks, Sink, Yuv420
 from sa2va_cli.errors import OutputError
 from sa2va_cli.media.images import write_image
 from sa2va_cli.media.writer import VideoWriter
-from sa2va_cli.outputs.kind import Clip
+from sa2va_cli.outputs.clip import Clip
 from sa2va_cli.render.crop import Box, crop, padded, union_box
 from sa2va_cli.render.palette import Colour, colour
 from sa2va_cli.staging import discard, output_errors, publish, staged

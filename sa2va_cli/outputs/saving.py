@@ -1,9 +1,26 @@
-"""What a run is to save, and where."""
+"""What a run is to save, and where; importing it is instant."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from sa2va_cli.errors import UsageError, parameter
+from sa2va_cli.outputs.kinds import KINDS, check_kinds
+from sa2va_cli.parameters import SAVING, Option, Switch, Switches, check_fields, expanded
 
 Existing = Literal["refuse", "overwrite", "skip"]
+DEFAULT_KINDS = ("mask", "overlay")
+
+
+def _kinds_text() -> str:
+    rows = " ".join(f"{name}: {kind.text}" for name, kind in KINDS.items())
+    return f"What to make; several with commas, or repeated. {rows}"
+
+
+def split_names(given: str | Iterable[str]) -> tuple[str, ...]:
+    """Takes names apart that are separated by commas: ``mask,overlay`` is ``mask`` and ``overlay``."""
+    texts = (given,) if isinstance(given, str) else tuple(given)
+    return tuple(name for text in texts for part in text.split(",") if (name := part.strip()))
 
 
 @dataclass(frozen=True)
@@ -11,13 +28,53 @@ class Saving:
     """What is saved.
 
     Attributes:
-        kinds: names in ``kinds.KINDS``.
+        kinds: names in ``kinds.KINDS``; also one text with commas.
         output: file, folder or template; None for the current folder.
         existing: what to do about outputs that exist.
         allow_empty: where nothing matches, write empty masks instead of failing.
+
+    Raises:
+        UsageError: there is no such kind, or no such way to treat what exists.
     """
 
-    kinds: tuple[str, ...] = ("mask", "overlay")
-    output: str | None = None
-    existing: Existing = "refuse"
-    allow_empty: bool = False
+    kinds: Annotated[
+        tuple[str, ...], Option(_kinds_text, SAVING, "KIND", names=("--save",), read=split_names)
+    ] = DEFAULT_KINDS
+    output: Annotated[
+        str | None,
+        Option(
+            "A file (for one kind), a folder, or a template of {stem} {kind} {prompt} {ext}.",
+            SAVING,
+            "PATH",
+            names=("--output", "-o"),
+            shown="{stem}.{kind}.{ext} in the current folder",
+        ),
+    ] = None
+    existing: Annotated[
+        Existing,
+        Switches(
+            SAVING,
+            (
+                Switch(
+                    "--overwrite",
+                    "overwrite",
+                    "Replace outputs that exist; without it they are an error.",
+                ),
+                Switch("--skip-existing", "skip", "Keep outputs that exist and make only the others."),
+            ),
+        ),
+    ] = "refuse"
+    allow_empty: Annotated[bool, Option("Where nothing matches, write empty masks; not exit 4.", SAVING)] = (
+        False
+    )
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "kinds", split_names(self.kinds))
+        check_kinds(self.kinds)
+        if self.existing not in (allowed := ("refuse", "overwrite", "skip")):
+            raise UsageError(
+                f"unknown {parameter('existing')} {self.existing!r}; choose {', '.join(allowed)}"
+            )
+        check_fields(self)
+        if self.output is not None:
+            object.__setattr__(self, "output", expanded(self.output))

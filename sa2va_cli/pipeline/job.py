@@ -3,18 +3,20 @@
 Knows nothing about files or networks; importing it is instant.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, count
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from sa2va_cli.datatypes import Prompt
 from sa2va_cli.errors import UsageError
-from sa2va_cli.media.source import SourceInfo
 from sa2va_cli.outputs.saving import Saving
+from sa2va_cli.parameters import LOOKING, Argument, Option, check_fields, expanded
 from sa2va_cli.runtime.choice import ModelChoice
+
+if TYPE_CHECKING:
+    from sa2va_cli.datatypes import Prompt
+    from sa2va_cli.media.source import SourceInfo
 
 Sampling = Literal["uniform", "first"]
 SAMPLINGS: tuple[str, ...] = ("uniform", "first")
@@ -36,31 +38,48 @@ class Search:
         verbatim: send the prompts as they are.
     """
 
-    prompts: tuple[Prompt, ...]
-    sampling: str = "uniform"
-    keyframes: int = 5
-    threshold: float = 0.5
-    start: str | float | None = None
-    end: str | float | None = None
-    every: int = 1
-    max_frames: int | None = None
-    verbatim: bool = False
+    prompts: Annotated[
+        "tuple[Prompt, ...]",
+        Argument("What to look for, in words; each prompt finds objects of its own.", "PROMPT", several=True),
+    ]
+    sampling: Annotated[
+        str,
+        Option(
+            "Which frames the language model sees: uniform (spread over the clip) or first.",
+            LOOKING,
+            "HOW",
+            choices=SAMPLINGS,
+        ),
+    ] = "uniform"
+    keyframes: Annotated[int, Option("How many frames the language model sees.", LOOKING, "N", least=1)] = 5
+    threshold: Annotated[
+        float,
+        Option(
+            "Probability, between 0 and 1, above which a pixel belongs to a mask.",
+            LOOKING,
+            "P",
+            between=(0, 1),
+        ),
+    ] = 0.5
+    start: Annotated[
+        str | float | None,
+        Option("Begin here: seconds, HH:MM:SS.mmm or frame 123f.", LOOKING, "TIME"),
+    ] = None
+    end: Annotated[
+        str | float | None,
+        Option("Stop before this: seconds, HH:MM:SS.mmm or 123f.", LOOKING, "TIME"),
+    ] = None
+    every: Annotated[int, Option("Take every N-th frame; time stamps are kept.", LOOKING, "N", least=1)] = 1
+    max_frames: Annotated[int | None, Option("Stop after N frames.", LOOKING, "N", least=1)] = None
+    verbatim: Annotated[
+        bool, Option('Send prompts as they are, not as "Please segment PROMPT."', LOOKING)
+    ] = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "prompts", numbered(self.prompts))
         if not self.prompts:
             raise UsageError('there is no prompt; say what to look for, such as "girl in red dress"')
-        if self.sampling not in SAMPLINGS:
-            raise UsageError(f"unknown --sampling {self.sampling!r}; choose one of {', '.join(SAMPLINGS)}")
-        if not (math.isfinite(self.threshold) and 0 < self.threshold < 1):
-            raise UsageError(f"--threshold must lie between 0 and 1, got {self.threshold:g}")
-        for name, number in (
-            ("keyframes", self.keyframes),
-            ("every", self.every),
-            ("max-frames", self.max_frames),
-        ):
-            if number is not None and number < 1:
-                raise UsageError(f"--{name} must be at least 1, got {number}")
+        check_fields(self)
 
 
 @dataclass(frozen=True)
@@ -74,13 +93,19 @@ class SegmentJob:
         saving: what is made of it.
     """
 
-    source: str
+    source: Annotated[
+        str,
+        Argument("A video, an image, a folder or pattern of frames, or - for standard input.", "INPUT"),
+    ]
     search: Search
     model: ModelChoice = field(default_factory=ModelChoice)
     saving: Saving = field(default_factory=Saving)
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "source", expanded(self.source))
 
-def numbered(prompts: Sequence[Prompt | str]) -> tuple[Prompt, ...]:
+
+def numbered(prompts: Sequence["Prompt | str"]) -> "tuple[Prompt, ...]":
     """Gives each prompt an id, its place from 1, and a label that no other has.
 
     The same words twice are two prompts; the label of the second one ends in ``#2``.
@@ -88,6 +113,8 @@ def numbered(prompts: Sequence[Prompt | str]) -> tuple[Prompt, ...]:
     Raises:
         UsageError: one of them cannot be meant.
     """
+    from sa2va_cli.datatypes import Prompt
+
     made: list[Prompt] = []
     labels: set[str] = set()
     for number, given in enumerate(prompts, 1):
@@ -97,6 +124,11 @@ def numbered(prompts: Sequence[Prompt | str]) -> tuple[Prompt, ...]:
         labels.add(label)
         made.append(replace(prompt, label=label))
     return tuple(made)
+
+
+def object_label(prompt: "Prompt", number: int) -> str:
+    """What an object is called: like its prompt, and from the second one of a prompt on with its number."""
+    return prompt.label if number == 1 else f"{prompt.label} {number}"
 
 
 @dataclass(frozen=True)
@@ -145,11 +177,11 @@ class SegmentResult:
     """
 
     source: str
-    info: SourceInfo | None = None
+    info: "SourceInfo | None" = None
     model: str | None = None
     device: str | None = None
     dtype: str | None = None
-    prompts: tuple[Prompt, ...] = ()
+    prompts: "tuple[Prompt, ...]" = ()
     objects: tuple[ObjectSummary, ...] = ()
     answers: Mapping[int, str] = field(default_factory=dict)
     frames: int = 0
@@ -157,6 +189,11 @@ class SegmentResult:
     files: tuple[Path, ...] = ()
     skipped: tuple[Path, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    @property
+    def answers_by_label(self) -> dict[str, str]:
+        """What the language model said, by the label of the prompt."""
+        return {one.label: self.answers[one.id] for one in self.prompts if one.id in self.answers}
 
     @property
     def fps(self) -> float:

@@ -6,7 +6,7 @@ from itertools import islice
 import numpy as np
 
 from sa2va_cli.datatypes import Frame
-from sa2va_cli.errors import InputError
+from sa2va_cli.errors import InputError, parameter
 from sa2va_cli.media.reader import Reader
 from sa2va_cli.pipeline.job import Search
 
@@ -34,5 +34,7 @@ def read_keyframes(reader: Reader, search: Search) -> Sequence[Frame]:
     if not frames:
         frames = list(islice(iter(reader), 1))
     if not frames:
-        raise InputError(f"{reader.info.path}: no frame can be decoded; is --start past the end?")
+        raise InputError(
+            f"{reader.info.path}: no frame can be decoded; is {parameter('start')} past the end?"
+        )
     return frames

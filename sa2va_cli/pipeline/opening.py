@@ -61,7 +61,7 @@ def opened(source: str, search: Search, report: Report) -> Generator[Reader, Non
         try:
             reader = open_source(path, chosen)
         except (InputError, UsageError) as error:
-            raise type(error)(str(error).replace(str(path), name).replace(path.name, name)) from error
+            raise type(error)(error.message.replace(str(path), name).replace(path.name, name)) from error
         with reader:
             yield reader
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from sa2va_cli.errors import InputError, UsageError
 from sa2va_cli.events import Notice, Progress, Report, no_report
 from sa2va_cli.media.reader import Reader
+from sa2va_cli.outputs.clip import Clip
 from sa2va_cli.outputs.driver import Driver
 from sa2va_cli.outputs.existing import choose_outputs, folders_for
-from sa2va_cli.outputs.kind import Clip
 from sa2va_cli.outputs.kinds import check_kinds
 from sa2va_cli.outputs.naming import PlannedOutput, check_frame_names, plan_outputs
 from sa2va_cli.outputs.saving import Saving

@@ -9,8 +9,6 @@ from pathlib import Path
 from sa2va_cli.datatypes import (
     AnySegmenter,
     Followed,
-    Frame,
-    FrameMasks,
     Memory,
     ModelIdentity,
     Queries,
@@ -20,20 +18,21 @@ from sa2va_cli.datatypes import (
 )
 from sa2va_cli.events import Notice, Progress, Report, no_report
 from sa2va_cli.media.reader import Reader
+from sa2va_cli.outputs.clip import Clip
 from sa2va_cli.outputs.driver import Driver
 from sa2va_cli.outputs.existing import choose_outputs, folders_for
-from sa2va_cli.outputs.kind import Clip
 from sa2va_cli.outputs.kinds import check_kinds
 from sa2va_cli.outputs.naming import PlannedOutput, check_frame_names, plan_outputs
 from sa2va_cli.pipeline.finding import Findings, find, follow, nothing_found
-from sa2va_cli.pipeline.job import Search, SegmentJob, SegmentResult
+from sa2va_cli.pipeline.job import SegmentJob, SegmentResult
 from sa2va_cli.pipeline.keyframes import keyframe_indices, read_keyframes
 from sa2va_cli.pipeline.opening import opened, stem_of
 from sa2va_cli.pipeline.provenance import settings_of, source_facts
 from sa2va_cli.pipeline.replay import draw_again
+from sa2va_cli.pipeline.streaming import decoded
 from sa2va_cli.pipeline.tally import Tally
 from sa2va_cli.pipeline.tracks_file import growing_log
-from sa2va_cli.queues import read_ahead, write_behind
+from sa2va_cli.queues import write_behind
 from sa2va_cli.runtime.device import Placement
 from sa2va_cli.runtime.loading import Load, load_segmenter, memory_errors_explained
 from sa2va_cli.tracks.header import Header
@@ -147,7 +146,7 @@ def run(
         with folders_for(outputs), growing_log(header, outputs, report) as log, threads(segmenter) as workers:
             followed = follow(
                 session,
-                _decoded(reader),
+                decoded(reader),
                 findings,
                 frame_count=plan.frames,
                 report=report,
@@ -172,12 +171,6 @@ def run(
         skipped=plan.skipped,
         warnings=(*filter(None, [plan.placement.concern]), *warnings),
     )
-
-
-def _decoded(reader: Reader) -> Generator[Frame, None, None]:
-    """The frames, decoded ahead in a thread."""
-    with read_ahead(reader) as frames:
-        yield from frames
 
 
 def _ask(plan: Plan, session: Session[View, Queries, Memory], report: Report) -> Findings[Memory]:
@@ -262,18 +255,3 @@ def _warnings(plan: Plan, tally: Tally) -> tuple[str, ...]:
     seen = {found.prompt_id for found in tally.summaries() if found.frames_visible}
     unseen = [prompt.label for prompt in plan.job.search.prompts if prompt.id not in seen]
     return (*(f"nothing matches {label!r}" for label in unseen), *plan.reader.warnings)
-
-
-def stream(
-    segmenter: Segmenter[View, Queries, Memory], source: str, search: Search
-) -> Generator[FrameMasks, None, None]:
-    """Yields the masks of one frame after the other, lazily; leaves no thread behind when closed early."""
-    with (
-        opened(source, search, no_report) as reader,
-        segmenter.open(still=reader.info.kind == "image") as session,
-    ):
-        findings = find(session, read_keyframes(reader, search), search)
-        followed = follow(session, _decoded(reader), findings, frame_count=reader.count_selected())
-        with closing(followed):
-            for one in followed:
-                yield FrameMasks(one.frame, one.logits, one.scores, search.threshold, findings.objects)

@@ -3,7 +3,7 @@
 import re
 from fractions import Fraction
 
-from sa2va_cli.errors import UsageError
+from sa2va_cli.errors import UsageError, parameter
 from sa2va_cli.media.reader import Selection
 from sa2va_cli.pipeline.job import Search
 
@@ -11,12 +11,12 @@ _FRAME = re.compile(r"(\d+)f", re.IGNORECASE)
 _CLOCK = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?|\.\d+)")
 
 
-def parse_time(text: str | float, option: str) -> tuple[Fraction | None, int | None]:
+def parse_time(text: str | float, name: str) -> tuple[Fraction | None, int | None]:
     """Reads a point in time.
 
     Args:
         text: ``12.5``, ``1:30``, ``01:02:03.500`` or ``123f``; a number is seconds.
-        option: the option's name, for the message.
+        name: of the argument that it was given for, for the message.
 
     Returns:
         Seconds or a frame number; the other is None.
@@ -30,7 +30,8 @@ def parse_time(text: str | float, option: str) -> tuple[Fraction | None, int | N
     match = _CLOCK.fullmatch(plain)
     if match is None or (match[2] is not None and Fraction(match[3]) >= 60):
         raise UsageError(
-            f"{option} {plain!r} is not a time; write seconds (12.5), HH:MM:SS.mmm or a frame number (123f)"
+            f"{parameter(name)} {plain!r} is not a time; "
+            "write seconds (12.5), HH:MM:SS.mmm or a frame number (123f)"
         )
     hours, minutes, seconds = (Fraction(part or 0) for part in match.groups())
     return 3600 * hours + 60 * minutes + seconds, None
@@ -42,13 +43,14 @@ def selection(search: Search) -> Selection:
     Raises:
         UsageError: a time cannot be read, or the end comes before the start.
     """
-    start, start_frame = (None, None) if search.start is None else parse_time(search.start, "--start")
-    end, end_frame = (None, None) if search.end is None else parse_time(search.end, "--end")
+    start, start_frame = (None, None) if search.start is None else parse_time(search.start, "start")
+    end, end_frame = (None, None) if search.end is None else parse_time(search.end, "end")
     backwards = (start is not None and end is not None and end <= start) or (
         start_frame is not None and end_frame is not None and end_frame <= start_frame
     )
     if backwards:
-        raise UsageError(f"--end {search.end} does not come after --start {search.start}")
+        end_at, start_at = parameter("end", search.end), parameter("start", search.start)
+        raise UsageError(f"{end_at} does not come after {start_at}")
     return Selection(
         start=start,
         end=end,

@@ -1,10 +1,12 @@
 """Which network is to be loaded, where, and how it runs; importing it is instant."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from sa2va_cli.checkpoints.catalog import default_model
 from sa2va_cli.checkpoints.parts import LM, VIT
-from sa2va_cli.errors import UsageError
+from sa2va_cli.errors import UsageError, parameter
+from sa2va_cli.parameters import MODEL, Option, check_fields, expanded
 from sa2va_cli.runtime.device import Placement, check_names, choose_placement
 from sa2va_cli.runtime.extras import FLASH, OFFLOAD, QUANT, require
 
@@ -32,32 +34,79 @@ class ModelChoice:
         UsageError: a name does not exist, or what it needs is not installed.
     """
 
-    name: str | None = None
-    device: str = "auto"
-    dtype: str = "auto"
-    attention: str = "sdpa"
-    quantize: str | None = None
-    device_map: str = "none"
-    compile: str = "auto"
+    name: Annotated[
+        str | None,
+        Option(
+            "Alias (demo, 1b, 4b, ...), folder, or hub id.",
+            MODEL,
+            "NAME",
+            names=("--model", "-m"),
+            shown="ByteDance/Sa2VA-4B with a GPU, else ByteDance/Sa2VA-1B",
+        ),
+    ] = None
+    device: Annotated[str, Option("auto, cpu, cuda, cuda:N or mps.", MODEL, "NAME")] = "auto"
+    dtype: Annotated[
+        str,
+        Option(
+            "auto (what is fast here), bf16, fp16, fp32, or by parts: lm=bf16,vit=bf16,sam2=fp32.",
+            MODEL,
+            "NAME",
+        ),
+    ] = "auto"
+    attention: Annotated[
+        str,
+        Option(
+            "How the chat model computes it: sdpa, eager, or flash (needs the extra flash).",
+            MODEL,
+            "HOW",
+            choices=ATTENTIONS,
+        ),
+    ] = "sdpa"
+    quantize: Annotated[
+        str | None,
+        Option(
+            "8bit or 4bit for the language model alone, to save memory (needs the extra quant).",
+            MODEL,
+            "BITS",
+            choices=QUANTISATIONS,
+        ),
+    ] = None
+    device_map: Annotated[
+        str,
+        Option(
+            "none, or auto: spread a language model that is too big for one GPU over all of them and the "
+            "computer's memory (needs the extra offload).",
+            MODEL,
+            "HOW",
+            choices=DEVICE_MAPS,
+            experimental="never measured on several GPUs",
+        ),
+    ] = "none"
+    compile: Annotated[
+        str,
+        Option(
+            "Compile what runs for every frame: on, off, or auto (on a GPU, for clips of minutes).",
+            MODEL,
+            "WHEN",
+            choices=COMPILES,
+            experimental="auto was never measured on a GPU",
+        ),
+    ] = "auto"
 
     def __post_init__(self) -> None:
+        if self.name is not None:
+            object.__setattr__(self, "name", expanded(self.name))
         check_names(self.device, self.dtype)
-        if self.attention not in ATTENTIONS:
-            raise UsageError(f"unknown --attention {self.attention!r}; choose {', '.join(ATTENTIONS)}")
-        if self.quantize is not None and self.quantize not in QUANTISATIONS:
-            raise UsageError(f"unknown --quantize {self.quantize!r}; choose {' or '.join(QUANTISATIONS)}")
-        if self.device_map not in DEVICE_MAPS:
-            raise UsageError(f"unknown --device-map {self.device_map!r}; choose {' or '.join(DEVICE_MAPS)}")
-        if self.compile not in COMPILES:
-            raise UsageError(f"unknown --compile {self.compile!r}; choose {', '.join(COMPILES)}")
+        check_fields(self)
+        quantised, spread = parameter("quantize", self.quantize), parameter("device_map", "auto")
         if self.spread and self.quantize:
-            raise UsageError(f"--device-map auto does not go with --quantize {self.quantize}; leave one out")
+            raise UsageError(f"{spread} does not go with {quantised}; leave one out")
         if self.attention == "flash":
-            require(FLASH, "--attention flash")
+            require(FLASH, parameter("attention", "flash"))
         if self.quantize:
-            require(QUANT, f"--quantize {self.quantize}")
+            require(QUANT, quantised)
         if self.spread:
-            require(OFFLOAD, "--device-map auto")
+            require(OFFLOAD, spread)
 
     @property
     def spread(self) -> bool:
@@ -85,16 +134,18 @@ class ModelChoice:
         if self.attention == "flash":
             wide = [group for group in (LM, VIT) if placement.dtypes[group] == "fp32"]
             if not placement.device.startswith("cuda") or wide:
+                flash, sdpa = parameter("attention", "flash"), parameter("attention", "sdpa")
+                narrow = f"{parameter('dtype', 'bf16')} or fp16"
                 raise UsageError(
-                    "--attention flash needs a GPU of NVIDIA or AMD and --dtype bf16 or fp16, "
-                    f"not {placement.device} in {placement.dtype}; --attention sdpa works everywhere"
+                    f"{flash} needs a GPU of NVIDIA or AMD and {narrow}, "
+                    f"not {placement.device} in {placement.dtype}; {sdpa} works everywhere"
                 )
         if self.spread and not placement.device.startswith("cuda"):
+            spread, device = parameter("device_map", "auto"), parameter("device", placement.device)
             raise UsageError(
-                "--device-map auto spreads the language model over GPUs of NVIDIA or AMD and the computer's "
-                f"memory; with --device {placement.device} there is nothing to spread over, so leave it out"
+                f"{spread} spreads the language model over GPUs of NVIDIA or AMD and the computer's "
+                f"memory; with {device} there is nothing to spread over, so leave it out"
             )
         if self.quantize and placement.device == "mps":
-            raise UsageError(
-                f"--quantize {self.quantize} does not work on mps; use --device cpu or leave it out"
-            )
+            quantised, cpu = parameter("quantize", self.quantize), parameter("device", "cpu")
+            raise UsageError(f"{quantised} does not work on mps; use {cpu} or leave it out")

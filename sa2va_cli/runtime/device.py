@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sa2va_cli.checkpoints.parts import LM, SAM2, VIT
-from sa2va_cli.errors import UsageError
+from sa2va_cli.errors import UsageError, parameter
 
 if TYPE_CHECKING:
     import torch
@@ -64,7 +64,7 @@ class Placement:
 
 
 def read_dtype(text: str) -> dict[str, str]:
-    """Reads --dtype: the precision of each group of parts that it speaks of; none for ``auto``.
+    """Reads a precision: the precision of each group of parts that it speaks of; none for ``auto``.
 
     Args:
         text: ``auto``, a name in ``DTYPES`` for all, or ``lm=bf16,sam2=fp32`` and the like.
@@ -82,7 +82,7 @@ def read_dtype(text: str) -> dict[str, str]:
         if group not in PART_GROUPS or group in found:
             wrong = "comes twice" if group in found else "is none of " + ", ".join(PART_GROUPS)
             raise UsageError(
-                f"--dtype {text!r}: {group!r} {wrong}; write it as in lm=bf16,vit=bf16,sam2=fp32"
+                f"{parameter('dtype')} {text!r}: {group!r} {wrong}; write it as in lm=bf16,vit=bf16,sam2=fp32"
             )
         found[group] = _known_dtype(name)
     return found
@@ -91,23 +91,25 @@ def read_dtype(text: str) -> dict[str, str]:
 def _known_dtype(name: str) -> str:
     if name not in DTYPES:
         parts = ",".join(f"{group}=NAME" for group in PART_GROUPS)
-        raise UsageError(f"unknown --dtype {name!r}; choose auto, {', '.join(DTYPES)}, or {parts}")
+        raise UsageError(
+            f"unknown {parameter('dtype')} {name!r}; choose auto, {', '.join(DTYPES)}, or {parts}"
+        )
     return name
 
 
 def check_names(device: str, dtype: str) -> None:
-    """Checks --device and --dtype without importing torch.
+    """Checks a device and a precision without importing torch.
 
     Raises:
         UsageError: one of them does not exist.
     """
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device):
-        raise UsageError(f"unknown --device {device!r}; choose auto, cpu, cuda, cuda:N or mps")
+        raise UsageError(f"unknown {parameter('device')} {device!r}; choose auto, cpu, cuda, cuda:N or mps")
     read_dtype(dtype)
 
 
 def choose_placement(device: str, dtype: str) -> Placement:
-    """Turns --device and --dtype into a device that works and a precision that suits it.
+    """Turns what was asked for into a device that works and a precision that suits it.
 
     Raises:
         UsageError: a name does not exist, or the device that was asked for cannot be used.
@@ -120,7 +122,8 @@ def choose_placement(device: str, dtype: str) -> Placement:
         place = "cuda" if cuda is None else "mps" if mps is None else "cpu"
         concern = next((text for text in (cuda, mps) if text and place == "cpu"), "")
     elif problem := _problem(device):
-        raise UsageError(f"--device {device} cannot be used: {problem}; --device cpu always works")
+        asked_for, cpu = parameter("device", device), parameter("device", "cpu")
+        raise UsageError(f"{asked_for} cannot be used: {problem}; {cpu} always works")
     asked = read_dtype(dtype)
     default = _default_dtype(place) if len(asked) < len(PART_GROUPS) else ""
     precision = _written({group: asked.get(group, default) for group in PART_GROUPS})
@@ -143,7 +146,7 @@ def gpus(first: str) -> list[str]:
 
 
 def _written(dtypes: dict[str, str]) -> str:
-    """The precision as --dtype says it, in one word where all parts have the same."""
+    """The precision as a person writes it, in one word where all parts have the same."""
     names = set(dtypes.values())
     return names.pop() if len(names) == 1 else ",".join(f"{group}={name}" for group, name in dtypes.items())
 

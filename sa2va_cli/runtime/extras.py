@@ -38,11 +38,11 @@ HEIF = Extra("pillow-heif", "pillow_heif", "heif")
 EXTRAS = (QUANT, FLASH, OFFLOAD, HEIF)
 
 
-def require(extra: Extra, option: str) -> None:
-    """Makes sure that an option can do what it says.
+def require(extra: Extra, asked: str) -> None:
+    """Makes sure that what was asked for, as ``errors.parameter`` names it, can be done.
 
     Raises:
         UsageError: its package is not installed.
     """
     if not extra.installed:
-        raise UsageError(f"{option} needs {extra.package}, which is not installed: {extra.remedy}")
+        raise UsageError(f"{asked} needs {extra.package}, which is not installed: {extra.remedy}")

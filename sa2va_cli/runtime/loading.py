@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sa2va_cli.datatypes import AnySegmenter, ModelIdentity
-from sa2va_cli.errors import OutOfMemoryError
+from sa2va_cli.errors import OutOfMemoryError, parameter
 from sa2va_cli.runtime.choice import ModelChoice
 from sa2va_cli.runtime.device import Placement
 from sa2va_cli.staging import require_temporary_folder
@@ -97,11 +97,14 @@ def memory_errors_explained(model: str, placement: Placement) -> Generator[None,
         if not _is_out_of_memory(error):
             raise
         where = "the computer" if placement.device == "cpu" else placement.device
-        advice = ["a smaller model (--model)", "fewer --keyframes"]
+        advice = [
+            f"a smaller model ({parameter('name', option='--model')})",
+            f"fewer {parameter('keyframes')}",
+        ]
         if "fp32" in placement.dtypes.values():
-            advice.append("--dtype bf16")
+            advice.append(parameter("dtype", "bf16"))
         if placement.device != "cpu":
-            advice.append("--device cpu")
+            advice.append(parameter("device", "cpu"))
         raise OutOfMemoryError(
             f"{where} ran out of memory with {model} in {placement.dtype}; try {', '.join(advice)}"
         ) from error

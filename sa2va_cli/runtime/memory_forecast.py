@@ -8,7 +8,7 @@ from sa2va_cli.checkpoints.catalog import CATALOG
 from sa2va_cli.checkpoints.files import read_headers
 from sa2va_cli.checkpoints.parts import LM, Counts, count
 from sa2va_cli.checkpoints.spreading import HOST
-from sa2va_cli.errors import OutOfMemoryError
+from sa2va_cli.errors import OutOfMemoryError, parameter
 from sa2va_cli.runtime.device import Placement, gpus, read_dtype
 
 BYTES = {"bf16": 2, "fp16": 2, "fp32": 4}
@@ -149,32 +149,33 @@ def room_for_language(model: str, folder: Path, placement: Placement) -> dict[st
     free[HOST] = int(SPREAD_SHARE * (free_host_bytes() or 0))
     if rest > free[main]:
         raise OutOfMemoryError(
-            f"what --device-map auto cannot spread of {model}, its vision encoder and SAM 2, needs "
-            f"{gigabytes(rest)} in {placement.dtype}, and {main} has {gigabytes(free[main])} to give; "
-            "try --dtype bf16, or --device cpu"
+            f"what {parameter('device_map', 'auto')} cannot spread of {model}, its vision encoder and "
+            f"SAM 2, needs {gigabytes(rest)} in {placement.dtype}, and {main} has "
+            f"{gigabytes(free[main])} to give; "
+            f"try {parameter('dtype', 'bf16')}, or {parameter('device', 'cpu')}"
         )
     room = free | {main: free[main] - rest}
     if language > sum(room.values()):
         raise OutOfMemoryError(
             f"the language model of {model} needs {gigabytes(language)} in {placement.dtype}, and "
             f"{', '.join((main, *others))} and the computer have {gigabytes(sum(room.values()))} to give; "
-            "try --dtype bf16, or a smaller --model"
+            f"try {parameter('dtype', 'bf16')}, or a smaller {parameter('name', option='--model')}"
         )
     return room
 
 
 def _what_fits(counts: Counts, free: int, placement: Placement, quantize: str | None) -> str:
     """Advice: a narrower precision, a smaller model, another device; with what each needs."""
-    narrower = [("--dtype bf16", bytes_of(counts, "bf16", quantize))]
+    narrower = [(parameter("dtype", "bf16"), bytes_of(counts, "bf16", quantize))]
     if quantize != "4bit" and placement.device != "mps":
-        narrower.append(("--quantize 4bit", bytes_of(counts, placement.dtype, "4bit")))
+        narrower.append((parameter("quantize", "4bit"), bytes_of(counts, placement.dtype, "4bit")))
     needed = bytes_of(counts, placement.dtype, quantize)
     advice = [f"{option} ({gigabytes(size)})" for option, size in narrower if size <= free and size < needed]
     if smaller := largest_that_fits(free, placement.dtype, quantize):
         alias, size = smaller
-        advice.append(f"--model {alias} ({gigabytes(size)})")
+        advice.append(f"{parameter('name', alias, option=f'--model {alias}')} ({gigabytes(size)})")
     if placement.device.startswith("cuda") and needed <= (free_host_bytes() or 0):
-        advice.append("--device cpu")
+        advice.append(parameter("device", "cpu"))
     return (
         f"what would fit: {', '.join(advice)}" if advice else "close other programs, or use another machine"
     )

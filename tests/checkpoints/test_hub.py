@@ -100,7 +100,7 @@ def test_without_network_a_model_is_refused_at_once() -> None:
     start = time.monotonic()
     message = refusal("1b")
     assert time.monotonic() - start < 5
-    for hint in (REPOSITORY, str(cache_folder(REPOSITORY)), "--model demo"):
+    for hint in (REPOSITORY, str(cache_folder(REPOSITORY)), "name='demo'"):
         assert hint in message
 
 
@@ -221,7 +221,7 @@ def test_a_revision_that_is_not_there_is_named(fake_hub: type[FakeHub]) -> None:
 
 def test_what_does_not_come_from_the_hub_has_no_revisions(tmp_path: Path) -> None:
     assert pull(str(tmp_path)).folder == tmp_path
-    with pytest.raises(ModelError, match="leave --revision out"):
+    with pytest.raises(ModelError, match="leave revision out"):
         pull(str(tmp_path), "v2")
 
 

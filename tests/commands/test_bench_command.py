@@ -52,7 +52,7 @@ def test_a_size_that_makes_no_picture_is_one_error_line(sa2va, size, message):
 def test_unknown_random_sizes_are_named_with_those_that_there_are(sa2va):
     outcome = sa2va("bench", "--random", "9b")
     assert outcome.code == 2
-    assert outcome.err.strip() == "error: unknown --random '9b'; choose 1b, 4b, demo, hiera-l"
+    assert outcome.err.strip() == "error: unknown --random '9b'; choose 1b, 4b, demo or hiera-l"
 
 
 def test_the_help_of_bench_has_examples(sa2va):

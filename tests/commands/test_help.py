@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -20,6 +21,8 @@ MODELS = ("list", "pull", "path", "info", "verify", "prune", "convert", "upgrade
         ["--version"],
         ["doctor", "--help"],
         ["bench", "--help"],
+        ["config", "--help"],
+        ["config", "path", "--help"],
         ["models", "--help"],
         *(["models", command, "--help"] for command in MODELS),
     ],
@@ -83,3 +86,24 @@ def test_the_help_of_every_models_command_has_examples(sa2va, command):
     outcome = sa2va("models", command, "--help")
     assert outcome.code == 0
     assert f"sa2va models {command}" in outcome.out.split("Examples")[1]
+
+
+def complete(line: str) -> list[str]:
+    """What bash offers at the end of a line."""
+    words = line.split(" ")
+    environment = {
+        **os.environ,
+        "_SA2VA_COMPLETE": "complete_bash",
+        "COMP_WORDS": line,
+        "COMP_CWORD": str(len(words) - 1),
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "sa2va_cli"], capture_output=True, text=True, check=False, env=environment
+    )
+    return done.stdout.split()
+
+
+def test_the_shell_completes_options_and_their_values_but_no_hidden_ones():
+    assert complete("sa2va segment --sa") == ["--sampling", "--save"]
+    assert complete("sa2va segment --sampling f") == ["first"]
+    assert complete("sa2va segment --no-") == []

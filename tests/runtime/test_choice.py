@@ -26,11 +26,11 @@ def test_nothing_is_needed_by_default(installed) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"attention": "fast"}, r"unknown --attention 'fast'; choose sdpa, eager, flash$"),
-        ({"quantize": "3bit"}, r"unknown --quantize '3bit'; choose 8bit or 4bit$"),
-        ({"device_map": "balanced"}, r"unknown --device-map 'balanced'; choose none or auto$"),
-        ({"compile": "maybe"}, r"unknown --compile 'maybe'; choose auto, on, off$"),
-        ({"device_map": "auto", "quantize": "8bit"}, r"does not go with --quantize 8bit; leave one out$"),
+        ({"attention": "fast"}, r"unknown attention 'fast'; choose sdpa, eager or flash$"),
+        ({"quantize": "3bit"}, r"unknown quantize '3bit'; choose 8bit or 4bit$"),
+        ({"device_map": "balanced"}, r"unknown device_map 'balanced'; choose none or auto$"),
+        ({"compile": "maybe"}, r"unknown compile 'maybe'; choose auto, on or off$"),
+        ({"device_map": "auto", "quantize": "8bit"}, r"does not go with quantize='8bit'; leave one out$"),
     ],
 )
 def test_unknown_names_fail_with_those_that_exist(options, words) -> None:
@@ -41,9 +41,9 @@ def test_unknown_names_fail_with_those_that_exist(options, words) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"attention": "flash"}, r"--attention flash needs flash-attn.*pip install 'sa2va\[flash\]'"),
-        ({"quantize": "4bit"}, r"--quantize 4bit needs bitsandbytes.*pip install 'sa2va\[quant\]'"),
-        ({"device_map": "auto"}, r"--device-map auto needs accelerate.*pip install 'sa2va\[offload\]'"),
+        ({"attention": "flash"}, r"attention='flash' needs flash-attn.*pip install 'sa2va\[flash\]'"),
+        ({"quantize": "4bit"}, r"quantize='4bit' needs bitsandbytes.*pip install 'sa2va\[quant\]'"),
+        ({"device_map": "auto"}, r"device_map='auto' needs accelerate.*pip install 'sa2va\[offload\]'"),
     ],
 )
 def test_what_is_not_installed_is_named_with_its_extra(installed, options, words) -> None:
@@ -57,7 +57,7 @@ def test_what_is_not_installed_is_named_with_its_extra(installed, options, words
 )
 def test_flash_attention_fails_where_it_cannot_be(installed, placement) -> None:
     installed("flash_attn")
-    with pytest.raises(UsageError, match="--attention sdpa works everywhere"):
+    with pytest.raises(UsageError, match="attention='sdpa' works everywhere"):
         ModelChoice(attention="flash").check(placement)
 
 
@@ -75,7 +75,7 @@ def test_apple_gpus_do_not_quantise(installed) -> None:
 @pytest.mark.parametrize("device", ["cpu", "mps"])
 def test_without_a_gpu_that_has_neighbours_there_is_nothing_to_spread_over(installed, device) -> None:
     installed("accelerate")
-    with pytest.raises(UsageError, match=f"with --device {device} there is nothing to spread over"):
+    with pytest.raises(UsageError, match=f"with device='{device}' there is nothing to spread over"):
         ModelChoice(device_map="auto").check(Placement(device, "fp32"))
 
 

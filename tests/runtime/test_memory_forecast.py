@@ -115,7 +115,7 @@ def test_what_cannot_fit_is_refused_before_it_is_loaded(machine) -> None:
     message = str(caught.value)
     assert "\n" not in message
     assert "needs 11.2 MB in fp32, and the computer has 8.39 MB free" in message
-    assert "--dtype bf16 (5.62 MB)" in message
+    assert "dtype='bf16' (5.62 MB)" in message
 
 
 def test_the_largest_model_that_fits_is_named(machine) -> None:
@@ -127,7 +127,7 @@ def test_the_largest_model_that_fits_is_named(machine) -> None:
 def test_a_graphics_card_that_is_too_small_is_named_with_what_would_fit(machine, monkeypatch) -> None:
     machine(20 << 20)
     monkeypatch.setattr(memory_forecast, "free_bytes", lambda device: 3 << 20)
-    with pytest.raises(OutOfMemoryError, match=r"cuda:1 has 3.15 MB free; what would fit: --device cpu$"):
+    with pytest.raises(OutOfMemoryError, match=r"cuda:1 has 3.15 MB free; what would fit: device='cpu'$"):
         check_fits("tiny", TINY, Placement("cuda:1", "bf16"))
 
 

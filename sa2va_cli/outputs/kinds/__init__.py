@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sa2va_cli.errors import UsageError
+from sa2va_cli.errors import UsageError, parameter
 from sa2va_cli.outputs.kind import OutputKind
 from sa2va_cli.outputs.kinds import (
     coco,
@@ -42,8 +42,9 @@ def check_kinds(names: Sequence[str]) -> None:
     Raises:
         UsageError: there is none, or an unknown one; lists the allowed ones.
     """
+    field, allowed = parameter("kinds", option="--save"), ", ".join(KINDS)
     for name in names:
         if name not in KINDS:
-            raise UsageError(f"unknown --save {name!r}; choose from {', '.join(KINDS)}")
+            raise UsageError(f"unknown {field} {name!r}; choose from {allowed}")
     if not names:
-        raise UsageError(f"nothing to save; choose from {', '.join(KINDS)} with --save")
+        raise UsageError(f"nothing to save; choose from {allowed} with {field}")

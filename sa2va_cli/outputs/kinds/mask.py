@@ -1,14 +1,19 @@
 """White on black: where the objects are."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sa2va_cli.datatypes import Sink
-from sa2va_cli.outputs.kind import Clip, Objects, OutputKind
-from sa2va_cli.outputs.pictures import DrawingSink
-from sa2va_cli.render.matte import draw_mask
+from sa2va_cli.outputs.kind import Objects, OutputKind
+
+if TYPE_CHECKING:
+    from sa2va_cli.datatypes import Sink
+    from sa2va_cli.outputs.clip import Clip
 
 
-def _make(path: Path, clip: Clip, _: Objects) -> Sink:
+def _make(path: Path, clip: "Clip", _: Objects) -> "Sink":
+    from sa2va_cli.outputs.pictures import DrawingSink
+    from sa2va_cli.render.matte import draw_mask
+
     return DrawingSink(path, clip, lambda found: draw_mask(found.masks), "gray")
 
 

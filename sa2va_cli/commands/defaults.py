@@ -1,0 +1,114 @@
+"""Defaults of options from the environment and the configuration file, handed to the command line's parser.
+
+One rule: what is said more directly wins. The command line, then ``SA2VA_SEGMENT_KEYFRAMES`` (for one
+command), then ``SA2VA_KEYFRAMES`` (for every command that has this option), then the table ``[segment]`` of
+the file, then what stands in the file before any table, then the built-in default. Options of one command
+alone, which stand in no panel of ``parameters.PANELS``, have no name for every command.
+
+Knows nothing about what options mean.
+"""
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import typer
+
+from sa2va_cli.configuration import Configuration, Kind, Schema
+from sa2va_cli.parameters import PANELS
+
+PREFIX = "SA2VA"
+_STRENGTHS = ("DEFAULT", "DEFAULT_MAP", "ENVIRONMENT", "PROMPT", "COMMANDLINE")
+"""The parser's names of where a value comes from, the weakest first."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """An option that can have a default from elsewhere.
+
+    Attributes:
+        name: as it is typed: ``--max-frames``.
+        kind: what it takes.
+        shared: whether it means the same in every command that has it.
+        variables: the environment variables that set it, the stronger one first.
+    """
+
+    name: str
+    kind: Kind
+    shared: bool
+    variables: tuple[str, ...]
+
+    @property
+    def variable(self) -> str | None:
+        """The environment variable that sets it now; None where none does."""
+        return next((name for name in self.variables if os.environ.get(name)), None)
+
+
+KNOWN: dict[tuple[str, ...], dict[str, Known]] = {}
+"""The options of every command by their keys; commands by the words that lead to them."""
+
+
+def remember(path: tuple[str, ...], key: str, name: str, annotation: Any, panel: str | None) -> Known:
+    """Enters an option of a command into ``KNOWN``.
+
+    Args:
+        path: the words that lead to the command.
+        key: what the parser calls the option, and the configuration file.
+        name: as it is typed.
+        annotation: the type that it is read as.
+        panel: where it stands in the help.
+    """
+    shared = panel in PANELS
+    words = [(PREFIX, *path, key), *([(PREFIX, key)] if shared else [])]
+    names = tuple("_".join(name).upper().replace("-", "_") for name in words)
+    known = Known(name, _kind(annotation), shared, names)
+    KNOWN.setdefault(path, {})[key] = known
+    return known
+
+
+def _kind(annotation: Any) -> Kind:
+    plain: dict[Any, Kind] = {bool: "true or false", int: "whole number", float: "number", list[str]: "texts"}
+    whole: dict[Any, Kind] = {kind | None: name for kind, name in plain.items()}
+    return (plain | whole).get(annotation, "text")
+
+
+def schema() -> Schema:
+    """What a configuration file may say."""
+    tables = {path: {key: known.kind for key, known in options.items()} for path, options in KNOWN.items()}
+    shared = {key: known.kind for options in KNOWN.values() for key, known in options.items() if known.shared}
+    return {(): shared, **tables}
+
+
+def default_map(configuration: Configuration) -> dict[str, Any]:
+    """The values of a configuration file, as the parser takes them: nested by command."""
+    everywhere = configuration.tables.get((), {})
+    nested: dict[str, Any] = {}
+    for path, options in KNOWN.items():
+        place = nested
+        for word in path:
+            place = place.setdefault(word, {})
+        place |= {key: value for key, value in everywhere.items() if key in options and options[key].shared}
+        place |= configuration.tables.get(path, {})
+    return nested
+
+
+def strength_of(context: typer.Context, key: str) -> int:
+    """How directly an option was set: the greater, the more so."""
+    source = context.get_parameter_source(key)
+    return 0 if source is None else _STRENGTHS.index(source.name)
+
+
+def origin_of(context: typer.Context, key: str, known: Known) -> str | None:
+    """Where an option's value comes from, for people; None for the command line and built-in defaults."""
+    source = context.get_parameter_source(key)
+    if source is not None and source.name == "ENVIRONMENT":
+        return known.variable
+    if source is not None and source.name == "DEFAULT_MAP":
+        configuration: Configuration | None = getattr(context.obj, "configuration", None)
+        return str(configuration.path) if configuration else None
+    return None
+
+
+def path_of(context: typer.Context) -> tuple[str, ...]:
+    """The words that lead to a command, by its context."""
+    return tuple(context.command_path.split()[1:])

@@ -1,0 +1,64 @@
+"""Masks one frame after the other, as they are asked for: what the Python door gives."""
+
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import AbstractContextManager, closing, nullcontext
+from itertools import chain, islice
+
+from sa2va_cli.datatypes import Frame, FrameMasks, Memory, Queries, Segmenter, View
+from sa2va_cli.errors import InputError
+from sa2va_cli.events import no_report
+from sa2va_cli.media.reader import Reader
+from sa2va_cli.pipeline.finding import find, follow
+from sa2va_cli.pipeline.job import Search
+from sa2va_cli.pipeline.keyframes import read_keyframes
+from sa2va_cli.pipeline.opening import opened
+from sa2va_cli.queues import read_ahead
+
+
+def stream(
+    segmenter: Segmenter[View, Queries, Memory], source: str | Reader, search: Search
+) -> Generator[FrameMasks, None, None]:
+    """Yields the masks of one frame after the other, lazily; leaves no thread behind when closed early.
+
+    Args:
+        segmenter: the network.
+        source: what a person would type as the input, or what is open already.
+        search: what is looked for.
+
+    Raises:
+        InputError: the source cannot be read.
+    """
+    opening: AbstractContextManager[Reader] = (
+        nullcontext(source) if isinstance(source, Reader) else opened(source, search, no_report)
+    )
+    with opening as reader, segmenter.open(still=reader.info.kind == "image") as session:
+        findings = find(session, read_keyframes(reader, search), search)
+        followed = follow(session, decoded(reader), findings, frame_count=reader.count_selected())
+        with closing(followed):
+            for one in followed:
+                yield FrameMasks(one.frame, one.logits, one.scores, search.threshold, findings.objects)
+
+
+def stream_frames(
+    segmenter: Segmenter[View, Queries, Memory], frames: Iterator[Frame], search: Search
+) -> Generator[FrameMasks, None, None]:
+    """Likewise for frames that come once: the language model sees the first ones.
+
+    Raises:
+        InputError: there is no frame.
+    """
+    with segmenter.open() as session:
+        first = list(islice(frames, search.keyframes))
+        if not first:
+            raise InputError("there are no frames")
+        findings = find(session, first, search)
+        wanted: Iterable[Frame] = islice(chain(first, frames), search.max_frames)
+        with closing(follow(session, wanted, findings)) as followed:
+            for one in followed:
+                yield FrameMasks(one.frame, one.logits, one.scores, search.threshold, findings.objects)
+
+
+def decoded(reader: Reader) -> Generator[Frame, None, None]:
+    """The frames of an input, decoded ahead in a thread."""
+    with read_ahead(reader) as frames:
+        yield from frames
