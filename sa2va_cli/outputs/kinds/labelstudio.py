@@ -1,13 +1,18 @@
 """Tasks for Label Studio."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sa2va_cli.datatypes import Sink
-from sa2va_cli.export.labelstudio import LabelStudioSink
-from sa2va_cli.outputs.kind import Clip, Objects, OutputKind
+from sa2va_cli.outputs.kind import Objects, OutputKind
+
+if TYPE_CHECKING:
+    from sa2va_cli.datatypes import Sink
+    from sa2va_cli.outputs.clip import Clip
 
 
-def _make(path: Path, clip: Clip, objects: Objects) -> Sink:
+def _make(path: Path, clip: "Clip", objects: Objects) -> "Sink":
+    from sa2va_cli.export.labelstudio import LabelStudioSink
+
     return LabelStudioSink(path, objects, source=clip.stem)
 
 
