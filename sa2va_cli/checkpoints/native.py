@@ -48,7 +48,7 @@ def save_network(
             save_file(_saved_tensors(network, dtype), part / WEIGHTS_FILE, metadata={"format": "pt"})
             (part / WEIGHTS_FILE).chmod(0o644)  # safetensors leaves it to the owner
             _save_tokenizer(network.chat.tokenizer, part)
-        publish(part, folder)
+        publish(part, folder, stranger=_stranger)
     finally:
         discard(part)
 
@@ -77,8 +77,14 @@ def _refuse_other_folders(folder: Path) -> None:
         return
     if not folder.is_dir():
         raise OutputError(f"{folder} is a file; give a folder for the checkpoint")
-    if any(folder.iterdir()) and not _is_native(folder):
-        raise OutputError(f"{folder} is not empty and no native checkpoint; give a new folder")
+    if any(folder.iterdir()) and (not _is_native(folder) or _stranger(folder)):
+        raise OutputError(f"{folder} is not empty and not just a native checkpoint; give a new folder")
+
+
+def _stranger(folder: Path) -> Path | None:
+    """Something in a folder that is not of a native checkpoint, and would be lost with it."""
+    ours = (CONFIG_FILE, WEIGHTS_FILE, *_SAVED_TOKENIZER)
+    return next((path for path in folder.iterdir() if path.name not in ours), None)
 
 
 def _is_native(folder: Path) -> bool:

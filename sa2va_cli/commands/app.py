@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sa2va_cli import __version__
-from sa2va_cli.commands import bench, config, doctor, models, render, segment, tracks
+from sa2va_cli.commands import bench, clean, config, doctor, models, render, segment, tracks
 from sa2va_cli.commands.defaults import KNOWN, default_map, origin_of, path_of, schema
 from sa2va_cli.commands.options import add_command
 from sa2va_cli.commands.session import Interrupted, Session
@@ -45,6 +45,7 @@ app.add_typer(tracks.app, name="tracks")
 app.add_typer(models.app, name="models")
 add_command(app, "doctor", doctor.doctor_command, doctor.EPILOG)
 add_command(app, "bench", bench.bench_command, bench.EPILOG)
+add_command(app, "clean", clean.clean_command, clean.EPILOG)
 app.add_typer(config.app, name="config")
 
 

@@ -21,7 +21,7 @@ from pycocotools import mask as coco_mask
 
 from sa2va_cli.datatypes import FoundObject, Frame, FrameMasks, Prompt, Sink
 from sa2va_cli.export.frame_names import image_name, source_number
-from sa2va_cli.staging import check_free, discard, output_errors, publish, staged
+from sa2va_cli.staging import discard, output_errors, publish, staged
 
 _CHUNK = 1 << 20
 _VIDEO = 1
@@ -54,7 +54,6 @@ class CocoSink(Sink):
         sequence: bool = True,
         rate: Fraction | None = None,
         ending: str = ".png",
-        overwrite: bool = False,
     ) -> None:
         """Prepares the sink; nothing is written before it is entered.
 
@@ -66,7 +65,6 @@ class CocoSink(Sink):
             sequence: whether images follow each other in time.
             rate: frames per second of the source, noted under ``info``.
             ending: what names end in of frames that are no files.
-            overwrite: whether a file at ``path`` may be replaced.
         """
         self.path = path
         self._objects = tuple(objects)
@@ -75,7 +73,6 @@ class CocoSink(Sink):
         self._sequence = sequence
         self._rate = rate
         self._ending = ending
-        self._overwrite = overwrite
         self._part = staged(path)
         self._open: tuple[IO[str], IO[str]] | None = None  # the file, and the annotations that wait
         self._images = 0
@@ -85,10 +82,9 @@ class CocoSink(Sink):
         """Opens the file under its temporary name.
 
         Raises:
-            OutputError: the file exists already, or cannot be written.
+            OutputError: the file cannot be written.
         """
         with output_errors(self.path):
-            check_free(self.path, folder=False, overwrite=self._overwrite)
             file = self._part.open("x", encoding="utf-8")
             try:
                 file.write(f'{{"info": {_json(self._info())},\n"images": [')

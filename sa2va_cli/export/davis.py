@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from sa2va_cli.authorship import mark
 from sa2va_cli.datatypes import FoundObject, FrameMasks, Sink
 from sa2va_cli.errors import OutputError
 from sa2va_cli.export.frame_names import source_number
-from sa2va_cli.staging import check_free, discard, output_errors, publish, staged
+from sa2va_cli.staging import discard, output_errors, publish, staged
 
 _MOST_OBJECTS = 255
 
@@ -33,7 +34,6 @@ class DavisSink(Sink):
         folder: Path,
         objects: Sequence[FoundObject],
         *,
-        overwrite: bool = False,
         by_source_number: bool = False,
     ) -> None:
         """Prepares the sink; nothing is written before it is entered.
@@ -41,7 +41,6 @@ class DavisSink(Sink):
         Args:
             folder: the final folder.
             objects: what the masks of a frame are, in their order.
-            overwrite: whether an earlier folder of masks may be replaced, once the new one is complete.
             by_source_number: whether frames of a video are called by their number in the source, not by their
                 place among those that were looked at.
 
@@ -56,7 +55,6 @@ class DavisSink(Sink):
             )
         self.folder = folder
         self._ids = tuple(found.id for found in objects)
-        self._overwrite = overwrite
         self._by_source_number = by_source_number
         self._part = staged(folder)
         self._is_open = False
@@ -65,25 +63,12 @@ class DavisSink(Sink):
         """Makes the folder under its temporary name.
 
         Raises:
-            OutputError: the folder exists already, holds other things than masks, or cannot be made.
+            OutputError: the folder cannot be made.
         """
         with output_errors(self.folder):
-            check_free(self.folder, folder=True, overwrite=self._overwrite)
-            self._check_that_only_masks_go()
             self._part.mkdir()
         self._is_open = True
         return self
-
-    def _check_that_only_masks_go(self) -> None:
-        """Checks that overwriting removes nothing but masks: a slip must not cost a folder of pictures."""
-        if not self.folder.is_dir():
-            return
-        for file in self.folder.iterdir():
-            if not _is_palette_png(file):
-                raise OutputError(
-                    f"cannot replace {self.folder}: it holds {file.name}, which is not a mask; "
-                    "choose another folder"
-                )
 
     def write(self, masks: FrameMasks) -> None:
         """Takes one frame.
@@ -105,6 +90,7 @@ class DavisSink(Sink):
             try:
                 with (self._part / name).open("xb") as file:
                     picture.save(file, "PNG")
+                mark(self._part / name)
             except FileExistsError as error:
                 raise OutputError(f"two frames are called {name}; put them into different outputs") from error
 
@@ -123,15 +109,6 @@ class DavisSink(Sink):
                     publish(self._part, self.folder)
         finally:
             discard(self._part)
-
-
-def _is_palette_png(file: Path) -> bool:
-    """Says whether ``file`` is a PNG whose colour type, byte 25 of the file, is 3: palette."""
-    if not file.is_file():
-        return False
-    with file.open("rb") as opened:
-        head = opened.read(26)
-    return head.startswith(b"\x89PNG") and head[25:] == b"\x03"
 
 
 def index_map(masks: FrameMasks, ids: Sequence[int]) -> NDArray[np.uint8]:

@@ -10,9 +10,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+from sa2va_cli.authorship import LIST, listed
 from sa2va_cli.datatypes import FoundObject, FrameMasks, Sink
 from sa2va_cli.errors import OutputError
-from sa2va_cli.staging import check_free, discard, output_errors, publish, staged
+from sa2va_cli.staging import discard, output_errors, publish, staged
 
 
 class FileSink(Sink):
@@ -54,7 +55,6 @@ class FileSink(Sink):
             OutputError: it cannot be written.
         """
         with output_errors(self.path):
-            check_free(self.path, folder=False, overwrite=True)
             file = self._part.open("x", encoding="utf-8", newline="\n")
             try:
                 self._begin(file)
@@ -139,11 +139,14 @@ class FolderSink(Sink):
         with output_errors(self.folder / name):
             if path.parent != self._part:
                 path.parent.mkdir(exist_ok=True)
+            content = text.encode()
             try:
-                with path.open("x", encoding="utf-8", newline="\n") as file:
-                    file.write(text)
+                with path.open("xb") as file:
+                    file.write(content)
             except FileExistsError as error:
                 raise OutputError(f"two frames are called {name}; put them into different outputs") from error
+            with (self._part / LIST).open("a", encoding="utf-8", newline="\n") as file:
+                file.write(listed(name, content))
 
     def __enter__(self) -> Self:
         """Makes the folder under its temporary name.
@@ -152,7 +155,6 @@ class FolderSink(Sink):
             OutputError: it cannot be made.
         """
         with output_errors(self.folder):
-            check_free(self.folder, folder=True, overwrite=True)
             self._part.mkdir()
         self._is_open = True
         try:

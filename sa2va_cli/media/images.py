@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from sa2va_cli.authorship import mark
 from sa2va_cli.datatypes import RGB
 from sa2va_cli.errors import UsageError
 from sa2va_cli.media.stills import read_still
@@ -74,6 +75,7 @@ def write_image(
         try:
             if suffix == ".png":
                 image.save(hidden, "PNG", compress_level=4, **profile)
+                mark(hidden)
             else:
                 plain = image.convert("RGB" if array.ndim == 3 else "L")
                 plain.save(hidden, "JPEG", quality=quality, **profile)
@@ -94,6 +96,7 @@ def _write_rgba64(path: Path, array: NDArray[Any], icc_profile: bytes | None) ->
             data = [*context.encode(frame.reformat(format="rgba64be", threads=1)), *context.encode(None)]
             png = b"".join(bytes(packet) for packet in data)
             hidden.write_bytes(png[:_PNG_HEAD] + _profile_chunk(icc_profile) + png[_PNG_HEAD:])
+            mark(hidden)
         except (av.FFmpegError, OSError, ValueError) as error:
             raise output_error(path, error) from error
 

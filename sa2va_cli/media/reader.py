@@ -156,6 +156,11 @@ class Reader:
         """The files that are read, in order."""
         return self._source.files(self._ordinals)
 
+    @property
+    def all_files(self) -> tuple[Path, ...]:
+        """Every file that the input is made of, whether it is selected or not."""
+        return self._source.files(range(self.info.frames))
+
     def stamps(self) -> Iterator[int]:
         """Presentation time stamps of the selected frames, known without decoding."""
         base = self.info.time_base

@@ -3,37 +3,62 @@
 Knows nothing about what is in them.
 """
 
+import os
 import tempfile
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from sa2va_cli.errors import OutputError
+from sa2va_cli.events import Notice, Report, no_report
+from sa2va_cli.outputs.leftovers import clear, leftovers_of
+from sa2va_cli.outputs.locks import check_unlocked, locked
 from sa2va_cli.outputs.naming import PlannedOutput
-from sa2va_cli.outputs.saving import Saving
-from sa2va_cli.staging import output_error, output_errors
+from sa2va_cli.outputs.reading import FilesRead
+from sa2va_cli.outputs.saving import Existing, Saving
+from sa2va_cli.staging import check_replaceable, output_error, output_errors
+
+_COMMON_NAME_BYTES = 255
+"""What common file systems allow, where the one at hand does not tell."""
 
 
 def choose_outputs(
-    planned: Sequence[PlannedOutput], saving: Saving, source: str
+    planned: Sequence[PlannedOutput], saving: Saving, read: Iterable[Path]
 ) -> tuple[tuple[PlannedOutput, ...], tuple[Path, ...]]:
     """Decides about outputs that exist already, and makes sure that the others can be written.
+
+    This is the one answer to whether something may be replaced: never what is read, never a folder that this
+    program did not make, and other things only when that was asked for.
 
     Args:
         planned: what a run would make.
         saving: what is to be done about what exists.
-        source: the input, which is never replaced.
+        read: every file that the run reads, and folders of which it may read everything.
 
     Returns:
         What is to be made, and what is left alone.
 
     Raises:
-        OutputError: something exists, is the input itself, or cannot be written.
+        OutputError: something exists, is read, is being written by another run, or cannot be written.
     """
+    wanted, skipped = _chosen(planned, saving, read)
+    for output in wanted:
+        check_unlocked(output.path)
+    return wanted, skipped
+
+
+def _chosen(
+    planned: Sequence[PlannedOutput], saving: Saving, read: Iterable[Path]
+) -> tuple[tuple[PlannedOutput, ...], tuple[Path, ...]]:
+    """``choose_outputs``, whoever has the locks."""
+    for output in planned:
+        _check_name(output.path)
     existing = [output for output in planned if _is_there(output.path)]
+    files = FilesRead(read) if existing else None
     for output in existing:
-        if Path(source).exists() and output.path.exists() and output.path.samefile(source):
-            raise OutputError(f"{output.path} is the input itself; choose another -o")
+        assert files is not None  # noqa: S101
+        files.check(output.path)
     if saving.existing == "refuse" and existing:
         more = f" and {len(existing) - 1} more exist" if len(existing) > 1 else " exists"
         raise OutputError(
@@ -41,12 +66,34 @@ def choose_outputs(
         )
     if saving.existing == "overwrite":
         for output in existing:
-            _check_replaceable(output)
+            check_replaceable(output.path, folder=output.folder)
     skipped = existing if saving.existing == "skip" else []
     wanted = tuple(output for output in planned if output not in skipped)
     for parent in dict.fromkeys(output.path.parent for output in wanted):
         _check_writable(parent, wanted[0].path)
     return wanted, tuple(output.path for output in skipped)
+
+
+def _check_name(path: Path) -> None:
+    """Checks that a file or folder can have this name, which is counted in bytes."""
+    if path.name in ("", ".."):
+        raise OutputError(f"{path} is no name for an output; choose another -o")
+    missing = [path, *(parent for parent in path.parents if not os.path.lexists(parent))]
+    limit = _longest_name(missing[-1].parent)
+    for part in missing:
+        if len(os.fsencode(part.name)) > limit:
+            raise OutputError(
+                f"cannot write {path}: File name too long ({len(os.fsencode(part.name))} bytes, {limit} are "
+                "allowed); give a shorter one with -o"
+            )
+
+
+def _longest_name(folder: Path) -> int:
+    """Bytes that a name in a folder may have."""
+    try:
+        return os.pathconf(folder, "PC_NAME_MAX")
+    except (AttributeError, OSError, ValueError):  # not on Windows, nor on every file system
+        return _COMMON_NAME_BYTES
 
 
 def _is_there(path: Path) -> bool:
@@ -57,21 +104,6 @@ def _is_there(path: Path) -> bool:
     """
     with output_errors(path):
         return path.exists() or path.is_symlink()
-
-
-def _check_replaceable(output: PlannedOutput) -> None:
-    """A folder is replaced as a whole, so it must hold nothing but what a run puts there."""
-    if output.path.is_dir() and not output.folder:
-        raise OutputError(f"cannot write {output.path}: it is a folder")
-    if not output.folder:
-        return
-    if not output.path.is_dir():
-        raise OutputError(f"cannot write {output.path}: a file is in the way of the folder; move it")
-    strange = next((item.name for item in output.path.iterdir() if item.suffix.lower() != ".png"), None)
-    if strange is not None:
-        raise OutputError(
-            f"{output.path} holds {strange}, which is not ours; it is not overwritten, choose another -o"
-        )
 
 
 def _check_writable(parent: Path, path: Path) -> None:
@@ -88,21 +120,47 @@ def _check_writable(parent: Path, path: Path) -> None:
 
 
 @contextmanager
-def folders_for(planned: Sequence[PlannedOutput]) -> Generator[None, None, None]:
-    """Makes the folders that outputs go to; takes the empty ones away again when the run fails."""
+def claimed(
+    planned: Sequence[PlannedOutput], saving: Saving, read: Iterable[Path], report: Report = no_report
+) -> Generator[None, None, None]:
+    """Keeps outputs for one run, from before the first is opened until all are written.
+
+    Makes the folders that they go to, locks each against other runs, and removes what killed runs left of
+    it. Folders that stay empty are taken away again.
+
+    Args:
+        planned: what ``choose_outputs`` returned.
+        saving: what is to be done about what exists.
+        read: see ``choose_outputs``.
+        report: is told what was removed.
+
+    Raises:
+        OutputError: another run writes one of them, or has written it meanwhile.
+    """
+    with _folders_for(planned), ExitStack() as stack:
+        for output in planned:
+            stack.enter_context(locked(output.path))
+        for gone in [left for output in planned for left in clear(leftovers_of(output.path))]:
+            report(Notice(f"removed {gone.path}, which a killed run left", "detail"))
+        # Another run may have ended since it was looked whether they exist.
+        settled: Existing = "overwrite" if saving.existing == "overwrite" else "refuse"
+        _chosen(planned, replace(saving, existing=settled), read)
+        yield
+
+
+@contextmanager
+def _folders_for(planned: Sequence[PlannedOutput]) -> Generator[None, None, None]:
+    """Makes the folders that outputs go to; takes those that stay empty away again."""
     made: list[Path] = []
     try:
         for output in planned:
             missing = [output.path.parent, *output.path.parent.parents]
             for folder in reversed([folder for folder in missing if not folder.exists()]):
-                try:
-                    folder.mkdir()
-                except OSError as error:
-                    raise output_error(output.path, error) from error
+                with output_errors(output.path):
+                    folder.mkdir(exist_ok=True)
                 made.append(folder)
         yield
-    except BaseException:
+    finally:
         for folder in reversed(made):
             with suppress(OSError):
                 folder.rmdir()
-        raise

@@ -13,7 +13,7 @@ from sa2va_cli.errors import InputError, UsageError
 from sa2va_cli.events import Notice, Report
 from sa2va_cli.media.reader import Reader, open_source, spool
 from sa2va_cli.media.sequences import is_pattern, pattern_folder, pattern_stem
-from sa2va_cli.pipeline.job import Search
+from sa2va_cli.pipeline.job import Search, SegmentJob
 from sa2va_cli.pipeline.selection import selection
 
 STANDARD_INPUT = "-"
@@ -39,6 +39,21 @@ def stem_of(source: str) -> str:
 def _plain(name: str) -> str:
     """A name that was not typed, with bytes that are not UTF-8 replaced: it goes into names of outputs."""
     return re.sub("[\ud800-\udfff]", "_", name)
+
+
+def files_read(job: SegmentJob, reader: Reader) -> tuple[Path, ...]:
+    """Everything that a run reads, none of which it may replace.
+
+    Args:
+        job: what the run does.
+        reader: its input, open.
+
+    Returns:
+        Files, and the folder of the model where it has one.
+    """
+    source = Path("/dev/stdin" if job.source == STANDARD_INPUT else job.source)
+    model = [] if job.model.name is None else [Path(job.model.name).expanduser()]
+    return (source, *reader.all_files, *(path for path in model if path.is_dir()))
 
 
 @contextmanager

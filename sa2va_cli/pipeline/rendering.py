@@ -11,7 +11,7 @@ from sa2va_cli.events import Notice, Progress, Report, no_report
 from sa2va_cli.media.reader import Reader
 from sa2va_cli.outputs.clip import Clip
 from sa2va_cli.outputs.driver import Driver
-from sa2va_cli.outputs.existing import choose_outputs, folders_for
+from sa2va_cli.outputs.existing import choose_outputs, claimed
 from sa2va_cli.outputs.kinds import check_kinds
 from sa2va_cli.outputs.naming import PlannedOutput, check_frame_names, plan_outputs
 from sa2va_cli.outputs.saving import Saving
@@ -83,9 +83,14 @@ def planned_rendering(job: RenderJob, report: Report = no_report) -> Generator[R
         if not job.force:
             _check_source(job, header, reader, source)
         named = plan_outputs(job.saving, header.prompts, reader.info.kind, header.stem)
-        outputs, skipped = choose_outputs(named, job.saving, source)
+        outputs, skipped = choose_outputs(named, job.saving, _files_read(job, source, reader))
         check_frame_names(outputs, reader.names)
         yield RenderPlan(job, tracks, source, reader, outputs, skipped)
+
+
+def _files_read(job: RenderJob, source: str, reader: Reader) -> tuple[Path, ...]:
+    """Everything that is read, none of which may be replaced."""
+    return (job.tracks, Path(source), *reader.all_files)
 
 
 def _source(job: RenderJob, header: Header) -> str:
@@ -133,7 +138,7 @@ def _run(plan: RenderPlan, report: Report) -> SegmentResult:
     header, outputs = plan.tracks.header, _with_objects(plan)
     if not outputs:
         raise nothing_found(header.prompts, header.answers)
-    with folders_for(outputs):
+    with claimed(outputs, plan.job.saving, _files_read(plan.job, plan.source, plan.reader), report):
         tally = _draw(plan, outputs, report)
     problem = plan.tracks.condition.problem
     warnings = [*([f"{plan.job.tracks}: {problem}"] if problem else []), *plan.reader.warnings]

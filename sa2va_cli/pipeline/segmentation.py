@@ -20,13 +20,13 @@ from sa2va_cli.events import Notice, Progress, Report, no_report
 from sa2va_cli.media.reader import Reader
 from sa2va_cli.outputs.clip import Clip
 from sa2va_cli.outputs.driver import Driver
-from sa2va_cli.outputs.existing import choose_outputs, folders_for
+from sa2va_cli.outputs.existing import choose_outputs, claimed
 from sa2va_cli.outputs.kinds import check_kinds
 from sa2va_cli.outputs.naming import PlannedOutput, check_frame_names, plan_outputs
 from sa2va_cli.pipeline.finding import Findings, find, follow, nothing_found
 from sa2va_cli.pipeline.job import SegmentJob, SegmentResult
 from sa2va_cli.pipeline.keyframes import keyframe_indices, read_keyframes
-from sa2va_cli.pipeline.opening import opened, stem_of
+from sa2va_cli.pipeline.opening import files_read, opened, stem_of
 from sa2va_cli.pipeline.provenance import settings_of, source_facts
 from sa2va_cli.pipeline.replay import draw_again
 from sa2va_cli.pipeline.streaming import decoded
@@ -35,6 +35,7 @@ from sa2va_cli.pipeline.tracks_file import growing_log
 from sa2va_cli.queues import write_behind
 from sa2va_cli.runtime.device import Placement
 from sa2va_cli.runtime.loading import Load, load_segmenter, memory_errors_explained
+from sa2va_cli.staging import output_errors
 from sa2va_cli.tracks.header import Header
 from sa2va_cli.tracks.log import Tracks, TracksWriter
 from sa2va_cli.version import VERSION
@@ -82,7 +83,7 @@ def planned(job: SegmentJob, report: Report = no_report) -> Generator[Plan, None
     with opened(job.source, job.search, report) as reader:
         stem = stem_of(job.source)
         named = plan_outputs(job.saving, job.search.prompts, reader.info.kind, stem)
-        outputs, skipped = choose_outputs(named, job.saving, job.source)
+        outputs, skipped = choose_outputs(named, job.saving, files_read(job, reader))
         check_frame_names(outputs, reader.names)
         placement = job.model.placed()
         frames = reader.count_selected()
@@ -139,11 +140,14 @@ def run(
     """
     started = time.perf_counter()
     job, reader = plan.job, plan.reader
-    with segmenter.open(still=reader.info.kind == "image") as session:
+    with (
+        claimed(plan.outputs, job.saving, files_read(job, reader), report),
+        segmenter.open(still=reader.info.kind == "image") as session,
+    ):
         findings = _ask(plan, session, report)
         outputs = _with_objects(plan, findings)
         header = _header(plan, findings, segmenter.identity)
-        with folders_for(outputs), growing_log(header, outputs, report) as log, threads(segmenter) as workers:
+        with growing_log(header, outputs, report) as log, threads(segmenter) as workers:
             followed = follow(
                 session,
                 decoded(reader),
@@ -237,6 +241,8 @@ def _draw(
             raise nothing_found(log.header.prompts, log.header.answers)
         log.finish()
         if driver.needs_second_pass:
+            with output_errors(outputs[0].path):
+                log.path.stat()  # it may have gone with its folder
             draw_again(driver, Tracks(log.path), plan.reader, report)
         report(Progress("finishing the files"))
     return tally

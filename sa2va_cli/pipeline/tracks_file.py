@@ -1,17 +1,23 @@
 """Where the log of a run lives: under its own name if it is wanted, else hidden beside the outputs."""
 
+import os
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from sa2va_cli.errors import NothingFoundError
 from sa2va_cli.events import Notice, Report, Saved
+from sa2va_cli.outputs.leftovers import clear, leftovers_of
 from sa2va_cli.outputs.naming import PlannedOutput
-from sa2va_cli.staging import discard, publish, staged
+from sa2va_cli.staging import check_replaceable, discard, publish, short_name, staged
 from sa2va_cli.tracks.header import Header
 from sa2va_cli.tracks.log import TracksWriter
 
 UNFINISHED = ".part"
 """What the name of a wanted log ends in until the run has come to its end."""
+
+_NAME_BYTES = 255
+"""What common file systems allow for a name."""
 
 
 @contextmanager
@@ -33,9 +39,12 @@ def growing_log(
     """
     wanted = next((output.path for output in outputs if output.kind == "tracks"), None)
     if wanted is None:
-        place = staged(outputs[0].path.with_name(f"{header.stem}.tracks.sa2va"))
+        hidden_from = outputs[0].path.with_name(f"{header.stem}.tracks.sa2va")
+        clear(leftovers_of(hidden_from))
+        place = staged(hidden_from)
     else:
-        place = wanted.with_name(f"{wanted.name}{UNFINISHED}")
+        place = _unfinished(wanted)
+        check_replaceable(place, folder=False)
         discard(place)
     writer: TracksWriter | None = None
     stays = False
@@ -53,3 +62,9 @@ def growing_log(
     finally:
         if not stays:
             discard(place)
+
+
+def _unfinished(path: Path) -> Path:
+    """What a wanted log is called until it is whole; where that would be too long, a shorter name with it."""
+    name = path.name if len(os.fsencode(path.name + UNFINISHED)) <= _NAME_BYTES else short_name(path)
+    return path.with_name(name + UNFINISHED)

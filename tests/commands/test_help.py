@@ -20,6 +20,7 @@ MODELS = ("list", "pull", "path", "info", "verify", "prune", "convert", "upgrade
         ["segment", "--help"],
         ["--version"],
         ["doctor", "--help"],
+        ["clean", "--help"],
         ["bench", "--help"],
         ["config", "--help"],
         ["config", "path", "--help"],

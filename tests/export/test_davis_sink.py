@@ -92,10 +92,11 @@ def test_an_empty_folder_may_wait_for_the_output(tmp_path, objects, masks_of):
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L"])
-def test_overwriting_never_removes_a_folder_of_pictures(tmp_path, objects, mode):
+def test_a_sink_never_removes_a_folder_of_pictures(tmp_path, objects, mode):
     Image.new(mode, (4, 4)).save(tmp_path / "00000.png")
-    with pytest.raises(OutputError, match=r"holds 00000\.png, which is not a mask"):
-        DavisSink(tmp_path, objects, overwrite=True).__enter__()
+    sink = DavisSink(tmp_path, objects)
+    with pytest.raises(OutputError, match=r"holds 00000\.png, which this program did not make"), sink:
+        pass
     assert (tmp_path / "00000.png").exists()
 
 

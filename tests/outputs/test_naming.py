@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from sa2va_cli.errors import OutputError, UsageError
-from sa2va_cli.outputs.existing import choose_outputs, folders_for
+from sa2va_cli.outputs.existing import choose_outputs, claimed
 from sa2va_cli.outputs.kinds import KINDS
 from sa2va_cli.outputs.naming import plan_outputs
 from sa2va_cli.outputs.saving import Saving
@@ -98,18 +98,18 @@ def test_existing_outputs_are_refused_kept_or_replaced(tmp_path):
     planned = plan()
     (tmp_path / "a.mask.mp4").touch()
     with pytest.raises(OutputError, match=r"a\.mask\.mp4 exists already"):
-        choose_outputs(planned, Saving(), "a.mp4")
-    wanted, skipped = choose_outputs(planned, Saving(existing="skip"), "a.mp4")
+        choose_outputs(planned, Saving(), [Path("a.mp4")])
+    wanted, skipped = choose_outputs(planned, Saving(existing="skip"), [Path("a.mp4")])
     assert [str(output.path) for output in wanted] == ["a.overlay.mp4"]
     assert skipped == (Path("a.mask.mp4"),)
-    assert choose_outputs(planned, Saving(existing="overwrite"), "a.mp4") == (planned, ())
+    assert choose_outputs(planned, Saving(existing="overwrite"), [Path("a.mp4")]) == (planned, ())
 
 
 def test_folders_that_a_failed_run_made_are_removed_again(tmp_path):
     planned = plan("there/new/deep/")
 
     def fail():
-        with folders_for(planned):
+        with claimed(planned, Saving(), []):
             assert (tmp_path / "there/new/deep").is_dir()
             raise KeyError
 
@@ -144,4 +144,4 @@ def test_what_is_wrong_with_a_name_is_said(output, words):
 @pytest.mark.parametrize("output", ["é" * 140 + ".mp4", "é" * 140 + "{stem}"])
 def test_a_name_that_is_too_long_cannot_be_written(output):
     with pytest.raises(OutputError, match="File name too long"):
-        choose_outputs(plan(output, ("mask",)), Saving(), "a.mp4")
+        choose_outputs(plan(output, ("mask",)), Saving(), [])

@@ -21,7 +21,6 @@ def _make(path: Path, clip: "Clip", objects: Objects) -> "Sink":
         source=clip.stem,
         sequence=clip.info.kind != "image",
         rate=rate,
-        overwrite=True,
     )
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def _make(path: Path, _: "Clip", objects: Objects) -> "Sink":
     from sa2va_cli.export.davis import DavisSink
 
-    return DavisSink(path, objects, overwrite=True)
+    return DavisSink(path, objects)
 
 
 KIND = OutputKind("palette PNGs.", _make, video=(FOLDER,), image=(FOLDER,))

@@ -1,0 +1,115 @@
+"""What a killed run leaves, and who removes it: the next run, or ``sa2va clean``."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from clips import make_folder, make_video
+
+from sa2va_cli.outputs.kinds import KINDS
+
+STUCK = """
+import sys
+from fakes import FakeSegmenter
+from sa2va_cli.commands.app import main
+
+class Stuck(FakeSegmenter):
+    def step(self, index):
+        if index == 5:
+            print("ready", flush=True)
+            sys.stdin.read()
+        super().step(index)
+
+main(sys.argv[1:], load=lambda *_: Stuck())
+"""
+ALL = [word for kind in KINDS for word in ("--save", kind)]
+
+
+@pytest.fixture
+def stuck():
+    """Starts runs that stand still in the middle."""
+    running = []
+
+    def start(*arguments: str) -> subprocess.Popen:
+        process = subprocess.Popen(
+            [sys.executable, "-c", STUCK, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        )
+        running.append(process)
+        assert process.stdout.readline() == "ready\n", process.stderr.read()
+        return process
+
+    yield start
+    for process in running:
+        process.kill()
+        process.communicate()
+
+
+def hidden(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.parametrize("make", [make_video, make_folder])
+def test_after_a_kill_the_next_run_on_the_outputs_leaves_nothing_behind(make, sa2va, folder, stuck):
+    source = "a.mp4" if make is make_video else "a"
+    make(folder / source)
+    arguments = ["segment", source, "red corner", *ALL]
+    process = stuck(*arguments)
+    names = set(hidden(folder))
+    assert len(names) >= 2 * len(KINDS) - 2  # locks and files; a crop waits, and tracks are not hidden
+
+    refused = sa2va(*arguments)
+    assert refused.code == 7
+    assert f"process {process.pid} on" in refused.err
+    cleaned = sa2va("clean", "--json")
+    assert json.loads(cleaned.out)["removed"] == []
+    assert set(hidden(folder)) == names
+
+    process.kill()
+    process.wait()
+    outcome = sa2va(*arguments)
+    assert outcome.code == 0, outcome.err
+    assert hidden(folder) == []
+
+
+def test_clean_removes_what_a_killed_run_left_and_lists_it(sa2va, folder, stuck):
+    make_video(folder / "a.mp4")
+    process = stuck("segment", "a.mp4", "red corner", *ALL, "-o", "out/deep/")
+    out = folder / "out" / "deep"
+    process.kill()
+    process.wait()
+    names = set(hidden(out))
+    assert sa2va("clean", "out").out == ""
+
+    dry = json.loads(sa2va("clean", "out", "--recursive", "--dry-run", "--json").out)
+    assert {Path(entry["path"]).name for entry in dry["removed"]} == names
+    assert dry["dry_run"] is True
+    assert dry["bytes"] == sum(entry["bytes"] for entry in dry["removed"]) > 0
+    assert set(hidden(out)) == names
+
+    outcome = sa2va("clean", "out", "-r")
+    assert outcome.code == 0
+    assert all(any(name in line for name in names) for line in outcome.out.splitlines())
+    assert len(outcome.out.splitlines()) == len(names)
+    assert outcome.files == ["a.mp4", "out", "out/deep", "out/deep/a.tracks.sa2va.part"]
+
+
+def test_clean_touches_nothing_else(sa2va, folder):
+    (folder / ".a.tmp-12345678.mp4").write_text("of another program")
+    (folder / ".git").mkdir()
+    outcome = sa2va("clean", "-r")
+    assert (outcome.code, outcome.out) == (0, "")
+    assert outcome.files == [".a.tmp-12345678.mp4", ".git"]
+
+
+def test_clean_of_a_folder_that_is_not_there_is_one_line_and_exit_7(sa2va):
+    outcome = sa2va("clean", "missing")
+    assert outcome.code == 7
+    assert len(outcome.err.splitlines()) == 1
