@@ -4,7 +4,7 @@ import errno
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -195,7 +195,7 @@ class Reader:
 
     def _numbered(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         for frame in frames:
-            yield replace(frame, index=self._ordinals.index(frame.index), source_index=frame.index)
+            yield frame.numbered(self._ordinals.index(frame.index), frame.index)
 
 
 def open_source(source: Path | str, selection: Selection | None = None) -> Reader:
