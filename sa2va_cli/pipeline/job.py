@@ -62,6 +62,14 @@ class Search:
             if number is not None and number < 1:
                 raise UsageError(f"--{name} must be at least 1, got {number}")
 
+    @property
+    def tracks_keyframes(self) -> bool:
+        """Whether keyframes are tracked as all other frames; the official way shows them as first decoded.
+
+        Among tracked frames, a keyframe that is shown as decoded stands out for a moment.
+        """
+        return self.sampling != "first"
+
 
 @dataclass(frozen=True)
 class SegmentJob:

@@ -1,0 +1,325 @@
+"""What keyframes should show so that masks stay steady there: variants side by side, in the demo world.
+
+Every frame of a clip is encoded once; what differs between variants is what is shown on keyframes, and what
+is remembered of them. J and F are those of DAVIS; jumps are those of ``sa2va_cli.evaluation.steadiness``.
+
+    python benchmarks/steadiness.py --clips 20 --workers 2
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import torch
+from pycocotools import mask as rle
+from recording import Cell, Column, add_options, record
+
+from sa2va_cli.datatypes import Frame, FrameMasks
+from sa2va_cli.demo.world import Scene, scene_seed, write_clip
+from sa2va_cli.evaluation.davis import boundary_f, jaccard
+from sa2va_cli.evaluation.steadiness import Jumps, Masks, Steadiness, steady_places
+from sa2va_cli.events import no_report
+from sa2va_cli.model.sam2 import DecodedMasks, ImageFeatures
+from sa2va_cli.model.tracker import Tracker, TrackerMemory
+from sa2va_cli.pipeline.job import Search, numbered
+from sa2va_cli.pipeline.keyframes import keyframe_indices
+from sa2va_cli.pipeline.opening import opened
+from sa2va_cli.pipeline.prompts import question
+from sa2va_cli.runtime.choice import ModelChoice
+from sa2va_cli.runtime.loading import load_segmenter
+
+OBJECTS = 3
+"""At most so many are followed in a clip."""
+
+FOUND = 0.5
+"""J from which an object counts as found on a frame, by the official variant."""
+
+Shown = list[DecodedMasks]
+
+COLUMNS = (
+    Column("shown", "shown on keyframes"),
+    Column("area", "area, %", ".2f"),
+    Column("area_around", "around, %", ".2f"),
+    Column("area_ratio", "ratio", ".2f"),
+    Column("boundary", "boundary, px", ".2f"),
+    Column("boundary_around", "around, px", ".2f"),
+    Column("boundary_ratio", "ratio", ".2f"),
+    Column("j_and_f", "J&F", ".4f"),
+    Column("j_and_f_keyframes", "on keyframes", ".4f"),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Conditioned:
+    """A clip whose keyframes were decoded.
+
+    Attributes:
+        tracker: of the network.
+        features: of every frame.
+        memory: what the keyframes left, with what was decoded on each.
+        queries: (N, C).
+    """
+
+    tracker: Tracker
+    features: Sequence[ImageFeatures]
+    memory: TrackerMemory
+    queries: torch.Tensor
+
+    def tracked(
+        self, shown: Mapping[int, DecodedMasks], before: dict[int, TrackerMemory] | None = None
+    ) -> Shown:
+        """Tracks all frames but those of which it is known what is shown.
+
+        Args:
+            shown: by frame index.
+            before: takes what is remembered before each keyframe.
+        """
+        memory, found = self.memory, []
+        for index, features in enumerate(self.features):
+            if before is not None and index in memory.decoded:
+                before[index] = memory
+            decoded = shown.get(index)
+            if decoded is None:
+                decoded, memory = self.tracker.step(index, features, memory)
+            found.append(decoded)
+        return found
+
+    def tracked_and_forgotten(self) -> Shown:
+        """Tracks all frames but the first; what is tracked on keyframes is not remembered."""
+        memory, found = self.memory, [self.memory.decoded[0]]
+        for index, features in list(enumerate(self.features))[1:]:
+            decoded, after = self.tracker.step(index, features, memory)
+            memory = replace(after, recent=memory.recent) if index in memory.decoded else after
+            found.append(decoded)
+        return found
+
+    def without_own_memory(self) -> Shown:
+        """Tracks all frames but the first; a keyframe does not look at its own conditioning memory."""
+        memory, found = self.memory, [self.memory.decoded[0]]
+        for index, features in list(enumerate(self.features))[1:]:
+            seen = memory
+            if index in memory.decoded:
+                others = tuple(one for one in memory.conditioning if one.index != index)
+                seen = replace(memory, conditioning=others, laid_out=None)
+            decoded, after = self.tracker.step(index, features, seen)
+            memory = replace(memory, recent=after.recent)
+            found.append(decoded)
+        return found
+
+    def with_query(self, shown: Shown, before: Mapping[int, TrackerMemory]) -> Shown:
+        """Decodes keyframes from what they see in the memory and from the language query, both."""
+        found = list(shown)
+        for index in set(before) - {0}:
+            features = self.features[index]
+            conditioned = self.tracker.look_back(index, features, before[index])
+            objects = features.expand(self.memory.objects)
+            found[index] = self.tracker.sam2.decode(objects, conditioned, self.queries)
+        return found
+
+    def blended(self, shown: Shown, share: float) -> Shown:
+        """Mixes the logits on keyframes with those that were decoded directly."""
+        return [self._mixed(index, one, share) for index, one in enumerate(shown)]
+
+    def _mixed(self, index: int, one: DecodedMasks, share: float) -> DecodedMasks:
+        if index not in self.memory.decoded or not index:
+            return one
+        logits = share * self.memory.decoded[index].logits + (1 - share) * one.logits
+        return replace(one, candidates=logits[:, None], best=torch.zeros_like(one.best))
+
+    def variants(self) -> dict[str, Callable[[], Shown]]:
+        """What may be shown on keyframes, by name; the first is the official way, the second is ours."""
+        decoded, first = self.memory.decoded, {0: self.memory.decoded[0]}
+        before: dict[int, TrackerMemory] = {}
+        ours = self.tracked(first, before)
+        return {
+            "as decoded (official)": lambda: self.tracked(decoded),
+            "tracked, after the first frame (ours)": lambda: ours,
+            "tracked, the first frame too": lambda: self.tracked({}),
+            "tracked, not remembered": self.tracked_and_forgotten,
+            "tracked, without its own memory": self.without_own_memory,
+            "decoded with memory and query": lambda: self.with_query(ours, before),
+            "a quarter as decoded, the rest tracked": lambda: self.blended(ours, 0.25),
+            "half as decoded, half tracked": lambda: self.blended(ours, 0.5),
+        }
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one variant comes to on one clip.
+
+    Attributes:
+        places: keyframes of steady objects.
+        j_and_f: of every object on every scored frame.
+        j_and_f_keyframes: of every object on every keyframe.
+    """
+
+    places: tuple[Steadiness, ...]
+    j_and_f: tuple[float, ...]
+    j_and_f_keyframes: tuple[float, ...]
+
+
+def conditioned(seed: int, clip: int, count: int) -> tuple[Conditioned, list[Frame], Masks] | None:
+    """Draws a clip, asks for a few of its actors, and conditions on what the answers point at.
+
+    Args:
+        seed: of the set of clips.
+        clip: which of them.
+        count: frames of it.
+
+    Returns:
+        also the frames and (N, T, H, W) the truth; None where there is nobody to ask for, or nobody is found.
+    """
+    segmenter = load_segmenter(ModelChoice("demo"), ModelChoice("demo").placed())
+    with tempfile.TemporaryDirectory() as folder:
+        scene = Scene.sample(scene_seed("clips", seed, clip), count)
+        video, notes = write_clip(scene, Path(folder) / "clip")
+        told = json.loads(notes.read_text(encoding="utf-8"))
+        asked = {
+            one["actors"][0]: one["text"]
+            for one in reversed(told["expressions"])
+            if one["language"] == "en" and len(one["actors"]) == 1 and one["kind"] in {"kind", "colour"}
+        }
+        asked = dict(list(asked.items())[:OBJECTS])
+        if not asked:
+            return None
+        search = Search(numbered(list(asked.values())))
+        with opened(str(video), search, no_report) as reader:
+            frames = list(reader)
+    queries, actors = [], []
+    keyframes = keyframe_indices(len(frames), search)
+    with segmenter.open() as session:
+        view = session.look([frames[k].image for k in keyframes])
+        for actor, text in asked.items():
+            grounding, view = session.ground(view, question(text, verbatim=False))
+            if len(grounding) == 1:
+                queries.append(grounding.queries)
+                actors.append(actor)
+    if not actors:
+        return None
+    tracker = segmenter.tracker
+    features = [tracker.sam2.encode(segmenter.pixels([one.image], still=False)) for one in frames]
+    joined = torch.cat(queries).to(tracker.sam2.dtype)
+    memory = tracker.condition([(k, features[k]) for k in keyframes], joined)
+    truth = np.stack([np.stack([rle.decode(m) for m in told["actors"][str(a)]]) for a in actors])
+    return Conditioned(tracker, features, memory, joined), frames, truth.astype(bool)
+
+
+@torch.inference_mode()
+def measure(seed: int, clip: int, count: int, every: int) -> dict[str, Outcome]:
+    """Follows one clip in all ways.
+
+    Args:
+        seed: see ``conditioned``.
+        clip: likewise.
+        count: likewise.
+        every: scores J and F on every how many-th frame, and on keyframes.
+
+    Returns:
+        By the names of the variants, and of the truth first.
+    """
+    torch.set_num_threads(1)
+    made = conditioned(seed, clip, count)
+    if made is None:
+        return {}
+    following, frames, truth = made
+    keyframes, outcomes = sorted(following.memory.decoded), {}
+    places: list[dict[int, tuple[int, ...]]] = []
+    for name, shown in following.variants().items():
+        masks = np.stack([_masks(*one) for one in zip(frames, shown(), strict=True)], axis=1)
+        if not places:
+            for found, wanted in zip(masks, truth, strict=True):
+                agreed = [jaccard(*pair) >= FOUND for pair in zip(found, wanted, strict=True)]
+                places.append(steady_places(wanted, np.array(agreed), keyframes))
+            outcomes["the truth"] = Outcome(_compared(truth, places), (), ())
+        scores = {
+            t: [_j_and_f(found[t], wanted[t]) for found, wanted in zip(masks, truth, strict=True)]
+            for t in sorted({*range(0, count, every), *keyframes})
+        }
+        there, others = (
+            [s for t in scores if (t in keyframes) is k for s in scores[t]] for k in (True, False)
+        )
+        # Keyframes are scored more often than others, so each kind counts by how many frames it has.
+        share = len(keyframes) / count
+        whole = share * float(np.mean(there)) + (1 - share) * float(np.mean(others))
+        outcomes[name] = Outcome(_compared(masks, places), (whole,) * len(truth), tuple(there))
+    return outcomes
+
+
+def _masks(frame: Frame, decoded: DecodedMasks) -> Masks:
+    logits = decoded.logits.float().cpu().numpy()
+    return FrameMasks(frame, logits, np.ones(len(logits), np.float32)).masks
+
+
+def _compared(masks: Masks, places: Sequence[Mapping[int, Sequence[int]]]) -> tuple[Steadiness, ...]:
+    found: list[Steadiness] = []
+    for one, steady in zip(masks, places, strict=True):
+        jumps = Jumps.of(one)
+        found += [jumps.at(keyframe, around) for keyframe, around in steady.items()]
+    return tuple(found)
+
+
+def _j_and_f(found: Masks, wanted: Masks) -> float:
+    return (jaccard(found, wanted) + boundary_f(found, wanted)) / 2
+
+
+def rows(outcomes: Sequence[Mapping[str, Outcome]]) -> list[dict[str, Cell]]:
+    """One row for each variant: medians over keyframes of steady objects, means of J and F."""
+    found: list[dict[str, Cell]] = []
+    for name in next(iter(outcomes), {}):
+        places = [one for clip in outcomes for one in clip[name].places]
+        row: dict[str, Cell] = {"shown": name}
+        for what, scale in (("area", 100.0), ("boundary", 1.0)):
+            there, around = (
+                scale * float(np.median([getattr(one, part) for one in places])) if places else None
+                for part in (what, f"{what}_around")
+            )
+            row |= {what: there, f"{what}_around": around}
+            row[f"{what}_ratio"] = there / around if there is not None and around else None
+        for what in ("j_and_f", "j_and_f_keyframes"):
+            scores = [score for clip in outcomes for score in getattr(clip[name], what)]
+            row[what] = float(np.mean(scores)) if scores else None
+        found.append(row)
+    return found
+
+
+def main(arguments: Sequence[str] | None = None) -> list[dict[str, Cell]]:
+    """Measures, prints, and returns the rows of the table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--clips", type=int, default=20)
+    parser.add_argument("--frames", type=int, default=49, help="in a clip")
+    parser.add_argument("--seed", type=int, default=1000, help="of the clips; training never sees them")
+    parser.add_argument("--every", type=int, default=4, help="score every how many-th frame")
+    parser.add_argument("--workers", type=int, default=1, help="how many clips at a time")
+    parser.add_argument("--quick", action="store_true", help="one short clip")
+    add_options(parser)
+    options = parser.parse_args(arguments)
+    if options.quick:
+        options.clips, options.frames, options.every, options.workers = 1, 21, 7, 1
+    with ProcessPoolExecutor(options.workers, get_context("spawn")) as pool:
+        pending = [
+            pool.submit(measure, options.seed, clip, options.frames, options.every)
+            for clip in range(options.clips)
+        ]
+        outcomes = []
+        for number, one in enumerate(pending, 1):
+            outcomes.append(one.result())
+            print(f"clip {number}/{options.clips}", file=sys.stderr)
+    outcomes = [one for one in outcomes if one]
+    found = rows(outcomes)
+    places = sum(len(one["the truth"].places) for one in outcomes)
+    record(options, __file__, arguments, COLUMNS, found, notes=f"bf16; medians over {places} keyframes")
+    for row in found:
+        print(row)
+    print(f"ratio area {found[1]['area_ratio']} and {found[2]['area_ratio']}")
+    return found
+
+
+if __name__ == "__main__":
+    main()
