@@ -48,9 +48,11 @@ COLUMNS = (
     Column("area", "area, %", ".2f"),
     Column("area_around", "around, %", ".2f"),
     Column("area_ratio", "ratio", ".2f"),
+    Column("area_mean_ratio", "of means", ".2f"),
     Column("boundary", "boundary, px", ".2f"),
     Column("boundary_around", "around, px", ".2f"),
     Column("boundary_ratio", "ratio", ".2f"),
+    Column("boundary_mean_ratio", "of means", ".2f"),
     Column("j_and_f", "J&F", ".4f"),
     Column("j_and_f_keyframes", "on keyframes", ".4f"),
 )
@@ -270,18 +272,19 @@ def _j_and_f(found: Masks, wanted: Masks) -> float:
 
 
 def rows(outcomes: Sequence[Mapping[str, Outcome]]) -> list[dict[str, Cell]]:
-    """One row for each variant: medians over keyframes of steady objects, means of J and F."""
+    """One row for each variant: medians and means over keyframes of steady objects, means of J and F."""
     found: list[dict[str, Cell]] = []
     for name in next(iter(outcomes), {}):
         places = [one for clip in outcomes for one in clip[name].places]
         row: dict[str, Cell] = {"shown": name}
         for what, scale in (("area", 100.0), ("boundary", 1.0)):
             there, around = (
-                scale * float(np.median([getattr(one, part) for one in places])) if places else None
-                for part in (what, f"{what}_around")
+                scale * np.array([getattr(one, part) for one in places]) for part in (what, f"{what}_around")
             )
-            row |= {what: there, f"{what}_around": around}
-            row[f"{what}_ratio"] = there / around if there is not None and around else None
+            row[what] = float(np.median(there)) if places else None
+            row[f"{what}_around"] = float(np.median(around)) if places else None
+            row[f"{what}_ratio"] = float(np.median(there) / np.median(around)) if places else None
+            row[f"{what}_mean_ratio"] = float(there.mean() / around.mean()) if places else None
         for what in ("j_and_f", "j_and_f_keyframes"):
             scores = [score for clip in outcomes for score in getattr(clip[name], what)]
             row[what] = float(np.mean(scores)) if scores else None
@@ -314,7 +317,8 @@ def main(arguments: Sequence[str] | None = None) -> list[dict[str, Cell]]:
     outcomes = [one for one in outcomes if one]
     found = rows(outcomes)
     places = sum(len(one["the truth"].places) for one in outcomes)
-    record(options, __file__, arguments, COLUMNS, found, notes=f"bf16; medians over {places} keyframes")
+    notes = f"bf16; medians, and ratios of means, over {places} keyframes of steady objects"
+    record(options, __file__, arguments, COLUMNS, found, notes=notes)
     for row in found:
         print(row)
     print(f"ratio area {found[1]['area_ratio']} and {found[2]['area_ratio']}")
