@@ -18,12 +18,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from pycocotools import mask as rle
 from recording import Cell, Column, add_options, record
 
 from sa2va_cli.datatypes import Frame, FrameMasks
 from sa2va_cli.demo.world import Scene, scene_seed, write_clip
-from sa2va_cli.evaluation.davis import boundary_f, jaccard
+from sa2va_cli.evaluation.davis import j_and_f, jaccard
 from sa2va_cli.evaluation.steadiness import Jumps, Masks, Steadiness, steady_places
 from sa2va_cli.events import no_report
 from sa2va_cli.model.sam2 import DecodedMasks, ImageFeatures
@@ -41,6 +42,8 @@ OBJECTS = 3
 FOUND = 0.5
 """J from which an object counts as found on a frame, by the official variant."""
 
+OFFICIAL = "as decoded (official)"
+
 Shown = list[DecodedMasks]
 
 COLUMNS = (
@@ -53,7 +56,10 @@ COLUMNS = (
     Column("boundary_around", "around, px", ".2f"),
     Column("boundary_ratio", "ratio", ".2f"),
     Column("boundary_mean_ratio", "of means", ".2f"),
+    Column("start_ratio", "first step, ratio", ".2f"),
     Column("j_and_f", "J&F", ".4f"),
+    Column("j_and_f_change", "change", "+.4f"),
+    Column("j_and_f_error", "standard error", ".4f"),
     Column("j_and_f_keyframes", "on keyframes", ".4f"),
 )
 
@@ -94,18 +100,18 @@ class Conditioned:
         return found
 
     def tracked_and_forgotten(self) -> Shown:
-        """Tracks all frames but the first; what is tracked on keyframes is not remembered."""
-        memory, found = self.memory, [self.memory.decoded[0]]
-        for index, features in list(enumerate(self.features))[1:]:
+        """Tracks all frames; what is tracked on keyframes is not remembered."""
+        memory, found = self.memory, []
+        for index, features in enumerate(self.features):
             decoded, after = self.tracker.step(index, features, memory)
             memory = replace(after, recent=memory.recent) if index in memory.decoded else after
             found.append(decoded)
         return found
 
     def without_own_memory(self) -> Shown:
-        """Tracks all frames but the first; a keyframe does not look at its own conditioning memory."""
-        memory, found = self.memory, [self.memory.decoded[0]]
-        for index, features in list(enumerate(self.features))[1:]:
+        """Tracks all frames; a keyframe does not look at its own conditioning memory."""
+        memory, found = self.memory, []
+        for index, features in enumerate(self.features):
             seen = memory
             if index in memory.decoded:
                 others = tuple(one for one in memory.conditioning if one.index != index)
@@ -118,32 +124,31 @@ class Conditioned:
     def with_query(self, shown: Shown, before: Mapping[int, TrackerMemory]) -> Shown:
         """Decodes keyframes from what they see in the memory and from the language query, both."""
         found = list(shown)
-        for index in set(before) - {0}:
+        for index, memory in before.items():
             features = self.features[index]
-            conditioned = self.tracker.look_back(index, features, before[index])
+            conditioned = self.tracker.look_back(index, features, memory)
             objects = features.expand(self.memory.objects)
             found[index] = self.tracker.sam2.decode(objects, conditioned, self.queries)
         return found
 
     def blended(self, shown: Shown, share: float) -> Shown:
         """Mixes the logits on keyframes with those that were decoded directly."""
-        return [self._mixed(index, one, share) for index, one in enumerate(shown)]
-
-    def _mixed(self, index: int, one: DecodedMasks, share: float) -> DecodedMasks:
-        if index not in self.memory.decoded or not index:
-            return one
-        logits = share * self.memory.decoded[index].logits + (1 - share) * one.logits
-        return replace(one, candidates=logits[:, None], best=torch.zeros_like(one.best))
+        found = list(shown)
+        for index, decoded in self.memory.decoded.items():
+            one = shown[index]
+            logits = share * decoded.logits + (1 - share) * one.logits
+            found[index] = replace(one, candidates=logits[:, None], best=torch.zeros_like(one.best))
+        return found
 
     def variants(self) -> dict[str, Callable[[], Shown]]:
         """What may be shown on keyframes, by name; the first is the official way, the second is ours."""
-        decoded, first = self.memory.decoded, {0: self.memory.decoded[0]}
+        decoded = self.memory.decoded
         before: dict[int, TrackerMemory] = {}
-        ours = self.tracked(first, before)
+        ours = self.tracked({}, before)
         return {
-            "as decoded (official)": lambda: self.tracked(decoded),
-            "tracked, after the first frame (ours)": lambda: ours,
-            "tracked, the first frame too": lambda: self.tracked({}),
+            OFFICIAL: lambda: self.tracked(decoded),
+            "tracked (ours)": lambda: ours,
+            "tracked, but the first frame as decoded": lambda: self.tracked({0: decoded[0]}),
             "tracked, not remembered": self.tracked_and_forgotten,
             "tracked, without its own memory": self.without_own_memory,
             "decoded with memory and query": lambda: self.with_query(ours, before),
@@ -158,11 +163,13 @@ class Outcome:
 
     Attributes:
         places: keyframes of steady objects.
-        j_and_f: of every object on every scored frame.
-        j_and_f_keyframes: of every object on every keyframe.
+        starts: see ``start``, of the same objects.
+        j_and_f: of every object, over the clip.
+        j_and_f_keyframes: of every object, over the keyframes.
     """
 
     places: tuple[Steadiness, ...]
+    starts: tuple[tuple[float, float], ...]
     j_and_f: tuple[float, ...]
     j_and_f_keyframes: tuple[float, ...]
 
@@ -239,19 +246,31 @@ def measure(seed: int, clip: int, count: int, every: int) -> dict[str, Outcome]:
             for found, wanted in zip(masks, truth, strict=True):
                 agreed = [jaccard(*pair) >= FOUND for pair in zip(found, wanted, strict=True)]
                 places.append(steady_places(wanted, np.array(agreed), keyframes))
-            outcomes["the truth"] = Outcome(_compared(truth, places), (), ())
-        scores = {
-            t: [_j_and_f(found[t], wanted[t]) for found, wanted in zip(masks, truth, strict=True)]
-            for t in sorted({*range(0, count, every), *keyframes})
-        }
-        there, others = (
-            [s for t in scores if (t in keyframes) is k for s in scores[t]] for k in (True, False)
-        )
+            outcomes["the truth"] = Outcome(_compared(truth, places), (), (), ())
+        others = sorted({*range(0, count, every)} - {*keyframes})
+        there, elsewhere = (_mean_scores(masks[:, t], truth[:, t]) for t in (keyframes, others))
         # Keyframes are scored more often than others, so each kind counts by how many frames it has.
         share = len(keyframes) / count
-        whole = share * float(np.mean(there)) + (1 - share) * float(np.mean(others))
-        outcomes[name] = Outcome(_compared(masks, places), (whole,) * len(truth), tuple(there))
+        whole = share * there + (1 - share) * elsewhere
+        steady = [pair for *pair, found in zip(masks, truth, places, strict=True) if found]
+        starts = tuple(start(found, wanted) for found, wanted in steady)
+        outcomes[name] = Outcome(_compared(masks, places), starts, tuple(whole), tuple(there))
     return outcomes
+
+
+def start(found: Masks, wanted: Masks) -> tuple[float, float]:
+    """How much the error of the area changes from the first frame to the second, and to each after it.
+
+    Args:
+        found: (T, H, W) bool.
+        wanted: (T, H, W) bool, the truth.
+
+    Returns:
+        Both as parts of the true area; the second is the mean over the steps to frames 3 to 8.
+    """
+    error = (found.sum(axis=(1, 2)) - wanted.sum(axis=(1, 2)).astype(float)) / max(wanted[0].sum(), 1)
+    steps = np.abs(np.diff(error[:9]))
+    return float(steps[0]), float(steps[2:].mean())
 
 
 def _masks(frame: Frame, decoded: DecodedMasks) -> Masks:
@@ -267,8 +286,9 @@ def _compared(masks: Masks, places: Sequence[Mapping[int, Sequence[int]]]) -> tu
     return tuple(found)
 
 
-def _j_and_f(found: Masks, wanted: Masks) -> float:
-    return (jaccard(found, wanted) + boundary_f(found, wanted)) / 2
+def _mean_scores(masks: Masks, truth: Masks) -> NDArray[np.float64]:
+    """(N,) mean J&F of masks (N, T, H, W)."""
+    return np.array([j_and_f(found, wanted) for found, wanted in zip(masks, truth, strict=True)])
 
 
 def rows(outcomes: Sequence[Mapping[str, Outcome]]) -> list[dict[str, Cell]]:
@@ -285,9 +305,18 @@ def rows(outcomes: Sequence[Mapping[str, Outcome]]) -> list[dict[str, Cell]]:
             row[f"{what}_around"] = float(np.median(around)) if places else None
             row[f"{what}_ratio"] = float(np.median(there) / np.median(around)) if places else None
             row[f"{what}_mean_ratio"] = float(there.mean() / around.mean()) if places else None
+        starts = np.array([one for clip in outcomes for one in clip[name].starts])
+        row["start_ratio"] = float(np.divide(*np.median(starts, axis=0))) if len(starts) else None
         for what in ("j_and_f", "j_and_f_keyframes"):
             scores = [score for clip in outcomes for score in getattr(clip[name], what)]
             row[what] = float(np.mean(scores)) if scores else None
+        change = [
+            ours - official
+            for clip in outcomes
+            for ours, official in zip(clip[name].j_and_f, clip[OFFICIAL].j_and_f, strict=False)
+        ]
+        row["j_and_f_change"] = float(np.mean(change)) if change else None
+        row["j_and_f_error"] = float(np.std(change) / len(change) ** 0.5) if change else None
         found.append(row)
     return found
 

@@ -395,8 +395,8 @@ class Session(Protocol[View, Queries, Memory]):
         Args:
             keyframes: each with its frame index.
             queries: (N, C) for each prompt.
-            track_keyframes: whether ``follow`` tracks keyframes after the first frame as all other frames
-                of a video, and does not repeat what was decoded here.
+            track_keyframes: whether ``follow`` tracks keyframes as all other frames of a video, and does not
+                repeat what was decoded here.
         """
         ...
 

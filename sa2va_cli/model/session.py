@@ -101,9 +101,8 @@ class NetworkSession:
             keyframes: each with its frame index.
             queries: (N, C) for each prompt.
             track_keyframes: whether keyframes of a clip are tracked in their turn as all other frames are,
-                and not shown as they are decoded here, which is what the official code does. The first frame
-                of the clip has none before it to be tracked from and is shown as decoded in any case. What
-                the image encoder says about each is kept until its turn, so that none is encoded twice.
+                and not shown as they are decoded here, which is what the official code does. What the image
+                encoder says about each is kept until its turn, so that none is encoded twice.
         """
         tracker = self._segmenter.tracker
         joined = torch.cat(list(queries)).to(self._network.sam2.dtype)
@@ -117,11 +116,9 @@ class NetworkSession:
         else:
             encoded = {index: self._encoded(image) for index, image in keyframes}
             memory = tracker.condition(list(encoded.items()), joined)
-        shown = {
-            index: decoded for index, decoded in memory.decoded.items() if not (track_keyframes and index)
-        }
-        self._encoded_before = {index: one for index, one in encoded.items() if index not in shown}
-        return replace(memory, decoded=shown)
+        tracked = track_keyframes and not self._still
+        self._encoded_before = encoded if tracked else {}
+        return replace(memory, decoded={}) if tracked else memory
 
     def _mask_prompts(
         self, keyframes: Sequence[tuple[int, RGB]], queries: Tensor
