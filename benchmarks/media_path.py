@@ -77,7 +77,7 @@ class FreeSession(nullcontext["FreeSession"]):
         """As many queries as discs."""
         return Grounding("Sure, [SEG].", self._segmenter.scores[:, None]), view
 
-    def condition(self, _: Any, __: Any) -> tuple[()]:
+    def condition(self, _: Any, __: Any, *, track_keyframes: bool = False) -> tuple[()]:  # noqa: ARG002
         """There is nothing to remember, and something must be remembered."""
         return ()
 

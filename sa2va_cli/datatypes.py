@@ -500,8 +500,21 @@ class Session(Protocol[View, Queries, Memory]):
         """Answers ``prompt`` about what was looked at; returns the view for the next prompt, too."""
         ...
 
-    def condition(self, keyframes: Sequence[tuple[int, RGB]], queries: Sequence[Queries]) -> Memory:
-        """Decodes queries, (N, C) for each prompt, on the keyframes, each with its frame index."""
+    def condition(
+        self,
+        keyframes: Sequence[tuple[int, RGB]],
+        queries: Sequence[Queries],
+        *,
+        track_keyframes: bool = False,
+    ) -> Memory:
+        """Decodes queries on the keyframes of the video, or on the image.
+
+        Args:
+            keyframes: each with its frame index.
+            queries: (N, C) for each prompt.
+            track_keyframes: whether ``follow`` tracks keyframes as all other frames of a video, and does not
+                repeat what was decoded here.
+        """
         ...
 
     def follow(
@@ -513,7 +526,7 @@ class Session(Protocol[View, Queries, Memory]):
         notify: Callable[[str], None] = ...,
         workers: int = 1,
     ) -> Generator[Followed[Memory], None, None]:
-        """Carries the objects through frames in order; on a keyframe it repeats what ``condition`` found.
+        """Carries the objects through frames in order; on keyframes see ``condition``.
 
         Args:
             frames: those of the clip from some frame on, keyframes included.

@@ -33,6 +33,7 @@ class FakeSegmenter:
         self.seen: list[int] = []
         self.still: bool | None = None
         self.stepped: list[int] = []
+        self.tracks_keyframes: bool | None = None
 
     def open(self, *, still: bool = False) -> "FakeSession":
         self.still = still
@@ -68,7 +69,14 @@ class FakeSession:
         answer = "Sure, " + ", ".join("[SEG]" for _ in found) if found else "No."
         return Grounding(answer, np.array(found).reshape(-1, 1)), len(asked)
 
-    def condition(self, keyframes: Sequence[tuple[int, RGB]], queries: Sequence[np.ndarray]) -> np.ndarray:
+    def condition(
+        self,
+        keyframes: Sequence[tuple[int, RGB]],
+        queries: Sequence[np.ndarray],
+        *,
+        track_keyframes: bool = False,
+    ) -> np.ndarray:
+        self.segmenter.tracks_keyframes = track_keyframes
         self.segmenter.seen = [index for index, _ in keyframes]
         return np.concatenate(list(queries))[:, 0]
 

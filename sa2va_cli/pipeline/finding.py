@@ -56,7 +56,11 @@ def find(
     memory = None
     if objects:
         queries = [grounding.queries for grounding in groundings.values() if len(grounding)]
-        memory = session.condition([(frame.index, frame.image) for frame in keyframes], queries)
+        memory = session.condition(
+            [(frame.index, frame.image) for frame in keyframes],
+            queries,
+            track_keyframes=search.tracks_keyframes,
+        )
     answers = {prompt: spoken(grounding.answer) for prompt, grounding in groundings.items()}
     return Findings(objects, answers, memory)
 

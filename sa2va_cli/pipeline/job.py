@@ -81,6 +81,14 @@ class Search:
             raise UsageError('there is no prompt; say what to look for, such as "girl in red dress"')
         check_fields(self)
 
+    @property
+    def tracks_keyframes(self) -> bool:
+        """Whether keyframes are tracked as all other frames; the official way shows them as first decoded.
+
+        Among tracked frames, a keyframe that is shown as decoded stands out for a moment.
+        """
+        return self.sampling != "first"
+
 
 @dataclass(frozen=True)
 class SegmentJob:
