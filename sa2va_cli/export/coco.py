@@ -31,7 +31,7 @@ class CocoSink(Sink):
       ``file_name`` is the image file that the frame came from, with its ending and with the folders in which
       files differ; else the frame's name, or ``<source>/<frame index, five digits>``, with ``ending``.
     * ``annotations``: one for each object on each frame where its mask is not empty, with ``track_id`` (the
-      object's id), ``score``, ``segmentation``, ``bbox`` as x, y, width, height, ``area`` and ``iscrowd`` 0.
+      object's id), ``score``, ``confidence`` (how far the mask can be trusted; not there where nobody judged), ``segmentation``, ``bbox`` as x, y, width, height, ``area`` and ``iscrowd`` 0.
     * ``categories``: one for each distinct prompt, from 1.
 
     Attributes:
@@ -102,10 +102,12 @@ class CocoSink(Sink):
         with output_errors(self.path):
             self._images += 1
             file.write(_separator(self._images) + _json(self._image(masks.frame)))
-            for found, mask, score in zip(self._objects, masks.masks, masks.scores, strict=True):
+            scores = masks.scores.tolist()
+            trust = masks.evidence.confidences.tolist() if masks.evidence else [None] * len(masks)
+            for found, mask, score, confidence in zip(self._objects, masks.masks, scores, trust, strict=True):
                 if mask.any():
                     self._annotations += 1
-                    entry = self._annotation(found, mask, float(score))
+                    entry = self._annotation(found, mask, score, confidence)
                     spool.write(_separator(self._annotations) + _json(entry))
 
     def __exit__(
@@ -164,7 +166,9 @@ class CocoSink(Sink):
             "seconds": frame.seconds,
         }
 
-    def _annotation(self, found: FoundObject, mask: NDArray[np.bool_], score: float) -> dict[str, Any]:
+    def _annotation(
+        self, found: FoundObject, mask: NDArray[np.bool_], score: float, confidence: float | None
+    ) -> dict[str, Any]:
         """Describes one object on the frame that is being written."""
         lengths = encode_mask(mask)
         return {
@@ -176,6 +180,7 @@ class CocoSink(Sink):
             "bbox": coco_mask.toBbox(lengths).tolist(),
             "area": int(coco_mask.area(lengths)),
             "score": round(score, 6),
+            **({} if confidence is None else {"confidence": round(confidence, 6)}),
             "iscrowd": 0,
         }
 

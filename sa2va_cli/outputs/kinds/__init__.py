@@ -4,7 +4,17 @@ from collections.abc import Sequence
 
 from sa2va_cli.errors import UsageError, parameter
 from sa2va_cli.outputs.kind import OutputKind
-from sa2va_cli.outputs.kinds import coco, crop, davis, mask, matte, overlay, tracks
+from sa2va_cli.outputs.kinds import (
+    coco,
+    crop,
+    davis,
+    markers,
+    mask,
+    matte,
+    overlay,
+    sheet,
+    tracks,
+)
 
 KINDS: dict[str, OutputKind] = {
     "mask": mask.KIND,
@@ -13,6 +23,8 @@ KINDS: dict[str, OutputKind] = {
     "crop": crop.KIND,
     "coco": coco.KIND,
     "davis": davis.KIND,
+    "sheet": sheet.KIND,
+    "markers": markers.KIND,
     "tracks": tracks.KIND,
 }
 """Everything that ``--save`` knows."""
