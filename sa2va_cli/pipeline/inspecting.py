@@ -79,7 +79,9 @@ def summarise(path: Path) -> TracksSummary:
     tally = Tally(tracks.header.objects)
     for one in tracks:
         tally.add(tracks.masks(one, _blank(one, tracks.header)))
-    return TracksSummary(path, path.stat().st_size, tracks.header, tracks.condition, tally.summaries(), tally.look_at())
+    return TracksSummary(
+        path, path.stat().st_size, tracks.header, tracks.condition, tally.summaries(), tally.look_at()
+    )
 
 
 def sightings(tracks: Tracks) -> Generator[Sighting, None, None]:

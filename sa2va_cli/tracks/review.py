@@ -8,11 +8,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from sa2va_cli.datatypes import FoundObject, FrameMasks, Reason
-from sa2va_cli.tracks.confidence import DOUBTFUL
-
-JOINED = 5
-"""Trusted frames between two doubtful ones that do not end a range: a fifth of a second at 24 frames per second,
-in which nobody would look away. Chosen together with ``DOUBTFUL``; see there."""
+from sa2va_cli.tracks.confidence import DOUBTFUL, JOINED
 
 
 @dataclass(frozen=True)
