@@ -1,7 +1,7 @@
 """How many bad masks the ranges worth a look hold, and how much they name, on drawn clips with known truth.
 
-A frame of an object is bad where J with what was meant is below 0.6. Where the mask fits some other single figure
-(J of 0.6 or more), the network followed the wrong thing well; no fact about the mask can tell that.
+A frame of an object is bad where J with what was meant is below 0.6. Where the mask fits some other single
+figure (J of 0.6 or more), the network followed the wrong thing well; no fact about the mask can tell that.
 
     python benchmarks/confidence.py                      # clips that no constant was chosen on
     python benchmarks/confidence.py --seed 7000 --fit    # prints constants for sa2va_cli/tracks/confidence.py
@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -71,7 +72,7 @@ class Watched:
         doubtful = np.flatnonzero(self.confidences < limit)
         inside = np.zeros(len(self.j), np.bool_)
         inside[doubtful] = True
-        for one, other in zip(doubtful, doubtful[1:], strict=False):
+        for one, other in pairwise(doubtful):
             if other - one <= JOINED + 1:
                 inside[one:other] = True
         return inside
@@ -144,7 +145,7 @@ def summary(watched: Sequence[Watched], limit: float = DOUBTFUL) -> list[dict[st
 
 
 def fitted(watched: Sequence[Watched], ridge: float = 1e-3) -> tuple[float, Numbers]:
-    """Offset and weights of a logistic regression to good or bad, without mistaken figures and empty masks."""
+    """Offset and weights of a logistic regression, without mistaken figures and empty masks."""
     use = [~one.mistaken & (one.facts[:, -1] == 0) for one in watched]
     known = np.concatenate([one.facts[chosen, :-1] for one, chosen in zip(watched, use, strict=True)])
     good = np.concatenate([~one.bad[chosen] for one, chosen in zip(watched, use, strict=True)]).astype(float)

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from sa2va_cli.datatypes import Frame
 
-_WIDTH = 160
-"""Pixels of the small pictures; motion of a tenth of the picture is still found at it."""
+_LONG, _SHORT = 160, 90
+"""Pixels of the longer side of small pictures, and of the shorter one at least: OpenCV's flow fails hard on less than
+its coarsest scale needs. Motion of a tenth of the picture is still found at this size."""
 
 Floats = NDArray[np.float32]
 
@@ -48,7 +49,8 @@ class MotionCheck:
 
 def _small_grey(frame: Frame) -> NDArray[np.uint8]:
     width, height = frame.size
-    size = _WIDTH, max(16, round(_WIDTH * height / width))
+    scale = _LONG / max(width, height)
+    size = max(_SHORT, round(width * scale)), max(_SHORT, round(height * scale))
     small = cv2.resize(frame.image, size, interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY))
 
