@@ -353,8 +353,8 @@ class Followed(Generic[Memory]):
 
 
 Reason = Literal["lost", "nearly hidden", "jumped", "unsure edge"]
-"""Why a mask may be wrong: it went although the thing may be there; hardly anything of the thing is seen; it does
-not lie where the last one moved to; its edge could run elsewhere as well."""
+"""Why a mask may be wrong: it went although the thing may be there; hardly anything of the thing is seen; it
+does not lie where the last one moved to; its edge could run elsewhere as well."""
 
 
 @dataclass(frozen=True, eq=False)

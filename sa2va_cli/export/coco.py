@@ -31,7 +31,8 @@ class CocoSink(Sink):
       ``file_name`` is the image file that the frame came from, with its ending and with the folders in which
       files differ; else the frame's name, or ``<source>/<frame index, five digits>``, with ``ending``.
     * ``annotations``: one for each object on each frame where its mask is not empty, with ``track_id`` (the
-      object's id), ``score``, ``confidence`` (how far the mask can be trusted; not there where nobody judged), ``segmentation``, ``bbox`` as x, y, width, height, ``area`` and ``iscrowd`` 0.
+      object's id), ``score``, ``confidence`` (how far the mask can be trusted; not where nobody judged),
+      ``segmentation``, ``bbox`` as x, y, width, height, ``area`` and ``iscrowd`` 0.
     * ``categories``: one for each distinct prompt, from 1.
 
     Attributes:

@@ -1,7 +1,7 @@
 """Markers for an editor's timeline: ranges worth a look, and where each object is seen.
 
-An edit decision list (CMX 3600) holds marker comments as DaVinci Resolve writes and reads them; ``.csv`` is for
-spreadsheets and scripts; ``.otio`` needs the extra ``otio``.
+An edit decision list (CMX 3600) holds marker comments as DaVinci Resolve writes and reads them; ``.csv`` is
+for spreadsheets and scripts; ``.otio`` needs the extra ``otio``.
 """
 
 import csv

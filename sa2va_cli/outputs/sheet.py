@@ -43,7 +43,7 @@ class SheetSink(LateFileSink):
         self._cells: list[Cell] = []
 
     def write(self, masks: FrameMasks) -> None:
-        """Draws the frame if its turn on the sheet has come; one that cannot be decoded is followed by the next."""
+        """Draws the frame if its turn has come; for one that cannot be decoded, the next stands in."""
         if not self._wanted or masks.frame.index < self._wanted[0]:
             return
         while self._wanted and self._wanted[0] <= masks.frame.index:

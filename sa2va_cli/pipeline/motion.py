@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from sa2va_cli.datatypes import Frame
 
 _LONG, _SHORT = 160, 90
-"""Pixels of the longer side of small pictures, and of the shorter one at least: OpenCV's flow fails hard on less than
-its coarsest scale needs. Motion of a tenth of the picture is still found at this size."""
+"""Pixels of the longer side of small pictures, and of the shorter one at least: on narrower ones OpenCV's
+flow reads beyond its memory. Motion of a tenth of the picture is still found at this size."""
 
 Floats = NDArray[np.float32]
 

@@ -29,7 +29,7 @@ class Cell:
 
 
 def columns_for(count: int, size: tuple[int, int]) -> int:
-    """How many columns make a sheet of ``count`` pictures of a (width, height) closest to the shape of a screen."""
+    """How many columns make a sheet of ``count`` pictures of (width, height) most like a screen."""
 
     def strangeness(columns: int) -> float:
         rows = -(-count // columns)

@@ -7,9 +7,11 @@ Each fact is zero for an ordinary good mask and negative for a worse one:
 * ``motion``: IoU with the last mask, moved as the picture moved, above 0.8;
 * ``size``: decimal logarithm of the share of the picture, as far as it is below 1 %.
 
-An empty mask has none of these, but ``seen``: the logit of its visibility above -5. A logistic function joins them: ``confidence = 1 / (1 + exp(-(OFFSET + sum of WEIGHTS * facts)))``.
+An empty mask has none of these, but ``seen``: the logit of its visibility above -5. A logistic function joins
+them: ``confidence = 1 / (1 + exp(-(OFFSET + sum of WEIGHTS * facts)))``.
 
-Nothing here can see that a good mask is that of the wrong thing: a sentence that was misunderstood looks the same.
+Nothing here can see that a good mask is that of the wrong thing: a sentence that was misunderstood looks the
+same.
 """
 
 import numpy as np
@@ -25,12 +27,13 @@ FACTS = ("iou", "edge", "motion", "size", "seen")
 
 OFFSET = 4.2
 WEIGHTS = np.array([12.6, 0.8, 2.9, 1.9, -0.46])
-"""The first four and the offset by logistic regression on whether J is 0.6 or more, over frames of 12 drawn clips
-that have a mask, and whose mask is not that of another figure (``benchmarks/confidence.py --seed 7000 --fit``). The
-last by hand: 0.95 where the probability of being visible is 0.05, and 0.90 where it is 0.3."""
+"""The offset and the first four by logistic regression on whether J is 0.6 or more, over frames of 12 drawn
+clips that have a mask, and whose mask is not that of another figure (``benchmarks/confidence.py`` does the same
+with ``--seed 7000 --fit``). The last by hand: an empty mask has 0.96 where the probability of being visible is
+0.05, and 0.91 where it is 0.3."""
 
 DOUBTFUL = 0.92
-"""Confidence below which a frame is worth a look; with ``JOINED`` it named 13 % of the frames of those clips."""
+"""Confidence below which a frame is worth a look. With ``JOINED`` it named 13 % of those clips' frames."""
 
 JOINED = 12
 """Trusted frames between two doubtful ones that do not end a range: half a second at 24 frames per second."""

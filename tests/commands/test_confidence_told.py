@@ -10,23 +10,31 @@ from fakes import FakeSegmenter, FakeSession
 from sa2va_cli.datatypes import Followed
 
 
-class Unsure(FakeSegmenter):
-    """Knows that its masks of frames 5 to 8 are poor."""
+class Judge(FakeSegmenter):
+    """Knows what it sees, and which of its masks are poor."""
 
-    def open(self, *, still: bool = False) -> "UnsureSession":
-        return UnsureSession(self)
+    def __init__(self, poor: range) -> None:
+        super().__init__()
+        self.poor = poor
+
+    def open(self, *, still: bool = False) -> "JudgeSession":
+        return JudgeSession(self)
 
 
-class UnsureSession(FakeSession):
+class JudgeSession(FakeSession):
     def follow(self, frames, memory, **options) -> Generator[Followed[np.ndarray], None, None]:
         for one in super().follow(frames, memory, **options):
-            poor = 5 <= one.frame.index <= 8
-            ious = np.full(len(one.logits), 0.2 if poor else 1.0, np.float32)
-            yield Followed(one.frame, one.logits, one.scores, ious, one.memory)
+            iou = 0.2 if one.frame.index in self.segmenter.poor else 1.0
+            scores = np.where((one.logits > 0).any(axis=(1, 2)), 0.99, 0.01).astype(np.float32)
+            yield Followed(one.frame, one.logits, scores, np.full_like(scores, iou), one.memory)
 
 
-def unsure(*_) -> Unsure:
-    return Unsure()
+def unsure(*_) -> Judge:
+    return Judge(range(5, 9))
+
+
+def sure(*_) -> Judge:
+    return Judge(range(0))
 
 
 LOOK_AT = {"object": 1, "label": "red corner", "first_frame": 5, "last_frame": 8, "reason": "unsure edge"}
@@ -61,7 +69,9 @@ def test_segment_names_ranges_worth_a_look_and_render_and_tracks_say_the_same(sa
     assert [round(line["predicted_iou"], 3) for line in lines[4:6]] == [1.0, 0.2]
     assert lines[5]["confidence"] < 0.5 < lines[4]["confidence"]
     annotations = json.loads((folder / "a.coco.json").read_text())["annotations"]
-    assert [one["confidence"] for one in annotations] == [line["confidence"] for line in lines]
+    assert [one["confidence"] for one in annotations] == [
+        line["confidence"] for line in lines if line["area"]
+    ]
 
 
 def test_many_ranges_are_told_in_part(sa2va, folder, monkeypatch):
@@ -76,8 +86,8 @@ def test_many_ranges_are_told_in_part(sa2va, folder, monkeypatch):
 
 def test_nothing_is_told_where_all_is_well_and_where_nobody_listens(sa2va, folder):
     make_video(folder / "a.mp4")
-    sure = sa2va("segment", "a.mp4", "red corner", "--save", "tracks", "--json")
-    assert json.loads(sure.out)["look_at"] == []
-    assert "worth a look" not in sure.err
+    outcome = sa2va("segment", "a.mp4", "red corner", "--save", "tracks", "--json", load=sure)
+    assert json.loads(outcome.out)["look_at"] == []
+    assert "worth a look" not in outcome.err
     quiet = sa2va("segment", "a.mp4", "red corner", "--save", "coco", "-q", load=unsure)
     assert quiet.err == ""
