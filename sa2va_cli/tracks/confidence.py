@@ -28,9 +28,9 @@ FACTS = ("iou", "edge", "motion", "size", "seen")
 OFFSET = 4.2
 WEIGHTS = np.array([12.6, 0.8, 2.9, 1.9, -0.46])
 """The offset and the first four by logistic regression on whether J is 0.6 or more, over frames of 12 drawn
-clips that have a mask, and whose mask is not that of another figure (``benchmarks/confidence.py`` does the same
-with ``--seed 7000 --fit``). The last by hand: an empty mask has 0.96 where the probability of being visible is
-0.05, and 0.91 where it is 0.3."""
+clips that have a mask, and whose mask is not that of another figure (``benchmarks/confidence.py`` with
+``--seed 7000 --fit`` does the same). The last by hand: an empty mask has 0.96 where the probability of
+being visible is 0.05, and 0.91 where it is 0.3."""
 
 DOUBTFUL = 0.92
 """Confidence below which a frame is worth a look. With ``JOINED`` it named 13 % of those clips' frames."""
