@@ -87,7 +87,7 @@ class FreeSession(nullcontext["FreeSession"]):
         """The discs of every frame."""
         turns, scores = self._segmenter.turns, self._segmenter.scores
         for frame in frames:
-            yield Followed(frame, turns[frame.index % len(turns)], scores, memory)
+            yield Followed(frame, turns[frame.index % len(turns)], scores, scores, memory)
 
 
 def ours(clip: Path, target: Path, segmenter: FreeSegmenter, sampling: str) -> Callable[[], object]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 from types import TracebackType
-from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
+from typing import Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -375,13 +375,43 @@ class Followed(Generic[Memory]):
         frame: the frame.
         logits: (N, h, w) float32 mask logits on the decoder's grid, a quarter of the network's input.
         scores: (N,) float32 probability that each object is visible.
+        ious: (N,) float32 IoU with the truth that the mask decoder predicts for each mask.
         memory: all that is remembered of the clip now.
     """
 
     frame: Frame
     logits: NDArray[np.float32] = field(repr=False)
     scores: NDArray[np.float32]
+    ious: NDArray[np.float32]
     memory: Memory = field(repr=False)
+
+
+Reason = Literal["lost", "nearly hidden", "jumped", "unsure edge"]
+"""Why a mask may be wrong: it went although the thing may be there; hardly anything of the thing is seen; it
+does not lie where the last one moved to; its edge could run elsewhere as well."""
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """How far the masks of N objects on one frame can be trusted, and why not further.
+
+    Attributes:
+        ious: (N,) float32 IoU with the truth that the network predicts for each mask.
+        agreements: (N,) float32 IoU of each mask with the one before, moved as the picture moved.
+        confidences: (N,) float32, 0..1, made of all that is known (``tracks/confidence.py`` has the rule).
+        reasons: what most speaks against each mask.
+    """
+
+    ious: NDArray[np.float32]
+    agreements: NDArray[np.float32]
+    confidences: NDArray[np.float32]
+    reasons: tuple[Reason, ...]
+
+    def of(self, rows: Sequence[int]) -> "Evidence":
+        """That about some of the objects."""
+        chosen = list(rows)
+        reasons = tuple(self.reasons[row] for row in chosen)
+        return Evidence(self.ious[chosen], self.agreements[chosen], self.confidences[chosen], reasons)
 
 
 @dataclass(frozen=True, eq=False)
@@ -397,6 +427,7 @@ class FrameMasks:
         threshold: probability above which a pixel belongs to the mask.
         objects: what each of the N rows is, and which prompt found it.
         around: the frame among its neighbours, in order, for those who asked for them.
+        evidence: how far each mask can be trusted; None where nobody looked.
     """
 
     frame: Frame
@@ -406,6 +437,7 @@ class FrameMasks:
     objects: tuple[FoundObject, ...] = ()
     around: "tuple[FrameMasks, ...]" = field(default=(), repr=False)
     _whole: "tuple[FrameMasks, Sequence[int]] | None" = field(default=None, repr=False)
+    evidence: Evidence | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.logits.ndim != 3 or self.scores.shape != self.logits.shape[:1]:
@@ -429,6 +461,7 @@ class FrameMasks:
             tuple(self.objects[row] for row in chosen) if self.objects else (),
             tuple(one.of(chosen) for one in self.around),
             (self, chosen),
+            self.evidence.of(chosen) if self.evidence else None,
         )
 
     def among(self, around: "Sequence[FrameMasks]") -> "FrameMasks":

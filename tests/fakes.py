@@ -111,7 +111,8 @@ class FakeSession:
             dull = np.partition(small, 1, axis=2)[..., 1]
             # a colour is bright where it stands above the other two
             logits = np.stack([(small[..., channel] - dull - 60) / 10 for channel in memory])
-            yield Followed(frame, logits, np.full(len(memory), 0.9, np.float32), memory)
+            scores, ious = (np.full(len(memory), value, np.float32) for value in (0.9, 0.95))
+            yield Followed(frame, logits, scores, ious, memory)
 
     def freeze(self, memory: np.ndarray) -> bytes:
         return memory.astype(np.int64).tobytes()

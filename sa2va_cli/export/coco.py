@@ -35,8 +35,8 @@ class CocoSink(Sink):
       were looked at, ``source_frame``, the frame's number in the source, ``pts`` and ``seconds`` on the
       source's clock. ``file_name`` is what ``frame_names.image_name`` says, in the folder ``<source>``.
     * ``annotations``: one for each object on each frame where its mask is not empty, with ``track_id`` (the
-      object's id, in ``attributes`` as well), ``score``, ``segmentation``, ``bbox`` as x, y, width, height,
-      ``area`` and ``iscrowd`` 0.
+      object's id, in ``attributes`` as well), ``score``, ``confidence`` (how far the mask can be trusted; not
+      where nobody judged), ``segmentation``, ``bbox`` as x, y, width, height, ``area`` and ``iscrowd`` 0.
     * ``categories``: one for each prompt of the request, found or not, with the prompt's id.
     * ``videos``: for a sequence the one that all images belong to by ``video_id`` and ``frame_id``.
 
@@ -111,10 +111,12 @@ class CocoSink(Sink):
         with output_errors(self.path):
             self._images += 1
             file.write(_separator(self._images) + _json(self._image(masks.frame)))
-            for found, mask, score in zip(self._objects, masks.masks, masks.scores, strict=True):
+            scores = masks.scores.tolist()
+            trust = masks.evidence.confidences.tolist() if masks.evidence else [None] * len(masks)
+            for found, mask, score, confidence in zip(self._objects, masks.masks, scores, trust, strict=True):
                 if mask.any():
                     self._annotations += 1
-                    entry = self._annotation(found, mask, float(score))
+                    entry = self._annotation(found, mask, score, confidence)
                     spool.write(_separator(self._annotations) + _json(entry))
 
     def __exit__(
@@ -177,7 +179,9 @@ class CocoSink(Sink):
             "seconds": frame.seconds,
         }
 
-    def _annotation(self, found: FoundObject, mask: NDArray[np.bool_], score: float) -> dict[str, Any]:
+    def _annotation(
+        self, found: FoundObject, mask: NDArray[np.bool_], score: float, confidence: float | None
+    ) -> dict[str, Any]:
         """Describes one object on the frame that is being written."""
         lengths = encode_mask(mask)
         return {
@@ -190,6 +194,7 @@ class CocoSink(Sink):
             "bbox": coco_mask.toBbox(lengths).tolist(),
             "area": int(coco_mask.area(lengths)),
             "score": round(score, 6),
+            **({} if confidence is None else {"confidence": round(confidence, 6)}),
             "iscrowd": 0,
         }
 

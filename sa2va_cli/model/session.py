@@ -181,8 +181,8 @@ class NetworkSession:
                 # Room for one batch, so that the next one can be made while this one is followed.
                 ready = stack.enter_context(read_ahead(ready, room=max(ahead, 2), name="sa2va-encode"))
             for frame, features in ready:
-                logits, scores, memory = self._step(frame.index, features, memory, graphs, pool)
-                yield Followed(frame, logits, scores, memory)
+                logits, scores, ious, memory = self._step(frame.index, features, memory, graphs, pool)
+                yield Followed(frame, logits, scores, ious, memory)
 
     @property
     def _encoded_ahead(self) -> int:
@@ -226,7 +226,7 @@ class NetworkSession:
         memory: Memory,
         graphs: "Graphs | None",
         pool: Workers | None,
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32], Memory]:
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], Memory]:
         if features is None:
             return (*_arrays(memory.decoded[index]), memory)
         after: Memory
@@ -250,5 +250,8 @@ class NetworkSession:
         return thaw(data, self._network.sam2.device)
 
 
-def _arrays(decoded: DecodedMasks) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    return decoded.logits.float().cpu().numpy(), decoded.score_logits.float().sigmoid().cpu().numpy()
+def _arrays(decoded: DecodedMasks) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Logits, scores and predicted IoUs."""
+    tensors = decoded.logits.float(), decoded.score_logits.float().sigmoid(), decoded.best_ious.float()
+    logits, scores, ious = (tensor.cpu().numpy() for tensor in tensors)
+    return logits, scores, ious

@@ -117,8 +117,8 @@ def follow(
         workers: see ``Session.follow``.
     """
     if findings.memory is None:
-        nothing = np.zeros((0, 1, 1), np.float32)
-        yield from (Followed(frame, nothing, np.zeros(0, np.float32), None) for frame in frames)
+        nothing, none = np.zeros((0, 1, 1), np.float32), np.zeros(0, np.float32)
+        yield from (Followed(frame, nothing, none, none, None) for frame in frames)
         return
     yield from session.follow(
         frames,

@@ -17,6 +17,7 @@ from sa2va_cli.runtime.choice import ModelChoice
 if TYPE_CHECKING:
     from sa2va_cli.datatypes import Prompt
     from sa2va_cli.media.source import SourceInfo
+    from sa2va_cli.tracks.review import DoubtfulRange
 
 Sampling = Literal["uniform", "first"]
 SAMPLINGS: tuple[str, ...] = ("uniform", "first")
@@ -152,6 +153,7 @@ class ObjectSummary:
         frames_visible: on how many frames it has a mask.
         ranges: where, as first and last frame of the source, from 0.
         score: mean probability that it is visible, over all frames.
+        confidence: how far its masks can be trusted, 0..1, the mean over all frames.
     """
 
     id: int
@@ -162,6 +164,7 @@ class ObjectSummary:
     frames_visible: int
     ranges: tuple[tuple[int, int], ...]
     score: float
+    confidence: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -182,6 +185,7 @@ class SegmentResult:
         files: everything that was written, folders as one entry.
         skipped: what existed already and was left alone.
         warnings: what was odd about the input or the run.
+        look_at: where masks may be wrong, by the beginning.
     """
 
     source: str
@@ -197,6 +201,7 @@ class SegmentResult:
     files: tuple[Path, ...] = ()
     skipped: tuple[Path, ...] = ()
     warnings: tuple[str, ...] = ()
+    look_at: "tuple[DoubtfulRange, ...]" = ()
 
     @property
     def answers_by_label(self) -> dict[str, str]:

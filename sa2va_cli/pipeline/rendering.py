@@ -158,6 +158,7 @@ def _run(plan: RenderPlan, report: Report) -> SegmentResult:
         files=tuple(output.path for output in outputs),
         skipped=plan.skipped,
         warnings=tuple(warnings),
+        look_at=tally.look_at(),
     )
 
 
@@ -174,7 +175,7 @@ def _with_objects(plan: RenderPlan) -> tuple[PlannedOutput, ...]:
 def _draw(plan: RenderPlan, outputs: tuple[PlannedOutput, ...], report: Report) -> Tally:
     """Visits every frame once: decoded in one thread, read from the log in this one, drawn in a third."""
     header, total = plan.tracks.header, plan.reader.count_selected()
-    tally = Tally(header.objects)
+    tally = Tally(header.objects, plan.reader.info.start_seconds)
     clip = Clip(plan.reader, header.stem, header.prompts)
     with Driver(outputs, clip, header.objects, report) as driver:
         masks = replayed(plan.tracks, plan.reader)

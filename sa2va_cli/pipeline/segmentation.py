@@ -26,6 +26,7 @@ from sa2va_cli.outputs.naming import PlannedOutput, check_frame_names, plan_outp
 from sa2va_cli.pipeline.finding import Findings, find, follow, nothing_found
 from sa2va_cli.pipeline.job import SegmentJob, SegmentResult
 from sa2va_cli.pipeline.keyframes import keyframe_indices, read_keyframes
+from sa2va_cli.pipeline.motion import MotionCheck
 from sa2va_cli.pipeline.opening import files_read, opened, stem_of
 from sa2va_cli.pipeline.provenance import settings_of, source_facts
 from sa2va_cli.pipeline.replay import draw_again
@@ -174,6 +175,7 @@ def run(
         files=tuple(output.path for output in outputs),
         skipped=plan.skipped,
         warnings=(*filter(None, [plan.placement.concern]), *warnings),
+        look_at=tally.look_at(),
     )
 
 
@@ -222,12 +224,14 @@ def _draw(
 
     Outputs that need the whole clip are drawn from the log afterwards.
     """
-    tally = Tally(log.header.objects)
+    motion = MotionCheck()
+    tally = Tally(log.header.objects, plan.reader.info.start_seconds)
     clip = Clip(plan.reader, plan.stem, log.header.prompts)
     with Driver(outputs, clip, log.header.objects, report) as driver:
 
         def write(one: Followed[Memory] | Followed[None]) -> None:
-            masks = log.append(one.frame, one.logits, one.scores)
+            agreements = motion.agreements(one.frame, one.logits)
+            masks = log.append(one.frame, one.logits, one.scores, one.ious, agreements)
             tally.add(masks)
             driver.write(masks)
 

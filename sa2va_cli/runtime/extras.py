@@ -35,7 +35,8 @@ QUANT = Extra("bitsandbytes", "bitsandbytes", "quant")
 FLASH = Extra("flash-attn", "flash_attn", "flash")
 OFFLOAD = Extra("accelerate", "accelerate", "offload")
 HEIF = Extra("pillow-heif", "pillow_heif", "heif")
-EXTRAS = (QUANT, FLASH, OFFLOAD, HEIF)
+OTIO = Extra("opentimelineio", "opentimelineio", "otio")
+EXTRAS = (QUANT, FLASH, OFFLOAD, HEIF, OTIO)
 
 
 def require(extra: Extra, asked: str) -> None:

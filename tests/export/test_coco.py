@@ -14,7 +14,7 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
-from sa2va_cli.datatypes import Prompt
+from sa2va_cli.datatypes import Evidence, Prompt
 from sa2va_cli.export.coco import CocoSink, encode_mask
 
 WHY = "Datumaro asks for an older OpenCV and Pillow than ours"
@@ -185,3 +185,14 @@ def test_a_chinese_prompt_is_written_as_it_is(tmp_path, masks_of, objects):
     with CocoSink(path, [replace(objects[0], prompt=girl)], prompts=[girl], source="片段") as sink:
         sink.write(masks_of(0, count=1))
     assert "穿红裙的女孩" in path.read_text(encoding="utf-8")
+
+
+def test_confidence_is_written_where_masks_were_judged(tmp_path, objects, masks_of, written):
+    path, _ = written
+    assert not any("confidence" in one for one in json.loads(path.read_text())["annotations"])
+    values = np.array([0.25, 0.5, 0.75], np.float32)
+    judged = replace(masks_of(0), evidence=Evidence(values, values, values, ("lost",) * 3))
+    with CocoSink(tmp_path / "judged.json", objects, source="clip") as sink:
+        sink.write(judged)
+    entries = json.loads((tmp_path / "judged.json").read_text())["annotations"]
+    assert {one["track_id"]: one["confidence"] for one in entries} == {1: 0.25, 2: 0.5, 3: 0.75}

@@ -249,3 +249,16 @@ def test_two_iterators_of_the_python_door_can_be_interleaved(
     pairs = list(zip(model.segment(folder, "the ball"), model.segment(folder, "the ball"), strict=True))
     np.testing.assert_array_equal([one.logits for one, _ in pairs], alone)
     np.testing.assert_array_equal([other.logits for _, other in pairs], alone)
+
+
+def test_every_frame_has_the_predicted_quality_of_the_mask_that_is_shown(
+    network: Sa2VANetwork, inputs: Inputs
+) -> None:
+    pictures = inputs.frames[:7]
+    with NetworkSegmenter(network).open() as session:
+        memory = session.condition([(k, pictures[k]) for k in KEYFRAMES], [queries(network, 1)])
+        found = list(session.follow(clip(pictures), memory, count=len(pictures)))
+    for index in KEYFRAMES:
+        best = memory.decoded[index].ious.max(dim=1).values
+        np.testing.assert_array_equal(found[index].ious, best.float().numpy())
+    assert all(one.ious.shape == (2,) and one.ious.dtype == np.float32 for one in found)

@@ -12,9 +12,11 @@ from sa2va_cli.outputs.kinds import (
     davis,
     labelme,
     labelstudio,
+    markers,
     mask,
     matte,
     overlay,
+    sheet,
     tracks,
     yolo,
 )
@@ -31,6 +33,8 @@ KINDS: dict[str, OutputKind] = {
     "cvat": cvat.KIND,
     "datumaro": datumaro.KIND,
     "labelstudio": labelstudio.KIND,
+    "sheet": sheet.KIND,
+    "markers": markers.KIND,
     "tracks": tracks.KIND,
 }
 """Everything that ``--save`` knows."""
