@@ -13,6 +13,7 @@ from sa2va_cli.authorship import mark
 from sa2va_cli.datatypes import FoundObject, FrameMasks, Sink
 from sa2va_cli.errors import OutputError
 from sa2va_cli.staging import discard, output_errors, publish, staged
+from sa2va_cli.written import WrittenPictures
 
 _MOST_OBJECTS = 255
 
@@ -47,6 +48,13 @@ class DavisSink(Sink):
         self._ids = tuple(found.id for found in objects)
         self._part = staged(folder)
         self._is_open = False
+        self._names: list[str] = []
+        self._size = (0, 0)
+
+    @property
+    def written(self) -> WrittenPictures | None:
+        """The palette PNGs."""
+        return WrittenPictures(tuple(self._names), self._size, alpha=False) if self._names else None
 
     def __enter__(self) -> Self:
         """Makes the folder under its temporary name.
@@ -81,6 +89,8 @@ class DavisSink(Sink):
                 mark(self._part / name)
             except FileExistsError as error:
                 raise OutputError(f"two frames are called {name}; put them into different outputs") from error
+        self._names.append(name)
+        self._size = frame.size
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -224,7 +224,8 @@ def _draw(
     """
     tally = Tally(log.header.objects)
     clip = Clip(plan.reader, plan.stem, log.header.prompts)
-    with Driver(outputs, clip, log.header.objects, report) as driver:
+    verify = plan.job.saving.verify
+    with Driver(outputs, clip, log.header.objects, report, verify=verify) as driver:
 
         def write(one: Followed[Memory] | Followed[None]) -> None:
             masks = log.append(one.frame, one.logits, one.scores)
