@@ -26,6 +26,9 @@ _LUMA, _ALPHA = 8 / 255, 4 / 255
 _SOUND = Fraction(1, 10)
 """Seconds by which sound may end earlier or later, beside two packets: encoders fill and prime them."""
 
+_HEADER = Fraction(1, 1000)
+"""Seconds to which an MP4's header rounds a track's length."""
+
 _LARGEST_JSON = 256 << 20
 """Bytes up to which a JSON file is parsed as a whole; of larger ones only the end is looked at."""
 
@@ -117,7 +120,7 @@ def _time_differences(got: ReadBack, meant: WrittenVideo) -> Iterator[str]:
             yield f"frame {number} is shown at {float(seconds):.6f} s instead of {float(wanted):.6f} s"
             return
     end = meant.end * meant.time_base
-    if got.end is not None and abs(got.end - end) > max(slack, meant.time_base):
+    if got.end is not None and abs(got.end - end) > max(slack, meant.time_base, _HEADER):
         yield f"it ends at {float(got.end):.6f} s instead of {float(end):.6f} s"
 
 
