@@ -4,6 +4,7 @@ Knows nothing about files, networks or terminals.
 """
 
 from collections.abc import Callable, Generator, Iterable, Sequence, Sized
+from copy import copy
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
@@ -219,6 +220,36 @@ class Frame:
         if self.icc_profile is not None and self.deep is None:
             raise ValueError("icc_profile says what the numbers in deep mean; got no deep")
 
+    @classmethod
+    def deferred(cls, make: Callable[[], RGB], size: tuple[int, int], **fields: Any) -> "Frame":
+        """A frame whose RGB picture is made when it is first asked for: planes are enough for much.
+
+        Args:
+            make: makes (H, W, 3) uint8 RGB.
+            size: (width, height) of it.
+            fields: all others.
+        """
+        width, height = size
+        frame = cls(image=np.broadcast_to(np.uint8(0), (height, width, 3)), **fields)
+        object.__delattr__(frame, "image")
+        object.__setattr__(frame, "_deferred", (make, size))
+        return frame
+
+    def __getattr__(self, name: str) -> Any:
+        """Makes the picture of a deferred frame; is called for what is not there only."""
+        if name != "image" or "_deferred" not in self.__dict__:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        image = self.__dict__["_deferred"][0]()
+        object.__setattr__(self, "image", image)
+        return image
+
+    def numbered(self, index: int, source_index: int) -> "Frame":
+        """The same picture at another place among the frames."""
+        frame = copy(self)
+        object.__setattr__(frame, "index", index)
+        object.__setattr__(frame, "source_index", source_index)
+        return frame
+
     @property
     def picture(self) -> RGB | Yuv420:
         """What is drawn on: a video's planes; the numbers that ``icc_profile`` goes with; or the image."""
@@ -245,6 +276,9 @@ class Frame:
     @property
     def size(self) -> tuple[int, int]:
         """(width, height) in pixels."""
+        if "image" not in self.__dict__ and "_deferred" in self.__dict__:
+            size: tuple[int, int] = self.__dict__["_deferred"][1]
+            return size
         return self.image.shape[1], self.image.shape[0]
 
     @property

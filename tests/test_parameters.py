@@ -8,6 +8,7 @@ import pytest
 from sa2va_cli.bench.job import BenchJob
 from sa2va_cli.commands.options import Talking
 from sa2va_cli.errors import InputError, UsageError, in_python, on_command_line, parameter
+from sa2va_cli.outputs.kinds import KINDS
 from sa2va_cli.outputs.saving import Saving
 from sa2va_cli.parameters import Argument, Option, Switches, declared, expanded, one_of
 from sa2va_cli.pipeline.job import Search, SegmentJob
@@ -25,8 +26,8 @@ REFUSED = [
     (Search, "max_frames", -3, "{} must be at least 1, got -3"),
     (Search, "threshold", 1.0, "{} must lie between 0 and 1, got 1"),
     (Search, "threshold", float("nan"), "{} must lie between 0 and 1, got nan"),
-    (Saving, "kinds", "gif", "unknown {} 'gif'; choose from mask, overlay, matte, crop, coco, davis, tracks"),
-    (Saving, "kinds", (), "nothing to save; choose from mask, overlay, matte, crop, coco, davis with {}"),
+    (Saving, "kinds", "gif", f"unknown {{}} 'gif'; choose from {', '.join(KINDS)}"),
+    (Saving, "kinds", (), f"nothing to save; choose from {', '.join(KINDS)} with {{}}"),
     (Saving, "existing", "delete", "unknown {} 'delete'; choose refuse, overwrite, skip"),
     (ModelChoice, "device", "tpu", "unknown {} 'tpu'; choose auto, cpu, cuda, cuda:N or mps"),
     (

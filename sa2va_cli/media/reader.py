@@ -5,7 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -231,7 +231,7 @@ class Reader:
 
     def _numbered(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         for frame in frames:
-            yield replace(frame, index=self._ordinals.index(frame.index), source_index=frame.index)
+            yield frame.numbered(self._ordinals.index(frame.index), frame.index)
 
 
 def open_source(

@@ -28,15 +28,15 @@ def test_names_by_kind_of_input():
     every = tuple(KINDS)
     assert names(save=every) == [
         "a.mask.mp4", "a.overlay.mp4", "a.matte.mov", "a.crop.mp4", "a.coco.json", "a.davis",
-        "a.tracks.sa2va",
+        "a.yolo", "a.labelme", "a.cvat.xml", "a.datumaro.json", "a.labelstudio.json", "a.tracks.sa2va",
     ]  # fmt: skip
     assert names(save=every, kind="image") == [
         "a.mask.png", "a.overlay.png", "a.matte.png", "a.crop.png", "a.coco.json", "a.davis",
-        "a.tracks.sa2va",
+        "a.yolo", "a.labelme", "a.cvat.xml", "a.datumaro.json", "a.labelstudio.json", "a.tracks.sa2va",
     ]  # fmt: skip
     assert names(save=every, kind="frames") == [
         "a.mask", "a.overlay", "a.matte", "a.crop", "a.coco.json", "a.davis",
-        "a.tracks.sa2va",
+        "a.yolo", "a.labelme", "a.cvat.xml", "a.datumaro.json", "a.labelstudio.json", "a.tracks.sa2va",
     ]  # fmt: skip
 
 

@@ -4,7 +4,20 @@ from collections.abc import Sequence
 
 from sa2va_cli.errors import UsageError, parameter
 from sa2va_cli.outputs.kind import OutputKind
-from sa2va_cli.outputs.kinds import coco, crop, davis, mask, matte, overlay, tracks
+from sa2va_cli.outputs.kinds import (
+    coco,
+    crop,
+    cvat,
+    datumaro,
+    davis,
+    labelme,
+    labelstudio,
+    mask,
+    matte,
+    overlay,
+    tracks,
+    yolo,
+)
 
 KINDS: dict[str, OutputKind] = {
     "mask": mask.KIND,
@@ -13,6 +26,11 @@ KINDS: dict[str, OutputKind] = {
     "crop": crop.KIND,
     "coco": coco.KIND,
     "davis": davis.KIND,
+    "yolo": yolo.KIND,
+    "labelme": labelme.KIND,
+    "cvat": cvat.KIND,
+    "datumaro": datumaro.KIND,
+    "labelstudio": labelstudio.KIND,
     "tracks": tracks.KIND,
 }
 """Everything that ``--save`` knows."""
