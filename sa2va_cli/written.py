@@ -88,4 +88,15 @@ class WrittenPictures:
     alpha: bool
 
 
-Written = WrittenVideo | WrittenPictures
+@dataclass(frozen=True)
+class WrittenFiles:
+    """A folder of other files.
+
+    Attributes:
+        names: relative to the folder, with ``/``.
+    """
+
+    names: tuple[str, ...] = field(repr=False)
+
+
+Written = WrittenVideo | WrittenPictures | WrittenFiles

@@ -1,7 +1,7 @@
 """Proof: a finished output is opened again and compared with what was meant; what differs is removed.
 
-There is a function for each family of files: videos, pictures, folders, JSON. Of a video all packets are read
-for their times, and a few pictures from its whole length are decoded. Knows nothing about who wrote it.
+There is a function for each family of files: videos, pictures, folders, JSON, XML. Of a video all packets are
+read for their times, and a few pictures from its whole length are decoded. Knows nothing about who wrote it.
 """
 
 import json
@@ -9,16 +9,18 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
+from xml.parsers import expat
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from sa2va_cli.authorship import stranger_in
 from sa2va_cli.errors import InputError, OutputError, parameter
 from sa2va_cli.media.formats import SUFFIXES
 from sa2va_cli.media.readback import ReadBack, SoundTrack, read_back
 from sa2va_cli.outputs.kind import VIDEO_ENDINGS
 from sa2va_cli.staging import discard
-from sa2va_cli.written import Sample, Written, WrittenPictures, WrittenVideo
+from sa2va_cli.written import Sample, Written, WrittenFiles, WrittenPictures, WrittenVideo
 
 _LUMA, _ALPHA = 8 / 255, 4 / 255
 """By how much values of a decoded picture may differ from what was encoded, on average over its points."""
@@ -69,9 +71,11 @@ def differences(path: Path, meant: Written | None, frames: int) -> Iterator[str]
     """
     suffix = path.suffix.lower()
     if path.is_dir():
-        yield from folder_differences(path, meant if isinstance(meant, WrittenPictures) else None, frames)
+        yield from folder_differences(path, None if isinstance(meant, WrittenVideo) else meant, frames)
     elif suffix == ".json":
         yield from json_differences(path, frames)
+    elif suffix == ".xml":
+        yield from xml_differences(path)
     elif isinstance(meant, WrittenVideo) or suffix in VIDEO_ENDINGS:
         yield from video_differences(path, meant if isinstance(meant, WrittenVideo) else None, frames)
     elif suffix in SUFFIXES:
@@ -174,9 +178,11 @@ def picture_differences(path: Path, meant: WrittenPictures | None) -> Iterator[s
         yield f"{path.name} has {'an' if has_alpha else 'no'} alpha"
 
 
-def folder_differences(folder: Path, meant: WrittenPictures | None, frames: int) -> Iterator[str]:
-    """Compares the names of the files, and decodes a few of them."""
-    names = sorted(file.name for file in folder.rglob("*") if file.is_file())
+def folder_differences(
+    folder: Path, meant: WrittenPictures | WrittenFiles | None, frames: int
+) -> Iterator[str]:
+    """Compares the names of the files; decodes a few of pictures, and reads all of others."""
+    names = sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
     if meant is None:
         if len(names) < frames:
             yield f"it holds {len(names)} files for {frames} frames"
@@ -187,6 +193,11 @@ def folder_differences(folder: Path, meant: WrittenPictures | None, frames: int)
         more = [name for name in names if name not in set(wanted)]
         said = f"{missing[0]} is missing" if missing else f"{more[0]} is too many"
         yield f"it holds {len(names)} files instead of {len(wanted)}; {said}"
+        return
+    if isinstance(meant, WrittenFiles):
+        changed = stranger_in(folder)
+        if changed is not None:
+            yield f"{changed.relative_to(folder)} does not hold what was written into it"
         return
     places = np.linspace(0, len(meant.names) - 1, min(_LOOKED_AT, len(meant.names))).round().astype(int)
     for place in dict.fromkeys(places.tolist()):
@@ -206,6 +217,16 @@ def json_differences(path: Path, frames: int) -> Iterator[str]:
     except ValueError as error:
         yield f"it is no JSON: {error}"
         return
-    images = document.get("images") if isinstance(document, dict) else None
-    if images is not None and len(images) != frames:
-        yield f"it lists {len(images)} images instead of {frames}"
+    for name in ("images", "items"):
+        listed = document.get(name) if isinstance(document, dict) else None
+        if listed is not None and len(listed) != frames:
+            yield f"it lists {len(listed)} {name} instead of {frames}"
+
+
+def xml_differences(path: Path) -> Iterator[str]:
+    """Reads an XML file to its end."""
+    try:
+        with path.open("rb") as file:
+            expat.ParserCreate().ParseFile(file)
+    except expat.ExpatError as error:
+        yield f"it is no XML: {error}"

@@ -17,7 +17,7 @@ from sa2va_cli.media.metadata import Metadata
 from sa2va_cli.media.writer import VideoWriter
 from sa2va_cli.outputs.kinds import KINDS
 from sa2va_cli.outputs.verification import differences, verify
-from sa2va_cli.written import WrittenPictures, WrittenVideo
+from sa2va_cli.written import WrittenFiles, WrittenPictures, WrittenVideo
 
 BASE = Fraction(1, 25)
 
@@ -173,6 +173,30 @@ def test_json_is_parsed_and_its_images_counted(tmp_path):
     assert list(differences(path, None, 3)) == ["it lists 2 images instead of 3"]
     path.write_text('{"images": [')
     assert "it is no JSON" in next(differences(path, None, 2))
+
+
+def test_items_and_xml_are_read(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text('{"items": [{}]}')
+    assert list(differences(path, None, 2)) == ["it lists 1 items instead of 2"]
+    xml = tmp_path / "a.xml"
+    xml.write_text("<a><b/></a>")
+    assert list(differences(xml, None, 1)) == []
+    xml.write_text("<a><b/>")
+    assert "it is no XML" in next(differences(xml, None, 1))
+
+
+def test_text_that_was_changed_in_a_folder_is_found(sa2va, folder):
+    make_video(folder / "a.mp4", stamps=range(3))
+    assert sa2va("segment", "a.mp4", "red", "--save", "yolo").code == 0
+    made = folder / "a.yolo"
+    names = tuple(file.relative_to(made).as_posix() for file in made.rglob("*") if file.is_file())
+    assert list(differences(made, WrittenFiles(names), 3)) == []
+    label = next(made.glob("labels/*.txt"))
+    label.write_text("0 0 0\n")
+    assert "does not hold what was written" in next(differences(made, WrittenFiles(names), 3))
+    label.unlink()
+    assert "is missing" in next(differences(made, WrittenFiles(names), 3))
 
 
 class _Forgetful:
