@@ -3,7 +3,8 @@
 Knows nothing about what was meant.
 """
 
-from collections.abc import Iterable
+from array import array
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -44,7 +45,7 @@ class ReadBack:
 
     Attributes:
         size: (width, height) as decoded, not turned.
-        seconds: when each packet is shown, rising.
+        stamps: when each packet is shown, in ``unit``, rising.
         unit: seconds per unit of the container's clock, to which times are rounded.
         end: when the last picture ends, in seconds; None where the container does not say.
         aspect: width of a pixel over its height.
@@ -56,7 +57,7 @@ class ReadBack:
     """
 
     size: tuple[int, int]
-    seconds: tuple[Fraction, ...] = field(repr=False)
+    stamps: Sequence[int] = field(repr=False)
     unit: Fraction
     end: Fraction | None
     aspect: Fraction
@@ -91,7 +92,7 @@ def read_back(path: Path, wanted: Iterable[Fraction] = ()) -> ReadBack:
         context = stream.codec_context
         return ReadBack(
             size=(context.width, context.height),
-            seconds=tuple(stamp * unit for stamp in stamps),
+            stamps=stamps,
             unit=unit,
             end=stated_end(container, stream) if "mp4" in container.format.name else None,
             aspect=stream.sample_aspect_ratio or context.sample_aspect_ratio or Fraction(1),
@@ -112,9 +113,9 @@ def sound_tracks(path: Path) -> tuple[SoundTrack, ...]:
         return _scan(container, None)[1]
 
 
-def _scan(container: Any, stream: Any) -> tuple[list[int], tuple[SoundTrack, ...]]:
+def _scan(container: Any, stream: Any) -> tuple[Sequence[int], tuple[SoundTrack, ...]]:
     """Sorted presentation stamps of a video stream, and the sound."""
-    stamps: list[int] = []
+    stamps = array("q")
     ends: dict[int, Fraction] = {}
     longest: dict[int, Fraction] = {}
     tracks = list(container.streams.audio)
@@ -130,7 +131,7 @@ def _scan(container: Any, stream: Any) -> tuple[list[int], tuple[SoundTrack, ...
         ends[number] = max(ends.get(number, Fraction(0)), packet.pts * packet.time_base + duration)
         longest[number] = max(longest.get(number, Fraction(0)), duration)
     sound = tuple(SoundTrack(ends.get(t.index), longest.get(t.index, Fraction(0))) for t in tracks)
-    return sorted(stamps), sound
+    return array("q", sorted(stamps)), sound
 
 
 def _frame_at(container: Any, stream: Any, decoder: Decoder, stamp: int) -> Any:

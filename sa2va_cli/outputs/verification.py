@@ -85,7 +85,7 @@ def differences(path: Path, meant: Written | None, frames: int) -> Iterator[str]
 def video_differences(path: Path, meant: WrittenVideo | None, frames: int) -> Iterator[str]:
     """Compares frames, time stamps, size, pixels, tags, timecode and sound."""
     if meant is None:
-        count = len(read_back(path).seconds)
+        count = len(read_back(path).stamps)
         if count != frames:
             yield f"it holds {count} frames instead of {frames}"
         return
@@ -113,13 +113,13 @@ def _shape_differences(got: ReadBack, meant: WrittenVideo) -> Iterator[str]:
 
 
 def _time_differences(got: ReadBack, meant: WrittenVideo) -> Iterator[str]:
-    if len(got.seconds) != len(meant.stamps):
-        yield f"it holds {len(got.seconds)} frames instead of {len(meant.stamps)}"
+    if len(got.stamps) != len(meant.stamps):
+        yield f"it holds {len(got.stamps)} frames instead of {len(meant.stamps)}"
         return
     # A container's clock that is a whole part of the writer's rounds nothing.
     slack = Fraction(0) if (meant.time_base / got.unit).denominator == 1 else got.unit
-    for number, (seconds, stamp) in enumerate(zip(got.seconds, meant.stamps, strict=True)):
-        wanted = stamp * meant.time_base
+    for number, (found, stamp) in enumerate(zip(got.stamps, meant.stamps, strict=True)):
+        seconds, wanted = found * got.unit, stamp * meant.time_base
         if abs(seconds - wanted) > slack:
             yield f"frame {number} is shown at {float(seconds):.6f} s instead of {float(wanted):.6f} s"
             return
