@@ -580,7 +580,7 @@ class Sink(Protocol):
         ...
 
     @property
-    def written(self) -> Written | None:
+    def meant(self) -> Written | None:
         """What was meant to be written, once the sink is closed; None where it does not say."""
         return None
 

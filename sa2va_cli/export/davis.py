@@ -63,7 +63,7 @@ class DavisSink(Sink):
         self._size = (0, 0)
 
     @property
-    def written(self) -> WrittenPictures | None:
+    def meant(self) -> WrittenPictures | None:
         """The palette PNGs."""
         return WrittenPictures(tuple(self._names), self._size, alpha=False) if self._names else None
 

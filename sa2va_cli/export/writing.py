@@ -124,7 +124,7 @@ class FolderSink(Sink):
         self._names: list[str] = []
 
     @property
-    def written(self) -> WrittenFiles | None:
+    def meant(self) -> WrittenFiles | None:
         """The files, with the list of them."""
         return WrittenFiles((LIST, *self._names))
 

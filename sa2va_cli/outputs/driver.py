@@ -153,7 +153,7 @@ class Driver:
             if kind is not None:
                 return
             if self._verify:
-                verify(output.path, seat.sink.written, seat.frames)
+                verify(output.path, seat.sink.meant, seat.frames)
             self._report(Saved(output.path))
 
         return end

@@ -38,7 +38,7 @@ class PictureFile:
         self._picture: tuple[Picture, Frame] | None = None
 
     @property
-    def written(self) -> WrittenPictures | None:
+    def meant(self) -> WrittenPictures | None:
         """What was put."""
         return None if self._picture is None else _described(_array(self._picture[0]), [self._path.name])
 
@@ -86,7 +86,7 @@ class PictureFolder:
         self._last: Pixels | None = None
 
     @property
-    def written(self) -> WrittenPictures | None:
+    def meant(self) -> WrittenPictures | None:
         """What was put."""
         return None if self._last is None else _described(self._last, self._names)
 
@@ -144,7 +144,7 @@ class PictureVideo:
         )
 
     @property
-    def written(self) -> WrittenVideo | None:
+    def meant(self) -> WrittenVideo | None:
         """What was put."""
         return self._writer.written
 
@@ -207,9 +207,9 @@ class DrawingSink(Sink):
         self._pictures = pictures(path, clip, codec)
 
     @property
-    def written(self) -> Written | None:
+    def meant(self) -> Written | None:
         """What was drawn."""
-        return self._pictures.written
+        return self._pictures.meant
 
     def __enter__(self) -> Self:
         """Opens the output."""
@@ -251,9 +251,9 @@ class CroppingSink(Sink):
         self._stack = ExitStack()
 
     @property
-    def written(self) -> Written | None:
+    def meant(self) -> Written | None:
         """What was drawn."""
-        return None if self._target is None else self._target[1].written
+        return None if self._target is None else self._target[1].meant
 
     def __enter__(self) -> Self:
         """Nothing is opened before the box is known."""

@@ -221,7 +221,7 @@ class _Forgetful:
             self._inner.write(masks)
         self._skipped = True
 
-    written = None
+    meant = None
 
 
 @pytest.mark.parametrize(("option", "code"), [("--verify", 7), ("--no-verify", 0)])
