@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sa2va_cli.errors import UsageError
+from sa2va_cli.written import Written
 
 View = TypeVar("View")
 Queries = TypeVar("Queries", bound=Sized)
@@ -623,6 +624,11 @@ class Sink(Protocol):
     ) -> None:
         """Finishes the files, or removes them when ``kind`` is an exception."""
         ...
+
+    @property
+    def meant(self) -> Written | None:
+        """What was meant to be written, once the sink is closed; None where it does not say."""
+        return None
 
     def survey(self, masks: FrameMasks) -> None:
         """Is shown every frame in order, before the first ``write``; only where ``surveys``."""

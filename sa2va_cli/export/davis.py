@@ -14,6 +14,7 @@ from sa2va_cli.datatypes import FoundObject, FrameMasks, Sink
 from sa2va_cli.errors import OutputError
 from sa2va_cli.export.frame_names import source_number
 from sa2va_cli.staging import discard, output_errors, publish, staged
+from sa2va_cli.written import WrittenPictures
 
 _MOST_OBJECTS = 255
 
@@ -58,6 +59,13 @@ class DavisSink(Sink):
         self._by_source_number = by_source_number
         self._part = staged(folder)
         self._is_open = False
+        self._names: list[str] = []
+        self._size = (0, 0)
+
+    @property
+    def meant(self) -> WrittenPictures | None:
+        """The palette PNGs."""
+        return WrittenPictures(tuple(self._names), self._size, alpha=False) if self._names else None
 
     def __enter__(self) -> Self:
         """Makes the folder under its temporary name.
@@ -93,6 +101,8 @@ class DavisSink(Sink):
                 mark(self._part / name)
             except FileExistsError as error:
                 raise OutputError(f"two frames are called {name}; put them into different outputs") from error
+        self._names.append(name)
+        self._size = frame.size
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

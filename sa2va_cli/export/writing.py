@@ -14,6 +14,7 @@ from sa2va_cli.authorship import LIST, listed
 from sa2va_cli.datatypes import FoundObject, FrameMasks, Sink
 from sa2va_cli.errors import OutputError
 from sa2va_cli.staging import discard, output_errors, publish, staged
+from sa2va_cli.written import WrittenFiles
 
 
 class FileSink(Sink):
@@ -120,6 +121,12 @@ class FolderSink(Sink):
         self.objects = tuple(objects)
         self._part = staged(folder)
         self._is_open = False
+        self._names: list[str] = []
+
+    @property
+    def meant(self) -> WrittenFiles | None:
+        """The files, with the list of them."""
+        return WrittenFiles((LIST, *self._names))
 
     @abstractmethod
     def _begin(self) -> None:
@@ -147,6 +154,7 @@ class FolderSink(Sink):
                 raise OutputError(f"two frames are called {name}; put them into different outputs") from error
             with (self._part / LIST).open("a", encoding="utf-8", newline="\n") as file:
                 file.write(listed(name, content))
+        self._names.append(name)
 
     def __enter__(self) -> Self:
         """Makes the folder under its temporary name.

@@ -48,12 +48,12 @@ class YoloSink(FolderSink):
             name_of: names a frame's picture, without its ending.
         """
         super().__init__(folder, objects)
-        self._names = [prompt.label for prompt in prompts]
+        self._labels = [prompt.label for prompt in prompts]
         self._classes = {prompt.id: k for k, prompt in enumerate(prompts)}
         self._name_of = name_of
 
     def _begin(self) -> None:
-        names = "".join(f"  {k}: {_quoted(label)}\n" for k, label in enumerate(self._names))
+        names = "".join(f"  {k}: {_quoted(label)}\n" for k, label in enumerate(self._labels))
         self.add("data.yaml", f"path: .\ntrain: images\nval: images\nnames:\n{names}")
 
     def _frame(self, masks: FrameMasks) -> None:

@@ -89,6 +89,11 @@ class VideoSource:
         return self._info
 
     @property
+    def stream_index(self) -> int:
+        """Number of the video stream in the file."""
+        return self._stream_index
+
+    @property
     def warnings(self) -> list[str]:
         """What the user should know."""
         return [*self._notes, *([self._damage] if self._damage else [])]

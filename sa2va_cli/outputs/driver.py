@@ -15,6 +15,7 @@ from sa2va_cli.events import Report, Saved
 from sa2va_cli.outputs.clip import Clip
 from sa2va_cli.outputs.kinds import KINDS
 from sa2va_cli.outputs.naming import PlannedOutput
+from sa2va_cli.outputs.verification import verify
 
 
 @dataclass
@@ -24,10 +25,12 @@ class _Seat:
     sink: Sink
     prompt: int | None
     waiting: deque[FrameMasks] = field(default_factory=deque)
+    frames: int = 0
 
     def take(self, masks: FrameMasks) -> None:
         """Writes the frame whose neighbours are complete now."""
         reach = self.sink.reach
+        self.frames += 1
         if not reach:
             self.sink.write(masks)
             return
@@ -57,6 +60,7 @@ class Driver:
         clip: the input.
         objects: what the rows of all masks are.
         report: is told about each output once it is finished.
+        verify: whether each output is read again once it is finished, and removed where it is not as meant.
     """
 
     def __init__(
@@ -65,11 +69,14 @@ class Driver:
         clip: Clip,
         objects: tuple[FoundObject, ...],
         report: Report,
+        *,
+        verify: bool = True,
     ) -> None:
         self._outputs = [output for output in outputs if KINDS[output.kind].make is not None]
         self._clip = clip
         self._objects = objects
         self._report = report
+        self._verify = verify
         self._seats: list[_Seat] = []
         self._stack = ExitStack()
 
@@ -80,8 +87,10 @@ class Driver:
                 make = KINDS[output.kind].make
                 assert make is not None  # noqa: S101
                 sink = make(output.path, self._clip, self._of(output.prompt))
-                stack.push(_announcement(output, self._report))
-                self._seats.append(_Seat(stack.enter_context(sink), output.prompt))
+                seat = _Seat(sink, output.prompt)
+                stack.push(self._ending(output, seat))
+                stack.enter_context(sink)
+                self._seats.append(seat)
             self._stack = stack.pop_all()
         return self
 
@@ -135,14 +144,16 @@ class Driver:
                 parts[seat.prompt] = masks.of(rows)
         return [(seat, parts[seat.prompt]) for seat in self._seats]
 
+    def _ending(
+        self, output: PlannedOutput, seat: _Seat
+    ) -> Callable[[type[BaseException] | None, object, object], None]:
+        """Verifies and tells about an output once its sink, which is closed first, has finished it."""
 
-def _announcement(
-    output: PlannedOutput, report: Report
-) -> Callable[[type[BaseException] | None, object, object], None]:
-    """Tells about an output once its sink, which is closed first, has finished it."""
+        def end(kind: type[BaseException] | None, *_: object) -> None:
+            if kind is not None:
+                return
+            if self._verify:
+                verify(output.path, seat.sink.meant, seat.frames)
+            self._report(Saved(output.path))
 
-    def tell(kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            report(Saved(output.path))
-
-    return tell
+        return end

@@ -21,6 +21,7 @@ from sa2va_cli.outputs.clip import Clip
 from sa2va_cli.render.crop import Box, cropped, even_corners, padded, union_box
 from sa2va_cli.render.palette import Colour, colour
 from sa2va_cli.staging import discard, output_errors, publish, staged
+from sa2va_cli.written import Written, WrittenPictures, WrittenVideo
 
 Pixels = NDArray[Any]
 """(H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA."""
@@ -35,6 +36,11 @@ class PictureFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._picture: tuple[Picture, Frame] | None = None
+
+    @property
+    def meant(self) -> WrittenPictures | None:
+        """What was put."""
+        return None if self._picture is None else _described(_array(self._picture[0]), [self._path.name])
 
     def __enter__(self) -> Self:
         """Does nothing yet."""
@@ -64,6 +70,11 @@ def _array(picture: Picture) -> Pixels:
     return picture
 
 
+def _described(pixels: Pixels, names: list[str]) -> WrittenPictures:
+    has_alpha = pixels.ndim == 3 and pixels.shape[2] == 4
+    return WrittenPictures(tuple(names), (pixels.shape[1], pixels.shape[0]), has_alpha)
+
+
 class PictureFolder:
     """A folder of PNG files, one for each frame, that gets its name when it is complete."""
 
@@ -71,6 +82,13 @@ class PictureFolder:
         self._folder = folder
         self._clip = clip
         self._part = staged(folder)
+        self._names: list[str] = []
+        self._last: Pixels | None = None
+
+    @property
+    def meant(self) -> WrittenPictures | None:
+        """What was put."""
+        return None if self._last is None else _described(self._last, self._names)
 
     def __enter__(self) -> Self:
         """Makes the folder under a hidden name."""
@@ -86,6 +104,8 @@ class PictureFolder:
                 f"two frames would be called {self._folder / name}; put them into different folders"
             )
         _write(self._part / name, picture, frame)
+        self._names.append(name)
+        self._last = _array(picture)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -122,6 +142,11 @@ class PictureVideo:
             clock_offsets=clip.info.clock_offsets,
             metadata=clip.reader.metadata,
         )
+
+    @property
+    def meant(self) -> WrittenVideo | None:
+        """What was put."""
+        return self._writer.written
 
     def __enter__(self) -> Self:
         """Opens the file under a hidden name."""
@@ -181,6 +206,11 @@ class DrawingSink(Sink):
         self._draw = draw
         self._pictures = pictures(path, clip, codec)
 
+    @property
+    def meant(self) -> Written | None:
+        """What was drawn."""
+        return self._pictures.meant
+
     def __enter__(self) -> Self:
         """Opens the output."""
         self._pictures.__enter__()
@@ -219,6 +249,11 @@ class CroppingSink(Sink):
         self._union: Box | None = None
         self._target: tuple[Box, Pictures] | None = None
         self._stack = ExitStack()
+
+    @property
+    def meant(self) -> Written | None:
+        """What was drawn."""
+        return None if self._target is None else self._target[1].meant
 
     def __enter__(self) -> Self:
         """Nothing is opened before the box is known."""

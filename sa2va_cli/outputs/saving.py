@@ -32,6 +32,7 @@ class Saving:
         output: file, folder or template; None for the current folder.
         existing: what to do about outputs that exist.
         allow_empty: where nothing matches, write empty masks instead of failing.
+        verify: read each output again and compare it with what was meant; one that differs is removed.
 
     Raises:
         UsageError: there is no such kind, or no such way to treat what exists.
@@ -67,6 +68,10 @@ class Saving:
     allow_empty: Annotated[bool, Option("Where nothing matches, write empty masks; not exit 4.", SAVING)] = (
         False
     )
+    verify: Annotated[
+        bool,
+        Option("Do not read outputs again to compare them with what was meant; a wrong one stays.", SAVING),
+    ] = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "kinds", split_names(self.kinds))

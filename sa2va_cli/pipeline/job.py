@@ -32,11 +32,13 @@ class Search:
         sampling: which frames the language model sees: spread over the clip, or the first ones.
         keyframes: how many frames the language model sees.
         threshold: probability above which a pixel belongs to a mask.
-        start: seconds, ``HH:MM:SS.mmm`` or ``123f``; None for the beginning.
+        start: seconds, ``HH:MM:SS.mmm``, ``123f`` or timecode ``HH:MM:SS:FF``; None for the beginning.
         end: the same, not itself included; None for the end.
         every: every how many-th frame is taken.
         max_frames: after how many frames to stop; None for all.
         verbatim: send the prompts as they are.
+        stream: number of the video stream in the file; None for the main one.
+        deinterlace: whether interlaced frames are made whole.
     """
 
     prompts: Annotated[
@@ -64,16 +66,34 @@ class Search:
     ] = 0.5
     start: Annotated[
         str | float | None,
-        Option("Begin here: seconds, HH:MM:SS.mmm or frame 123f.", LOOKING, "TIME"),
+        Option(
+            "Begin here: seconds, HH:MM:SS.mmm, frame 123f, or timecode HH:MM:SS:FF (;FF with dropped "
+            "numbers), counted from the file's own where it has one.",
+            LOOKING,
+            "TIME",
+        ),
     ] = None
     end: Annotated[
         str | float | None,
-        Option("Stop before this: seconds, HH:MM:SS.mmm or 123f.", LOOKING, "TIME"),
+        Option("Stop before this: seconds, HH:MM:SS.mmm, 123f or HH:MM:SS:FF.", LOOKING, "TIME"),
     ] = None
     every: Annotated[int, Option("Take every N-th frame; time stamps are kept.", LOOKING, "N", least=1)] = 1
     max_frames: Annotated[int | None, Option("Stop after N frames.", LOOKING, "N", least=1)] = None
     verbatim: Annotated[
         bool, Option('Send prompts as they are, not as "Please segment PROMPT."', LOOKING)
+    ] = False
+    stream: Annotated[
+        int | None,
+        Option(
+            "Take this stream of the file, numbered as sa2va probe shows it.",
+            LOOKING,
+            "N",
+            least=0,
+            shown="the main video",
+        ),
+    ] = None
+    deinterlace: Annotated[
+        bool, Option("Make interlaced frames whole (yadif, one frame for each).", LOOKING)
     ] = False
 
     def __post_init__(self) -> None:

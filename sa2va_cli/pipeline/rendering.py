@@ -177,7 +177,8 @@ def _draw(plan: RenderPlan, outputs: tuple[PlannedOutput, ...], report: Report) 
     header, total = plan.tracks.header, plan.reader.count_selected()
     tally = Tally(header.objects, plan.reader.info.start_seconds)
     clip = Clip(plan.reader, header.stem, header.prompts)
-    with Driver(outputs, clip, header.objects, report) as driver:
+    verify = plan.job.saving.verify
+    with Driver(outputs, clip, header.objects, report, verify=verify) as driver:
         masks = replayed(plan.tracks, plan.reader)
         with write_behind(driver.write) as hand_over, closing(masks):
             for done, one in enumerate(masks, 1):

@@ -227,7 +227,8 @@ def _draw(
     motion = MotionCheck()
     tally = Tally(log.header.objects, plan.reader.info.start_seconds)
     clip = Clip(plan.reader, plan.stem, log.header.prompts)
-    with Driver(outputs, clip, log.header.objects, report) as driver:
+    verify = plan.job.saving.verify
+    with Driver(outputs, clip, log.header.objects, report, verify=verify) as driver:
 
         def write(one: Followed[Memory] | Followed[None]) -> None:
             agreements = motion.agreements(one.frame, one.logits)

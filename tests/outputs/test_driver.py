@@ -66,7 +66,7 @@ def driven(monkeypatch):
 
         monkeypatch.setitem(KINDS, "mask", replace(KINDS["mask"], make=build))
         output = PlannedOutput("mask", Path("a.mp4"), prompt, folder=False)
-        return Driver([output], None, OBJECTS, report), made
+        return Driver([output], None, OBJECTS, report, verify=False), made
 
     return make
 
