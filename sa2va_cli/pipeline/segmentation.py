@@ -80,9 +80,10 @@ class Plan:
 def planned(job: SegmentJob, report: Report = no_report) -> Generator[Plan, None, None]:
     """Opens the input and decides everything that can go wrong early, before any work is done."""
     check_kinds(job.saving.kinds)
+    job.drawing.check_needs()
     with opened(job.source, job.search, report) as reader:
         stem = stem_of(job.source)
-        named = plan_outputs(job.saving, job.search.prompts, reader.info.kind, stem)
+        named = plan_outputs(job.saving, job.search.prompts, reader.info.kind, stem, job.drawing)
         outputs, skipped = choose_outputs(named, job.saving, files_read(job, reader))
         check_frame_names(outputs, reader.names)
         placement = job.model.placed()
@@ -223,7 +224,7 @@ def _draw(
     Outputs that need the whole clip are drawn from the log afterwards.
     """
     tally = Tally(log.header.objects)
-    clip = Clip(plan.reader, plan.stem, log.header.prompts)
+    clip = Clip(plan.reader, plan.stem, log.header.prompts, plan.job.drawing)
     with Driver(outputs, clip, log.header.objects, report) as driver:
 
         def write(one: Followed[Memory] | Followed[None]) -> None:

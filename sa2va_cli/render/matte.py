@@ -90,6 +90,16 @@ def draw_matte(
     return matte
 
 
+def thin_edge(soft: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Returns the alpha of ``draw_matte`` for a soft mask, (H, W) float32, whose edge is at 0.5."""
+    solid = (soft > 0.5).view(np.uint8)
+    if not solid.any():
+        return np.zeros_like(soft)
+    depth = cv2.distanceTransform(solid, cv2.DIST_L2, 5)
+    edge = max(_THINNEST_EDGE, _EDGE_SHARE * min(soft.shape))
+    return _thin_edge(soft, solid, depth, 0.5, edge) / np.float32(_FULL)
+
+
 def _thin_edge(
     soft: NDArray[np.float32],
     solid: NDArray[np.uint8],
