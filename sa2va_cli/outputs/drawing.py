@@ -34,6 +34,13 @@ def _stage(name: str, metavar: str) -> Option:
     return Option(_stage_text(name), DRAWING, metavar, names=(f"--{name}",))
 
 
+def _number_or_word(given: str) -> float | str:
+    try:
+        return float(given)
+    except ValueError:
+        return given
+
+
 def read_colours(given: str | Iterable[str]) -> tuple[str, ...]:
     """Takes a list of colours apart: ``red,#00ff80``."""
     texts = (given,) if isinstance(given, str) else tuple(given)
@@ -98,12 +105,14 @@ class Drawing:
             "Width in pixels of the line around an object, or off.",
             DRAWING,
             "WIDTH",
+            read=_number_or_word,
             shown="by the size of the picture",
         ),
     ] = None
     no_labels: Annotated[bool, Option("Overlays without name plates.", DRAWING)] = False
     font: Annotated[
-        str | None, Option("A font file for name plates, where no font here has the letters.", DRAWING, "FILE")
+        str | None,
+        Option("A font file for name plates, where no font here has the letters.", DRAWING, "FILE"),
     ] = None
     cutout_background: Annotated[
         str, Option("What cutout puts behind objects: a colour, blur, an image, or none.", DRAWING, "WHAT")
@@ -121,7 +130,8 @@ class Drawing:
         float, Option("What crop adds around objects, as a share of their size.", DRAWING, "SHARE")
     ] = 0.1
     crop_aspect: Annotated[
-        str | None, Option("Shape of the crop, such as 16:9; objects that do not fit are cut.", DRAWING, "W:H")
+        str | None,
+        Option("Shape of the crop, such as 16:9; objects that do not fit are cut.", DRAWING, "W:H"),
     ] = None
     crop_clean: Annotated[bool, Option("Crop the picture itself, without the overlay.", DRAWING)] = False
 
@@ -133,9 +143,7 @@ class Drawing:
         self._check_number("opacity", 0, 1)
         if self.grow and self.shrink:
             raise UsageError(f"{self._named('grow')} and {self._named('shrink')} undo each other; give one")
-        if isinstance(self.contour, str):
-            object.__setattr__(self, "contour", self._contour_width(self.contour))
-        if self.contour is not None:
+        if self.contour not in (None, "off"):
             self._check_number("contour", 0, float("inf"))
         for colour in self.colours:
             if colour_of(colour) is None:
@@ -160,15 +168,10 @@ class Drawing:
             allowed = f"at least {least:g}" if most == float("inf") else f"from {least:g} to {most:g}"
             raise UsageError(f"{self._named(name)} must be {allowed}, got {given!r}")
 
-    def _contour_width(self, given: str) -> float:
-        if given == "off":
-            return 0.0
-        try:
-            return float(given)
-        except ValueError:
-            raise UsageError(
-                f"{self._named('contour')} must be a width in pixels or off, got {given!r}"
-            ) from None
+    @property
+    def contour_width(self) -> float | None:
+        """Pixels of the line around an object, 0 for none; None for what suits the picture."""
+        return 0.0 if self.contour == "off" else None if self.contour is None else float(self.contour)
 
     @property
     def aspect(self) -> float | None:
@@ -188,6 +191,18 @@ class Drawing:
         """Whether a cutout has nothing behind it."""
         return self.cutout_background == "none"
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """What is read beside the input."""
+        return tuple(Path(one) for one in (self.font, self.background_image) if one is not None)
+
+    @property
+    def background_image(self) -> str | None:
+        """The file that is put behind a cutout, if it is one."""
+        background = self.cutout_background
+        is_word = background in ("blur", "none") or colour_of(background) is not None
+        return None if is_word else background
+
     def refinement(self, finish: Finish) -> str:
         """Which refinement masks get."""
         if finish in ("none", "annotated"):
@@ -199,7 +214,7 @@ class Drawing:
 
         Raises:
             UsageError: a package is not installed, or a background cannot be meant.
-            InputError: a file is missing.
+            InputError: a file cannot be read.
         """
         if self.refine == "closed-form" and find_spec("pymatting") is None:
             raise UsageError(
@@ -208,13 +223,15 @@ class Drawing:
             )
         if self.font is not None:
             _check_font(self.font)
-        background = self.cutout_background
-        if background not in ("blur", "none") and colour_of(background) is None:
-            if not Path(background).exists():
+        if self.background_image is not None:
+            if not Path(self.background_image).exists():
                 raise UsageError(
-                    f"{self._named('cutout_background')} is no file and no colour: {background!r}; "
+                    f"{self._named('cutout_background')} is no file and no colour: {self.background_image!r}; "
                     f"give blur, none, an image, or {_colour_words()}"
                 )
+            from sa2va_cli.media.images import read_image
+
+            read_image(Path(self.background_image))
 
 
 def _colour_words() -> str:

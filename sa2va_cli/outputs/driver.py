@@ -165,9 +165,7 @@ class Driver:
                 seat.flush()
         self._edges.restart()
 
-    def _parts(
-        self, masks: FrameMasks, seats: Sequence[_Seat]
-    ) -> Iterator[tuple[_Seat, FrameMasks]]:
+    def _parts(self, masks: FrameMasks, seats: Sequence[_Seat]) -> Iterator[tuple[_Seat, FrameMasks]]:
         """The masks of each sink's objects; what is made at full resolution of one is that of all."""
         parts: dict[int | None, FrameMasks] = {None: masks}
         finished: dict[tuple[int | None, Finish], FrameMasks] = {}

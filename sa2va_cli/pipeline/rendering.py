@@ -94,7 +94,7 @@ def planned_rendering(job: RenderJob, report: Report = no_report) -> Generator[R
 
 def _files_read(job: RenderJob, source: str, reader: Reader) -> tuple[Path, ...]:
     """Everything that is read, none of which may be replaced."""
-    return (job.tracks, Path(source), *reader.all_files)
+    return (job.tracks, Path(source), *reader.all_files, *job.drawing.files)
 
 
 def _source(job: RenderJob, header: Header) -> str:

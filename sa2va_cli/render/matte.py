@@ -35,6 +35,18 @@ def draw_mask(masks: NDArray[np.bool_]) -> NDArray[np.uint8]:
     return np.where(masks.any(axis=0), np.uint8(255), np.uint8(0))
 
 
+def draw_soft_mask(alphas: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Draws how probable it is that a pixel belongs to any object.
+
+    Args:
+        alphas: (N, H, W) float32 in 0..1.
+
+    Returns:
+        (H, W) uint8.
+    """
+    return np.rint(255 * alphas.max(axis=0, initial=0)).astype(np.uint8)
+
+
 def draw_matte(
     image: NDArray[np.uint8] | NDArray[np.uint16],
     alphas: NDArray[np.float32],

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 from sa2va_cli.errors import UsageError, parameter
 from sa2va_cli.outputs.kind import OutputKind
-from sa2va_cli.outputs.kinds import coco, crop, davis, mask, matte, overlay, tracks
+from sa2va_cli.outputs.kinds import coco, crop, cutout, davis, mask, matte, overlay, tracks
 
 KINDS: dict[str, OutputKind] = {
     "mask": mask.KIND,
     "overlay": overlay.KIND,
     "matte": matte.KIND,
+    "cutout": cutout.KIND,
     "crop": crop.KIND,
     "coco": coco.KIND,
     "davis": davis.KIND,

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from sa2va_cli.datatypes import FrameMasks, Sink
+    from sa2va_cli.datatypes import Frame, FrameMasks, Sink
     from sa2va_cli.outputs.clip import Clip
 
 
@@ -20,20 +20,29 @@ def _make(path: Path, clip: "Clip", _: Objects) -> "Sink":
     return DrawingSink(path, clip, drawer(clip), "prores4444")
 
 
-def drawer(clip: "Clip") -> "Callable[[FrameMasks], NDArray[np.uint16]]":
-    """What cuts the objects out of a frame.
+def finest(frame: "Frame") -> "NDArray[np.uint8] | NDArray[np.uint16]":
+    """The source's own numbers, at their depth."""
+    return frame.finest
 
-    Colours are the source's own numbers, at their depth, and nothing is more opaque than it is there.
+
+def drawer(
+    clip: "Clip", colours: "Callable[[Frame], NDArray[np.uint8] | NDArray[np.uint16]]" = finest
+) -> "Callable[[FrameMasks], NDArray[np.uint16]]":
+    """What cuts the objects out of a frame, no more opaque than the source is by itself.
+
+    Args:
+        clip: the input, and how it is drawn.
+        colours: gives the numbers of a frame, (H, W, 3).
     """
     from sa2va_cli.render.matte import draw_matte
     from sa2va_cli.render.refine.matte import draw_refined_matte
 
     def draw_plain(found: "FrameMasks") -> "NDArray[np.uint16]":
-        return draw_matte(found.frame.finest, found.alphas, found.threshold, found.frame.alpha)
+        return draw_matte(colours(found.frame), found.alphas, found.threshold, found.frame.alpha)
 
     def draw_refined(found: "FrameMasks") -> "NDArray[np.uint16]":
         alpha = found.alphas.max(axis=0, initial=0)
-        return draw_refined_matte(found.frame.finest, alpha, found.frame.alpha)
+        return draw_refined_matte(colours(found.frame), alpha, found.frame.alpha)
 
     drawing = clip.drawing
     return draw_plain if drawing.refinement("alpha") == "none" and not drawing.feather else draw_refined
