@@ -406,8 +406,8 @@ class FrameMasks:
         """The same objects with soft masks in place of those that the logits give.
 
         Args:
-            alphas: (N, H, W) float32 in 0..1 at the frame's size, with their edges at 0.5; or (1, H, W) for all
-                objects in one.
+            alphas: (N, H, W) float32 in 0..1 at the frame's size, with their edges at 0.5; or (1, H, W) for
+                all objects in one.
         """
         if alphas.shape != (len(alphas), *self.frame.image.shape[:2]) or len(alphas) not in (1, len(self)):
             raise ValueError(f"got alphas {alphas.shape} for {len(self)} objects on {self.frame.size}")

@@ -16,8 +16,8 @@ from sa2va_cli.render.palette import NAMED_COLOURS, Colour, colour_of
 from sa2va_cli.render.refine.parameters import PARAMETERS, REFINEMENT_NAMES
 
 Finish = Literal["none", "annotated", "drawn", "joined", "alpha"]
-"""What is done to the masks of a kind before they are drawn: nothing; what changes their shape; its edges, too; the
-same to all objects in one; the same, with an edge that is found in the picture unless another is asked for."""
+"""What is done to the masks of a kind before they are drawn: nothing; what changes their shape; their edges,
+too; the same to all objects in one; that with an edge that is found in the picture by default."""
 
 DEFAULT_EDGE = "guided"
 """The refinement of what is laid over other pictures."""
@@ -143,6 +143,10 @@ class Drawing:
         self._check_number("opacity", 0, 1)
         if self.grow and self.shrink:
             raise UsageError(f"{self._named('grow')} and {self._named('shrink')} undo each other; give one")
+        if isinstance(self.contour, str) and self.contour != "off":
+            raise UsageError(
+                f"{self._named('contour')} must be a width in pixels or off, got {self.contour!r}"
+            )
         if self.contour not in (None, "off"):
             self._check_number("contour", 0, float("inf"))
         for colour in self.colours:
@@ -226,7 +230,8 @@ class Drawing:
         if self.background_image is not None:
             if not Path(self.background_image).exists():
                 raise UsageError(
-                    f"{self._named('cutout_background')} is no file and no colour: {self.background_image!r}; "
+                    f"{self._named('cutout_background')} is no file and no colour: "
+                    f"{self.background_image!r}; "
                     f"give blur, none, an image, or {_colour_words()}"
                 )
             from sa2va_cli.media.images import read_image

@@ -54,7 +54,7 @@ class _Window:
 
 @dataclass
 class _Seat:
-    """A sink with the prompt whose objects it takes, what is done to their masks, and the frames it waits with."""
+    """A sink with the prompt whose objects it takes, what is done to their masks, and waiting frames."""
 
     sink: Sink
     prompt: int | None

@@ -95,7 +95,7 @@ class Edges:
         )
 
     def _after(self, finish: Finish) -> list[tuple[Stage, float]]:
-        """What is done to the edge; it shows where it is drawn soft, so masks for programs are not blurred."""
+        """What is done to the edge; masks for programs are hard, and are not blurred."""
         return [
             (stage, self._number(stage))
             for stage in AFTER

@@ -271,7 +271,8 @@ def overlay_drawer(
     for place, label in enumerate(labels, 1):
         if label and not can_write(label, drawing.font):
             clip.reader.warn(
-                f"no font here has the letters of {label!r}; it is drawn as #{place}; name a font with --font FILE"
+                f"no font here has the letters of {label!r}, which is drawn as #{place}; "
+                "name one that has them with --font FILE"
             )
     style = Style(drawing.opacity, drawing.contour_width, drawing.font)
     return lambda picture, masks: draw_overlay(picture, masks, labels, colours, style)

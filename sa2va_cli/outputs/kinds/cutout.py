@@ -1,12 +1,13 @@
 """The objects on a colour, the blurred source, another picture, or nothing."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sa2va_cli.outputs.kind import Objects, OutputKind
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sa2va_cli.datatypes import RGB, Frame, FrameMasks, Sink
     from sa2va_cli.outputs.clip import Clip
 
@@ -28,7 +29,7 @@ def _make(path: Path, clip: "Clip", _: Objects) -> "Sink":
 
 
 def _eight_bits(frame: "Frame") -> "RGB":
-    """The source's own numbers where a picture is saved with the profile that they go with; else what is seen."""
+    """The source's own numbers where it has others than what is seen; pictures keep their profile."""
     import numpy as np
 
     return frame.image if frame.deep is None else ((frame.deep + 128.0) // 257).astype(np.uint8)

@@ -1,12 +1,13 @@
 """The objects cut out, with straight alpha."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sa2va_cli.outputs.kind import ALPHA_VIDEO_ENDINGS, Objects, OutputKind
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy as np
     from numpy.typing import NDArray
 
