@@ -44,7 +44,7 @@ def draw_soft_mask(alphas: NDArray[np.float32]) -> NDArray[np.uint8]:
     Returns:
         (H, W) uint8.
     """
-    return np.rint(255 * alphas.max(axis=0, initial=0)).astype(np.uint8)
+    return np.asarray(np.rint(255 * alphas.max(axis=0, initial=0)), np.uint8)
 
 
 def draw_matte(
@@ -109,7 +109,7 @@ def thin_edge(soft: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.zeros_like(soft)
     depth = cv2.distanceTransform(solid, cv2.DIST_L2, 5)
     edge = max(_THINNEST_EDGE, _EDGE_SHARE * min(soft.shape))
-    return _thin_edge(soft, solid, depth, 0.5, edge) / np.float32(_FULL)
+    return np.asarray(_thin_edge(soft, solid, depth, 0.5, edge) / _FULL, np.float32)
 
 
 def _thin_edge(

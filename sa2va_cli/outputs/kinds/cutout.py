@@ -51,8 +51,7 @@ def _ground(clip: "Clip") -> "Callable[..., RGB]":
         behind = covering(read_image(Path(image)), clip.info.size)
         return lambda *_: behind
     width, height = clip.info.size
-    plain = np.empty((height, width, 3), np.uint8)
-    plain[...] = colour_of(background)
+    plain = np.full((height, width, 3), colour_of(background), np.uint8)
     return lambda *_: plain
 
 

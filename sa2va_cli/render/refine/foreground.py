@@ -1,6 +1,7 @@
 """The object's own colours along its edge, without what shines through from behind."""
 
 from importlib.util import find_spec
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -10,6 +11,7 @@ from sa2va_cli.render.crop import mask_box, padded
 
 Floats = NDArray[np.floating]
 Colours = NDArray[np.uint8] | NDArray[np.uint16]
+Same = TypeVar("Same", np.uint8, np.uint16)
 
 _LAST_RESORT = 1e-3
 _NOTHING = 1e-9
@@ -19,7 +21,7 @@ _FAR_SHARE = 0.15  # of the picture's short side
 _LEAST_FAR = 12
 
 
-def decontaminate(image: Colours, alpha: Floats) -> Colours:
+def decontaminate(image: NDArray[Same], alpha: Floats) -> NDArray[Same]:
     """Replaces the colours along soft edges by the object's own.
 
     By pymatting's multi-level method (Germer et al., "Fast Multi-Level Foreground Estimation", ICPR 2020)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sa2va_cli.render.refine.foreground import Colours, decontaminate
+from sa2va_cli.render.refine.foreground import decontaminate
 
 Floats = NDArray[np.floating]
 
@@ -14,7 +14,7 @@ _FULL = 65535
 
 
 def draw_refined_matte(
-    image: Colours, alpha: Floats, opacity: NDArray[Any] | None = None
+    image: NDArray[Any], alpha: Floats, opacity: NDArray[Any] | None = None
 ) -> NDArray[np.uint16]:
     """Cuts objects out of a picture along edges that have been found in it.
 
