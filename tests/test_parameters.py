@@ -25,8 +25,18 @@ REFUSED = [
     (Search, "max_frames", -3, "{} must be at least 1, got -3"),
     (Search, "threshold", 1.0, "{} must lie between 0 and 1, got 1"),
     (Search, "threshold", float("nan"), "{} must lie between 0 and 1, got nan"),
-    (Saving, "kinds", "gif", "unknown {} 'gif'; choose from mask, overlay, matte, cutout, crop, coco, davis, tracks"),
-    (Saving, "kinds", (), "nothing to save; choose from mask, overlay, matte, cutout, crop, coco, davis with {}"),
+    (
+        Saving,
+        "kinds",
+        "gif",
+        "unknown {} 'gif'; choose from mask, overlay, matte, cutout, crop, coco, davis, tracks",
+    ),
+    (
+        Saving,
+        "kinds",
+        (),
+        "nothing to save; choose from mask, overlay, matte, cutout, crop, coco, davis, tracks with {}",
+    ),
     (Saving, "existing", "delete", "unknown {} 'delete'; choose refuse, overwrite, skip"),
     (ModelChoice, "device", "tpu", "unknown {} 'tpu'; choose auto, cpu, cuda, cuda:N or mps"),
     (
