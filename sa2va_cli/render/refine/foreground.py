@@ -19,6 +19,7 @@ _SOLID = 0.8  # alpha from which on a pixel's colour begins to count as the obje
 _NEAR = 9  # pixels
 _FAR_SHARE = 0.15  # of the picture's short side
 _LEAST_FAR = 12
+_LEAST_SIDE = 4  # pixels: pymatting divides by zero where a side has one
 
 
 def decontaminate(image: NDArray[Same], alpha: Floats) -> NDArray[Same]:
@@ -43,7 +44,8 @@ def decontaminate(image: NDArray[Same], alpha: Floats) -> NDArray[Same]:
     far = max(_LEAST_FAR, round(_FAR_SHARE * min(height, width)))
     box = padded(box, (width, height), 0.0, even=False, least=far)
     part = slice(box.y0, box.y1), slice(box.x0, box.x1)
-    estimate = _multi_level if find_spec("pymatting") else _blurred
+    is_large = min(box.size) >= _LEAST_SIDE
+    estimate = _multi_level if is_large and find_spec("pymatting") else _blurred
     top = np.iinfo(image.dtype).max
     found = estimate(image[part], alpha[part], far)
     colours[part] = np.clip(np.rint(found), 0, top).astype(image.dtype)
