@@ -415,6 +415,10 @@ class Evidence:
         return Evidence(self.ious[chosen], self.agreements[chosen], self.confidences[chosen], reasons)
 
 
+_LEAST_ALPHA = np.float32(1e-6)
+"""Stands for 0 where the logit of an alpha is asked for, which has none there."""
+
+
 @dataclass(frozen=True, eq=False)
 class FrameMasks:
     """The masks of all objects on one frame.
@@ -439,6 +443,7 @@ class FrameMasks:
     around: "tuple[FrameMasks, ...]" = field(default=(), repr=False)
     _whole: "tuple[FrameMasks, Sequence[int]] | None" = field(default=None, repr=False)
     evidence: Evidence | None = field(default=None, repr=False)
+    _finished: NDArray[np.float32] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.logits.ndim != 3 or self.scores.shape != self.logits.shape[:1]:
@@ -465,6 +470,26 @@ class FrameMasks:
             self.evidence.of(chosen) if self.evidence else None,
         )
 
+    def finished(self, alphas: NDArray[np.float32]) -> "FrameMasks":
+        """The same objects with soft masks in place of those that the logits give.
+
+        Args:
+            alphas: (N, H, W) float32 in 0..1 at the frame's size, with their edges at 0.5; or (1, H, W) for
+                all objects in one.
+        """
+        if alphas.shape != (len(alphas), *self.frame.size[::-1]) or len(alphas) not in (1, len(self)):
+            raise ValueError(f"got alphas {alphas.shape} for {len(self)} objects on {self.frame.size}")
+        joined = len(alphas) != len(self)
+        return FrameMasks(
+            self.frame,
+            self.logits.max(axis=0, keepdims=True) if joined else self.logits,
+            self.scores.max(axis=0, keepdims=True) if joined else self.scores,
+            objects=() if joined else self.objects,
+            around=self.around,
+            evidence=None if joined else self.evidence,
+            _finished=alphas,
+        )
+
     def among(self, around: "Sequence[FrameMasks]") -> "FrameMasks":
         """The same, with its neighbours."""
         every = range(len(self))
@@ -480,6 +505,9 @@ class FrameMasks:
         if self._whole is not None:
             whole, rows = self._whole
             return whole.full_logits[rows]
+        if self._finished is not None:
+            inside = np.clip(self._finished, _LEAST_ALPHA, 1 - _LEAST_ALPHA)
+            return np.asarray(np.log(inside / (1 - inside)), np.float32)
         import cv2
 
         n, h, w = self.logits.shape
@@ -496,6 +524,8 @@ class FrameMasks:
         if self._whole is not None:
             whole, rows = self._whole
             return whole.masks[rows]
+        if self._finished is not None:
+            return self._finished > 0.5
         limit = np.log(self.threshold / (1.0 - self.threshold))
         return np.greater(self.full_logits, float(limit))  # NumPy's float64 would turn all logits into it
 
@@ -505,6 +535,8 @@ class FrameMasks:
         if self._whole is not None:
             whole, rows = self._whole
             return whole.alphas[rows]
+        if self._finished is not None:
+            return self._finished
         with np.errstate(over="ignore"):  # far outside, 1 / infinity is the zero that is meant
             return np.asarray(1.0 / (1.0 + np.exp(-self.full_logits)), np.float32)
 

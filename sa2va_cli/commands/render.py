@@ -8,6 +8,7 @@ import typer
 from sa2va_cli.commands.helptext import examples
 from sa2va_cli.commands.options import Talking, without
 from sa2va_cli.commands.session import Session
+from sa2va_cli.outputs.drawing import Drawing
 from sa2va_cli.outputs.saving import Saving
 
 EPILOG = examples(
@@ -30,6 +31,7 @@ def render_command(
         bool, typer.Option("--force", help="Take a source that is not the one of the tracks.")
     ] = False,
     saving: Saving,
+    drawing: Drawing,
     talking: Annotated[Talking, without("dry_run", "verbose")],
 ) -> None:
     """Draw from a tracks file what segment would have written; no model is loaded."""
@@ -37,7 +39,7 @@ def render_command(
     from sa2va_cli.pipeline.rendering import RenderJob, render
 
     with session.console.reporting() as report:
-        result = render(RenderJob(tracks, source, saving, force), report=report)
+        result = render(RenderJob(tracks, source, saving, drawing, force), report=report)
     session.console.result(result)
     if talking.as_json:
         session.console.data(result_document(result))

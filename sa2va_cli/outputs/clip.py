@@ -1,10 +1,11 @@
 """What outputs need to know about the input."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sa2va_cli.datatypes import Frame, Prompt
 from sa2va_cli.media.reader import Reader
 from sa2va_cli.media.source import SourceInfo
+from sa2va_cli.outputs.drawing import Drawing
 
 
 @dataclass(frozen=True)
@@ -15,11 +16,13 @@ class Clip:
         reader: open; can be iterated again for a second look at the frames.
         stem: the name that outputs are derived from.
         prompts: what was looked for, found or not.
+        drawing: how it is drawn.
     """
 
     reader: Reader
     stem: str
     prompts: tuple[Prompt, ...] = ()
+    drawing: Drawing = field(default_factory=Drawing)
 
     @property
     def info(self) -> SourceInfo:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sa2va_cli.outputs.drawing import Drawing, Finish
+
 if TYPE_CHECKING:
     from sa2va_cli.datatypes import FoundObject, Sink
     from sa2va_cli.outputs.clip import Clip
@@ -17,6 +19,7 @@ FOLDER = ""
 """Stands among file name endings for a folder."""
 
 VIDEO_ENDINGS = (".mp4", ".mov", ".mkv", ".m4v")
+ALPHA_VIDEO_ENDINGS = (".mov", ".mkv")
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg")
 
 
@@ -31,6 +34,8 @@ class OutputKind:
         image: the same for one image.
         frames: the same for a folder of frames.
         for_each_prompt: whether there is one for each prompt where names have ``{prompt}``.
+        finish: what is done to the masks before they are drawn.
+        transparent: says whether with these options it has alpha, which few kinds of file can hold.
     """
 
     text: str
@@ -39,7 +44,11 @@ class OutputKind:
     image: tuple[str, ...] = PICTURE_ENDINGS
     frames: tuple[str, ...] = (FOLDER,)
     for_each_prompt: bool = True
+    finish: Finish = "drawn"
+    transparent: Callable[[Drawing], bool] = lambda _: False
 
-    def endings(self, source_kind: str) -> tuple[str, ...]:
+    def endings(self, source_kind: str, drawing: Drawing | None = None) -> tuple[str, ...]:
         """Returns the endings allowed for a kind of input."""
+        if self.transparent(drawing or Drawing()):
+            return {"video": ALPHA_VIDEO_ENDINGS, "image": (".png",), "frames": (FOLDER,)}[source_kind]
         return {"video": self.video, "image": self.image, "frames": self.frames}[source_kind]

@@ -6,13 +6,14 @@ Knows nothing about what is in them, nor about what is there already.
 import re
 import string
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
 
 from sa2va_cli.datatypes import Prompt, is_unicode
 from sa2va_cli.errors import OutputError, UsageError
+from sa2va_cli.outputs.drawing import Drawing
 from sa2va_cli.outputs.kind import FOLDER
 from sa2va_cli.outputs.kinds import KINDS, check_kinds
 from sa2va_cli.outputs.saving import Saving
@@ -39,7 +40,11 @@ class PlannedOutput:
 
 
 def plan_outputs(
-    saving: Saving, prompts: Sequence[Prompt], source_kind: str, stem: str
+    saving: Saving,
+    prompts: Sequence[Prompt],
+    source_kind: str,
+    stem: str,
+    drawing: Drawing | None = None,
 ) -> tuple[PlannedOutput, ...]:
     """Names everything that a run will make.
 
@@ -48,18 +53,20 @@ def plan_outputs(
         prompts: what is looked for; ``{prompt}`` stands for the label of each.
         source_kind: ``video``, ``image`` or ``frames``.
         stem: what names are derived from.
+        drawing: how it is drawn, on which the kind of file may depend.
 
     Raises:
         UsageError: unknown kinds, a faulty template, or one name for two outputs.
     """
     check_kinds(saving.kinds)
     kinds = tuple(dict.fromkeys(saving.kinds))
-    template = _template(saving.output, kinds, source_kind)
+    endings_of = {kind: KINDS[kind].endings(source_kind, drawing) for kind in kinds}
+    template = _template(saving.output, endings_of)
     whole: dict[int | None, str] = {None: "all"}
     slugs = _slugs(prompts) if "{prompt}" in template else whole
     planned: list[PlannedOutput] = []
     for kind in kinds:
-        endings = KINDS[kind].endings(source_kind)
+        endings = endings_of[kind]
         for prompt, slug in (slugs if KINDS[kind].for_each_prompt else whole).items():
             path = _fill(template, {"stem": stem, "kind": kind, "prompt": slug}, endings)
             planned.append(PlannedOutput(kind, path, prompt, endings[0] == FOLDER))
@@ -74,7 +81,7 @@ def plan_outputs(
     return tuple(planned)
 
 
-def _template(output: str | None, kinds: Sequence[str], source_kind: str) -> str:
+def _template(output: str | None, endings_of: Mapping[str, tuple[str, ...]]) -> str:
     """Turns ``-o`` into a template.
 
     A path with braces is one; an existing folder, or whatever ends in a slash, gets the default name inside;
@@ -98,12 +105,13 @@ def _template(output: str | None, kinds: Sequence[str], source_kind: str) -> str
         folder = output.endswith(("/", "\\")) or Path(output).is_dir()
     if folder:
         return f"{_literal(output.rstrip('/') or '/')}/{default}"
+    kinds = list(endings_of)
     if len(kinds) > 1:
         raise UsageError(
             f"-o {output} is one file, but --save asks for {len(kinds)} ({', '.join(kinds)}); "
             f"give a folder ({output}/) or a template such as {{stem}}.{{kind}}.{{ext}}"
         )
-    endings = KINDS[kinds[0]].endings(source_kind)
+    endings = endings_of[kinds[0]]
     if endings[0] != FOLDER and Path(output).suffix.lower() not in endings:
         raise UsageError(f"-o {output}: {kinds[0]} of this input ends in {' or '.join(endings)}")
     return _literal(output)

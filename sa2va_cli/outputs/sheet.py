@@ -7,11 +7,10 @@ import numpy as np
 from PIL import Image
 
 from sa2va_cli.authorship import mark
-from sa2va_cli.datatypes import RGB, FoundObject, FrameMasks
+from sa2va_cli.datatypes import RGB, FoundObject, FrameMasks, Yuv420
 from sa2va_cli.outputs.clip import Clip
 from sa2va_cli.outputs.late_file import LateFileSink
-from sa2va_cli.outputs.pictures import labels_and_colours
-from sa2va_cli.render.overlay import draw_overlay
+from sa2va_cli.outputs.pictures import overlay_drawer
 from sa2va_cli.render.sheet import Cell, draw_sheet
 from sa2va_cli.tracks.review import clock
 
@@ -36,7 +35,7 @@ class SheetSink(LateFileSink):
     def __init__(self, path: Path, clip: Clip, objects: tuple[FoundObject, ...]) -> None:
         super().__init__(path)
         self._clip = clip
-        self._names = labels_and_colours(objects)
+        self._draw = overlay_drawer(clip, objects)
         total = clip.reader.count_selected()
         spread = np.linspace(0, max(0, total - 1), min(CELLS, max(1, total)), dtype=int)
         self._wanted = [int(index) for index in np.unique(spread)]
@@ -60,7 +59,9 @@ class SheetSink(LateFileSink):
         for row, whole in enumerate(masks.masks):
             shares = cv2.resize(whole.view(np.uint8) * np.uint8(255), size, interpolation=cv2.INTER_AREA)
             small[row] = shares > 127
-        return draw_overlay(image, small, *self._names)
+        drawn = self._draw(image, small)
+        assert not isinstance(drawn, Yuv420)  # noqa: S101  (RGB was drawn on)
+        return drawn
 
     def _caption(self, masks: FrameMasks) -> str:
         frame = masks.frame

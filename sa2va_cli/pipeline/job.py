@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from sa2va_cli.errors import UsageError
+from sa2va_cli.outputs.drawing import Drawing
 from sa2va_cli.outputs.saving import Saving
 from sa2va_cli.parameters import LOOKING, Argument, Option, check_fields, expanded
 from sa2va_cli.runtime.choice import ModelChoice
@@ -120,6 +121,7 @@ class SegmentJob:
         search: what is looked for.
         model: which model, and how it runs.
         saving: what is made of it.
+        drawing: how that is drawn.
     """
 
     source: Annotated[
@@ -129,6 +131,7 @@ class SegmentJob:
     search: Search
     model: ModelChoice = field(default_factory=ModelChoice)
     saving: Saving = field(default_factory=Saving)
+    drawing: Drawing = field(default_factory=Drawing)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "source", expanded(self.source))

@@ -53,7 +53,8 @@ def files_read(job: SegmentJob, reader: Reader) -> tuple[Path, ...]:
     """
     source = Path("/dev/stdin" if job.source == STANDARD_INPUT else job.source)
     model = [] if job.model.name is None else [Path(job.model.name).expanduser()]
-    return (source, *reader.all_files, *(path for path in model if path.is_dir()))
+    folders = (path for path in model if path.is_dir())
+    return (source, *reader.all_files, *folders, *job.drawing.files)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from sa2va_cli.errors import InputError, UsageError
 from sa2va_cli.events import Notice, Progress, Report, no_report
 from sa2va_cli.media.reader import Reader
 from sa2va_cli.outputs.clip import Clip
+from sa2va_cli.outputs.drawing import Drawing
 from sa2va_cli.outputs.driver import Driver
 from sa2va_cli.outputs.existing import choose_outputs, claimed
 from sa2va_cli.outputs.kinds import check_kinds
@@ -34,12 +35,14 @@ class RenderJob:
         tracks: the log.
         source: the video or pictures it is about; None for those it names.
         saving: what is made.
+        drawing: how it is drawn.
         force: whether a source that is not the one of the log is taken all the same.
     """
 
     tracks: Path
     source: str | None = None
     saving: Saving = field(default_factory=Saving)
+    drawing: Drawing = field(default_factory=Drawing)
     force: bool = False
 
 
@@ -74,6 +77,7 @@ def planned_rendering(job: RenderJob, report: Report = no_report) -> Generator[R
         OutputError: an output exists, or cannot be written.
     """
     check_kinds(job.saving.kinds)
+    job.drawing.check_needs()
     if "tracks" in job.saving.kinds:
         raise UsageError("--save tracks: render makes other outputs from tracks; copy the file itself")
     tracks = Tracks(job.tracks)
@@ -82,7 +86,7 @@ def planned_rendering(job: RenderJob, report: Report = no_report) -> Generator[R
     with opened(source, search_of(header), report) as reader:
         if not job.force:
             _check_source(job, header, reader, source)
-        named = plan_outputs(job.saving, header.prompts, reader.info.kind, header.stem)
+        named = plan_outputs(job.saving, header.prompts, reader.info.kind, header.stem, job.drawing)
         outputs, skipped = choose_outputs(named, job.saving, _files_read(job, source, reader))
         check_frame_names(outputs, reader.names)
         yield RenderPlan(job, tracks, source, reader, outputs, skipped)
@@ -90,7 +94,7 @@ def planned_rendering(job: RenderJob, report: Report = no_report) -> Generator[R
 
 def _files_read(job: RenderJob, source: str, reader: Reader) -> tuple[Path, ...]:
     """Everything that is read, none of which may be replaced."""
-    return (job.tracks, Path(source), *reader.all_files)
+    return (job.tracks, Path(source), *reader.all_files, *job.drawing.files)
 
 
 def _source(job: RenderJob, header: Header) -> str:
@@ -176,7 +180,7 @@ def _draw(plan: RenderPlan, outputs: tuple[PlannedOutput, ...], report: Report) 
     """Visits every frame once: decoded in one thread, read from the log in this one, drawn in a third."""
     header, total = plan.tracks.header, plan.reader.count_selected()
     tally = Tally(header.objects, plan.reader.info.start_seconds)
-    clip = Clip(plan.reader, header.stem, header.prompts)
+    clip = Clip(plan.reader, header.stem, header.prompts, plan.job.drawing)
     verify = plan.job.saving.verify
     with Driver(outputs, clip, header.objects, report, verify=verify) as driver:
         masks = replayed(plan.tracks, plan.reader)

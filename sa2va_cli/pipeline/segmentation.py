@@ -81,9 +81,10 @@ class Plan:
 def planned(job: SegmentJob, report: Report = no_report) -> Generator[Plan, None, None]:
     """Opens the input and decides everything that can go wrong early, before any work is done."""
     check_kinds(job.saving.kinds)
+    job.drawing.check_needs()
     with opened(job.source, job.search, report) as reader:
         stem = stem_of(job.source)
-        named = plan_outputs(job.saving, job.search.prompts, reader.info.kind, stem)
+        named = plan_outputs(job.saving, job.search.prompts, reader.info.kind, stem, job.drawing)
         outputs, skipped = choose_outputs(named, job.saving, files_read(job, reader))
         check_frame_names(outputs, reader.names)
         placement = job.model.placed()
@@ -226,7 +227,7 @@ def _draw(
     """
     motion = MotionCheck()
     tally = Tally(log.header.objects, plan.reader.info.start_seconds)
-    clip = Clip(plan.reader, plan.stem, log.header.prompts)
+    clip = Clip(plan.reader, plan.stem, log.header.prompts, plan.job.drawing)
     verify = plan.job.saving.verify
     with Driver(outputs, clip, log.header.objects, report, verify=verify) as driver:
 

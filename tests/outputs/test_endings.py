@@ -83,7 +83,14 @@ def test_a_file_takes_the_place_of_the_folder_during_the_run(kind, run, folder):
 @pytest.mark.parametrize("kind", KINDS)
 def test_somebody_puts_a_folder_where_the_output_is_to_be(kind, run, folder):
     def come_between() -> None:
-        for name in ("a.mask.mp4", "a.overlay.mp4", "a.matte.mov", "a.crop.mp4", "a.tracks.sa2va"):
+        for name in (
+            "a.mask.mp4",
+            "a.overlay.mp4",
+            "a.matte.mov",
+            "a.cutout.mp4",
+            "a.crop.mp4",
+            "a.tracks.sa2va",
+        ):
             (folder / "out" / name).mkdir()
         for name in (f"a.{kind}", *(f"a.{kind}.{ending}" for ending in ("png", "json", "xml", "edl"))):
             (folder / "out" / name).mkdir()

@@ -51,6 +51,36 @@ def test_every_kind_is_byte_identical_to_what_segment_wrote(sa2va, folder, name)
     assert not [path for path in folder.rglob(".*") if "tmp" in path.name]
 
 
+DRAWING = {
+    "edges": ["--fill-holes", "50", "--min-area", "9", "--smooth", "2", "--shrink", "1.5", "--feather", "2"],
+    "looks": [
+        "--refine",
+        "guided",
+        "--soft",
+        "--colours",
+        "lime",
+        "--contour",
+        "off",
+        "--crop-mode",
+        "follow",
+    ],
+    "nothing behind": ["--cutout-background", "none", "--refine", "none", "--crop-clean", "--no-labels"],
+}
+
+
+@pytest.mark.parametrize("name", DRAWING)
+def test_the_same_drawing_options_give_the_same_bytes(sa2va, folder, name):
+    source = make_video(folder / "a.mp4", stamps=range(8))
+    first = sa2va("segment", source, "red corner", *SAVE, "--save", "tracks", *DRAWING[name], "-o", "a/")
+    assert first.code == 0, first.err
+    assert sa2va("render", "a/a.tracks.sa2va", *SAVE, *DRAWING[name], "-o", "b/").code == 0
+    wanted = contents(folder / "a")
+    del wanted["a.tracks.sa2va"]
+    assert contents(folder / "b") == wanted
+    assert sa2va("render", "a/a.tracks.sa2va", *SAVE, "-o", "c/").code == 0
+    assert contents(folder / "c") != wanted
+
+
 def test_names_for_each_prompt_are_those_of_segment_and_the_tracks_hold_all(sa2va, folder):
     make_video(folder / "a.mp4")
     template = ["-o", "{stem}_{prompt}.{ext}"]

@@ -7,6 +7,7 @@ from sa2va_cli.outputs.kind import OutputKind
 from sa2va_cli.outputs.kinds import (
     coco,
     crop,
+    cutout,
     cvat,
     datumaro,
     davis,
@@ -25,6 +26,7 @@ KINDS: dict[str, OutputKind] = {
     "mask": mask.KIND,
     "overlay": overlay.KIND,
     "matte": matte.KIND,
+    "cutout": cutout.KIND,
     "crop": crop.KIND,
     "coco": coco.KIND,
     "davis": davis.KIND,

@@ -25,5 +25,10 @@ def _make(path: Path, clip: "Clip", objects: Objects) -> "Sink":
 
 
 KIND = OutputKind(
-    "JSON with run lengths and track ids.", _make, video=(".json",), image=(".json",), frames=(".json",)
+    "JSON with run lengths and track ids.",
+    _make,
+    video=(".json",),
+    image=(".json",),
+    frames=(".json",),
+    finish="annotated",
 )

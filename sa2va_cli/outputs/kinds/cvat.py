@@ -16,4 +16,6 @@ def _make(path: Path, clip: "Clip", objects: Objects) -> "Sink":
     return CvatSink(path, objects, prompts=clip.prompts, source=clip.stem)
 
 
-KIND = OutputKind("CVAT XML with masks.", _make, video=(".xml",), image=(".xml",), frames=(".xml",))
+KIND = OutputKind(
+    "CVAT XML with masks.", _make, video=(".xml",), image=(".xml",), frames=(".xml",), finish="annotated"
+)

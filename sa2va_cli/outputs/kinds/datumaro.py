@@ -16,4 +16,11 @@ def _make(path: Path, clip: "Clip", objects: Objects) -> "Sink":
     return DatumaroSink(path, objects, prompts=clip.prompts, source=clip.stem)
 
 
-KIND = OutputKind("Datumaro JSON with masks.", _make, video=(".json",), image=(".json",), frames=(".json",))
+KIND = OutputKind(
+    "Datumaro JSON with masks.",
+    _make,
+    video=(".json",),
+    image=(".json",),
+    frames=(".json",),
+    finish="annotated",
+)

@@ -16,4 +16,10 @@ def _make(path: Path, clip: "Clip", objects: Objects) -> "Sink":
     return LabelmeSink(path, objects, name_of=clip.frame_name)
 
 
-KIND = OutputKind("LabelMe polygons, a JSON file for each frame.", _make, video=(FOLDER,), image=(FOLDER,))
+KIND = OutputKind(
+    "LabelMe polygons, a JSON file for each frame.",
+    _make,
+    video=(FOLDER,),
+    image=(FOLDER,),
+    finish="annotated",
+)

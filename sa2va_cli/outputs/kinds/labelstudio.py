@@ -22,4 +22,5 @@ KIND = OutputKind(
     video=(".json",),
     image=(".json",),
     frames=(".json",),
+    finish="annotated",
 )

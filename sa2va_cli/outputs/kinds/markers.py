@@ -25,4 +25,5 @@ KIND = OutputKind(
     video=ENDINGS,
     image=ENDINGS,
     frames=ENDINGS,
+    finish="none",
 )

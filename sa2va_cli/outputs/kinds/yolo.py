@@ -16,4 +16,4 @@ def _make(path: Path, clip: "Clip", objects: Objects) -> "Sink":
     return YoloSink(path, objects, prompts=clip.prompts, name_of=clip.frame_name)
 
 
-KIND = OutputKind("YOLO segmentation labels.", _make, video=(FOLDER,), image=(FOLDER,))
+KIND = OutputKind("YOLO segmentation labels.", _make, video=(FOLDER,), image=(FOLDER,), finish="annotated")
