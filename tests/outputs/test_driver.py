@@ -3,6 +3,7 @@
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from sa2va_cli.datatypes import FoundObject, Frame, FrameMasks, Prompt, Sink
 from sa2va_cli.events import Saved
+from sa2va_cli.outputs.drawing import Drawing
 from sa2va_cli.outputs.driver import Driver
 from sa2va_cli.outputs.kinds import KINDS
 from sa2va_cli.outputs.naming import PlannedOutput
@@ -64,9 +66,9 @@ def driven(monkeypatch):
             made.append(sink(objects))
             return made[-1]
 
-        monkeypatch.setitem(KINDS, "mask", replace(KINDS["mask"], make=build))
+        monkeypatch.setitem(KINDS, "mask", replace(KINDS["mask"], make=build, finish="none"))
         output = PlannedOutput("mask", Path("a.mp4"), prompt, folder=False)
-        return Driver([output], None, OBJECTS, report, verify=False), made
+        return Driver([output], SimpleNamespace(drawing=Drawing()), OBJECTS, report, verify=False), made
 
     return make
 
