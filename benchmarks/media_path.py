@@ -77,7 +77,7 @@ class FreeSession(nullcontext["FreeSession"]):
         """As many queries as discs."""
         return Grounding("Sure, [SEG].", self._segmenter.scores[:, None]), view
 
-    def condition(self, _: Any, __: Any) -> tuple[()]:
+    def condition(self, _: Any, __: Any, *, track_keyframes: bool = False) -> tuple[()]:  # noqa: ARG002
         """There is nothing to remember, and something must be remembered."""
         return ()
 
@@ -87,7 +87,7 @@ class FreeSession(nullcontext["FreeSession"]):
         """The discs of every frame."""
         turns, scores = self._segmenter.turns, self._segmenter.scores
         for frame in frames:
-            yield Followed(frame, turns[frame.index % len(turns)], scores, memory)
+            yield Followed(frame, turns[frame.index % len(turns)], scores, scores, memory)
 
 
 def ours(clip: Path, target: Path, segmenter: FreeSegmenter, sampling: str) -> Callable[[], object]:

@@ -12,9 +12,9 @@ from sa2va_cli.errors import UsageError
 from sa2va_cli.media.arrays import ArraySource, frames_of
 from sa2va_cli.media.reader import Reader
 from sa2va_cli.parameters import expanded
+from sa2va_cli.pipeline import streaming
 from sa2va_cli.pipeline.job import Sampling, Search, numbered
 from sa2va_cli.pipeline.selection import selection
-from sa2va_cli.pipeline.streaming import stream, stream_frames
 from sa2va_cli.runtime.choice import ModelChoice
 from sa2va_cli.runtime.loading import load_segmenter, memory_errors_explained
 
@@ -80,6 +80,8 @@ class Sa2VA:
         every: int = 1,
         max_frames: int | None = None,
         verbatim: bool = False,
+        stream: int | None = None,
+        deinterlace: bool = False,
     ) -> Iterator[FrameMasks]:
         """Finds what the prompts name, frame by frame; the options are those of ``sa2va segment``.
 
@@ -98,6 +100,8 @@ class Sa2VA:
             every: every how many-th frame is taken.
             max_frames: after how many frames to stop.
             verbatim: send the prompts as they are.
+            stream: number of the video stream in the file; None for the main one.
+            deinterlace: whether interlaced frames are made whole.
 
         Returns:
             One result for each frame, each made when it is asked for: ``.frame``, ``.masks`` (N, H, W) bool,
@@ -118,18 +122,20 @@ class Sa2VA:
             every=every,
             max_frames=max_frames,
             verbatim=verbatim,
+            stream=stream,
+            deinterlace=deinterlace,
         )
         if isinstance(source, str | Path):
             if times is not None:
                 raise UsageError("times are those of a source that is frames, not of a file")
-            return stream(self._segmenter, expanded(str(source)), search)
+            return streaming.stream(self._segmenter, expanded(str(source)), search)
         frames: Iterable[NDArray[np.uint8]] = source
         if isinstance(source, list | tuple | np.ndarray):
             moments = None if times is None else list(times)
             held = ArraySource(list(frames), moments)
-            return stream(self._segmenter, Reader(held, selection(search)), search)
+            return streaming.stream(self._segmenter, Reader(held, selection(search)), search)
         _check_one_by_one(search)
-        return stream_frames(self._segmenter, frames_of(frames, times), search)
+        return streaming.stream_frames(self._segmenter, frames_of(frames, times), search)
 
 
 def _check_one_by_one(search: Search) -> None:

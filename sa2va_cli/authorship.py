@@ -5,6 +5,9 @@ of pictures minds; a file of ours in or beside the folder would disturb those wh
 for a picture. It holds the size that the file had: a picture that was edited, or made from one of ours by a
 program that hands text chunks on, is not taken for ours. TIFF and OpenEXR files, whose readers go by offsets,
 have the same bytes behind their end.
+
+Text files have no such place. A folder of them holds a hidden list of what was written into it, with a
+checksum of each; their readers take files by their ending and do not see it.
 """
 
 import os
@@ -20,6 +23,9 @@ _END = struct.pack(">I", 0) + b"IEND" + struct.pack(">I", zlib.crc32(b"IEND"))
 
 _LEFT_BY_SYSTEMS = frozenset({".DS_Store", ".directory", "Thumbs.db", "desktop.ini"})
 """What file managers leave in every folder that is looked into."""
+
+LIST = ".sa2va-files"
+"""The list of the text files of a folder, in it."""
 
 
 def _chunk(size: int) -> bytes:
@@ -69,13 +75,37 @@ def is_marked(path: Path) -> bool:
         return file.read() == _chunk(size) + _END
 
 
+def listed(name: str, content: bytes) -> str:
+    """The line of ``LIST`` for a file: checksum, number of bytes, and its name relative to the folder."""
+    return f"{zlib.crc32(content):08x} {len(content)} {name}\n"
+
+
 def stranger_in(folder: Path) -> Path | None:
     """Finds something in a folder, at any depth, that this program did not make; None where all is ours.
 
     Raises:
         OSError: it cannot be looked into.
     """
-    return next((path for path in inside(folder) if not is_marked(path)), None)
+    lines = _lines(folder)
+    ours = (LIST,) if lines else ()
+
+    def is_ours(path: Path) -> bool:
+        name = path.relative_to(folder).as_posix()
+        return name in ours or is_marked(path) or (bool(lines) and _line_of(path, name) in lines)
+
+    return next((path for path in inside(folder) if not is_ours(path)), None)
+
+
+def _lines(folder: Path) -> frozenset[str]:
+    """The lines of a folder's list; none where there is no list, or something else of its name."""
+    path = folder / LIST
+    if path.is_symlink() or not path.is_file():
+        return frozenset()
+    return frozenset(path.read_text("utf-8", "replace").splitlines(keepends=True))
+
+
+def _line_of(path: Path, name: str) -> str | None:
+    return None if path.is_symlink() or not path.is_file() else listed(name, path.read_bytes())
 
 
 def inside(folder: Path) -> Iterator[Path]:

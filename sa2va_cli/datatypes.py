@@ -4,16 +4,18 @@ Knows nothing about files, networks or terminals.
 """
 
 from collections.abc import Callable, Generator, Iterable, Sequence, Sized
+from copy import copy
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 from types import TracebackType
-from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
+from typing import Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sa2va_cli.errors import UsageError
+from sa2va_cli.written import Written
 
 View = TypeVar("View")
 Queries = TypeVar("Queries", bound=Sized)
@@ -218,6 +220,36 @@ class Frame:
         if self.icc_profile is not None and self.deep is None:
             raise ValueError("icc_profile says what the numbers in deep mean; got no deep")
 
+    @classmethod
+    def deferred(cls, make: Callable[[], RGB], size: tuple[int, int], **fields: Any) -> "Frame":
+        """A frame whose RGB picture is made when it is first asked for: planes are enough for much.
+
+        Args:
+            make: makes (H, W, 3) uint8 RGB.
+            size: (width, height) of it.
+            fields: all others.
+        """
+        width, height = size
+        frame = cls(image=np.broadcast_to(np.uint8(0), (height, width, 3)), **fields)
+        object.__delattr__(frame, "image")
+        object.__setattr__(frame, "_deferred", (make, size))
+        return frame
+
+    def __getattr__(self, name: str) -> Any:
+        """Makes the picture of a deferred frame; is called for what is not there only."""
+        if name != "image" or "_deferred" not in self.__dict__:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        image = self.__dict__["_deferred"][0]()
+        object.__setattr__(self, "image", image)
+        return image
+
+    def numbered(self, index: int, source_index: int) -> "Frame":
+        """The same picture at another place among the frames."""
+        frame = copy(self)
+        object.__setattr__(frame, "index", index)
+        object.__setattr__(frame, "source_index", source_index)
+        return frame
+
     @property
     def picture(self) -> RGB | Yuv420:
         """What is drawn on: a video's planes; the numbers that ``icc_profile`` goes with; or the image."""
@@ -244,6 +276,9 @@ class Frame:
     @property
     def size(self) -> tuple[int, int]:
         """(width, height) in pixels."""
+        if "image" not in self.__dict__ and "_deferred" in self.__dict__:
+            size: tuple[int, int] = self.__dict__["_deferred"][1]
+            return size
         return self.image.shape[1], self.image.shape[0]
 
     @property
@@ -341,13 +376,47 @@ class Followed(Generic[Memory]):
         frame: the frame.
         logits: (N, h, w) float32 mask logits on the decoder's grid, a quarter of the network's input.
         scores: (N,) float32 probability that each object is visible.
+        ious: (N,) float32 IoU with the truth that the mask decoder predicts for each mask.
         memory: all that is remembered of the clip now.
     """
 
     frame: Frame
     logits: NDArray[np.float32] = field(repr=False)
     scores: NDArray[np.float32]
+    ious: NDArray[np.float32]
     memory: Memory = field(repr=False)
+
+
+Reason = Literal["lost", "nearly hidden", "jumped", "unsure edge"]
+"""Why a mask may be wrong: it went although the thing may be there; hardly anything of the thing is seen; it
+does not lie where the last one moved to; its edge could run elsewhere as well."""
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """How far the masks of N objects on one frame can be trusted, and why not further.
+
+    Attributes:
+        ious: (N,) float32 IoU with the truth that the network predicts for each mask.
+        agreements: (N,) float32 IoU of each mask with the one before, moved as the picture moved.
+        confidences: (N,) float32, 0..1, made of all that is known (``tracks/confidence.py`` has the rule).
+        reasons: what most speaks against each mask.
+    """
+
+    ious: NDArray[np.float32]
+    agreements: NDArray[np.float32]
+    confidences: NDArray[np.float32]
+    reasons: tuple[Reason, ...]
+
+    def of(self, rows: Sequence[int]) -> "Evidence":
+        """That about some of the objects."""
+        chosen = list(rows)
+        reasons = tuple(self.reasons[row] for row in chosen)
+        return Evidence(self.ious[chosen], self.agreements[chosen], self.confidences[chosen], reasons)
+
+
+_LEAST_ALPHA = np.float32(1e-6)
+"""Stands for 0 where the logit of an alpha is asked for, which has none there."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -363,6 +432,7 @@ class FrameMasks:
         threshold: probability above which a pixel belongs to the mask.
         objects: what each of the N rows is, and which prompt found it.
         around: the frame among its neighbours, in order, for those who asked for them.
+        evidence: how far each mask can be trusted; None where nobody looked.
     """
 
     frame: Frame
@@ -372,6 +442,9 @@ class FrameMasks:
     objects: tuple[FoundObject, ...] = ()
     around: "tuple[FrameMasks, ...]" = field(default=(), repr=False)
     _whole: "tuple[FrameMasks, Sequence[int]] | None" = field(default=None, repr=False)
+    evidence: Evidence | None = field(default=None, repr=False)
+    _finished: NDArray[np.float32] | None = field(default=None, repr=False)
+    _apart: "FrameMasks | None" = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.logits.ndim != 3 or self.scores.shape != self.logits.shape[:1]:
@@ -395,7 +468,34 @@ class FrameMasks:
             tuple(self.objects[row] for row in chosen) if self.objects else (),
             tuple(one.of(chosen) for one in self.around),
             (self, chosen),
+            self.evidence.of(chosen) if self.evidence else None,
         )
+
+    def finished(self, alphas: NDArray[np.float32]) -> "FrameMasks":
+        """The same objects with soft masks in place of those that the logits give.
+
+        Args:
+            alphas: (N, H, W) float32 in 0..1 at the frame's size, with their edges at 0.5; or (1, H, W) for
+                all objects in one.
+        """
+        if alphas.shape != (len(alphas), *self.frame.size[::-1]) or len(alphas) not in (1, len(self)):
+            raise ValueError(f"got alphas {alphas.shape} for {len(self)} objects on {self.frame.size}")
+        joined = len(alphas) != len(self)
+        return FrameMasks(
+            self.frame,
+            self.logits.max(axis=0, keepdims=True) if joined else self.logits,
+            self.scores.max(axis=0, keepdims=True) if joined else self.scores,
+            objects=() if joined else self.objects,
+            around=self.around,
+            evidence=None if joined else self.evidence,
+            _finished=alphas,
+            _apart=self if joined else None,
+        )
+
+    @property
+    def apart(self) -> "FrameMasks":
+        """The objects one by one, where all of them were made one."""
+        return self if self._apart is None else self._apart
 
     def among(self, around: "Sequence[FrameMasks]") -> "FrameMasks":
         """The same, with its neighbours."""
@@ -412,6 +512,9 @@ class FrameMasks:
         if self._whole is not None:
             whole, rows = self._whole
             return whole.full_logits[rows]
+        if self._finished is not None:
+            inside = np.clip(self._finished, _LEAST_ALPHA, 1 - _LEAST_ALPHA)
+            return np.asarray(np.log(inside / (1 - inside)), np.float32)
         import cv2
 
         n, h, w = self.logits.shape
@@ -428,6 +531,8 @@ class FrameMasks:
         if self._whole is not None:
             whole, rows = self._whole
             return whole.masks[rows]
+        if self._finished is not None:
+            return self._finished > 0.5
         limit = np.log(self.threshold / (1.0 - self.threshold))
         return np.greater(self.full_logits, float(limit))  # NumPy's float64 would turn all logits into it
 
@@ -437,6 +542,8 @@ class FrameMasks:
         if self._whole is not None:
             whole, rows = self._whole
             return whole.alphas[rows]
+        if self._finished is not None:
+            return self._finished
         with np.errstate(over="ignore"):  # far outside, 1 / infinity is the zero that is meant
             return np.asarray(1.0 / (1.0 + np.exp(-self.full_logits)), np.float32)
 
@@ -466,8 +573,21 @@ class Session(Protocol[View, Queries, Memory]):
         """Answers ``prompt`` about what was looked at; returns the view for the next prompt, too."""
         ...
 
-    def condition(self, keyframes: Sequence[tuple[int, RGB]], queries: Sequence[Queries]) -> Memory:
-        """Decodes queries, (N, C) for each prompt, on the keyframes, each with its frame index."""
+    def condition(
+        self,
+        keyframes: Sequence[tuple[int, RGB]],
+        queries: Sequence[Queries],
+        *,
+        track_keyframes: bool = False,
+    ) -> Memory:
+        """Decodes queries on the keyframes of the video, or on the image.
+
+        Args:
+            keyframes: each with its frame index.
+            queries: (N, C) for each prompt.
+            track_keyframes: whether ``follow`` tracks keyframes as all other frames of a video, and does not
+                repeat what was decoded here.
+        """
         ...
 
     def follow(
@@ -479,7 +599,7 @@ class Session(Protocol[View, Queries, Memory]):
         notify: Callable[[str], None] = ...,
         workers: int = 1,
     ) -> Generator[Followed[Memory], None, None]:
-        """Carries the objects through frames in order; on a keyframe it repeats what ``condition`` found.
+        """Carries the objects through frames in order; on keyframes see ``condition``.
 
         Args:
             frames: those of the clip from some frame on, keyframes included.
@@ -543,6 +663,11 @@ class Sink(Protocol):
     ) -> None:
         """Finishes the files, or removes them when ``kind`` is an exception."""
         ...
+
+    @property
+    def meant(self) -> Written | None:
+        """What was meant to be written, once the sink is closed; None where it does not say."""
+        return None
 
     def survey(self, masks: FrameMasks) -> None:
         """Is shown every frame in order, before the first ``write``; only where ``surveys``."""

@@ -22,8 +22,9 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from sa2va_cli.errors import UsageError, parameter
 
-LOOKING, SAVING, MODEL, TALKING, TIMING = "Looking", "Saving", "Model", "Talking", "Timing"
-PANELS = (TIMING, LOOKING, SAVING, MODEL, TALKING)
+LOOKING, SAVING, DRAWING, MODEL = "Looking", "Saving", "Drawing", "Model"
+TALKING, TIMING = "Talking", "Timing"
+PANELS = (TIMING, LOOKING, SAVING, DRAWING, MODEL, TALKING)
 """The groups of options under which ``--help`` lists them, in this order."""
 
 

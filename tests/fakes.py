@@ -33,6 +33,7 @@ class FakeSegmenter:
         self.seen: list[int] = []
         self.still: bool | None = None
         self.stepped: list[int] = []
+        self.tracks_keyframes: bool | None = None
 
     def open(self, *, still: bool = False) -> "FakeSession":
         self.still = still
@@ -68,7 +69,14 @@ class FakeSession:
         answer = "Sure, " + ", ".join("[SEG]" for _ in found) if found else "No."
         return Grounding(answer, np.array(found).reshape(-1, 1)), len(asked)
 
-    def condition(self, keyframes: Sequence[tuple[int, RGB]], queries: Sequence[np.ndarray]) -> np.ndarray:
+    def condition(
+        self,
+        keyframes: Sequence[tuple[int, RGB]],
+        queries: Sequence[np.ndarray],
+        *,
+        track_keyframes: bool = False,
+    ) -> np.ndarray:
+        self.segmenter.tracks_keyframes = track_keyframes
         self.segmenter.seen = [index for index, _ in keyframes]
         return np.concatenate(list(queries))[:, 0]
 
@@ -103,7 +111,8 @@ class FakeSession:
             dull = np.partition(small, 1, axis=2)[..., 1]
             # a colour is bright where it stands above the other two
             logits = np.stack([(small[..., channel] - dull - 60) / 10 for channel in memory])
-            yield Followed(frame, logits, np.full(len(memory), 0.9, np.float32), memory)
+            scores, ious = (np.full(len(memory), value, np.float32) for value in (0.9, 0.95))
+            yield Followed(frame, logits, scores, ious, memory)
 
     def freeze(self, memory: np.ndarray) -> bytes:
         return memory.astype(np.int64).tobytes()

@@ -26,18 +26,8 @@ REFUSED = [
     (Search, "max_frames", -3, "{} must be at least 1, got -3"),
     (Search, "threshold", 1.0, "{} must lie between 0 and 1, got 1"),
     (Search, "threshold", float("nan"), "{} must lie between 0 and 1, got nan"),
-    (
-        Saving,
-        "kinds",
-        "gif",
-        f"unknown {{}} 'gif'; choose from {', '.join(KINDS)}",
-    ),
-    (
-        Saving,
-        "kinds",
-        (),
-        f"nothing to save; choose from {', '.join(KINDS)} with {{}}",
-    ),
+    (Saving, "kinds", "gif", f"unknown {{}} 'gif'; choose from {', '.join(KINDS)}"),
+    (Saving, "kinds", (), f"nothing to save; choose from {', '.join(KINDS)} with {{}}"),
     (Saving, "existing", "delete", "unknown {} 'delete'; choose refuse, overwrite, skip"),
     (ModelChoice, "device", "tpu", "unknown {} 'tpu'; choose auto, cpu, cuda, cuda:N or mps"),
     (

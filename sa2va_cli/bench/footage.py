@@ -40,7 +40,7 @@ def media_stages(
                 writer.write(frame.picture, frame.pts, frame.time_base)
 
     return {
-        DECODE: Work(lambda: [None for _ in reader], reader.count_selected()),
+        DECODE: Work(lambda: [frame.image.shape for frame in reader], reader.count_selected()),
         RENDER: Work(lambda: [draw(frame) for frame in frames], len(frames)),
         ENCODE_VIDEO: Work(encode, len(frames)),
     }

@@ -26,9 +26,13 @@ if TYPE_CHECKING:
 
     from sa2va_cli.pipeline.job import SegmentJob, SegmentResult
     from sa2va_cli.pipeline.segmentation import Plan
+    from sa2va_cli.tracks.review import DoubtfulRange
 
 _LINE_SECONDS = 5.0
 """How often progress is told where there is no terminal to draw a bar on."""
+
+_MOST_RANGES = 8
+"""Ranges worth a look that are listed at the end of a run."""
 
 _LONGEST_LABEL = 120
 """Letters of a prompt that the table shows."""
@@ -243,8 +247,18 @@ class Console:
             f"{count or 'no'} object{'' if count == 1 else 's'} found, {result.frames} "
             f"frame{'' if result.frames == 1 else 's'} at {result.fps:.1f} fps with {result.model}"
         )
+        self.look_at(result.look_at)
         for path in result.files:
             self.line(f"wrote {'standard output' if str(path) == '-' else path}", "green")
+
+    def look_at(self, ranges: "Sequence[DoubtfulRange]") -> None:
+        """Names the parts of a clip that are worth a look, the least certain ones where there are many."""
+        worst = sorted(ranges, key=lambda one: one.confidence)[:_MOST_RANGES]
+        for one in ranges:
+            if one in worst:
+                self.line(f"worth a look: {one.text}", "yellow")
+        if len(ranges) > len(worst):
+            self.note(f"and {len(ranges) - len(worst)} more ranges; --save markers or --json has all")
 
     def traceback(self) -> None:
         """Prints where the current exception came from."""

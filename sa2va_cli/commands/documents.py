@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sa2va_cli.datatypes import Prompt
     from sa2va_cli.media.source import SourceInfo
     from sa2va_cli.pipeline.segmentation import Plan
+    from sa2va_cli.tracks.review import DoubtfulRange
 
 
 def source_facts(info: "SourceInfo") -> dict[str, Any]:
@@ -39,6 +40,20 @@ def prompt_facts(prompt: "Prompt") -> dict[str, Any]:
 def object_facts(found: ObjectSummary) -> dict[str, Any]:
     """Describes an object."""
     return asdict(found)
+
+
+def range_facts(doubtful: "DoubtfulRange") -> dict[str, Any]:
+    """Describes where masks of an object may be wrong."""
+    return {
+        "object": doubtful.object,
+        "label": doubtful.label,
+        "first_frame": doubtful.first,
+        "last_frame": doubtful.last,
+        "start_seconds": doubtful.start,
+        "end_seconds": doubtful.end,
+        "reason": doubtful.reason,
+        "confidence": doubtful.confidence,
+    }
 
 
 def _answered(
@@ -71,6 +86,7 @@ def result_document(result: SegmentResult) -> dict[str, Any]:
         "files": [str(path) for path in result.files],
         "skipped": [str(path) for path in result.skipped],
         "warnings": [on_command_line(text) for text in result.warnings],
+        "look_at": [range_facts(one) for one in result.look_at],
     }
 
 

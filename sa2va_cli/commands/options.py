@@ -243,7 +243,7 @@ def _option(one: Declared, option: Option) -> list[inspect.Parameter]:
     if option.experimental:
         text += f" [yellow]Experimental: {option.experimental}.[/yellow]"
     if one.kind is bool:
-        return _flag(names, text, option.panel)
+        return _flag(names, text, option.panel, on=one.default is True)
     default = list(one.default) if isinstance(one.default, tuple) else one.default
     if option.shown and default is not None:
         default = option.shown
@@ -269,9 +269,13 @@ def _completion(choices: tuple[str, ...]) -> Callable[[str], list[str]]:
     return complete
 
 
-def _flag(names: tuple[str, ...], text: str, panel: str) -> list[inspect.Parameter]:
-    plain = typer.Option(*names, help=text, rich_help_panel=panel or None, metavar="")
-    back = typer.Option(f"--no-{names[0][2:]}", hidden=True, metavar="")
+def _flag(names: tuple[str, ...], text: str, panel: str, *, on: bool = False) -> list[inspect.Parameter]:
+    """The parameter of a flag, and of the one that takes it back; of these, the one that is off is shown."""
+    back_names = (f"--no-{names[0][2:]}",)
+    shown, hidden = (back_names, names) if on else (names, back_names)
+    told = typer.Option(*shown, help=text, rich_help_panel=panel or None, metavar="")
+    untold = typer.Option(*hidden, hidden=True, metavar="")
+    plain, back = (untold, told) if on else (told, untold)
     return [
         _keyword(_key(names), Annotated[bool, plain], default=False),
         _keyword(f"no_{_key(names)}", Annotated[bool, back], default=False),
@@ -333,20 +337,32 @@ def _gathered(group: Any, choice: Choice, values: dict[str, Any], context: typer
             made |= {} if chosen is None else {one.name: chosen}
         else:
             key = _key(setting.names or (f"--{one.name}",))
-            value = _settled(key, values, context) if one.kind is bool else values[key]
-            if one.default is not MISSING and (value is None or not strength_of(context, key)):
+            value = values[key]
+            said = bool(strength_of(context, key))
+            if one.kind is bool:
+                on = one.default is True
+                value = on is not _settled(key, values, context, on=on)
+                said = value is not on
+            if one.default is not MISSING and (value is None or not said):
                 continue  # nobody said anything
             made[one.name] = setting.read(value) if setting.read else value
     return group(**made)
 
 
-def _settled(key: str, values: dict[str, Any], context: typer.Context) -> bool:
-    """Whether a flag is set: by the one of ``--x`` and ``--no-x`` that was said the more directly."""
-    back = f"no_{key}"
-    if values[key] and values[back] and strength_of(context, key) == strength_of(context, back):
+def _settled(key: str, values: dict[str, Any], context: typer.Context, *, on: bool = False) -> bool:
+    """Whether the shown one of ``--x`` and ``--no-x`` holds: the one that was said the more directly counts.
+
+    Args:
+        key: of the flag.
+        values: what was parsed.
+        context: the parser's.
+        on: whether the flag is set by default, so that ``--no-x`` is shown.
+    """
+    said, back = (f"no_{key}", key) if on else (key, f"no_{key}")
+    if values[said] and values[back] and strength_of(context, said) == strength_of(context, back):
         shown = key.replace("_", "-")
         raise UsageError(f"--{shown} and --no-{shown} contradict each other; give one of them")
-    return bool(values[key] and not values[back])
+    return bool(values[said] and not values[back])
 
 
 def _switched(switches: Switches, values: dict[str, Any], context: typer.Context) -> str | None:

@@ -10,6 +10,7 @@ from sa2va_cli.commands.options import Talking, without
 from sa2va_cli.commands.session import Session
 from sa2va_cli.commands.standard_output import check_standard_output
 from sa2va_cli.outputs.delivery import Delivery
+from sa2va_cli.outputs.drawing import Drawing
 from sa2va_cli.outputs.saving import Saving
 
 EPILOG = examples(
@@ -32,6 +33,7 @@ def render_command(
         bool, typer.Option("--force", help="Take a source that is not the one of the tracks.")
     ] = False,
     saving: Saving,
+    drawing: Drawing,
     delivery: Delivery,
     talking: Annotated[Talking, without("dry_run", "verbose")],
 ) -> None:
@@ -41,7 +43,8 @@ def render_command(
 
     check_standard_output(saving, as_json=talking.as_json)
     with session.console.reporting() as report:
-        result = render(RenderJob(tracks, source, saving, force, delivery), report=report)
+        job = RenderJob(tracks, source, saving=saving, drawing=drawing, delivery=delivery, force=force)
+        result = render(job, report=report)
     session.console.result(result)
     if talking.as_json:
         session.console.data(result_document(result))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sa2va_cli.commands.console import Console
+from sa2va_cli.commands.documents import range_facts
 from sa2va_cli.commands.helptext import examples
 from sa2va_cli.commands.options import Talking, add_command, only
 from sa2va_cli.commands.session import Session
@@ -76,6 +77,9 @@ def _line(one: "Sighting", *, rle: bool) -> dict[str, Any]:
         "object": one.found.id,
         "label": one.found.label,
         "score": round(one.score, 6),
+        "predicted_iou": round(one.iou, 6),
+        "agreement": round(one.agreement, 6),
+        "confidence": round(one.confidence, 6),
         "area": one.area,
         "bbox": None if one.box is None else [one.box.x0, one.box.y0, *one.box.size],
     }
@@ -128,9 +132,11 @@ def _document(summary: "TracksSummary") -> dict[str, Any]:
                 "ranges": [list(span) for span in one.ranges],
                 "share": one.share,
                 "score": one.score,
+                "confidence": one.confidence,
             }
             for one in summary.objects
         ],
+        "look_at": [range_facts(one) for one in summary.look_at],
     }
 
 
@@ -157,6 +163,7 @@ def _show(summary: "TracksSummary", console: Console) -> None:
             for one in summary.objects
         ]
         console.table(["object", "label", "prompt", "frames", "visible in", "share", "score"], rows)
+    console.look_at(summary.look_at)
     if condition.problem:
         console.line(f"warning: {condition.problem}", "yellow")
 

@@ -1,8 +1,9 @@
 """COCO JSON with compressed run lengths and track ids, written while the frames come.
 
-The format is that of "Data format" and "Results format" at cocodataset.org, with ``track_id`` as CVAT and
-FiftyOne read it. JSON wants all images in one list and all annotations in another, so annotations wait in a
-nameless file on the same disk: memory does not grow with the length of a clip.
+The format is that of "Data format" and "Results format" at cocodataset.org, with ``track_id`` where FiftyOne
+and where CVAT and Datumaro look for it, and ``videos`` as in CocoVID and YouTube-VIS. JSON wants all images
+in one list and all annotations in another, so annotations wait in a nameless file on the same disk: memory
+does not grow with the length of a clip.
 """
 
 import json
@@ -18,21 +19,26 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
-from sa2va_cli.datatypes import FoundObject, Frame, FrameMasks, Sink
+from sa2va_cli.datatypes import FoundObject, Frame, FrameMasks, Prompt, Sink
+from sa2va_cli.export.frame_names import image_name, source_number
 from sa2va_cli.staging import discard, output_errors, publish, staged
 
 _CHUNK = 1 << 20
+_VIDEO = 1
+"""The id of the one video."""
 
 
 class CocoSink(Sink):
     """Writes one COCO JSON file for one clip, image or folder of images.
 
-    * ``images``: ``id`` from 1, ``file_name``, ``width``, ``height``, ``frame_index``, ``pts``, ``seconds``.
-      ``file_name`` is the image file that the frame came from, with its ending and with the folders in which
-      files differ; else the frame's name, or ``<source>/<frame index, five digits>``, with ``ending``.
+    * ``images``: ``id`` from 1, ``file_name``, ``width``, ``height``, ``frame_index`` among the frames that
+      were looked at, ``source_frame``, the frame's number in the source, ``pts`` and ``seconds`` on the
+      source's clock. ``file_name`` is what ``frame_names.image_name`` says, in the folder ``<source>``.
     * ``annotations``: one for each object on each frame where its mask is not empty, with ``track_id`` (the
-      object's id), ``score``, ``segmentation``, ``bbox`` as x, y, width, height, ``area`` and ``iscrowd`` 0.
-    * ``categories``: one for each distinct prompt, from 1.
+      object's id, in ``attributes`` as well), ``score``, ``confidence`` (how far the mask can be trusted; not
+      where nobody judged), ``segmentation``, ``bbox`` as x, y, width, height, ``area`` and ``iscrowd`` 0.
+    * ``categories``: one for each prompt of the request, found or not, with the prompt's id.
+    * ``videos``: for a sequence the one that all images belong to by ``video_id`` and ``frame_id``.
 
     Attributes:
         path: where the file appears when everything is written.
@@ -43,7 +49,9 @@ class CocoSink(Sink):
         path: Path,
         objects: Sequence[FoundObject],
         *,
+        prompts: Sequence[Prompt],
         source: str,
+        sequence: bool = True,
         rate: Fraction | None = None,
         ending: str = ".png",
     ) -> None:
@@ -52,18 +60,19 @@ class CocoSink(Sink):
         Args:
             path: the final file.
             objects: what the masks of a frame are, in their order.
+            prompts: everything that was looked for.
             source: the stem of the clip's name.
+            sequence: whether images follow each other in time.
             rate: frames per second of the source, noted under ``info``.
             ending: what names end in of frames that are no files.
         """
         self.path = path
         self._objects = tuple(objects)
+        self._prompts = tuple(prompts)
         self._source = source
+        self._sequence = sequence
         self._rate = rate
         self._ending = ending
-        self._categories = {
-            prompt: k for k, prompt in enumerate(dict.fromkeys(o.prompt.text for o in objects), 1)
-        }
         self._part = staged(path)
         self._open: tuple[IO[str], IO[str]] | None = None  # the file, and the annotations that wait
         self._images = 0
@@ -102,10 +111,12 @@ class CocoSink(Sink):
         with output_errors(self.path):
             self._images += 1
             file.write(_separator(self._images) + _json(self._image(masks.frame)))
-            for found, mask, score in zip(self._objects, masks.masks, masks.scores, strict=True):
+            scores = masks.scores.tolist()
+            trust = masks.evidence.confidences.tolist() if masks.evidence else [None] * len(masks)
+            for found, mask, score, confidence in zip(self._objects, masks.masks, scores, trust, strict=True):
                 if mask.any():
                     self._annotations += 1
-                    entry = self._annotation(found, mask, float(score))
+                    entry = self._annotation(found, mask, score, confidence)
                     spool.write(_separator(self._annotations) + _json(entry))
 
     def __exit__(
@@ -134,9 +145,12 @@ class CocoSink(Sink):
     def _finish(self, file: IO[str], spool: IO[str]) -> None:
         """Writes the rest of the file and gives it its name."""
         categories = [
-            {"id": k, "name": prompt, "supercategory": ""} for prompt, k in self._categories.items()
+            {"id": prompt.id, "name": prompt.label, "supercategory": ""} for prompt in self._prompts
         ]
-        file.write(f'\n],\n"categories": {_json(categories)},\n"annotations": [')
+        file.write(f'\n],\n"categories": {_json(categories)},')
+        if self._sequence:
+            file.write(f'\n"videos": {_json([{"id": _VIDEO, "name": self._source}])},')
+        file.write('\n"annotations": [')
         spool.seek(0)
         while chunk := spool.read(_CHUNK):
             file.write(chunk)
@@ -152,30 +166,35 @@ class CocoSink(Sink):
     def _image(self, frame: Frame) -> dict[str, Any]:
         """Describes the frame that is being written."""
         width, height = frame.size
-        made_up = frame.name if frame.name is not None else f"{self._source}/{frame.index:05d}"
-        name = f"{made_up}{self._ending}" if frame.file_name is None else frame.file_name
+        of_video = {"video_id": _VIDEO, "frame_id": frame.index} if self._sequence else {}
         return {
             "id": self._images,
-            "file_name": name,
+            "file_name": image_name(frame, self._source, self._ending),
             "width": width,
             "height": height,
+            **of_video,
             "frame_index": frame.index,
+            "source_frame": source_number(frame),
             "pts": frame.pts,
             "seconds": frame.seconds,
         }
 
-    def _annotation(self, found: FoundObject, mask: NDArray[np.bool_], score: float) -> dict[str, Any]:
+    def _annotation(
+        self, found: FoundObject, mask: NDArray[np.bool_], score: float, confidence: float | None
+    ) -> dict[str, Any]:
         """Describes one object on the frame that is being written."""
         lengths = encode_mask(mask)
         return {
             "id": self._annotations,
             "image_id": self._images,
-            "category_id": self._categories[found.prompt.text],
+            "category_id": found.prompt.id,
             "track_id": found.id,
+            "attributes": {"track_id": found.id, "occluded": False},
             "segmentation": lengths,
             "bbox": coco_mask.toBbox(lengths).tolist(),
             "area": int(coco_mask.area(lengths)),
             "score": round(score, 6),
+            **({} if confidence is None else {"confidence": round(confidence, 6)}),
             "iscrowd": 0,
         }
 

@@ -12,7 +12,9 @@ from PIL import Image
 from sa2va_cli.authorship import mark
 from sa2va_cli.datatypes import FoundObject, FrameMasks, Sink
 from sa2va_cli.errors import OutputError
+from sa2va_cli.export.frame_names import source_number
 from sa2va_cli.staging import discard, output_errors, publish, staged
+from sa2va_cli.written import WrittenPictures
 
 _MOST_OBJECTS = 255
 
@@ -20,19 +22,28 @@ _MOST_OBJECTS = 255
 class DavisSink(Sink):
     """Writes a folder of palette PNGs; 0 is background, other values are ids of objects.
 
-    A picture is called like its frame where that came from an image file, else by its frame index in five
-    digits. Where objects overlap, a pixel belongs to the one with the highest logit there.
+    A picture is called like its frame where that came from an image file, else by its frame index, or its
+    number in the source, in five digits.
+    Where objects overlap, a pixel belongs to the one with the highest logit there.
 
     Attributes:
         folder: where the folder appears when every frame is written.
     """
 
-    def __init__(self, folder: Path, objects: Sequence[FoundObject]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        objects: Sequence[FoundObject],
+        *,
+        by_source_number: bool = False,
+    ) -> None:
         """Prepares the sink; nothing is written before it is entered.
 
         Args:
             folder: the final folder.
             objects: what the masks of a frame are, in their order.
+            by_source_number: whether frames of a video are called by their number in the source, not by their
+                place among those that were looked at.
 
         Raises:
             OutputError: there are more objects than a palette has room for.
@@ -45,8 +56,16 @@ class DavisSink(Sink):
             )
         self.folder = folder
         self._ids = tuple(found.id for found in objects)
+        self._by_source_number = by_source_number
         self._part = staged(folder)
         self._is_open = False
+        self._names: list[str] = []
+        self._size = (0, 0)
+
+    @property
+    def meant(self) -> WrittenPictures | None:
+        """The palette PNGs."""
+        return WrittenPictures(tuple(self._names), self._size, alpha=False) if self._names else None
 
     def __enter__(self) -> Self:
         """Makes the folder under its temporary name.
@@ -71,7 +90,8 @@ class DavisSink(Sink):
         if len(masks) != len(self._ids):
             raise ValueError(f"got {len(masks)} masks for {len(self._ids)} objects")
         frame = masks.frame
-        name = f"{frame.index:05d}.png" if frame.name is None else f"{frame.name}.png"
+        number = source_number(frame) if self._by_source_number else frame.index
+        name = f"{number:05d}.png" if frame.name is None else f"{frame.name}.png"
         picture = Image.fromarray(index_map(masks, self._ids))
         picture.putpalette(davis_palette())
         with output_errors(self.folder / name):
@@ -81,6 +101,8 @@ class DavisSink(Sink):
                 mark(self._part / name)
             except FileExistsError as error:
                 raise OutputError(f"two frames are called {name}; put them into different outputs") from error
+        self._names.append(name)
+        self._size = frame.size
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

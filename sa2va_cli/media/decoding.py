@@ -51,6 +51,12 @@ class Decoder:
             frames += self._filter.flush()
         return frames
 
+    def restart(self) -> None:
+        """Forgets what was decoded, as after a seek."""
+        context = self._stream.codec_context if self._context is None else self._context
+        if context.is_open:
+            context.flush_buffers()
+
 
 def _context_with_alpha(stream: Any) -> Any:
     """A decoder of its own for WebM with opacity; None where the stream's own one does."""

@@ -110,6 +110,21 @@ def write_exr(
             raise output_error(path, error) from error
 
 
+def read_channels(path: Path) -> dict[str, NDArray[Any]]:
+    """The channels of a picture, each (H, W), by name.
+
+    Raises:
+        OSError: the file cannot be read.
+        RuntimeError: it is no OpenEXR file, or is damaged.
+        UsageError: the package is not installed.
+    """
+    require_openexr(path.name)
+    import OpenEXR
+
+    channels = OpenEXR.File(str(path), separate_channels=True).channels()
+    return {name: channel.pixels for name, channel in channels.items()}
+
+
 def _channels(
     picture: NDArray[Any], colour: YuvColour | None, *, video: bool, premultiplied: bool
 ) -> dict[str, NDArray[np.float16]]:

@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from sa2va_cli.errors import InputError
+from sa2va_cli.errors import InputError, parameter
 from sa2va_cli.media.animations import AnimationSource, JoinedSource
 from sa2va_cli.media.formats import SUFFIXES, open_image
 from sa2va_cli.media.joined import joined_pictures
@@ -38,19 +38,33 @@ def probe(source: Path | str) -> SourceInfo:
     return find_source(source).info
 
 
-def find_source(source: Path | str) -> Source:
+def find_source(source: Path | str, *, stream_index: int | None = None, deinterlace: bool = False) -> Source:
     """Opens an input of any kind.
 
+    Args:
+        source: a video, an image, a folder or a pattern.
+        stream_index: number of the stream in a video file; None for the main video.
+        deinterlace: whether interlaced frames of a video are made whole.
+
     Raises:
-        InputError: when there is nothing that can be read.
+        InputError: when there is nothing that can be read, or it has no streams to choose from.
     """
+    found = _found(source, stream_index, deinterlace=deinterlace)
+    if stream_index is not None and not isinstance(found, VideoSource):
+        raise InputError(
+            f"{source}: has no streams to choose from, as it is no video; leave out {parameter('stream')}"
+        )
+    return found
+
+
+def _found(source: Path | str, stream_index: int | None, *, deinterlace: bool) -> Source:
     path = Path(source)
     try:
         if path.is_dir():
             files, notes = _images_in(path)
             return ImageSource(path, files, "frames", notes)
         if path.exists():
-            return _file(path)
+            return _file(path, stream_index, deinterlace=deinterlace)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from error
     if is_pattern(str(source)):
@@ -62,7 +76,7 @@ def find_source(source: Path | str) -> Source:
     raise InputError(f"{path}: no such file or folder")
 
 
-def _file(path: Path) -> Source:
+def _file(path: Path, stream_index: int | None, *, deinterlace: bool) -> Source:
     if not path.is_file():
         raise InputError(f"{path}: not a regular file; to read a stream, pipe it in and give - as the input")
     if path.stat().st_size == 0:
@@ -72,7 +86,7 @@ def _file(path: Path) -> Source:
         return ImageSource(path, [path], "image")
     image = open_image(path)
     if image is None:
-        return VideoSource(path)
+        return VideoSource(path, stream_index=stream_index, deinterlace=deinterlace)
     with image:
         return _pillow_file(path, image)
 

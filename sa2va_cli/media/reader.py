@@ -4,7 +4,8 @@ import errno
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +16,7 @@ from sa2va_cli.errors import InputError, OutputError, UsageError
 from sa2va_cli.media.metadata import Metadata
 from sa2va_cli.media.probe import find_source
 from sa2va_cli.media.source import Source, SourceInfo
+from sa2va_cli.media.timecode import Timecode
 from sa2va_cli.staging import require_temporary_folder
 
 
@@ -33,6 +35,9 @@ class Selection:
             the same.
         every: 1 for every frame of the range, 2 for every other one, and so on.
         max_frames: at most so many frames.
+        start_timecode: ``HH:MM:SS:FF``, instead of ``start``: counted from the file's own timecode where it
+            has one, else from zero.
+        end_timecode: the same, instead of ``end``.
     """
 
     start: Fraction | None = None
@@ -41,12 +46,14 @@ class Selection:
     end_frame: int | None = None
     every: int = 1
     max_frames: int | None = None
+    start_timecode: str | None = None
+    end_timecode: str | None = None
 
     def __post_init__(self) -> None:
-        if self.start is not None and self.start_frame is not None:
-            raise UsageError("the start is given twice; give a time or a frame number")
-        if self.end is not None and self.end_frame is not None:
-            raise UsageError("the end is given twice; give a time or a frame number")
+        for name in ("start", "end"):
+            given = [getattr(self, f"{name}{kind}") for kind in ("", "_frame", "_timecode")]
+            if sum(one is not None for one in given) > 1:
+                raise UsageError(f"the {name} is given twice; give a time, a frame number or a timecode")
         if self.every < 1:
             raise UsageError(f"every {self.every} frames is not possible; give 1 or more")
         if self.max_frames is not None and self.max_frames < 1:
@@ -65,15 +72,19 @@ class Selection:
         first = 0 if self.start_frame is None else source.info.ordinal_of_number(self.start_frame)
         if self.start is not None:
             first = source.ordinal_at(self.start)
+        if self.start_timecode is not None:
+            first = _ordinal_at_timecode(source, self.start_timecode)
         stop = count
         if self.end_frame is not None:
             stop = min(source.info.ordinal_of_number(self.end_frame), count)
         if self.end is not None:
             stop = source.ordinal_at(self.end)
+        if self.end_timecode is not None:
+            stop = _ordinal_at_timecode(source, self.end_timecode)
         if first >= min(stop, count):
             raise UsageError(
-                f"the range from {self._text(self.start, self.start_frame, '0')} to "
-                f"{self._text(self.end, self.end_frame, 'the end')} holds no frame; "
+                f"the range from {self.start_timecode or self._text(self.start, self.start_frame, '0')} to "
+                f"{self.end_timecode or self._text(self.end, self.end_frame, 'the end')} holds no frame; "
                 f"{source.info.path.name} has {count} frames in {source.info.duration_seconds:.3f} seconds"
                 f"{_numbered(source.info)}"
             )
@@ -85,6 +96,31 @@ class Selection:
         if seconds is not None:
             return f"{float(seconds):g}s"
         return otherwise if frame is None else f"frame {frame}"
+
+
+def first_timecode(info: SourceInfo) -> Timecode | None:
+    """The name of an input's first frame; None where it says none, or one that its rate does not allow."""
+    if info.metadata.timecode is None:
+        return None
+    with suppress(UsageError):
+        return Timecode.parse(info.metadata.timecode, info.rate)
+    return None
+
+
+def _ordinal_at_timecode(source: Source, text: str) -> int:
+    """Number of the frame with a name: numbers are dropped in it where they are in the file's own timecode.
+
+    Raises:
+        UsageError: it names no frame at this rate, or lies before the file's first one.
+    """
+    info = source.info
+    first = first_timecode(info)
+    if first is not None:
+        text = ";".join(text.replace(";", ":").rsplit(":", 1)) if first.drop else text.replace(";", ":")
+    frames = Timecode.parse(text, info.rate).frames - (0 if first is None else first.frames)
+    if frames < 0:
+        raise UsageError(f"{text} lies before the file's first timecode, {first}")
+    return frames if info.constant_rate else source.ordinal_at(frames / info.rate)
 
 
 def _numbered(info: SourceInfo) -> str:
@@ -195,17 +231,30 @@ class Reader:
 
     def _numbered(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         for frame in frames:
-            yield replace(frame, index=self._ordinals.index(frame.index), source_index=frame.index)
+            yield frame.numbered(self._ordinals.index(frame.index), frame.index)
 
 
-def open_source(source: Path | str, selection: Selection | None = None) -> Reader:
+def open_source(
+    source: Path | str,
+    selection: Selection | None = None,
+    *,
+    stream_index: int | None = None,
+    deinterlace: bool = False,
+) -> Reader:
     """Opens a video, an image, a folder of images, or a pattern of images.
+
+    Args:
+        source: the file, folder or pattern.
+        selection: which frames are wanted; None for all.
+        stream_index: see ``find_source``.
+        deinterlace: see ``find_source``.
 
     Raises:
         InputError: when there is nothing that can be read, or images of different sizes.
         UsageError: when the selection holds no frame.
     """
-    return Reader(find_source(source), selection or Selection())
+    found = find_source(source, stream_index=stream_index, deinterlace=deinterlace)
+    return Reader(found, selection or Selection())
 
 
 def spool(stream: BinaryIO, folder: Path | None = None) -> Path:

@@ -191,6 +191,11 @@ class Sound:
             if track.silent:
                 self.warnings.append(f"{track.name} could not be decoded; its track is empty")
 
+    @property
+    def ends(self) -> tuple[Fraction | None, ...]:
+        """When each sound track ends on the output's clock, in seconds; None for one that holds nothing."""
+        return tuple(track.end for track in self._tracks.values() if not isinstance(track, _Subtitles))
+
     def close(self) -> None:
         """Closes the source."""
         self._packets.close()
@@ -238,12 +243,14 @@ class _Track:
         name: for messages.
         failed: whether it was given up.
         silent: whether there was something to decode and nothing came of it.
+        end: when what was written ends on the output's clock, in seconds; None where nothing was.
     """
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.failed = False
         self.silent = False
+        self.end: Fraction | None = None
 
     def write(self, packet: Any, origin: Fraction) -> None:
         """Takes a packet of the source."""
@@ -277,8 +284,10 @@ class _Copied(_Track):
             packet.dts = self._last + 1
             packet.pts = max(packet.pts, packet.dts)
         self._last = packet.dts
+        end = (packet.pts + (packet.duration or 0)) * packet.time_base
         packet.stream = self._stream
         self._container.mux(packet)
+        self.end = end if self.end is None else max(self.end, end)
 
     def rehearse(self) -> None:
         """Writes a moment of silence, where any bytes are sound."""
@@ -357,6 +366,7 @@ class _Encoded(_Track):
             frame.time_base = Fraction(1, self._rate)
             self._position = frame.pts + frame.samples
             self._container.mux(self._stream.encode(frame))
+            self.end = Fraction(self._position, self._rate)
 
     def rehearse(self) -> None:
         """Writes a moment of silence."""

@@ -228,7 +228,7 @@ def _timeline(
     whole = missing_bytes(_path(container)) == 0
     if "mp4" in container.format.name:
         whole = whole and stream.frames == count
-    end = _stated_end(container, stream) if whole else None
+    end = stated_end(container, stream) if whole else None
     ends = _last_seconds(end, stream.time_base, stamps, last, rate)
     if rate is None:
         rate = _nearest(count / (span * base + ends), stated)
@@ -276,7 +276,7 @@ def _last_seconds(
     return usual if usual > 0 else 1 / DEFAULT
 
 
-def _stated_end(container: Any, stream: Any) -> Fraction | None:
+def stated_end(container: Any, stream: Any) -> Fraction | None:
     """The video's end on its own clock, where the container states it for this stream."""
     if container.format.name.startswith("mov"):
         end: Fraction = ((stream.start_time or 0) + (stream.duration or 0)) * stream.time_base

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,11 @@ class VideoSource:
     def info(self) -> SourceInfo:
         """The description."""
         return self._info
+
+    @property
+    def stream_index(self) -> int:
+        """Number of the video stream in the file."""
+        return self._stream_index
 
     @property
     def warnings(self) -> list[str]:
@@ -202,10 +208,15 @@ class VideoSource:
                 self._notes.append(note)
         picture = self._converted(frame, stored, matrix)
         line = self._timeline
-        return Frame(ordinal, line.pts(ordinal), line.unit, **picture, shown_for=line.shown_for(ordinal))
+        picture |= {"index": ordinal, "pts": line.pts(ordinal), "time_base": line.unit}
+        picture["shown_for"] = line.shown_for(ordinal)
+        planes = picture["stored"]
+        if "image" in picture or planes is None:
+            return Frame(**picture)
+        return Frame.deferred(partial(image_of, planes), planes.size, **picture)
 
     def _converted(self, frame: Any, size: tuple[int, int], turn: Any) -> dict[str, Any]:
-        """The fields of ``Frame`` that hold pixels."""
+        """The fields of ``Frame`` that hold pixels; no ``image`` where it can be made of ``stored`` later."""
         alpha = None
         stored = None
         if size == (frame.width, frame.height):
@@ -216,8 +227,10 @@ class VideoSource:
             if colour_of(frame) == self._info.colour and depth_of(frame) == self._info.depth:
                 stored = planes_of(frame, turn)
         deep = None
+        if stored is not None and alpha is None:
+            return {"planes": drawable(stored), "stored": stored}
         if stored is not None:
-            image, planes = image_of(stored), drawable(stored)
+            image, planes = image_of(stored), None
         else:
             image, planes = orient(to_rgb(frame, size), turn), None
             if self._info.depth > 8:
@@ -225,7 +238,7 @@ class VideoSource:
         if alpha is not None:
             if stored is None and deep is None:
                 deep = image.astype(np.uint16) * np.uint16(257)
-            image, planes = over_ground(image, alpha), None
+            image = over_ground(image, alpha)
         return {"image": image, "planes": planes, "stored": stored, "deep": deep, "alpha": alpha}
 
 

@@ -3,6 +3,7 @@
 Knows nothing about masks; what it is given is what it encodes.
 """
 
+from array import array
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from fractions import Fraction
@@ -20,12 +21,19 @@ from sa2va_cli.datatypes import Yuv420, YuvColour, YuvPlanes
 from sa2va_cli.errors import OutputError, Sa2VAError, UsageError
 from sa2va_cli.media.encodings import ENCODINGS, SDR, Codec, Pixels, converted_like
 from sa2va_cli.media.metadata import Metadata
+from sa2va_cli.media.readback import sample_of, tags_of
 from sa2va_cli.media.sound import Sound
 from sa2va_cli.staging import discard, output_error, publish, reserve_beside
+from sa2va_cli.written import Sample, WrittenVideo
 
 _FINEST = 1_000_000
 """Units per second to round to where a source's own time base does not fit a container's 32 bits."""
 
+
+_WITH_TIMECODE = (".mov", ".mp4", ".mkv")
+"""Files in which FFmpeg's muxers keep a timecode."""
+
+_MOST_SAMPLES = 8
 
 _AVX_512F = 13
 """OpenCV's number for AVX-512 (``CV_CPU_AVX_512F``).
@@ -120,6 +128,8 @@ class VideoWriter:
         self._held: av.VideoFrame | None = None
         self._origin: Fraction | None = None
         self._shown_for: Fraction | None = None
+        self._record = _Record()
+        self._written: WrittenVideo | None = None
 
     def _encoder_options(self, crf: float | None, preset: str | None) -> dict[str, str]:
         options = dict(self._encoding.options)
@@ -140,6 +150,11 @@ class VideoWriter:
     def warnings(self) -> list[str]:
         """What the user should know, one line each; complete when the file is."""
         return self._warnings
+
+    @property
+    def written(self) -> WrittenVideo | None:
+        """What was meant to be in the file, once it is complete."""
+        return self._written
 
     def __enter__(self) -> Self:
         """Reserves a hidden file beside the final one."""
@@ -240,7 +255,9 @@ class VideoWriter:
             frame.duration = duration
             # MP4 keeps the duration of what is decoded last. As a key frame, that is what is shown last.
             frame.pict_type = PictureType.I if alone else PictureType.NONE
+            self._record.add(frame)
         for packet in self._stream.encode(frame):
+            self._record.note(packet, self._time_base)
             if packet.dts is not None and self._sound is not None:
                 self._sound.write_until(packet.dts * packet.time_base)
             self._container.mux(packet)
@@ -263,15 +280,30 @@ class VideoWriter:
         if self._held is None:
             raise OutputError(f"cannot write {self._path}: there was no picture to write")
         shown_for = 1 / self._rate if self._shown_for is None else self._shown_for
-        self._encode(
-            self._held, max(1, round(shown_for / self._time_base)), alone=shown_for != 1 / self._rate
-        )
+        last = max(1, round(shown_for / self._time_base))
+        self._encode(self._held, last, alone=shown_for != 1 / self._rate)
         self._encode(None)
         if self._sound is not None:
             self._sound.finish()
             self._warnings += self._sound.warnings
+        self._written = self._meant(self._held, last)
         container, self._container = self._container, None
         container.close()
+
+    def _meant(self, frame: av.VideoFrame, last: int) -> WrittenVideo:
+        timecode = None if self._metadata is None else self._metadata.timecode
+        return WrittenVideo(
+            size=self._size,
+            stamps=self._record.stamps,
+            time_base=self._time_base,
+            end=self._record.stamps[-1] + last,
+            alpha=any(part.is_alpha for part in frame.format.components),
+            tags=tags_of(frame) if self._encoding.tagged else None,
+            aspect=self._sample_aspect_ratio or Fraction(1),
+            timecode=timecode if self._path.suffix.lower() in _WITH_TIMECODE else None,
+            sound=() if self._sound is None else self._sound.ends,
+            samples=self._record.samples,
+        )
 
     def _abandon(self) -> None:
         """Lets go of everything; after success there is nothing left to remove."""
@@ -311,6 +343,38 @@ class _Outlet:
     def flush(self) -> None:
         """Hands on what is held back."""
         self._stream.flush()
+
+
+class _Record:
+    """What went into the encoder: all times, and values of a few pictures from which decoding can begin."""
+
+    def __init__(self) -> None:
+        self.stamps = array("q")
+        self.samples: dict[int, Sample] = {}
+        self._waiting: dict[int, Sample] = {}
+        self._keys = 0
+        self._every = 1
+
+    def add(self, frame: av.VideoFrame) -> None:
+        """Takes a picture before it is encoded."""
+        assert frame.pts is not None  # noqa: S101
+        self.stamps.append(frame.pts)
+        self._waiting[frame.pts] = sample_of(frame)
+
+    def note(self, packet: Any, time_base: Fraction) -> None:
+        """Takes what became of one: kept are key frames spread evenly, 4 to 8 of them."""
+        if packet.pts is None:
+            return
+        sample = self._waiting.pop(round(packet.pts * packet.time_base / time_base), None)
+        if sample is None or not packet.is_keyframe:
+            return
+        self._keys += 1
+        if (self._keys - 1) % self._every:
+            return
+        self.samples[round(packet.pts * packet.time_base / time_base)] = sample
+        if len(self.samples) > _MOST_SAMPLES:
+            self._every *= 2
+            self.samples = {stamp: self.samples[stamp] for stamp in list(self.samples)[::2]}
 
 
 def _fraction(seconds: Fraction | float | None) -> Fraction | None:

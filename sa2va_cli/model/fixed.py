@@ -34,7 +34,7 @@ class FixedMemory:
     Attributes:
         objects: N.
         keyframes: their frame indices.
-        decoded: what the decoder said on each keyframe about the N objects, by frame index.
+        decoded: what is shown of the N objects on keyframes that are not tracked, by frame index.
         laid_out: the M keyframes' memories as they are attended to.
         first_pointers: (B, M, C) object pointers of the keyframes.
         recent: (B, R, s*s, memory_width) memories of tracked frames, oldest first.
@@ -98,7 +98,7 @@ class FixedTracker:
     def step(
         self, index: int, features: ImageFeatures, memory: FixedMemory
     ) -> tuple[DecodedMasks, FixedMemory]:
-        """Tracks the objects into the next frame, which must not be a keyframe; see ``Tracker``."""
+        """Tracks the objects into the next frame; see ``Tracker``."""
         slots, counts = self._view(index, memory)
         self.sam2.positions()
         decoded, recent, pointers = self._follow(

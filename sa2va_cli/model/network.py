@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from sa2va_cli.datatypes import RGB, ModelIdentity
-from sa2va_cli.errors import UsageError
+from sa2va_cli.errors import UsageError, parameter
 from sa2va_cli.model.chat import ChatSizes
 from sa2va_cli.model.fixed import FixedMemory, FixedTracker, plain
 from sa2va_cli.model.graphs import SHAPES, Compiling, is_out_of_memory, reason
@@ -148,7 +148,10 @@ class NetworkSegmenter:
             if is_out_of_memory(error):
                 raise
             if compiling.required:
-                raise UsageError(f"--compile on fails here ({reason(error)}); use --compile off") from error
+                raise UsageError(
+                    f"{parameter('compile', 'on')} fails here ({reason(error)}); "
+                    f"use {parameter('compile', 'off')}"
+                ) from error
             notify(f"cannot compile here ({reason(error)}); going on without")
             return None
         return graphs

@@ -160,6 +160,11 @@ class DecodedMasks:
         """(N, S/4, S/4) mask logits of the best candidates."""
         return self.candidates[torch.arange(len(self.best), device=self.best.device), self.best]
 
+    @property
+    def best_ious(self) -> Tensor:
+        """(N,) predicted quality of the best candidates."""
+        return self.ious[torch.arange(len(self.best), device=self.best.device), self.best]
+
     @classmethod
     def joined(cls, parts: "Sequence[DecodedMasks]") -> "DecodedMasks":
         """What was decoded of several objects, as one."""

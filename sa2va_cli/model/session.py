@@ -6,6 +6,7 @@ The network behind it is shared and never changed. Knows nothing about files.
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -48,6 +49,7 @@ class NetworkSession:
         self._network = segmenter.network
         self._still = still
         self._resources = ExitStack()
+        self._encoded_before: dict[int, ImageFeatures] = {}
 
     def __enter__(self) -> Self:
         """Holds nothing yet."""
@@ -86,16 +88,39 @@ class NetworkSession:
         return Grounding(answer.text, self._network.text_hidden_fcs(states)), view
 
     @torch.inference_mode()
-    def condition(self, keyframes: Sequence[tuple[int, RGB]], queries: Sequence[Tensor]) -> TrackerMemory:
-        """Decodes language queries (N, C) on keyframes, each given with its frame index."""
+    def condition(
+        self,
+        keyframes: Sequence[tuple[int, RGB]],
+        queries: Sequence[Tensor],
+        *,
+        track_keyframes: bool = False,
+    ) -> TrackerMemory:
+        """Decodes language queries on keyframes, for all that follows to look back at.
+
+        Args:
+            keyframes: each with its frame index.
+            queries: (N, C) for each prompt.
+            track_keyframes: whether keyframes of a clip are tracked in their turn as all other frames are,
+                and not shown as they are decoded here, which is what the official code does; never with
+                Sa2VA-i. What the image encoder says about each is held until its turn, so that none is
+                encoded twice.
+        """
         tracker = self._segmenter.tracker
         joined = torch.cat(list(queries)).to(self._network.sam2.dtype)
-        if not self._segmenter.two_pass:
-            return tracker.condition([(i, self._encoded(image)) for i, image in keyframes], joined)
-        if self._still:  # nothing is tracked, so there is no second pass
+        if self._still and self._segmenter.two_pass:  # nothing is tracked, so there is no second pass
             found = {index: self._first_pass(image, joined)[1] for index, image in keyframes}
             return TrackerMemory((), (), found)
-        return tracker.condition_on_masks(self._mask_prompts(keyframes, joined))
+        if self._segmenter.two_pass:
+            prompts = list(self._mask_prompts(keyframes, joined))
+            memory = tracker.condition_on_masks(prompts)
+            encoded = {index: features for index, features, _ in prompts}
+        else:
+            encoded = {index: self._encoded(image) for index, image in keyframes}
+            memory = tracker.condition(list(encoded.items()), joined)
+        # Sa2VA-i spreads its keyframes itself and shows them as they are decoded: that is its official way.
+        tracked = track_keyframes and not self._still and not self._segmenter.two_pass
+        self._encoded_before = encoded if tracked else {}
+        return replace(memory, decoded={}) if tracked else memory
 
     def _mask_prompts(
         self, keyframes: Sequence[tuple[int, RGB]], queries: Tensor
@@ -126,8 +151,8 @@ class NetworkSession:
     ) -> Generator[Followed[Memory], None, None]:
         """Carries the objects through frames, in order of their index.
 
-        Pictures are encoded ahead in a thread of their own where that is faster. On a keyframe what
-        ``condition`` decoded is given again.
+        Pictures are encoded ahead in a thread of their own where that is faster. On a keyframe that is not
+        tracked, what ``condition`` decoded is given again.
 
         Args:
             frames: those of the clip from some frame on, keyframes included.
@@ -156,8 +181,8 @@ class NetworkSession:
                 # Room for one batch, so that the next one can be made while this one is followed.
                 ready = stack.enter_context(read_ahead(ready, room=max(ahead, 2), name="sa2va-encode"))
             for frame, features in ready:
-                logits, scores, memory = self._step(frame.index, features, memory, graphs, pool)
-                yield Followed(frame, logits, scores, memory)
+                logits, scores, ious, memory = self._step(frame.index, features, memory, graphs, pool)
+                yield Followed(frame, logits, scores, ious, memory)
 
     @property
     def _encoded_ahead(self) -> int:
@@ -181,16 +206,17 @@ class NetworkSession:
     def _encoded_batch(
         self, frames: Sequence[Frame], keyframes: frozenset[int], at_once: int, graphs: "Graphs | None"
     ) -> list[ImageFeatures | None]:
-        """Encodes frames in one call; None for keyframes, of which everything is known."""
-        wanted = [frame for frame in frames if frame.index not in keyframes]
-        if not wanted:
-            return [None] * len(frames)
-        pixels = self._segmenter.pixels([frame.image for frame in wanted], still=False)
-        # A graph is made for whole batches; fewer pictures, at the end of a clip, are encoded without.
-        encode = graphs.encode if graphs and len(wanted) == at_once else self._network.sam2.encode
-        features = encode(pixels)
-        rows = {frame.index: features[row : row + 1] for row, frame in enumerate(wanted)}
-        return [rows.get(frame.index) for frame in frames]
+        """Encodes frames in one call, unless they were before; None for those that are not tracked."""
+        before = self._encoded_before
+        known = {one.index: before.pop(one.index) for one in frames if one.index in before}
+        wanted = [one for one in frames if one.index not in keyframes and one.index not in known]
+        if wanted:
+            pixels = self._segmenter.pixels([frame.image for frame in wanted], still=False)
+            # A graph is made for whole batches; fewer pictures, at the end of a clip, are encoded without.
+            encode = graphs.encode if graphs and len(wanted) == at_once else self._network.sam2.encode
+            features = encode(pixels)
+            known |= {frame.index: features[row : row + 1] for row, frame in enumerate(wanted)}
+        return [known.get(frame.index) for frame in frames]
 
     @torch.inference_mode()
     def _step(
@@ -200,7 +226,7 @@ class NetworkSession:
         memory: Memory,
         graphs: "Graphs | None",
         pool: Workers | None,
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32], Memory]:
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], Memory]:
         if features is None:
             return (*_arrays(memory.decoded[index]), memory)
         after: Memory
@@ -224,5 +250,8 @@ class NetworkSession:
         return thaw(data, self._network.sam2.device)
 
 
-def _arrays(decoded: DecodedMasks) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    return decoded.logits.float().cpu().numpy(), decoded.score_logits.float().sigmoid().cpu().numpy()
+def _arrays(decoded: DecodedMasks) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Logits, scores and predicted IoUs."""
+    tensors = decoded.logits.float(), decoded.score_logits.float().sigmoid(), decoded.best_ious.float()
+    logits, scores, ious = (tensor.cpu().numpy() for tensor in tensors)
+    return logits, scores, ious

@@ -7,6 +7,10 @@ The rules are SAM 2's as Sa2VA runs them (reference set, section 5.2): condition
 language query and see no memory; a tracked frame attends to all conditioning frames, to the last six
 tracked frames and to object pointers of the last fifteen, and never replaces a mask by "no object". Sa2VA-i
 (section 5.4) conditions on masks instead, and does replace.
+
+Of a keyframe, what was decoded when the tracker was conditioned on it can be shown (``decoded``), as the
+official code does; or it is tracked in its turn as every other frame, so that nothing changes there for a
+moment, and is then remembered both ways.
 """
 
 from collections.abc import Iterable, Sequence
@@ -61,7 +65,7 @@ class TrackerMemory:
     Attributes:
         conditioning: memories of the keyframes, past and future ones.
         recent: memories of the tracked frames that are still attended to, oldest first.
-        decoded: what the decoder said on each keyframe, by frame index.
+        decoded: what is shown on keyframes that are not tracked, by frame index.
         laid_out: the conditioning memories as they are attended to, once a frame was tracked.
     """
 
@@ -144,7 +148,7 @@ class Tracker:
         memory: TrackerMemory,
         workers: Workers | None = None,
     ) -> tuple[DecodedMasks, TrackerMemory]:
-        """Tracks the objects into the next frame, which must not be a keyframe.
+        """Tracks the objects into the next frame, which may be a keyframe.
 
         Args:
             index: of the frame; larger than every index in ``memory.recent``.

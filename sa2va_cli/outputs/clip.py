@@ -1,6 +1,6 @@
 """What outputs need to know about the input."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from numpy.typing import NDArray
@@ -9,6 +9,7 @@ from sa2va_cli.datatypes import Frame, Prompt, Yuv420
 from sa2va_cli.media.encodings import ENCODINGS
 from sa2va_cli.media.reader import Reader
 from sa2va_cli.media.source import SourceInfo
+from sa2va_cli.outputs.drawing import Drawing
 from sa2va_cli.outputs.forms import Form
 
 
@@ -20,12 +21,14 @@ class Clip:
         reader: open; can be iterated again for a second look at the frames.
         stem: the name that outputs are derived from.
         prompts: what was looked for, found or not.
+        drawing: how it is drawn.
         form: how the output is stored; None for as the input is.
     """
 
     reader: Reader
     stem: str
     prompts: tuple[Prompt, ...] = ()
+    drawing: Drawing = field(default_factory=Drawing)
     form: Form | None = None
 
     @property

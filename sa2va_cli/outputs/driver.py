@@ -4,49 +4,75 @@ Knows nothing about where masks come from.
 """
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
 from sa2va_cli.datatypes import FoundObject, FrameMasks, Sink
 from sa2va_cli.events import Report, Saved
 from sa2va_cli.outputs.clip import Clip
+from sa2va_cli.outputs.drawing import Finish
+from sa2va_cli.outputs.edges import Edges
 from sa2va_cli.outputs.kinds import KINDS
 from sa2va_cli.outputs.naming import PlannedOutput
+from sa2va_cli.outputs.verification import verify
+
+
+class _Window:
+    """Holds frames back until their neighbours are there.
+
+    Args:
+        reach: how many before and after each are wanted.
+    """
+
+    def __init__(self, reach: int) -> None:
+        self._reach = reach
+        self._waiting: deque[FrameMasks] = deque()
+
+    def take(self, masks: FrameMasks) -> Iterator[FrameMasks]:
+        """Gives the frame whose neighbours are complete now."""
+        if not self._reach:
+            yield masks
+            return
+        self._waiting.append(masks)
+        if len(self._waiting) > self._reach:
+            yield self._among(len(self._waiting) - 1 - self._reach)
+        if len(self._waiting) > 2 * self._reach:
+            self._waiting.popleft()
+
+    def flush(self) -> Iterator[FrameMasks]:
+        """Gives the frames at the end of the clip, which have fewer neighbours."""
+        for place in range(max(0, len(self._waiting) - self._reach), len(self._waiting)):
+            yield self._among(place)
+        self._waiting.clear()
+
+    def _among(self, place: int) -> FrameMasks:
+        frames = list(self._waiting)
+        return frames[place].among(frames[max(0, place - self._reach) : place + self._reach + 1])
 
 
 @dataclass
 class _Seat:
-    """A sink with the prompt whose objects it takes, and the frames it waits with."""
+    """A sink with the prompt whose objects it takes, what is done to their masks, and waiting frames."""
 
     sink: Sink
     prompt: int | None
-    waiting: deque[FrameMasks] = field(default_factory=deque)
+    finish: Finish
+    window: _Window
+    frames: int = 0
 
     def take(self, masks: FrameMasks) -> None:
         """Writes the frame whose neighbours are complete now."""
-        reach = self.sink.reach
-        if not reach:
-            self.sink.write(masks)
-            return
-        self.waiting.append(masks)
-        if len(self.waiting) > reach:
-            self._write(len(self.waiting) - 1 - reach)
-        if len(self.waiting) > 2 * reach:
-            self.waiting.popleft()
+        self.frames += 1
+        for one in self.window.take(masks):
+            self.sink.write(one)
 
     def flush(self) -> None:
-        """Writes the frames at the end of the clip, which have fewer neighbours."""
-        reach = self.sink.reach
-        for place in range(max(0, len(self.waiting) - reach), len(self.waiting)):
-            self._write(place)
-        self.waiting.clear()
-
-    def _write(self, place: int) -> None:
-        reach, frames = self.sink.reach, list(self.waiting)
-        self.sink.write(frames[place].among(frames[max(0, place - reach) : place + reach + 1]))
+        """Writes the frames at the end of the clip."""
+        for one in self.window.flush():
+            self.sink.write(one)
 
 
 class Driver:
@@ -57,6 +83,7 @@ class Driver:
         clip: the input.
         objects: what the rows of all masks are.
         report: is told about each output once it is finished.
+        verify: whether each output is read again once it is finished, and removed where it is not as meant.
     """
 
     def __init__(
@@ -65,12 +92,18 @@ class Driver:
         clip: Clip,
         objects: tuple[FoundObject, ...],
         report: Report,
+        *,
+        verify: bool = True,
     ) -> None:
         self._outputs = [output for output in outputs if KINDS[output.kind].make is not None]
         self._clip = clip
         self._objects = objects
         self._report = report
+        self._verify = verify
         self._seats: list[_Seat] = []
+        finishes = [KINDS[output.kind].finish for output in self._outputs]
+        self._edges = Edges(clip.drawing, finishes)
+        self._window = _Window(self._edges.reach)
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -81,8 +114,11 @@ class Driver:
                 assert make is not None  # noqa: S101
                 clip = replace(self._clip, form=output.form)
                 sink = make(output.path, clip, self._of(output.prompt))
-                stack.push(_announcement(output, self._report))
-                self._seats.append(_Seat(stack.enter_context(sink), output.prompt))
+                finish, window = KINDS[output.kind].finish, _Window(sink.reach)
+                seat = _Seat(sink, output.prompt, finish, window)
+                stack.push(self._ending(output, seat))
+                stack.enter_context(sink)
+                self._seats.append(seat)
             self._stack = stack.pop_all()
         return self
 
@@ -102,48 +138,66 @@ class Driver:
 
     def write(self, masks: FrameMasks) -> None:
         """The first pass: sinks that write at once do, the others look."""
-        for seat, part in self._parts(masks):
+        for one in self._window.take(self._edges.mended(masks)):
+            self._show(self._edges.steadied(one))
+
+    def end_first_pass(self) -> None:
+        """Ends the first pass."""
+        for one in self._window.flush():
+            self._show(self._edges.steadied(one))
+        self._flush(surveying=False)
+
+    def write_again(self, masks: FrameMasks) -> None:
+        """The second pass, for sinks that have seen the clip."""
+        for one in self._window.take(self._edges.mended(masks)):
+            self._show_again(self._edges.steadied(one))
+
+    def end_second_pass(self) -> None:
+        """Ends the second pass."""
+        for one in self._window.flush():
+            self._show_again(self._edges.steadied(one))
+        self._flush(surveying=True)
+
+    def _show(self, masks: FrameMasks) -> None:
+        for seat, part in self._parts(masks, self._seats):
             if seat.sink.surveys:
                 seat.sink.survey(part)
             else:
                 seat.take(part)
 
-    def end_first_pass(self) -> None:
-        """Ends the first pass."""
-        self._flush(lambda sink: not sink.surveys)
+    def _show_again(self, masks: FrameMasks) -> None:
+        for seat, part in self._parts(masks, [seat for seat in self._seats if seat.sink.surveys]):
+            seat.take(part)
 
-    def write_again(self, masks: FrameMasks) -> None:
-        """The second pass, for sinks that have seen the clip."""
-        for seat, part in self._parts(masks):
-            if seat.sink.surveys:
-                seat.take(part)
-
-    def end_second_pass(self) -> None:
-        """Ends the second pass."""
-        self._flush(lambda sink: sink.surveys)
-
-    def _flush(self, chosen: Callable[[Sink], bool]) -> None:
+    def _flush(self, *, surveying: bool) -> None:
         for seat in self._seats:
-            if chosen(seat.sink):
+            if seat.sink.surveys is surveying:
                 seat.flush()
+        self._edges.restart()
 
-    def _parts(self, masks: FrameMasks) -> list[tuple[_Seat, FrameMasks]]:
+    def _parts(self, masks: FrameMasks, seats: Sequence[_Seat]) -> Iterator[tuple[_Seat, FrameMasks]]:
         """The masks of each sink's objects; what is made at full resolution of one is that of all."""
         parts: dict[int | None, FrameMasks] = {None: masks}
-        for seat in self._seats:
+        finished: dict[tuple[int | None, Finish], FrameMasks] = {}
+        for seat in seats:
             if seat.prompt not in parts:
                 rows = [k for k, found in enumerate(masks.objects) if found.prompt.id == seat.prompt]
                 parts[seat.prompt] = masks.of(rows)
-        return [(seat, parts[seat.prompt]) for seat in self._seats]
+            key = seat.prompt, seat.finish
+            if key not in finished:
+                finished[key] = self._edges.finished(parts[seat.prompt], seat.finish, seat.prompt)
+            yield seat, finished[key]
 
+    def _ending(
+        self, output: PlannedOutput, seat: _Seat
+    ) -> Callable[[type[BaseException] | None, object, object], None]:
+        """Verifies and tells about an output once its sink, which is closed first, has finished it."""
 
-def _announcement(
-    output: PlannedOutput, report: Report
-) -> Callable[[type[BaseException] | None, object, object], None]:
-    """Tells about an output once its sink, which is closed first, has finished it."""
+        def end(kind: type[BaseException] | None, *_: object) -> None:
+            if kind is not None:
+                return
+            if self._verify and not output.is_stream:
+                verify(output.path, seat.sink.meant, seat.frames)
+            self._report(Saved(output.path))
 
-    def tell(kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            report(Saved(output.path))
-
-    return tell
+        return end

@@ -4,10 +4,11 @@
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sa2va_cli.outputs.drawing import Drawing, Finish
 from sa2va_cli.outputs.presets import Content
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ FOLDER = ""
 """Stands among file name endings for a folder."""
 
 VIDEO_ENDINGS = (".mp4", ".mov", ".mkv", ".m4v")
+ALPHA_VIDEO_ENDINGS = (".mov", ".mkv")
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg")
 
 
@@ -33,7 +35,10 @@ class OutputKind:
         image: the same for one image.
         frames: the same for a folder of frames.
         for_each_prompt: whether there is one for each prompt where names have ``{prompt}``.
-        content: what its pictures are; None for data, whose form cannot be chosen.
+        finish: what is done to the masks before they are drawn.
+        transparent: says whether with these options it has alpha, which few kinds of file can hold.
+        content: what its pictures are, where they have no alpha by that; None for data, whose form cannot be
+            chosen.
     """
 
     text: str
@@ -42,8 +47,17 @@ class OutputKind:
     image: tuple[str, ...] = PICTURE_ENDINGS
     frames: tuple[str, ...] = (FOLDER,)
     for_each_prompt: bool = True
+    finish: Finish = "drawn"
+    transparent: Callable[[Drawing], bool] = lambda _: False
     content: Content | None = None
 
-    def endings(self, source_kind: str) -> tuple[str, ...]:
+    def drawn(self, drawing: Drawing | None) -> "OutputKind":
+        """What it is when it is drawn so."""
+        if not self.transparent(drawing or Drawing()):
+            return self
+        return replace(self, video=ALPHA_VIDEO_ENDINGS, image=(".png",), frames=(FOLDER,), content="alpha")
+
+    def endings(self, source_kind: str, drawing: Drawing | None = None) -> tuple[str, ...]:
         """Returns the endings allowed for a kind of input."""
-        return {"video": self.video, "image": self.image, "frames": self.frames}[source_kind]
+        kind = self.drawn(drawing)
+        return {"video": kind.video, "image": kind.image, "frames": kind.frames}[source_kind]

@@ -14,6 +14,7 @@ from pathlib import Path
 from sa2va_cli.datatypes import Prompt, is_unicode
 from sa2va_cli.errors import OutputError, UsageError, parameter
 from sa2va_cli.outputs.delivery import Delivery
+from sa2va_cli.outputs.drawing import Drawing
 from sa2va_cli.outputs.forms import VIDEO_CONTAINERS, Form, Request, form_of
 from sa2va_cli.outputs.kind import FOLDER
 from sa2va_cli.outputs.kinds import KINDS, check_kinds
@@ -56,6 +57,8 @@ def plan_outputs(
     prompts: Sequence[Prompt],
     source_kind: str,
     stem: str,
+    *,
+    drawing: Drawing | None = None,
     delivery: Delivery | None = None,
     source: Path | None = None,
 ) -> tuple[PlannedOutput, ...]:
@@ -66,6 +69,7 @@ def plan_outputs(
         prompts: what is looked for; ``{prompt}`` stands for the label of each.
         source_kind: ``video``, ``image`` or ``frames``.
         stem: what names are derived from.
+        drawing: how it is drawn, on which the kind of file may depend.
         delivery: how they are stored.
         source: the input, beside which some receivers want their files.
 
@@ -85,7 +89,7 @@ def plan_outputs(
     for kind in kinds:
         request = Request(
             kind,
-            KINDS[kind],
+            KINDS[kind].drawn(drawing),
             source_kind,
             delivery,
             ending if known else "",
@@ -102,7 +106,7 @@ def plan_outputs(
             filled = form.names and form.names.format(**fields, ext=form.picture_ending[1:])
             path = Path("-") if form.layout == "stream" else _fill(own, fields, form.endings)
             planned.append(PlannedOutput(kind, path, prompt, form.folder, replace(form, names=filled)))
-    _check_used(delivery, planned)
+    _check_used(delivery, planned, drawing)
     seen: dict[Path, PlannedOutput] = {}
     for output in planned:
         other = seen.setdefault(output.path, output)
@@ -149,13 +153,14 @@ def _receiver_place(template: str, request: Request, form: Form, source: Path | 
     return f"{shot}/{preset.folder}"
 
 
-def _check_used(delivery: Delivery, planned: Sequence[PlannedOutput]) -> None:
+def _check_used(delivery: Delivery, planned: Sequence[PlannedOutput], drawing: Drawing | None) -> None:
     """Refuses options that no output has a use for.
 
     Raises:
         UsageError: one has no effect.
     """
-    forms = [(KINDS[output.kind].content, output.form) for output in planned if output.form is not None]
+    contents = {kind: row.drawn(drawing).content for kind, row in KINDS.items()}
+    forms = [(contents[output.kind], output.form) for output in planned if output.form is not None]
     pictures = [(content, form) for content, form in forms if content is not None]
     uses = {
         "codec": any(form.in_time for _, form in pictures),

@@ -4,7 +4,7 @@ Each class takes what a drawing function makes of a frame; which one draws what 
 """
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
@@ -21,9 +21,13 @@ from sa2va_cli.media.images import write_image
 from sa2va_cli.media.source import DEFAULT_RATE, SourceInfo
 from sa2va_cli.media.writer import VideoWriter
 from sa2va_cli.outputs.clip import Clip
-from sa2va_cli.render.crop import Box, cropped, even_corners, padded, union_box
-from sa2va_cli.render.palette import Colour, colour
+from sa2va_cli.render.crop import Box, cropped, union_box
+from sa2va_cli.render.framing import Framing, framed
+from sa2va_cli.render.labels import can_write
+from sa2va_cli.render.overlay import Style, draw_overlay
+from sa2va_cli.render.palette import colour
 from sa2va_cli.staging import discard, output_errors, publish, staged
+from sa2va_cli.written import Written, WrittenPictures, WrittenVideo
 
 Pixels = NDArray[Any]
 """(H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA."""
@@ -45,6 +49,11 @@ class PictureFile:
         self._path = path
         self._clip = clip
         self._picture: tuple[Picture, Frame, Layers] | None = None
+
+    @property
+    def meant(self) -> WrittenPictures | None:
+        """What was put."""
+        return None if self._picture is None else _described(_array(self._picture[0]), [self._path.name])
 
     def __enter__(self) -> Self:
         """Does nothing yet."""
@@ -88,6 +97,11 @@ def _array(picture: Picture) -> Pixels:
     return picture
 
 
+def _described(pixels: Pixels, names: list[str]) -> WrittenPictures:
+    has_alpha = pixels.ndim == 3 and pixels.shape[2] == 4
+    return WrittenPictures(tuple(names), (pixels.shape[1], pixels.shape[0]), has_alpha)
+
+
 class PictureFolder:
     """A folder of pictures, one for each frame, that gets its name when it is complete."""
 
@@ -95,6 +109,13 @@ class PictureFolder:
         self._folder = folder
         self._clip = clip
         self._part = staged(folder)
+        self._names: list[str] = []
+        self._last: Pixels | None = None
+
+    @property
+    def meant(self) -> WrittenPictures | None:
+        """What was put."""
+        return None if self._last is None else _described(self._last, self._names)
 
     def __enter__(self) -> Self:
         """Makes the folder under a hidden name."""
@@ -119,6 +140,8 @@ class PictureFolder:
                 f"two frames would be called {self._folder / name}; put them into different folders"
             )
         _write(self._part / name, self._clip, picture, frame, layers)
+        self._names.append(name)
+        self._last = _array(picture)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -161,6 +184,11 @@ class PictureVideo:
             stream=_standard_output() if form is not None and form.layout == "stream" else None,
             container=None if form is None else form.muxer,
         )
+
+    @property
+    def meant(self) -> WrittenVideo | None:
+        """What was put."""
+        return self._writer.written
 
     def __enter__(self) -> Self:
         """Opens the file under a hidden name."""
@@ -232,7 +260,7 @@ def _standard_output() -> BinaryIO:
 
 def mask_layers(found: FrameMasks) -> dict[str, NDArray[np.bool_]]:
     """The mask of each object by its label."""
-    return {one.label: mask for one, mask in zip(found.objects, found.masks, strict=False)}
+    return {one.label: mask for one, mask in zip(found.apart.objects, found.apart.masks, strict=False)}
 
 
 def _is_exr(path: Path, clip: Clip) -> bool:
@@ -267,6 +295,11 @@ class DrawingSink(Sink):
         self._multiplies = bool(clip.form and clip.form.premultiplied and not _is_exr(path, clip))
         self._pictures = pictures(path, clip, codec, size)
 
+    @property
+    def meant(self) -> Written | None:
+        """What was drawn."""
+        return self._pictures.meant
+
     def __enter__(self) -> Self:
         """Opens the output."""
         self._pictures.__enter__()
@@ -287,7 +320,7 @@ class DrawingSink(Sink):
 
 
 class CroppingSink(Sink):
-    """Cuts out the box that all objects of the whole clip lie in, and draws there.
+    """Cuts out a box around the objects, the same for the whole clip or one that goes along, and draws there.
 
     Args:
         path: the final file or folder.
@@ -305,42 +338,44 @@ class CroppingSink(Sink):
         self._clip = clip
         self._draw = draw
         self._codec = codec
-        self._union: Box | None = None
-        self._target: tuple[Box, Pictures] | None = None
+        self._boxes: list[Box | None] = []
+        self._places: Iterator[Box] = iter(())
+        self._target: Pictures | None = None
         self._stack = ExitStack()
+
+    @property
+    def meant(self) -> Written | None:
+        """What was drawn."""
+        return None if self._target is None else self._target.meant
 
     def __enter__(self) -> Self:
         """Nothing is opened before the box is known."""
         return self
 
     def survey(self, masks: FrameMasks) -> None:
-        """Widens the box by the objects of one frame."""
-        box = union_box(masks.masks)
-        if box is not None:
-            self._union = box if self._union is None else self._union.joined(box)
+        """Notes where the objects of one frame lie."""
+        self._boxes.append(union_box(masks.masks))
 
     def write(self, masks: FrameMasks) -> None:
         """Cuts out and draws one frame."""
-        box, target = self._opened()
-        inside = np.ascontiguousarray(masks.masks[:, box.y0 : box.y1, box.x0 : box.x1])
-        target.put(self._draw(cropped(self._clip.canvas(masks.frame), box), inside), masks.frame)
-
-    def _opened(self) -> tuple[Box, Pictures]:
-        """The box of the whole clip, and what its pictures go to."""
         if self._target is None:
-            box = self._whole_box()
-            target = pictures(self._path, self._clip, self._codec, box.size)
-            self._stack.enter_context(target)
-            self._target = box, target
-        return self._target
+            self._places = iter(self._framed())
+        box = next(self._places)
+        if self._target is None:
+            self._target = pictures(self._path, self._clip, self._codec, box.size)
+            self._stack.enter_context(self._target)
+        inside = np.ascontiguousarray(masks.masks[:, box.y0 : box.y1, box.x0 : box.x1])
+        self._target.put(self._draw(cropped(self._clip.canvas(masks.frame), box), inside), masks.frame)
 
-    def _whole_box(self) -> Box:
-        size = self._clip.info.size
-        if self._union is None:
-            return Box(0, 0, *size)
-        even = self._clip.info.kind == "video"
-        box = padded(self._union, size, even=even)
-        return even_corners(box) if even and size[0] % 2 == size[1] % 2 == 0 else box
+    def _framed(self) -> list[Box]:
+        """What is cut out of each frame."""
+        info, drawing = self._clip.info, self._clip.drawing
+        even = info.kind == "video" and info.size[0] % 2 == info.size[1] % 2 == 0
+        aspect = drawing.aspect
+        if aspect is not None and info.sample_aspect_ratio:
+            aspect /= float(info.sample_aspect_ratio)
+        framing = Framing(drawing.crop_mode == "follow", drawing.crop_padding, aspect)
+        return framed(self._boxes, info.size, framing, even_sides=info.kind == "video", cells=even)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -349,6 +384,19 @@ class CroppingSink(Sink):
         self._stack.__exit__(kind, error, trace)
 
 
-def labels_and_colours(objects: tuple[FoundObject, ...]) -> tuple[list[str], list[Colour]]:
-    """Returns what is written beside the objects, and their colours."""
-    return [found.label for found in objects], [colour(found.id - 1) for found in objects]
+def overlay_drawer(
+    clip: Clip, objects: tuple[FoundObject, ...]
+) -> Callable[[Picture, NDArray[np.bool_]], Picture]:
+    """What shows objects on a picture, as the options ask for; warns where a name cannot be written."""
+    drawing = clip.drawing
+    chosen = drawing.object_colours
+    colours = [chosen[(one.id - 1) % len(chosen)] if chosen else colour(one.id - 1) for one in objects]
+    labels = ["" if drawing.no_labels else one.label for one in objects]
+    for place, label in enumerate(labels, 1):
+        if label and not can_write(label, drawing.font):
+            clip.reader.warn(
+                f"no font here has the letters of {label!r}, which is drawn as #{place}; "
+                "name one that has them with --font FILE"
+            )
+    style = Style(drawing.opacity, drawing.contour_width, drawing.font)
+    return lambda picture, masks: draw_overlay(picture, masks, labels, colours, style)

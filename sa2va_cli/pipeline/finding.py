@@ -56,7 +56,11 @@ def find(
     memory = None
     if objects:
         queries = [grounding.queries for grounding in groundings.values() if len(grounding)]
-        memory = session.condition([(frame.index, frame.image) for frame in keyframes], queries)
+        memory = session.condition(
+            [(frame.index, frame.image) for frame in keyframes],
+            queries,
+            track_keyframes=search.tracks_keyframes,
+        )
     answers = {prompt: spoken(grounding.answer) for prompt, grounding in groundings.items()}
     return Findings(objects, answers, memory)
 
@@ -113,8 +117,8 @@ def follow(
         workers: see ``Session.follow``.
     """
     if findings.memory is None:
-        nothing = np.zeros((0, 1, 1), np.float32)
-        yield from (Followed(frame, nothing, np.zeros(0, np.float32), None) for frame in frames)
+        nothing, none = np.zeros((0, 1, 1), np.float32), np.zeros(0, np.float32)
+        yield from (Followed(frame, nothing, none, none, None) for frame in frames)
         return
     yield from session.follow(
         frames,

@@ -14,6 +14,7 @@ from sa2va_cli.pipeline.tally import Tally
 from sa2va_cli.render.crop import Box, mask_box
 from sa2va_cli.tracks.header import Header
 from sa2va_cli.tracks.log import Condition, TrackedFrame, Tracks
+from sa2va_cli.tracks.review import DoubtfulRange
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class TracksSummary:
         header: what was looked for, in what, by what.
         condition: how whole the log is.
         objects: each object over the whole clip.
+        look_at: where masks may be wrong.
     """
 
     path: Path
@@ -33,6 +35,7 @@ class TracksSummary:
     header: Header
     condition: Condition
     objects: tuple[ObjectSummary, ...]
+    look_at: tuple[DoubtfulRange, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +48,9 @@ class Sighting:
         seconds: presentation time on the source's own clock.
         found: the object.
         score: probability that it is visible.
+        iou: IoU with the truth that the network predicts for its mask.
+        agreement: IoU of its mask with the one before, moved as the picture moved.
+        confidence: how far its mask can be trusted, 0..1.
         area: pixels of its mask.
         box: around its mask; None for an empty one.
         mask: (H, W) bool at the size of the source.
@@ -55,6 +61,9 @@ class Sighting:
     seconds: float
     found: FoundObject
     score: float
+    iou: float
+    agreement: float
+    confidence: float
     area: int
     box: Box | None
     mask: NDArray[np.bool_] = field(repr=False)
@@ -70,7 +79,9 @@ def summarise(path: Path) -> TracksSummary:
     tally = Tally(tracks.header.objects)
     for one in tracks:
         tally.add(tracks.masks(one, _blank(one, tracks.header)))
-    return TracksSummary(path, path.stat().st_size, tracks.header, tracks.condition, tally.summaries())
+    return TracksSummary(
+        path, path.stat().st_size, tracks.header, tracks.condition, tally.summaries(), tally.look_at()
+    )
 
 
 def sightings(tracks: Tracks) -> Generator[Sighting, None, None]:
@@ -78,13 +89,21 @@ def sightings(tracks: Tracks) -> Generator[Sighting, None, None]:
     time_base = tracks.header.source.time_base
     for one in tracks:
         masks = one.masks(_blank(one, tracks.header), tracks.header.threshold)
-        for found, mask, score in zip(masks.objects, masks.masks, masks.scores, strict=True):
+        evidence = masks.evidence
+        assert evidence is not None  # noqa: S101  (a log has it)
+        facts = np.stack([masks.scores, evidence.ious, evidence.agreements, evidence.confidences], axis=1)
+        for found, mask, (score, iou, agreement, confidence) in zip(
+            masks.objects, masks.masks, facts.tolist(), strict=True
+        ):
             yield Sighting(
                 frame=one.index,
                 source_frame=one.source_index,
                 seconds=float(one.pts * time_base),
                 found=found,
-                score=float(score),
+                score=score,
+                iou=iou,
+                agreement=agreement,
+                confidence=confidence,
                 area=int(np.count_nonzero(mask)),
                 box=mask_box(mask),
                 mask=mask,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from sa2va_cli.errors import UsageError
 from sa2va_cli.outputs.delivery import Delivery, delivered
+from sa2va_cli.outputs.drawing import Drawing
 from sa2va_cli.outputs.saving import Saving
 from sa2va_cli.parameters import LOOKING, Argument, Option, check_fields, expanded
 from sa2va_cli.runtime.choice import ModelChoice
@@ -18,6 +19,7 @@ from sa2va_cli.runtime.choice import ModelChoice
 if TYPE_CHECKING:
     from sa2va_cli.datatypes import Prompt
     from sa2va_cli.media.source import SourceInfo
+    from sa2va_cli.tracks.review import DoubtfulRange
 
 Sampling = Literal["uniform", "first"]
 SAMPLINGS: tuple[str, ...] = ("uniform", "first")
@@ -32,11 +34,13 @@ class Search:
         sampling: which frames the language model sees: spread over the clip, or the first ones.
         keyframes: how many frames the language model sees.
         threshold: probability above which a pixel belongs to a mask.
-        start: seconds, ``HH:MM:SS.mmm`` or ``123f``; None for the beginning.
+        start: seconds, ``HH:MM:SS.mmm``, ``123f`` or timecode ``HH:MM:SS:FF``; None for the beginning.
         end: the same, not itself included; None for the end.
         every: every how many-th frame is taken.
         max_frames: after how many frames to stop; None for all.
         verbatim: send the prompts as they are.
+        stream: number of the video stream in the file; None for the main one.
+        deinterlace: whether interlaced frames are made whole.
     """
 
     prompts: Annotated[
@@ -64,16 +68,34 @@ class Search:
     ] = 0.5
     start: Annotated[
         str | float | None,
-        Option("Begin here: seconds, HH:MM:SS.mmm or frame 123f.", LOOKING, "TIME"),
+        Option(
+            "Begin here: seconds, HH:MM:SS.mmm, frame 123f, or timecode HH:MM:SS:FF (;FF with dropped "
+            "numbers), counted from the file's own where it has one.",
+            LOOKING,
+            "TIME",
+        ),
     ] = None
     end: Annotated[
         str | float | None,
-        Option("Stop before this: seconds, HH:MM:SS.mmm or 123f.", LOOKING, "TIME"),
+        Option("Stop before this: seconds, HH:MM:SS.mmm, 123f or HH:MM:SS:FF.", LOOKING, "TIME"),
     ] = None
     every: Annotated[int, Option("Take every N-th frame; time stamps are kept.", LOOKING, "N", least=1)] = 1
     max_frames: Annotated[int | None, Option("Stop after N frames.", LOOKING, "N", least=1)] = None
     verbatim: Annotated[
         bool, Option('Send prompts as they are, not as "Please segment PROMPT."', LOOKING)
+    ] = False
+    stream: Annotated[
+        int | None,
+        Option(
+            "Take this stream of the file, numbered as sa2va probe shows it.",
+            LOOKING,
+            "N",
+            least=0,
+            shown="the main video",
+        ),
+    ] = None
+    deinterlace: Annotated[
+        bool, Option("Make interlaced frames whole (yadif, one frame for each).", LOOKING)
     ] = False
 
     def __post_init__(self) -> None:
@@ -81,6 +103,14 @@ class Search:
         if not self.prompts:
             raise UsageError('there is no prompt; say what to look for, such as "girl in red dress"')
         check_fields(self)
+
+    @property
+    def tracks_keyframes(self) -> bool:
+        """Whether keyframes are tracked as all other frames; the official way shows them as first decoded.
+
+        Among tracked frames, a keyframe that is shown as decoded stands out for a moment.
+        """
+        return self.sampling != "first"
 
 
 @dataclass(frozen=True)
@@ -92,6 +122,7 @@ class SegmentJob:
         search: what is looked for.
         model: which model, and how it runs.
         saving: what is made of it.
+        drawing: how that is drawn.
         delivery: how that is stored.
     """
 
@@ -102,6 +133,7 @@ class SegmentJob:
     search: Search
     model: ModelChoice = field(default_factory=ModelChoice)
     saving: Saving = field(default_factory=Saving)
+    drawing: Drawing = field(default_factory=Drawing)
     delivery: Delivery = field(default_factory=Delivery)
 
     def __post_init__(self) -> None:
@@ -148,6 +180,7 @@ class ObjectSummary:
         frames_visible: on how many frames it has a mask.
         ranges: where, as first and last frame of the source, from 0.
         score: mean probability that it is visible, over all frames.
+        confidence: how far its masks can be trusted, 0..1, the mean over all frames.
     """
 
     id: int
@@ -158,6 +191,7 @@ class ObjectSummary:
     frames_visible: int
     ranges: tuple[tuple[int, int], ...]
     score: float
+    confidence: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -178,6 +212,7 @@ class SegmentResult:
         files: everything that was written, folders as one entry.
         skipped: what existed already and was left alone.
         warnings: what was odd about the input or the run.
+        look_at: where masks may be wrong, by the beginning.
     """
 
     source: str
@@ -193,6 +228,7 @@ class SegmentResult:
     files: tuple[Path, ...] = ()
     skipped: tuple[Path, ...] = ()
     warnings: tuple[str, ...] = ()
+    look_at: "tuple[DoubtfulRange, ...]" = ()
 
     @property
     def answers_by_label(self) -> dict[str, str]:

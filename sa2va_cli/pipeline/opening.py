@@ -14,7 +14,7 @@ from sa2va_cli.events import Notice, Report
 from sa2va_cli.media.reader import Reader, open_source, spool
 from sa2va_cli.media.sequences import is_pattern, pattern_folder, pattern_stem
 from sa2va_cli.pipeline.job import Search, SegmentJob
-from sa2va_cli.pipeline.selection import selection
+from sa2va_cli.pipeline.selection import selection, timecodes_counted_from
 
 STANDARD_INPUT = "-"
 
@@ -53,7 +53,8 @@ def files_read(job: SegmentJob, reader: Reader) -> tuple[Path, ...]:
     """
     source = Path("/dev/stdin" if job.source == STANDARD_INPUT else job.source)
     model = [] if job.model.name is None else [Path(job.model.name).expanduser()]
-    return (source, *reader.all_files, *(path for path in model if path.is_dir()))
+    folders = (path for path in model if path.is_dir())
+    return (source, *reader.all_files, *folders, *job.drawing.files)
 
 
 @contextmanager
@@ -64,21 +65,30 @@ def opened(source: str, search: Search, report: Report) -> Generator[Reader, Non
         InputError: there is nothing that can be read.
         UsageError: the range cannot be meant, or standard input is a keyboard.
     """
-    chosen = selection(search)
+    selection(search)  # what cannot be meant is told before anything is read
     if not is_unicode(source):
         raise InputError(f"{source!r}: the name is not in UTF-8, which video needs; rename it")
     if source != STANDARD_INPUT and not _is_stream(source):
-        with open_source(source, chosen) as reader:
+        with _read(source, search, report) as reader:
             yield reader
         return
     name = "standard input" if source == STANDARD_INPUT else source
     with _spooled(source, name, report) as path:
         try:
-            reader = open_source(path, chosen)
+            reader = _read(path, search, report)
         except (InputError, UsageError) as error:
             raise type(error)(error.message.replace(str(path), name).replace(path.name, name)) from error
         with reader:
             yield reader
+
+
+def _read(source: str | Path, search: Search, report: Report) -> Reader:
+    reader = open_source(
+        source, selection(search), stream_index=search.stream, deinterlace=search.deinterlace
+    )
+    if counted := timecodes_counted_from(search, reader.info):
+        report(Notice(counted))
+    return reader
 
 
 def _is_stream(source: str) -> bool:

@@ -12,7 +12,17 @@ from sa2va_cli.tracks.fingerprint import Fingerprint, fingerprint
 from sa2va_cli.tracks.header import Header, SourceFacts
 
 _FIRST_STAMPS = 8
-_SELECTION = ("sampling", "keyframes", "start", "end", "every", "max_frames", "verbatim")
+_SELECTION = (
+    "sampling",
+    "keyframes",
+    "start",
+    "end",
+    "every",
+    "max_frames",
+    "verbatim",
+    "stream",
+    "deinterlace",
+)
 
 
 def source_facts(reader: Reader, given: str) -> SourceFacts:

@@ -11,6 +11,7 @@ from sa2va_cli.events import Notice, Progress, Report, no_report
 from sa2va_cli.media.reader import Reader
 from sa2va_cli.outputs.clip import Clip
 from sa2va_cli.outputs.delivery import Delivery, delivered
+from sa2va_cli.outputs.drawing import Drawing
 from sa2va_cli.outputs.driver import Driver
 from sa2va_cli.outputs.existing import choose_outputs, claimed
 from sa2va_cli.outputs.kinds import check_kinds
@@ -35,15 +36,17 @@ class RenderJob:
         tracks: the log.
         source: the video or pictures it is about; None for those it names.
         saving: what is made.
+        drawing: how it is drawn.
+        delivery: how it is stored.
         force: whether a source that is not the one of the log is taken all the same.
-        delivery: how outputs are stored.
     """
 
     tracks: Path
     source: str | None = None
     saving: Saving = field(default_factory=Saving)
-    force: bool = False
+    drawing: Drawing = field(default_factory=Drawing)
     delivery: Delivery = field(default_factory=Delivery)
+    force: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "saving", delivered(self.saving, self.delivery))
@@ -80,6 +83,7 @@ def planned_rendering(job: RenderJob, report: Report = no_report) -> Generator[R
         OutputError: an output exists, or cannot be written.
     """
     check_kinds(job.saving.kinds)
+    job.drawing.check_needs()
     if "tracks" in job.saving.kinds:
         raise UsageError("--save tracks: render makes other outputs from tracks; copy the file itself")
     tracks = Tracks(job.tracks)
@@ -89,7 +93,13 @@ def planned_rendering(job: RenderJob, report: Report = no_report) -> Generator[R
         if not job.force:
             _check_source(job, header, reader, source)
         named = plan_outputs(
-            job.saving, header.prompts, reader.info.kind, header.stem, job.delivery, reader.info.path
+            job.saving,
+            header.prompts,
+            reader.info.kind,
+            header.stem,
+            drawing=job.drawing,
+            delivery=job.delivery,
+            source=reader.info.path,
         )
         outputs, skipped = choose_outputs(named, job.saving, _files_read(job, source, reader))
         check_frame_names(outputs, reader.names)
@@ -98,7 +108,7 @@ def planned_rendering(job: RenderJob, report: Report = no_report) -> Generator[R
 
 def _files_read(job: RenderJob, source: str, reader: Reader) -> tuple[Path, ...]:
     """Everything that is read, none of which may be replaced."""
-    return (job.tracks, Path(source), *reader.all_files)
+    return (job.tracks, Path(source), *reader.all_files, *job.drawing.files)
 
 
 def _source(job: RenderJob, header: Header) -> str:
@@ -166,6 +176,7 @@ def _run(plan: RenderPlan, report: Report) -> SegmentResult:
         files=tuple(output.path for output in outputs),
         skipped=plan.skipped,
         warnings=tuple(warnings),
+        look_at=tally.look_at(),
     )
 
 
@@ -182,9 +193,10 @@ def _with_objects(plan: RenderPlan) -> tuple[PlannedOutput, ...]:
 def _draw(plan: RenderPlan, outputs: tuple[PlannedOutput, ...], report: Report) -> Tally:
     """Visits every frame once: decoded in one thread, read from the log in this one, drawn in a third."""
     header, total = plan.tracks.header, plan.reader.count_selected()
-    tally = Tally(header.objects)
-    clip = Clip(plan.reader, header.stem, header.prompts)
-    with Driver(outputs, clip, header.objects, report) as driver:
+    tally = Tally(header.objects, plan.reader.info.start_seconds)
+    clip = Clip(plan.reader, header.stem, header.prompts, plan.job.drawing)
+    verify = plan.job.saving.verify
+    with Driver(outputs, clip, header.objects, report, verify=verify) as driver:
         masks = replayed(plan.tracks, plan.reader)
         with write_behind(driver.write) as hand_over, closing(masks):
             for done, one in enumerate(masks, 1):

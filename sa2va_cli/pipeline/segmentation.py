@@ -26,6 +26,7 @@ from sa2va_cli.outputs.naming import PlannedOutput, check_frame_names, plan_outp
 from sa2va_cli.pipeline.finding import Findings, find, follow, nothing_found
 from sa2va_cli.pipeline.job import SegmentJob, SegmentResult
 from sa2va_cli.pipeline.keyframes import keyframe_indices, read_keyframes
+from sa2va_cli.pipeline.motion import MotionCheck
 from sa2va_cli.pipeline.opening import files_read, opened, stem_of
 from sa2va_cli.pipeline.provenance import settings_of, source_facts
 from sa2va_cli.pipeline.replay import draw_again
@@ -80,10 +81,17 @@ class Plan:
 def planned(job: SegmentJob, report: Report = no_report) -> Generator[Plan, None, None]:
     """Opens the input and decides everything that can go wrong early, before any work is done."""
     check_kinds(job.saving.kinds)
+    job.drawing.check_needs()
     with opened(job.source, job.search, report) as reader:
         stem = stem_of(job.source)
         named = plan_outputs(
-            job.saving, job.search.prompts, reader.info.kind, stem, job.delivery, reader.info.path
+            job.saving,
+            job.search.prompts,
+            reader.info.kind,
+            stem,
+            drawing=job.drawing,
+            delivery=job.delivery,
+            source=reader.info.path,
         )
         outputs, skipped = choose_outputs(named, job.saving, files_read(job, reader))
         check_frame_names(outputs, reader.names)
@@ -176,6 +184,7 @@ def run(
         files=tuple(output.path for output in outputs),
         skipped=plan.skipped,
         warnings=(*filter(None, [plan.placement.concern]), *warnings),
+        look_at=tally.look_at(),
     )
 
 
@@ -224,12 +233,15 @@ def _draw(
 
     Outputs that need the whole clip are drawn from the log afterwards.
     """
-    tally = Tally(log.header.objects)
-    clip = Clip(plan.reader, plan.stem, log.header.prompts)
-    with Driver(outputs, clip, log.header.objects, report) as driver:
+    motion = MotionCheck()
+    tally = Tally(log.header.objects, plan.reader.info.start_seconds)
+    clip = Clip(plan.reader, plan.stem, log.header.prompts, plan.job.drawing)
+    verify = plan.job.saving.verify
+    with Driver(outputs, clip, log.header.objects, report, verify=verify) as driver:
 
         def write(one: Followed[Memory] | Followed[None]) -> None:
-            masks = log.append(one.frame, one.logits, one.scores)
+            agreements = motion.agreements(one.frame, one.logits)
+            masks = log.append(one.frame, one.logits, one.scores, one.ious, agreements)
             tally.add(masks)
             driver.write(masks)
 

@@ -4,11 +4,15 @@ import re
 from fractions import Fraction
 
 from sa2va_cli.errors import UsageError, parameter
-from sa2va_cli.media.reader import Selection
+from sa2va_cli.media.reader import Selection, first_timecode
+from sa2va_cli.media.source import SourceInfo
 from sa2va_cli.pipeline.job import Search
 
 _FRAME = re.compile(r"(\d+)f", re.IGNORECASE)
 _CLOCK = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?|\.\d+)")
+
+
+_TIMECODE = re.compile(r"\d{2}:\d{2}:\d{2}[:;]\d{2,3}")
 
 
 def parse_time(text: str | float, name: str) -> tuple[Fraction | None, int | None]:
@@ -31,7 +35,7 @@ def parse_time(text: str | float, name: str) -> tuple[Fraction | None, int | Non
     if match is None or (match[2] is not None and Fraction(match[3]) >= 60):
         raise UsageError(
             f"{parameter(name)} {plain!r} is not a time; "
-            "write seconds (12.5), HH:MM:SS.mmm or a frame number (123f)"
+            "write seconds (12.5), HH:MM:SS.mmm, a frame number (123f) or HH:MM:SS:FF"
         )
     hours, minutes, seconds = (Fraction(part or 0) for part in match.groups())
     return 3600 * hours + 60 * minutes + seconds, None
@@ -43,8 +47,9 @@ def selection(search: Search) -> Selection:
     Raises:
         UsageError: a time cannot be read, or the end comes before the start.
     """
-    start, start_frame = (None, None) if search.start is None else parse_time(search.start, "start")
-    end, end_frame = (None, None) if search.end is None else parse_time(search.end, "end")
+    start_timecode, end_timecode = _timecode(search.start), _timecode(search.end)
+    start, start_frame = _time(None if start_timecode else search.start, "start")
+    end, end_frame = _time(None if end_timecode else search.end, "end")
     backwards = (start is not None and end is not None and end <= start) or (
         start_frame is not None and end_frame is not None and end_frame <= start_frame
     )
@@ -58,4 +63,25 @@ def selection(search: Search) -> Selection:
         end_frame=end_frame,
         every=search.every,
         max_frames=search.max_frames,
+        start_timecode=start_timecode,
+        end_timecode=end_timecode,
     )
+
+
+def timecodes_counted_from(search: Search, info: SourceInfo) -> str | None:
+    """Says what timecodes in a search are counted from; None where there are none in it."""
+    given = [str(text) for text in (search.start, search.end) if _timecode(text)]
+    if not given:
+        return None
+    first = first_timecode(info)
+    origin = "zero, as the file has no timecode of its own" if first is None else f"the file's own, {first}"
+    return f"timecode {' and '.join(given)} is counted from {origin}"
+
+
+def _timecode(given: str | float | None) -> str | None:
+    text = str(given).strip()
+    return text if _TIMECODE.fullmatch(text) else None
+
+
+def _time(given: str | float | None, name: str) -> tuple[Fraction | None, int | None]:
+    return (None, None) if given is None else parse_time(given, name)

@@ -3,16 +3,28 @@
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, closing, nullcontext
 from itertools import chain, islice
+from typing import Any
 
-from sa2va_cli.datatypes import Frame, FrameMasks, Memory, Queries, Segmenter, View
+from sa2va_cli.datatypes import (
+    Followed,
+    FoundObject,
+    Frame,
+    FrameMasks,
+    Memory,
+    Queries,
+    Segmenter,
+    View,
+)
 from sa2va_cli.errors import InputError
 from sa2va_cli.events import no_report
 from sa2va_cli.media.reader import Reader
 from sa2va_cli.pipeline.finding import find, follow
 from sa2va_cli.pipeline.job import Search
 from sa2va_cli.pipeline.keyframes import read_keyframes
+from sa2va_cli.pipeline.motion import MotionCheck
 from sa2va_cli.pipeline.opening import opened
 from sa2va_cli.queues import read_ahead
+from sa2va_cli.tracks.confidence import gathered
 
 
 def stream(
@@ -34,9 +46,10 @@ def stream(
     with opening as reader, segmenter.open(still=reader.info.kind == "image") as session:
         findings = find(session, read_keyframes(reader, search), search)
         followed = follow(session, decoded(reader), findings, frame_count=reader.count_selected())
+        motion = MotionCheck()
         with closing(followed):
             for one in followed:
-                yield FrameMasks(one.frame, one.logits, one.scores, search.threshold, findings.objects)
+                yield judged(one, findings.objects, search.threshold, motion)
 
 
 def stream_frames(
@@ -52,10 +65,20 @@ def stream_frames(
         if not first:
             raise InputError("there are no frames")
         findings = find(session, first, search)
+        motion = MotionCheck()
         wanted: Iterable[Frame] = islice(chain(first, frames), search.max_frames)
         with closing(follow(session, wanted, findings)) as followed:
             for one in followed:
-                yield FrameMasks(one.frame, one.logits, one.scores, search.threshold, findings.objects)
+                yield judged(one, findings.objects, search.threshold, motion)
+
+
+def judged(
+    one: Followed[Any], objects: tuple[FoundObject, ...], threshold: float, motion: MotionCheck
+) -> FrameMasks:
+    """What the network says about the next frame, and how far that can be trusted."""
+    agreements = motion.agreements(one.frame, one.logits)
+    evidence = gathered(one.logits, threshold, one.scores, one.ious, agreements)
+    return FrameMasks(one.frame, one.logits, one.scores, threshold, objects, evidence=evidence)
 
 
 def decoded(reader: Reader) -> Generator[Frame, None, None]:

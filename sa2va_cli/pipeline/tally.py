@@ -1,16 +1,26 @@
 """Adds up, frame by frame, what the table at the end of a run says."""
 
+from fractions import Fraction
+
 import numpy as np
 
 from sa2va_cli.datatypes import FoundObject, FrameMasks
 from sa2va_cli.pipeline.job import ObjectSummary
+from sa2va_cli.tracks.review import DoubtfulRange, Review
 
 
 class Tally:
-    """Running sums over a clip; a few numbers for each object and each time it is seen."""
+    """Running sums over a clip; a few numbers for each object and each time it is seen.
 
-    def __init__(self, objects: tuple[FoundObject, ...]) -> None:
+    Args:
+        objects: what the rows of all masks are.
+        start: seconds of the source's first frame on its own clock.
+    """
+
+    def __init__(self, objects: tuple[FoundObject, ...], start: Fraction = Fraction(0)) -> None:
         self._objects = objects
+        self._review = Review(objects, start)
+        self._confidences = np.zeros(len(objects))
         self._shares = np.zeros(len(objects))
         self._scores = np.zeros(len(objects))
         self._visible = np.zeros(len(objects), int)
@@ -25,6 +35,9 @@ class Tally:
         self._shares += shares
         self._visible += shares > 0
         self._scores += masks.scores
+        if masks.evidence is not None:
+            self._confidences += masks.evidence.confidences
+        self._review.add(masks)
         source_index = masks.frame.source_index
         number = masks.frame.index if source_index is None else source_index
         for k in np.flatnonzero(shares > 0):
@@ -38,6 +51,10 @@ class Tally:
         """Whether any object had a mask on any frame."""
         return bool(self._visible.any())
 
+    def look_at(self) -> tuple[DoubtfulRange, ...]:
+        """Returns the ranges worth a look so far."""
+        return self._review.ranges()
+
     def summaries(self) -> tuple[ObjectSummary, ...]:
         """Returns what is known of each object so far."""
         return tuple(
@@ -50,8 +67,15 @@ class Tally:
                 frames_visible=int(visible),
                 ranges=tuple(ranges),
                 score=float(score / max(1, self.frames)),
+                confidence=float(confidence / max(1, self.frames)),
             )
-            for found, share, score, visible, ranges in zip(
-                self._objects, self._shares, self._scores, self._visible, self._ranges, strict=True
+            for found, share, score, confidence, visible, ranges in zip(
+                self._objects,
+                self._shares,
+                self._scores,
+                self._confidences,
+                self._visible,
+                self._ranges,
+                strict=True,
             )
         )

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from sa2va_cli.datatypes import Yuv420
 
-_LEAST_MARGIN = 8
+LEAST_MARGIN = 8
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def union_box(masks: NDArray[np.bool_]) -> Box | None:
 
 
 def padded(
-    box: Box, size: tuple[int, int], margin: float = 0.1, *, even: bool = True, least: int = _LEAST_MARGIN
+    box: Box, size: tuple[int, int], margin: float = 0.1, *, even: bool = True, least: int = LEAST_MARGIN
 ) -> Box:
     """Widens a box by a margin, within the picture.
 

@@ -55,17 +55,21 @@ _ABSENT = "\U0010ffff"
 
 
 @lru_cache(maxsize=256)
-def font_for(text: str, size: int) -> FreeTypeFont | None:
+def font_for(text: str, size: int, first: str | None = None) -> FreeTypeFont | None:
     """Returns a font that has a glyph for every character of ``text``.
 
     Args:
         text: what is to be written.
         size: height of the letters' em square in pixels.
+        first: a font file that is taken if it can; None for those of this machine only.
 
     Returns:
         The font, or None when no font of this machine can write the text.
     """
     characters = frozenset(text) - frozenset(" ")
+    wanted = None if first is None else _open(first, size)
+    if wanted is not None and _covers(wanted, characters):
+        return wanted
     file = _file_for(characters)
     if file is not None:
         return _open(file, size)

@@ -30,7 +30,9 @@ def widest_plate(width: int, letters: int) -> int:
 
 
 @lru_cache(maxsize=256)
-def plate(text: str, number: int, colour: Colour, letters: int, widest: int) -> NDArray[np.uint8]:
+def plate(
+    text: str, number: int, colour: Colour, letters: int, widest: int, font_file: str | None = None
+) -> NDArray[np.uint8]:
     """Draws a name plate.
 
     Args:
@@ -39,6 +41,7 @@ def plate(text: str, number: int, colour: Colour, letters: int, widest: int) -> 
         colour: the plate's colour; the letters are dark or light, whichever reads better.
         letters: size of the letters in pixels.
         widest: the greatest width of the plate in pixels.
+        font_file: the font that is tried first; None for those of this machine.
 
     Returns:
         (h, w, 4) uint8 straight RGBA, read-only because it is kept for the next frame.
@@ -46,7 +49,7 @@ def plate(text: str, number: int, colour: Colour, letters: int, widest: int) -> 
     Raises:
         RuntimeError: Pillow cannot draw letters at all.
     """
-    text, font = _writable(text, number, letters)
+    text, font = _writable(text, number, letters, font_file)
     inset = round(0.45 * letters)
     text = _shortened(text, font, widest - 2 * inset)
     size = (int(np.ceil(font.getlength(text))) + 2 * inset, round(1.5 * letters))
@@ -63,10 +66,15 @@ def plate(text: str, number: int, colour: Colour, letters: int, widest: int) -> 
     return pixels
 
 
-def _writable(text: str, number: int, letters: int) -> tuple[str, FreeTypeFont]:
+def can_write(text: str, font_file: str | None = None) -> bool:
+    """Whether a font has all letters of a text."""
+    return font_for(" ".join(text.split()), _SMALLEST_LETTERS, font_file) is not None
+
+
+def _writable(text: str, number: int, letters: int, font_file: str | None) -> tuple[str, FreeTypeFont]:
     """Returns ``text`` on one line, or else ``#number``, with a font that can write it."""
     for words in (" ".join(text.split()), f"#{number}"):
-        font = font_for(words, letters)
+        font = font_for(words, letters, font_file)
         if words and font is not None:
             return words, font
     raise RuntimeError("Pillow was built without FreeType, so no label can be drawn; install its wheel")

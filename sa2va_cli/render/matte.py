@@ -35,6 +35,18 @@ def draw_mask(masks: NDArray[np.bool_]) -> NDArray[np.uint8]:
     return np.where(masks.any(axis=0), np.uint8(255), np.uint8(0))
 
 
+def draw_soft_mask(alphas: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Draws how probable it is that a pixel belongs to any object.
+
+    Args:
+        alphas: (N, H, W) float32 in 0..1.
+
+    Returns:
+        (H, W) uint8.
+    """
+    return np.asarray(np.rint(255 * alphas.max(axis=0, initial=0)), np.uint8)
+
+
 def draw_matte(
     image: NDArray[np.uint8] | NDArray[np.uint16],
     alphas: NDArray[np.float32],
@@ -88,6 +100,16 @@ def draw_matte(
     matte[(*window, slice(3))] = _own_colours(image[window], alpha, depth, edge, far, share)
     matte[(*window, 3)] = alpha if share is None else np.rint(alpha * share)
     return matte
+
+
+def thin_edge(soft: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Returns the alpha of ``draw_matte`` for a soft mask, (H, W) float32, whose edge is at 0.5."""
+    solid = (soft > 0.5).view(np.uint8)
+    if not solid.any():
+        return np.zeros_like(soft)
+    depth = cv2.distanceTransform(solid, cv2.DIST_L2, 5)
+    edge = max(_THINNEST_EDGE, _EDGE_SHARE * min(soft.shape))
+    return np.asarray(_thin_edge(soft, solid, depth, 0.5, edge) / _FULL, np.float32)
 
 
 def _thin_edge(

@@ -1,6 +1,7 @@
 """Showing masks on their picture: a tint, a smooth contour and a name plate for each object."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from math import erf, sqrt
 from typing import overload
@@ -21,20 +22,50 @@ _THINNEST_LINE = 1.6
 _ANCHOR_CELLS = 160
 
 
+@dataclass(frozen=True)
+class Style:
+    """How objects are shown.
+
+    Attributes:
+        opacity: how much of its colour is mixed into an object, 0..1.
+        contour: pixels of the line around it, 0 for none; None for what suits the size of the picture.
+        font: file of the font that name plates are written with first; None for one of this computer.
+    """
+
+    opacity: float = _TINT
+    contour: float | None = None
+    font: str | None = None
+
+
+PLAIN = Style()
+
+
 @overload
 def draw_overlay(
-    picture: RGB, masks: NDArray[np.bool_], labels: Sequence[str], colours: Sequence[Colour]
+    picture: RGB,
+    masks: NDArray[np.bool_],
+    labels: Sequence[str],
+    colours: Sequence[Colour],
+    style: Style = PLAIN,
 ) -> RGB: ...
 
 
 @overload
 def draw_overlay(
-    picture: Yuv420, masks: NDArray[np.bool_], labels: Sequence[str], colours: Sequence[Colour]
+    picture: Yuv420,
+    masks: NDArray[np.bool_],
+    labels: Sequence[str],
+    colours: Sequence[Colour],
+    style: Style = PLAIN,
 ) -> Yuv420: ...
 
 
 def draw_overlay(
-    picture: RGB | Yuv420, masks: NDArray[np.bool_], labels: Sequence[str], colours: Sequence[Colour]
+    picture: RGB | Yuv420,
+    masks: NDArray[np.bool_],
+    labels: Sequence[str],
+    colours: Sequence[Colour],
+    style: Style = PLAIN,
 ) -> RGB | Yuv420:
     """Draws objects onto a picture.
 
@@ -44,6 +75,7 @@ def draw_overlay(
         labels: N texts; an empty one draws no plate, and one that no font here can write becomes ``#1``,
             ``#2`` and so on, its place among the masks.
         colours: N colours.
+        style: how they are shown.
 
     Returns:
         A new picture of the same kind, equal to the bit where nothing was drawn.
@@ -57,22 +89,30 @@ def draw_overlay(
     if not len(masks) == len(labels) == len(colours):
         raise ValueError(f"got {len(masks)} masks, {len(labels)} labels and {len(colours)} colours")
     canvas = YuvCanvas(picture) if isinstance(picture, Yuv420) else RgbCanvas(picture)
-    _draw(canvas, masks, labels, colours)
+    _draw(canvas, masks, labels, colours, style)
     return canvas.picture
 
 
-def _draw(canvas: Canvas, masks: NDArray[np.bool_], labels: Sequence[str], colours: Sequence[Colour]) -> None:
+def _draw(
+    canvas: Canvas,
+    masks: NDArray[np.bool_],
+    labels: Sequence[str],
+    colours: Sequence[Colour],
+    style: Style,
+) -> None:
     height, width = masks.shape[1:]
     boxes = {k: box for k, box in enumerate(map(mask_box, masks)) if box is not None}
     thickness = max(_THINNEST_LINE, _LINE_SHARE * min(width, height))
+    if style.contour is not None:
+        thickness = style.contour
     for k, box in boxes.items():
-        canvas.tint(masks[k], box, colours[k], _TINT)
-    for k, box in boxes.items():
+        canvas.tint(masks[k], box, colours[k], style.opacity)
+    for k, box in boxes.items() if thickness else ():
         canvas.blend(*_outline(masks[k], box, thickness), colours[k])
     letters, taken = letter_size(width, height), list[Box]()
     for k, box in boxes.items():
         if labels[k]:
-            name = plate(labels[k], k + 1, colours[k], letters, widest_plate(width, letters))
+            name = plate(labels[k], k + 1, colours[k], letters, widest_plate(width, letters), style.font)
             spot = place(name.shape[1::-1], _main_part(masks[k], box), (width, height), taken)
             spot = Box(spot.x0, spot.y0, min(spot.x1, width), min(spot.y1, height))
             canvas.paste(name[: spot.size[1], : spot.size[0]], spot)

@@ -3,6 +3,9 @@
 Knows nothing about pictures or masks.
 """
 
+import re
+from collections.abc import Mapping
+
 Colour = tuple[int, int, int]
 """Red, green, blue, each 0..255."""
 
@@ -34,3 +37,38 @@ def colour(object_index: int) -> Colour:
         (red, green, blue), each 0..255.
     """
     return _COLOURS[object_index % len(_COLOURS)]
+
+
+NAMED_COLOURS: Mapping[str, Colour] = {
+    "azure": _COLOURS[0],
+    "orange": _COLOURS[1],
+    "magenta": _COLOURS[2],
+    "yellow": _COLOURS[3],
+    "violet": _COLOURS[5],
+    "red": (255, 0, 0),
+    "green": (0, 177, 64),
+    "blue": (0, 71, 187),
+    "cyan": (0, 255, 255),
+    "lime": (0, 255, 0),
+    "pink": _COLOURS[9],
+    "brown": _COLOURS[11],
+    "white": (255, 255, 255),
+    "grey": (128, 128, 128),
+    "gray": (128, 128, 128),
+    "black": (0, 0, 0),
+}
+"""Colours that people can name; green and blue are those of studios' screens."""
+
+
+def colour_of(text: str) -> Colour | None:
+    """Reads a colour: a name of ``NAMED_COLOURS``, ``#rrggbb`` or ``#rgb``; None for what is none."""
+    text = text.strip().lower()
+    if text in NAMED_COLOURS:
+        return NAMED_COLOURS[text]
+    digits = text.removeprefix("#")
+    if digits == text or re.fullmatch(r"[0-9a-f]{3}|[0-9a-f]{6}", digits) is None:
+        return None
+    if len(digits) == 3:
+        digits = "".join(2 * digit for digit in digits)
+    red, green, blue = bytes.fromhex(digits)
+    return red, green, blue

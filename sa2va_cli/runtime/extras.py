@@ -36,7 +36,8 @@ FLASH = Extra("flash-attn", "flash_attn", "flash")
 OFFLOAD = Extra("accelerate", "accelerate", "offload")
 HEIF = Extra("pillow-heif", "pillow_heif", "heif")
 EXR = Extra("OpenEXR", "OpenEXR", "exr")
-EXTRAS = (QUANT, FLASH, OFFLOAD, HEIF, EXR)
+OTIO = Extra("opentimelineio", "opentimelineio", "otio")
+EXTRAS = (QUANT, FLASH, OFFLOAD, HEIF, EXR, OTIO)
 
 
 def require(extra: Extra, asked: str) -> None:

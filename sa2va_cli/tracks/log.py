@@ -24,6 +24,7 @@ from sa2va_cli.datatypes import FoundObject, Frame, FrameMasks
 from sa2va_cli.errors import InputError
 from sa2va_cli.staging import output_errors
 from sa2va_cli.tracks.coding import CERTAIN, decode, encode
+from sa2va_cli.tracks.confidence import gathered
 from sa2va_cli.tracks.header import Header
 from sa2va_cli.tracks.records import Damage, Record, packed, read_records
 
@@ -32,7 +33,7 @@ MAGIC = b"sa2va tracks\n\x1a\x00\x01"
 
 _HEADER, _FRAME, _END = 1, 2, 3
 _FRAME_HEAD = struct.Struct("<IIqH")
-_OBJECT_HEAD = struct.Struct("<HfI")
+_OBJECT_HEAD = struct.Struct("<HfffI")
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +47,8 @@ class TrackedFrame:
         objects: the objects that have a mask here.
         logits: (N, h, w) float32, one row for each of them.
         scores: (N,) float32 probability that it is visible.
+        ious: (N,) float32 IoU with the truth that the network predicts for its mask.
+        agreements: (N,) float32 IoU of its mask with the one before, moved as the picture moved.
     """
 
     index: int
@@ -54,10 +57,13 @@ class TrackedFrame:
     objects: tuple[FoundObject, ...]
     logits: NDArray[np.float32] = field(repr=False)
     scores: NDArray[np.float32]
+    ious: NDArray[np.float32]
+    agreements: NDArray[np.float32]
 
     def masks(self, frame: Frame, threshold: float) -> FrameMasks:
         """The masks on the frame's picture."""
-        return FrameMasks(frame, self.logits, self.scores, threshold, self.objects)
+        evidence = gathered(self.logits, threshold, self.scores, self.ious, self.agreements)
+        return FrameMasks(frame, self.logits, self.scores, threshold, self.objects, evidence=evidence)
 
 
 class TracksWriter:
@@ -79,13 +85,22 @@ class TracksWriter:
             self._file = path.open("xb", buffering=0)
             self._write(MAGIC + packed(_HEADER, header.to_json()))
 
-    def append(self, frame: Frame, logits: NDArray[np.float32], scores: NDArray[np.float32]) -> FrameMasks:
+    def append(
+        self,
+        frame: Frame,
+        logits: NDArray[np.float32],
+        scores: NDArray[np.float32],
+        ious: NDArray[np.float32],
+        agreements: NDArray[np.float32],
+    ) -> FrameMasks:
         """Adds a frame.
 
         Args:
             frame: in order of its index.
             logits: (N, h, w) of the header's objects.
             scores: (N,) probabilities that they are visible.
+            ious: (N,) IoU with the truth that the network predicts for each mask.
+            agreements: (N,) IoU of each mask with the one before, moved as the picture moved.
 
         Returns:
             Its masks as the log has them.
@@ -97,13 +112,15 @@ class TracksWriter:
         payloads = [encode(one, threshold) for one in logits]
         source_index = frame.index if frame.source_index is None else frame.source_index
         parts = [_FRAME_HEAD.pack(frame.index, source_index, frame.pts, len(payloads))]
-        for found, score, payload in zip(objects, scores, payloads, strict=True):
-            parts += [_OBJECT_HEAD.pack(found.id, float(score), len(payload)), payload]
+        facts = np.stack([scores, ious, agreements], axis=1)
+        for found, row, payload in zip(objects, facts.tolist(), payloads, strict=True):
+            parts += [_OBJECT_HEAD.pack(found.id, *row, len(payload)), payload]
         with output_errors(self.path):
             self._write(packed(_FRAME, b"".join(parts)))
         self.frames += 1
         kept = np.stack([decode(payload) for payload in payloads]) if payloads else logits
-        return FrameMasks(frame, kept, scores, threshold, objects)
+        evidence = gathered(kept, threshold, scores, ious, agreements)
+        return FrameMasks(frame, kept, scores, threshold, objects, evidence=evidence)
 
     def finish(self) -> None:
         """Says that the log is complete.
@@ -199,11 +216,14 @@ class Tracks:
         rows = {} if one is None else {found.id: row for row, found in enumerate(one.objects)}
         shape = one.logits.shape[1:] if one is not None and rows else (1, 1)
         logits = np.full((len(objects), *shape), -CERTAIN, np.float32)
-        scores = np.zeros(len(objects), np.float32)
+        scores, ious, agreements = np.zeros((3, len(objects)), np.float32)
         for place, found in enumerate(objects):
             if one is not None and found.id in rows:
-                logits[place], scores[place] = one.logits[rows[found.id]], one.scores[rows[found.id]]
-        return FrameMasks(frame, logits, scores, threshold, objects)
+                row = rows[found.id]
+                logits[place], scores[place] = one.logits[row], one.scores[row]
+                ious[place], agreements[place] = one.ious[row], one.agreements[row]
+        evidence = gathered(logits, threshold, scores, ious, agreements)
+        return FrameMasks(frame, logits, scores, threshold, objects, evidence=evidence)
 
     @cached_property
     def condition(self) -> Condition:
@@ -231,21 +251,22 @@ class Tracks:
         known = {found.id: found for found in self.header.objects}
         objects: list[FoundObject] = []
         logits: list[NDArray[np.float32]] = []
-        scores: list[float] = []
+        facts: list[tuple[float, float, float]] = []
         try:
             index, source_index, pts, count = _FRAME_HEAD.unpack_from(record.payload)
             place = _FRAME_HEAD.size
             for _ in range(count):
-                number, score, length = _OBJECT_HEAD.unpack_from(record.payload, place)
+                number, score, iou, agreement, length = _OBJECT_HEAD.unpack_from(record.payload, place)
                 place += _OBJECT_HEAD.size
                 objects.append(known[number])
                 logits.append(decode(record.payload[place : place + length]))
-                scores.append(score)
+                facts.append((score, iou, agreement))
                 place += length
             rows = np.stack(logits) if logits else np.zeros((0, 1, 1), np.float32)
         except (struct.error, KeyError, ValueError):
             return None
-        return TrackedFrame(index, source_index, pts, tuple(objects), rows, np.array(scores, np.float32))
+        scores, ious, agreements = np.array(facts, np.float32).reshape(-1, 3).T
+        return TrackedFrame(index, source_index, pts, tuple(objects), rows, scores, ious, agreements)
 
 
 def _header(path: Path, file: BinaryIO) -> Header:

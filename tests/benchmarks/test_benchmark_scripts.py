@@ -13,8 +13,8 @@ import torch
 from sa2va_cli.bench.job import BenchJob, BenchResult, Stage
 
 SCRIPTS = Path(__file__).parents[2] / "benchmarks"
-QUICK = ("accuracy", "preprocessing", "end_to_end", "media_path", "answering")
-SLOW = ("memory_growth", "cold_start", "demo_scores", "stage_times")
+QUICK = ("accuracy", "preprocessing", "end_to_end", "media_path", "rendering", "edges", "answering")
+SLOW = ("memory_growth", "cold_start", "demo_scores", "stage_times", "steadiness", "confidence")
 SHARED = ("recording", "report", "gpu_tables")
 
 
@@ -43,7 +43,7 @@ def test_every_script_is_tested():
 
 @pytest.mark.parametrize("name", QUICK)
 def test_a_script_ends_with_its_ratio_and_records_its_figures(script, name, capsys, tmp_path, monkeypatch):
-    if name == "media_path" and shutil.which("ffmpeg") is None:
+    if name in ("media_path", "rendering") and shutil.which("ffmpeg") is None:
         pytest.skip("there is no ffmpeg to compare with")
     report, recording = script("report"), script("recording")
     monkeypatch.setattr(recording, "RESULTS", tmp_path)

@@ -85,10 +85,9 @@ def test_a_spread_model_finds_the_same_masks(network: Sa2VANetwork) -> None:
     frame = np.array(Image.open(REFERENCE / "inputs" / "video" / "00.png"))
     found = []
     for one in (network, apart):
-        segmenter = NetworkSegmenter(one)
-        grounding, _ = segmenter.ground(
-            segmenter.look([frame], still=False), cases("internvl-qwen2")["video_1seg"]["text"]
-        )
-        memory = segmenter.condition([(0, frame)], [grounding.queries], still=False)
+        session = NetworkSegmenter(one).open()
+        text = cases("internvl-qwen2")["video_1seg"]["text"]
+        grounding, _ = session.ground(session.look([frame]), text)
+        memory = session.condition([(0, frame)], [grounding.queries])
         found.append(memory.decoded[0].logits)
     assert torch.equal(*found)

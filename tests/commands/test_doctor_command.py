@@ -44,7 +44,14 @@ def test_the_last_line_says_what_segment_would_do(sa2va):
 def test_the_findings_are_a_document(sa2va):
     document = json.loads(sa2va("doctor", "--json").out)
     assert document["packages"]["torch"]
-    assert document["extras"].keys() == {"bitsandbytes", "flash-attn", "accelerate", "pillow-heif", "OpenEXR"}
+    assert document["extras"].keys() == {
+        "bitsandbytes",
+        "flash-attn",
+        "accelerate",
+        "pillow-heif",
+        "OpenEXR",
+        "opentimelineio",
+    }
     assert document["encoders"]["libx264"] is True
     assert document["decoders"]["h264"] is True
     assert document["models"]["demo"] > 10_000_000

@@ -12,7 +12,7 @@ JOB = SegmentJob("a.mov", Search(("red",)))
 def test_a_result_tells_what_the_source_is_with_its_exact_rate():
     rate = Fraction(24000, 1001)
     info = SourceInfo(Path("a.mov"), "video", (64, 48), 20, rate, 1 / rate, 0.834, codec="prores")
-    assert result_document(JOB, SegmentResult("a.mov", info=info))["source"] == {
+    assert result_document(SegmentResult("a.mov", info=info))["source"] == {
         "kind": "video",
         "codec": "prores",
         "width": 64,
@@ -26,5 +26,5 @@ def test_a_result_tells_what_the_source_is_with_its_exact_rate():
 
 def test_warnings_of_a_result_speak_of_options():
     warning = f"is {parameter('max_frames', 3)} meant?"
-    document = result_document(JOB, SegmentResult("a.mov", warnings=(warning,)))
+    document = result_document(SegmentResult("a.mov", warnings=(warning,)))
     assert document["warnings"] == ["is --max-frames 3 meant?"]

@@ -169,7 +169,7 @@ def test_a_folder_without_permission_is_one_line_and_exit_7(sa2va, folder):
 
 def test_an_unknown_kind_lists_the_allowed_ones(sa2va, folder):
     outcome = sa2va("segment", make_image(folder / "a.png"), "red", "--save", "gif")
-    check(outcome, 2, "'gif'", "mask, overlay, matte, crop, stacked, hint, coco, davis")
+    check(outcome, 2, "'gif'", "mask, overlay, matte, cutout, crop, stacked, hint, coco, davis")
 
 
 USAGE = {

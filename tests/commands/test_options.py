@@ -86,7 +86,8 @@ def test_every_option_of_segment_is_one_field():
         if isinstance(group, type) and hasattr(group, "__dataclass_fields__"):
             for one in declared(group):
                 if isinstance(one.setting, Option):
-                    fields.add((one.setting.names or (f"--{one.name.replace('_', '-')}",))[0])
+                    name = (one.setting.names or (f"--{one.name.replace('_', '-')}",))[0]
+                    fields.add(f"--no-{name[2:]}" if one.default is True else name)
                 elif not isinstance(one.setting, Argument):
                     fields |= {switch.name for switch in one.setting.switches}
     assert names == fields

@@ -122,7 +122,9 @@ def test_keyframes_are_spread_over_the_clip_or_come_first(sa2va, folder):
     sa2va("segment", "a.mp4", "red", "-o", "1/", "--keyframes", "3", load=lambda *_: segmenter)
     assert segmenter.seen == [0, 9, 19]
     assert segmenter.still is False
+    assert segmenter.tracks_keyframes is True
     sa2va("segment", "a.mp4", "red", "-o", "2/", "--sampling", "first", load=lambda *_: segmenter)
+    assert segmenter.tracks_keyframes is False
     assert segmenter.seen == [0, 1, 2, 3, 4]
 
 

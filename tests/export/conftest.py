@@ -8,7 +8,7 @@ import pytest
 
 from sa2va_cli.datatypes import FoundObject, Frame, FrameMasks, Prompt
 
-GIRL, DOG = Prompt(1, "girl in red"), Prompt(2, "dog")
+GIRL, UNICORN, DOG = Prompt(1, "girl in red"), Prompt(2, "unicorn"), Prompt(3, "dog")
 OBJECTS = (
     FoundObject(1, GIRL, "girl in red"),
     FoundObject(2, DOG, "dog 1"),
@@ -24,10 +24,12 @@ def make_masks(
     size: tuple[int, int] = (37, 23),
     seed: int = 0,
     name: str | None = None,
+    source_index: int | None = None,
 ) -> FrameMasks:
     """Random smooth masks of ``count`` objects on a frame of 25 frames per second."""
     width, height = size
-    frame = Frame(index, 40 * index, Fraction(1, 1000), np.zeros((height, width, 3), np.uint8), name)
+    image = np.zeros((height, width, 3), np.uint8)
+    frame = Frame(index, 40 * index, Fraction(1, 1000), image, name, source_index=source_index)
     generator = np.random.default_rng([seed, index])
     logits = generator.normal(size=(count, 5, 6)).astype(np.float32)
     return FrameMasks(frame, logits, generator.random(count).astype(np.float32))
@@ -43,3 +45,9 @@ def masks_of() -> Maker:
 def objects() -> tuple[FoundObject, ...]:
     """A girl and two dogs."""
     return OBJECTS
+
+
+@pytest.fixture(scope="session")
+def prompts() -> tuple[Prompt, ...]:
+    """What was looked for; there is no unicorn."""
+    return GIRL, UNICORN, DOG

@@ -64,6 +64,14 @@ def test_pictures_are_called_by_frame_index_or_by_the_frame_s_own_name(tmp_path,
     assert sorted(file.name for file in (tmp_path / "masks").iterdir()) == ["00007.png", "IMG_0042.png"]
 
 
+def test_pictures_are_called_by_the_number_in_the_source_on_request(tmp_path, objects, masks_of):
+    with DavisSink(tmp_path / "masks", objects, by_source_number=True) as sink:
+        for index, number in enumerate((10, 14)):
+            sink.write(masks_of(index, source_index=number))
+        sink.write(masks_of(2, name="IMG_0042", source_index=18))
+    assert sorted(file.stem for file in (tmp_path / "masks").iterdir()) == ["00010", "00014", "IMG_0042"]
+
+
 def test_two_frames_of_one_name_are_an_error_and_leave_nothing(tmp_path, objects, masks_of):
     def run() -> None:
         with DavisSink(tmp_path / "masks", objects) as sink:

@@ -2,19 +2,38 @@
 
 import os
 import shutil
+import tracemalloc
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from sa2va_cli.datatypes import Sink
+from sa2va_cli.datatypes import Prompt, Sink
 from sa2va_cli.errors import OutputError
 from sa2va_cli.export.coco import CocoSink
+from sa2va_cli.export.cvat import CvatSink
+from sa2va_cli.export.datumaro import DatumaroSink
 from sa2va_cli.export.davis import DavisSink
+from sa2va_cli.export.labelme import LabelmeSink
+from sa2va_cli.export.labelstudio import LabelStudioSink
+from sa2va_cli.export.yolo import YoloSink
+
+PROMPTS = tuple(Prompt(k, text) for k, text in enumerate(("girl in red", "unicorn", "dog"), 1))
+
+
+def named(frame) -> str:
+    return frame.name or f"{frame.index:05d}"
+
 
 SINKS: dict[str, tuple[str, Callable[..., Sink]]] = {
-    "coco": ("clip.json", lambda path, objects, **options: CocoSink(path, objects, source="clip", **options)),
+    "coco": ("clip.json", partial(CocoSink, prompts=PROMPTS, source="clip")),
     "davis": ("clip_masks", DavisSink),
+    "yolo": ("clip_labels", partial(YoloSink, prompts=PROMPTS, name_of=named)),
+    "labelme": ("clip_labelme", partial(LabelmeSink, name_of=named)),
+    "cvat": ("clip.xml", partial(CvatSink, prompts=PROMPTS, source="clip")),
+    "datumaro": ("clip.datumaro.json", partial(DatumaroSink, prompts=PROMPTS, source="clip")),
+    "labelstudio": ("clip.tasks.json", partial(LabelStudioSink, source="clip")),
 }
 
 
@@ -25,11 +44,11 @@ def target(request, tmp_path, objects):
     folder = tmp_path / "out"
     folder.mkdir()
     path = folder / name
-    return path, lambda **options: make(path, objects, **options)
+    return path, lambda: make(path, objects)
 
 
 def content(path: Path) -> bytes:
-    files = [path] if path.is_file() else sorted(path.iterdir())
+    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
     return b"".join(file.name.encode() + file.read_bytes() for file in files)
 
 
@@ -151,6 +170,20 @@ def test_the_output_can_be_read_by_others_of_the_same_machine(target, masks_of):
     plain = path.parent / "plain"
     plain.mkdir() if path.is_dir() else plain.touch()
     assert path.stat().st_mode == plain.stat().st_mode
+
+
+def test_memory_does_not_hold_the_frames(target, masks_of):
+    _, sink = target
+    with sink() as opened:
+        opened.write(masks_of(0))
+        tracemalloc.start()
+        for index in range(1, 60):
+            opened.write(masks_of(index))
+            if index == 20:
+                early, _ = tracemalloc.get_traced_memory()
+        late, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert late - early < 40_000
 
 
 def test_a_run_without_frames_leaves_a_valid_empty_output(target):

@@ -261,7 +261,7 @@ def test_no_decoded_frame_is_kept(tmp_path: Path, rotation: int) -> None:
     try:
         most = 0
         for _ in reader:
-            most = max(most, sum(isinstance(thing, av.VideoFrame) for thing in gc.get_objects()))
+            most = max(most, sum(type(thing) is av.VideoFrame for thing in gc.get_objects()))
     finally:
         gc.enable()
     assert most < 10

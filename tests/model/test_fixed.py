@@ -12,7 +12,8 @@ from sa2va_cli.model.tracker import Tracker
 
 @torch.inference_mode()
 @pytest.mark.parametrize("objects", [1, 3])
-def test_masks_are_those_of_a_memory_that_grows(sam2: Sam2, objects: int) -> None:
+@pytest.mark.parametrize("tracked", [False, True], ids=["keyframes as decoded", "keyframes tracked"])
+def test_masks_are_those_of_a_memory_that_grows(sam2: Sam2, objects: int, tracked: bool) -> None:
     """With keyframes in the past, in the future and between tracked frames."""
     features = {index: some_features(sam2) for index in range(24)}
     keyframes, queries = [0, 9, 40], torch.randn(objects, sam2.width)
@@ -23,7 +24,7 @@ def test_masks_are_those_of_a_memory_that_grows(sam2: Sam2, objects: int) -> Non
     assert set(kept.decoded) == set(keyframes)
     assert kept.decoded[9].logits.shape[0] == objects
     for index in range(24):
-        if index in keyframes:
+        if index in keyframes and not tracked:
             continue
         wanted, grown = plain.step(index, features[index], grown)
         got, kept = fixed.step(index, features[index], kept)

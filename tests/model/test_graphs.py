@@ -107,7 +107,7 @@ def test_what_cannot_be_compiled_is_an_error_if_it_must_be(network: Sa2VANetwork
     segmenter = NetworkSegmenter(network, compiling=Compiling(broken, required=True))
     with pytest.raises(UsageError) as caught:
         followed(segmenter, inputs.frames[:6], [], 6)
-    assert str(caught.value) == (
+    assert caught.value.command_line == (
         "--compile on fails here (FileNotFoundError: no C++ compiler found); use --compile off"
     )
 

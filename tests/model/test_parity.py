@@ -177,8 +177,9 @@ def test_final_masks_agree_to_a_hundredth_of_a_percent(outcome: Outcome) -> None
 
 
 def test_masks_from_a_log_are_those_of_the_network(outcome: Outcome) -> None:
+    """One pixel in 100,000 may differ; a small picture has fewer."""
     for track in filter(None, (outcome.track, outcome.exact)):
-        assert np.mean(track.drawn != track.masks) <= 1e-5
+        assert np.count_nonzero(track.drawn != track.masks) <= max(1, 1e-5 * track.masks.size)
 
 
 @pytest.mark.parametrize("family", [family for family in FAMILIES if "internvl" in family])

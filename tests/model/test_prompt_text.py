@@ -167,10 +167,10 @@ def test_a_template_is_filled_whatever_the_words_are(network: Sa2VANetwork, temp
 def test_a_segment_token_that_was_typed_names_no_object(
     name: str, network_of: NetworkOf, inputs: Inputs
 ) -> None:
-    segmenter = NetworkSegmenter(network_of(name))
-    view = segmenter.look(inputs.frames[:2], still=False)
-    control, _ = segmenter.ground(view, f"{IMAGE_TAG}Please segment [SEG].")
-    typed, _ = segmenter.ground(view, question("[SEG]"))
+    session = NetworkSegmenter(network_of(name)).open()
+    view = session.look(inputs.frames[:2])
+    control, _ = session.ground(view, f"{IMAGE_TAG}Please segment [SEG].")
+    typed, _ = session.ground(view, question("[SEG]"))
     assert len(control) == control.answer.count("[SEG]") + 1
     assert len(typed) <= typed.answer.count("[SEG]")
 

@@ -1,5 +1,6 @@
 """Sessions share a network and nothing else."""
 
+import gc
 import threading
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -15,6 +16,7 @@ from sa2va_cli.datatypes import RGB, Followed, Frame
 from sa2va_cli.model.freezing import freeze, thaw
 from sa2va_cli.model.graphs import Compiling
 from sa2va_cli.model.network import NetworkSegmenter, Sa2VANetwork
+from sa2va_cli.model.sam2 import ImageFeatures
 from sa2va_cli.runtime.threads import divide_cores
 
 KEYFRAMES = (0, 5)
@@ -114,17 +116,27 @@ def test_leaving_a_session_ends_what_an_abandoned_iterator_left(
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("sa2va-")]
 
 
-@pytest.mark.parametrize("family", ["internvl-qwen2", "sa2va-i-internvl-qwen2"])
+FAMILIES = ("internvl-qwen2", "sa2va-i-internvl-qwen2")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("compiled", [False, True], ids=["plain", "fixed shape"])
+@pytest.mark.parametrize("tracked", [False, True], ids=["keyframes as decoded", "keyframes tracked"])
 @pytest.mark.parametrize("stop", [1, 4, 6])
 def test_a_clip_goes_on_from_a_frozen_memory_with_the_same_masks(
-    network_of: Callable[[str], Sa2VANetwork], inputs: Inputs, family: str, compiled: bool, stop: int
+    network_of: Callable[[str], Sa2VANetwork],
+    inputs: Inputs,
+    family: str,
+    compiled: bool,
+    tracked: bool,
+    stop: int,
 ) -> None:
     network = network_of(family)
     compiling = Compiling(lambda function: function, required=True) if compiled else None
     segmenter, frames = NetworkSegmenter(network, compiling=compiling), clip(inputs.frames)
     with segmenter.open() as session:
-        memory = session.condition([(k, inputs.frames[k]) for k in KEYFRAMES], [queries(network, 1)])
+        keyframes = [(k, inputs.frames[k]) for k in KEYFRAMES]
+        memory = session.condition(keyframes, [queries(network, 1)], track_keyframes=tracked)
         whole = list(session.follow(frames, memory, count=len(frames)))
     data = segmenter.open().freeze(whole[stop - 1].memory)
     assert isinstance(data, bytes)
@@ -134,6 +146,80 @@ def test_a_clip_goes_on_from_a_frozen_memory_with_the_same_masks(
         )
     np.testing.assert_array_equal([one.logits for one in rest], [one.logits for one in whole[stop:]])
     assert freeze(rest[-1].memory) == freeze(whole[-1].memory)
+
+
+@pytest.mark.parametrize("family", FAMILIES[:1])
+@pytest.mark.parametrize("compiled", [False, True], ids=["plain", "fixed shape"])
+def test_tracked_keyframes_have_the_masks_of_frames_that_are_none(
+    network_of: Callable[[str], Sa2VANetwork], inputs: Inputs, family: str, compiled: bool
+) -> None:
+    """Their turn is a step of the tracker, from all that is remembered by then, and is remembered."""
+    network = network_of(family)
+    compiling = Compiling(lambda function: function, required=True) if compiled else None
+    segmenter = NetworkSegmenter(network, torch.float32, compiling)
+    keyframes = [(k, inputs.frames[k]) for k in KEYFRAMES]
+    with segmenter.open() as session:
+        memory = session.condition(keyframes, [queries(network, 1)], track_keyframes=True)
+        got = [one.logits for one in session.follow(clip(inputs.frames), memory, count=12)]
+    with segmenter.open() as session, torch.inference_mode():
+        official = session.condition(keyframes, [queries(network, 1)])
+        assert set(official.decoded) == set(KEYFRAMES)
+        wanted, memory = [], official
+        for index, image in enumerate(inputs.frames):
+            features = network.sam2.encode(segmenter.pixels([image], still=False))
+            decoded, memory = segmenter.tracker.step(index, features, memory)
+            wanted.append(decoded.logits.numpy())
+    np.testing.assert_allclose(got, wanted, atol=2e-3)
+    assert np.abs(got[5] - official.decoded[5].logits.numpy()).max() > 0.1  # which is what is not shown
+
+
+@pytest.mark.parametrize("family", FAMILIES[:1])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_keyframe_that_is_tracked_is_encoded_once_and_then_let_go(
+    network_of: Callable[[str], Sa2VANetwork], inputs: Inputs, family: str, workers: int
+) -> None:
+    network = network_of(family)
+    encoded: list[int] = []
+    encoder = network.sam2.layers.vision_encoder.backbone.patch_embed
+    handle = encoder.register_forward_hook(lambda *call: encoded.append(len(call[1][0])))
+    try:
+        with NetworkSegmenter(network).open() as session:
+            keyframes = [(k, inputs.frames[k]) for k in KEYFRAMES]
+            memory = session.condition(keyframes, [queries(network, 1)], track_keyframes=True)
+            assert encoded == [1, 1]
+            found = list(session.follow(clip(inputs.frames), memory, count=12, workers=workers))
+            assert encoded == [1] * 12
+            assert not [one for one in gc.get_objects() if type(one) is ImageFeatures]
+            again = list(session.follow(clip(inputs.frames[:6]), memory, count=6, workers=workers))
+            assert encoded == [1] * 18  # what is followed a second time is encoded a second time
+    finally:
+        handle.remove()
+    np.testing.assert_array_equal([one.logits for one in again], [one.logits for one in found[:6]])
+
+
+def test_sa2va_i_shows_keyframes_as_its_official_code_does(
+    network_of: Callable[[str], Sa2VANetwork], inputs: Inputs
+) -> None:
+    with NetworkSegmenter(network_of(FAMILIES[1])).open() as session:
+        keyframes = [(k, inputs.frames[k]) for k in KEYFRAMES]
+        asked = [queries(network_of(FAMILIES[1]), 1)]
+        memory = session.condition(keyframes, asked, track_keyframes=True)
+    assert set(memory.decoded) == set(KEYFRAMES)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_single_picture_is_shown_as_it_is_decoded(
+    network_of: Callable[[str], Sa2VANetwork], inputs: Inputs, family: str
+) -> None:
+    found = []
+    for tracked in (False, True):
+        with NetworkSegmenter(network_of(family)).open(still=True) as session:
+            asked = [queries(network_of(family), 1)]
+            memory = session.condition([(0, inputs.image)], asked, track_keyframes=tracked)
+            (one,) = session.follow(clip([inputs.image]), memory, count=1)
+            assert one.memory is memory
+            found.append(one.logits)
+    np.testing.assert_array_equal(*found)
 
 
 @pytest.mark.parametrize("data", [b"", b"\0" * 100, b"\x08\0\0\0\0\0\0\0{}      "])
@@ -163,3 +249,16 @@ def test_two_iterators_of_the_python_door_can_be_interleaved(
     pairs = list(zip(model.segment(folder, "the ball"), model.segment(folder, "the ball"), strict=True))
     np.testing.assert_array_equal([one.logits for one, _ in pairs], alone)
     np.testing.assert_array_equal([other.logits for _, other in pairs], alone)
+
+
+def test_every_frame_has_the_predicted_quality_of_the_mask_that_is_shown(
+    network: Sa2VANetwork, inputs: Inputs
+) -> None:
+    pictures = inputs.frames[:7]
+    with NetworkSegmenter(network).open() as session:
+        memory = session.condition([(k, pictures[k]) for k in KEYFRAMES], [queries(network, 1)])
+        found = list(session.follow(clip(pictures), memory, count=len(pictures)))
+    for index in KEYFRAMES:
+        best = memory.decoded[index].ious.max(dim=1).values
+        np.testing.assert_array_equal(found[index].ious, best.float().numpy())
+    assert all(one.ious.shape == (2,) and one.ious.dtype == np.float32 for one in found)

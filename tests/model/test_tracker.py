@@ -76,6 +76,24 @@ def test_a_frame_looks_back_at_keyframes_and_at_the_last_six(sam2_sizes: dict[st
 
 
 @torch.inference_mode()
+def test_a_keyframe_that_is_tracked_looks_at_its_own_memory_and_is_remembered_as_tracked(
+    sam2_sizes: dict[str, Any],
+) -> None:
+    sam2 = Watcher(sam2_sizes).eval()
+    tracker = Tracker(sam2)
+    memory = tracker.condition(
+        [(0, some_features(sam2)), (3, some_features(sam2))], torch.randn(1, sam2.width)
+    )
+    asked = []
+    for index in range(5):
+        _, memory = tracker.step(index, some_features(sam2), memory)
+        asked.append(sam2.asked)
+    assert asked == [(2 + 0, 1), (2 + 1, 2), (2 + 2, 3), (2 + 3, 2 + 3), (2 + 4, 2 + 4)]
+    assert [m.index for m in memory.recent] == [0, 1, 2, 3, 4]
+    assert [m.index for m in memory.conditioning] == [0, 3]
+
+
+@torch.inference_mode()
 def test_a_step_leaves_the_old_memory_as_it_was(sam2: Sam2) -> None:
     tracker = Tracker(sam2)
     memory = tracker.condition([(0, some_features(sam2))], torch.randn(1, sam2.width))

@@ -85,14 +85,14 @@ def test_somebody_puts_a_folder_where_the_output_is_to_be(kind, run, folder):
     def come_between() -> None:
         for name in ("a.matte.mov", "a.tracks.sa2va", *(f"a.{name}.mp4" for name in KINDS)):
             (folder / "out" / name).mkdir()
-        for name in (f"a.{kind}", f"a.{kind}.png", f"a.{kind}.json"):
+        for name in (f"a.{kind}", *(f"a.{kind}.{ending}" for ending in ("png", "json", "xml", "edl"))):
             (folder / "out" / name).mkdir()
             (folder / "out" / name / "plate.png").write_text("mine")
 
     outcome, left = run(kind, come_between)
     check(outcome, 7)
     assert not [name for name in left if "tmp-" in name or "lock" in name]
-    assert sum(name.endswith("plate.png") for name in left) == 3
+    assert sum(name.endswith("plate.png") for name in left) == 5
     assert (folder / "out" / f"a.{kind}" / "plate.png").read_text() == "mine"
 
 

@@ -51,6 +51,36 @@ def test_every_kind_is_byte_identical_to_what_segment_wrote(sa2va, folder, name)
     assert not [path for path in folder.rglob(".*") if "tmp" in path.name]
 
 
+DRAWING = {
+    "edges": ["--fill-holes", "50", "--min-area", "9", "--smooth", "2", "--shrink", "1.5", "--feather", "2"],
+    "looks": [
+        "--refine",
+        "guided",
+        "--soft",
+        "--colours",
+        "lime",
+        "--contour",
+        "off",
+        "--crop-mode",
+        "follow",
+    ],
+    "nothing behind": ["--cutout-background", "none", "--refine", "none", "--crop-clean", "--no-labels"],
+}
+
+
+@pytest.mark.parametrize("name", DRAWING)
+def test_the_same_drawing_options_give_the_same_bytes(sa2va, folder, name):
+    source = make_video(folder / "a.mp4", stamps=range(8))
+    first = sa2va("segment", source, "red corner", *SAVE, "--save", "tracks", *DRAWING[name], "-o", "a/")
+    assert first.code == 0, first.err
+    assert sa2va("render", "a/a.tracks.sa2va", *SAVE, *DRAWING[name], "-o", "b/").code == 0
+    wanted = contents(folder / "a")
+    del wanted["a.tracks.sa2va"]
+    assert contents(folder / "b") == wanted
+    assert sa2va("render", "a/a.tracks.sa2va", *SAVE, "-o", "c/").code == 0
+    assert contents(folder / "c") != wanted
+
+
 def test_names_for_each_prompt_are_those_of_segment_and_the_tracks_hold_all(sa2va, folder):
     make_video(folder / "a.mp4")
     template = ["-o", "{stem}_{prompt}.{ext}"]
@@ -130,16 +160,18 @@ def test_a_run_that_fails_keeps_the_log_that_was_wanted(sa2va, folder):
 
 def test_info_and_cat_tell_what_is_in_a_log(sa2va, folder):
     make_video(folder / "a.mp4")
-    sa2va("segment", "a.mp4", "red", "nothing", "--start", "10f", "--every", "2", "--save", "tracks")
+    part = ["--start", "1f", "--every", "2", "--max-frames", "4"]
+    sa2va("segment", "a.mp4", "red", "nothing", *part, "--save", "tracks")
     document = json.loads(sa2va("tracks", "info", "a.tracks.sa2va", "--json").out)
-    assert document["frames"] == document["frames_wanted"] == 5
+    assert document["frames"] == document["frames_wanted"] == 4
     assert document["complete"]
     assert [one["text"] for one in document["prompts"]] == ["red", "nothing"]
-    assert document["objects"][0]["ranges"] == [[10, 18]]
-    lines = sa2va("tracks", "cat", "a.tracks.sa2va", "--rle").out.splitlines()
-    assert [json.loads(line)["source_frame"] for line in lines] == [10, 12, 14, 16, 18]
-    assert json.loads(lines[0])["area"] > 0
-    assert "10-18" in sa2va("tracks", "info", "a.tracks.sa2va").out
+    lines = [json.loads(line) for line in sa2va("tracks", "cat", "a.tracks.sa2va", "--rle").out.splitlines()]
+    assert [line["source_frame"] for line in lines] == [1, 3, 5, 7]
+    seen = [line["source_frame"] for line in lines if line["area"]]
+    assert seen
+    assert document["objects"][0]["ranges"] == [[seen[0], seen[-1]]]
+    assert f"{seen[0]}-{seen[-1]}" in sa2va("tracks", "info", "a.tracks.sa2va").out
 
 
 def test_a_torn_log_is_told_and_what_is_whole_is_shown(sa2va, folder):

@@ -26,7 +26,9 @@ def test_times_are_read_exactly(text, seconds, frame):
     assert parse_time(text, "start") == (seconds, frame)
 
 
-@pytest.mark.parametrize("text", ["", "noon", "-1", "1:75", "1:2:3:4", "1.5f", "nan", "inf", "1e3", "12,5"])
+@pytest.mark.parametrize(
+    "text", ["", "noon", "-1", "1:75", "1:2:3:4", "00:00:00:0", "1.5f", "nan", "inf", "1e3", "12,5"]
+)
 def test_what_is_no_time_fails(text):
     with pytest.raises(UsageError, match="end"):
         parse_time(text, "end")

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from tracks.conftest import OBJECTS, make_frame, make_header, make_logits
 
+from sa2va_cli.datatypes import FrameMasks
 from sa2va_cli.errors import InputError, OutputError
 from sa2va_cli.tracks.header import Header
 from sa2va_cli.tracks.log import Tracks, TracksWriter, is_tracks
@@ -22,13 +23,17 @@ FRAMES = 12
 def write(path: Path, frames: int = FRAMES, *, finish: bool = True) -> list[np.ndarray]:
     """Writes a log; returns the masks that were handed back, frame by frame."""
     with TracksWriter(path, make_header(frames)) as writer:
-        masks = [
-            writer.append(make_frame(index), make_logits(index), np.array([0.9, 0.5], np.float32)).masks
-            for index in range(frames)
-        ]
+        masks = [append(writer, index, np.array([0.9, 0.5], np.float32)).masks for index in range(frames)]
         if finish:
             writer.finish()
     return masks
+
+
+def append(writer: TracksWriter, index: int, scores: np.ndarray | None = None) -> FrameMasks:
+    """Adds a frame of the two objects; the second one's mask is doubtful."""
+    scores = np.ones(2, np.float32) if scores is None else scores
+    ious, agreements = np.array([[0.95, 0.4], [0.9, 0.1]], np.float32)
+    return writer.append(make_frame(index), make_logits(index), scores, ious, agreements)
 
 
 def test_a_header_comes_back_as_it_was() -> None:
@@ -62,14 +67,27 @@ def test_what_is_read_is_what_was_handed_back(tmp_path: Path) -> None:
     for one, wanted in zip(read, masks, strict=True):
         np.testing.assert_array_equal(one.masks(make_frame(one.index), 0.5).masks, wanted)
         np.testing.assert_array_equal(one.scores, np.array([0.9, 0.5], np.float32))
+        np.testing.assert_array_equal(one.ious, np.array([0.95, 0.4], np.float32))
+        np.testing.assert_array_equal(one.agreements, np.array([0.9, 0.1], np.float32))
     assert tracks.condition.problem is None
+
+
+def test_confidence_read_again_is_what_it_was_while_following(tmp_path: Path) -> None:
+    path = tmp_path / "a.sa2va"
+    with TracksWriter(path, make_header(1)) as writer:
+        wanted = append(writer, 0).evidence
+    (one,) = Tracks(path)
+    for masks in (one.masks(make_frame(0), 0.5), Tracks(path).masks(one, make_frame(0))):
+        np.testing.assert_array_equal(masks.evidence.confidences, wanted.confidences)
+        assert masks.evidence.reasons == wanted.reasons
+    assert wanted.confidences[0] > 0.9 > wanted.confidences[1]
 
 
 def test_a_log_can_be_read_while_it_is_written(tmp_path: Path) -> None:
     path = tmp_path / "a.sa2va"
     with TracksWriter(path, make_header()) as writer:
         for index in range(5):
-            writer.append(make_frame(index), make_logits(index), np.ones(2, np.float32))
+            append(writer, index)
             assert [one.index for one in Tracks(path)] == list(range(index + 1))
         assert Tracks(path).condition.problem == "the run that wrote it did not come to its end"
 
@@ -112,7 +130,7 @@ def test_a_killed_writer_leaves_what_it_wrote(tmp_path: Path) -> None:
         "from pathlib import Path\n"
         "writer = TracksWriter(Path(sys.argv[1]), make_header())\n"
         "for index in range(7):\n"
-        "    writer.append(make_frame(index), make_logits(index), np.ones(2, np.float32))\n"
+        "    writer.append(make_frame(index), make_logits(index), *np.ones((3, 2), np.float32))\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     places = os.pathsep.join(map(str, (Path.cwd(), Path(__file__).parents[1], Path(__file__).parents[2])))
@@ -129,7 +147,8 @@ def test_objects_that_do_not_exist_on_a_frame_have_no_mask_there(tmp_path: Path)
     tracks = Tracks(path)
     (one,) = tracks
     frame = make_frame(0)
-    alone = replace(one, objects=OBJECTS[1:], logits=one.logits[1:], scores=one.scores[1:])
+    rows = {"scores": one.scores[1:], "ious": one.ious[1:], "agreements": one.agreements[1:]}
+    alone = replace(one, objects=OBJECTS[1:], logits=one.logits[1:], **rows)
     masks = tracks.masks(alone, frame)
     assert masks.objects == OBJECTS
     assert masks.masks.any(axis=(1, 2)).tolist() == [False, True]
@@ -140,7 +159,7 @@ def test_objects_that_do_not_exist_on_a_frame_have_no_mask_there(tmp_path: Path)
 def test_a_log_without_objects_has_frames(tmp_path: Path) -> None:
     path = tmp_path / "a.sa2va"
     with TracksWriter(path, make_header(objects=())) as writer:
-        masks = writer.append(make_frame(0), make_logits(0, 0), np.zeros(0, np.float32))
+        masks = writer.append(make_frame(0), make_logits(0, 0), *np.zeros((3, 0), np.float32))
     assert masks.masks.shape == (0, 64, 96)
     (one,) = Tracks(path)
     assert one.masks(make_frame(0), 0.5).masks.shape == (0, 64, 96)

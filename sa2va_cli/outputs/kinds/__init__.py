@@ -4,17 +4,43 @@ from collections.abc import Sequence
 
 from sa2va_cli.errors import UsageError, parameter
 from sa2va_cli.outputs.kind import OutputKind
-from sa2va_cli.outputs.kinds import coco, crop, davis, hint, mask, matte, overlay, stacked, tracks
+from sa2va_cli.outputs.kinds import (
+    coco,
+    crop,
+    cutout,
+    cvat,
+    datumaro,
+    davis,
+    hint,
+    labelme,
+    labelstudio,
+    markers,
+    mask,
+    matte,
+    overlay,
+    sheet,
+    stacked,
+    tracks,
+    yolo,
+)
 
 KINDS: dict[str, OutputKind] = {
     "mask": mask.KIND,
     "overlay": overlay.KIND,
     "matte": matte.KIND,
+    "cutout": cutout.KIND,
     "crop": crop.KIND,
     "stacked": stacked.KIND,
     "hint": hint.KIND,
     "coco": coco.KIND,
     "davis": davis.KIND,
+    "yolo": yolo.KIND,
+    "labelme": labelme.KIND,
+    "cvat": cvat.KIND,
+    "datumaro": datumaro.KIND,
+    "labelstudio": labelstudio.KIND,
+    "sheet": sheet.KIND,
+    "markers": markers.KIND,
     "tracks": tracks.KIND,
 }
 """Everything that ``--save`` knows."""

@@ -14,9 +14,21 @@ def _make(path: Path, clip: "Clip", objects: Objects) -> "Sink":
     from sa2va_cli.export.coco import CocoSink
 
     rate = clip.reader.rate if clip.info.kind == "video" else None
-    return CocoSink(path, objects, source=clip.stem, rate=rate)
+    return CocoSink(
+        path,
+        objects,
+        prompts=clip.prompts,
+        source=clip.stem,
+        sequence=clip.info.kind != "image",
+        rate=rate,
+    )
 
 
 KIND = OutputKind(
-    "JSON with run lengths and track ids.", _make, video=(".json",), image=(".json",), frames=(".json",)
+    "JSON with run lengths and track ids.",
+    _make,
+    video=(".json",),
+    image=(".json",),
+    frames=(".json",),
+    finish="annotated",
 )

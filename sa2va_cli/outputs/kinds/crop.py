@@ -1,4 +1,4 @@
-"""The overlay, cut to the box that all objects of the whole clip lie in."""
+"""The overlay or the clean picture, cut to a box around the objects."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
 
 def _make(path: Path, clip: "Clip", objects: Objects) -> "Sink":
-    from sa2va_cli.outputs.pictures import CroppingSink, labels_and_colours
-    from sa2va_cli.render.overlay import draw_overlay
+    from sa2va_cli.outputs.pictures import CroppingSink, overlay_drawer
 
-    labels, colours = labels_and_colours(objects)
-    return CroppingSink(path, clip, lambda image, masks: draw_overlay(image, masks, labels, colours), "h264")
+    if clip.drawing.crop_clean:
+        return CroppingSink(path, clip, lambda picture, _: picture, "h264")
+    return CroppingSink(path, clip, overlay_drawer(clip, objects), "h264")
 
 
-KIND = OutputKind("the overlay around the objects.", _make, content="colour")
+KIND = OutputKind("the overlay, or the clean picture, around the objects.", _make, content="colour")

@@ -16,4 +16,4 @@ def _make(path: Path, _: "Clip", objects: Objects) -> "Sink":
     return DavisSink(path, objects)
 
 
-KIND = OutputKind("palette PNGs.", _make, video=(FOLDER,), image=(FOLDER,))
+KIND = OutputKind("palette PNGs.", _make, video=(FOLDER,), image=(FOLDER,), finish="annotated")

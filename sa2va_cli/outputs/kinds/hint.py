@@ -17,4 +17,6 @@ def _make(path: Path, clip: "Clip", _: Objects) -> "Sink":
     return DrawingSink(path, clip, lambda found: draw_hint(found.masks), "gray")
 
 
-KIND = OutputKind("eroded and blurred mask, for keyers.", _make, image=(".png",), content="mask")
+KIND = OutputKind(
+    "eroded and blurred mask, for keyers.", _make, image=(".png",), finish="joined", content="mask"
+)

@@ -12,9 +12,11 @@ if TYPE_CHECKING:
 
 def _make(path: Path, clip: "Clip", _: Objects) -> "Sink":
     from sa2va_cli.outputs.pictures import DrawingSink
-    from sa2va_cli.render.matte import draw_mask
+    from sa2va_cli.render.matte import draw_mask, draw_soft_mask
 
+    if clip.drawing.soft:
+        return DrawingSink(path, clip, lambda found: draw_soft_mask(found.alphas), "gray")
     return DrawingSink(path, clip, lambda found: draw_mask(found.masks), "gray")
 
 
-KIND = OutputKind("white on black.", _make, image=(".png",), content="mask")
+KIND = OutputKind("white on black.", _make, image=(".png",), finish="joined", content="mask")

@@ -11,13 +11,10 @@ if TYPE_CHECKING:
 
 
 def _make(path: Path, clip: "Clip", objects: Objects) -> "Sink":
-    from sa2va_cli.outputs.pictures import DrawingSink, labels_and_colours
-    from sa2va_cli.render.overlay import draw_overlay
+    from sa2va_cli.outputs.pictures import DrawingSink, overlay_drawer
 
-    labels, colours = labels_and_colours(objects)
-    return DrawingSink(
-        path, clip, lambda found: draw_overlay(clip.canvas(found.frame), found.masks, labels, colours), "h264"
-    )
+    draw = overlay_drawer(clip, objects)
+    return DrawingSink(path, clip, lambda found: draw(clip.canvas(found.frame), found.masks), "h264")
 
 
 KIND = OutputKind("tint, contour and label.", _make, content="colour")

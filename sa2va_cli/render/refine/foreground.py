@@ -1,16 +1,17 @@
 """The object's own colours along its edge, without what shines through from behind."""
 
 from importlib.util import find_spec
+from typing import TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sa2va_cli.datatypes import RGB
 from sa2va_cli.render.crop import mask_box, padded
 
 Floats = NDArray[np.floating]
 Colours = NDArray[np.uint8] | NDArray[np.uint16]
+Same = TypeVar("Same", np.uint8, np.uint16)
 
 _LAST_RESORT = 1e-3
 _NOTHING = 1e-9
@@ -18,21 +19,22 @@ _SOLID = 0.8  # alpha from which on a pixel's colour begins to count as the obje
 _NEAR = 9  # pixels
 _FAR_SHARE = 0.15  # of the picture's short side
 _LEAST_FAR = 12
+_LEAST_SIDE = 4  # pixels: pymatting divides by zero where a side has one
 
 
-def decontaminate(image: RGB, alpha: Floats) -> RGB:
+def decontaminate(image: NDArray[Same], alpha: Floats) -> NDArray[Same]:
     """Replaces the colours along soft edges by the object's own.
 
     By pymatting's multi-level method (Germer et al., "Fast Multi-Level Foreground Estimation", ICPR 2020)
     where that is installed, else by ``blurred_colours``.
 
     Args:
-        image: (H, W, 3) uint8 RGB.
+        image: (H, W, 3) uint8 or uint16 RGB.
         alpha: (H, W) float32 in 0..1.
 
     Returns:
-        (H, W, 3) uint8 straight colours: the picture's own where alpha is 1, those of the object nearby where
-        it is less, black further away.
+        (H, W, 3) straight colours of the picture's type: its own where alpha is 1, those of the object nearby
+        where it is less, black further away.
     """
     colours = np.zeros_like(image)
     box = mask_box(alpha > 0)
@@ -42,8 +44,11 @@ def decontaminate(image: RGB, alpha: Floats) -> RGB:
     far = max(_LEAST_FAR, round(_FAR_SHARE * min(height, width)))
     box = padded(box, (width, height), 0.0, even=False, least=far)
     part = slice(box.y0, box.y1), slice(box.x0, box.x1)
-    estimate = _multi_level if find_spec("pymatting") else _blurred
-    colours[part] = np.clip(np.rint(estimate(image[part], alpha[part], far)), 0, 255).astype(np.uint8)
+    is_large = min(box.size) >= _LEAST_SIDE
+    estimate = _multi_level if is_large and find_spec("pymatting") else _blurred
+    top = np.iinfo(image.dtype).max
+    found = estimate(image[part], alpha[part], far)
+    colours[part] = np.clip(np.rint(found), 0, top).astype(image.dtype)
     colours[alpha == 1] = image[alpha == 1]
     return colours
 
@@ -62,7 +67,7 @@ def blurred_colours(image: Colours, alpha: Floats, sure: Floats, near: int, far:
         far: side of the far one, in pixels, at least 4.
 
     Returns:
-        (h, w, 3) float32, 0..255.
+        (h, w, 3) float32, in the picture's numbers.
     """
     height, width = sure.shape
     seen = np.dstack([image, np.ones_like(image[..., 0])]).astype(np.float32)  # (h, w, 4): colour and count
@@ -76,14 +81,15 @@ def blurred_colours(image: Colours, alpha: Floats, sure: Floats, near: int, far:
     return np.asarray(estimate + sure[..., None] * (seen[..., :3] - estimate))
 
 
-def _blurred(image: RGB, alpha: Floats, far: int) -> Floats:
+def _blurred(image: Colours, alpha: Floats, far: int) -> Floats:
     sure = np.clip((alpha - _SOLID) / (1 - _SOLID), 0, 1)
     return blurred_colours(image, alpha, sure, _NEAR, far)
 
 
-def _multi_level(image: RGB, alpha: Floats, far: int) -> Floats:
+def _multi_level(image: Colours, alpha: Floats, far: int) -> Floats:
     from pymatting import estimate_foreground_ml
 
-    colours = 255 * estimate_foreground_ml(image / 255.0, alpha.astype(np.float64))
+    top = float(np.iinfo(image.dtype).max)
+    colours = top * estimate_foreground_ml(image / top, alpha.astype(np.float64))
     around = cv2.dilate((alpha > 0).astype(np.uint8), np.ones((far | 1, far | 1), np.uint8))
     return np.asarray(colours * around[..., None], np.float32)

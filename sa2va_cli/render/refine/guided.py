@@ -43,6 +43,7 @@ _COLOUR_NOISE = 2e-4  # variance, of 1: a camera's grain of 3.6 levels
 _LEAST_RESIDUAL = 1e-4  # variance of alpha that colour can never explain
 _LEAST_EXPLAINED = 1e-3
 _SNAP = 0.04  # alpha nearer to 0 or 1 than this is grain
+_SPECK = 9  # cells
 _TILE = 96  # pixels along a side of what is finished at once: small enough for the processor's cache
 _SUM = np.ones(3, np.float32)
 _PAIRS = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
@@ -97,12 +98,44 @@ def guided(image: RGB, soft: Floats) -> Floats:
             place = Box(tile.x0 + window.x0, tile.y0 + window.y0, tile.x1 + window.x0, tile.y1 + window.y0)
             parts = _part(image, place, factor), _part(soft, place, factor), _part(alpha, place, factor)
             _finish(functions, tile, factor, *parts)
+        inside = Box(*(factor * k for k in (window.x0, window.y0, window.x1, window.y1)))
+        _part(alpha, inside)[...] = without_specks(_part(alpha, inside), _part(soft, inside), factor)
     return np.asarray(alpha[:height, :width])
 
 
 def snapped(alpha: Floats) -> Floats:
     """Stretches alpha so that what is nearly 0 or 1, which is grain, becomes exactly that."""
     return np.asarray(np.clip((alpha - _SNAP) / (1 - 2 * _SNAP), 0, 1))
+
+
+def without_specks(alpha: Floats, soft: Floats, cell: int) -> Floats:
+    """Takes away what is smaller than a few cells and holds no part of the mask.
+
+    A few pixels of the background may happen to have the object's colour. What belongs to the object hangs
+    together with it, as hair does, or is larger, as a puff of smoke is. All this is seen in cells, which is
+    quick.
+
+    Args:
+        alpha: (H, W) float32; both sides are multiples of the cell.
+        soft: (H, W) float32, the mask; above 0.5 is inside.
+        cell: side of a cell in pixels.
+
+    Returns:
+        (H, W) float32.
+    """
+    seen = (reduced(alpha, cell) > 0).view(np.uint8)
+    count, parts, stats, _ = cv2.connectedComponentsWithStats(seen, connectivity=8)
+    small = stats[:, cv2.CC_STAT_AREA] < _SPECK
+    small[0] = False
+    cleaned = alpha
+    for number in np.flatnonzero(small[:count]):
+        x, y, width, height = (int(k) for k in stats[number, :4])
+        box = Box(x, y, x + width, y + height)
+        own = np.kron(parts[y : y + height, x : x + width] == number, np.ones((cell, cell), np.bool_))
+        if not (own & (_part(soft, box, cell) > 0.5)).any():
+            cleaned = alpha.copy() if cleaned is alpha else cleaned
+            _part(cleaned, box, cell)[own] = 0
+    return cleaned
 
 
 def _part(values: NDArray[T], box: Box, factor: int = 1) -> NDArray[T]:

@@ -1,14 +1,12 @@
-"""Mattes from refined edges: in place of ``render.matte.draw_matte``, with the same arguments."""
+"""Mattes from alphas that are final: the objects' own colours under them."""
 
-from collections.abc import Callable
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sa2va_cli.datatypes import RGB
 from sa2va_cli.render.refine.foreground import decontaminate
-from sa2va_cli.render.refine.guided import guided
 
 Floats = NDArray[np.floating]
 
@@ -16,35 +14,30 @@ _FULL = 65535
 
 
 def draw_refined_matte(
-    image: RGB,
-    alphas: Floats,
-    threshold: float = 0.5,
-    refine: Callable[[RGB, Floats], Floats] = guided,
+    image: NDArray[Any], alpha: Floats, opacity: NDArray[Any] | None = None
 ) -> NDArray[np.uint16]:
-    """Cuts the objects out of a picture along edges that are found in it.
+    """Cuts objects out of a picture along edges that have been found in it.
 
     Args:
-        image: (H, W, 3) uint8 RGB.
-        alphas: (N, H, W) float32 soft masks in 0..1, as the network gives them.
-        threshold: the value that separates objects from background.
-        refine: from a picture and the union of the soft masks, with 0.5 at the edge, to alpha.
+        image: (H, W, 3) uint8 or uint16 RGB.
+        alpha: (H, W) float32 in 0..1.
+        opacity: (H, W) uint8 or uint16, how opaque the picture is by itself; None for all of it. The matte's
+            alpha is multiplied by it, and what lies hidden where it is 0 counts in no colour.
 
     Returns:
-        (H, W, 4) uint16 straight RGBA; 65535 is full. Colours continue a little way outside and end in black.
+        (H, W, 4) uint16 straight RGBA; 65535 is full, and a colour inside is the picture's own. Colours
+        continue a little way outside and end in black.
 
     Raises:
-        ValueError: the sizes do not fit, or the threshold is not between 0 and 1.
+        ValueError: the sizes do not fit.
     """
-    if alphas.ndim != 3 or alphas.shape[1:] != image.shape[:2]:
-        raise ValueError(f"got alphas {alphas.shape} for a picture {image.shape}")
-    if not 0.0 < threshold < 1.0:
-        raise ValueError(f"threshold must lie between 0 and 1, got {threshold}")
-    if not len(alphas):
-        return np.zeros((*image.shape[:2], 4), np.uint16)
-    alpha = refine(image, centred(alphas.max(axis=0), threshold))
-    colours = decontaminate(image, alpha)
-    counts = np.rint(alpha * _FULL).astype(np.uint16)
-    return np.asarray(cv2.merge([*cv2.split(colours.astype(np.uint16) * 257), counts]))
+    if alpha.shape != image.shape[:2]:
+        raise ValueError(f"got an alpha {alpha.shape} for a picture {image.shape}")
+    colours = decontaminate(image, alpha if opacity is None else np.where(opacity > 0, alpha, np.float32(0)))
+    if opacity is not None:
+        alpha = alpha * np.asarray(opacity / np.iinfo(opacity.dtype).max, np.float32)
+    deep = colours.astype(np.uint16) * np.uint16(257) if colours.dtype == np.uint8 else colours
+    return np.asarray(cv2.merge([*cv2.split(deep), np.rint(alpha * _FULL).astype(np.uint16)]))
 
 
 def centred(soft: Floats, threshold: float) -> Floats:

@@ -17,27 +17,11 @@ from sa2va_cli.render.refine.feather import feather
 from sa2va_cli.render.refine.grow import grow
 from sa2va_cli.render.refine.guided import guided
 from sa2va_cli.render.refine.holes import fill_holes
+from sa2va_cli.render.refine.parameters import PARAMETERS, Parameter
 from sa2va_cli.render.refine.parts import drop_parts
 from sa2va_cli.render.refine.smooth import Moment, smooth
 
 Floats = NDArray[np.floating]
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """What a stage is told.
-
-    Attributes:
-        kind: ``int`` or ``float``.
-        unit: what the number counts.
-        least: the smallest value that is allowed; a stage with a value of 0 changes nothing.
-        help: one line for people.
-    """
-
-    kind: type[int] | type[float]
-    unit: str
-    least: float
-    help: str
 
 
 @dataclass(frozen=True)
@@ -74,21 +58,19 @@ def _no_frames(_: float) -> int:
 BEFORE = (
     Stage(
         "fill-holes",
-        Parameter(int, "px", 0, "fill holes of up to this many pixels"),
+        PARAMETERS["fill-holes"],
         _no_frames,
         _single(lambda soft, value: fill_holes(soft, int(value))),
     ),
     Stage(
         "min-area",
-        Parameter(int, "px", 0, "drop parts of fewer pixels"),
+        PARAMETERS["min-area"],
         _no_frames,
         _single(lambda soft, value: drop_parts(soft, int(value))),
     ),
     Stage(
         "smooth",
-        Parameter(
-            int, "frames", 0, "steady the mask over this many frames before and after, along the motion"
-        ),
+        PARAMETERS["smooth"],
         int,
         lambda window, middle, value: smooth(window, middle) if value else window[middle][1],
     ),
@@ -98,19 +80,19 @@ BEFORE = (
 AFTER = (
     Stage(
         "grow",
-        Parameter(float, "px", 0, "move the edge outwards"),
+        PARAMETERS["grow"],
         _no_frames,
         _single(grow),
     ),
     Stage(
         "shrink",
-        Parameter(float, "px", 0, "move the edge inwards"),
+        PARAMETERS["shrink"],
         _no_frames,
         _single(lambda soft, value: grow(soft, -value)),
     ),
     Stage(
         "feather",
-        Parameter(float, "px", 0, "soften the edge to this far on either side"),
+        PARAMETERS["feather"],
         _no_frames,
         _single(feather),
     ),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sa2va_cli.render.refine.guided import guided
+from sa2va_cli.render.refine.guided import guided, without_specks
 from sa2va_cli.render.refine.matte import centred, draw_refined_matte
 from sa2va_cli.render.refine.trimap import UNKNOWN, trimap
 
@@ -104,9 +104,13 @@ def test_sizes_that_do_not_fit_are_refused():
         guided(np.zeros((4, 5, 3), np.uint8), np.zeros((4, 4), np.float32))
 
 
+def refined_matte(image: np.ndarray, soft: np.ndarray) -> np.ndarray:
+    return draw_refined_matte(image, guided(image, soft))
+
+
 def test_a_refined_matte_leaves_no_fringe_on_white_black_or_blue():
     alpha = true_alpha()
-    matte = draw_refined_matte(picture(alpha), network_mask()[None]).astype(float) / 65535
+    matte = refined_matte(picture(alpha), network_mask()).astype(float) / 65535
     for new in ((255, 255, 255), (0, 0, 0), (30, 40, 220)):
         laid = matte[..., :3] * 255 * matte[..., 3:] + (1 - matte[..., 3:]) * np.array(new)
         ideal = alpha[..., None] * RED + (1 - alpha[..., None]) * np.array(new)
@@ -114,19 +118,38 @@ def test_a_refined_matte_leaves_no_fringe_on_white_black_or_blue():
 
 
 def test_the_half_line_of_a_refined_matte_lies_within_two_pixels_of_the_truth():
-    matte = draw_refined_matte(picture(true_alpha()), network_mask(1.5)[None])
+    matte = refined_matte(picture(true_alpha()), network_mask(1.5))
     wrong = (matte[..., 3] > 32767) != (depth() > 0)
     assert not wrong[np.abs(depth()) > 2].any()
 
 
 def test_a_matte_of_nothing_is_empty_and_bad_arguments_are_refused():
     image = np.zeros((8, 9, 3), np.uint8)
-    assert not draw_refined_matte(image, np.zeros((0, 8, 9), np.float32)).any()
-    assert not draw_refined_matte(image, np.zeros((2, 8, 9), np.float32)).any()
-    with pytest.raises(ValueError, match="threshold"):
-        draw_refined_matte(image, np.zeros((1, 8, 9), np.float32), 1.0)
-    with pytest.raises(ValueError, match="alphas"):
-        draw_refined_matte(image, np.zeros((1, 8, 8), np.float32))
+    assert not draw_refined_matte(image, np.zeros((8, 9), np.float32)).any()
+    with pytest.raises(ValueError, match="alpha"):
+        draw_refined_matte(image, np.zeros((8, 8), np.float32))
+
+
+def test_a_refined_matte_keeps_deep_colours_and_the_opacity_of_the_source():
+    soft, opacity = network_mask(), np.full(network_mask().shape, 30000, np.uint16)
+    deep = np.random.default_rng(0).integers(0, 65536, (*soft.shape, 3), np.uint16)
+    opacity[:, ::2] = 0
+    matte = draw_refined_matte(deep, (soft > 0.5).astype(np.float32), opacity)
+    kept = (soft > 0.5) & (opacity > 0)
+    assert kept.any()
+    assert (matte[kept] == np.dstack([deep, opacity])[kept]).all()
+    assert not matte[opacity == 0][:, 3].any()
+
+
+def test_specks_that_hold_no_part_of_the_mask_are_dropped_and_hair_stays():
+    alpha = np.zeros((60, 80), np.float32)
+    alpha[20:40, 20:40] = 1
+    alpha[25, 40:70] = 0.3  # a hair that hangs together with the head
+    alpha[50, 60] = 0.4
+    alpha[5:20, 60:70] = 0.2  # a puff of smoke
+    wanted = alpha.copy()
+    wanted[50, 60] = 0
+    assert np.array_equal(without_specks(alpha, (alpha == 1).astype(np.float32), 1), wanted)
 
 
 def test_the_edge_of_another_threshold_comes_to_a_half():

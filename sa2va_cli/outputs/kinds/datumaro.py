@@ -1,0 +1,26 @@
+"""Datumaro's JSON."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sa2va_cli.outputs.kind import Objects, OutputKind
+
+if TYPE_CHECKING:
+    from sa2va_cli.datatypes import Sink
+    from sa2va_cli.outputs.clip import Clip
+
+
+def _make(path: Path, clip: "Clip", objects: Objects) -> "Sink":
+    from sa2va_cli.export.datumaro import DatumaroSink
+
+    return DatumaroSink(path, objects, prompts=clip.prompts, source=clip.stem)
+
+
+KIND = OutputKind(
+    "Datumaro JSON with masks.",
+    _make,
+    video=(".json",),
+    image=(".json",),
+    frames=(".json",),
+    finish="annotated",
+)

@@ -1,0 +1,65 @@
+"""What speaks against a mask, one fact at a time."""
+
+import numpy as np
+import pytest
+
+from sa2va_cli.datatypes import Evidence
+from sa2va_cli.tracks.confidence import DOUBTFUL, gathered
+
+Y, X = np.mgrid[:64, :64].astype(np.float32)
+
+
+def disc(radius: float = 16, steepness: float = 4) -> np.ndarray:
+    return steepness * (radius - np.hypot(Y - 32, X - 32))
+
+
+def judged(logits: np.ndarray, *, score=1.0, iou=0.93, agreement=0.9, threshold=0.5) -> Evidence:
+    values = (np.array([value], np.float32) for value in (score, iou, agreement))
+    return gathered(logits[None].astype(np.float32), threshold, *values)
+
+
+def test_a_steep_steady_mask_that_the_network_likes_is_trusted():
+    assert judged(disc()).confidences[0] > DOUBTFUL
+
+
+@pytest.mark.parametrize(
+    ("evidence", "reason"),
+    [
+        (judged(disc(), iou=0.5), "unsure edge"),
+        (judged(disc(), agreement=0.0), "jumped"),
+        (judged(disc(radius=1.0), iou=0.86, agreement=0.7), "nearly hidden"),
+        (judged(disc(radius=-50), score=0.6), "lost"),
+    ],
+)
+def test_each_fault_has_its_reason(evidence, reason):
+    assert evidence.confidences[0] < DOUBTFUL
+    assert evidence.reasons == (reason,)
+
+
+def test_an_object_that_is_surely_absent_is_not_lost():
+    assert judged(disc(radius=-50), score=0.02, agreement=0.0).confidences[0] > DOUBTFUL
+
+
+def test_a_soft_edge_is_trusted_less_than_a_steep_one():
+    soft, steep = (judged(disc(steepness=value)).confidences[0] for value in (0.1, 4))
+    assert soft < steep
+
+
+def test_confidence_falls_with_each_fact_and_stays_between_0_and_1():
+    for name in ("iou", "agreement"):
+        values = [judged(disc(), **{name: value}).confidences[0] for value in np.linspace(1, 0, 9)]
+        assert values == sorted(values, reverse=True)
+        assert 0 < values[-1] < values[0] < 1
+
+
+def test_no_objects_have_no_evidence():
+    evidence = gathered(np.zeros((0, 1, 1), np.float32), 0.5, *np.zeros((3, 0), np.float32))
+    assert evidence.confidences.shape == (0,)
+    assert evidence.reasons == ()
+
+
+def test_values_beyond_all_bounds_give_numbers():
+    wild = np.full((2, 8, 8), -1024, np.float32)
+    wild[0] = 1e9
+    evidence = gathered(wild, 0.5, *np.array([[0, 1], [1, 0], [0, 1]], np.float32))
+    assert np.isfinite(evidence.confidences).all()
