@@ -37,7 +37,7 @@ _COARSEST = 8
 _FINEST = 20
 """Bits kept at most; float32 has 23."""
 
-_FLIPPED = 6e-6
+_FLIPPED = 3e-6
 """Share of pixels that may change sides by coding, as it is estimated; 1 in 100,000 is promised."""
 
 _HEAD = struct.Struct("<HHBBf")

@@ -192,7 +192,9 @@ def test_confidence_is_written_where_masks_were_judged(tmp_path, objects, masks_
     assert not any("confidence" in one for one in json.loads(path.read_text())["annotations"])
     values = np.array([0.25, 0.5, 0.75], np.float32)
     judged = replace(masks_of(0), evidence=Evidence(values, values, values, ("lost",) * 3))
-    with CocoSink(tmp_path / "judged.json", objects, source="clip") as sink:
+    with CocoSink(
+        tmp_path / "judged.json", objects, prompts=[one.prompt for one in objects], source="clip"
+    ) as sink:
         sink.write(judged)
     entries = json.loads((tmp_path / "judged.json").read_text())["annotations"]
     assert {one["track_id"]: one["confidence"] for one in entries} == {1: 0.25, 2: 0.5, 3: 0.75}
