@@ -345,7 +345,7 @@ ENCODINGS: dict[str, Encoding] = {
     "vp9_gray": Encoding("libvpx-vp9", _WEBM, frame_grey, crf=0, options=_VP9),
     "vp9_gray_full": Encoding("libvpx-vp9", _WEBM, frame_grey_full, crf=0, options=_VP9),
     "qtrle": Encoding("qtrle", (".mov",), _rgb_frames("rgb24", "rgb24", "argb"), tagged=False, rgb_bits=8),
-    "png": Encoding("png", (".mov", ".mkv"), _rgb_frames("gray", "rgb24", "rgba"), tagged=False, rgb_bits=8),
+    "png": Encoding("png", (".mov",), _rgb_frames("gray", "rgb24", "rgba"), tagged=False, rgb_bits=8),
     "raw": Encoding("rawvideo", (), _rgb_frames("gray", "rgb24", "rgba"), tagged=False, rgb_bits=8),
     "y4m": Encoding("rawvideo", (), frame_yuv, planes=True),
 }

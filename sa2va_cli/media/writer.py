@@ -33,6 +33,9 @@ _FINEST = 1_000_000
 _WITH_TIMECODE = (".mov", ".mp4", ".mkv")
 """Files in which FFmpeg's muxers keep a timecode."""
 
+_WITH_TAGS = (".mov", ".mp4", ".m4v", ".mkv", ".webm")
+"""Files that say what the values of codecs mean which do not say it themselves, such as FFV1."""
+
 _MOST_SAMPLES = 8
 
 _AVX_512F = 13
@@ -291,6 +294,7 @@ class VideoWriter:
         container.close()
 
     def _meant(self, frame: av.VideoFrame, last: int) -> WrittenVideo:
+        suffix = self._path.suffix.lower()
         timecode = None if self._metadata is None else self._metadata.timecode
         return WrittenVideo(
             size=self._size,
@@ -298,9 +302,9 @@ class VideoWriter:
             time_base=self._time_base,
             end=self._record.stamps[-1] + last,
             alpha=any(part.is_alpha for part in frame.format.components),
-            tags=tags_of(frame) if self._encoding.tagged else None,
+            tags=tags_of(frame) if self._encoding.tagged and suffix in _WITH_TAGS else None,
             aspect=self._sample_aspect_ratio or Fraction(1),
-            timecode=timecode if self._path.suffix.lower() in _WITH_TIMECODE else None,
+            timecode=timecode if suffix in _WITH_TIMECODE else None,
             sound=() if self._sound is None else self._sound.ends,
             samples=self._record.samples,
         )

@@ -13,6 +13,7 @@ from PIL import Image
 
 from sa2va_cli.datatypes import YuvColour
 from sa2va_cli.errors import OutputError
+from sa2va_cli.media.encodings import ENCODINGS
 from sa2va_cli.media.metadata import Metadata
 from sa2va_cli.media.writer import VideoWriter
 from sa2va_cli.outputs.kinds import KINDS
@@ -263,3 +264,19 @@ def test_every_picture_of_a_folder_of_frames_is_accounted_for(sa2va, folder):
     outcome = sa2va("segment", "f", "red", "--save", "mask,matte,davis,coco")
     assert outcome.code == 0, outcome.err
     assert Image.open(folder / "f.matte" / "frame0.png").mode == "RGBA"
+
+
+_PLACES = [(codec, ending) for codec, row in ENCODINGS.items() for ending in row.containers]
+
+
+@pytest.mark.parametrize("stamps", [(0, 1001, 2002, 3003), (0, 1001, 1500, 4504)], ids=["steady", "uneven"])
+@pytest.mark.parametrize(("codec", "ending"), _PLACES)
+def test_every_codec_is_as_meant_in_every_container(codec, ending, stamps, tmp_path):
+    path, unit = tmp_path / f"a{ending}", Fraction(1, 24000)
+    with VideoWriter(path, size=(64, 48), rate=1 / (1001 * unit), time_base=unit, codec=codec) as writer:
+        for number, stamp in enumerate(stamps):
+            grey = np.zeros((48, 64), np.uint8)
+            grey[10:30, 5 * number : 5 * number + 20] = 255
+            colour = np.dstack([grey] * (3 if codec in ("h264", "vp9_colour") else 4))
+            writer.write(grey if "gray" in codec else colour, stamp, unit)
+    assert not list(differences(path, writer.written, len(stamps)))
