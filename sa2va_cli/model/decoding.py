@@ -33,7 +33,7 @@ _LONGEST_TAIL = 3
 """How many of the last tokens are looked for in what may be repeated."""
 
 
-class Reader(Protocol):
+class TokenReader(Protocol):
     """A language model as decoding sees it."""
 
     language_model: Any
@@ -151,7 +151,7 @@ def cache_argument(model: Any) -> str:
     return "cache" if "cache" in signature(type(model).forward).parameters else "past_key_values"
 
 
-def decode(reader: Reader, prompt: Prompt, phrases: Phrases, prefix: Prefix | None = None) -> Decoded:
+def decode(reader: TokenReader, prompt: Prompt, phrases: Phrases, prefix: Prefix | None = None) -> Decoded:
     """Decodes greedily until the answer ends, or has ``MAX_NEW_TOKENS``.
 
     Args:

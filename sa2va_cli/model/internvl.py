@@ -276,7 +276,7 @@ class InternVL(nn.Module):
         return patches[count - 1] + 1 if len(patches) >= count else 0
 
     def read(self, ids: list[int], pictures: Tensor | None, cache: Any) -> Tensor:
-        """Reads tokens after those in the cache; see ``decoding.Reader``."""
+        """Reads tokens after those in the cache; see ``decoding.TokenReader``."""
         visual = None if cache.get_seq_length() else pictures
         embeddings = self.embed(torch.tensor([ids], device=self.device), visual)
         arguments = {self._cache: cache, "use_cache": True}

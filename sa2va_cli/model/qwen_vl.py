@@ -273,7 +273,7 @@ class QwenVL(nn.Module):
         return Sight(output.pooler_output, deep, [(h // merge, w // merge) for h, w in cells])
 
     def read(self, ids: list[int], pictures: Sight | None, cache: Any) -> Tensor:
-        """Reads tokens after those in the cache; see ``decoding.Reader``. States are before the norm."""
+        """Reads tokens after those in the cache; see ``decoding.TokenReader``. States are before the norm."""
         tokens = torch.tensor([ids], device=self.device)
         embeddings = self.language_model.embed_tokens(tokens)
         more: dict[str, Any] = {self._cache: cache}

@@ -23,6 +23,8 @@ class Clip:
         prompts: what was looked for, found or not.
         drawing: how it is drawn.
         form: how the output is stored; None for as the input is.
+        by_source_number: whether pictures of a video's frames are called by their numbers in the source, not
+            by their places among those that were looked at.
     """
 
     reader: Reader
@@ -30,6 +32,7 @@ class Clip:
     prompts: tuple[Prompt, ...] = ()
     drawing: Drawing = field(default_factory=Drawing)
     form: Form | None = None
+    by_source_number: bool = False
 
     @property
     def info(self) -> SourceInfo:
@@ -40,7 +43,10 @@ class Clip:
         """The name of a frame's own file, without its ending."""
         if frame.name is not None:
             return frame.name
-        return self.stem if self.info.kind == "image" else f"{frame.index:05d}"
+        if self.info.kind == "image":
+            return self.stem
+        own = frame.source_index if self.by_source_number else None
+        return f"{frame.index if own is None else own:05d}"
 
     def number(self, frame: Frame) -> int:
         """The number of a frame's own file: as it was asked for, or else as in the input's files."""

@@ -34,6 +34,7 @@ class Saving:
         output: file, folder or template; None for the current folder.
         existing: what to do about outputs that exist.
         allow_empty: where nothing matches, write empty masks instead of failing.
+        source_numbers: call pictures of a video's frames by their numbers in the source.
         verify: read each output again and compare it with what was meant; one that differs is removed.
         kinds_given: whether somebody chose the kinds.
 
@@ -72,6 +73,10 @@ class Saving:
     allow_empty: Annotated[bool, Option("Where nothing matches, write empty masks; not exit 4.", SAVING)] = (
         False
     )
+    source_numbers: Annotated[
+        bool,
+        Option("Call pictures of a video's frames by their numbers in the source, not from 0.", SAVING),
+    ] = False
     verify: Annotated[
         bool,
         Option("Do not read outputs again to compare them with what was meant; a wrong one stays.", SAVING),

@@ -194,7 +194,8 @@ def _draw(plan: RenderPlan, outputs: tuple[PlannedOutput, ...], report: Report) 
     """Visits every frame once: decoded in one thread, read from the log in this one, drawn in a third."""
     header, total = plan.tracks.header, plan.reader.count_selected()
     tally = Tally(header.objects, plan.reader.info.start_seconds)
-    clip = Clip(plan.reader, header.stem, header.prompts, plan.job.drawing)
+    numbers = plan.job.saving.source_numbers
+    clip = Clip(plan.reader, header.stem, header.prompts, plan.job.drawing, by_source_number=numbers)
     verify = plan.job.saving.verify
     with Driver(outputs, clip, header.objects, report, verify=verify) as driver:
         masks = replayed(plan.tracks, plan.reader)

@@ -235,7 +235,8 @@ def _draw(
     """
     motion = MotionCheck()
     tally = Tally(log.header.objects, plan.reader.info.start_seconds)
-    clip = Clip(plan.reader, plan.stem, log.header.prompts, plan.job.drawing)
+    numbers = plan.job.saving.source_numbers
+    clip = Clip(plan.reader, plan.stem, log.header.prompts, plan.job.drawing, by_source_number=numbers)
     verify = plan.job.saving.verify
     with Driver(outputs, clip, log.header.objects, report, verify=verify) as driver:
 

@@ -34,7 +34,7 @@ from sa2va_cli.demo.world import corpus
 from sa2va_cli.model.chat import NOTHING
 from sa2va_cli.model.internvl import InternVLSizes
 from sa2va_cli.model.network import Sa2VANetwork
-from sa2va_cli.training.loop import STATE_FILE, BatchSource, Plan, restore, train
+from sa2va_cli.training.loop import STATE_FILE, BatchSource, Schedule, restore, train
 from sa2va_cli.training.meaning import MeaningCode
 from sa2va_cli.training.objective import LossWeights, Objective, Readouts
 from sa2va_cli.training.park import CLASSES, DEEDS, NAMES, PLACES, ParkDataset, ParkTargets
@@ -251,7 +251,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     part = options.only if options.stage == "whole" else options.stage
     if part:
         train_only(objective, part)
-    plan = Plan(options.steps, options.peak_rate, warmup_steps=options.warmup, decay_steps=options.decay)
+    plan = Schedule(options.steps, options.peak_rate, warmup_steps=options.warmup, decay_steps=options.decay)
     batches = source(options.stage, options.seed, options.clips_from)
     train(objective, batches, plan, options.out, torch.device(options.device))
 

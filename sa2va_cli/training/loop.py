@@ -23,7 +23,7 @@ STATE_FILE = "state.pt"
 
 
 @dataclass(frozen=True)
-class Plan:
+class Schedule:
     """How long to train and how fast.
 
     The rate rises linearly over the warm-up, stays at its peak, and falls linearly to zero over the last
@@ -65,7 +65,7 @@ class BatchSource(Protocol):
 def train(
     objective: Objective,
     source: BatchSource,
-    plan: Plan,
+    plan: Schedule,
     folder: Path,
     device: torch.device,
     report: Callable[[str], None] = lambda line: print(line, flush=True),  # noqa: T201
@@ -113,7 +113,7 @@ def _step(
     return {name: float(loss.detach()) for name, loss in losses.items()}
 
 
-def _optimiser(objective: Objective, plan: Plan) -> torch.optim.Optimizer:
+def _optimiser(objective: Objective, plan: Schedule) -> torch.optim.Optimizer:
     trained = [p for p in objective.parameters() if p.requires_grad]
     groups = [
         {"params": [p for p in trained if p.ndim >= 2], "weight_decay": plan.weight_decay},

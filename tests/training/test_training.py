@@ -20,7 +20,7 @@ from sa2va_cli.training.demo import (
     train_only,
     train_tokenizer,
 )
-from sa2va_cli.training.loop import STATE_FILE, Plan, train
+from sa2va_cli.training.loop import STATE_FILE, Schedule, train
 from sa2va_cli.training.meaning import MeaningCode
 from sa2va_cli.training.objective import LossWeights, Objective, Readouts
 from sa2va_cli.training.park import CLASSES, DEEDS, NAMES, ParkDataset, ParkTargets, sample_schedule
@@ -196,7 +196,7 @@ def test_a_resumed_run_ends_where_an_unbroken_one_does(
     tokenizer, objective: Objective, park: ParkDataset, tmp_path: Path
 ) -> None:
     start = {k: v.clone() for k, v in objective.state_dict().items()}
-    plan = Plan(4, 1e-3, warmup_steps=1, decay_steps=1, save_every=2)
+    plan = Schedule(4, 1e-3, warmup_steps=1, decay_steps=1, save_every=2)
     device = torch.device("cpu")
     train(objective, park, plan, tmp_path / "whole", device, report=lambda _: None)
     whole = {k: v.clone() for k, v in objective.state_dict().items()}
@@ -210,7 +210,7 @@ def test_a_resumed_run_ends_where_an_unbroken_one_does(
 
 
 def test_the_rate_rises_stays_and_falls_to_zero() -> None:
-    plan = Plan(100, 1e-3, warmup_steps=10, decay_steps=20)
+    plan = Schedule(100, 1e-3, warmup_steps=10, decay_steps=20)
     assert plan.rate(0) == pytest.approx(1e-4)
     assert plan.rate(50) == 1e-3
     assert plan.rate(99) == pytest.approx(5e-5)

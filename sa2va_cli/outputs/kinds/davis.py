@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from sa2va_cli.outputs.clip import Clip
 
 
-def _make(path: Path, _: "Clip", objects: Objects) -> "Sink":
+def _make(path: Path, clip: "Clip", objects: Objects) -> "Sink":
     from sa2va_cli.export.davis import DavisSink
 
-    return DavisSink(path, objects)
+    return DavisSink(path, objects, by_source_number=clip.by_source_number)
 
 
 KIND = OutputKind("palette PNGs.", _make, video=(FOLDER,), image=(FOLDER,), finish="annotated")

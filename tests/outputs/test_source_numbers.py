@@ -1,0 +1,18 @@
+"""Pictures of a part of a video can be called by the frames' numbers in the source."""
+
+from clips import make_video
+
+
+def test_davis_pictures_have_the_numbers_of_the_source_on_request(sa2va, folder):
+    make_video(folder / "a.mp4")
+    part = ["--start", "1f", "--every", "4", "--max-frames", "3", "--allow-empty", "--save", "davis,tracks"]
+    assert sa2va("segment", "a.mp4", "red", *part, "-o", "0/").code == 0
+    assert sa2va("segment", "a.mp4", "red", *part, "--source-numbers", "-o", "1/").code == 0
+    names = {place: sorted(path.name for path in (folder / place / "a.davis").iterdir()) for place in "01"}
+    assert names["0"] == ["00000.png", "00001.png", "00002.png"]
+    assert names["1"] == ["00001.png", "00005.png", "00009.png"]
+    again = sa2va(
+        "render", "1/a.tracks.sa2va", "--save", "davis", "--allow-empty", "--source-numbers", "-o", "2/"
+    )
+    assert again.code == 0, again.err
+    assert sorted(path.name for path in (folder / "2" / "a.davis").iterdir()) == names["1"]
