@@ -13,7 +13,7 @@ from sa2va_cli.commands.defaults import KNOWN
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "cli.md"
 
 GUIDE = PAGE.parents[1] / "guides" / "delivery.md"
-_BEGIN, _END = "<!-- table: receivers -->", "<!-- end -->"
+_BEGIN, _END = "<!-- receivers -->", "<!-- end -->"
 
 _HEAD = """# The command line
 
