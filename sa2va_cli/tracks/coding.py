@@ -88,13 +88,6 @@ def decode(data: bytes) -> Logits:
     return _valued(codes, precision) + np.float32(cut)
 
 
-def coded(logits: Logits, threshold: float) -> Logits:
-    """(N, h, w) logits as they are after coding."""
-    if not len(logits):
-        return logits
-    return np.stack([decode(encode(one, threshold)) for one in logits])
-
-
 def _saturated(distances: Logits, cut: float) -> Logits:
     """Replaces what is certain, and whose neighbours are all certain in the same way, by ``CERTAIN``.
 

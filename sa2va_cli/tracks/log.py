@@ -280,12 +280,3 @@ def _header(path: Path, file: BinaryIO) -> Header:
         return Header.from_json(first.payload)
     except ValueError as error:
         raise InputError(f"{path}: {error}") from error
-
-
-def is_tracks(path: Path) -> bool:
-    """Whether a file begins as a tracks file does."""
-    try:
-        with path.open("rb") as file:
-            return file.read(len(MAGIC)) == MAGIC
-    except OSError:
-        return False

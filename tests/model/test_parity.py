@@ -15,7 +15,7 @@ from sa2va_cli.datatypes import RGB, Frame, FrameMasks
 from sa2va_cli.model.chat import Answer
 from sa2va_cli.model.network import NetworkSegmenter, Sa2VANetwork
 from sa2va_cli.model.preprocessing import grounding_pixels, resize_bicubic, vision_pixels
-from sa2va_cli.tracks.coding import coded
+from sa2va_cli.tracks.coding import decode, encode
 
 ALL = [(family, name) for family in FAMILIES for name in cases(family)]
 NetworkOf = Callable[[str], Sa2VANetwork]
@@ -110,7 +110,8 @@ def follow(segmenter: NetworkSegmenter, case: Case, pictures: list[RGB], queries
             scores.append(one.scores)
             pointers.append(remembered.pointers.numpy())
             masks.append(FrameMasks(one.frame, one.logits, one.scores).masks)
-            drawn.append(FrameMasks(one.frame, coded(one.logits, 0.5), one.scores).masks)
+            logged = np.stack([decode(encode(logits, 0.5)) for logits in one.logits])
+            drawn.append(FrameMasks(one.frame, logged, one.scores).masks)
     return Track(*(np.stack(x, axis=1) for x in (low, scores, pointers, masks, drawn)))
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from sa2va_cli.datatypes import Frame, FrameMasks
-from sa2va_cli.tracks.coding import CERTAIN, coded, decode, encode
+from sa2va_cli.tracks.coding import CERTAIN, decode, encode
 
 SIZE = (1280, 720)
 
@@ -90,10 +90,6 @@ def test_any_logits_keep_their_shape_their_sides_and_nearly_their_alphas(
     with np.errstate(over="ignore"):
         difference = 1 / (1 + np.exp(-kept.astype(np.float64))) - 1 / (1 + np.exp(-exact))
     assert np.abs(difference).max() <= 1.1e-3
-
-
-def test_no_objects_are_no_logits() -> None:
-    assert coded(np.zeros((0, 4, 4), np.float32), 0.5).shape == (0, 4, 4)
 
 
 def test_certainty_is_beyond_sixteen_bits() -> None:
