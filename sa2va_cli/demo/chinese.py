@@ -35,7 +35,7 @@ _GARMENTS = {"girl": "裙子", "boy": "衬衫"}
 _LANDMARKS = {"tree": "树", "house": "房子", "bench": "长椅"}
 _NUMBERS = {2: "两", 3: "三", 4: "四", 5: "五", 6: "六"}
 _WAYS = {"left": "左", "right": "右"}
-_VERBS = {
+VERBS = {
     "walk": "走",
     "run": "跑",
     "roll": "滚",
@@ -57,18 +57,24 @@ def word(claim: Claim, rng: np.random.Generator) -> str:
     """Puts a claim into words: mostly a noun phrase, at times a request."""
     phrase = _WORDERS[claim.form](claim, rng)
     if rng.random() < _SHARE_OF_REQUESTS:
-        return _pick(rng, _REQUESTS).format(phrase)
+        return requested(phrase, rng)
     return phrase + "。" if rng.random() < 0.05 else phrase
+
+
+def requested(phrase: str, rng: np.random.Generator) -> str:
+    """Makes a request of a noun phrase."""
+    return _pick(rng, _REQUESTS).format(phrase)
 
 
 def _kind(claim: Claim, rng: np.random.Generator) -> str:
     noun = NOUNS[claim.noun]
     if len(claim.actors) == 1 and rng.random() < 0.3:
-        return f"那{_measure(claim.noun)}{noun}"
+        return f"那{measure(claim.noun)}{noun}"
     return noun
 
 
-def _measure(noun: str) -> str:
+def measure(noun: str) -> str:
+    """The measure word of a noun."""
     return _MEASURES.get(noun, "个")
 
 
@@ -109,7 +115,7 @@ def _motion(claim: Claim, rng: np.random.Generator) -> str:
     action, _, way = claim.detail.partition(" ")
     if way:
         now = _pick(rng, ("正在", "", ""))
-        return f"{now}{_pick(rng, ('向', '往'))}{_WAYS[way]}{_VERBS[action]}的{noun}"
+        return f"{now}{_pick(rng, ('向', '往'))}{_WAYS[way]}{VERBS[action]}的{noun}"
     options = {
         "still": ("静止的", "不动的", "没有移动的"),
         "bounce": ("弹跳的", "正在弹跳的", "上下跳动的"),
@@ -133,13 +139,13 @@ def _plural(claim: Claim, rng: np.random.Generator) -> str:
     noun, n = NOUNS[claim.noun], len(claim.actors)
     if claim.detail:
         return _pick(rng, (f"所有{COLOURS[claim.detail]}色的东西", f"全部{COLOURS[claim.detail]}色的东西"))
-    options = [f"所有的{noun}", f"所有{noun}", f"全部的{noun}", f"每{_measure(claim.noun)}{noun}"]
+    options = [f"所有的{noun}", f"所有{noun}", f"全部的{noun}", f"每{measure(claim.noun)}{noun}"]
     if claim.noun == "child":
         options += ["所有人", "所有的人"]
     if n in _NUMBERS:
         options += [
-            f"{_NUMBERS[n]}{_measure(claim.noun)}{noun}",
-            f"这{_NUMBERS[n]}{_measure(claim.noun)}{noun}",
+            f"{_NUMBERS[n]}{measure(claim.noun)}{noun}",
+            f"这{_NUMBERS[n]}{measure(claim.noun)}{noun}",
         ]
     return _pick(rng, options)
 
@@ -160,7 +166,7 @@ def name(groups: Sequence[tuple[str, str, int]]) -> str:
     parts = [
         f"{COLOURS[colour]}色的{NOUNS[kind]}"
         if n == 1
-        else f"{_NUMBERS[n]}{_measure(kind)}{COLOURS[colour]}色的{NOUNS[kind]}"
+        else f"{_NUMBERS[n]}{measure(kind)}{COLOURS[colour]}色的{NOUNS[kind]}"
         for colour, kind, n in groups
     ]
     return parts[0] if len(parts) == 1 else f"{'、'.join(parts[:-1])}和{parts[-1]}"

@@ -23,7 +23,7 @@ PLURALS: dict[str, str] = {
 }
 _GARMENTS = {"girl": ("dress", "dresses"), "boy": ("shirt", "shirts")}
 _NUMBERS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
-_GERUNDS = {
+GERUNDS = {
     "walk": "walking",
     "run": "running",
     "roll": "rolling",
@@ -60,18 +60,20 @@ def word(claim: Claim, rng: np.random.Generator) -> str:
     many = claim.form == "plural" or (len(claim.actors) > 1 and rng.random() < 0.6)
     phrase = _WORDERS[claim.form](claim, rng, many=many)
     if rng.random() < _SHARE_OF_REQUESTS:
-        phrase = _request(phrase, rng, many=many)
-    return _dress_up(phrase, rng)
+        phrase = requested(phrase, rng, many=many)
+    return dressed(phrase, rng)
 
 
-def _request(phrase: str, rng: np.random.Generator, *, many: bool) -> str:
+def requested(phrase: str, rng: np.random.Generator, *, many: bool = False) -> str:
+    """Makes a request of a noun phrase: ``please segment the girl``."""
     if phrase.partition(" ")[0] not in {"the", "all", "both", "everyone", "everything", "every"}:
         phrase = f"the {phrase}"
     be = "are" if many and not phrase.startswith("every") else "is"
     return _pick(rng, _REQUESTS).format(phrase, be=be)
 
 
-def _dress_up(text: str, rng: np.random.Generator) -> str:
+def dressed(text: str, rng: np.random.Generator) -> str:
+    """At times with a capital and a full stop."""
     chance = rng.random()
     if chance < 0.12:
         text = text[0].upper() + text[1:]
@@ -138,7 +140,7 @@ def _motion(claim: Claim, rng: np.random.Generator, *, many: bool) -> str:
     noun, be = _noun(claim, many=many), "are" if many else "is"
     action, _, way = claim.detail.partition(" ")
     if way:
-        doing = _pick(rng, (f"{_GERUNDS[action]} to the {way}", f"{_GERUNDS[action]} {way}"))
+        doing = _pick(rng, (f"{GERUNDS[action]} to the {way}", f"{GERUNDS[action]} {way}"))
     elif action == "still":
         doing = _pick(rng, ("standing still", "not moving") if claim.noun != "balloon" else ("not moving",))
     else:

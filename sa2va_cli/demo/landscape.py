@@ -12,13 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sa2va_cli.datatypes import RGB
-from sa2va_cli.demo.shapes import Affine, Colour, Part, ellipse, limb, paint, polygon, shade
+from sa2va_cli.demo.shapes import Affine, Colour, Ids, Part, ellipse, limb, paint, paint_figure, polygon, shade
 
 LEFT, TOP, RIGHT, BOTTOM = -90.0, -30.0, 730.0, 390.0
 """The part of the plane that the background covers; no camera looks beyond."""
 
 NEAR = 232.0
 """Landmarks whose feet are lower than this stand among the actors."""
+
+SCENERY = ("sky", "cloud", "sun", "hill", "grass", "path", "tree", "house", "bench")
+"""What a place of the picture shows where there is no actor."""
 
 
 @dataclass(frozen=True)
@@ -156,19 +159,54 @@ def paint_background(
     """
     rng = np.random.default_rng(seed)
     sx, sy = scale
-    width, height = round((RIGHT - LEFT) * sx), round((BOTTOM - TOP) * sy)
-    plane = np.array([[sx, 0, -LEFT * sx], [0, sy, -TOP * sy]])
-    horizon = float(rng.uniform(178, 200))
+    width, height, plane = _canvas(scale)
+    horizon = _horizon(rng)
     image = _gradients(palette, horizon, height, width, sy)
-    paint(image, _sky(rng, palette) + _ground(rng, palette, horizon), plane)
-    for mark in sorted(landmarks, key=lambda m: m.y):
-        if mark.y < NEAR:
-            shadow = Part(shade(palette.far, -0.14), ellipse(mark.x, mark.y, 30 * mark.scale, 5))
-            paint(image, [shadow], plane)
-            paint(image, mark.figure(), compose(plane, mark.affine))
+    paint(image, [part for _, part in _layers(rng, palette, horizon)], plane)
+    for mark in _far(landmarks):
+        shadow = Part(shade(palette.far, -0.14), ellipse(mark.x, mark.y, 30 * mark.scale, 5))
+        paint(image, [shadow], plane)
+        paint(image, mark.figure(), compose(plane, mark.affine))
     grain = _grain()
     rows, columns = np.arange(height) % grain.shape[0], np.arange(width) % grain.shape[1]
     return np.asarray(np.clip(image + grain[np.ix_(rows, columns)][..., None], 0, 255), np.uint8)
+
+
+def label_background(
+    seed: int, palette: Palette, landmarks: tuple[Landmark, ...], scale: tuple[float, float]
+) -> Ids:
+    """Says what ``paint_background`` paints at each pixel: its place in ``SCENERY``; arguments are the same."""
+    rng = np.random.default_rng(seed)
+    width, height, plane = _canvas(scale)
+    horizon = _horizon(rng)
+    labels = np.zeros((height, width), np.uint8)
+    labels[np.arange(height) / scale[1] + TOP >= horizon] = SCENERY.index("grass")
+    for name, part in _layers(rng, palette, horizon):
+        paint_figure(None, labels, [part], plane, SCENERY.index(name))
+    for mark in _far(landmarks):
+        paint_figure(None, labels, mark.figure(), compose(plane, mark.affine), SCENERY.index(mark.kind))
+    return labels
+
+
+def _canvas(scale: tuple[float, float]) -> tuple[int, int, Affine]:
+    """Width and height of the whole background in pixels, and the map from the plane into it."""
+    sx, sy = scale
+    plane = np.array([[sx, 0, -LEFT * sx], [0, sy, -TOP * sy]])
+    return round((RIGHT - LEFT) * sx), round((BOTTOM - TOP) * sy), plane
+
+
+def _horizon(rng: np.random.Generator) -> float:
+    return float(rng.uniform(178, 200))
+
+
+def _far(landmarks: tuple[Landmark, ...]) -> list[Landmark]:
+    """Those that are part of the background, from back to front."""
+    return [mark for mark in sorted(landmarks, key=lambda m: m.y) if mark.y < NEAR]
+
+
+def _layers(rng: np.random.Generator, palette: Palette, horizon: float) -> list[tuple[str, Part]]:
+    """All that never moves but landmarks, from back to front, with what it is."""
+    return _sky(rng, palette) + _ground(rng, palette, horizon)
 
 
 def compose(outer: Affine, inner: Affine) -> Affine:
@@ -186,24 +224,25 @@ def _gradients(palette: Palette, horizon: float, height: int, width: int, sy: fl
     return np.ascontiguousarray(np.broadcast_to(column[:, None], (height, width, 3)).astype(np.uint8))
 
 
-def _sky(rng: np.random.Generator, palette: Palette) -> list[Part]:
-    parts = []
+def _sky(rng: np.random.Generator, palette: Palette) -> list[tuple[str, Part]]:
     x, y = rng.uniform(40, 600), rng.uniform(25, 60)
-    parts.append(Part(shade(palette.haze, 0.45), ellipse(x, y, 27, 27, corners=28)))
+    parts = [("sun", Part(shade(palette.haze, 0.45), ellipse(x, y, 27, 27, corners=28)))]
     white = shade(palette.haze, 0.6)
     for _ in range(int(rng.integers(2, 5))):
         x, y, size = rng.uniform(-60, 700), rng.uniform(10, 110), rng.uniform(0.6, 1.3)
         puffs = ((-34, 4, 26, 11), (0, -6, 32, 19), (32, 3, 28, 12), (0, 8, 56, 8))
         parts += [
-            Part(white, ellipse(x + size * a, y + size * b, size * c, size * d)) for a, b, c, d in puffs
+            ("cloud", Part(white, ellipse(x + size * a, y + size * b, size * c, size * d)))
+            for a, b, c, d in puffs
         ]
     return parts
 
 
-def _ground(rng: np.random.Generator, palette: Palette, horizon: float) -> list[Part]:
+def _ground(rng: np.random.Generator, palette: Palette, horizon: float) -> list[tuple[str, Part]]:
     far = _ridge(rng, shade(palette.hills, 0.28), horizon, 46)
     near = _ridge(rng, palette.hills, horizon, 26)
-    return [far, near, _footpath(rng, palette.path), *_meadow(rng, palette, horizon + 22)]
+    path, meadow = _footpath(rng, palette.path), _meadow(rng, palette, horizon + 22)
+    return [("hill", far), ("hill", near), ("path", path), *(("grass", part) for part in meadow)]
 
 
 def _ridge(rng: np.random.Generator, tone: Colour, horizon: float, height: float) -> Part:
@@ -232,7 +271,7 @@ def look(background: RGB, plane_to_picture: Affine, size: tuple[int, int]) -> RG
     """The background as a camera sees it.
 
     Args:
-        background: what ``paint_background`` returned.
+        background: what ``paint_background`` or ``label_background`` returned.
         plane_to_picture: (2, 3) map from the plane into the picture.
         size: (width, height) of the picture.
     """
@@ -241,4 +280,6 @@ def look(background: RGB, plane_to_picture: Affine, size: tuple[int, int]) -> RG
     texture_to_plane = np.array([[sx, 0, LEFT], [0, sy, TOP]])
     affine = compose(plane_to_picture, texture_to_plane)
     affine[:, 2] += affine[:, :2].sum(1) * 0.5 - 0.5  # OpenCV counts from the centre of a pixel
-    return np.asarray(cv2.warpAffine(background, affine, size, borderMode=cv2.BORDER_REPLICATE), np.uint8)
+    between = cv2.INTER_LINEAR if background.ndim > 2 else cv2.INTER_NEAREST  # noqa: PLR2004 labels do not mix
+    looked = cv2.warpAffine(background, affine, size, flags=between, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(looked, np.uint8)

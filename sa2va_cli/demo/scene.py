@@ -11,9 +11,11 @@ from sa2va_cli.demo.actors import COLOURS, FIGURES, KINDS, SCALES, Look, Pose
 from sa2va_cli.demo.landscape import (
     NEAR,
     PALETTES,
+    SCENERY,
     Landmark,
     Palette,
     compose,
+    label_background,
     look,
     paint_background,
     sample_landmarks,
@@ -25,6 +27,8 @@ _SKINS: tuple[Colour, ...] = ((250, 220, 196), (232, 186, 150), (190, 136, 100),
 _HAIRS: tuple[Colour, ...] = ((66, 44, 36), (112, 70, 44), (214, 176, 104), (150, 92, 56))
 _TROUSERS: tuple[Colour, ...] = ((84, 88, 100), (120, 108, 94), (150, 146, 140), (92, 78, 68))
 LANDMARK_KINDS = ("tree", "house", "bench")
+SCENERY_NUMBERS = {name: 200 + place for place, name in enumerate(SCENERY)}
+"""Numbers of what is seen where there is no actor; actors have smaller ones."""
 _TEXTURE_SCALE = 1.2
 _KEPT_TEXTURES = 2
 
@@ -98,6 +102,7 @@ class Scene:
     camera: Camera = field(repr=False)
     palette: Palette = field(repr=False)
     _textures: dict[tuple[int, int], RGB] = field(default_factory=dict, repr=False)
+    _labels: dict[tuple[int, int], Ids] = field(default_factory=dict, repr=False)
 
     @classmethod
     def sample(cls, seed: int, frames: int = 96, fps: int = 24) -> "Scene":
@@ -126,13 +131,37 @@ class Scene:
             image: (H, W, 3) uint8 RGB.
             ids: (H, W) uint8 number of the actor seen at each pixel, 0 for none.
         """
-        seconds, view = t / self.fps, self._view(t, size)
-        image = look(self._texture(size), view, size)
-        shadows = [self._shadow(actor, seconds) for actor in self.actors]
-        paint(image, shadows, view)
+        image = self._backdrop(t, size)
         ids = np.zeros((size[1], size[0]), np.uint8)
-        self._paint_all(image, ids, seconds, view)
+        self._paint_all(image, ids, t / self.fps, self._view(t, size))
         return image, ids
+
+    def draw_with_scenery(self, t: int, size: tuple[int, int] = (640, 360)) -> tuple[RGB, Ids]:
+        """The same picture as ``draw``, and what is seen everywhere: actors, or ``SCENERY_NUMBERS``."""
+        image, ids = self._backdrop(t, size), self._scenery(t, size)
+        self._paint_all(image, ids, t / self.fps, self._view(t, size), scenery=True)
+        return image, ids
+
+    def draw_scenery_ids(self, t: int, size: tuple[int, int] = (640, 360)) -> Ids:
+        """Only the second of what ``draw_with_scenery`` returns, sooner."""
+        ids = self._scenery(t, size)
+        self._paint_all(None, ids, t / self.fps, self._view(t, size), scenery=True)
+        return ids
+
+    def _backdrop(self, t: int, size: tuple[int, int]) -> RGB:
+        view = self._view(t, size)
+        image = look(self._texture(size), view, size)
+        paint(image, [self._shadow(actor, t / self.fps) for actor in self.actors], view)
+        return image
+
+    def _scenery(self, t: int, size: tuple[int, int]) -> Ids:
+        """What the background shows, in ``SCENERY_NUMBERS``."""
+        if size not in self._labels:
+            while len(self._labels) >= _KEPT_TEXTURES:
+                self._labels.pop(next(iter(self._labels)))
+            scale = size[0] / WIDTH, size[1] / HEIGHT
+            self._labels[size] = label_background(self.seed, self.palette, self.landmarks, scale)
+        return look(self._labels[size], self._view(t, size), size) + np.uint8(SCENERY_NUMBERS["sky"])
 
     def draw_ids(self, t: int, size: tuple[int, int] = (640, 360)) -> Ids:
         """Only the second of what ``draw`` returns, sooner."""
@@ -157,7 +186,9 @@ class Scene:
         view = self._view(t, (1, 1))
         return float(view[0, 0] * landmark.x + view[0, 2])
 
-    def _paint_all(self, image: RGB | None, ids: Ids, seconds: float, view: Affine) -> None:
+    def _paint_all(
+        self, image: RGB | None, ids: Ids, seconds: float, view: Affine, *, scenery: bool = False
+    ) -> None:
         for depth_sorted in self._by_depth:
             if isinstance(depth_sorted, Actor):
                 parts, place, id_ = (
@@ -166,7 +197,8 @@ class Scene:
                     depth_sorted.id,
                 )
             else:
-                parts, place, id_ = depth_sorted.figure(), depth_sorted.affine, 0
+                parts, place = depth_sorted.figure(), depth_sorted.affine
+                id_ = SCENERY_NUMBERS[depth_sorted.kind] if scenery else 0
             paint_figure(image, ids, parts, compose(view, place), id_)
 
     @cached_property

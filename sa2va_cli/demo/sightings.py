@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sa2va_cli.demo.actors import FIGURES, Look, Pose
 from sa2va_cli.demo.motion import DIRECTED, HEIGHT, WIDTH
-from sa2va_cli.demo.scene import Actor, Scene
+from sa2va_cli.demo.scene import SCENERY_NUMBERS, Actor, Scene
 from sa2va_cli.demo.shapes import paint_figure
 
 EXISTS = 0.0015
@@ -67,7 +67,11 @@ class Sightings:
 
 def measure(scene: Scene, times: Sequence[int]) -> Sightings:
     """Looks at every given time on a small grid."""
-    ordered = tuple(sorted(set(times)))
+    return _measured(scene, tuple(sorted(set(times))))
+
+
+@lru_cache(maxsize=2)
+def _measured(scene: Scene, ordered: tuple[int, ...]) -> Sightings:
     count, (width, height) = len(scene.actors), _GRID
     columns = np.tile(np.arange(width) + 0.5, height) / width
     rows = np.repeat(np.arange(height) + 0.5, width) / height
@@ -91,6 +95,14 @@ def _unit_area(kind: str) -> float:
     black = Look((0, 0, 0), (0, 0, 0), (0, 0, 0), (0, 0, 0))
     paint_figure(None, ids, FIGURES[kind](black, Pose(0, 0, 0)), np.array([[2.0, 0, 160], [0, 2.0, 300]]), 1)
     return float(ids.sum()) / 4
+
+
+@lru_cache(maxsize=2)
+def scenery_areas(scene: Scene, times: tuple[int, ...]) -> dict[str, float]:
+    """The largest share of the picture that each kind of scenery covers at one of the times."""
+    drawn = [np.bincount(scene.draw_scenery_ids(t, _GRID).ravel(), minlength=256) for t in times]
+    most = np.max(drawn, axis=0) / (_GRID[0] * _GRID[1])
+    return {name: float(most[number]) for name, number in SCENERY_NUMBERS.items()}
 
 
 def _whole(actor: Actor, zoom: float) -> float:

@@ -37,7 +37,7 @@ from sa2va_cli.model.network import Sa2VANetwork
 from sa2va_cli.training.loop import STATE_FILE, BatchSource, Schedule, restore, train
 from sa2va_cli.training.meaning import MeaningCode
 from sa2va_cli.training.objective import LossWeights, Objective, Readouts
-from sa2va_cli.training.park import CLASSES, DEEDS, NAMES, PLACES, ParkDataset, ParkTargets
+from sa2va_cli.training.park import CLASSES, DEEDS, NAMES, PLACES, Mixture, ParkDataset, ParkTargets
 
 # The special tokens of InternVL2.5 and then Sa2VA's, in their order (reference set, section 2.2).
 SPECIAL_TOKENS = (
@@ -64,6 +64,10 @@ SAM2_SIZES: dict[str, Any] = {
     "memory_encoder": {"fuser_num_layers": 2},
     "mask_decoder": {"mlp_dim": 256, "iou_head_hidden_dim": 64},
 }
+
+
+QUESTIONS = Mixture(told=7, plain=3, outside=3, asked=4)
+"""What ``words`` asks about each picture or clip."""
 
 
 def demo_sizes(vocabulary: int) -> InternVLSizes:
@@ -145,12 +149,12 @@ def initialise(network: Sa2VANetwork) -> None:
         nn.init.constant_(block.scale, 0.1)
 
 
-def run_tokenizer(folder: Path, seed: int) -> PreTrainedTokenizerFast:
-    """Loads the tokenizer of a run, or trains and keeps it if the run is new."""
+def run_tokenizer(folder: Path, seed: int, start: Path | None = None) -> PreTrainedTokenizerFast:
+    """Loads the tokenizer of a run; if the run is new, takes that of ``start``, or trains one, and keeps it."""
     kept = folder / "tokenizer"
     if kept.exists():
         return PreTrainedTokenizerFast.from_pretrained(kept)
-    tokenizer = train_tokenizer(seed)
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(start) if start else train_tokenizer(seed)
     tokenizer.save_pretrained(kept)
     return tokenizer
 
@@ -194,6 +198,12 @@ def train_only(objective: Objective, stage: str) -> None:
         parameter.requires_grad_(name.startswith(EYES) == (stage == "eyes"))
 
 
+def take_network(objective: Objective, checkpoint: Path) -> None:
+    """Takes the whole network of a checkpoint, to go on from it; readouts start anew."""
+    taken = {f"network.{k}": v.float() for k, v in load_file(checkpoint / WEIGHTS_FILE).items()}
+    objective.load_state_dict(taken, strict=False)
+
+
 def take_encoders(objective: Objective, checkpoint: Path) -> None:
     """Takes the two image encoders of a checkpoint, to begin with eyes that have seen something."""
     tensors = load_file(checkpoint / WEIGHTS_FILE)
@@ -208,9 +218,10 @@ def source(stage: str, seed: int, clips_from: int) -> BatchSource:
         return ParkTargets(seed, clip_share=0.5, clips_from=clips_from)
     if stage == "words":
         return ParkDataset(
-            seed, questions=12, masked=0, clip_share=0.7, clip_frames=20, clips_from=clips_from
+            seed, mixture=QUESTIONS, masked=0, stills=8, clips=5, clip_share=0.6, clip_frames=20, clips_from=clips_from
         )
-    return ParkDataset(seed, questions=6, masked=3, clip_share=0.4, clip_frames=20, clips_from=clips_from)
+    few = Mixture(told=3, plain=2, outside=1)
+    return ParkDataset(seed, mixture=few, masked=3, clip_share=0.4, clip_frames=20, clips_from=clips_from)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -226,6 +237,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--decay", type=int, default=800, help="last steps over which the rate falls to zero")
     parser.add_argument("--clips-from", type=int, default=0, help="step from which clips are seen")
     parser.add_argument("--encoders", type=Path, help="begin with the image encoders of this checkpoint")
+    parser.add_argument("--start", type=Path, help="begin with all of this checkpoint and its tokenizer")
     for stage in ("eyes", "words"):
         learned = f"begin with what this run of the stage `{stage}` has learned, or with the mean of several"
         parser.add_argument(f"--{stage}", type=Path, nargs="+", metavar="RUN", help=learned)
@@ -237,7 +249,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.only and options.stage != "whole":
         parser.error("--only is for the stage whole")
     kept = options.words[0] if options.words else options.out
-    objective = build_objective(run_tokenizer(kept, options.seed), options.seed)
+    objective = build_objective(run_tokenizer(kept, options.seed, options.start), options.seed)
+    if options.start:
+        take_network(objective, options.start)
     if options.encoders:
         take_encoders(objective, options.encoders)
     for runs, eyes in ((options.eyes, True), (options.words, False)):

@@ -13,6 +13,10 @@ from torch import Tensor, nn
 from sa2va_cli.model.sam2 import Sam2
 
 
+_FIRST_NAMES = 17
+"""How many names the first weights knew; their directions stay when names are added."""
+
+
 class MeaningCode(nn.Module):
     """Writes names and places as a query; nothing of it is learned.
 
@@ -31,7 +35,9 @@ class MeaningCode(nn.Module):
         super().__init__()
         width = sam2.width
         generator = torch.Generator().manual_seed(0)  # part of the code's definition
-        directions, _ = torch.linalg.qr(torch.randn(width, names, generator=generator))
+        first = torch.randn(width, min(names, _FIRST_NAMES), generator=generator)
+        later = torch.randn(width, max(names - _FIRST_NAMES, 0), generator=generator)
+        directions, _ = torch.linalg.qr(torch.cat([first, later], dim=1))
         self.register_buffer("names", directions.T * math.sqrt(width), persistent=False)
         self.grid = grid
         # Asked for at every use, because weights are loaded after this, and a run must go on in its own code.

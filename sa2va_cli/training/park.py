@@ -9,15 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sa2va_cli.demo.actors import COLOURS, KINDS
-from sa2va_cli.demo.scene import LANDMARK_KINDS
+from sa2va_cli.demo.asking import asked
+from sa2va_cli.demo.landscape import SCENERY
+from sa2va_cli.demo.outside import outside_phrase
+from sa2va_cli.demo.plain import plain_expressions, scenery_name
+from sa2va_cli.demo.scene import SCENERY_NUMBERS
 from sa2va_cli.demo.world import Actor, Expression, Scene, caption, expressions, scene_seed
 from sa2va_cli.model.chat import NOTHING
 from sa2va_cli.model.preprocessing import resize_bicubic
 from sa2va_cli.pipeline.prompts import question
 from sa2va_cli.training.samples import Meaning, Question, Sample
 
-CLASSES = (1 + len(KINDS), 1 + len(COLOURS), 1 + len(LANDMARK_KINDS))
-"""Classes of a cell: nothing or a kind, nothing or a colour, nothing or a landmark."""
+CLASSES = (1 + len(KINDS), 1 + len(COLOURS), 1 + len(SCENERY))
+"""Classes of a cell: nothing or a kind, nothing or a colour, nothing or scenery."""
 
 NONE_SHARE = 0.25
 """Share of the questions that nothing fits: what is not there is harder to learn than what is."""
@@ -25,8 +29,8 @@ NONE_SHARE = 0.25
 STRESSED = {"motion": 3.0, "size": 2.0, "relation": 2.0}
 """How much oftener than of the other forms questions are of these: they are the hardest."""
 
-NAMES = len(KINDS) + len(COLOURS)
-"""Names a target may have: the kinds, then the colours."""
+NAMES = len(KINDS) + len(COLOURS) + len(SCENERY)
+"""Names a target may have: the kinds, then the colours, then scenery."""
 
 DEEDS = ("still", "left", "right", "run left", "run right", "up", "bounce")
 """What is told apart of what actors do; whoever leaves and comes back goes where it looks."""
@@ -73,23 +77,24 @@ class _Drawn:
     def __init__(self, scene: Scene, schedule: Schedule, size: int, places: int, *, worded: bool) -> None:
         self.scene, self.schedule, self.places = scene, schedule, places
         pictures = {*schedule.frames, *(schedule.keyframes if worded else ())}
-        drawn = {t: scene.draw(t) for t in pictures}
+        drawn = {t: scene.draw_with_scenery(t) for t in pictures}
         self.images = {t: resize_bicubic(image, size, size) for t, (image, _) in drawn.items()}
         unseen = (t for t in schedule.keyframes if t not in drawn)
-        self.ids = {t: ids for t, (_, ids) in drawn.items()} | {t: scene.draw_ids(t) for t in unseen}
+        self.ids = {t: ids for t, (_, ids) in drawn.items()} | {t: scene.draw_scenery_ids(t) for t in unseen}
         self._shares: dict[tuple[int, int], NDArray[np.float32]] = {}
 
-    def masks(self, actors: Sequence[int], side: int) -> NDArray[np.float32]:
-        """(F, side, side) share of each cell of the grounding frames that actors cover."""
-        return np.stack([_shares(np.isin(self.ids[t], actors), side) for t in self.schedule.frames])
+    def masks(self, numbers: Sequence[int], side: int) -> NDArray[np.float32]:
+        """(F, side, side) share of each cell of the grounding frames that actors or scenery cover."""
+        return np.stack([_shares(np.isin(self.ids[t], numbers), side) for t in self.schedule.frames])
 
-    def meaning(self, actors: Sequence[int]) -> Meaning:
-        """Names and places of actors."""
-        meant = [a for a in self.scene.actors if a.id in actors]
+    def meaning(self, numbers: Sequence[int]) -> Meaning:
+        """Names and places of actors or scenery."""
+        meant = [a for a in self.scene.actors if a.id in numbers]
         kinds, colours = {a.kind for a in meant}, {a.colour for a in meant}
-        names = np.array([*(k in kinds for k in KINDS), *(c in colours for c in COLOURS)], np.float32)
+        scenery = [SCENERY_NUMBERS[name] in numbers for name in SCENERY]
+        names = np.array([*(k in kinds for k in KINDS), *(c in colours for c in COLOURS), *scenery], np.float32)
         places = [np.zeros((len(self.schedule.keyframes), self.places, self.places), np.float32)]
-        places += [np.stack([self._places(t, a.id) for t in self.schedule.keyframes]) for a in meant]
+        places += [np.stack([self._places(t, number) for t in self.schedule.keyframes]) for number in numbers]
         return Meaning(names, np.max(places, axis=0))
 
     def _places(self, t: int, actor: int) -> NDArray[np.float32]:
@@ -102,7 +107,7 @@ class _Drawn:
     def classes(self, times: Sequence[int], grid: int) -> NDArray[np.int64]:
         """What each cell shows: (T, grid, grid, 3).
 
-        Kind and colour of whoever covers most of it, if that is a fifth of it, and the landmark that covers
+        Kind and colour of whoever covers most of it, if that is a fifth of it, and the scenery that covers
         half of it.
         """
         return np.stack([self._classes(t, grid) for t in times])
@@ -135,9 +140,8 @@ class _Drawn:
         for actor in self.scene.actors:
             named = 1 + KINDS.index(actor.kind), 1 + list(COLOURS).index(actor.colour)
             labels[covering == actor.id, :2] = named
-        marks = self.scene.draw_landmarks(t, (160, 96))
-        for number in range(1, 1 + len(LANDMARK_KINDS)):
-            labels[_shares(marks == number, grid) > 0.5, 2] = number
+        for place, name in enumerate(SCENERY, 1):
+            labels[_shares(self.ids[t] == SCENERY_NUMBERS[name], grid) > 0.5, 2] = place
         return labels
 
 
@@ -193,22 +197,39 @@ class _Park:
         return _Drawn(scene, schedule, self.size, self.places, worded=worded)
 
 
+@dataclass(frozen=True)
+class Mixture:
+    """How many questions of each sort are asked about a picture or clip.
+
+    Attributes:
+        told: expressions of ``demo.language``.
+        plain: those of ``demo.plain``.
+        outside: phrases that name nothing of the park.
+        asked: questions that are answered in words.
+    """
+
+    told: int = 5
+    plain: int = 0
+    outside: int = 0
+    asked: int = 0
+
+
 class ParkDataset(_Park):
     """Batches of conversations about the park.
 
     Args:
         seed: see ``_Park``.
-        questions: how many expressions are asked about each picture or clip.
+        mixture: what is asked about each picture or clip.
         masked: how many of these have a mask that is trained.
         clips: clips in a batch of clips without masks.
         more: see ``_Park``.
     """
 
     def __init__(
-        self, seed: int, *, questions: int = 5, masked: int = 3, clips: int = 6, **more: Any
+        self, seed: int, *, mixture: Mixture = Mixture(), masked: int = 3, clips: int = 6, **more: Any
     ) -> None:
         super().__init__(seed, **more)
-        self.questions, self.masked, self.clips = questions, masked, clips
+        self.mixture, self.masked, self.clips = mixture, masked, clips
 
     def batch(self, number: int) -> list[Sample]:
         """The samples of batch ``number``, all of one shape."""
@@ -237,16 +258,22 @@ class ParkDataset(_Park):
         scene, times = drawn.scene, drawn.schedule.keyframes
         if len(times) > 1:
             times = tuple(sorted({*times, *(int(i) for i in np.linspace(0, CLIP_FRAMES - 1, 9))}))
-        asked = expressions(scene, times, rng, count=self.questions, none_share=NONE_SHARE, stressed=STRESSED)
-        trained = {id(e) for e in [e for e in asked if e.actors][: self.masked]}
-        questions = [self._question(drawn, times, e, rng, masked=id(e) in trained) for e in asked]
-        shown = [drawn.ids[t] for t in drawn.schedule.keyframes]
-        area = {a.id: max(float(np.mean(ids == a.id)) for ids in shown) for a in scene.actors}
-        seen = [number for number, share in area.items() if share > 0.003]
-        if seen:
-            named = caption(scene, times, seen, "en")
-            questions.append(Question("What is in the picture?", f"{named[0].upper()}{named[1:]}."))
+        told = expressions(
+            scene, times, rng, count=self.mixture.told, none_share=NONE_SHARE, stressed=STRESSED
+        )
+        told += plain_expressions(scene, times, rng, self.mixture.plain)
+        told += [self._outside(rng) for _ in range(self.mixture.outside)]
+        trained = {id(e) for e in [e for e in told if e.actors][: self.masked]}
+        questions = [self._question(drawn, times, e, rng, masked=id(e) in trained) for e in told]
+        for q in asked(scene, times, rng, self.mixture.asked):
+            parts = [drawn.meaning(numbers) for numbers in q.segments]
+            questions.append(Question(q.text, q.answer, parts=parts))
         return questions
+
+    @staticmethod
+    def _outside(rng: np.random.Generator) -> Expression:
+        language = "zh" if rng.random() < 0.4 else "en"
+        return Expression(outside_phrase(language, rng), language, "none", ())
 
     def _question(
         self,
@@ -261,9 +288,15 @@ class ParkDataset(_Park):
         meaning = drawn.meaning(expression.actors)
         if not expression.actors:
             return Question(text, NOTHING, meaning=meaning)
-        answer = f"Sure, {caption(drawn.scene, times, expression.actors, 'en')}: [SEG]."
+        answer = f"Sure, {_named(drawn.scene, times, expression.actors)}: [SEG]."
         masks = drawn.masks(expression.actors, self.size // 2) if masked else None
         return Question(text, answer, masks, meaning)
+
+
+def _named(scene: Scene, times: Sequence[int], numbers: Sequence[int]) -> str:
+    """Names actors or scenery in English."""
+    scenery = [name for name, number in SCENERY_NUMBERS.items() if number in numbers]
+    return scenery_name(scenery, "en") if scenery else caption(scene, times, numbers, "en")
 
 
 class ParkTargets(_Park):
@@ -276,12 +309,13 @@ class ParkTargets(_Park):
     Args:
         seed: see ``_Park``.
         targets: how many in each picture; half as many in clips, which cost more.
+        scenery: share of the targets that is scenery.
         more: see ``_Park``.
     """
 
-    def __init__(self, seed: int, *, targets: int = 4, **more: Any) -> None:
+    def __init__(self, seed: int, *, targets: int = 4, scenery: float = 0.25, **more: Any) -> None:
         super().__init__(seed, **more)
-        self.targets = targets
+        self.targets, self.scenery = targets, scenery
 
     def batch(self, number: int) -> list[Sample]:
         """The samples of batch ``number``, all of one shape."""
@@ -306,11 +340,13 @@ class ParkTargets(_Park):
         actors = drawn.scene.actors
         one = actors[int(rng.integers(len(actors)))]
         how = rng.random()
-        if how < 0.5:
+        if how > 1 - self.scenery:
+            return self._scenery_target(drawn, rng)
+        if how < 0.5 * (1 - self.scenery):
             chosen = [one]
-        elif how < 0.7:
+        elif how < 0.7 * (1 - self.scenery):
             chosen = [a for a in actors if a.kind == one.kind]
-        elif how < 0.85:
+        elif how < 0.85 * (1 - self.scenery):
             chosen = [a for a in actors if a.colour == one.colour]
         else:
             chosen = [one, actors[int(rng.integers(len(actors)))]]
@@ -321,10 +357,19 @@ class ParkTargets(_Park):
         )
 
 
+    def _scenery_target(self, drawn: _Drawn, rng: np.random.Generator) -> Question:
+        shown = np.concatenate([drawn.ids[t].ravel()[::16] for t in drawn.schedule.frames])
+        seen = [number for number in SCENERY_NUMBERS.values() if (shown == number).any()]
+        chosen = [seen[int(rng.integers(len(seen)))]]
+        told = drawn.meaning(chosen)
+        masks = drawn.masks(chosen, self.size // 2)
+        return Question("", "", masks, _blurred(told, rng, names_suffice=True))
+
+
 def _named_alike(told: Meaning, actors: Sequence[Actor]) -> list[Actor]:
     """Everyone whose kind and colour are among the names."""
     kinds = {k for k, there in zip(KINDS, told.names[: len(KINDS)], strict=True) if there}
-    colours = {c for c, there in zip(COLOURS, told.names[len(KINDS) :], strict=True) if there}
+    colours = {c for c, there in zip(COLOURS, told.names[len(KINDS) : -len(SCENERY)], strict=True) if there}
     return [a for a in actors if a.kind in kinds and a.colour in colours]
 
 

@@ -50,12 +50,15 @@ class Question:
         masks: (F, h, w) float32 share of each cell that belongs to the target, on the F grounding frames;
             None where no mask is trained (no target, or a question for the language model only).
         meaning: of a question that asks for a mask; None for any other, or where it is not known.
+        parts: meanings of the ``[SEG]`` of an answer that names several things, in their order; then there is
+            neither ``meaning`` nor ``masks``.
     """
 
     text: str
     answer: str
     masks: NDArray[np.float32] | None = field(default=None, repr=False)
     meaning: Meaning | None = field(default=None, repr=False)
+    parts: Sequence[Meaning] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +100,9 @@ class Batch:
         targets: (B, L) token that follows each position, or ``IGNORED``.
         weights: (B, L) weight of each target: every answer counts the same, however long.
         positions: (B, L) position ids; each branch counts on from the end of the pictures.
-        visible: (B, 1, L, L) bool, which position sees which.
+        shared: length of the beginning that all questions share, the same for every sample.
+        branches: (R, l) positions of each question and answer behind it, the last one repeated to fill up.
+        branch_rows: (R,) batch row of each of these.
         grounding_pixels: (F, B, 3, S, S).
         conditioning: how many of the F frames are conditioned on the query.
         indices: frame number of each of the F frames, the same for every sample.
@@ -120,7 +125,9 @@ class Batch:
     targets: Tensor
     weights: Tensor
     positions: Tensor
-    visible: Tensor
+    shared: int
+    branches: Tensor
+    branch_rows: Tensor
     grounding_pixels: Tensor
     conditioning: int
     indices: tuple[int, ...]
@@ -152,9 +159,8 @@ def collate(samples: Sequence[Sample], chat: InternVL, input_size: int) -> Batch
     worded = bool(samples[0].keyframes)
     packed = [_pack(sample, chat) if worded else _unworded(sample) for sample in samples]
     length = max(len(p.ids) for p in packed)
-    visible = torch.zeros(len(samples), 1, length, length, dtype=torch.bool)
-    for row, p in enumerate(packed):
-        visible[row, 0] = _visibility(p.branch, length)
+    spans = [(row, *span) for row, p in enumerate(packed) for span in p.spans]
+    longest = max((end - start for _, start, end in spans), default=0)
     side = chat.sizes.tile_size
     tiles = [resize_bicubic(image, side, side) for sample in samples for image in sample.keyframes]
     frames = [
@@ -173,7 +179,11 @@ def collate(samples: Sequence[Sample], chat: InternVL, input_size: int) -> Batch
         targets=_padded([p.targets for p in packed], length, IGNORED),
         weights=_padded([p.weights for p in packed], length, 0.0),
         positions=_padded([p.positions for p in packed], length, 0),
-        visible=visible,
+        shared=packed[0].spans[0][0] if spans else 0,
+        branches=torch.tensor(
+            [[min(start + k, end - 1) for k in range(longest)] for _, start, end in spans], dtype=torch.int64
+        ),
+        branch_rows=torch.tensor([row for row, _, _ in spans], dtype=torch.int64),
         grounding_pixels=torch.stack(frames) if frames else torch.zeros(0),
         conditioning=first.conditioning,
         indices=tuple(first.indices),
@@ -196,8 +206,9 @@ class _Packed:
     targets: list[int]
     weights: list[float]
     positions: list[int]
-    branch: list[int]  # 0 for the shared beginning, 1.. for the questions
-    places: list[tuple[int, int | None, Question]]  # last position before an answer, and its [SEG]'s
+    spans: list[tuple[int, int]]  # of each question with its answer, behind the shared beginning
+    # Of each question, or each part of its answer: the last position before it, its [SEG]'s, what is meant.
+    places: list[tuple[int, int | None, Question]]
 
 
 def _unworded(sample: Sample) -> _Packed:
@@ -217,10 +228,10 @@ def _pack(sample: Sample, chat: InternVL) -> _Packed:
         [IGNORED] * len(shared),
         [0.0] * len(shared),
         list(range(len(shared))),
-        [0] * len(shared),
+        [],
         [],
     )
-    for number, question in enumerate(sample.questions, 1):
+    for question in sample.questions:
         asked = tokenize(question.text + closing)["input_ids"]
         said = [*tokenize(question.answer)["input_ids"], tokenize.eos_token_id]
         start = len(p.ids) + len(asked)
@@ -229,18 +240,23 @@ def _pack(sample: Sample, chat: InternVL) -> _Packed:
         rest = (1.0 - FIRST_WORD) / (len(said) - 1)
         p.weights.extend([0.0] * (len(asked) - 1) + [FIRST_WORD] + [rest] * (len(said) - 1) + [0.0])
         p.positions.extend(range(len(shared), len(shared) + len(asked) + len(said)))
-        p.branch.extend([number] * (len(asked) + len(said)))
-        segment = start + said.index(chat.segment_id) if chat.segment_id in said else None
-        p.places.append((start - 1, segment, question))
+        p.spans.append((len(p.ids) - len(asked) - len(said), len(p.ids)))
+        segments = [start + k for k, token in enumerate(said) if token == chat.segment_id]
+        p.places.extend(_placed(question, start - 1, segments))
     return p
 
 
-def _visibility(branch: Sequence[int], length: int) -> Tensor:
-    """(L, L): earlier positions of the shared beginning or of the same branch; padding sees itself."""
-    numbers = torch.full((length,), -1)
-    numbers[: len(branch)] = torch.tensor(branch)
-    same = (numbers[None] == numbers[:, None]) | (numbers[None] == 0)
-    return (same & torch.ones(length, length, dtype=torch.bool).tril()) | torch.eye(length, dtype=torch.bool)
+def _placed(
+    question: Question, before: int, segments: Sequence[int]
+) -> list[tuple[int, int | None, Question]]:
+    """Where a question's meaning is to be known; a part's from the ``[SEG]`` before it on."""
+    if not question.parts:
+        return [(before, segments[0] if segments else None, question)]
+    starts = [before, *segments[:-1]]
+    return [
+        (start, segment, Question(question.text, question.answer, meaning=part))
+        for start, segment, part in zip(starts, segments, question.parts, strict=True)
+    ]
 
 
 def _padded(rows: Sequence[Sequence[int]] | Sequence[Sequence[float]], length: int, filler: float) -> Tensor:

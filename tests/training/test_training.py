@@ -23,7 +23,7 @@ from sa2va_cli.training.demo import (
 from sa2va_cli.training.loop import STATE_FILE, Schedule, train
 from sa2va_cli.training.meaning import MeaningCode
 from sa2va_cli.training.objective import LossWeights, Objective, Readouts
-from sa2va_cli.training.park import CLASSES, DEEDS, NAMES, ParkDataset, ParkTargets, sample_schedule
+from sa2va_cli.training.park import CLASSES, DEEDS, NAMES, Mixture, ParkDataset, ParkTargets, sample_schedule
 from sa2va_cli.training.samples import IGNORED, collate
 
 
@@ -64,7 +64,16 @@ def objective(tokenizer) -> Objective:
 
 @pytest.fixture
 def park() -> ParkDataset:
-    return ParkDataset(0, size=128, grid=8, places=4, stills=2, clip_frames=6, questions=3, masked=2)
+    return ParkDataset(
+        0,
+        size=128,
+        grid=8,
+        places=4,
+        stills=2,
+        clip_frames=6,
+        mixture=Mixture(3, 1, 1, 1),
+        masked=2,
+    )
 
 
 @pytest.fixture
@@ -97,7 +106,7 @@ def test_tracked_frames_ascend_and_are_never_keyframes() -> None:
 
 @pytest.mark.parametrize(("deed", "sign"), [("left", -1), ("right", 1), ("still", 0)])
 def test_cells_say_which_way_who_is_in_them_goes(deed: str, sign: int) -> None:
-    park = ParkDataset(0, size=32, grid=8, places=16, clip_share=1.0, questions=1, masked=0)
+    park = ParkDataset(0, size=32, grid=8, places=16, clip_share=1.0, mixture=Mixture(1), masked=0)
     shifts = []
     for number in range(8):
         for sample in park.batch(number):
