@@ -145,6 +145,10 @@ def initialise(network: Sa2VANetwork) -> None:
     nn.init.normal_(chat.language_model.lm_head.weight, std=0.05)
     nn.init.normal_(chat.projector.get_parameter("3.weight"), std=0.5 * chat.width**-0.5)
     nn.init.normal_(chat.vision_model.embeddings.position_embeddings, std=0.5)
+    layers = network.sam2.layers  # clicks are placed by the same code as the picture's cells
+    layers.prompt_encoder.shared_embedding.positional_embedding.copy_(
+        layers.shared_image_embedding.positional_embedding
+    )
     for block in network.sam2.layers.memory_encoder.memory_fuser.layers:
         nn.init.constant_(block.scale, 0.1)
 
@@ -201,6 +205,8 @@ def train_only(objective: Objective, stage: str) -> None:
 def take_network(objective: Objective, checkpoint: Path) -> None:
     """Takes the whole network of a checkpoint, to go on from it; readouts start anew."""
     taken = {f"network.{k}": v.float() for k, v in load_file(checkpoint / WEIGHTS_FILE).items()}
+    positions = taken["network.sam2.layers.shared_image_embedding.positional_embedding"]
+    taken["network.sam2.layers.prompt_encoder.shared_embedding.positional_embedding"] = positions
     objective.load_state_dict(taken, strict=False)
 
 

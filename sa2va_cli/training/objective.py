@@ -16,6 +16,7 @@ from sa2va_cli.model.decoding import cache_argument
 from sa2va_cli.model.network import Sa2VANetwork
 from sa2va_cli.model.sam2 import DecodedMasks, ImageFeatures
 from sa2va_cli.model.tracker import Tracker
+from sa2va_cli.training.clicks import BOX, CODE, POINT, bad_masks, corrective_points, decode_prompts
 from sa2va_cli.training.losses import answer_loss, dice_loss, mask_bce, soft_iou
 from sa2va_cli.training.meaning import MeaningCode
 from sa2va_cli.training.samples import IGNORED, Batch
@@ -31,7 +32,7 @@ class LossWeights:
     The others are auxiliary and need labels: ``classes`` and ``seen`` of what the cells of the two encoders
     show, ``named`` and ``pointed`` of what the language model understands, and where, ``deeds`` of who is
     seen in a visual token doing what, ``query`` of how it says so, ``marked`` of where a tracked frame's map,
-    having looked back, shows the object.
+    having looked back, shows the object. ``corrected`` is of masks after a corrective click.
     """
 
     answer: float = 1.0
@@ -46,6 +47,7 @@ class LossWeights:
     deeds: float = 0.5
     query: float = 0.5
     marked: float = 0.5
+    corrected: float = 1.0
 
 
 class Readouts(nn.Module):
@@ -262,6 +264,9 @@ class Objective(nn.Module):
         per_frame = [features[f * size : (f + 1) * size][rows] for f in range(frames)]
         decoded, maps = _follow(tracker, per_frame, batch, queries[batch.masked])
         losses = self._mask_losses(decoded, batch.masks)
+        if batch.chances is not None:
+            last = maps[-1] if maps else sam2.without_memory(per_frame[-1].low)
+            losses["corrected"] = self._corrected(decoded[-1], per_frame[-1], last, batch)
         if self.readouts is not None and maps:
             tracked = batch.masks[:, batch.conditioning :]
             losses["marked"] = self.readouts.marks(
@@ -272,6 +277,18 @@ class Objective(nn.Module):
             labels = batch.labels.flatten(0, 1).flatten(1, 2)
             losses["seen"] = self.readouts.cells(self.readouts.grounding(cells), labels)
         return losses
+
+    def _corrected(
+        self, decoded: DecodedMasks, features: ImageFeatures, conditioned: Tensor, batch: Batch
+    ) -> Tensor:
+        """How good masks of the last frame are after one click where they were wrong."""
+        chances, targets = batch.chances, batch.masks[:, -1]
+        assert chances is not None  # noqa: S101 only then is anything corrected
+        previous = bad_masks(decoded.logits.float(), targets, chances[:, 0])
+        points, labels = corrective_points(previous, targets, chances[:, 1])
+        better = decode_prompts(self.network.sam2, features, conditioned, points, labels, previous)
+        losses = self._mask_losses([better], targets[:, None])
+        return torch.stack([getattr(self.weights, k) * v for k, v in losses.items()]).sum()
 
     @staticmethod
     def _mask_losses(decoded: list[DecodedMasks], masks: Tensor) -> dict[str, Tensor]:
@@ -294,6 +311,30 @@ class Objective(nn.Module):
         }
 
 
+def _prompted(
+    tracker: Tracker, features: ImageFeatures, batch: Batch, queries: Tensor
+) -> DecodedMasks:
+    """What SAM 2 makes of each target on a conditioning frame, told by a query or shown."""
+    if batch.prompts is None or batch.points is None:
+        return tracker.decode_query(features, queries)
+    sam2, parts, rows = tracker.sam2, [], []
+    for kind in (CODE, POINT, BOX):
+        chosen = torch.nonzero(batch.prompts == kind)[:, 0]
+        if not len(chosen):
+            continue
+        seen = features[chosen]
+        if kind == CODE:
+            parts.append(tracker.decode_query(seen, queries[chosen]))
+        else:
+            points = batch.points[chosen] if kind == BOX else batch.points[chosen, :1]
+            labels = torch.tensor([[2, 3] if kind == BOX else [1]], device=points.device)
+            low = sam2.without_memory(seen.low)
+            parts.append(decode_prompts(sam2, seen, low, points, labels.expand(len(points), -1)))
+        rows.append(chosen)
+    back = torch.cat(rows).argsort()
+    return DecodedMasks.joined(parts)[back]
+
+
 def _follow(
     tracker: Tracker, frames: list[ImageFeatures], batch: Batch, queries: Tensor
 ) -> tuple[list[DecodedMasks], list[Tensor]]:
@@ -303,10 +344,10 @@ def _follow(
         What was decoded on each frame, and the map of each tracked frame once it has looked back.
     """
     keyframes = list(zip(batch.indices, frames[: batch.conditioning], strict=False))
+    decoded = [_prompted(tracker, features, batch, queries) for _, features in keyframes]
     if len(frames) == batch.conditioning:
-        return [tracker.decode_query(features, queries) for _, features in keyframes], []
-    memory = tracker.condition(keyframes, queries)
-    decoded, maps = [memory.decoded[index] for index, _ in keyframes], []
+        return decoded, []
+    memory, maps = tracker.remembering(keyframes, decoded), []
     tracked = zip(batch.indices[batch.conditioning :], frames[batch.conditioning :], strict=True)
     for index, features in tracked:
         memory = tracker.laid_out(index, features, memory)

@@ -18,7 +18,8 @@ from sa2va_cli.demo.world import Actor, Expression, Scene, caption, expressions,
 from sa2va_cli.model.chat import NOTHING
 from sa2va_cli.model.preprocessing import resize_bicubic
 from sa2va_cli.pipeline.prompts import question
-from sa2va_cli.training.samples import Meaning, Question, Sample
+from sa2va_cli.training.clicks import BOX, CODE, POINT, sample_box, sample_point
+from sa2va_cli.training.samples import Clicks, Meaning, Question, Sample
 
 CLASSES = (1 + len(KINDS), 1 + len(COLOURS), 1 + len(SCENERY))
 """Classes of a cell: nothing or a kind, nothing or a colour, nothing or scenery."""
@@ -34,6 +35,12 @@ NAMES = len(KINDS) + len(COLOURS) + len(SCENERY)
 
 DEEDS = ("still", "left", "right", "run left", "run right", "up", "bounce")
 """What is told apart of what actors do; whoever leaves and comes back goes where it looks."""
+
+_APART = ("cloud", "sun", "tree", "house", "bench")
+"""Scenery of which each piece is a thing of its own."""
+
+_CLICKABLE = 0.0015
+"""Share of the picture that is seen of what is pointed at, at least."""
 
 PLACES = 8
 """Side of the grid of the language model's visual tokens in one picture."""
@@ -310,12 +317,16 @@ class ParkTargets(_Park):
         seed: see ``_Park``.
         targets: how many in each picture; half as many in clips, which cost more.
         scenery: share of the targets that is scenery.
+        clicked: share of the single actors that is pointed at or boxed where that is possible, and half as
+            much of scenery; without any, masks are not corrected by clicks either.
         more: see ``_Park``.
     """
 
-    def __init__(self, seed: int, *, targets: int = 4, scenery: float = 0.25, **more: Any) -> None:
+    def __init__(
+        self, seed: int, *, targets: int = 4, scenery: float = 0.25, clicked: float = 0.6, **more: Any
+    ) -> None:
         super().__init__(seed, **more)
-        self.targets, self.scenery = targets, scenery
+        self.targets, self.scenery, self.clicked = targets, scenery, clicked
 
     def batch(self, number: int) -> list[Sample]:
         """The samples of batch ``number``, all of one shape."""
@@ -339,31 +350,80 @@ class ParkTargets(_Park):
     def _target(self, drawn: _Drawn, rng: np.random.Generator) -> Question:
         actors = drawn.scene.actors
         one = actors[int(rng.integers(len(actors)))]
-        how = rng.random()
-        if how > 1 - self.scenery:
+        if rng.random() < self.scenery:
             return self._scenery_target(drawn, rng)
-        if how < 0.5 * (1 - self.scenery):
+        if rng.random() < self.clicked and (question := self._shown(drawn, one.id, rng)):
+            return question
+        how = rng.random()
+        if how < 0.5:
             chosen = [one]
-        elif how < 0.7 * (1 - self.scenery):
+        elif how < 0.7:
             chosen = [a for a in actors if a.kind == one.kind]
-        elif how < 0.85 * (1 - self.scenery):
+        elif how < 0.85:
             chosen = [a for a in actors if a.colour == one.colour]
         else:
             chosen = [one, actors[int(rng.integers(len(actors)))]]
         told = drawn.meaning([a.id for a in chosen])
-        masks = drawn.masks([a.id for a in chosen], self.size // 2)
-        return Question(
-            "", "", masks, _blurred(told, rng, names_suffice=set(_named_alike(told, actors)) == set(chosen))
-        )
-
+        suffice = set(_named_alike(told, actors)) == set(chosen)
+        return self._told(drawn, [a.id for a in chosen], _blurred(told, rng, names_suffice=suffice), rng)
 
     def _scenery_target(self, drawn: _Drawn, rng: np.random.Generator) -> Question:
         shown = np.concatenate([drawn.ids[t].ravel()[::16] for t in drawn.schedule.frames])
         seen = [number for number in SCENERY_NUMBERS.values() if (shown == number).any()]
-        chosen = [seen[int(rng.integers(len(seen)))]]
-        told = drawn.meaning(chosen)
-        masks = drawn.masks(chosen, self.size // 2)
-        return Question("", "", masks, _blurred(told, rng, names_suffice=True))
+        chosen = seen[int(rng.integers(len(seen)))]
+        apart = chosen in {SCENERY_NUMBERS[name] for name in _APART}
+        if rng.random() < self.clicked / 2 and (
+            question := self._shown(drawn, chosen, rng, apart=apart, needed=len(drawn.schedule.frames) < 2)
+        ):
+            return question
+        return self._told(drawn, [chosen], _blurred(drawn.meaning([chosen]), rng, names_suffice=True), rng)
+
+    def _told(
+        self, drawn: _Drawn, numbers: Sequence[int], meaning: Meaning, rng: np.random.Generator
+    ) -> Question:
+        masks = drawn.masks(numbers, self.size // 2)
+        chances = np.asarray(rng.random(2), np.float32)
+        clicks = Clicks(CODE, np.zeros((2, 2), np.float32), chances) if self.clicked else None
+        return Question("", "", masks, meaning, clicks=clicks)
+
+    def _shown(
+        self,
+        drawn: _Drawn,
+        number: int,
+        rng: np.random.Generator,
+        *,
+        apart: bool = False,
+        needed: bool = True,
+    ) -> Question | None:
+        """A target that is pointed at, or boxed, on the first frame; None where too little of it is seen.
+
+        Args:
+            drawn: the frames.
+            number: of the actor or scenery.
+            rng: chooses.
+            apart: of scenery that stands in several places, only the piece that is pointed at is meant.
+            needed: whether it can be shown at all.
+        """
+        schedule = drawn.schedule
+        seen = drawn.ids[schedule.frames[0]] == number
+        if not needed or schedule.conditioning > 1 or np.mean(seen) < _CLICKABLE:
+            return None
+        masks = drawn.masks([number], self.size // 2)
+        point = sample_point(seen, self.size, rng)
+        if apart:
+            seen = _piece(seen, point, self.size)
+            masks = _shares(seen, self.size // 2)[None]
+        boxed = rng.random() < 0.45
+        points = sample_box(seen, self.size, rng) if boxed else np.stack([point, point])
+        clicks = Clicks(BOX if boxed else POINT, points, np.asarray(rng.random(2), np.float32))
+        return Question("", "", masks, drawn.meaning([number]), clicks=clicks)
+
+
+def _piece(mask: NDArray[np.bool_], point: NDArray[np.float32], side: int) -> NDArray[np.bool_]:
+    """The connected piece of a mask (H, W) at a point in pixels of the input."""
+    _, pieces = cv2.connectedComponents(mask.astype(np.uint8))
+    x, y = np.floor((point + 0.5) * np.array([mask.shape[1], mask.shape[0]]) / side).astype(int)
+    return np.asarray(pieces == pieces[y, x])
 
 
 def _named_alike(told: Meaning, actors: Sequence[Actor]) -> list[Actor]:

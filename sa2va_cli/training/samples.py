@@ -41,6 +41,21 @@ class Meaning:
 
 
 @dataclass(frozen=True, eq=False)
+class Clicks:
+    """How a target is shown instead of told, on the first conditioning frame.
+
+    Attributes:
+        kind: ``clicks.CODE``, ``POINT`` or ``BOX``; the first where nobody can point at it.
+        points: (2, 2) float32 x and y in pixels of SAM 2's input: a point (twice), or the corners of a box.
+        chances: (2,) float32, 0..1: decide which mask is corrected, and where.
+    """
+
+    kind: int
+    points: NDArray[np.float32]
+    chances: NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
 class Question:
     """One question with its answer.
 
@@ -52,6 +67,7 @@ class Question:
         meaning: of a question that asks for a mask; None for any other, or where it is not known.
         parts: meanings of the ``[SEG]`` of an answer that names several things, in their order; then there is
             neither ``meaning`` nor ``masks``.
+        clicks: how its target may be shown; all trained masks of a batch have them, or none.
     """
 
     text: str
@@ -59,6 +75,7 @@ class Question:
     masks: NDArray[np.float32] | None = field(default=None, repr=False)
     meaning: Meaning | None = field(default=None, repr=False)
     parts: Sequence[Meaning] = field(default=(), repr=False)
+    clicks: Clicks | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,6 +132,9 @@ class Batch:
         asked_names: (Q, A), see ``Meaning``.
         asked_places: (Q, K, g, g), the same.
         meant: (N,) which of the Q questions each target belongs to, -1 where its meaning is not known.
+        prompts: (M,) kind of each trained mask's prompt, see ``Clicks``, or None.
+        points: (M, 2, 2), the same.
+        chances: (M, 2), the same.
         labels: (F, B, g, g, A) classes, or None.
         key_labels: (B*K, g, g, A) classes, or None.
         key_deeds: (B*K, g, g) classes, or None.
@@ -138,6 +158,9 @@ class Batch:
     asked_names: Tensor
     asked_places: Tensor
     meant: Tensor
+    prompts: Tensor | None
+    points: Tensor | None
+    chances: Tensor | None
     labels: Tensor | None
     key_labels: Tensor | None
     key_deeds: Tensor | None
@@ -173,6 +196,7 @@ def collate(samples: Sequence[Sample], chat: InternVL, input_size: int) -> Batch
     order = {id(q): number for number, (_, _, q) in enumerate(asked)}
     masks = [q.masks for _, _, q in targets if q.masks is not None]
     first = samples[0]
+    clicks = [q.clicks for _, _, q in targets if q.masks is not None and q.clicks is not None]
     return Batch(
         vision_pixels=vision_pixels(tiles) if tiles else torch.zeros(0),
         token_ids=_padded([p.ids for p in packed], length, 0),
@@ -194,6 +218,9 @@ def collate(samples: Sequence[Sample], chat: InternVL, input_size: int) -> Batch
         asked_names=_joined([q.meaning.names for _, _, q in asked if q.meaning]),
         asked_places=_joined([q.meaning.places for _, _, q in asked if q.meaning]),
         meant=torch.tensor([order.get(id(q), -1) for _, _, q in targets]).long(),
+        prompts=torch.tensor([c.kind for c in clicks]) if clicks else None,
+        points=torch.from_numpy(np.stack([c.points for c in clicks])) if clicks else None,
+        chances=torch.from_numpy(np.stack([c.chances for c in clicks])) if clicks else None,
         labels=_stacked([s.labels for s in samples], dim=1),
         key_labels=_stacked([s.key_labels for s in samples], dim=0, flat=True),
         key_deeds=_stacked([s.key_deeds for s in samples], dim=0, flat=True),
