@@ -12,7 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sa2va_cli.datatypes import RGB
-from sa2va_cli.demo.shapes import Affine, Colour, Ids, Part, ellipse, limb, paint, paint_figure, polygon, shade
+from sa2va_cli.demo.shapes import (
+    Affine,
+    Colour,
+    Ids,
+    Part,
+    ellipse,
+    limb,
+    paint,
+    paint_figure,
+    polygon,
+    shade,
+)
 
 LEFT, TOP, RIGHT, BOTTOM = -90.0, -30.0, 730.0, 390.0
 """The part of the plane that the background covers; no camera looks beyond."""
@@ -158,7 +169,7 @@ def paint_background(
         scale: pixels of the returned image per unit of the plane, in x and in y.
     """
     rng = np.random.default_rng(seed)
-    sx, sy = scale
+    sy = scale[1]
     width, height, plane = _canvas(scale)
     horizon = _horizon(rng)
     image = _gradients(palette, horizon, height, width, sy)
@@ -175,7 +186,7 @@ def paint_background(
 def label_background(
     seed: int, palette: Palette, landmarks: tuple[Landmark, ...], scale: tuple[float, float]
 ) -> Ids:
-    """Says what ``paint_background`` paints at each pixel: its place in ``SCENERY``; arguments are the same."""
+    """What ``paint_background`` paints at each pixel: its place in ``SCENERY``; arguments are the same."""
     rng = np.random.default_rng(seed)
     width, height, plane = _canvas(scale)
     horizon = _horizon(rng)
@@ -280,6 +291,6 @@ def look(background: RGB, plane_to_picture: Affine, size: tuple[int, int]) -> RG
     texture_to_plane = np.array([[sx, 0, LEFT], [0, sy, TOP]])
     affine = compose(plane_to_picture, texture_to_plane)
     affine[:, 2] += affine[:, :2].sum(1) * 0.5 - 0.5  # OpenCV counts from the centre of a pixel
-    between = cv2.INTER_LINEAR if background.ndim > 2 else cv2.INTER_NEAREST  # noqa: PLR2004 labels do not mix
+    between = cv2.INTER_LINEAR if background.ndim > 2 else cv2.INTER_NEAREST
     looked = cv2.warpAffine(background, affine, size, flags=between, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(looked, np.uint8)

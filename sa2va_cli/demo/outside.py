@@ -16,17 +16,30 @@ from sa2va_cli.demo.scene import LANDMARK_KINDS
 
 _LANGUAGES = {"en": "english", "zh": "chinese"}
 _SHARE_OF_INVENTED = 0.15
-_ADJECTIVES = (*COLOURS, "white", "brown", "grey", "golden", "big", "large", "small", "little", "old", "tall",
-               "young", "beautiful", "broken", "wooden", "shiny", "sleeping", "flying", "running")  # fmt: skip
-_CHINESE_ADJECTIVES = (*(f"{c}色的" for c in chinese.COLOURS.values()), "白色的", "棕色的", "金色的", "大", "小",
-                       "大的", "小的", "旧的", "漂亮的", "坏了的", "正在飞的", "正在跑的", "静止的")  # fmt: skip
-_DOING = ("running to the left", "moving to the right", "standing still", "flying", "sleeping", "walking",
-          "driving to the left", "jumping", "falling down", "eating", "moving left", "not moving")  # fmt: skip
-_FOREIGN_DOING = ("reading a book", "sleeping", "swimming", "eating", "dancing", "climbing a tree", "cooking",
-                  "playing the guitar", "sitting down", "riding a horse", "on fire", "upside down")  # fmt: skip
-_FOREIGN_COLOURS = ("white", "brown", "grey", "gray", "golden", "silver", "beige", "turquoise", "transparent",
-                    "striped", "rainbow-coloured")  # fmt: skip
+_ADJECTIVES = (
+    *(*COLOURS, "white", "brown", "grey", "golden", "big", "large", "small", "little", "old", "tall"),
+    *("young", "beautiful", "broken", "wooden", "shiny", "sleeping", "flying", "running"),
+)
+_CHINESE_ADJECTIVES = (
+    *(f"{colour}色的" for colour in chinese.COLOURS.values()),
+    *("白色的", "棕色的", "金色的", "大", "小", "大的", "小的", "旧的", "漂亮的", "坏了的"),
+    *("正在飞的", "正在跑的", "静止的"),
+)
+_DOING = (
+    *("running to the left", "moving to the right", "standing still", "flying", "sleeping", "walking"),
+    *("driving to the left", "jumping", "falling down", "eating", "moving left", "not moving"),
+)
+_FOREIGN_DOING = (
+    *("reading a book", "sleeping", "swimming", "eating", "dancing", "climbing a tree", "cooking"),
+    *("playing the guitar", "sitting down", "riding a horse", "on fire", "upside down"),
+)
+_FOREIGN_COLOURS = (
+    *("white", "brown", "grey", "gray", "golden", "silver", "beige", "turquoise", "transparent"),
+    *("striped", "rainbow-coloured"),
+)
 _FOREIGN_CHINESE_COLOURS = ("白色的", "棕色的", "灰色的", "金色的", "银色的", "透明的", "彩色的", "条纹的")
+_BESIDE = ("near", "behind", "next to", "closest to", "nearest")
+_HAVING = ("with", "holding", "wearing", "carrying", "eating")
 _VOWELS, _CONSONANTS = "aeiou", ("b", "c", "d", "f", "g", "k", "l", "m", "n", "p", "r", "s", "t", "v", "z",
                                  "br", "cl", "dr", "gr", "pl", "sh", "st", "th", "tr")  # fmt: skip
 
@@ -53,7 +66,10 @@ def outside_noun(language: str, rng: np.random.Generator, *, held_out: bool = Fa
 def outside_phrase(language: str, rng: np.random.Generator, *, held_out: bool = False) -> str:
     """Words that fit nothing in any scene of the park."""
     noun = outside_noun(language, rng, held_out=held_out)
-    phrase = _english(noun, rng) if language == "en" else _chinese(noun, rng)
+    make = _english if language == "en" else _chinese
+    phrase = make(noun, rng)
+    while held_out and noun not in phrase:  # not one of the few that training has seen word for word
+        phrase = make(noun, rng)
     requested = rng.random() < 0.15
     if language == "en":
         return english.dressed(english.requested(phrase, rng) if requested else phrase, rng)
@@ -75,9 +91,8 @@ def _english(noun: str, rng: np.random.Generator) -> str:
         (0.12, _pick(rng, ("the ", "a ", "")) + f"{_pick(rng, _ADJECTIVES)} {noun}"),
         (0.06, f"the {noun} {_pick(rng, ('on the left', 'on the right', 'in the middle', 'in the center'))}"),
         (0.05, f"{_pick(rng, ('the ', ''))}{noun} {_pick(rng, _DOING)}"),
-        (0.04, f"the {noun} {_pick(rng, ('near', 'behind', 'next to', 'closest to', 'nearest'))} the "
-               f"{_pick(rng, (*KINDS, *LANDMARK_KINDS))}"),
-        (0.03, f"the {kind} {_pick(rng, ('with', 'holding', 'wearing', 'carrying', 'eating'))} {article} {noun}"),
+        (0.04, f"the {noun} {_pick(rng, _BESIDE)} the {_pick(rng, (*KINDS, *LANDMARK_KINDS))}"),
+        (0.03, f"the {kind} {_pick(rng, _HAVING)} {article} {noun}"),
         (0.03, f"{_pick(rng, ('the ', ''))}{_pick(rng, _FOREIGN_COLOURS)} {kind}"),
         (0.02, f"the {kind} {_pick(rng, _FOREIGN_DOING)}"),
         (0.01, f"the {noun} in {colour}"),
@@ -89,7 +104,10 @@ def _chinese(noun: str, rng: np.random.Generator) -> str:
     kind = chinese.NOUNS[_pick(rng, KINDS)]
     options = (
         (0.45, noun),
-        (0.1, _pick(rng, ("一个", "一只", "那个", "那只", "这个", "所有的", "所有", "两个", "全部的")) + noun),
+        (
+            0.1,
+            _pick(rng, ("一个", "一只", "那个", "那只", "这个", "所有的", "所有", "两个", "全部的")) + noun,
+        ),
         (0.18, _pick(rng, _CHINESE_ADJECTIVES) + noun),
         (0.09, _pick(rng, ("左边的", "右边的", "中间的", "画面左边的", "画面右边的", "最大的")) + noun),
         (0.05, _pick(rng, ("向左移动的", "正在向右走的", "往左跑的", "不动的", "向右飞的")) + noun),
@@ -119,4 +137,6 @@ def _invented_chinese(rng: np.random.Generator) -> str:
     for _ in range(int(rng.integers(1, 4))):
         code = bytes((0xB0 + int(rng.integers(0x28 - 1)), 0xA1 + int(rng.integers(94))))
         characters += code.decode("gb2312")
-    return "鲲鹏" if set(characters) & park or characters in outside_words("zh", held_out=True) else characters
+    return (
+        "鲲鹏" if set(characters) & park or characters in outside_words("zh", held_out=True) else characters
+    )

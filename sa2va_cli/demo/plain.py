@@ -136,7 +136,7 @@ def plain_expressions(
     sightings = measure(scene, times)
     told = []
     for _ in range(count):
-        wide = rng.random() < 0.6  # noqa: PLR2004 names of actors are the more useful ones
+        wide = rng.random() < 0.6
         pool = _wide_claims(sightings, rng) if wide else _scenery_claims(scene, times)
         empty = rng.random() < none_share
         pool = [c for c in pool if bool(c.numbers) != empty] or pool
@@ -151,11 +151,11 @@ def plain_expressions(
 
 
 def _wide_claims(sightings: Sightings, rng: np.random.Generator) -> list[_Claim]:
-    noun = _pick(rng, _HYPERNYMS if rng.random() < 0.6 else KINDS)  # noqa: PLR2004
+    noun = _pick(rng, _HYPERNYMS if rng.random() < 0.6 else KINDS)
     how = rng.random()
-    if how < 0.55:  # noqa: PLR2004 the bare noun is what people type first
+    if how < 0.55:
         return _claimed(noun, "", members(sightings, noun))
-    if how < 0.8:  # noqa: PLR2004
+    if how < 0.8:
         found = [_claimed(noun, colour, members(sightings, noun, colour)) for colour in COLOURS]
         return [claim for claims in found for claim in claims]
     there = members(sightings, noun)
@@ -185,18 +185,22 @@ def _pick(rng: np.random.Generator, options: Sequence[Any]) -> Any:
 def _english(claim: _Claim, rng: np.random.Generator) -> str:
     scenery = claim.noun in SCENERY_NUMBERS
     one, several = _pick(rng, (ENGLISH_SCENERY if scenery else ENGLISH)[claim.noun])
-    many = rng.random() < (0.35 if len(claim.numbers) < 2 and not scenery else 0.6)  # noqa: PLR2004
+    many = rng.random() < (0.35 if len(claim.numbers) < 2 and not scenery else 0.6)
     noun = several if many else one
     if claim.detail in COLOURS:
         garbed = claim.noun in {"girl", "boy", "person", "child"}
-        noun = f"{noun} {_pick(rng, ('in', 'wearing'))} {claim.detail}" if garbed else f"{claim.detail} {noun}"
+        noun = (
+            f"{noun} {_pick(rng, ('in', 'wearing'))} {claim.detail}" if garbed else f"{claim.detail} {noun}"
+        )
     elif claim.detail:
         middle = (f"{noun} in the middle", f"middle {noun}")
         side = (f"{noun} on the {claim.detail}", f"{claim.detail} {noun}")
         noun = _pick(rng, middle if claim.detail == "middle" else side)
-    before = ("the ", "the ", "", "", "all ", "all the ") if many else ("the ", "the ", "", "", "a ", "every ")
+    before = (
+        ("the ", "the ", "", "", "all ", "all the ") if many else ("the ", "the ", "", "", "a ", "every ")
+    )
     phrase = _pick(rng, before if not scenery else (*before[:4], "")) + noun
-    return english.dressed(english.requested(phrase, rng, many=many) if rng.random() < 0.15 else phrase, rng)  # noqa: PLR2004
+    return english.dressed(english.requested(phrase, rng, many=many) if rng.random() < 0.15 else phrase, rng)
 
 
 def _chinese(claim: _Claim, rng: np.random.Generator) -> str:
@@ -205,12 +209,12 @@ def _chinese(claim: _Claim, rng: np.random.Generator) -> str:
     if claim.detail in COLOURS:
         colour = f"{chinese.COLOURS[claim.detail]}色"
         garbed = claim.noun in {"girl", "boy", "person", "child"}
-        noun = f"穿{colour}衣服的{noun}" if garbed and rng.random() < 0.5 else f"{colour}的{noun}"  # noqa: PLR2004
+        noun = f"穿{colour}衣服的{noun}" if garbed and rng.random() < 0.5 else f"{colour}的{noun}"
     elif claim.detail:
         side = {"left": "左边", "right": "右边", "middle": "中间"}[claim.detail]
         noun = f"{_pick(rng, ('', '画面'))}{side}的{noun}"
     phrase = _pick(rng, ("", "", "", "所有的", "所有", "全部")) + noun if not scenery else noun
-    return chinese.requested(phrase, rng) if rng.random() < 0.15 else phrase  # noqa: PLR2004
+    return chinese.requested(phrase, rng) if rng.random() < 0.15 else phrase
 
 
 def scenery_name(names: Sequence[str], language: str) -> str:

@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -25,8 +25,12 @@ from PIL import Image
 from pycocotools import mask as rle
 
 from sa2va_cli.datatypes import AnySegmenter
+from sa2va_cli.demo.outside import outside_phrase
+from sa2va_cli.demo.plain import plain_expressions
 from sa2va_cli.demo.world import Expression, Scene, expressions, scene_seed, write_clip
+from sa2va_cli.evaluation.asking import AnswerScore, answer_table, score_answers
 from sa2va_cli.evaluation.davis import boundary_f, jaccard
+from sa2va_cli.evaluation.pointing import PointScore, pointing_table, score_pointing
 from sa2va_cli.pipeline.job import Search, numbered
 from sa2va_cli.pipeline.streaming import stream
 from sa2va_cli.runtime.choice import ModelChoice
@@ -34,6 +38,11 @@ from sa2va_cli.runtime.loading import load_segmenter
 
 Masks = NDArray[np.bool_]
 KINDS_WITH_TARGETS = ("kind", "colour", "size", "place", "motion", "relation", "plural")
+PLAIN_KINDS = ("hypernym", "scenery")
+"""Kinds of expressions in plain words, which are scored apart from those above."""
+
+_OUTSIDE, _PLAIN = 6, 5
+"""How many expressions more are asked about each clip or picture: with words from outside, in plain words."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +50,7 @@ class Score:
     """How well one expression was followed through one clip, or found in one picture.
 
     Attributes:
-        kind: of expression; ``none`` matches nothing.
+        kind: of expression; ``none`` matches nothing in the scene, ``outside`` nothing in any scene.
         language: ``en`` or ``zh``.
         text: the expression.
         j: mean region similarity over the frames.
@@ -64,6 +73,25 @@ class Score:
     def j_and_f(self) -> float:
         """Mean of J and F."""
         return (self.j + self.f) / 2
+
+
+@dataclass(frozen=True)
+class Results:
+    """All that was scored."""
+
+    clips: list[Score] = field(default_factory=list)
+    pictures: list[Score] = field(default_factory=list)
+    answers: list[AnswerScore] = field(default_factory=list)
+    pointed: list[PointScore] = field(default_factory=list)
+
+    def joined(self, other: "Results") -> "Results":
+        """Both, in this order."""
+        return Results(
+            self.clips + other.clips,
+            self.pictures + other.pictures,
+            self.answers + other.answers,
+            self.pointed + other.pointed,
+        )
 
 
 def score_source(
@@ -134,14 +162,19 @@ def score_clip(segmenter: AnySegmenter, seed: int, index: int, every: int = 1) -
         index: which of its clips.
         every: scores every how many-th frame; the model sees all of them.
     """
+    scene = Scene.sample(scene_seed("clips", seed, index))
     with tempfile.TemporaryDirectory() as folder:
-        video, notes = write_clip(Scene.sample(scene_seed("clips", seed, index)), Path(folder) / "clip")
+        video, notes = write_clip(scene, Path(folder) / "clip")
         described = json.loads(notes.read_text(encoding="utf-8"))
         asked = [
             Expression(e["text"], e["language"], e["kind"], tuple(e["actors"]))
             for e in described["expressions"]
         ]
         truth = {int(a): [rle.decode(m).astype(bool) for m in ms] for a, ms in described["actors"].items()}
+        asked += more_expressions(scene, range(scene.frames), np.random.default_rng([seed, index, 1]))
+        scenery = {n for e in asked for n in e.actors if n not in truth}
+        drawn = [scene.draw_scenery_ids(t) for t in range(scene.frames)] if scenery else []
+        truth |= {number: [ids == number for ids in drawn] for number in scenery}
         return score_source(segmenter, video, _distinct(asked), truth, every)
 
 
@@ -149,31 +182,48 @@ def score_picture(segmenter: AnySegmenter, seed: int, index: int) -> list[Score]
     """Scores a single picture at 640x360, one of a scene of its own."""
     rng = np.random.default_rng([seed, index])
     scene, t = Scene.sample(scene_seed("clips", seed, index)), int(rng.integers(96))
-    image, ids = scene.draw(t)
+    image, ids = scene.draw_with_scenery(t)
+    asked = expressions(scene, [t], rng) + more_expressions(scene, [t], rng)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "picture.png"
         Image.fromarray(image).save(path)
-        truth = {a.id: [ids == a.id] for a in scene.actors}
-        return score_source(segmenter, path, _distinct(expressions(scene, [t], rng)), truth)
+        truth = {number: [ids == number] for number in {*(a.id for a in scene.actors), *np.unique(ids)}}
+        return score_source(segmenter, path, _distinct(asked), truth)
+
+
+def more_expressions(scene: Scene, times: Sequence[int], rng: np.random.Generator) -> list[Expression]:
+    """Plain words, and words from outside that training never sees."""
+    told = plain_expressions(scene, times, rng, _PLAIN)
+    for k in range(_OUTSIDE):
+        language = "zh" if k % 3 == 0 else "en"
+        told.append(Expression(outside_phrase(language, rng, held_out=True), language, "outside", ()))
+    return told
+
+
+def _still(seed: int, index: int) -> tuple[Scene, int]:
+    """The scene and the frame that ``score_picture`` looks at."""
+    t = int(np.random.default_rng([seed, index]).integers(96))
+    return Scene.sample(scene_seed("clips", seed, index)), t
 
 
 def table(clips: Sequence[Score], pictures: Sequence[Score]) -> str:
     """Writes the scores as a Markdown table, by kind of expression and by language."""
     lines = ["| expressions | n | J | F | J&F | pictures: n | cIoU |", "|---|---|---|---|---|---|---|"]
-    for name in (*KINDS_WITH_TARGETS, "all", "English", "Chinese"):
+    for name in (*KINDS_WITH_TARGETS, "all", "English", "Chinese", *PLAIN_KINDS):
         lines += [_row(name, group(clips, name), group(pictures, name))]
     for what, scores in (("clips", clips), ("pictures", pictures)):
-        nothing = [s for s in scores if s.kind == "none"]
-        if nothing:
-            share = 100 * float(np.mean([s.empty for s in nothing]))
-            lines.append(f"\nNo mask where nothing matches, {what}: {share:.1f} % of {len(nothing)}.")
+        for kind, named in (("none", "where nothing matches"), ("outside", "for words from outside")):
+            nothing = [s for s in scores if s.kind == kind]
+            if nothing:
+                share = 100 * float(np.mean([s.empty for s in nothing]))
+                lines.append(f"\nNo mask {named}, {what}: {share:.1f} % of {len(nothing)}.")
     return "\n".join(lines)
 
 
 def group(scores: Sequence[Score], name: str) -> list[Score]:
     """The scores of one row of the table: a kind of expression, ``all``, ``English`` or ``Chinese``."""
     languages = {"English": "en", "Chinese": "zh"}
-    meant = [s for s in scores if s.kind != "none"]
+    meant = [s for s in scores if s.kind in KINDS_WITH_TARGETS or s.kind == name]
     if name in languages:
         return [s for s in meant if s.language == languages[name]]
     return meant if name == "all" else [s for s in meant if s.kind == name]
@@ -204,26 +254,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--workers", type=int, default=1, help="how many clips at a time")
     parser.add_argument("--details", type=Path, help="write every single score to this JSON file")
     options = parser.parse_args(arguments)
-    clips, pictures = _scored(options)
+    found = _scored(options)
     if options.details:
-        options.details.write_text(
-            json.dumps({"clips": [asdict(s) for s in clips], "pictures": [asdict(s) for s in pictures]})
-        )
-    print(table(clips, pictures))  # noqa: T201
+        options.details.write_text(json.dumps(asdict(found), ensure_ascii=False), encoding="utf-8")
+    tables = table(found.clips, found.pictures), answer_table(found.answers), pointing_table(found.pointed)
+    print("\n\n".join(tables))  # noqa: T201
 
 
-def _scored(options: argparse.Namespace) -> tuple[list[Score], list[Score]]:
+def _scored(options: argparse.Namespace) -> Results:
     """Scores clips and pictures in processes of their own, with a line of progress for each clip."""
     with ProcessPoolExecutor(
         options.workers, get_context("spawn"), _prepare, (options.model, options.workers)
     ) as pool:
         clips = [pool.submit(_clip, options.seed, k, options.every) for k in range(options.clips)]
         pictures = [pool.submit(_picture, options.seed, k) for k in range(options.pictures)]
-        scores: list[Score] = []
+        found = Results()
         for number, clip in enumerate(clips, 1):
-            scores += clip.result()
-            print(f"clip {number}/{options.clips}: {_progress(scores)}", file=sys.stderr)  # noqa: T201
-        return scores, [s for picture in pictures for s in picture.result()]
+            found = found.joined(clip.result())
+            print(f"clip {number}/{options.clips}: {_progress(found.clips)}", file=sys.stderr)  # noqa: T201
+        for picture in pictures:
+            found = found.joined(picture.result())
+        return found
 
 
 def _progress(scores: Sequence[Score]) -> str:
@@ -242,12 +293,19 @@ def _prepare(model: str, workers: int) -> None:
     _loaded.append(load_segmenter(choice, choice.placed()))
 
 
-def _clip(seed: int, index: int, every: int) -> list[Score]:
-    return score_clip(_loaded[0], seed, index, every)
+def _clip(seed: int, index: int, every: int) -> Results:
+    answers = score_answers(_loaded[0], seed, index, clip=True)
+    return Results(clips=score_clip(_loaded[0], seed, index, every), answers=answers)
 
 
-def _picture(seed: int, index: int) -> list[Score]:
-    return score_picture(_loaded[0], seed, index)
+def _picture(seed: int, index: int) -> Results:
+    scene, t = _still(seed, index)
+    image, ids = scene.draw_with_scenery(t)
+    return Results(
+        pictures=score_picture(_loaded[0], seed, index),
+        answers=score_answers(_loaded[0], seed, index, clip=False),
+        pointed=score_pointing(_loaded[0], image, ids, [a.id for a in scene.actors]),
+    )
 
 
 if __name__ == "__main__":

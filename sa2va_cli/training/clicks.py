@@ -1,13 +1,14 @@
-"""Clicks and boxes as SAM 2 gets them, in training: what it decodes from them, and how they correct a mask.
+"""Clicks and boxes as SAM 2 gets them, in training: what it decodes from them, how they correct a mask.
 
-The conventions are those of transformers' ``Sam2VideoModel``: points in pixels of the network's input, to which
-its prompt encoder adds half a pixel; labels 1 and 0 for what belongs to the object and what does not, 2 and 3
-for the corners of a box; an empty point fills up, as its session API does; several candidates for a single
-point, one for more.
+The conventions are those of transformers' ``Sam2VideoModel``: points in pixels of the network's input, to
+which its prompt encoder adds half a pixel; labels 1 and 0 for what belongs to the object and what does not, 2
+and 3 for the corners of a box; an empty point fills up, as its session API does; several candidates for a
+single point, one for more.
 """
 
 from math import tau
 
+import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -26,14 +27,12 @@ _BAD_LOGIT = 8.0
 
 
 def sample_point(mask: NDArray[np.bool_], side: int, rng: np.random.Generator) -> NDArray[np.float32]:
-    """A point in a mask (H, W): (2,) x and y in pixels of the network's input; in half of the cases a deep one."""
-    import cv2
-
+    """A point in a mask (H, W): (2,) x and y in pixels of the input; in half of the cases a deep one."""
     rows, columns = np.nonzero(mask)
-    if rng.random() < 0.5:  # noqa: PLR2004
+    if rng.random() < 0.5:
         depth = cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, 3)[1:-1, 1:-1]
         deep = depth[rows, columns]
-        keep = deep >= 0.7 * deep.max()  # noqa: PLR2004
+        keep = deep >= 0.7 * deep.max()
         rows, columns = rows[keep], columns[keep]
     pick = int(rng.integers(len(rows)))
     return _in_input(np.array([columns[pick], rows[pick]]), mask.shape, side)
@@ -42,15 +41,15 @@ def sample_point(mask: NDArray[np.bool_], side: int, rng: np.random.Generator) -
 def sample_box(mask: NDArray[np.bool_], side: int, rng: np.random.Generator) -> NDArray[np.float32]:
     """The box around a mask: (2, 2) first and last corner; in half of the cases a tenth of its size off."""
     rows, columns = np.nonzero(mask)
-    corners = np.array([[columns.min(), rows.min()], [columns.max() + 1, rows.max() + 1]], np.float64) - 0.5
-    if rng.random() < 0.5:  # noqa: PLR2004
+    corners = np.array([[columns.min(), rows.min()], [columns.max() + 1, rows.max() + 1]], np.float64)
+    if rng.random() < 0.5:
         corners += rng.uniform(-0.05, 0.05, (2, 2)) * (corners[1] - corners[0])
     return _in_input(corners, mask.shape, side)
 
 
 def _in_input(points: NDArray[np.float64], shape: tuple[int, ...], side: int) -> NDArray[np.float32]:
-    """Points in pixels of a picture (centres at whole numbers) as pixels of the square input."""
-    return np.asarray((points + 0.5) * side / np.array([shape[1], shape[0]]) - 0.5, np.float32)
+    """Pixels of a picture as pixels of the square input."""
+    return np.asarray(points * side / np.array([shape[1], shape[0]]), np.float32)
 
 
 def decode_prompts(
@@ -129,10 +128,12 @@ def corrective_points(previous: Tensor, targets: Tensor, chances: Tensor) -> tup
         chances: (N,) 0..1, decide where.
     """
     h, w = targets.shape[-2:]
-    found = F.interpolate(previous[:, None].float(), size=(h, w), mode="bilinear", align_corners=False)[:, 0] > 0
-    wanted = targets > 0.5  # noqa: PLR2004
+    found = (
+        F.interpolate(previous[:, None].float(), size=(h, w), mode="bilinear", align_corners=False)[:, 0] > 0
+    )
+    wanted = targets > 0.5
     wrong = (found != wanted).flatten(1).float() + 1e-4 * wanted.flatten(1).float() + 1e-9
     sums = wrong.cumsum(1)
     place = torch.searchsorted(sums, (chances[:, None] * sums[:, -1:]).contiguous()).clamp(max=h * w - 1)
     points = torch.stack([place % w, place // w], dim=-1).float()  # (N, 1, 2)
-    return (points + 0.5) * 2 - 0.5, wanted.flatten(1).gather(1, place).long()
+    return points * 2 + 0.5, wanted.flatten(1).gather(1, place).long()

@@ -1,13 +1,19 @@
-"""Trains the bundled network from nothing on the demo world, in three stages.
+"""Trains the bundled network on the demo world, from nothing or from a checkpoint, in three stages.
+
+    python -m sa2va_cli.training.demo all --out runs/demo
+    python -m sa2va_cli.training.demo all --out runs/demo --start sa2va_cli/demo/weights --steps 2000
+
+runs all of them and writes the checkpoint ``runs/demo/weights``. It can be stopped and started again at any
+time. Single stages are
 
     python -m sa2va_cli.training.demo eyes  --out runs/eyes  --steps 3000
     python -m sa2va_cli.training.demo words --out runs/words --steps 3000
     python -m sa2va_cli.training.demo whole --out runs/whole --steps 800 --eyes runs/eyes --words runs/words
 
-``eyes`` is SAM 2, told by a code of names and places whom to segment and track; ``words`` is the chat model,
-learning to answer and to say that code; neither needs the other, so they can run side by side. ``whole`` is
-Sa2VA's own training of both, or with ``--only eyes`` of SAM 2 alone, told by the chat model as it is. Each
-can be stopped and started again at any time, and
+``eyes`` is SAM 2, told by a code of names and places whom to segment and track, or shown it by a point or a
+box, and corrected by clicks; ``words`` is the chat model, learning to answer and to say that code; neither
+needs the other, so they can run side by side. ``whole`` is Sa2VA's own training of both, or with ``--only
+eyes`` of SAM 2 alone, told by the chat model as it is. And
 
     python -m sa2va_cli.training.demo whole --out runs/whole --export sa2va_cli/demo/weights
 
@@ -18,6 +24,7 @@ came about.
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +73,7 @@ SAM2_SIZES: dict[str, Any] = {
 }
 
 
-QUESTIONS = Mixture(told=7, plain=3, outside=3, asked=4)
+QUESTIONS = Mixture(told=6, plain=4, outside=3, asked=6)
 """What ``words`` asks about each picture or clip."""
 
 
@@ -154,7 +161,7 @@ def initialise(network: Sa2VANetwork) -> None:
 
 
 def run_tokenizer(folder: Path, seed: int, start: Path | None = None) -> PreTrainedTokenizerFast:
-    """Loads the tokenizer of a run; if the run is new, takes that of ``start``, or trains one, and keeps it."""
+    """Loads the tokenizer of a run; a new run takes that of ``start``, or trains one, and keeps it."""
     kept = folder / "tokenizer"
     if kept.exists():
         return PreTrainedTokenizerFast.from_pretrained(kept)
@@ -221,19 +228,107 @@ def take_encoders(objective: Objective, checkpoint: Path) -> None:
 def source(stage: str, seed: int, clips_from: int) -> BatchSource:
     """The batches of a stage."""
     if stage == "eyes":
-        return ParkTargets(seed, clip_share=0.5, clips_from=clips_from)
+        return ParkTargets(seed, stills=12, clip_share=0.4, clips_from=clips_from)
     if stage == "words":
         return ParkDataset(
-            seed, mixture=QUESTIONS, masked=0, stills=8, clips=5, clip_share=0.6, clip_frames=20, clips_from=clips_from
+            seed,
+            mixture=QUESTIONS,
+            masked=0,
+            stills=8,
+            clips=5,
+            clip_share=0.55,
+            clip_frames=20,
+            clips_from=clips_from,
         )
     few = Mixture(told=3, plain=2, outside=1)
     return ParkDataset(seed, mixture=few, masked=3, clip_share=0.4, clip_frames=20, clips_from=clips_from)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs the command line of this module."""
+@dataclass(frozen=True)
+class Run:
+    """One stage in a folder of its own, from its beginning or from where it was stopped.
+
+    Attributes:
+        stage: ``eyes``, ``words`` or ``whole``.
+        out: its folder.
+        plan: how long and how fast.
+        seed: decides the weights' start and every sample.
+        start: checkpoint to begin with all of, and with its tokenizer; or None.
+        encoders: checkpoint to begin with the image encoders of; or None.
+        eyes: runs to begin with what the stage ``eyes`` has learned in them.
+        words: the same for ``words``.
+        only: of ``whole``: train what this stage does, and not the other.
+        clips_from: step from which clips are seen.
+    """
+
+    stage: str
+    out: Path
+    plan: Schedule
+    seed: int = 0
+    start: Path | None = None
+    encoders: Path | None = None
+    eyes: Sequence[Path] = ()
+    words: Sequence[Path] = ()
+    only: str | None = None
+    clips_from: int = 0
+
+    def objective(self) -> Objective:
+        """What is trained, as it was at the beginning."""
+        kept = self.words[0] if self.words else self.out
+        objective = build_objective(run_tokenizer(kept, self.seed, self.start), self.seed)
+        if self.start:
+            take_network(objective, self.start)
+        if self.encoders:
+            take_encoders(objective, self.encoders)
+        for runs, eyes in ((self.eyes, True), (self.words, False)):
+            if runs:
+                take(objective, runs, eyes=eyes)
+        return objective
+
+    def train(self, device: torch.device) -> None:
+        """Trains until the plan's end."""
+        objective = self.objective()
+        part = self.only if self.stage == "whole" else self.stage
+        if part:
+            train_only(objective, part)
+        train(objective, source(self.stage, self.seed, self.clips_from), self.plan, self.out, device)
+
+    def export(self, folder: Path) -> None:
+        """Writes what was learned so far as a checkpoint."""
+        objective = self.objective()
+        if (self.out / STATE_FILE).exists() or not (self.eyes and self.words):
+            restore(objective, self.out)
+        save_network(objective.network, SAM2_SIZES, folder)
+
+
+def all_runs(out: Path, seed: int, steps: int, start: Path | None, schedule: Schedule) -> list[Run]:
+    """All stages in their order: ``eyes``, ``words``, then ``eyes`` again told by the chat model as it is.
+
+    Args:
+        out: folder of the folders of the runs.
+        seed: of all of them.
+        steps: of ``eyes`` and of ``words``; the last has a quarter.
+        start: checkpoint to go on from; None for nothing.
+        schedule: of ``eyes`` and of ``words``; the last has a quarter of its steps and half of its rate.
+    """
+    eyes, words = out / "eyes", out / "words"
+    quarter = replace(
+        schedule,
+        steps=steps // 4,
+        decay_steps=steps // 5,
+        peak_rate=schedule.peak_rate / 2,
+        warmup_steps=min(schedule.warmup_steps, steps // 20 + 1),
+    )
+    return [
+        Run("eyes", eyes, schedule, seed, start),
+        Run("words", words, schedule, seed, start),
+        Run("whole", out / "fit", quarter, seed, eyes=(eyes,), words=(words,), only="eyes"),
+    ]
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Train the bundled network on the demo world.")
-    parser.add_argument("stage", choices=("eyes", "words", "whole"))
+    parser.add_argument("stage", choices=("eyes", "words", "whole", "all"))
     parser.add_argument("--out", type=Path, required=True, help="folder of the run; continued if it exists")
     parser.add_argument("--steps", type=int, default=3_000, help="optimiser steps in all")
     parser.add_argument("--seed", type=int, default=0, help="decides the weights' start and every sample")
@@ -246,34 +341,42 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--start", type=Path, help="begin with all of this checkpoint and its tokenizer")
     for stage in ("eyes", "words"):
         learned = f"begin with what this run of the stage `{stage}` has learned, or with the mean of several"
-        parser.add_argument(f"--{stage}", type=Path, nargs="+", metavar="RUN", help=learned)
+        parser.add_argument(f"--{stage}", type=Path, nargs="+", default=(), metavar="RUN", help=learned)
     parser.add_argument(
         "--only", choices=("eyes", "words"), help="of `whole`: train what this stage does, and not the other"
     )
     parser.add_argument("--export", type=Path, help="write what the run has learned to this folder, and stop")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command line of this module."""
+    parser = _parser()
     options = parser.parse_args(arguments)
     if options.only and options.stage != "whole":
         parser.error("--only is for the stage whole")
-    kept = options.words[0] if options.words else options.out
-    objective = build_objective(run_tokenizer(kept, options.seed, options.start), options.seed)
-    if options.start:
-        take_network(objective, options.start)
-    if options.encoders:
-        take_encoders(objective, options.encoders)
-    for runs, eyes in ((options.eyes, True), (options.words, False)):
-        if runs:
-            take(objective, runs, eyes=eyes)
-    if options.export:
-        if (options.out / STATE_FILE).exists() or not (options.eyes and options.words):
-            restore(objective, options.out)
-        save_network(objective.network, SAM2_SIZES, options.export)
-        return
-    part = options.only if options.stage == "whole" else options.stage
-    if part:
-        train_only(objective, part)
     plan = Schedule(options.steps, options.peak_rate, warmup_steps=options.warmup, decay_steps=options.decay)
-    batches = source(options.stage, options.seed, options.clips_from)
-    train(objective, batches, plan, options.out, torch.device(options.device))
+    if options.stage == "all":
+        runs = all_runs(options.out, options.seed, options.steps, options.start, plan)
+    else:
+        one = Run(
+            options.stage,
+            options.out,
+            plan,
+            options.seed,
+            options.start,
+            options.encoders,
+            options.eyes,
+            options.words,
+            options.only,
+            options.clips_from,
+        )
+        runs = [one]
+    if not options.export:
+        for run in runs:
+            run.train(torch.device(options.device))
+    if options.export or options.stage == "all":
+        runs[-1].export(options.export or options.out / "weights")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from sa2va_cli.model.sam2 import Sam2
 
-
 _FIRST_NAMES = 17
 """How many names the first weights knew; their directions stay when names are added."""
 

@@ -15,7 +15,7 @@ from transformers import DynamicCache
 from sa2va_cli.model.decoding import cache_argument
 from sa2va_cli.model.network import Sa2VANetwork
 from sa2va_cli.model.sam2 import DecodedMasks, ImageFeatures
-from sa2va_cli.model.tracker import Tracker
+from sa2va_cli.model.tracker import FrameMemory, Tracker, TrackerMemory
 from sa2va_cli.training.clicks import BOX, CODE, POINT, bad_masks, corrective_points, decode_prompts
 from sa2va_cli.training.losses import answer_loss, dice_loss, mask_bce, soft_iou
 from sa2va_cli.training.meaning import MeaningCode
@@ -245,9 +245,7 @@ class Objective(nn.Module):
         own[:, 1:] = batch.branches[:, 1:] > batch.branches[:, :-1]  # not what fills up
         states = questions.last_hidden_state
         rest = states.new_zeros(len(embeddings), batch.token_ids.shape[1] - batch.shared, states.shape[-1])
-        rest = rest.index_put(
-            (rows.expand_as(own)[own], batch.branches[own] - batch.shared), states[own]
-        )
+        rest = rest.index_put((rows.expand_as(own)[own], batch.branches[own] - batch.shared), states[own])
         return torch.cat([beginning.last_hidden_state, rest], dim=1)
 
     def _masks(self, batch: Batch, queries: Tensor) -> dict[str, Tensor]:
@@ -311,9 +309,7 @@ class Objective(nn.Module):
         }
 
 
-def _prompted(
-    tracker: Tracker, features: ImageFeatures, batch: Batch, queries: Tensor
-) -> DecodedMasks:
+def _prompted(tracker: Tracker, features: ImageFeatures, batch: Batch, queries: Tensor) -> DecodedMasks:
     """What SAM 2 makes of each target on a conditioning frame, told by a query or shown."""
     if batch.prompts is None or batch.points is None:
         return tracker.decode_query(features, queries)
@@ -332,7 +328,24 @@ def _prompted(
             parts.append(decode_prompts(sam2, seen, low, points, labels.expand(len(points), -1)))
         rows.append(chosen)
     back = torch.cat(rows).argsort()
-    return DecodedMasks.joined(parts)[back]
+    return DecodedMasks.joined(parts)[back.tolist()]
+
+
+def _remembering(
+    tracker: Tracker,
+    keyframes: Sequence[tuple[int, ImageFeatures]],
+    decoded: Sequence[DecodedMasks],
+    prompts: Tensor | None,
+) -> TrackerMemory:
+    """The memory of keyframes; as in SAM 2, what was pointed at is remembered by hard masks."""
+    memories = []
+    for (index, features), masks in zip(keyframes, decoded, strict=True):
+        remembered = tracker.sam2.memorise(features.low, masks.logits)
+        if prompts is not None and (prompts != CODE).any():
+            hard = tracker.sam2.memorise(features.low, masks.logits, pointed=True)
+            remembered = torch.where((prompts != CODE)[:, None, None], hard, remembered)
+        memories.append(FrameMemory(index, remembered.to(tracker.memory_dtype), masks.pointers))
+    return TrackerMemory(tuple(memories), (), {i: d for (i, _), d in zip(keyframes, decoded, strict=True)})
 
 
 def _follow(
@@ -347,7 +360,7 @@ def _follow(
     decoded = [_prompted(tracker, features, batch, queries) for _, features in keyframes]
     if len(frames) == batch.conditioning:
         return decoded, []
-    memory, maps = tracker.remembering(keyframes, decoded), []
+    memory, maps = _remembering(tracker, keyframes, decoded, batch.prompts), []
     tracked = zip(batch.indices[batch.conditioning :], frames[batch.conditioning :], strict=True)
     for index, features in tracked:
         memory = tracker.laid_out(index, features, memory)

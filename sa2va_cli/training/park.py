@@ -45,6 +45,16 @@ _CLICKABLE = 0.0015
 PLACES = 8
 """Side of the grid of the language model's visual tokens in one picture."""
 
+ASKED = (
+    *("count", "description") * 2,
+    *("colour", "side", "largest", "yes-no", "grounded") * 3,
+    *("deed",) * 4,
+)
+"""Kinds of questions that are answered in words; those named more often are asked more often."""
+
+ASKED_KEYFRAMES = 8
+"""Keyframes of a clip of which one asks without wanting masks."""
+
 CLIP_FRAMES = 96
 Ids = NDArray[np.uint8]
 """(H, W) number of the actor seen at each pixel, 0 for none."""
@@ -99,7 +109,9 @@ class _Drawn:
         meant = [a for a in self.scene.actors if a.id in numbers]
         kinds, colours = {a.kind for a in meant}, {a.colour for a in meant}
         scenery = [SCENERY_NUMBERS[name] in numbers for name in SCENERY]
-        names = np.array([*(k in kinds for k in KINDS), *(c in colours for c in COLOURS), *scenery], np.float32)
+        names = np.array(
+            [*(k in kinds for k in KINDS), *(c in colours for c in COLOURS), *scenery], np.float32
+        )
         places = [np.zeros((len(self.schedule.keyframes), self.places, self.places), np.float32)]
         places += [np.stack([self._places(t, number) for t in self.schedule.keyframes]) for number in numbers]
         return Meaning(names, np.max(places, axis=0))
@@ -229,24 +241,39 @@ class ParkDataset(_Park):
         mixture: what is asked about each picture or clip.
         masked: how many of these have a mask that is trained.
         clips: clips in a batch of clips without masks.
+        asked_share: share of these that has ``ASKED_KEYFRAMES`` keyframes.
         more: see ``_Park``.
     """
 
     def __init__(
-        self, seed: int, *, mixture: Mixture = Mixture(), masked: int = 3, clips: int = 6, **more: Any
+        self,
+        seed: int,
+        *,
+        mixture: Mixture = Mixture(),
+        masked: int = 3,
+        clips: int = 6,
+        asked_share: float = 0.3,
+        **more: Any,
     ) -> None:
         super().__init__(seed, **more)
-        self.mixture, self.masked, self.clips = mixture, masked, clips
+        self.mixture, self.masked, self.clips, self.asked_share = mixture, masked, clips, asked_share
 
     def batch(self, number: int) -> list[Sample]:
         """The samples of batch ``number``, all of one shape."""
         rng = np.random.default_rng([self.seed, number])
         schedule, count = self.schedule(number, rng)
         if not self.masked:
-            count = self.clips if len(schedule.keyframes) > 1 else count
-            schedule = Schedule(schedule.keyframes, (), 0)
+            schedule, count = self._unmasked(schedule, count, rng)
         first = number * 2 * max(self.stills, self.clip_frames)
         return [self._sample(first + k, schedule, rng) for k in range(count)]
+
+    def _unmasked(self, schedule: Schedule, count: int, rng: np.random.Generator) -> tuple[Schedule, int]:
+        """Without masks: only keyframes, at times as many as questions without masks are asked of."""
+        if len(schedule.keyframes) == 1:
+            return Schedule(schedule.keyframes, (), 0), count
+        several = ASKED_KEYFRAMES if rng.random() < self.asked_share else len(schedule.keyframes)
+        keyframes = tuple(int(i) for i in np.linspace(0, CLIP_FRAMES - 1, several))
+        return Schedule(keyframes, (), 0), max(2, self.clips * len(schedule.keyframes) // several)
 
     def _sample(self, index: int, schedule: Schedule, rng: np.random.Generator) -> Sample:
         drawn = self.draw(index, schedule, worded=True)
@@ -272,9 +299,10 @@ class ParkDataset(_Park):
         told += [self._outside(rng) for _ in range(self.mixture.outside)]
         trained = {id(e) for e in [e for e in told if e.actors][: self.masked]}
         questions = [self._question(drawn, times, e, rng, masked=id(e) in trained) for e in told]
-        for q in asked(scene, times, rng, self.mixture.asked):
+        for q in asked(scene, times, rng, self.mixture.asked, ASKED):
             parts = [drawn.meaning(numbers) for numbers in q.segments]
-            questions.append(Question(q.text, q.answer, parts=parts))
+            meaning = None if parts else drawn.meaning(q.about)
+            questions.append(Question(q.text, q.answer, meaning=meaning, parts=parts))
         return questions
 
     @staticmethod
@@ -422,7 +450,7 @@ class ParkTargets(_Park):
 def _piece(mask: NDArray[np.bool_], point: NDArray[np.float32], side: int) -> NDArray[np.bool_]:
     """The connected piece of a mask (H, W) at a point in pixels of the input."""
     _, pieces = cv2.connectedComponents(mask.astype(np.uint8))
-    x, y = np.floor((point + 0.5) * np.array([mask.shape[1], mask.shape[0]]) / side).astype(int)
+    x, y = np.rint(point * np.array([mask.shape[1], mask.shape[0]]) / side).astype(int)
     return np.asarray(pieces == pieces[y, x])
 
 
