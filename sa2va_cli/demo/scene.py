@@ -169,18 +169,6 @@ class Scene:
         self._paint_all(None, ids, t / self.fps, self._view(t, size))
         return ids
 
-    def draw_landmarks(self, t: int, size: tuple[int, int] = (640, 360)) -> Ids:
-        """Where landmarks stand at frame ``t``, whoever stands before them.
-
-        Returns:
-            (H, W) uint8: 0 for none, else one more than the kind's place in ``LANDMARK_KINDS``.
-        """
-        ids, view = np.zeros((size[1], size[0]), np.uint8), self._view(t, size)
-        for mark in sorted(self.landmarks, key=lambda m: m.y):
-            number = 1 + LANDMARK_KINDS.index(mark.kind)
-            paint_figure(None, ids, mark.figure(), compose(view, mark.affine), number)
-        return ids
-
     def landmark_place(self, landmark: Landmark, t: int) -> float:
         """Where the foot of a landmark is in the picture, 0 at the left edge and 1 at the right."""
         view = self._view(t, (1, 1))

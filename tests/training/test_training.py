@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from sa2va_cli.model.network import Sa2VANetwork
+from sa2va_cli.training.clicks import BOX, POINT, corrective_points, sample_box, sample_point
 from sa2va_cli.training.demo import (
     EYES,
     SAM2_SIZES,
@@ -151,7 +152,8 @@ def test_only_answers_are_learned_and_every_trained_mask_has_its_segment_token(
     assert spoken == "".join(f"{q.answer}<|im_end|>" for q in samples[0].questions)
     assert (batch.token_ids[batch.segment_rows[:, 0], batch.segment_rows[:, 1]] == chat.segment_id).all()
     assert len(batch.masks) == len(batch.masked) > 0
-    wanted = [bool(q.meaning.names.any()) for s in samples for q in s.questions if q.meaning]
+    told = [m for s in samples for q in s.questions for m in (q.parts or [q.meaning]) if m]
+    wanted = [bool(m.names.any()) for m in told]
     assert batch.asked_names.any(1).tolist() == wanted
     assert batch.asked_names[batch.meant].any(1).all()
 
@@ -175,7 +177,7 @@ def test_without_words_sam2_learns_alone(objective: Objective, targets: ParkTarg
     batch = collate(targets.batch(0), objective.network.chat, 128)
     losses = objective(batch)
     losses["total"].backward()
-    assert set(losses) == {"bce", "dice", "iou", "score", "seen", "total"}
+    assert set(losses) == {"bce", "dice", "iou", "score", "corrected", "seen", "total"}
     learning = {n.split(".")[0] for n, p in objective.network.named_parameters() if p.grad is not None}
     assert learning == {"sam2"}
 
@@ -189,6 +191,41 @@ def test_of_a_whole_one_half_can_be_trained_with_the_other_as_it_is(
     objective(batch)["total"].backward()
     learned = {n.split(".")[0] for n, p in objective.network.named_parameters() if p.grad is not None}
     assert learned == learning
+
+
+def test_what_is_pointed_at_teaches_the_prompt_encoder(objective: Objective) -> None:
+    park = ParkTargets(1, size=128, grid=8, places=4, stills=4, clip_share=0, scenery=0.3, clicked=1)
+    batch = collate(park.batch(0), objective.network.chat, 128)
+    assert batch.prompts is not None
+    assert {POINT, BOX} <= set(batch.prompts.tolist())
+    objective(batch)["total"].backward()
+    encoder = objective.network.sam2.layers.prompt_encoder
+    learned = [n for n, p in encoder.named_parameters() if p.grad is not None and p.grad.any()]
+    assert {"point_embed.weight", "mask_embed.conv1.weight", "no_mask_embed.weight"} <= set(learned)
+
+
+def test_a_point_lies_in_its_target_and_a_box_around_it() -> None:
+    mask = np.zeros((90, 160), np.bool_)
+    mask[20:60, 40:60] = True
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        x, y = np.rint(sample_point(mask, 128, rng) * (160, 90) / 128).astype(int)
+        assert mask[y, x]
+        first, last = sample_box(mask, 128, rng) * (160, 90) / 128
+        assert np.abs(first - (40, 20)).max() < 3
+        assert np.abs(last - (60, 60)).max() < 3
+
+
+def test_a_mask_is_corrected_where_it_is_wrong() -> None:
+    target = torch.zeros(1, 64, 64)
+    target[:, 8:24, 8:24] = 1
+    missing, too_much = torch.full((2, 1, 32, 32), -8.0)
+    too_much[:, 4:12, 4:28] = 8
+    for previous, label, columns in ((missing, 1, (8, 24)), (too_much, 0, (23, 58))):
+        for chance in (0.01, 0.5, 0.99):
+            points, labels = corrective_points(previous, target, torch.tensor([chance]))
+            assert labels.item() == label
+            assert columns[0] <= points[0, 0, 0] / 2 <= columns[1]
 
 
 def test_two_meanings_that_differ_in_a_name_or_in_a_place_have_different_codes(objective: Objective) -> None:
@@ -238,6 +275,25 @@ def test_what_a_run_has_learned_is_exported_as_a_checkpoint_that_loads(tokenizer
     wanted = objective.network.state_dict()
     assert all(torch.allclose(v, wanted[k], rtol=1e-2, atol=1e-2) for k, v in network.state_dict().items())
     assert sum(f.stat().st_size for f in (tmp_path / "weights").iterdir()) < 16e6
+
+
+def test_all_stages_are_one_command_that_does_nothing_twice(tokenizer, tmp_path: Path, monkeypatch) -> None:
+    from sa2va_cli.training import demo
+
+    trained = []
+
+    def pretended(objective, batches, plan, folder, device) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        learning = any(p.requires_grad for n, p in objective.named_parameters() if n.startswith(EYES))
+        trained.append((folder.name, plan.steps, learning))
+        state = {"step": plan.steps, "objective": objective.state_dict(), "optimiser": {}}
+        torch.save(state, folder / STATE_FILE)
+
+    monkeypatch.setattr(demo, "train", pretended)
+    monkeypatch.setattr(demo, "train_tokenizer", lambda *_: tokenizer)
+    main(["all", "--out", str(tmp_path), "--steps", "40", "--device", "cpu"])
+    assert trained == [("eyes", 40, True), ("words", 40, False), ("fit", 10, True)]
+    assert (tmp_path / "weights" / "model.safetensors").exists()
 
 
 def test_stages_train_their_own_part_and_fit_together(tokenizer, tmp_path: Path) -> None:
