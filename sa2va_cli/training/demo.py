@@ -152,10 +152,14 @@ def initialise(network: Sa2VANetwork) -> None:
     nn.init.normal_(chat.language_model.lm_head.weight, std=0.05)
     nn.init.normal_(chat.projector.get_parameter("3.weight"), std=0.5 * chat.width**-0.5)
     nn.init.normal_(chat.vision_model.embeddings.position_embeddings, std=0.5)
-    layers = network.sam2.layers  # clicks are placed by the same code as the picture's cells
-    layers.prompt_encoder.shared_embedding.positional_embedding.copy_(
-        layers.shared_image_embedding.positional_embedding
-    )
+    prompts = network.sam2.layers.prompt_encoder
+    with torch.no_grad():
+        # Clicks are placed by the same code as the picture's cells, and earlier masks whisper at first: as
+        # loud as they are made, they drown the picture for hundreds of steps.
+        prompts.shared_embedding.positional_embedding.copy_(
+            network.sam2.layers.shared_image_embedding.positional_embedding
+        )
+        prompts.mask_embed.conv3.weight.mul_(0.05)
     for block in network.sam2.layers.memory_encoder.memory_fuser.layers:
         nn.init.constant_(block.scale, 0.1)
 
@@ -209,6 +213,20 @@ def train_only(objective: Objective, stage: str) -> None:
         parameter.requires_grad_(name.startswith(EYES) == (stage == "eyes"))
 
 
+def freeze(objective: Objective, beginnings: Sequence[str]) -> None:
+    """Leaves the parameters as they are whose names begin in these ways.
+
+    Raises:
+        ValueError: one of them begins no name.
+    """
+    for beginning in beginnings:
+        chosen = [p for name, p in objective.named_parameters() if name.startswith(beginning)]
+        if not chosen:
+            raise ValueError(f"no parameter's name begins with {beginning!r}")
+        for parameter in chosen:
+            parameter.requires_grad_(False)  # noqa: FBT003 torch's own signature
+
+
 def take_network(objective: Objective, checkpoint: Path) -> None:
     """Takes the whole network of a checkpoint, to go on from it; readouts start anew."""
     taken = {f"network.{k}": v.float() for k, v in load_file(checkpoint / WEIGHTS_FILE).items()}
@@ -228,7 +246,7 @@ def take_encoders(objective: Objective, checkpoint: Path) -> None:
 def source(stage: str, seed: int, clips_from: int) -> BatchSource:
     """The batches of a stage."""
     if stage == "eyes":
-        return ParkTargets(seed, stills=12, clip_share=0.4, clips_from=clips_from)
+        return ParkTargets(seed, stills=12, scenery=0.4, clip_share=0.3, clips_from=clips_from)
     if stage == "words":
         return ParkDataset(
             seed,
@@ -259,6 +277,7 @@ class Run:
         words: the same for ``words``.
         only: of ``whole``: train what this stage does, and not the other.
         clips_from: step from which clips are seen.
+        frozen: beginnings of names of parameters that are left as they are.
     """
 
     stage: str
@@ -271,6 +290,7 @@ class Run:
     words: Sequence[Path] = ()
     only: str | None = None
     clips_from: int = 0
+    frozen: Sequence[str] = ()
 
     def objective(self) -> Objective:
         """What is trained, as it was at the beginning."""
@@ -291,6 +311,7 @@ class Run:
         part = self.only if self.stage == "whole" else self.stage
         if part:
             train_only(objective, part)
+        freeze(objective, self.frozen)
         train(objective, source(self.stage, self.seed, self.clips_from), self.plan, self.out, device)
 
     def export(self, folder: Path) -> None:
@@ -345,6 +366,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--only", choices=("eyes", "words"), help="of `whole`: train what this stage does, and not the other"
     )
+    parser.add_argument(
+        "--frozen",
+        nargs="+",
+        default=(),
+        metavar="BEGINNING",
+        help="leave parameters as they are whose names begin like this",
+    )
     parser.add_argument("--export", type=Path, help="write what the run has learned to this folder, and stop")
     return parser
 
@@ -370,6 +398,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             options.words,
             options.only,
             options.clips_from,
+            options.frozen,
         )
         runs = [one]
     if not options.export:
