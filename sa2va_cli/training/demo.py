@@ -13,7 +13,8 @@ time. Single stages are
 ``eyes`` is SAM 2, told by a code of names and places whom to segment and track, or shown it by a point or a
 box, and corrected by clicks; ``words`` is the chat model, learning to answer and to say that code; neither
 needs the other, so they can run side by side. ``whole`` is Sa2VA's own training of both, or with ``--only
-eyes`` of SAM 2 alone, told by the chat model as it is. And
+eyes`` of SAM 2 alone, told by the chat model as it is. ``prompts`` teaches points, boxes and corrections to a
+checkpoint that does not know them, and leaves all that language uses as it is. And
 
     python -m sa2va_cli.training.demo whole --out runs/whole --export sa2va_cli/demo/weights
 
@@ -152,16 +153,22 @@ def initialise(network: Sa2VANetwork) -> None:
     nn.init.normal_(chat.language_model.lm_head.weight, std=0.05)
     nn.init.normal_(chat.projector.get_parameter("3.weight"), std=0.5 * chat.width**-0.5)
     nn.init.normal_(chat.vision_model.embeddings.position_embeddings, std=0.5)
-    prompts = network.sam2.layers.prompt_encoder
-    with torch.no_grad():
-        # Clicks are placed by the same code as the picture's cells, and earlier masks whisper at first: as
-        # loud as they are made, they drown the picture for hundreds of steps.
-        prompts.shared_embedding.positional_embedding.copy_(
-            network.sam2.layers.shared_image_embedding.positional_embedding
-        )
-        prompts.mask_embed.conv3.weight.mul_(0.05)
+    quieten_prompts(network)
     for block in network.sam2.layers.memory_encoder.memory_fuser.layers:
         nn.init.constant_(block.scale, 0.1)
+
+
+def quieten_prompts(network: Sa2VANetwork) -> None:
+    """Begins with clicks that say where they are, and with earlier masks that say nothing.
+
+    Clicks are placed by the same code as the picture's cells. Earlier masks, as loud as they are made, would
+    drown the picture for hundreds of steps.
+    """
+    prompts, positions = network.sam2.layers.prompt_encoder, network.sam2.layers.shared_image_embedding
+    with torch.no_grad():
+        prompts.shared_embedding.positional_embedding.copy_(positions.positional_embedding)
+        prompts.mask_embed.conv3.weight.mul_(0.05)
+        prompts.mask_embed.conv3.bias.copy_(prompts.no_mask_embed.weight[0])
 
 
 def run_tokenizer(folder: Path, seed: int, start: Path | None = None) -> PreTrainedTokenizerFast:
@@ -195,6 +202,14 @@ EYES = ("network.sam2.", "readouts.grounding.", "readouts.tracked.")
 """What the stage ``eyes`` trains, by the beginnings of its parameters' names; ``words`` trains the rest."""
 
 
+PROMPTS = (
+    "network.sam2.layers.prompt_encoder.point_embed.",
+    "network.sam2.layers.prompt_encoder.mask_embed.",
+    "network.sam2.layers.mask_decoder.output_hypernetworks_mlps.0.",
+)
+"""What the stage ``prompts`` trains: what no language query ever meets."""
+
+
 def take(objective: Objective, runs: Sequence[Path], *, eyes: bool) -> None:
     """Takes from other runs what their stage has trained: the mean of it, where there are several.
 
@@ -208,9 +223,12 @@ def take(objective: Objective, runs: Sequence[Path], *, eyes: bool) -> None:
 
 
 def train_only(objective: Objective, stage: str) -> None:
-    """Leaves everything as it is but what the stage ``eyes`` or ``words`` trains."""
+    """Leaves everything as it is but what the stage ``eyes``, ``words`` or ``prompts`` trains."""
     for name, parameter in objective.named_parameters():
-        parameter.requires_grad_(name.startswith(EYES) == (stage == "eyes"))
+        trained = (
+            name.startswith(PROMPTS) if stage == "prompts" else name.startswith(EYES) == (stage == "eyes")
+        )
+        parameter.requires_grad_(trained)
 
 
 def freeze(objective: Objective, beginnings: Sequence[str]) -> None:
@@ -224,7 +242,7 @@ def freeze(objective: Objective, beginnings: Sequence[str]) -> None:
         if not chosen:
             raise ValueError(f"no parameter's name begins with {beginning!r}")
         for parameter in chosen:
-            parameter.requires_grad_(False)  # noqa: FBT003 torch's own signature
+            parameter.requires_grad_(False)
 
 
 def take_network(objective: Objective, checkpoint: Path) -> None:
@@ -247,6 +265,8 @@ def source(stage: str, seed: int, clips_from: int) -> BatchSource:
     """The batches of a stage."""
     if stage == "eyes":
         return ParkTargets(seed, stills=12, scenery=0.4, clip_share=0.3, clips_from=clips_from)
+    if stage == "prompts":
+        return ParkTargets(seed, stills=10, clip_share=0.0, clicked=1.0, scenery=0.15)
     if stage == "words":
         return ParkDataset(
             seed,
@@ -267,7 +287,7 @@ class Run:
     """One stage in a folder of its own, from its beginning or from where it was stopped.
 
     Attributes:
-        stage: ``eyes``, ``words`` or ``whole``.
+        stage: ``eyes``, ``words``, ``whole`` or ``prompts``.
         out: its folder.
         plan: how long and how fast.
         seed: decides the weights' start and every sample.
@@ -298,6 +318,9 @@ class Run:
         objective = build_objective(run_tokenizer(kept, self.seed, self.start), self.seed)
         if self.start:
             take_network(objective, self.start)
+        if self.stage == "prompts":
+            quieten_prompts(objective.network)
+            objective.readouts = None
         if self.encoders:
             take_encoders(objective, self.encoders)
         for runs, eyes in ((self.eyes, True), (self.words, False)):
@@ -349,7 +372,7 @@ def all_runs(out: Path, seed: int, steps: int, start: Path | None, schedule: Sch
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Train the bundled network on the demo world.")
-    parser.add_argument("stage", choices=("eyes", "words", "whole", "all"))
+    parser.add_argument("stage", choices=("eyes", "words", "whole", "prompts", "all"))
     parser.add_argument("--out", type=Path, required=True, help="folder of the run; continued if it exists")
     parser.add_argument("--steps", type=int, default=3_000, help="optimiser steps in all")
     parser.add_argument("--seed", type=int, default=0, help="decides the weights' start and every sample")
