@@ -133,7 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> tuple[list[dict[str, Cell]],
     record(options, __file__, arguments, ANSWERS, answer_rows(answers), suffix="_answers")
     record(options, __file__, arguments, POINTING, pointing_rows(pointed), suffix="_pointing")
     whole = next(row for row in found[0] if row["expressions"] == "all")
-    print(f"ratio J&F {whole['j_and_f']:.3f}, cIoU {whole['ciou']:.3f}")
+    print("ratio " + ", ".join(f"{name} {whole[name]:.3f}" for name in ("j_and_f", "ciou") if whole[name]))
     return found
 
 
