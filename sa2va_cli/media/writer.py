@@ -17,7 +17,7 @@ from av.codec.context import Flags
 from av.stream import Disposition
 from av.video.frame import PictureType
 
-from sa2va_cli.datatypes import Yuv420, YuvColour, YuvPlanes
+from sa2va_cli.datatypes import Publication, Yuv420, YuvColour, YuvPlanes
 from sa2va_cli.errors import OutputError, Sa2VAError, UsageError
 from sa2va_cli.media.encodings import ENCODINGS, SDR, Codec, Pixels, converted_like
 from sa2va_cli.media.metadata import Metadata
@@ -110,6 +110,8 @@ class VideoWriter:
             raise UsageError(f"{path.name}: {codec} video does not fit into {ending} files; use {allowed}")
         if min(size) < 1 or rate <= 0 or time_base <= 0:
             raise ValueError(f"got {size = }, {rate = }, {time_base = }; all must be positive")
+        self.publication = Publication()
+        """How the finished file gets its name; may be set until then."""
         self._path = path
         self._to = stream
         self._format = container
@@ -275,7 +277,7 @@ class VideoWriter:
             if kind is None:
                 self._guarded(self._finish)
             if kind is None and self._hidden is not None:
-                publish(self._hidden, self._path)
+                publish(self._hidden, self._path, self.publication)
         finally:
             self._abandon()
 

@@ -7,10 +7,12 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from sa2va_cli.datatypes import FoundObject, FrameMasks, Sink
+from sa2va_cli.datatypes import FoundObject, FrameMasks, Publication, Sink
+from sa2va_cli.errors import Sa2VAError
 from sa2va_cli.events import Report, Saved
 from sa2va_cli.outputs.clip import Clip
 from sa2va_cli.outputs.drawing import Finish
@@ -76,14 +78,18 @@ class _Seat:
 
 
 class Driver:
-    """Opens a sink for each output; a context manager that finishes all of them, or none.
+    """Opens a sink for each output; a context manager that removes all of them when the run fails.
+
+    Where only the end of one output fails, the others are finished all the same.
 
     Args:
         outputs: what is made.
         clip: the input.
         objects: what the rows of all masks are.
         report: is told about each output once it is finished.
-        verify: whether each output is read again once it is finished, and removed where it is not as meant.
+        verify: whether each output is read again before it gets its name, and removed where it is not as
+            meant.
+        replaces: whether an output takes the place of what is there when it is finished.
     """
 
     def __init__(
@@ -94,12 +100,15 @@ class Driver:
         report: Report,
         *,
         verify: bool = True,
+        replaces: bool = True,
     ) -> None:
         self._outputs = [output for output in outputs if KINDS[output.kind].make is not None]
         self._clip = clip
         self._objects = objects
         self._report = report
         self._verify = verify
+        self._replaces = replaces
+        self._failure: Sa2VAError | None = None
         self._seats: list[_Seat] = []
         finishes = [KINDS[output.kind].finish for output in self._outputs]
         self._edges = Edges(clip.drawing, finishes)
@@ -116,8 +125,9 @@ class Driver:
                 sink = make(output.path, clip, self._of(output.prompt))
                 finish, window = KINDS[output.kind].finish, _Window(sink.reach)
                 seat = _Seat(sink, output.prompt, finish, window)
-                stack.push(self._ending(output, seat))
-                stack.enter_context(sink)
+                sink.publication = Publication(self._replaces, self._inspection(output, seat))
+                sink.__enter__()
+                stack.push(self._closing(output, sink))
                 self._seats.append(seat)
             self._stack = stack.pop_all()
         return self
@@ -125,8 +135,14 @@ class Driver:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Finishes the files, or removes them when ``kind`` is an exception."""
+        """Finishes the files, or removes them when ``kind`` is an exception.
+
+        Raises:
+            Sa2VAError: what went wrong with the first that could not be finished.
+        """
         self._stack.__exit__(kind, error, trace)
+        if self._failure is not None:
+            raise self._failure
 
     def _of(self, prompt: int | None) -> tuple[FoundObject, ...]:
         return tuple(found for found in self._objects if prompt in (None, found.prompt.id))
@@ -188,16 +204,28 @@ class Driver:
                 finished[key] = self._edges.finished(parts[seat.prompt], seat.finish, seat.prompt)
             yield seat, finished[key]
 
-    def _ending(
-        self, output: PlannedOutput, seat: _Seat
-    ) -> Callable[[type[BaseException] | None, object, object], None]:
-        """Verifies and tells about an output once its sink, which is closed first, has finished it."""
+    def _inspection(self, output: PlannedOutput, seat: _Seat) -> Callable[[Path], None] | None:
+        """What looks at an output before it gets its name."""
+        if not self._verify:
+            return None
+        return lambda part: verify(part, output.path, seat.sink.meant, seat.frames)
 
-        def end(kind: type[BaseException] | None, *_: object) -> None:
-            if kind is not None:
+    def _closing(
+        self, output: PlannedOutput, sink: Sink
+    ) -> Callable[[type[BaseException] | None, BaseException | None, TracebackType | None], None]:
+        """Closes a sink and tells about it; an error there is kept until the other sinks are finished."""
+
+        def close(
+            kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        ) -> None:
+            try:
+                sink.__exit__(kind, error, trace)
+            except Sa2VAError as failure:
+                if kind is not None:
+                    raise
+                self._failure = self._failure or failure
                 return
-            if self._verify and not output.is_stream:
-                verify(output.path, seat.sink.meant, seat.frames)
-            self._report(Saved(output.path))
+            if kind is None:
+                self._report(Saved(output.path))
 
-        return end
+        return close

@@ -84,6 +84,11 @@ class Saving:
 
     kinds_given: bool = field(default=False, init=False, repr=False, compare=False)
 
+    @property
+    def replaces(self) -> bool:
+        """Whether outputs take the place of what is there."""
+        return self.existing == "overwrite"
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "kinds_given", self.kinds is not DEFAULT_KINDS)
         object.__setattr__(self, "kinds", split_names(self.kinds))

@@ -157,7 +157,7 @@ def run(
         findings = _ask(plan, session, report)
         outputs = _with_objects(plan, findings)
         header = _header(plan, findings, segmenter.identity)
-        with growing_log(header, outputs, report) as log, threads(segmenter) as workers:
+        with growing_log(header, outputs, report, replaces=job.saving.replaces) as log, threads(segmenter) as workers:
             followed = follow(
                 session,
                 decoded(reader),
@@ -237,8 +237,9 @@ def _draw(
     tally = Tally(log.header.objects, plan.reader.info.start_seconds)
     numbers = plan.job.saving.source_numbers
     clip = Clip(plan.reader, plan.stem, log.header.prompts, plan.job.drawing, by_source_number=numbers)
-    verify = plan.job.saving.verify
-    with Driver(outputs, clip, log.header.objects, report, verify=verify) as driver:
+    saving = plan.job.saving
+    ends = {"verify": saving.verify, "replaces": saving.replaces}
+    with Driver(outputs, clip, log.header.objects, report, **ends) as driver:
 
         def write(one: Followed[Memory] | Followed[None]) -> None:
             agreements = motion.agreements(one.frame, one.logits)
