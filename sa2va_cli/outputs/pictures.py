@@ -42,6 +42,12 @@ _EIGHT_BITS = ("h264", "vp9", "vp9_colour", "ffv1", "qtrle", "png", "raw", "y4m"
 """Codecs whose pictures of colour have 8 bits, unless they are the source's own planes."""
 
 
+_NO_PROFILE = (
+    "OpenEXR holds no ICC profile: the source's colours are written as if they were sRGB; convert the source "
+    "to sRGB, or write PNG or TIFF, which keep the profile"
+)
+
+
 class PictureFile:
     """One picture, written when it is certain that the run succeeds."""
 
@@ -85,6 +91,8 @@ def _write(
     pixels = _array(picture)
     premultiplied = clip.form is not None and clip.form.premultiplied
     if path.suffix.lower() == ".exr":
+        if frame.icc_profile is not None and pixels.ndim == 3:
+            clip.reader.warn(_NO_PROFILE)
         video = clip.info.kind == "video"
         write_exr(
             path,
