@@ -30,7 +30,7 @@ def can_be_deep(image: Any, raw_mode: str) -> bool:
     if image.format in ("PNG", "TIFF"):
         return ";16" in raw_mode
     if image.format == "HEIF":
-        return int(image.info.get("bit_depth") or 8) > 8
+        return bool(image.info.get("bit_depth", 8) > 8)
     return image.format == "AVIF" and getattr(image, "n_frames", 1) == 1
 
 
@@ -96,8 +96,8 @@ def _heif_values(path: Path, page: int) -> NDArray[np.uint16] | None:
 
     opened = pillow_heif.open_heif(path, convert_hdr_to_8bit=False)[page]
     values = np.asarray(opened)
-    depth = int(opened.info.get("bit_depth", 16))
-    return _stretched(values, depth) if values.dtype == np.uint16 else None
+    info: dict[str, Any] = opened.info
+    return _stretched(values, info.get("bit_depth", 16)) if values.dtype == np.uint16 else None
 
 
 def _avif_values(path: Path, page: int) -> NDArray[np.uint16] | None:
@@ -119,7 +119,8 @@ def _avif_values(path: Path, page: int) -> NDArray[np.uint16] | None:
 
 def _stretched(values: NDArray[np.uint16], depth: int) -> NDArray[np.uint16]:
     """Values whose lower bits are empty, with full as 65535."""
-    return np.rint((values >> (16 - depth)) * np.float32(65535 / (2**depth - 1))).astype(np.uint16)
+    full = np.float32(65535 / (2**depth - 1))
+    return np.asarray(np.rint((values >> (16 - depth)) * full), np.uint16)
 
 
 def _divided(values: NDArray[np.uint16]) -> NDArray[np.uint16]:

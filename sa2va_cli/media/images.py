@@ -121,9 +121,7 @@ _TIFF_FORMATS = {
 """By channels and type: FFmpeg's names of pixel formats."""
 
 
-def _write_tiff(
-    path: Path, array: NDArray[Any], icc_profile: bytes | None, how: Publication | None
-) -> None:
+def _write_tiff(path: Path, array: NDArray[Any], icc_profile: bytes | None, how: Publication | None) -> None:
     """A TIFF file through FFmpeg, as Pillow has no colours of 16 bits; its alpha is stated as straight."""
     channels = 1 if array.ndim == 2 else array.shape[2]
     pixel_format = _TIFF_FORMATS[channels, array.dtype.name]
@@ -147,7 +145,7 @@ _ICC_TAG, _UNDEFINED = 34675, 7
 
 
 def _profiled_tiff(tiff: bytes, profile: bytes) -> bytes:
-    """A little-endian TIFF file of one picture with a profile: its directory is written anew behind the end."""
+    """A little-endian TIFF file of one picture with a profile; its directory moves behind the end."""
     (place,) = struct.unpack_from("<I", tiff, 4)
     (count,) = struct.unpack_from("<H", tiff, place)
     fields = [tiff[place + 2 + 12 * number :][:12] for number in range(count)]

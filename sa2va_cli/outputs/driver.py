@@ -16,7 +16,7 @@ from sa2va_cli.errors import Sa2VAError
 from sa2va_cli.events import Report, Saved
 from sa2va_cli.outputs.clip import Clip
 from sa2va_cli.outputs.drawing import Finish
-from sa2va_cli.outputs.edges import Edges
+from sa2va_cli.outputs.edges import Edges, Whose
 from sa2va_cli.outputs.kinds import KINDS
 from sa2va_cli.outputs.naming import PlannedOutput
 from sa2va_cli.outputs.verification import verify
@@ -57,10 +57,10 @@ class _Window:
 
 @dataclass
 class _Seat:
-    """A sink with the prompt whose objects it takes, what is done to their masks, and waiting frames."""
+    """A sink with the prompt and the object whose masks it takes, what is done to these, waiting frames."""
 
     sink: Sink
-    prompt: int | None
+    whose: Whose
     finish: Finish
     window: _Window
     frames: int = 0
@@ -75,6 +75,11 @@ class _Seat:
         """Writes the frames at the end of the clip."""
         for one in self.window.flush():
             self.sink.write(one)
+
+
+def _is_of(found: FoundObject, whose: Whose) -> bool:
+    prompt, number = whose
+    return prompt in (None, found.prompt.id) and number in (None, found.id)
 
 
 class Driver:
@@ -119,12 +124,13 @@ class Driver:
         """Opens the sinks."""
         with ExitStack() as stack:
             for output in self._outputs:
+                whose = output.prompt, output.object
                 make = KINDS[output.kind].make
                 assert make is not None  # noqa: S101
                 clip = replace(self._clip, form=output.form)
-                sink = make(output.path, clip, self._of(output.prompt))
+                sink = make(output.path, clip, self._of(whose))
                 finish, window = KINDS[output.kind].finish, _Window(sink.reach)
-                seat = _Seat(sink, output.prompt, finish, window)
+                seat = _Seat(sink, whose, finish, window)
                 sink.publication = Publication(self._replaces, self._inspection(output, seat))
                 sink.__enter__()
                 stack.push(self._closing(output, sink))
@@ -144,8 +150,8 @@ class Driver:
         if self._failure is not None:
             raise self._failure
 
-    def _of(self, prompt: int | None) -> tuple[FoundObject, ...]:
-        return tuple(found for found in self._objects if prompt in (None, found.prompt.id))
+    def _of(self, whose: Whose) -> tuple[FoundObject, ...]:
+        return tuple(found for found in self._objects if _is_of(found, whose))
 
     @property
     def needs_second_pass(self) -> bool:
@@ -193,15 +199,15 @@ class Driver:
 
     def _parts(self, masks: FrameMasks, seats: Sequence[_Seat]) -> Iterator[tuple[_Seat, FrameMasks]]:
         """The masks of each sink's objects; what is made at full resolution of one is that of all."""
-        parts: dict[int | None, FrameMasks] = {None: masks}
-        finished: dict[tuple[int | None, Finish], FrameMasks] = {}
+        parts: dict[Whose, FrameMasks] = {(None, None): masks}
+        finished: dict[tuple[Whose, Finish], FrameMasks] = {}
         for seat in seats:
-            if seat.prompt not in parts:
-                rows = [k for k, found in enumerate(masks.objects) if found.prompt.id == seat.prompt]
-                parts[seat.prompt] = masks.of(rows)
-            key = seat.prompt, seat.finish
+            if seat.whose not in parts:
+                rows = [k for k, found in enumerate(masks.objects) if _is_of(found, seat.whose)]
+                parts[seat.whose] = masks.of(rows)
+            key = seat.whose, seat.finish
             if key not in finished:
-                finished[key] = self._edges.finished(parts[seat.prompt], seat.finish, seat.prompt)
+                finished[key] = self._edges.finished(parts[seat.whose], seat.finish, seat.whose)
             yield seat, finished[key]
 
     def _inspection(self, output: PlannedOutput, seat: _Seat) -> Callable[[Path], None] | None:

@@ -48,8 +48,8 @@ class Saving:
     output: Annotated[
         str | None,
         Option(
-            "A file (for one kind), a folder, a template of {stem} {kind} {prompt} {ext}, names of frames"
-            " such as out/name.%04d.png or out/name.####.exr, or - for standard output.",
+            "A file (for one kind), a folder, a template of {stem} {kind} {prompt} {object} {ext}, names of"
+            " frames such as out/name.%04d.png or out/name.####.exr, or - for standard output.",
             SAVING,
             "PATH",
             names=("--output", "-o"),

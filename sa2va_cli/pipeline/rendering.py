@@ -100,6 +100,7 @@ def planned_rendering(job: RenderJob, report: Report = no_report) -> Generator[R
             drawing=job.drawing,
             delivery=job.delivery,
             source=reader.info.path,
+            objects=header.objects,
         )
         outputs, skipped = choose_outputs(named, job.saving, _files_read(job, source, reader))
         check_frame_names(outputs, reader.names)
