@@ -370,7 +370,7 @@ def _remarks(container: Any, frame: Any, timeline: Timeline, *, deinterlace: boo
     if kind is not None:
         notes.append(
             f"high dynamic range ({kind}): the network sees a tone-mapped picture; "
-            f"mattes and overlays keep {kind}"
+            f"mattes and overlays keep {kind}, unless --tonemap is given"
         )
     if frame.interlaced_frame and not deinterlace:
         notes.append("the video is interlaced and is not deinterlaced; edges that move will look combed")

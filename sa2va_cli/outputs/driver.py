@@ -19,6 +19,7 @@ from sa2va_cli.outputs.drawing import Finish
 from sa2va_cli.outputs.edges import Edges, Whose
 from sa2va_cli.outputs.kinds import KINDS
 from sa2va_cli.outputs.naming import PlannedOutput
+from sa2va_cli.outputs.tonemapping import tone_mapped
 from sa2va_cli.outputs.verification import verify
 
 
@@ -118,10 +119,13 @@ class Driver:
         finishes = [KINDS[output.kind].finish for output in self._outputs]
         self._edges = Edges(clip.drawing, finishes)
         self._window = _Window(self._edges.reach)
+        contents = [KINDS[output.kind].drawn(clip.drawing).content for output in self._outputs]
+        self._finely = "alpha" in contents or any(one.form and one.form.is_exr for one in self._outputs)
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
         """Opens the sinks."""
+        self._clip.check_tonemap()
         with ExitStack() as stack:
             for output in self._outputs:
                 whose = output.prompt, output.object
@@ -160,7 +164,7 @@ class Driver:
 
     def write(self, masks: FrameMasks) -> None:
         """The first pass: sinks that write at once do, the others look."""
-        for one in self._window.take(self._edges.mended(masks)):
+        for one in self._window.take(self._edges.mended(self._seen(masks))):
             self._show(self._edges.steadied(one))
 
     def end_first_pass(self) -> None:
@@ -171,7 +175,7 @@ class Driver:
 
     def write_again(self, masks: FrameMasks) -> None:
         """The second pass, for sinks that have seen the clip."""
-        for one in self._window.take(self._edges.mended(masks)):
+        for one in self._window.take(self._edges.mended(self._seen(masks))):
             self._show_again(self._edges.steadied(one))
 
     def end_second_pass(self) -> None:
@@ -190,6 +194,12 @@ class Driver:
     def _show_again(self, masks: FrameMasks) -> None:
         for seat, part in self._parts(masks, [seat for seat in self._seats if seat.sink.surveys]):
             seat.take(part)
+
+    def _seen(self, masks: FrameMasks) -> FrameMasks:
+        """The masks on the picture that is drawn on."""
+        if not self._clip.is_tone_mapped:
+            return masks
+        return tone_mapped(masks, finely=self._finely)
 
     def _flush(self, *, surveying: bool) -> None:
         for seat in self._seats:
