@@ -170,17 +170,17 @@ def tone_mapped(image: NDArray[np.uint16], transfer: int, *, wide_gamut: bool) -
         transfer: ``PQ`` or ``HLG``.
         wide_gamut: whether the primaries are those of BT.2020.
     """
-    steps = np.clip(_mapped_light(image, transfer, wide_gamut) * np.float32(4095), 0, 4095)
+    steps = np.clip(_mapped_light(image, transfer, wide_gamut=wide_gamut) * np.float32(4095), 0, 4095)
     return np.asarray(_srgb_table(4096, 255)[steps.astype(np.uint16)], np.uint8)
 
 
 def finely_tone_mapped(image: NDArray[np.uint16], transfer: int, *, wide_gamut: bool) -> NDArray[np.uint16]:
     """The same as ``tone_mapped`` with 16 bits, for what is delivered with more than 8."""
-    steps = np.clip(_mapped_light(image, transfer, wide_gamut) * np.float32(FULL), 0, FULL)
+    steps = np.clip(_mapped_light(image, transfer, wide_gamut=wide_gamut) * np.float32(FULL), 0, FULL)
     return np.asarray(_srgb_table(FULL + 1, FULL)[steps.astype(np.uint16)], np.uint16)
 
 
-def _mapped_light(image: NDArray[np.uint16], transfer: int, wide_gamut: bool) -> NDArray[np.float32]:
+def _mapped_light(image: NDArray[np.uint16], transfer: int, *, wide_gamut: bool) -> NDArray[np.float32]:
     """Light in the primaries of BT.709, about 0..1."""
     light = _tone_table(transfer)[image >> 4]
     return np.asarray(cv2.transform(light, _TO_709)) if wide_gamut else light
