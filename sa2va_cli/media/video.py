@@ -33,6 +33,7 @@ from sa2va_cli.media.conversion import (
     transposes,
 )
 from sa2va_cli.media.decoding import Decoder
+from sa2va_cli.media.fields import field_order_of
 from sa2va_cli.media.metadata import read_metadata
 from sa2va_cli.media.source import SourceInfo
 from sa2va_cli.media.tail import missing_bytes
@@ -350,6 +351,7 @@ def _describe(path: Path, container: Any, stream: Any, timeline: Timeline, frame
         colour=colour_of(frame),
         depth=depth_of(frame),
         interlaced=frame.interlaced_frame,
+        field_order=field_order_of(frame) if matrix is None else None,
     )
 
 
@@ -373,7 +375,10 @@ def _remarks(container: Any, frame: Any, timeline: Timeline, *, deinterlace: boo
             f"mattes and overlays keep {kind}, unless --tonemap is given"
         )
     if frame.interlaced_frame and not deinterlace:
-        notes.append("the video is interlaced and is not deinterlaced; edges that move will look combed")
+        notes.append(
+            "the video is interlaced and is not deinterlaced; outputs keep its fields and edges that move will "
+            "look combed on screens; --deinterlace makes whole frames"
+        )
     if frame.rotation % 90:
         notes.append(f"a rotation by {frame.rotation} degrees is not a right angle and is rounded to one")
     if timeline.jumps:

@@ -210,6 +210,7 @@ class PictureVideo:
             crf=None if form is None else form.crf,
             stream=_standard_output() if form is not None and form.layout == "stream" else None,
             container=None if form is None else form.muxer,
+            field_order=clip.info.field_order,
         )
 
     @property

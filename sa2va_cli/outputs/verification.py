@@ -110,6 +110,8 @@ def _shape_differences(got: ReadBack, meant: WrittenVideo) -> Iterator[str]:
             unspecified = name != "full_range" and wanted == 2
             if found != wanted and not unspecified:
                 yield f"its colour is tagged {name} {found} instead of {wanted}"
+    if meant.samples and got.field_order != meant.field_order:
+        yield f"its field order is {got.field_order} instead of {meant.field_order}"
     if meant.timecode is not None and got.timecode != meant.timecode:
         yield f"its timecode is {got.timecode} instead of {meant.timecode}"
 
