@@ -79,7 +79,7 @@ class VideoSource:
             if not first:
                 raise InputError(f"{path}: not one frame of the video could be decoded; the file is damaged")
             self._timeline: Timeline = timeline
-            self._info = _describe(path, container, stream, timeline, first[0])
+            self._info = _describe(path, container, stream, timeline, first[0], deinterlace=deinterlace)
             self._notes = _remarks(container, first[0], timeline, deinterlace=deinterlace)
         self._turn = (first[0].rotation, display_matrix(first[0]))
         self._damage = timeline.damage or _tail(path)
@@ -324,7 +324,9 @@ def _thread_count() -> int:
     return min(_THREADS, os.cpu_count() or 1)
 
 
-def _describe(path: Path, container: Any, stream: Any, timeline: Timeline, frame: Any) -> SourceInfo:
+def _describe(
+    path: Path, container: Any, stream: Any, timeline: Timeline, frame: Any, *, deinterlace: bool
+) -> SourceInfo:
     matrix = display_matrix(frame)
     # The container's, then the bitstream's (av_guess_sample_aspect_ratio), as players do.
     aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or Fraction(1)
@@ -351,7 +353,7 @@ def _describe(path: Path, container: Any, stream: Any, timeline: Timeline, frame
         colour=colour_of(frame),
         depth=depth_of(frame),
         interlaced=frame.interlaced_frame,
-        field_order=field_order_of(frame) if matrix is None else None,
+        field_order=field_order_of(frame) if matrix is None and not deinterlace else None,
     )
 
 
