@@ -378,8 +378,8 @@ def _remarks(container: Any, frame: Any, timeline: Timeline, *, deinterlace: boo
         )
     if frame.interlaced_frame and not deinterlace:
         notes.append(
-            "the video is interlaced and is not deinterlaced; outputs keep its fields and edges that move will "
-            "look combed on screens; --deinterlace makes whole frames"
+            "the video is interlaced and is not deinterlaced; outputs keep its fields, and edges that move "
+            "will look combed on screens; --deinterlace makes whole frames"
         )
     if frame.rotation % 90:
         notes.append(f"a rotation by {frame.rotation} degrees is not a right angle and is rounded to one")

@@ -99,8 +99,8 @@ class VideoWriter:
             metadata: timecode, texts and chapters, on a clock that begins at zero with the first picture.
             stream: is written to instead of a file, and never sought in; ``path`` is then its name.
             container: FFmpeg's name of the stream's format.
-            field_order: which field of each picture of colour is shown first, where these are interlaced; grey
-                ones are whole.
+            field_order: which field of each picture of colour is shown first, where these are interlaced;
+                grey ones are whole.
 
         Raises:
             UsageError: for a codec that does not exist or that the container cannot hold.

@@ -129,7 +129,7 @@ def temporary(folder, monkeypatch):
 def test_what_came_through_a_pipe_is_removed_after_a_kill(sa2va, folder, temporary, stuck, by):
     make_video(folder / "a.mp4")
     os.mkfifo(folder / "pipe")
-    feeder = subprocess.Popen(["cp", "a.mp4", "pipe"])  # noqa: S607
+    feeder = subprocess.Popen(["cp", "a.mp4", "pipe"])
     run = stuck("segment", "pipe", "red", "--save", "mask", "-o", "out/")
     feeder.wait()
     (left,) = temporary.iterdir()
@@ -143,7 +143,7 @@ def test_what_came_through_a_pipe_is_removed_after_a_kill(sa2va, folder, tempora
         told = sa2va("clean", "out", "--json")
         assert str(left) in [one["path"] for one in json.loads(told.out)["removed"]]
     else:
-        feeder = subprocess.Popen(["cp", "a.mp4", "pipe"])  # noqa: S607
+        feeder = subprocess.Popen(["cp", "a.mp4", "pipe"])
         assert sa2va("segment", "pipe", "red", "--save", "mask", "-o", "out/").code == 0
         feeder.wait()
     assert not any(temporary.iterdir())

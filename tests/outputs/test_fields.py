@@ -1,4 +1,4 @@
-"""Interlaced sources: pictures keep their fields and say so, masks are whole, and --deinterlace makes all whole."""
+"""Interlaced sources: pictures keep their fields and say so; masks, and all with --deinterlace, are whole."""
 
 import json
 from fractions import Fraction
