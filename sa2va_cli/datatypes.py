@@ -8,6 +8,7 @@ from copy import copy
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
+from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar
 
@@ -640,6 +641,20 @@ AnySegmenter = Segmenter[Any, Any, Any]
 """A segmenter to those who only hand it on."""
 
 
+@dataclass(frozen=True)
+class Publication:
+    """How what is finished gets its name.
+
+    Attributes:
+        replaces: whether it takes the place of what is there.
+        inspect: is shown the file or folder while its name is still hidden; what this raises keeps it from
+            getting its final one.
+    """
+
+    replaces: bool = True
+    inspect: Callable[[Path], None] | None = None
+
+
 class Sink(Protocol):
     """Takes the masks of every frame, in order, and leaves finished files behind.
 
@@ -649,10 +664,12 @@ class Sink(Protocol):
     Attributes:
         reach: how many frames before and after each it needs, in ``FrameMasks.around``.
         surveys: whether it must have seen the whole clip before it writes anything.
+        publication: how what it makes gets its name; whoever drives it decides.
     """
 
     reach: ClassVar[int] = 0
     surveys: ClassVar[bool] = False
+    publication: Publication = Publication()
 
     def __enter__(self) -> Self:
         """Opens the sink."""

@@ -1,8 +1,8 @@
 """One door to every input: frames of a range in order, or single ones, upright and with their times."""
 
 import errno
+import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from sa2va_cli.media.metadata import Metadata
 from sa2va_cli.media.probe import find_source
 from sa2va_cli.media.source import Source, SourceInfo
 from sa2va_cli.media.timecode import Timecode
-from sa2va_cli.staging import require_temporary_folder
+from sa2va_cli.staging import require_temporary_folder, staged
 
 
 @dataclass(frozen=True)
@@ -257,6 +257,10 @@ def open_source(
     return Reader(found, selection or Selection())
 
 
+SPOOLED = "sa2va.input"
+"""What the temporary file of a stream is hidden from: its name says which process made it (``staging``)."""
+
+
 def spool(stream: BinaryIO, folder: Path | None = None) -> Path:
     """Copies a stream, such as standard input, into a temporary file, since video must be read out of order.
 
@@ -271,15 +275,15 @@ def spool(stream: BinaryIO, folder: Path | None = None) -> Path:
         InputError: when the stream is empty.
         OutputError: when there is no space for it.
     """
-    path: Path | None = None
-    place = require_temporary_folder() if folder is None else folder
+    place = Path(require_temporary_folder()) if folder is None else folder
+    path = staged(place / SPOOLED)
     try:
-        with tempfile.NamedTemporaryFile(prefix="sa2va-", suffix=".input", dir=place, delete=False) as file:
-            path = Path(file.name)
+        # Only its owner may read it: temporary folders are everybody's.
+        number = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0), 0o600)
+        with os.fdopen(number, "wb") as file:
             shutil.copyfileobj(stream, file, 1 << 20)
     except BaseException as error:
-        if path is not None:
-            path.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
         if isinstance(error, OSError):
             reason = "no space left" if error.errno == errno.ENOSPC else error.strerror or str(error)
             raise OutputError(

@@ -1,6 +1,7 @@
 """What outputs need to know about the input."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from numpy.typing import NDArray
@@ -34,10 +35,28 @@ class Clip:
     form: Form | None = None
     by_source_number: bool = False
 
-    @property
+    @cached_property
     def info(self) -> SourceInfo:
-        """What was found out about the input."""
-        return self.reader.info
+        """What was found out about the input; as an ordinary one where it is tone-mapped."""
+        info = self.reader.info
+        return replace(info, colour=None, depth=8) if self.is_tone_mapped else info
+
+    @property
+    def is_tone_mapped(self) -> bool:
+        """Whether high dynamic range becomes ordinary video before anything is drawn."""
+        return self.drawing.tonemap and self._is_high_range
+
+    @property
+    def _is_high_range(self) -> bool:
+        colour = self.reader.info.colour
+        return colour is not None and colour.high_range is not None
+
+    def check_tonemap(self) -> None:
+        """Warns where tone-mapping was asked for and there is nothing to map."""
+        if self.drawing.tonemap and not self._is_high_range:
+            self.reader.warn(
+                "--tonemap has no effect: the source is no video of high dynamic range (PQ or HLG)"
+            )
 
     def frame_name(self, frame: Frame) -> str:
         """The name of a frame's own file, without its ending."""

@@ -70,6 +70,7 @@ class Drawing:
         crop_padding: what is added around the objects, as a share of their width and height.
         crop_aspect: ``W:H`` of the crop as it is shown; None for that of the objects.
         crop_clean: crop the picture without the overlay.
+        tonemap: make ordinary video (BT.709) of high dynamic range, instead of keeping it.
 
     Raises:
         UsageError: a value is not allowed.
@@ -134,6 +135,10 @@ class Drawing:
         Option("Shape of the crop, such as 16:9; objects that do not fit are cut.", DRAWING, "W:H"),
     ] = None
     crop_clean: Annotated[bool, Option("Crop the picture itself, without the overlay.", DRAWING)] = False
+    tonemap: Annotated[
+        bool,
+        Option("Ordinary video (BT.709) of high dynamic range (PQ, HLG), which is kept otherwise.", DRAWING),
+    ] = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "colours", read_colours(self.colours))

@@ -48,8 +48,8 @@ class Saving:
     output: Annotated[
         str | None,
         Option(
-            "A file (for one kind), a folder, a template of {stem} {kind} {prompt} {ext}, names of frames"
-            " such as out/name.%04d.png or out/name.####.exr, or - for standard output.",
+            "A file (for one kind), a folder, a template of {stem} {kind} {prompt} {object} {ext}, names of"
+            " frames such as out/name.%04d.png or out/name.####.exr, or - for standard output.",
             SAVING,
             "PATH",
             names=("--output", "-o"),
@@ -83,6 +83,11 @@ class Saving:
     ] = True
 
     kinds_given: bool = field(default=False, init=False, repr=False, compare=False)
+
+    @property
+    def replaces(self) -> bool:
+        """Whether outputs take the place of what is there."""
+        return self.existing == "overwrite"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "kinds_given", self.kinds is not DEFAULT_KINDS)

@@ -11,8 +11,9 @@ from typing import BinaryIO
 from sa2va_cli.datatypes import is_unicode
 from sa2va_cli.errors import InputError, UsageError
 from sa2va_cli.events import Notice, Report
-from sa2va_cli.media.reader import Reader, open_source, spool
+from sa2va_cli.media.reader import SPOOLED, Reader, open_source, spool
 from sa2va_cli.media.sequences import is_pattern, pattern_folder, pattern_stem
+from sa2va_cli.outputs.leftovers import clear, find_temporary
 from sa2va_cli.pipeline.job import Search, SegmentJob
 from sa2va_cli.pipeline.selection import selection, timecodes_counted_from
 
@@ -107,6 +108,7 @@ def _spooled(source: str, name: str, report: Report) -> Generator[Path, None, No
             "standard input is a terminal; pipe a video in, as in: sa2va segment - PROMPT < clip.mp4"
         )
     report(Notice(f"{name} cannot be read twice; keeping it in a temporary file"))
+    clear(left for left in find_temporary() if left.path.suffix == Path(SPOOLED).suffix and left.is_dead)
     if source == STANDARD_INPUT:
         path = spool(_binary_stdin())
     else:

@@ -100,6 +100,7 @@ def planned_rendering(job: RenderJob, report: Report = no_report) -> Generator[R
             drawing=job.drawing,
             delivery=job.delivery,
             source=reader.info.path,
+            objects=header.objects,
         )
         outputs, skipped = choose_outputs(named, job.saving, _files_read(job, source, reader))
         check_frame_names(outputs, reader.names)
@@ -196,8 +197,9 @@ def _draw(plan: RenderPlan, outputs: tuple[PlannedOutput, ...], report: Report) 
     tally = Tally(header.objects, plan.reader.info.start_seconds)
     numbers = plan.job.saving.source_numbers
     clip = Clip(plan.reader, header.stem, header.prompts, plan.job.drawing, by_source_number=numbers)
-    verify = plan.job.saving.verify
-    with Driver(outputs, clip, header.objects, report, verify=verify) as driver:
+    saving = plan.job.saving
+    ends = {"verify": saving.verify, "replaces": saving.replaces}
+    with Driver(outputs, clip, header.objects, report, **ends) as driver:
         masks = replayed(plan.tracks, plan.reader)
         with write_behind(driver.write) as hand_over, closing(masks):
             for done, one in enumerate(masks, 1):

@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Callable, Generator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from sa2va_cli.datatypes import (
     AnySegmenter,
     Followed,
+    FoundObject,
     Memory,
     ModelIdentity,
     Queries,
@@ -84,15 +85,7 @@ def planned(job: SegmentJob, report: Report = no_report) -> Generator[Plan, None
     job.drawing.check_needs()
     with opened(job.source, job.search, report) as reader:
         stem = stem_of(job.source)
-        named = plan_outputs(
-            job.saving,
-            job.search.prompts,
-            reader.info.kind,
-            stem,
-            drawing=job.drawing,
-            delivery=job.delivery,
-            source=reader.info.path,
-        )
+        named = _named(job, reader, stem)
         outputs, skipped = choose_outputs(named, job.saving, files_read(job, reader))
         check_frame_names(outputs, reader.names)
         placement = job.model.placed()
@@ -100,6 +93,22 @@ def planned(job: SegmentJob, report: Report = no_report) -> Generator[Plan, None
         keyframes = tuple(keyframe_indices(frames, job.search))
         model = job.model.name_on(placement)
         yield Plan(job, reader, stem, frames, keyframes, model, placement, outputs, skipped)
+
+
+def _named(
+    job: SegmentJob, reader: Reader, stem: str, objects: Sequence[FoundObject] | None = None
+) -> tuple[PlannedOutput, ...]:
+    """Names the outputs, those of single objects once these are known."""
+    return plan_outputs(
+        job.saving,
+        job.search.prompts,
+        reader.info.kind,
+        stem,
+        drawing=job.drawing,
+        delivery=job.delivery,
+        source=reader.info.path,
+        objects=objects,
+    )
 
 
 def segment(
@@ -149,15 +158,20 @@ def run(
         Sa2VAError: see ``segment``.
     """
     started = time.perf_counter()
-    job, reader = plan.job, plan.reader
-    with (
-        claimed(plan.outputs, job.saving, files_read(job, reader), report),
-        segmenter.open(still=reader.info.kind == "image") as session,
-    ):
+    job, reader, read = plan.job, plan.reader, files_read(plan.job, plan.reader)
+    ready = tuple(output for output in plan.outputs if not output.by_object)
+    with ExitStack() as stack:
+        stack.enter_context(claimed(ready, job.saving, read, report))
+        session = stack.enter_context(segmenter.open(still=reader.info.kind == "image"))
         findings = _ask(plan, session, report)
-        outputs = _with_objects(plan, findings)
+        late, skipped = _of_objects(plan, findings.objects, read)
+        outputs = _with_objects(plan, (*ready, *late), findings)
+        if not outputs:
+            return SegmentResult(job.source, skipped=(*plan.skipped, *skipped))
+        stack.enter_context(claimed(late, job.saving, read, report))
         header = _header(plan, findings, segmenter.identity)
-        with growing_log(header, outputs, report) as log, threads(segmenter) as workers:
+        growing = growing_log(header, outputs, report, replaces=job.saving.replaces)
+        with growing as log, threads(segmenter) as workers:
             followed = follow(
                 session,
                 decoded(reader),
@@ -182,7 +196,7 @@ def run(
         frames=tally.frames,
         seconds=time.perf_counter() - started,
         files=tuple(output.path for output in outputs),
-        skipped=plan.skipped,
+        skipped=(*plan.skipped, *skipped),
         warnings=(*filter(None, [plan.placement.concern]), *warnings),
         look_at=tally.look_at(),
     )
@@ -237,8 +251,9 @@ def _draw(
     tally = Tally(log.header.objects, plan.reader.info.start_seconds)
     numbers = plan.job.saving.source_numbers
     clip = Clip(plan.reader, plan.stem, log.header.prompts, plan.job.drawing, by_source_number=numbers)
-    verify = plan.job.saving.verify
-    with Driver(outputs, clip, log.header.objects, report, verify=verify) as driver:
+    saving = plan.job.saving
+    ends = {"verify": saving.verify, "replaces": saving.replaces}
+    with Driver(outputs, clip, log.header.objects, report, **ends) as driver:
 
         def write(one: Followed[Memory] | Followed[None]) -> None:
             agreements = motion.agreements(one.frame, one.logits)
@@ -263,12 +278,26 @@ def _draw(
     return tally
 
 
-def _with_objects(plan: Plan, findings: Findings[Memory]) -> tuple[PlannedOutput, ...]:
+def _of_objects(
+    plan: Plan, objects: Sequence[FoundObject], read: Sequence[Path]
+) -> tuple[tuple[PlannedOutput, ...], tuple[Path, ...]]:
+    """Names the outputs of single objects, which are known now, and decides about those that exist."""
+    kinds = {output.kind for output in plan.outputs if output.by_object}
+    if not kinds:
+        return (), ()
+    named = _named(plan.job, plan.reader, plan.stem, objects)
+    own = [output for output in named if output.by_object and output.kind in kinds]
+    return choose_outputs(own, plan.job.saving, read)
+
+
+def _with_objects(
+    plan: Plan, outputs: tuple[PlannedOutput, ...], findings: Findings[Memory]
+) -> tuple[PlannedOutput, ...]:
     """Leaves out what belongs to a prompt that found nothing."""
     if plan.job.saving.allow_empty:
-        return plan.outputs
+        return outputs
     missing = {prompt.id for prompt in findings.unmatched}
-    return tuple(output for output in plan.outputs if output.prompt not in missing)
+    return tuple(output for output in outputs if output.prompt not in missing)
 
 
 def _warnings(plan: Plan, tally: Tally) -> tuple[str, ...]:

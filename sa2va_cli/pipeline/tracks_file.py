@@ -5,6 +5,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from sa2va_cli.datatypes import Publication
 from sa2va_cli.errors import NothingFoundError
 from sa2va_cli.events import Notice, Report, Saved
 from sa2va_cli.outputs.leftovers import clear, leftovers_of
@@ -29,7 +30,7 @@ _NAME_BYTES = 255
 
 @contextmanager
 def growing_log(
-    header: Header, outputs: Sequence[PlannedOutput], report: Report
+    header: Header, outputs: Sequence[PlannedOutput], report: Report, *, replaces: bool = True
 ) -> Generator[TracksWriter, None, None]:
     """Opens a log for a run.
 
@@ -40,6 +41,7 @@ def growing_log(
         header: of the log.
         outputs: what the run makes.
         report: is told what has got its name, and what stays.
+        replaces: whether a wanted one takes the place of what is there at the end.
 
     Raises:
         OutputError: the log cannot be written.
@@ -62,10 +64,11 @@ def growing_log(
         with TracksWriter(place, header) as writer:
             yield writer
         if wanted is not None:
-            publish(place, wanted)
+            publish(place, wanted, Publication(replaces))
             report(Saved(wanted))
     except BaseException as error:
-        stays = bool(wanted and writer and writer.frames) and not isinstance(error, NothingFoundError)
+        done = bool(wanted and writer and writer.frames and place.exists())
+        stays = done and not isinstance(error, NothingFoundError)
         if stays and writer is not None:
             report(Notice(f"{place} keeps the {writer.frames} frames that were done", "warning"))
         raise
