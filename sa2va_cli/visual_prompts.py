@@ -6,7 +6,7 @@ Knows nothing about the clip: whether a point lies in the picture is found out w
 import base64
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -240,6 +240,15 @@ def read_mask(text: str) -> MaskPrompt:
     if not path.strip():
         raise _not_read("mask", text, "[NAME:]FILE[@time], such as dog:mask.png@1.5")
     return MaskPrompt(path.strip(), at.strip() or None, name.strip())
+
+
+def each(read: Callable[[str], VisualPrompt]) -> Callable[[Iterable[str]], tuple[VisualPrompt, ...]]:
+    """Reads every text of an option that can be repeated."""
+
+    def read_all(texts: Iterable[str]) -> tuple[VisualPrompt, ...]:
+        return tuple(read(text) for text in texts)
+
+    return read_all
 
 
 def to_document(prompt: VisualPrompt) -> dict[str, Any]:
