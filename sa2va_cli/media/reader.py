@@ -257,9 +257,9 @@ class Reader:
         if moment.start is not None:
             shown_at = self._source.seconds_of(0) + moment.start
             count = self.info.frames
-            if ordinal == count and shown_at >= self._source.seconds_of(0) + self.info.duration_seconds:
-                ordinal = count + 1
-            elif ordinal == count or self._source.seconds_of(ordinal) > shown_at:
+            lasts = Fraction(self.info.duration_seconds).limit_denominator(1_000_000)
+            inside = ordinal < count or moment.start < lasts
+            if inside and (ordinal == count or self._source.seconds_of(ordinal) > shown_at):
                 ordinal -= 1
         place = (ordinal - self._ordinals.start) // self._ordinals.step
         if not 0 <= place < len(self._ordinals):

@@ -1,8 +1,8 @@
 """Objects that were pointed at on the way, followed in both directions with bounded memory.
 
 First backwards, from the last frame on which an object begins: what is found is coded into a scratch file.
-Then forwards over all frames, and what lies before each object's beginning comes from the scratch file. So each
-frame is decoded twice at most for this, and results come in the order of frames.
+Then forwards over all frames, and what lies before each object's beginning comes from the scratch file. So
+each frame is decoded twice at most for this, and results come in the order of frames.
 """
 
 import struct
@@ -35,7 +35,8 @@ class Scratch:
 
     def __init__(self, threshold: float) -> None:
         self._threshold = threshold
-        self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=require_temporary_folder())
+        # Closed in __exit__.
+        self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=require_temporary_folder())  # noqa: SIM115
         self._places: dict[int, tuple[int, int]] = {}
 
     def __enter__(self) -> Self:

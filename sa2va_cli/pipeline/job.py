@@ -35,6 +35,40 @@ Sampling = Literal["uniform", "first"]
 SAMPLINGS: tuple[str, ...] = ("uniform", "first")
 
 
+Points = Annotated[
+    tuple[PointPrompt, ...],
+    Option(
+        "A point on a thing (,+) or beside it (,-), in pixels or per cent (50%,40%), at a time as for "
+        "--start; follows it both ways, or corrects what words have found. NAME: says which thing. "
+        "Can be repeated.",
+        LOOKING,
+        "[NAME:]X,Y[,+|-][@TIME]",
+        names=("--point",),
+        read=each(read_point),
+    ),
+]
+Boxes = Annotated[
+    tuple[BoxPrompt, ...],
+    Option(
+        "A box around a thing, by two corners; else like --point.",
+        LOOKING,
+        "[NAME:]X1,Y1,X2,Y2[@TIME]",
+        names=("--box",),
+        read=each(read_box),
+    ),
+]
+Masks = Annotated[
+    tuple[MaskPrompt, ...],
+    Option(
+        "The mask of a thing: a black and white picture of the video's size; else like --point.",
+        LOOKING,
+        "[NAME:]FILE[@TIME]",
+        names=("--mask",),
+        read=each(read_mask),
+    ),
+]
+
+
 @dataclass(frozen=True)
 class Search:
     """What is looked for, and on which frames.
@@ -116,38 +150,9 @@ class Search:
     deinterlace: Annotated[
         bool, Option("Make interlaced frames whole (yadif, one frame for each).", LOOKING)
     ] = False
-    points: Annotated[
-        tuple[PointPrompt, ...],
-        Option(
-            "A point on a thing (,+) or beside it (,-), in pixels or per cent (50%,40%), at a time as for "
-            "--start; follows it both ways, or corrects what words have found. NAME: says which thing. "
-            "Can be repeated.",
-            LOOKING,
-            "[NAME:]X,Y[,+|-][@TIME]",
-            names=("--point",),
-            read=each(read_point),
-        ),
-    ] = ()
-    boxes: Annotated[
-        tuple[BoxPrompt, ...],
-        Option(
-            "A box around a thing, by two corners; else like --point.",
-            LOOKING,
-            "[NAME:]X1,Y1,X2,Y2[@TIME]",
-            names=("--box",),
-            read=each(read_box),
-        ),
-    ] = ()
-    masks: Annotated[
-        tuple[MaskPrompt, ...],
-        Option(
-            "The mask of a thing: a black and white picture of the video's size; else like --point.",
-            LOOKING,
-            "[NAME:]FILE[@TIME]",
-            names=("--mask",),
-            read=each(read_mask),
-        ),
-    ] = ()
+    points: Points = ()
+    boxes: Boxes = ()
+    masks: Masks = ()
 
     def __post_init__(self) -> None:
         prompts = numbered(with_visual(self.prompts, (*self.points, *self.boxes, *self.masks)))
