@@ -8,12 +8,13 @@ import re
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from sa2va_cli.errors import UsageError, parameter
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _NUMBER = re.compile(r"(-?\d+(?:\.\d*)?|-?\.\d+)(%?)")
 _COORDINATES = re.compile(r"[-+\d.,% ]*")
@@ -98,18 +99,22 @@ class Bitmap:
     data: str = field(repr=False)
 
     @classmethod
-    def of(cls, mask: NDArray[np.bool_]) -> "Bitmap":
+    def of(cls, mask: "NDArray[np.bool_]") -> "Bitmap":
         """Packs a mask (H, W)."""
+        import numpy as np
+
         packed = zlib.compress(np.packbits(mask).tobytes(), 9)
         return cls((mask.shape[1], mask.shape[0]), base64.b64encode(packed).decode("ascii"))
 
     @property
-    def mask(self) -> NDArray[np.bool_]:
+    def mask(self) -> "NDArray[np.bool_]":
         """(H, W) bool.
 
         Raises:
             ValueError: it is damaged.
         """
+        import numpy as np
+
         width, height = self.size
         try:
             bits = np.unpackbits(np.frombuffer(zlib.decompress(base64.b64decode(self.data)), np.uint8))
@@ -135,7 +140,7 @@ class MaskPrompt:
     bitmap: Bitmap | None = None
 
     @classmethod
-    def of(cls, mask: NDArray[Any], *, at: str | None = None, name: str = "") -> "MaskPrompt":
+    def of(cls, mask: "NDArray[Any]", *, at: str | None = None, name: str = "") -> "MaskPrompt":
         """A mask that a program holds: (H, W), bool or zeros and one other number.
 
         Raises:
@@ -166,23 +171,25 @@ class Pointed:
 
     row: int
     index: int
-    image: NDArray[np.uint8] = field(repr=False)
+    image: "NDArray[np.uint8]" = field(repr=False)
     points: tuple[tuple[float, float, bool], ...] = ()
     box: tuple[float, float, float, float] | None = None
-    mask: NDArray[np.bool_] | None = field(default=None, repr=False)
-    before: NDArray[np.float32] | None = field(default=None, repr=False)
+    mask: "NDArray[np.bool_] | None" = field(default=None, repr=False)
+    before: "NDArray[np.float32] | None" = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if (self.mask is None) is not bool(self.points or self.box):
             raise ValueError("an object is pointed at with points and a box, or with a mask")
 
 
-def two_valued(mask: NDArray[Any], what: str) -> NDArray[np.bool_]:
+def two_valued(mask: "NDArray[Any]", what: str) -> "NDArray[np.bool_]":
     """A mask (H, W) of two values, of which one is zero, as bool.
 
     Raises:
         UsageError: it is not.
     """
+    import numpy as np
+
     values = np.unique(mask)
     if mask.ndim != 2 or len(values) > 2 or (len(values) == 2 and values[0] != 0):
         kind = f"{len(values)} values" if mask.ndim == 2 else f"a shape of {mask.shape}"

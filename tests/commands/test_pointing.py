@@ -122,7 +122,7 @@ def test_a_correction_changes_the_frames_it_is_about_and_no_other_byte(sa2va, fo
     assert sa2va("segment", "a.mp4", "green", "red corner", "--save", "tracks").code == 0
     segmenter = FakeSegmenter()
     outcome = sa2va(
-        *("correct", "a.tracks.sa2va", "--box", "2,30,20,46@10f", "--within", "0.1", "-o", "b.sa2va"),
+        *("correct", "a.tracks.sa2va", "--box", "1:2,30,20,46@10f", "--within", "0.1", "-o", "b.sa2va"),
         load=lambda *_: segmenter,
     )
     assert outcome.code == 0, outcome.err

@@ -85,6 +85,7 @@ class Pair:
         noise = [random.integers(0, 255, (6, 8, 3), np.uint8) for _ in range(frames)]
         self.pictures: list[RGB] = [np.kron(one, np.ones((15, 15, 1), np.uint8)) for one in noise]
         self.side = ours.input_size
+        self.cache: dict[int, Any] = {}  # of clips of so many frames: what the image encoder says
 
     def session(self) -> Sam2VideoInferenceSession:
         pixels = [grounding_pixels(one, self.side, torch.float32, still=False) for one in self.pictures]
@@ -127,6 +128,7 @@ class Pair:
         found = {}
         for backwards in (True, False):  # each by itself: what was followed one way is no memory of the other
             session = self.session()
+            session.cache = self.cache.setdefault(len(self.pictures), session.cache)
             for one in pointed:
                 self.put(session, one)
                 found[one.index] = self.stock(session, frame_idx=one.index).pred_masks
@@ -230,8 +232,7 @@ def test_objects_that_join_at_different_frames_are_followed_as_if_alone(pair: Pa
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["click", "box", "mask"])
-def test_the_full_size_network_agrees_as_well(kind: str) -> None:
-    pair = Pair(HIERA_LARGE, frames=3)
-    for objects in (1, 3):
-        check(pair, [said(pair, row, 1, kind) for row in range(objects)])
+def test_the_full_size_network_agrees_as_well() -> None:
+    pair = Pair(HIERA_LARGE, frames=2)
+    check(pair, [said(pair, row, 0, kind) for row, kind in enumerate(("click", "box", "mask"))])
+    check(pair, [said(pair, 0, 0, "clicks")])
