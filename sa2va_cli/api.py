@@ -17,6 +17,7 @@ from sa2va_cli.pipeline.job import Sampling, Search, numbered
 from sa2va_cli.pipeline.selection import selection
 from sa2va_cli.runtime.choice import ModelChoice
 from sa2va_cli.runtime.loading import load_segmenter, memory_errors_explained
+from sa2va_cli.visual_prompts import BoxPrompt, MaskPrompt, PointPrompt
 
 
 class Sa2VA:
@@ -69,7 +70,7 @@ class Sa2VA:
     def segment(
         self,
         source: str | Path | Iterable[NDArray[np.uint8]],
-        prompts: str | Sequence[str | Prompt],
+        prompts: str | Sequence[str | Prompt] = (),
         *,
         times: Iterable[float] | None = None,
         sampling: Sampling = "uniform",
@@ -82,6 +83,9 @@ class Sa2VA:
         verbatim: bool = False,
         stream: int | None = None,
         deinterlace: bool = False,
+        points: tuple[PointPrompt, ...] = (),
+        boxes: tuple[BoxPrompt, ...] = (),
+        masks: tuple[MaskPrompt, ...] = (),
     ) -> Iterator[FrameMasks]:
         """Finds what the prompts name, frame by frame; the options are those of ``sa2va segment``.
 
@@ -90,7 +94,7 @@ class Sa2VA:
                 each (H, W, 3) uint8 RGB. A list, a tuple or a (T, H, W, 3) array can be looked at in any
                 order; frames that
                 come one by one need ``sampling="first"``.
-            prompts: one or several; each finds objects of its own.
+            prompts: one or several; each finds objects of its own. Not needed where something is pointed at.
             times: seconds of each frame, where ``source`` is the frames themselves; 24 per second if None.
             sampling: which frames the language model sees: ``uniform`` or ``first``.
             keyframes: how many it sees.
@@ -102,6 +106,10 @@ class Sa2VA:
             verbatim: send the prompts as they are.
             stream: number of the video stream in the file; None for the main one.
             deinterlace: whether interlaced frames are made whole.
+            points: points on things, as ``visual_prompts.read_point("320,200@1.5")``; each thing is followed
+                both ways from there, or what words have found is corrected.
+            boxes: boxes around things, as ``read_box`` makes them.
+            masks: masks of things, as ``MaskPrompt.of(array, at="1.5")``.
 
         Returns:
             One result for each frame, each made when it is asked for: ``.frame``, ``.masks`` (N, H, W) bool,
@@ -124,6 +132,9 @@ class Sa2VA:
             verbatim=verbatim,
             stream=stream,
             deinterlace=deinterlace,
+            points=points,
+            boxes=boxes,
+            masks=masks,
         )
         if isinstance(source, str | Path):
             if times is not None:
@@ -148,6 +159,10 @@ def _check_one_by_one(search: Search) -> None:
         raise UsageError(
             f"sampling={search.sampling!r} looks at frames out of order, and these come one by one; "
             'give a list of frames, or sampling="first"'
+        )
+    if any(prompt.visual for prompt in search.prompts):
+        raise UsageError(
+            "points, boxes and masks are for files and lists; leave them out for frames as they come"
         )
     if (search.start, search.end, search.every) != (None, None, 1):
         raise UsageError("start, end and every are for files and lists; leave out frames as they come")

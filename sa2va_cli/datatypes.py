@@ -3,7 +3,7 @@
 Knows nothing about files, networks or terminals.
 """
 
-from collections.abc import Callable, Generator, Iterable, Sequence, Sized
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence, Sized
 from copy import copy
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sa2va_cli.errors import UsageError
+from sa2va_cli.visual_prompts import Pointed, VisualPrompt
 from sa2va_cli.written import Written
 
 View = TypeVar("View")
@@ -299,19 +300,21 @@ class Prompt:
 
     Attributes:
         id: its place among the prompts of a run, from 1.
-        text: the words.
+        text: the words; empty where there is only what was pointed at.
         label: a short name for people and files; the words where it is empty.
+        visual: points, boxes and masks that say what is meant, or correct what the words have found.
 
     Raises:
-        UsageError: there are no words, or they cannot be written in UTF-8.
+        UsageError: there are neither words nor anything else, or they cannot be written in UTF-8.
     """
 
     id: int
     text: str
     label: str = ""
+    visual: tuple[VisualPrompt, ...] = ()
 
     def __post_init__(self) -> None:
-        if not self.text.strip():
+        if not self.text.strip() and not (self.visual and self.label):
             raise UsageError('a prompt is empty; say what to look for, such as "girl in red dress"')
         if not is_unicode(self.text):
             raise UsageError(f"the prompt {self.text!r} is not valid Unicode; is the terminal set to UTF-8?")
@@ -386,6 +389,19 @@ class Followed(Generic[Memory]):
     scores: NDArray[np.float32]
     ious: NDArray[np.float32]
     memory: Memory = field(repr=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Directions(Generic[Memory]):
+    """What objects are followed from that were pointed at somewhere on the way.
+
+    Attributes:
+        forwards: from the first frame on; an object joins where it was first pointed at.
+        backwards: towards the first frame, each object from there; None where that leads nowhere.
+    """
+
+    forwards: Memory = field(repr=False)
+    backwards: Memory | None = field(repr=False)
 
 
 Reason = Literal["lost", "nearly hidden", "jumped", "unsure edge"]
@@ -591,6 +607,26 @@ class Session(Protocol[View, Queries, Memory]):
         """
         ...
 
+    def point(
+        self,
+        found: Memory | None,
+        rows: Sequence[int],
+        objects: int,
+        pointed: Sequence[Pointed],
+        spans: Mapping[int, tuple[int, int | None]],
+    ) -> Directions[Memory]:
+        """Conditions objects on points, boxes and masks; those that words have found are corrected.
+
+        Args:
+            found: what ``condition`` returned; None where there are no words, or they found nothing.
+            rows: which of the clip's objects those of ``found`` are.
+            objects: how many the clip has, those that are pointed at included.
+            pointed: what is said about an object on a frame, once for each object and frame.
+            spans: the first and the last frame over which an object is followed, by its row; None for the
+                end. Objects that are not in it are followed everywhere.
+        """
+        ...
+
     def follow(
         self,
         frames: Iterable[Frame],
@@ -603,7 +639,8 @@ class Session(Protocol[View, Queries, Memory]):
         """Carries the objects through frames in order; on keyframes see ``condition``.
 
         Args:
-            frames: those of the clip from some frame on, keyframes included.
+            frames: those of the clip from some frame on, keyframes included; by falling index where
+                ``memory`` is one to follow backwards from.
             memory: what ``condition`` returned, or what the last frame left.
             count: how many frames there are; None where that is not known.
             notify: is told in one line what a person should know; called from this thread.

@@ -65,11 +65,13 @@ class Argument:
         help: what it is.
         metavar: stands for it.
         several: whether it may be given more than once.
+        optional: whether it may be left out.
     """
 
     help: str
     metavar: str
     several: bool = False
+    optional: bool = False
 
 
 @dataclass(frozen=True)

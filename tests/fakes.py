@@ -1,16 +1,17 @@
 """A network that needs no weights: it finds bright red, green or blue where a prompt names that colour."""
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
 import cv2
 import numpy as np
 
-from sa2va_cli.datatypes import RGB, Followed, Frame, Grounding, ModelIdentity
+from sa2va_cli.datatypes import RGB, Directions, Followed, Frame, Grounding, ModelIdentity
 from sa2va_cli.queues import batched, read_ahead
 from sa2va_cli.runtime.choice import ModelChoice
 from sa2va_cli.runtime.device import Placement
+from sa2va_cli.visual_prompts import Pointed
 
 GRID = 64
 CHANNELS = {"red": 0, "green": 1, "blue": 2}
@@ -34,6 +35,8 @@ class FakeSegmenter:
         self.still: bool | None = None
         self.stepped: list[int] = []
         self.tracks_keyframes: bool | None = None
+        self.pointed: list[Pointed] = []
+        self.spans: dict[int, tuple[int, int | None]] = {}
 
     def open(self, *, still: bool = False) -> "FakeSession":
         self.still = still
@@ -79,6 +82,31 @@ class FakeSession:
         self.segmenter.tracks_keyframes = track_keyframes
         self.segmenter.seen = [index for index, _ in keyframes]
         return np.concatenate(list(queries))[:, 0]
+
+    def point(
+        self,
+        found: np.ndarray | None,
+        rows: Sequence[int],
+        objects: int,
+        pointed: Sequence[Pointed],
+        spans: Mapping[int, tuple[int, int | None]],
+    ) -> Directions[np.ndarray]:
+        """What is pointed at has the colour of the picture there."""
+        self.segmenter.pointed, self.segmenter.spans = list(pointed), dict(spans)
+        channels = np.zeros(objects, int)
+        if found is not None:
+            channels[list(rows)] = found
+        for one in pointed:
+            height, width = one.image.shape[:2]
+            if one.mask is not None:
+                channels[one.row] = one.image[one.mask].mean(axis=0).argmax()
+                continue
+            places = [(x, y) for x, y, positive in one.points if positive]
+            if one.box is not None:
+                places = [((one.box[0] + one.box[2]) / 2, (one.box[1] + one.box[3]) / 2)]
+            for x, y in places:
+                channels[one.row] = one.image[int(y * height), int(x * width)].argmax()
+        return Directions(channels, channels if any(one.index for one in pointed) else None)
 
     def follow(
         self,

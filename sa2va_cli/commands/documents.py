@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sa2va_cli.errors import NothingFoundError, on_command_line
 from sa2va_cli.pipeline.job import ObjectSummary, SegmentJob, SegmentResult, object_label
+from sa2va_cli.visual_prompts import to_document
 
 if TYPE_CHECKING:
     from sa2va_cli.datatypes import Prompt
@@ -34,7 +35,8 @@ def source_facts(info: "SourceInfo") -> dict[str, Any]:
 
 def prompt_facts(prompt: "Prompt") -> dict[str, Any]:
     """Describes what was looked for."""
-    return {"id": prompt.id, "text": prompt.text, "label": prompt.label}
+    facts: dict[str, Any] = {"id": prompt.id, "text": prompt.text, "label": prompt.label}
+    return facts | ({"visual": [to_document(one) for one in prompt.visual]} if prompt.visual else {})
 
 
 def object_facts(found: ObjectSummary) -> dict[str, Any]:

@@ -39,7 +39,7 @@ cat clip.mp4 | sa2va segment - "the dog" --json > result.json
 
 def segment_command(*, session: Session, job: SegmentJob, talking: Talking) -> None:
     """Find what a sentence names in a video or an image, and write its masks."""
-    for doubt in doubts([prompt.text for prompt in job.search.prompts]):
+    for doubt in doubts([prompt.text for prompt in job.search.prompts if prompt.text]):
         session.console.warning(doubt)
     if not talking.dry_run:
         check_standard_output(job.saving, as_json=talking.as_json)

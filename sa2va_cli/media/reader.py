@@ -1,8 +1,10 @@
 """One door to every input: frames of a range in order, or single ones, upright and with their times."""
 
 import errno
+import math
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
+import numpy as np
+
 from sa2va_cli.datatypes import Frame
 from sa2va_cli.errors import InputError, OutputError, UsageError
 from sa2va_cli.media.metadata import Metadata
@@ -18,6 +22,13 @@ from sa2va_cli.media.probe import find_source
 from sa2va_cli.media.source import Source, SourceInfo
 from sa2va_cli.media.timecode import Timecode
 from sa2va_cli.staging import require_temporary_folder, staged
+
+LONGEST_GROUP = 1_000
+"""Frames that are kept at once to be given backwards: 6 GB of 1080p in a temporary file. Encoders set key
+frames every 250 frames at most, unless they are told otherwise."""
+
+_HELD_BYTES = 1 << 28
+"""Bytes of them that are kept in memory."""
 
 
 @dataclass(frozen=True)
@@ -69,11 +80,7 @@ class Selection:
             UsageError: when the range holds no frame.
         """
         count = source.info.frames
-        first = 0 if self.start_frame is None else source.info.ordinal_of_number(self.start_frame)
-        if self.start is not None:
-            first = source.ordinal_at(self.start)
-        if self.start_timecode is not None:
-            first = _ordinal_at_timecode(source, self.start_timecode)
+        first = self.first_ordinal(source)
         stop = count
         if self.end_frame is not None:
             stop = min(source.info.ordinal_of_number(self.end_frame), count)
@@ -90,6 +97,14 @@ class Selection:
             )
         chosen = range(first, stop, self.every)
         return chosen if self.max_frames is None else chosen[: self.max_frames]
+
+    def first_ordinal(self, source: Source) -> int:
+        """Number of the first frame at or after the start; the number of frames where there is none."""
+        if self.start is not None:
+            return source.ordinal_at(self.start)
+        if self.start_timecode is not None:
+            return _ordinal_at_timecode(source, self.start_timecode)
+        return 0 if self.start_frame is None else source.info.ordinal_of_number(self.start_frame)
 
     @staticmethod
     def _text(seconds: Fraction | None, frame: int | None, otherwise: str) -> str:
@@ -228,6 +243,58 @@ class Reader:
         ordinals = [self._ordinals[index] for index in indices]
         found = {frame.index: frame for frame in self._numbered(self._source.pictures_at(ordinals))}
         return [found[index] for index in (self._ordinals.index(n) for n in ordinals) if index in found]
+
+    def index_at(self, moment: Selection, text: str) -> int:
+        """``Frame.index`` of the frame that is shown at a moment; of skipped frames, that of the one before.
+
+        Args:
+            moment: whose start is meant.
+            text: what was written, for the message.
+
+        Raises:
+            UsageError: it lies outside the selection.
+        """
+        ordinal = moment.first_ordinal(self._source)
+        if moment.start is not None:
+            shown_at = self._source.seconds_of(0) + moment.start
+            count = self.info.frames
+            lasts = Fraction(self.info.duration_seconds).limit_denominator(1_000_000)
+            inside = ordinal < count or moment.start < lasts
+            if inside and (ordinal == count or self._source.seconds_of(ordinal) > shown_at):
+                ordinal -= 1
+        place = (ordinal - self._ordinals.start) // self._ordinals.step
+        if not 0 <= place < len(self._ordinals):
+            raise UsageError(
+                f"the moment {text} lies outside what is looked at: {self.info.path.name} has "
+                f"{self.info.frames} frames in {self.info.duration_seconds:.3f} seconds, of which "
+                f"{self._ordinals[0]} to {self._ordinals[-1]} are taken"
+            )
+        return place
+
+    def part(self, start: int, stop: int) -> Iterator[Frame]:
+        """Decodes the frames from one ``Frame.index`` to before another, in order."""
+        return self._numbered(self._source.pictures(self._ordinals[start:stop]))
+
+    def backwards(self, start: int, stop: int) -> Iterator[Frame]:
+        """Decodes the frames of ``part`` from the last to the first; of each, the RGB picture only.
+
+        Each group of pictures is decoded once, and kept in a temporary file where it is large; groups of more
+        than ``LONGEST_GROUP`` frames are decoded again for each so many.
+        """
+        while stop > start:
+            begin = max(start, stop - LONGEST_GROUP)
+            key = self._source.group_start(self._ordinals[stop - 1])
+            first = next((k for k in range(begin, stop) if self._ordinals[k] >= key), stop - 1)
+            with tempfile.SpooledTemporaryFile(_HELD_BYTES, dir=require_temporary_folder()) as file:
+                held: list[tuple[int, int, Fraction, tuple[int, ...], int]] = []
+                for frame in self.part(first, stop):
+                    held.append((frame.index, frame.pts, frame.time_base, frame.image.shape, file.tell()))
+                    file.write(np.ascontiguousarray(frame.image).data)
+                for index, pts, time_base, shape, place in reversed(held):
+                    file.seek(place)
+                    pixels = np.frombuffer(file.read(math.prod(shape)), np.uint8)
+                    yield Frame(index, pts, time_base, pixels.reshape(shape))
+            stop = first
 
     def _numbered(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         for frame in frames:

@@ -111,6 +111,10 @@ class Source(Protocol):
         """Time of a picture on the source's own clock."""
         ...
 
+    def group_start(self, ordinal: int) -> int:
+        """Number of the picture from which decoding must begin to reach one."""
+        ...
+
     def check(self, ordinals: range) -> None:
         """Refuses, with an ``InputError``, wanted pictures that do not go together."""
         ...

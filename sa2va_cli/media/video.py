@@ -107,6 +107,10 @@ class VideoSource:
         """Time of a frame on the file's own clock."""
         return self._timeline.seconds(ordinal)
 
+    def group_start(self, ordinal: int) -> int:
+        """Number of the key frame before a frame."""
+        return self._timeline.group_start(ordinal)
+
     def check(self, ordinals: range) -> None:
         """Frames of another size are scaled to the first one's."""
 

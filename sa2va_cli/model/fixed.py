@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from sa2va_cli.model.sam2 import DecodedMasks, ImageFeatures, LaidOutMemory, Sam2
-from sa2va_cli.model.tracker import MAX_POINTER_DISTANCE, TrackerMemory
+from sa2va_cli.model.stepping import MAX_POINTER_DISTANCE, look_back, tracked
+from sa2va_cli.model.tracker import TrackerMemory
 
 KEYFRAME_ROOM = 5
 """Keyframes are padded to a multiple of this: as many as are shown to the language model by default."""
@@ -41,6 +42,8 @@ class FixedMemory:
         recent_indices: of those frames; None for a gap.
         pointers: (B, 15, C) object pointers of tracked frames, oldest first.
         pointer_indices: of those frames; None for a gap.
+        backwards: whether frames are followed by falling index.
+        pointed: see ``TrackerMemory``.
     """
 
     objects: int
@@ -52,6 +55,8 @@ class FixedMemory:
     recent_indices: tuple[int | None, ...]
     pointers: Tensor = field(repr=False)
     pointer_indices: tuple[int | None, ...]
+    backwards: bool = False
+    pointed: bool = False
 
 
 class FixedTracker:
@@ -93,6 +98,8 @@ class FixedTracker:
             recent_indices=(None,) * room,
             pointers=pointers[:, :1].repeat(1, MAX_POINTER_DISTANCE, 1),
             pointer_indices=(None,) * MAX_POINTER_DISTANCE,
+            backwards=memory.backwards,
+            pointed=memory.pointed,
         )
 
     def step(
@@ -102,7 +109,14 @@ class FixedTracker:
         slots, counts = self._view(index, memory)
         self.sam2.positions()
         decoded, recent, pointers = self._follow(
-            features, memory.laid_out, memory.first_pointers, memory.recent, memory.pointers, slots, counts
+            features,
+            memory.laid_out,
+            memory.first_pointers,
+            memory.recent,
+            memory.pointers,
+            slots,
+            counts,
+            self.empty_absent or memory.pointed,
         )
         return decoded[: memory.objects], replace(
             memory,
@@ -115,16 +129,21 @@ class FixedTracker:
     def _view(self, index: int, memory: FixedMemory) -> tuple[Tensor, Tensor]:
         """Temporal slots (R,) of the tracked frames, and which keys count (L,) for frame ``index``."""
         sam2, room = self.sam2, memory.first_pointers.shape[1]
-        gaps = room - len(memory.keyframes)
-        slots = tuple(-1 if i is None else index - i - 1 for i in memory.recent_indices)
-        near = tuple(0 <= slot < sam2.memory_slots - 1 for slot in slots)
-        first = (True,) * len(memory.keyframes) + (False,) * gaps
-        past = tuple(i <= index for i in memory.keyframes) + (False,) * gaps
-        known = tuple(i is not None and index - i <= MAX_POINTER_DISTANCE for i in memory.pointer_indices)
-        usable = tuple(slot if there else 0 for slot, there in zip(slots, near, strict=True))
+        gaps = (False,) * (room - len(memory.keyframes))
+        view = look_back(
+            index,
+            memory.keyframes,
+            memory.recent_indices,
+            sam2.memory_slots,
+            pointed=memory.pointer_indices,
+            backwards=memory.backwards,
+        )
+        first = (True,) * len(memory.keyframes) + gaps
+        near = tuple(slot is not None for slot in view.slots)
+        told = (*view.keyframe_pointers, *gaps, *view.pointers)
         tokens = sam2.width // sam2.memory_width
-        counts = _on_device((*first, *near), (*past, *known), sam2.grid**2, tokens, sam2.device)
-        return _numbers(usable, sam2.device), counts
+        counts = _on_device((*first, *near), told, sam2.grid**2, tokens, sam2.device)
+        return _numbers(tuple(slot or 0 for slot in view.slots), sam2.device), counts
 
     def _followed(
         self,
@@ -135,17 +154,15 @@ class FixedTracker:
         pointers: Tensor,
         slots: Tensor,
         counts: Tensor,
+        empty_absent: bool,  # noqa: FBT001  (a compiled function has no use for names)
     ) -> tuple[DecodedMasks, Tensor, Tensor]:
         """What is decoded, and the recent memories and pointers with those of this frame for the oldest."""
         sam2 = self.sam2
         near = sam2.lay_out(recent.to(features.low.dtype), slots)
         every_pointer = torch.cat([first_pointers, pointers], dim=1)
         conditioned = sam2.attend(features.low, [laid_out, near], every_pointer, counts)
-        decoded = sam2.decode(features.expand(len(recent)), conditioned, None)
-        if self.empty_absent:
-            decoded = decoded.without_absent()
-        remembered = sam2.memorise(features.low, decoded.logits).to(recent.dtype)
-        recent = torch.cat([recent[:, 1:], remembered[:, None]], dim=1)
+        decoded, remembered = tracked(sam2, features, conditioned, empty_absent=empty_absent)
+        recent = torch.cat([recent[:, 1:], remembered.to(recent.dtype)[:, None]], dim=1)
         pointers = torch.cat([pointers[:, 1:], decoded.pointers[:, None]], dim=1)
         return decoded, recent, pointers
 

@@ -15,6 +15,7 @@ from sa2va_cli.errors import UsageError, parameter
 from sa2va_cli.model.chat import ChatSizes
 from sa2va_cli.model.fixed import FixedMemory, FixedTracker, plain
 from sa2va_cli.model.graphs import SHAPES, Compiling, is_out_of_memory, reason
+from sa2va_cli.model.objects import BatchMemory, ClipMemory, Memory
 from sa2va_cli.model.preprocessing import grounding_pixels
 from sa2va_cli.model.sam2 import DecodedMasks, ImageFeatures, Sam2
 from sa2va_cli.model.session import NetworkSession
@@ -59,7 +60,7 @@ class Graphs:
         self._tracker = FixedTracker(sam2, empty_absent=two_pass, compiled=compiling.function)
 
     def step(
-        self, index: int, features: ImageFeatures, memory: TrackerMemory | FixedMemory
+        self, index: int, features: ImageFeatures, memory: BatchMemory
     ) -> tuple[DecodedMasks, FixedMemory]:
         """One frame further; see ``Tracker.step``."""
         fixed = self._tracker.begin(memory) if isinstance(memory, TrackerMemory) else memory
@@ -112,7 +113,7 @@ class NetworkSegmenter:
 
     def compiled(
         self,
-        first: TrackerMemory | FixedMemory,
+        first: Memory,
         frames: int | None,
         batch: int,
         notify: Callable[[str], None],
@@ -132,7 +133,9 @@ class NetworkSegmenter:
             UsageError: it must be compiled and cannot be.
         """
         compiling = self._compiling
-        only_keyframes = frames is not None and frames <= len(first.decoded)
+        batches = [one.memory for one in first.batches] if isinstance(first, ClipMemory) else [first]
+        shown = max((len(batch.decoded) for batch in batches), default=0)
+        only_keyframes = frames is not None and frames <= shown
         if compiling is None or not compiling.pays(frames) or only_keyframes:
             return None
         notify("compiling for this clip, which takes minutes the first time")
@@ -143,7 +146,7 @@ class NetworkSegmenter:
                 )
                 # Every number of objects and of keyframes is another graph; the limit is looked at here only.
                 with torch._dynamo.config.patch(recompile_limit=SHAPES):
-                    self._try_out(graphs, first, batch)
+                    self._try_out(graphs, batches, batch)
         except Exception as error:  # compilers fail in their own ways, of which torch wraps only some
             if is_out_of_memory(error):
                 raise
@@ -161,9 +164,11 @@ class NetworkSegmenter:
         return Graphs(self.network.sam2, Compiling(plain), two_pass=self.two_pass)
 
     @torch.inference_mode()
-    def _try_out(self, graphs: Graphs, first: TrackerMemory | FixedMemory, batch: int) -> None:
+    def _try_out(self, graphs: Graphs, first: Sequence[BatchMemory], batch: int) -> None:
         """Runs what is compiled once, in this thread, since compiling in two at once is not safe."""
         sam2 = self.network.sam2
         shape = (batch, 3, sam2.input_size, sam2.input_size)
         pixels = torch.zeros(shape, dtype=sam2.dtype, device=sam2.device)
-        graphs.step(0, graphs.encode(pixels)[:1], first)
+        features = graphs.encode(pixels)[:1]
+        for memory in first:
+            graphs.step(0, features, memory)

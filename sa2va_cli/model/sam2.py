@@ -23,6 +23,7 @@ from transformers.models.sam2_video.modeling_sam2_video import Sam2VideoMaskDeco
 from sa2va_cli.model.attention import ROPE_THETA, axial_rotation, look_up, rotate, sine_positions
 from sa2va_cli.model.derived import DerivedTensor
 from sa2va_cli.model.hiera import Trunk
+from sa2va_cli.model.points import PointedAt
 
 # SAM 2 "Hiera-L" at 1024 px: what every published Sa2VA uses and its config does not say
 # (facebookresearch/sam2, sam2_hiera_l.yaml; reference set, section 1.2).
@@ -47,6 +48,9 @@ HIERA_LARGE: dict[str, Any] = {
 
 ABSENT_LOGIT = -1024.0
 """What SAM 2 puts in place of the mask of an object that is not there (its NO_OBJ_SCORE)."""
+
+MOST_CERTAIN = 32.0
+"""To what size SAM 2's predictors cut the logits of a mask that clicks correct."""
 
 
 def sam2_config(sizes: dict[str, Any]) -> Sam2VideoConfig:
@@ -138,7 +142,7 @@ class DecodedMasks:
     """What the mask decoder says about N objects, one per row.
 
     Attributes:
-        candidates: (N, 3, S/4, S/4) mask logits of the three mask tokens.
+        candidates: (N, 3, S/4, S/4) mask logits of the three mask tokens, or of one where there is no choice.
         ious: (N, 3) predicted quality of the candidates.
         score_logits: (N,) logit that the object is visible.
         pointers: (N, C) object pointer, gated by the score.
@@ -151,7 +155,7 @@ class DecodedMasks:
     pointers: Tensor
     best: Tensor
 
-    def __getitem__(self, objects: slice) -> "DecodedMasks":
+    def __getitem__(self, objects: slice | list[int]) -> "DecodedMasks":
         rows = (self.candidates, self.ious, self.score_logits, self.pointers, self.best)
         return DecodedMasks(*(row[objects] for row in rows))
 
@@ -164,6 +168,11 @@ class DecodedMasks:
     def best_ious(self) -> Tensor:
         """(N,) predicted quality of the best candidates."""
         return self.ious[torch.arange(len(self.best), device=self.best.device), self.best]
+
+    def chosen(self) -> "DecodedMasks":
+        """The same without the candidates that were not the best."""
+        first = torch.zeros_like(self.best)
+        return replace(self, candidates=self.logits[:, None], ious=self.best_ious[:, None], best=first)
 
     @classmethod
     def joined(cls, parts: "Sequence[DecodedMasks]") -> "DecodedMasks":
@@ -305,13 +314,64 @@ class Sam2(nn.Module):
         n = conditioned.shape[0]
         nothing = self._no_points(n)
         sparse = nothing if queries is None else torch.cat([nothing, queries[:, None, None]], dim=2)
+        return self._prompted(decoder, features, conditioned, sparse, self._no_mask(n))
+
+    def decode_points(
+        self,
+        features: ImageFeatures,
+        conditioned: Tensor,
+        points: PointedAt,
+        before: Tensor | None = None,
+    ) -> DecodedMasks:
+        """Decodes points and boxes, as SAM 2's video predictor does; what is not there is empty.
+
+        Args:
+            features: of the frame, one row per object.
+            conditioned: (N, C, s, s) lowest map after ``without_memory`` or ``attend``.
+            points: of the N objects.
+            before: (N, S/4, S/4) logits of the masks that the points correct; None for none.
+
+        Returns:
+            the best of three masks for a single point; else one mask, that of the single-mask token, or where
+            that is unsteady the best of the three (SAM 2's dynamic multimask rule).
+        """
+        encoder = self.layers.prompt_encoder
+        dense = self._no_mask(len(conditioned))
+        if before is not None:
+            cut = before.clamp(-MOST_CERTAIN, MOST_CERTAIN)
+            dense = encoder.mask_embed(cut[:, None].to(self.dtype))
+        decoded = self._prompted(
+            self.layers.mask_decoder,
+            features,
+            conditioned,
+            points.tokens(encoder, self.input_size),
+            dense,
+            several_masks=points.several_masks,
+        )
+        return decoded.without_absent()
+
+    def _no_mask(self, count: int) -> Tensor:
         empty = self.layers.prompt_encoder.no_mask_embed.weight.view(1, -1, 1, 1)
+        return empty.expand(count, -1, self.grid, self.grid)
+
+    def _prompted(
+        self,
+        decoder: Any,
+        features: ImageFeatures,
+        conditioned: Tensor,
+        sparse: Tensor,
+        dense: Tensor,
+        *,
+        several_masks: bool = True,
+    ) -> DecodedMasks:
+        """Decodes embedded prompts: ``sparse`` (N, 1, P, C) and ``dense`` (N, C, s, s)."""
+        n = len(conditioned)
         masks, ious, tokens, scores = decoder(
             image_embeddings=conditioned,
             image_positional_embeddings=self.positions().picture.expand(n, -1, -1, -1),
             sparse_prompt_embeddings=sparse,
-            dense_prompt_embeddings=empty.expand(n, -1, self.grid, self.grid),
-            multimask_output=True,
+            dense_prompt_embeddings=dense,
+            multimask_output=several_masks,
             high_resolution_features=[features.high, features.middle],
         )
         best = ious[:, 0].argmax(dim=-1)
@@ -361,12 +421,14 @@ class Sam2(nn.Module):
         """Object pointers of tokens (N, C), where the object is ``visible`` (N, 1)."""
         return torch.where(visible, self.layers.object_pointer_proj(token), self.layers.no_object_pointer)
 
-    def memorise(self, low: Tensor, logits: Tensor) -> Tensor:
+    def memorise(self, low: Tensor, logits: Tensor, *, pointed: bool = False) -> Tensor:
         """Encodes masks, with the picture they lie on, into memory features.
 
         Args:
             low: (N, C, s, s) raw lowest map, or (1, C, s, s) shared.
-            logits: (N, S/4, S/4) mask logits; used soft, never binarised (reference set, section 5.2).
+            logits: (N, S/4, S/4) mask logits.
+            pointed: whether they come of points, boxes or a given mask: then they are cut, as SAM 2's video
+                predictor does. Sa2VA's own are used soft (reference set, section 5.2).
 
         Returns:
             (N, s*s, memory_width).
@@ -375,8 +437,16 @@ class Sam2(nn.Module):
         masks = F.interpolate(
             logits[:, None].float(), size=(side, side), mode="bilinear", align_corners=False
         )
+        return self._memorised(low, (masks > 0).float() if pointed else masks.sigmoid())
+
+    def memorise_given(self, low: Tensor, masks: Tensor) -> Tensor:
+        """The same of masks (N, S, S) bool that somebody has given: at their full size."""
+        return self._memorised(low, masks[:, None].float())
+
+    def _memorised(self, low: Tensor, masks: Tensor) -> Tensor:
+        """Memory features of soft masks (N, 1, S, S) in 0..1."""
         config = self.layers.config
-        scaled = masks.sigmoid() * config.sigmoid_scale_for_mem_enc + config.sigmoid_bias_for_mem_enc
+        scaled = masks * config.sigmoid_scale_for_mem_enc + config.sigmoid_bias_for_mem_enc
         encoder = self.layers.memory_encoder
         marks = encoder.mask_downsampler(scaled.to(low.dtype))
         features = encoder.projection(encoder.memory_fuser(encoder.feature_projection(low) + marks))

@@ -6,7 +6,8 @@ more than a ten-second one. All objects of a frame are one batch; the frame is e
 The rules are SAM 2's as Sa2VA runs them (reference set, section 5.2): conditioning frames carry the
 language query and see no memory; a tracked frame attends to all conditioning frames, to the last six
 tracked frames and to object pointers of the last fifteen, and never replaces a mask by "no object". Sa2VA-i
-(section 5.4) conditions on masks instead, and does replace.
+(section 5.4) conditions on masks instead, and does replace. So does what is pointed at: there the rules are
+those of SAM 2's own video predictor, to which no word was said.
 
 Of a keyframe, what was decoded when the tracker was conditioned on it can be shown (``decoded``), as the
 official code does; or it is tracked in its turn as every other frame, so that nothing changes there for a
@@ -21,10 +22,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from sa2va_cli.model.points import PointedAt
 from sa2va_cli.model.sam2 import DecodedMasks, ImageFeatures, LaidOutMemory, Sam2
-
-MAX_POINTER_DISTANCE = 15
-"""How many frames back object pointers are attended to: SAM 2's max_object_pointers_in_encoder minus one."""
+from sa2va_cli.model.stepping import is_kept, look_back, tracked
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,16 @@ class FrameMemory:
     features: Tensor = field(repr=False)
     pointers: Tensor = field(repr=False)
 
-    def __getitem__(self, objects: slice) -> "FrameMemory":
+    def __getitem__(self, objects: slice | list[int]) -> "FrameMemory":
         return FrameMemory(self.index, self.features[objects], self.pointers[objects])
+
+    @classmethod
+    def joined(cls, parts: "Sequence[FrameMemory]") -> "FrameMemory":
+        """What is remembered of one frame for several objects, as one."""
+        features, pointers = (
+            torch.cat([getattr(p, name) for p in parts]) for name in ("features", "pointers")
+        )
+        return cls(parts[0].index, features, pointers)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,12 +75,16 @@ class TrackerMemory:
         recent: memories of the tracked frames that are still attended to, oldest first.
         decoded: what is shown on keyframes that are not tracked, by frame index.
         laid_out: the conditioning memories as they are attended to, once a frame was tracked.
+        backwards: whether frames are followed by falling index.
+        pointed: whether the objects were pointed at; then they are followed by SAM 2's own rules.
     """
 
     conditioning: tuple[FrameMemory, ...]
     recent: tuple[FrameMemory, ...] = ()
     decoded: dict[int, DecodedMasks] = field(default_factory=dict, repr=False)
     laid_out: LaidOutMemory | None = field(default=None, repr=False)
+    backwards: bool = False
+    pointed: bool = False
 
     @property
     def objects(self) -> int:
@@ -85,12 +97,30 @@ class TrackerMemory:
         return [self._part(slice(start, start + size)) for start in range(0, self.objects, size)]
 
     def _part(self, objects: slice) -> "TrackerMemory":
-        return TrackerMemory(
-            tuple(memory[objects] for memory in self.conditioning),
-            tuple(memory[objects] for memory in self.recent),
-            self.decoded,
-            None if self.laid_out is None else self.laid_out[objects],
+        return replace(
+            self,
+            conditioning=tuple(memory[objects] for memory in self.conditioning),
+            recent=tuple(memory[objects] for memory in self.recent),
+            laid_out=None if self.laid_out is None else self.laid_out[objects],
         )
+
+    def of(self, objects: list[int]) -> "TrackerMemory":
+        """What is remembered of some of the objects, before the first frame was tracked."""
+        return replace(
+            self,
+            conditioning=tuple(memory[objects] for memory in self.conditioning),
+            decoded={index: decoded[objects] for index, decoded in self.decoded.items()},
+        )
+
+    @classmethod
+    def joined(cls, parts: "Sequence[TrackerMemory]") -> "TrackerMemory":
+        """Objects with the same conditioning frames as one batch, before the first frame was tracked."""
+        first = parts[0]
+        columns = zip(*(part.conditioning for part in parts), strict=True)
+        decoded = {
+            index: DecodedMasks.joined([part.decoded[index] for part in parts]) for index in first.decoded
+        }
+        return replace(first, conditioning=tuple(map(FrameMemory.joined, columns)), decoded=decoded)
 
 
 class Tracker:
@@ -136,6 +166,42 @@ class Tracker:
             memories.append(self._memory(index, features, decoded[index]))
         return TrackerMemory(tuple(memories), (), decoded)
 
+    def point_at(
+        self,
+        index: int,
+        features: ImageFeatures,
+        points: PointedAt,
+        *,
+        before: Tensor | None = None,
+        memory: TrackerMemory | None = None,
+    ) -> TrackerMemory:
+        """Decodes points and boxes on a frame, which makes it a conditioning frame.
+
+        Args:
+            index: of the frame.
+            features: of that one frame.
+            points: on it, of N objects.
+            before: (N, S/4, S/4) logits of masks that the points correct; None for none.
+            memory: of the same N objects, which the frame attends to; None for objects that are new.
+        """
+        shared = features.expand(len(points.labels))
+        if memory is None:
+            conditioned = self.sam2.without_memory(shared.low)
+        else:
+            conditioned = self.look_back(index, features, memory)
+        decoded = self.sam2.decode_points(shared, conditioned, points, before).chosen()
+        remembered = self.sam2.memorise(features.low, decoded.logits, pointed=True)
+        return self._conditioned(index, decoded, remembered)
+
+    def take_masks(self, index: int, features: ImageFeatures, masks: Tensor) -> TrackerMemory:
+        """Takes given masks (N, S, S) bool of a frame for granted, which makes it a conditioning frame."""
+        decoded = self.sam2.adopt(features.expand(len(masks)), masks)
+        return self._conditioned(index, decoded, self.sam2.memorise_given(features.low, masks))
+
+    def _conditioned(self, index: int, decoded: DecodedMasks, remembered: Tensor) -> TrackerMemory:
+        memory = FrameMemory(index, remembered.to(self.memory_dtype), decoded.pointers)
+        return TrackerMemory((memory,), (), {index: decoded}, pointed=True)
+
     def decode_query(self, features: ImageFeatures, queries: Tensor) -> DecodedMasks:
         """Decodes queries (N, C) on a frame without looking back."""
         shared = features.expand(len(queries))
@@ -151,24 +217,18 @@ class Tracker:
         """Tracks the objects into the next frame, which may be a keyframe.
 
         Args:
-            index: of the frame; larger than every index in ``memory.recent``.
+            index: of the frame; larger than every index in ``memory.recent``, or smaller if backwards.
             features: of this one frame.
             memory: what the last call returned.
             workers: threads among which the objects are divided; None to follow all in the calling thread.
         """
-        memory = self.laid_out(index, features, memory)
+        memory = self.laid_out(features, memory)
         if workers is None or memory.objects == 1:
             return self.finish(index, features, self.look_back(index, features, memory), memory)
         parts = memory.parts(workers.count)
         found = list(workers.threads.map(lambda part: self._alone(index, features, part), parts))
         decoded = DecodedMasks.joined([one for one, _ in found])
-        latest = [part.recent[-1] for _, part in found]
-        remembered = FrameMemory(
-            index,
-            torch.cat([one.features for one in latest]),
-            torch.cat([one.pointers for one in latest]),
-        )
-        return decoded, replace(memory, recent=_attended((*memory.recent, remembered), index))
+        return decoded, _remembering(memory, FrameMemory.joined([part.recent[-1] for _, part in found]))
 
     @torch.inference_mode()
     def _alone(
@@ -176,55 +236,68 @@ class Tracker:
     ) -> tuple[DecodedMasks, TrackerMemory]:
         return self.finish(index, features, self.look_back(index, features, memory), memory)
 
-    def laid_out(self, index: int, features: ImageFeatures, memory: TrackerMemory) -> TrackerMemory:
+    def laid_out(self, features: ImageFeatures, memory: TrackerMemory) -> TrackerMemory:
         """Lays the keyframes' memories out for all frames to come, before the first one."""
         if memory.laid_out is not None:
             return memory
-        return replace(memory, laid_out=self._laid_out(memory.conditioning, index, features.low.dtype))
+        return replace(memory, laid_out=self._first_laid_out(memory.conditioning, features.low.dtype))
 
     def finish(
         self, index: int, features: ImageFeatures, conditioned: Tensor, memory: TrackerMemory
     ) -> tuple[DecodedMasks, TrackerMemory]:
         """Decodes frame ``index`` from what ``look_back`` gave, and remembers it; see ``step``."""
-        shared = features.expand(memory.objects)
-        decoded = self.sam2.decode(shared, conditioned, None)
-        if self.empty_absent:
-            decoded = decoded.without_absent()
-        recent = (*memory.recent, self._memory(index, features, decoded))
-        return decoded, replace(memory, recent=_attended(recent, index))
+        decoded, remembered = tracked(
+            self.sam2, features, conditioned, empty_absent=self.empty_absent or memory.pointed
+        )
+        latest = FrameMemory(index, remembered.to(self.memory_dtype), decoded.pointers)
+        return decoded, _remembering(memory, latest)
 
     def look_back(self, index: int, features: ImageFeatures, memory: TrackerMemory) -> Tensor:
         """Conditions the lowest map (1, C, s, s) of frame ``index`` on the memory: (N, C, s, s)."""
-        low = features.low
-        laid_out = [memory.laid_out or self._laid_out(memory.conditioning, index, low.dtype)]
-        near = [m for m in memory.recent if index - m.index < self.sam2.memory_slots]
+        low, first, recent = features.low, memory.conditioning, memory.recent
+        view = look_back(
+            index,
+            [m.index for m in first],
+            [m.index for m in recent],
+            self.sam2.memory_slots,
+            backwards=memory.backwards,
+        )
+        laid_out = [memory.laid_out or self._first_laid_out(first, low.dtype)]
+        near = [(m, slot) for m, slot in zip(recent, view.slots, strict=True) if slot is not None]
         if near:
-            laid_out.append(self._laid_out(near, index, low.dtype, conditioning=False))
-        pointed = [m for m in memory.conditioning if m.index <= index] + list(memory.recent)
-        pointers = [m.pointers for m in pointed]
+            laid_out.append(self._laid_out([m for m, _ in near], [slot for _, slot in near], low.dtype))
+        pointers = [
+            m.pointers
+            for m, counts in zip((*first, *recent), (*view.keyframe_pointers, *view.pointers), strict=True)
+            if counts
+        ]
         return self.sam2.attend(
             low,
             laid_out,
             torch.stack(pointers, dim=1) if pointers else low.new_zeros(1, 0, self.sam2.width),
         )
 
+    def _first_laid_out(self, memories: Sequence[FrameMemory], dtype: torch.dtype) -> LaidOutMemory:
+        """Memories of conditioning frames, which look the same from every frame."""
+        return self._laid_out(memories, [self.sam2.memory_slots - 1] * len(memories), dtype)
+
     def _laid_out(
-        self, memories: Sequence[FrameMemory], index: int, dtype: torch.dtype, *, conditioning: bool = True
+        self, memories: Sequence[FrameMemory], slots: Sequence[int], dtype: torch.dtype
     ) -> LaidOutMemory:
-        """Memories as frame ``index`` attends to them; conditioning ones look the same from every frame."""
-        slots = self.sam2.memory_slots
-        distances = [slots if conditioning else index - m.index for m in memories]
         features = torch.stack([m.features for m in memories], dim=1)
-        return self.sam2.lay_out(features.to(dtype), torch.tensor(distances, device=features.device) - 1)
+        return self.sam2.lay_out(features.to(dtype), torch.tensor(slots, device=features.device))
 
     def _memory(self, index: int, features: ImageFeatures, decoded: DecodedMasks) -> FrameMemory:
         remembered = self.sam2.memorise(features.low, decoded.logits)
         return FrameMemory(index, remembered.to(self.memory_dtype), decoded.pointers)
 
 
-def _attended(recent: tuple[FrameMemory, ...], index: int) -> tuple[FrameMemory, ...]:
-    """Those memories that are still attended to on the frame after ``index``."""
-    return tuple(m for m in recent if index + 1 - m.index <= MAX_POINTER_DISTANCE)
+def _remembering(memory: TrackerMemory, latest: FrameMemory) -> TrackerMemory:
+    """A memory with the frame that was just tracked, without those that are not attended to any more."""
+    recent = (
+        m for m in (*memory.recent, latest) if is_kept(latest.index, m.index, backwards=memory.backwards)
+    )
+    return replace(memory, recent=tuple(recent))
 
 
 def mask_prompts(logits: Tensor, size: tuple[int, int], side: int) -> Tensor:
@@ -239,6 +312,12 @@ def mask_prompts(logits: Tensor, size: tuple[int, int], side: int) -> Tensor:
         (N, side, side) bool.
     """
     full = F.interpolate(logits[:, None].float(), size=size, mode="bilinear", align_corners=False)
-    masks = (full.sigmoid() > 0.5).float()
-    square = F.interpolate(masks, size=(side, side), mode="bilinear", align_corners=False, antialias=True)
+    return resized_masks((full.sigmoid() > 0.5)[:, 0], side)
+
+
+def resized_masks(masks: Tensor, side: int) -> Tensor:
+    """Masks (N, H, W) bool of a frame at the size of SAM 2's input: (N, side, side) bool."""
+    square = F.interpolate(
+        masks[:, None].float(), size=(side, side), mode="bilinear", align_corners=False, antialias=True
+    )
     return square[:, 0] >= 0.5

@@ -2,7 +2,7 @@
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, count
+from itertools import accumulate, chain, count
 from typing import Generic
 
 import numpy as np
@@ -23,7 +23,9 @@ from sa2va_cli.errors import NothingFoundError
 from sa2va_cli.events import Notice, Report, no_report
 from sa2va_cli.model.prompt_text import spoken
 from sa2va_cli.pipeline.job import Search
+from sa2va_cli.pipeline.pointing import Placement
 from sa2va_cli.pipeline.prompts import question
+from sa2va_cli.visual_prompts import Pointed
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,11 +36,15 @@ class Findings(Generic[Memory]):
         objects: one for each ``[SEG]`` of each answer, in that order.
         answers: the language model's words to each prompt, without what ends them.
         memory: what following starts from; None when there is no object.
+        backwards: what following backwards starts from; None where nothing is followed so.
+        begins: the frame from which each object that is followed backwards is followed forwards, by its row.
     """
 
     objects: tuple[FoundObject, ...]
     answers: Mapping[Prompt, str]
     memory: Memory | None = field(repr=False)
+    backwards: Memory | None = field(default=None, repr=False)
+    begins: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def unmatched(self) -> tuple[Prompt, ...]:
@@ -48,13 +54,27 @@ class Findings(Generic[Memory]):
 
 
 def find(
-    session: Session[View, Queries, Memory], keyframes: Sequence[Frame], search: Search
+    session: Session[View, Queries, Memory],
+    keyframes: Sequence[Frame],
+    search: Search,
+    pointed: Sequence[tuple[Placement, Frame]] = (),
 ) -> Findings[Memory]:
-    """Asks the language model for each prompt and decodes its answers on the keyframes."""
+    """Asks the language model for each prompt and decodes its answers on the keyframes.
+
+    Args:
+        session: of the clip.
+        keyframes: what the language model sees; none where there are no words.
+        search: what is looked for.
+        pointed: what is pointed at, each with its frame; it finds objects of its own, or corrects others.
+    """
     groundings = _ask(session, [frame.image for frame in keyframes], search)
-    objects = name_objects({prompt: len(grounding) for prompt, grounding in groundings.items()})
+    counts = {prompt: len(groundings.get(prompt, ())) for prompt in search.prompts}
+    worded = dict(counts)
+    for one, _ in pointed:
+        counts[one.prompt] = max(counts[one.prompt], min(one.number, counts[one.prompt] + 1))
+    objects = name_objects(counts)
     memory = None
-    if objects:
+    if any(worded.values()):
         queries = [grounding.queries for grounding in groundings.values() if len(grounding)]
         memory = session.condition(
             [(frame.index, frame.image) for frame in keyframes],
@@ -62,16 +82,41 @@ def find(
             track_keyframes=search.tracks_keyframes,
         )
     answers = {prompt: spoken(grounding.answer) for prompt, grounding in groundings.items()}
-    return Findings(objects, answers, memory)
+    if not pointed:
+        return Findings(objects, answers, memory)
+    rows = _rows(counts)
+    said = [
+        one.on(frame.image, rows[one.prompt] + min(one.number, counts[one.prompt]) - 1)
+        for one, frame in pointed
+    ]
+    found = [rows[prompt] + place for prompt, number in worded.items() for place in range(number)]
+    ways = session.point(memory, found, len(objects), said, {})
+    return Findings(objects, answers, ways.forwards, ways.backwards, begins_of(said))
+
+
+def begins_of(said: Sequence[Pointed]) -> dict[int, int]:
+    """The first frame on which each object was pointed at, by its row."""
+    rows = {one.row for one in said}
+    return {row: min(one.index for one in said if one.row == row) for row in rows}
+
+
+def _rows(counts: Mapping[Prompt, int]) -> dict[Prompt, int]:
+    """The row of each prompt's first object."""
+    begins = accumulate(counts.values(), initial=0)
+    return dict(zip(counts, begins, strict=False))
 
 
 def _ask(
     session: Session[View, Queries, Memory], images: Sequence[RGB], search: Search
 ) -> dict[Prompt, Grounding[Queries]]:
     """Shows the pictures to the language model once, and asks about each prompt."""
-    view = session.look(images)
     groundings: dict[Prompt, Grounding[Queries]] = {}
+    if not search.has_words:
+        return groundings
+    view = session.look(images)
     for prompt in search.prompts:
+        if not prompt.text:
+            continue
         groundings[prompt], view = session.ground(view, question(prompt.text, verbatim=search.verbatim))
     return groundings
 

@@ -9,12 +9,22 @@ from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from sa2va_cli.errors import UsageError
+from sa2va_cli.errors import UsageError, parameter
 from sa2va_cli.outputs.delivery import Delivery, delivered
 from sa2va_cli.outputs.drawing import Drawing
 from sa2va_cli.outputs.saving import Saving
 from sa2va_cli.parameters import LOOKING, Argument, Option, check_fields, expanded
 from sa2va_cli.runtime.choice import ModelChoice
+from sa2va_cli.visual_prompts import (
+    BoxPrompt,
+    MaskPrompt,
+    PointPrompt,
+    VisualPrompt,
+    each,
+    read_box,
+    read_mask,
+    read_point,
+)
 
 if TYPE_CHECKING:
     from sa2va_cli.datatypes import Prompt
@@ -23,6 +33,40 @@ if TYPE_CHECKING:
 
 Sampling = Literal["uniform", "first"]
 SAMPLINGS: tuple[str, ...] = ("uniform", "first")
+
+
+Points = Annotated[
+    tuple[PointPrompt, ...],
+    Option(
+        "A point on a thing (,+) or beside it (,-), in pixels or per cent (50%,40%), at a time as for "
+        "--start; follows it both ways, or corrects what words have found. NAME: says which thing. "
+        "Can be repeated.",
+        LOOKING,
+        "[NAME:]X,Y[,+|-][@TIME]",
+        names=("--point",),
+        read=each(read_point),
+    ),
+]
+Boxes = Annotated[
+    tuple[BoxPrompt, ...],
+    Option(
+        "A box around a thing, by two corners; else like --point.",
+        LOOKING,
+        "[NAME:]X1,Y1,X2,Y2[@TIME]",
+        names=("--box",),
+        read=each(read_box),
+    ),
+]
+Masks = Annotated[
+    tuple[MaskPrompt, ...],
+    Option(
+        "The mask of a thing: a black and white picture of the video's size; else like --point.",
+        LOOKING,
+        "[NAME:]FILE[@TIME]",
+        names=("--mask",),
+        read=each(read_mask),
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -41,12 +85,21 @@ class Search:
         verbatim: send the prompts as they are.
         stream: number of the video stream in the file; None for the main one.
         deinterlace: whether interlaced frames are made whole.
+        points: points on things; they, boxes and masks become part of the prompts they name, or new ones.
+        boxes: boxes around things.
+        masks: masks of things.
     """
 
     prompts: Annotated[
         "tuple[Prompt, ...]",
-        Argument("What to look for, in words; each prompt finds objects of its own.", "PROMPT", several=True),
-    ]
+        Argument(
+            "What to look for, in words; each prompt finds objects of its own. Not needed where something is "
+            "pointed at.",
+            "PROMPT",
+            several=True,
+            optional=True,
+        ),
+    ] = ()
     sampling: Annotated[
         str,
         Option(
@@ -97,12 +150,27 @@ class Search:
     deinterlace: Annotated[
         bool, Option("Make interlaced frames whole (yadif, one frame for each).", LOOKING)
     ] = False
+    points: Points = ()
+    boxes: Boxes = ()
+    masks: Masks = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "prompts", numbered(self.prompts))
+        prompts = numbered(with_visual(self.prompts, (*self.points, *self.boxes, *self.masks)))
+        object.__setattr__(self, "prompts", prompts)
+        for name in ("points", "boxes", "masks"):  # they are the prompts' now
+            object.__setattr__(self, name, ())
         if not self.prompts:
-            raise UsageError('there is no prompt; say what to look for, such as "girl in red dress"')
+            raise UsageError(
+                'there is no prompt; say what to look for, such as "girl in red dress", or point at it with '
+                f"{parameter('points', option='--point')}, {parameter('boxes', option='--box')} or "
+                f"{parameter('masks', option='--mask')}"
+            )
         check_fields(self)
+
+    @property
+    def has_words(self) -> bool:
+        """Whether the language model is asked for anything."""
+        return any(prompt.text for prompt in self.prompts)
 
     @property
     def tracks_keyframes(self) -> bool:
@@ -139,6 +207,42 @@ class SegmentJob:
     def __post_init__(self) -> None:
         object.__setattr__(self, "source", expanded(self.source))
         object.__setattr__(self, "saving", delivered(self.saving, self.delivery))
+
+
+ONLY = "object"
+"""What the one thing is called that was pointed at without a name, and without words."""
+
+
+def with_visual(
+    prompts: "Sequence[Prompt | str]", visual: Sequence[VisualPrompt]
+) -> "tuple[Prompt | str, ...]":
+    """Gives points, boxes and masks to the prompts that they name; those that name none become new ones.
+
+    Raises:
+        UsageError: one without a name could mean several.
+    """
+    from sa2va_cli.datatypes import Prompt
+
+    if not visual:
+        return tuple(prompts)
+    worded = numbered(prompts)
+    hints: dict[str, list[VisualPrompt]] = {}
+    for one in visual:
+        if not one.name and len(worded) > 1:
+            names = ", ".join(f"{prompt.label}:" for prompt in worded)
+            raise UsageError(f"{one} could belong to several prompts; put the name of one in front ({names})")
+        name = one.name or (worded[0].label if worded else ONLY)
+        label = next((prompt.label for prompt in worded if _is_of(prompt, name)), name)
+        hints.setdefault(label, []).append(one)
+    known = (replace(prompt, visual=(*prompt.visual, *hints.pop(prompt.label, ()))) for prompt in worded)
+    found = tuple(known)
+    return (*found, *(Prompt(1, "", label, tuple(said)) for label, said in hints.items()))
+
+
+def _is_of(prompt: "Prompt", name: str) -> bool:
+    """Whether a name is that of one of a prompt's objects."""
+    rest = name.removeprefix(prompt.label).strip()
+    return name == prompt.label or (rest.isdecimal() and object_label(prompt, int(rest)) == name)
 
 
 def numbered(prompts: Sequence["Prompt | str"]) -> "tuple[Prompt, ...]":

@@ -88,10 +88,10 @@ def planned_rendering(job: RenderJob, report: Report = no_report) -> Generator[R
         raise UsageError("--save tracks: render makes other outputs from tracks; copy the file itself")
     tracks = Tracks(job.tracks)
     header = tracks.header
-    source = _source(job, header)
+    source = source_of(job.tracks, job.source, header)
     with opened(source, search_of(header), report) as reader:
         if not job.force:
-            _check_source(job, header, reader, source)
+            check_source(job.tracks, header, reader, source)
         named = plan_outputs(
             job.saving,
             header.prompts,
@@ -112,26 +112,29 @@ def _files_read(job: RenderJob, source: str, reader: Reader) -> tuple[Path, ...]
     return (job.tracks, Path(source), *reader.all_files, *job.drawing.files)
 
 
-def _source(job: RenderJob, header: Header) -> str:
+def source_of(tracks: Path, given: str | None, header: Header) -> str:
     """Where the source is: what was given, or what the log names, seen from here or from beside the log."""
-    if job.source is not None:
-        return job.source
+    if given is not None:
+        return given
     path = header.source.path
     if path == STANDARD_INPUT:
-        raise InputError(
-            f"{job.tracks}: the source was standard input; name a copy of it with --source VIDEO"
-        )
-    beside = job.tracks.parent / path
+        raise InputError(f"{tracks}: the source was standard input; name a copy of it with --source VIDEO")
+    beside = tracks.parent / path
     if not Path(path).is_absolute() and not Path(path).exists() and beside.exists():
         return str(beside)
     return path
 
 
-def _check_source(job: RenderJob, header: Header, reader: Reader, source: str) -> None:
+def check_source(tracks: Path, header: Header, reader: Reader, source: str) -> None:
+    """Refuses a source that the log was not made of.
+
+    Raises:
+        InputError: it is another one.
+    """
     wanted = header.source.fingerprint
     if wanted is not None and wanted != reader_fingerprint(reader):
         raise InputError(
-            f"{source}: not the file that {job.tracks} was made of (its contents differ); "
+            f"{source}: not the file that {tracks} was made of (its contents differ); "
             "name the right one with --source, or use --force"
         )
 

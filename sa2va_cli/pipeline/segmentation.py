@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sa2va_cli.datatypes import (
@@ -24,14 +24,15 @@ from sa2va_cli.outputs.driver import Driver
 from sa2va_cli.outputs.existing import choose_outputs, claimed
 from sa2va_cli.outputs.kinds import check_kinds
 from sa2va_cli.outputs.naming import PlannedOutput, check_frame_names, plan_outputs
-from sa2va_cli.pipeline.finding import Findings, find, follow, nothing_found
+from sa2va_cli.pipeline.directions import follow_both_ways
+from sa2va_cli.pipeline.finding import Findings, find, nothing_found
 from sa2va_cli.pipeline.job import SegmentJob, SegmentResult
-from sa2va_cli.pipeline.keyframes import keyframe_indices, read_keyframes
+from sa2va_cli.pipeline.keyframes import keyframe_indices, read_keyframes, read_placements
 from sa2va_cli.pipeline.motion import MotionCheck
 from sa2va_cli.pipeline.opening import files_read, opened, stem_of
+from sa2va_cli.pipeline.pointing import placements, with_masks
 from sa2va_cli.pipeline.provenance import settings_of, source_facts
 from sa2va_cli.pipeline.replay import draw_again
-from sa2va_cli.pipeline.streaming import decoded
 from sa2va_cli.pipeline.tally import Tally
 from sa2va_cli.pipeline.tracks_file import growing_log
 from sa2va_cli.queues import write_behind
@@ -83,14 +84,16 @@ def planned(job: SegmentJob, report: Report = no_report) -> Generator[Plan, None
     """Opens the input and decides everything that can go wrong early, before any work is done."""
     check_kinds(job.saving.kinds)
     job.drawing.check_needs()
+    job = replace(job, search=with_masks(job.search))
     with opened(job.source, job.search, report) as reader:
+        placements(job.search.prompts, reader)  # what is pointed at must lie in the clip
         stem = stem_of(job.source)
         named = _named(job, reader, stem)
         outputs, skipped = choose_outputs(named, job.saving, files_read(job, reader))
         check_frame_names(outputs, reader.names)
         placement = job.model.placed()
         frames = reader.count_selected()
-        keyframes = tuple(keyframe_indices(frames, job.search))
+        keyframes = tuple(keyframe_indices(frames, job.search)) if job.search.has_words else ()
         model = job.model.name_on(placement)
         yield Plan(job, reader, stem, frames, keyframes, model, placement, outputs, skipped)
 
@@ -172,13 +175,8 @@ def run(
         header = _header(plan, findings, segmenter.identity)
         growing = growing_log(header, outputs, report, replaces=job.saving.replaces)
         with growing as log, threads(segmenter) as workers:
-            followed = follow(
-                session,
-                decoded(reader),
-                findings,
-                frame_count=plan.frames,
-                report=report,
-                workers=workers,
+            followed = follow_both_ways(
+                session, reader, findings, job.search.threshold, report=report, workers=workers
             )
             tally = _draw(plan, outputs, log, followed, report)
     warnings = _warnings(plan, tally)
@@ -205,11 +203,13 @@ def run(
 def _ask(plan: Plan, session: Session[View, Queries, Memory], report: Report) -> Findings[Memory]:
     """Shows the keyframes to the language model."""
     search = plan.job.search
-    report(Progress("looking for " + ", ".join(prompt.text for prompt in search.prompts)))
+    report(Progress("looking for " + ", ".join(prompt.text or prompt.label for prompt in search.prompts)))
+    pointed = read_placements(plan.reader, search)
     keyframes = read_keyframes(plan.reader, search)
-    indices = ", ".join(str(frame.index) for frame in keyframes)
-    report(Notice(f"the language model sees frame {indices}", "detail"))
-    findings = find(session, keyframes, search)
+    if keyframes:
+        indices = ", ".join(str(frame.index) for frame in keyframes)
+        report(Notice(f"the language model sees frame {indices}", "detail"))
+    findings = find(session, keyframes, search, pointed)
     for prompt, answer in findings.answers.items():
         report(Notice(f"{prompt.label!r}: {answer}", "detail"))
     if not findings.objects and not plan.job.saving.allow_empty:

@@ -18,11 +18,13 @@ from sa2va_cli.datatypes import (
 from sa2va_cli.errors import InputError
 from sa2va_cli.events import no_report
 from sa2va_cli.media.reader import Reader
+from sa2va_cli.pipeline.directions import follow_both_ways
 from sa2va_cli.pipeline.finding import find, follow
 from sa2va_cli.pipeline.job import Search
-from sa2va_cli.pipeline.keyframes import read_keyframes
+from sa2va_cli.pipeline.keyframes import read_keyframes, read_placements
 from sa2va_cli.pipeline.motion import MotionCheck
 from sa2va_cli.pipeline.opening import opened
+from sa2va_cli.pipeline.pointing import with_masks
 from sa2va_cli.queues import read_ahead
 from sa2va_cli.tracks.confidence import gathered
 
@@ -44,8 +46,10 @@ def stream(
         nullcontext(source) if isinstance(source, Reader) else opened(source, search, no_report)
     )
     with opening as reader, segmenter.open(still=reader.info.kind == "image") as session:
-        findings = find(session, read_keyframes(reader, search), search)
-        followed = follow(session, decoded(reader), findings, frame_count=reader.count_selected())
+        search = with_masks(search)
+        pointed = read_placements(reader, search)
+        findings = find(session, read_keyframes(reader, search), search, pointed)
+        followed = follow_both_ways(session, reader, findings, search.threshold)
         motion = MotionCheck()
         with closing(followed):
             for one in followed:

@@ -8,8 +8,8 @@ import torch
 from features import some_features
 
 from sa2va_cli.model.sam2 import DecodedMasks, ImageFeatures, LaidOutMemory, Sam2
+from sa2va_cli.model.stepping import MAX_POINTER_DISTANCE
 from sa2va_cli.model.tracker import (
-    MAX_POINTER_DISTANCE,
     FrameMemory,
     Tracker,
     TrackerMemory,
