@@ -27,11 +27,13 @@ class CatalogEntry:
     Attributes:
         alias: what a user calls it.
         repository: its id on the Hugging Face hub; empty for the bundled demo.
-        family: a name in ``families.table.FAMILIES``.
+        family: a name in ``families.table.FAMILIES``, or ``stock.STOCK`` for a chat model that transformers
+            runs with a class of its own.
         counts: of its parameters, recorded here so that listing builds no network; None for the demo, whose
             file is always here. A test holds each to the network of its sizes.
         licence: of the weights, as its page on the hub has it.
         file_bytes: of its weight files, rounded, as the hub is quoted; None where that is not known.
+        has_masks: False for a chat model without a mask decoder: it answers questions and no more.
     """
 
     alias: str
@@ -40,6 +42,7 @@ class CatalogEntry:
     counts: Counts | None = None
     licence: str = SEE_PAGE
     file_bytes: int | None = None
+    has_masks: bool = True
 
     @property
     def title(self) -> str:

@@ -23,6 +23,7 @@ from sa2va_cli.checkpoints.finetuned import FineTuned
 from sa2va_cli.checkpoints.hub import resolve_part
 from sa2va_cli.checkpoints.json_files import Config, read_json_object
 from sa2va_cli.checkpoints.key_rules import native_tensors
+from sa2va_cli.checkpoints.loader import require_masks
 from sa2va_cli.checkpoints.layout import Layout, native_config, published_config
 from sa2va_cli.checkpoints.named_tensors import (
     Source,
@@ -111,6 +112,7 @@ def upgrade(source: Path, target: Path, sam2: str) -> Rewritten:
         OutputError: the target exists, or cannot be written.
     """
     layout = full_layout(source)
+    require_masks(layout, str(source))
     if layout.two_pass:
         raise ModelError(f"{source} has both decoders already; there is nothing to upgrade")
     refuse_existing(target)

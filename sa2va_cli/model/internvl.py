@@ -48,7 +48,14 @@ TEMPLATES = {
         "<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n", ("<|im_end|>",)
     ),
     "phi3_chat": ChatTemplate("<|user|>\n{}<|end|>\n<|assistant|>\n", ("<|end|>",)),
+    # Not xtuner's: ``sail_vl`` has the system turn that stands before it (reference set, section 9.2).
+    "sailvl_chat": ChatTemplate(
+        "<|im_start|>user\n{}<|im_end|><|im_start|>assistant\n", ("<|im_end|>",)
+    ),
 }
+
+SHUFFLES = ("v1", "v2")
+"""The versions of InternVL's pixel shuffle: ``v1`` leaves rows and columns exchanged."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +97,8 @@ class InternVLSizes:
         max_tiles: how many tiles a single image may be cut into.
         shuffle: how much pixel shuffle shortens each side of the token grid.
         language: a name in ``LANGUAGES``.
+        select_layer: whose states of the vision encoder are used; 0 is its embedding, -1 its last layer.
+        shuffle_version: a name in ``SHUFFLES``.
     """
 
     vision: dict[str, Any]
@@ -99,10 +108,17 @@ class InternVLSizes:
     max_tiles: int = 12
     shuffle: float = 0.5
     language: str = "qwen2"
+    select_layer: int = -1
+    shuffle_version: str = "v2"
 
     def __post_init__(self) -> None:
         if self.template not in TEMPLATES:
             raise ValueError(f"prompt template {self.template!r} is not known, only {', '.join(TEMPLATES)}")
+        if self.shuffle_version not in SHUFFLES:
+            raise ValueError(f"ps_version {self.shuffle_version!r} is not known, only {', '.join(SHUFFLES)}")
+        layers = int(self.vision["num_hidden_layers"])
+        if not -layers - 1 <= self.select_layer <= layers:
+            raise ValueError(f"select_layer is {self.select_layer}, but there are {layers} layers")
 
     @property
     def grid(self) -> int:
@@ -112,12 +128,14 @@ class InternVLSizes:
     @property
     def family(self) -> str:
         """The name of the family in the table of checkpoints."""
+        if self.template == "sailvl_chat":
+            return "sail-vl"
         return "internvl" if self.language == "qwen2" else f"internvl-{self.language}"
 
     @property
     def special_tokens(self) -> tuple[str, ...]:
         """Tokens without which a tokenizer cannot be one of this family."""
-        return (PATCH_TOKEN, SEGMENT)
+        return (PATCH_TOKEN,) if self.family == "sail-vl" else (PATCH_TOKEN, SEGMENT)
 
     def build(self, tokenizer: Any) -> "InternVL":
         """Makes the network."""
@@ -185,12 +203,16 @@ class InternVL(nn.Module):
             (B, grid*grid, D) visual tokens.
         """
         pixels = pixels.to(self.device, self.vision_model.dtype)
-        tokens = self.vision_model(pixels).last_hidden_state[:, 1:]  # (B, P*P, V) without the class token
-        return self.project(tokens)
+        layer = self.sizes.select_layer
+        if layer == -1:
+            states = self.vision_model(pixels).last_hidden_state
+        else:
+            states = self.vision_model(pixels, output_hidden_states=True).hidden_states[layer]
+        return self.project(states[:, 1:])  # (B, P*P, V) without the class token
 
     def project(self, tokens: Tensor) -> Tensor:
         """Turns encoder tokens (B, P*P, V) into visual tokens (B, grid*grid, D)."""
-        return self.projector(pixel_shuffle(tokens, self.sizes.shuffle))
+        return self.projector(pixel_shuffle(tokens, self.sizes.shuffle, self.sizes.shuffle_version))
 
     def prompt(
         self, text: str, tiles: int, *, video: bool, regions: Tensor | None = None, past: str = ""
@@ -309,12 +331,13 @@ def _visual_tokens(tiles: Tiles, regions: Tensor | None) -> Tensor:
     return torch.cat(parts)
 
 
-def pixel_shuffle(tokens: Tensor, scale: float) -> Tensor:
-    """Folds neighbouring tokens into channels, InternVL's version 2.
+def pixel_shuffle(tokens: Tensor, scale: float, version: str = "v2") -> Tensor:
+    """Folds neighbouring tokens into channels.
 
     Args:
         tokens: (B, P*P, V) row by row.
         scale: how much each side of the grid shrinks.
+        version: a name in ``SHUFFLES``.
 
     Returns:
         (B, P*P*scale**2, V/scale**2).
@@ -324,4 +347,4 @@ def pixel_shuffle(tokens: Tensor, scale: float) -> Tensor:
     short = int(side * scale)
     x = tokens.view(batch, side, short, int(width / scale))
     x = x.transpose(1, 2).reshape(batch, short, short, int(width / scale**2))
-    return x.transpose(1, 2).reshape(batch, short * short, -1)
+    return (x if version == "v1" else x.transpose(1, 2)).reshape(batch, short * short, -1)

@@ -21,7 +21,21 @@ from sa2va_cli.model.session import NetworkSession
 from sa2va_cli.model.tracker import Tracker, TrackerMemory
 
 
-class Sa2VANetwork(nn.Module):
+class ChatNetwork(nn.Module):
+    """A chat model without a mask decoder, under the names of one that has it.
+
+    Args:
+        sizes: of the chat model.
+        tokenizer: of the chat model.
+    """
+
+    def __init__(self, sizes: ChatSizes, tokenizer: Any) -> None:
+        super().__init__()
+        # Typed Any: a ChatModel to most, but training works on the insides of a family.
+        self.chat: Any = sizes.build(tokenizer)
+
+
+class Sa2VANetwork(ChatNetwork):
     """Chat model and SAM 2 with the projection between them.
 
     Args:
@@ -34,9 +48,7 @@ class Sa2VANetwork(nn.Module):
     def __init__(
         self, sizes: ChatSizes, sam2_sizes: dict[str, Any], tokenizer: Any, *, two_pass: bool = False
     ) -> None:
-        super().__init__()
-        # Typed Any: a ChatModel to most, but training works on the insides of a family.
-        self.chat: Any = sizes.build(tokenizer)
+        super().__init__(sizes, tokenizer)
         self.sam2 = Sam2(sam2_sizes, two_pass=two_pass)
         width = self.chat.width
         self.text_hidden_fcs = nn.Sequential(
