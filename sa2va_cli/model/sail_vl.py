@@ -165,6 +165,7 @@ class SailVLEngine:
             if not telling.goes_on(tokens):
                 stop = "interrupted"
                 break
+        telling.finish(tokens)
         timing = Timing(asked, first, time.perf_counter())
         return Spoken(tokens, stop, len(ids), len(fresh), timing)
 

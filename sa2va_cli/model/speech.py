@@ -51,8 +51,7 @@ class Telling:
         self._tokenizer = tokenizer
         self._listener = listener
         self._begin = self._told = 0
-        self._waiting = ""
-        self._started = False
+        self._waiting = self._said = ""
 
     def goes_on(self, tokens: Sequence[int]) -> bool:
         """Tells what is new in the generated tokens; False if the listener has heard enough."""
@@ -69,12 +68,18 @@ class Telling:
         """White space waits for what follows it: an answer neither begins nor ends with it."""
         piece = self._waiting + piece
         text = piece.rstrip()
-        self._waiting = piece[len(text) :] if self._started or text else ""
-        text = text if self._started else text.lstrip()
+        self._waiting = piece[len(text) :] if self._said or text else ""
+        text = text if self._said else text.lstrip()
         if not text or self._listener is None:
             return True
-        self._started = True
+        self._said += text
         return self._listener(text) is not False
+
+    def finish(self, tokens: Sequence[int]) -> None:
+        """Tells what was held back of a character that the answer never finished."""
+        text = self._decode(tokens).strip() if self._listener is not None else ""
+        if self._listener is not None and text.startswith(self._said) and text != self._said:
+            self._listener(text[len(self._said) :])
 
     def _decode(self, tokens: Sequence[int]) -> str:
         text: str = self._tokenizer.decode(list(tokens), skip_special_tokens=True)
