@@ -10,9 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sa2va_cli.conversation import Generation, Question, Reply
 from sa2va_cli.datatypes import RGB, ModelIdentity
 from sa2va_cli.errors import UsageError, parameter
 from sa2va_cli.model.chat import ChatSizes
+from sa2va_cli.model.conversing import NetworkConversation, answer_together
+from sa2va_cli.model.decoding import GREEDY
 from sa2va_cli.model.fixed import FixedMemory, FixedTracker, plain
 from sa2va_cli.model.graphs import SHAPES, Compiling, is_out_of_memory, reason
 from sa2va_cli.model.preprocessing import grounding_pixels
@@ -90,6 +93,23 @@ class NetworkSegmenter:
         self._compiling = compiling
         self._compiled: Graphs | None = None
         self._compiler = threading.Lock()
+
+    @property
+    def has_masks(self) -> bool:
+        """Whether answers can hold ``[SEG]``: always."""
+        return True
+
+    def converse(self, generation: Generation = GREEDY) -> NetworkConversation:
+        """Begins a conversation; any number of them may share the network."""
+        return NetworkConversation(self.network, generation)
+
+    def answer_all(self, questions: Sequence[Question], generation: Generation = GREEDY) -> list[Reply]:
+        """Answers independent questions at once, padded into one batch.
+
+        Raises:
+            UsageError: the model cannot be asked one of them.
+        """
+        return answer_together(self.network, questions, generation)
 
     def open(self, *, still: bool = False) -> NetworkSession:
         """Begins a session for one clip or, if ``still``, for one image; it is a context manager."""
