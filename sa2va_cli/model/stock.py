@@ -7,21 +7,22 @@ of the class's ``generate``. Knows nothing about files; ``checkpoints.stock_load
 import copy
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 from transformers import StoppingCriteria, StoppingCriteriaList
 from transformers.cache_utils import DynamicLayer
 
-from sa2va_cli.conversation import Generation, Listener, Question, Reply
+from sa2va_cli.conversation import Generation, Listener, Question, Reply, Stop
 from sa2va_cli.datatypes import ModelIdentity
 from sa2va_cli.errors import UsageError
 from sa2va_cli.model.decoding import cache_argument
 from sa2va_cli.model.plain_words import PlainWords
-from sa2va_cli.model.speech import Spoken, Telling, Timing, common_length
+from sa2va_cli.model.streamed_text import StreamedText
 
 Message = dict[str, Any]
 """A turn as chat templates take it."""
@@ -86,21 +87,17 @@ class StockEngine:
         Videos of one batch must have equally many frames, so there is one for each number of frames. What is
         drawn and not the likeliest depends on the batch in transformers: then each is answered by itself.
         """
-        turns = [self.turn(question) for question in questions]
+        turns = [self.turns(question) for question in questions]
         replies: dict[int, Reply] = {}
-        for places in _batches(turns, alone=generation.temperature > 0):
-            batch = [[turns[place]] for place in places]
-            replies |= dict(zip(places, self._answered(batch, generation), strict=True))
+        for places in _batches([own[0] for own in turns], alone=generation.temperature > 0):
+            asked = time.perf_counter()
+            inputs = self.inputs([turns[place] for place in places], generation, self.processor)
+            answers, _ = self.generate(inputs, generation, None, asked)
+            replies |= dict(zip(places, answers, strict=True))
         return [replies[place] for place in range(len(turns))]
 
-    def _answered(self, batch: list[list[_Turn]], generation: Generation) -> list[Reply]:
-        asked = time.perf_counter()
-        inputs = self.inputs(batch, generation, self.processor)
-        spoken, _ = self.generate(inputs, generation, None, asked)
-        return [each.reply(self.processor.tokenizer) for each in spoken]
-
-    def turn(self, question: Question) -> _Turn:
-        """Takes a question's pictures as processors do.
+    def turns(self, question: Question) -> list[_Turn]:
+        """A question as turns, with its pictures as processors take them; they came with the first.
 
         Raises:
             UsageError: it has regions.
@@ -109,15 +106,15 @@ class StockEngine:
             raise UsageError(
                 f"{self.identity.name} knows no regions; leave boxes, points and masks out, or ask a Sa2VA"
             )
-        import numpy as np
-
         images, videos = [], []
         for pictures in question.pictures:
             if pictures.video and self.takes_videos:
                 videos.append(np.stack(pictures.images))
             else:
                 images += [Image.fromarray(image) for image in pictures.images]
-        return _Turn(question.text, images, videos)
+        said = [_Turn(one.question, [], [], one.answer) for one in question.past]
+        turns = [*said, _Turn(question.text, [], [])]
+        return [replace(turns[0], images=images, videos=videos), *turns[1:]]
 
     def prompt(self, turns: Sequence[_Turn], generation: Generation) -> str:
         """The prompt as the checkpoint's own chat template writes it."""
@@ -163,7 +160,7 @@ class StockEngine:
         listener: Listener | None,
         asked: float,
         cache: Any = None,
-    ) -> tuple[list[Spoken], Any]:
+    ) -> tuple[list[Reply], Any]:
         """Generates answers.
 
         Args:
@@ -174,12 +171,11 @@ class StockEngine:
             cache: of the first tokens, whose pictures are not among ``inputs``; it is added to.
 
         Returns:
-            what was generated, and the cache of all that was read.
+            the answers, and the cache of all that was read.
         """
         length = inputs["input_ids"].shape[1]
         known = cache.get_seq_length() if cache is not None else 0
-        telling = Telling(self.processor.tokenizer, listener)
-        watch = _Watch(self._ends, length, telling)
+        watch = _Watch(self.processor.tokenizer, self._ends, length, listener)
         given = {} if cache is None else {self.cache_name: cache}
         devices = [self.model.device] if self.model.device.type == "cuda" else []
         with torch.random.fork_rng(devices, enabled=generation.temperature > 0):
@@ -194,14 +190,14 @@ class StockEngine:
                 return_dict_in_generate=True,
                 pad_token_id=self.processor.tokenizer.pad_token_id,
             )
+        watch.end()
         prompts = inputs["attention_mask"].sum(dim=1).tolist()
         rows = output.sequences[:, length:].tolist()
-        spoken = [
-            watch.spoken(row, tokens, prompt, prompt - known, asked)
+        replies = [
+            watch.reply(row, tokens, prompt, prompt - known, asked)
             for row, (tokens, prompt) in enumerate(zip(rows, prompts, strict=True))
         ]
-        telling.finish(spoken[0].tokens)
-        return spoken, getattr(output, self.cache_name, None)
+        return replies, getattr(output, self.cache_name, None)
 
     def can_go_on(self, cache: Any) -> bool:
         """Whether a cache can be cut and added to in a later turn.
@@ -248,13 +244,15 @@ class _Watch(StoppingCriteria):
     """Sees every token as it is generated: for the listener, and for the times.
 
     Args:
+        tokenizer: of the model.
         ends: tokens that end an answer.
         length: of the prompt, its padding included.
-        telling: of the answer, where it is one alone.
+        listener: is told the answer, where it is one alone.
     """
 
-    def __init__(self, ends: set[int], length: int, telling: Telling) -> None:
-        self._ends, self._length, self._telling = ends, length, telling
+    def __init__(self, tokenizer: Any, ends: set[int], length: int, listener: Listener | None) -> None:
+        self._tokenizer, self._ends, self._length, self._listener = tokenizer, ends, length, listener
+        self._text = StreamedText(tokenizer, segment_id=-1)
         self._first = 0.0
         self._last: dict[int, float] = {}
         self._interrupted = False
@@ -267,17 +265,35 @@ class _Watch(StoppingCriteria):
         for row, tokens in enumerate(rows):
             if not self._ends & set(tokens[:-1]):
                 self._last[row] = now
-        if len(rows) == 1 and rows[0][-1] not in self._ends and not self._telling.goes_on(rows[0]):
-            self._interrupted = True
+        if len(rows) == 1 and rows[0][-1] not in self._ends:
+            self._interrupted = not self._tell(self._text.add(rows[0][-1]))
         return torch.full((len(rows),), self._interrupted, dtype=torch.bool, device=input_ids.device)
 
-    def spoken(self, row: int, tokens: list[int], prompt: int, read: int, asked: float) -> Spoken:
+    def end(self) -> None:
+        """Tells the rest."""
+        self._tell(self._text.end())
+
+    def _tell(self, piece: str) -> bool:
+        return not (piece and self._listener) or self._listener(piece) is not False
+
+    def reply(self, row: int, tokens: list[int], prompt: int, read: int, asked: float) -> Reply:
         """What one row of the batch came to; what follows the end of an answer is padding."""
-        end = next((place for place, token in enumerate(tokens) if token in self._ends), None)
-        timing = Timing(asked, self._first, self._last[row])
-        if end is not None:
-            return Spoken(tokens[: end + 1], "end", prompt, read, timing)
-        return Spoken(tokens, "interrupted" if self._interrupted else "length", prompt, read, timing)
+        end = next((place for place, token in enumerate(tokens, 1) if token in self._ends), None)
+        stop: Stop = "end" if end else "interrupted" if self._interrupted else "length"
+        tokens = tokens[:end]
+        text, marked = (
+            self._tokenizer.decode(tokens, skip_special_tokens=skip).strip() for skip in (True, False)
+        )
+        return Reply(
+            text=text,
+            marked=marked,
+            token_ids=tuple(tokens),
+            prompt_tokens=prompt,
+            read_tokens=read,
+            seconds_to_first=self._first - asked,
+            seconds=self._last[row] - asked,
+            stop=stop,
+        )
 
 
 class _Once:
@@ -322,6 +338,7 @@ class StockConversation:
         self._engine = engine
         self._generation = generation
         self._turns: list[_Turn] = []
+        self._answered: list[int] = []  # how many turns came with each question that was answered
         self._cache: Any = None
         self._known: list[int] = []  # the tokens that the cache is known to hold; it may hold more after an error
         self._processor = copy.copy(engine.processor)
@@ -331,32 +348,37 @@ class StockConversation:
 
     def __len__(self) -> int:
         """How many questions were answered."""
-        return len(self._turns)
+        return len(self._answered)
 
     def ask(self, question: Question, listener: Listener | None = None) -> Reply:
         """Asks a question; see ``conversation.Conversation``."""
         asked = time.perf_counter()
         engine = self._engine
-        turn = engine.turn(question)
-        inputs = engine.inputs([[*self._turns, turn]], self._generation, self._processor)
+        if question.past and self._turns:
+            raise UsageError("what was said before can only be given with the first question")
+        turns = engine.turns(question)
+        inputs = engine.inputs([[*self._turns, *turns]], self._generation, self._processor)
         ids = inputs["input_ids"][0].tolist()
-        if self._reusable(turn, ids):
+        if self._reusable(turns[0], ids):
             taken = {name: inputs[name] for name in ("input_ids", "attention_mask")}
         else:
             self._cache, taken = None, inputs
         self._known = self._known if self._cache is not None else []
-        (spoken,), cache = engine.generate(taken, self._generation, listener, asked, self._cache)
+        (reply,), cache = engine.generate(taken, self._generation, listener, asked, self._cache)
         self._cache = cache if engine.can_go_on(cache) else None
-        self._known = ids + spoken.tokens[:-1]
-        reply = spoken.reply(engine.processor.tokenizer)
-        self._turns.append(_Turn(turn.text, turn.images, turn.videos, reply.text))
+        self._known = [*ids, *reply.token_ids[:-1]]
+        self._turns += [*turns[:-1], replace(turns[-1], answer=reply.text)]
+        self._answered.append(len(turns))
         return reply
 
     def undo(self) -> None:
         """Takes the last question and its answer back, with the pictures that came with it."""
-        if self._turns and (self._turns[-1].images or self._turns[-1].videos):
+        if not self._answered:
+            return
+        kept = len(self._turns) - self._answered.pop()
+        if any(turn.images or turn.videos for turn in self._turns[kept:]):
             self._cache = None  # other pictures of the same number of tokens may come in their place
-        self._turns = self._turns[:-1]
+        del self._turns[kept:]
 
     def _reusable(self, turn: _Turn, ids: list[int]) -> bool:
         """Cuts the cache to what a prompt begins with; False if that is not of use.
@@ -365,8 +387,9 @@ class StockConversation:
         """
         if self._cache is None or turn.images or turn.videos:
             return False
-        length = min(common_length(ids, self._known), len(ids) - 1)
-        if ids[length:] and self._shows_pictures(ids[length:]):
+        most = min(len(self._known), len(ids) - 1)
+        length = next((place for place in range(most) if ids[place] != self._known[place]), most)
+        if self._shows_pictures(ids[length:]):
             return False
         self._known = self._known[:length]
         if surplus := self._cache.get_seq_length() - length:
