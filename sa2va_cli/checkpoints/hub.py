@@ -20,7 +20,15 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-from sa2va_cli.checkpoints.catalog import CATALOG, DEMO, DEMO_FOLDER, CatalogEntry, find
+from sa2va_cli.checkpoints.catalog import (
+    CATALOG,
+    DEMO,
+    DEMO_FOLDER,
+    NO_MASKS,
+    CatalogEntry,
+    find,
+    refuse_without_masks,
+)
 from sa2va_cli.checkpoints.files import CONFIG_FILE, is_complete, weight_files
 from sa2va_cli.errors import ModelError, parameter
 
@@ -52,30 +60,34 @@ class Pulled:
     concern: str = ""
 
 
-def resolve(name: str) -> Path:
+def resolve(name: str, *, masks: bool = False) -> Path:
     """Finds a model's checkpoint folder, downloading it if it is not here yet.
 
     Args:
         name: a folder, an alias of the catalog, or a hub id. A folder that exists is preferred; one that
             happens to be called like an alias must hold a ``config.json``.
+        masks: refuse one that is known to make none, before its weights are downloaded.
 
     Raises:
         ModelError: when there is no such model, or it cannot be had now.
     """
     place = _place(name)
+    if masks and not isinstance(place, Path):
+        refuse_without_masks(name)
     if isinstance(place, Path):
         return place
     if here := _cached(place):
         return here
-    _ask_hub(place, _OTHERWISE)
+    _ask_hub(place, _OTHERWISE, masks=masks)
     return _snapshot(place)
 
 
-def locate(name: str) -> Path | None:
+def locate(name: str, *, masks: bool = False) -> Path | None:
     """Finds what ``resolve`` would find, without downloading anything.
 
     Args:
         name: as for ``resolve``.
+        masks: refuse one that the catalogue knows to make none.
 
     Returns:
         The checkpoint folder; None for a model that is not here, or only in part, and that the hub has.
@@ -86,6 +98,8 @@ def locate(name: str) -> Path | None:
     place = _place(name)
     if isinstance(place, Path):
         return place
+    if masks:
+        refuse_without_masks(name)
     here = _cached(place)
     if here is None:
         _ask_for_page(place, None, _OTHERWISE)
@@ -231,18 +245,21 @@ def _ask_for_page(repository: str, revision: str | None, otherwise: str) -> None
         raise ModelError(_refusal(repository, revision, error, otherwise)) from error
 
 
-def _ask_hub(repository: str, otherwise: str, revision: str | None = None) -> None:
-    """Makes sure, before gigabytes come, that the hub answers and has a Sa2VA that can be loaded."""
+def _ask_hub(repository: str, otherwise: str, revision: str | None = None, *, masks: bool = False) -> None:
+    """Makes sure, before gigabytes come, that the hub answers and has a model that can be loaded."""
     _ask_for_page(repository, revision, otherwise)
     try:
         config = hf_hub_download(repository, CONFIG_FILE, revision=revision, etag_timeout=CONNECT_SECONDS)
     except Exception as error:  # see _snapshot
         raise ModelError(_refusal(repository, revision, error, otherwise)) from error
-    from sa2va_cli.checkpoints.layout import read_layout  # brings torch along
+    from sa2va_cli.checkpoints.layout import find_stock, read_layout  # brings torch along
 
     folder = Path(config).parent
     try:
-        read_layout(folder)
+        if not masks:
+            find_stock(folder)
+        elif not read_layout(folder).has_masks:
+            raise ModelError(f"{folder}: it is {NO_MASKS}")
     except ModelError as error:
         reason = str(error).removeprefix(f"{folder}: ").replace(config, f"its {CONFIG_FILE}")
         raise ModelError(f"{repository} cannot be used: {reason}") from error

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sa2va_cli.checkpoints.catalog import CATALOG
+from sa2va_cli.checkpoints.catalog import CATALOG, NO_MASKS
 from sa2va_cli.checkpoints.families.sam2 import PUBLISHED_DECODERS
 from sa2va_cli.checkpoints.families.table import FAMILIES
 from sa2va_cli.checkpoints.files import CONFIG_FILE
@@ -25,9 +25,6 @@ from sa2va_cli.model.sam2 import HIERA_LARGE
 PUBLISHED_TYPE = "sa2va_chat"
 NATIVE_FORMAT = "sa2va"
 NATIVE_VERSION = 1
-
-NO_MASKS = "a chat model without a mask decoder: it answers questions (sa2va ask), but makes no masks"
-"""What is said where masks are wanted."""
 
 LARGEST_SIZE = 2**31 - 1
 """Of any number in the sizes of a network; torch counts elements in 64 bits, and sizes are multiplied."""
@@ -103,6 +100,21 @@ def read_layout(folder: Path) -> Layout:
         raise ModelError(f"{folder}: {error}") from error
     except _NOT_UNDERSTOOD as error:
         raise ModelError(f"{folder / CONFIG_FILE} is not understood: {one_line(error)}") from error
+
+
+def find_stock(folder: Path) -> str | None:
+    """The class of transformers that runs a checkpoint; None for one that ``read_layout`` reads.
+
+    Raises:
+        ModelError: when there is no config, or neither knows it.
+    """
+    try:
+        read_layout(folder)
+    except ModelError:
+        if stock := stock_architecture(read_json_object(folder / CONFIG_FILE)):
+            return stock
+        raise
+    return None
 
 
 def _native(config: Config) -> Layout:

@@ -12,9 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sa2va_cli.checkpoints.catalog import NO_MASKS
 from sa2va_cli.checkpoints.files import CONFIG_FILE
 from sa2va_cli.checkpoints.json_files import one_line
-from sa2va_cli.checkpoints.layout import NO_MASKS, Layout, corrected, read_layout
+from sa2va_cli.checkpoints.layout import Layout, corrected, read_layout
 from sa2va_cli.checkpoints.named_tensors import with_native_names
 from sa2va_cli.checkpoints.parts import LM, SAM2, VIT, group_of
 from sa2va_cli.checkpoints.spreading import device_of, plan_device_map, spread

@@ -6,9 +6,6 @@ LLaVA-NeXT-Video have another one's (reference set, section 10.2). Knows nothing
 
 from sa2va_cli.checkpoints.json_files import Config
 
-STOCK = "transformers"
-"""What the catalogue calls their family."""
-
 
 def stock_architecture(config: Config) -> str | None:
     """The class of transformers that a config names, if it is one that answers about pictures.
