@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sa2va_cli.conversation import ChatEngine
 from sa2va_cli.datatypes import AnySegmenter, ModelIdentity
 from sa2va_cli.errors import OutOfMemoryError, parameter
 from sa2va_cli.runtime.choice import ModelChoice
@@ -18,6 +19,15 @@ if TYPE_CHECKING:
 
 Load = Callable[[ModelChoice, Placement], AnySegmenter]
 """Turns a choice of a model into a segmenter on a device. Tests put a fake one here."""
+
+
+LoadChat = Callable[[ModelChoice, Placement], ChatEngine]
+"""Turns a choice of a model into one that can be talked to."""
+
+
+def load_chat(choice: ModelChoice, placement: Placement) -> ChatEngine:
+    """Loads a model that can be talked to; see ``load_segmenter``."""
+    return load_segmenter(choice, placement)
 
 
 def import_network() -> None:
