@@ -106,7 +106,9 @@ class StreamedText:
             begin, end = self._began, len(self._text)
             words = self._text[begin:end]
             begin += len(words) - len(words.lstrip())
-            self._phrase = Mention(words.strip(), begin, begin + len(words.strip())) if words.strip() else None
+            self._phrase = (
+                Mention(words.strip(), begin, begin + len(words.strip())) if words.strip() else None
+            )
             self._began = None
         elif mark == "mask":
             self.mentions.append(self._phrase)

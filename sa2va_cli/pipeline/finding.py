@@ -7,6 +7,7 @@ from typing import Generic
 
 import numpy as np
 
+from sa2va_cli.conversation import Mention
 from sa2va_cli.datatypes import (
     RGB,
     Followed,
@@ -53,6 +54,25 @@ def find(
     """Asks the language model for each prompt and decodes its answers on the keyframes."""
     groundings = _ask(session, [frame.image for frame in keyframes], search)
     objects = name_objects({prompt: len(grounding) for prompt, grounding in groundings.items()})
+    return decode_on(session, keyframes, search, groundings, objects)
+
+
+def decode_on(
+    session: Session[View, Queries, Memory],
+    keyframes: Sequence[Frame],
+    search: Search,
+    groundings: Mapping[Prompt, Grounding[Queries]],
+    objects: tuple[FoundObject, ...],
+) -> Findings[Memory]:
+    """Decodes answers on the keyframes.
+
+    Args:
+        session: of the clip.
+        keyframes: what the language model saw.
+        search: how keyframes are followed.
+        groundings: the answer to each prompt.
+        objects: one for each query of each answer, in that order.
+    """
     memory = None
     if objects:
         queries = [grounding.queries for grounding in groundings.values() if len(grounding)]
@@ -94,6 +114,24 @@ def name_objects(counts: Mapping[Prompt, int]) -> tuple[FoundObject, ...]:
             label = prompt.label if number == 1 else next(name for name in names if name not in labels)
             labels.add(label)
             objects.append(FoundObject(len(objects) + 1, prompt, label))
+    return tuple(objects)
+
+
+def named_as_mentioned(prompt: Prompt, mentions: Sequence[Mention | None]) -> tuple[FoundObject, ...]:
+    """Numbers the objects of one answer, and names them as the answer does, or else like the prompt.
+
+    Args:
+        prompt: what was asked.
+        mentions: what the answer calls each.
+    """
+    objects: list[FoundObject] = []
+    labels: set[str] = set()
+    for number, mention in enumerate(mentions, 1):
+        name = mention.phrase if mention else prompt.label
+        names = chain([name], (f"{name} {k}" for k in count(2)))
+        label = next(one for one in names if one not in labels)
+        labels.add(label)
+        objects.append(FoundObject(number, prompt, label))
     return tuple(objects)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sa2va_cli.datatypes import (
     AnySegmenter,
@@ -43,6 +44,10 @@ from sa2va_cli.version import VERSION
 
 Threads = Callable[[AnySegmenter], AbstractContextManager[int]]
 """Entered while objects are followed; gives the number of threads that objects may be divided among."""
+
+
+Finding = Callable[["Plan", Session[Any, Any, Any], Report], Findings[Any]]
+"""Finds the objects of a plan; raises ``NothingFoundError`` where there are none and there must be some."""
 
 
 def leave_threads(_: AnySegmenter) -> AbstractContextManager[int]:
@@ -124,12 +129,12 @@ def segment(
         if not plan.outputs:
             return SegmentResult(job.source, skipped=plan.skipped)
         with memory_errors_explained(plan.model, plan.placement):
-            _announce(plan.placement, report)
+            announce(plan.placement, report)
             report(Progress(f"loading {plan.model}"))
             return run(plan, load(job.model, plan.placement), report, threads)
 
 
-def _announce(placement: Placement, report: Report) -> None:
+def announce(placement: Placement, report: Report) -> None:
     """Says what was chosen, before the model is loaded: that may take long, or fail."""
     if placement.concern:
         report(Notice(placement.concern, "warning"))
@@ -142,8 +147,16 @@ def run(
     segmenter: Segmenter[View, Queries, Memory],
     report: Report = no_report,
     threads: Threads = leave_threads,
+    finding: Finding | None = None,
 ) -> SegmentResult:
     """Carries out a plan with a loaded model, which serves any number of plans.
+
+    Args:
+        plan: what to do.
+        segmenter: the model.
+        report: see ``segment``.
+        threads: see ``segment``.
+        finding: finds the objects; None to ask for each prompt.
 
     Raises:
         Sa2VAError: see ``segment``.
@@ -154,7 +167,7 @@ def run(
         claimed(plan.outputs, job.saving, files_read(job, reader), report),
         segmenter.open(still=reader.info.kind == "image") as session,
     ):
-        findings = _ask(plan, session, report)
+        findings = (finding or _ask)(plan, session, report)
         outputs = _with_objects(plan, findings)
         header = _header(plan, findings, segmenter.identity)
         with growing_log(header, outputs, report) as log, threads(segmenter) as workers:

@@ -25,6 +25,10 @@ Load = Callable[[ModelChoice, Placement], AnySegmenter]
 """Turns a choice of a model into a segmenter on a device. Tests put a fake one here."""
 
 
+LoadChat = Callable[[ModelChoice, Placement], ChatEngine]
+"""Turns a choice of a model into one that can be talked to."""
+
+
 def import_network() -> None:
     """Imports all that ``load_segmenter`` needs, which takes longer than loading a small network."""
     import sa2va_cli.checkpoints.loader
@@ -54,7 +58,7 @@ def load_segmenter(choice: ModelChoice, placement: Placement) -> "NetworkSegment
     return _segmenter(load_network, choice, placement, name, folder)
 
 
-def load_engine(choice: ModelChoice, placement: Placement) -> ChatEngine:
+def load_chat(choice: ModelChoice, placement: Placement) -> ChatEngine:
     """Loads a model of any kind that answers questions: a Sa2VA, which is a segmenter as well, or a chat model.
 
     The arguments and the errors are those of ``load_segmenter``.

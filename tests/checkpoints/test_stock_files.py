@@ -24,7 +24,7 @@ from sa2va_cli.checkpoints.stock_processor import load_processor
 from sa2va_cli.errors import ModelError
 from sa2va_cli.runtime.choice import ModelChoice
 from sa2va_cli.runtime.device import Placement
-from sa2va_cli.runtime.loading import load_engine, load_segmenter
+from sa2va_cli.runtime.loading import load_chat, load_segmenter
 
 MAKERS = {"onevision": stockmodels.onevision, "next-video": stockmodels.next_video}
 CPU = Placement("cpu", "fp32")
@@ -58,14 +58,14 @@ def test_programs_of_a_known_model_are_not_looked_at(folder: Path) -> None:
     change(folder / "config.json", auto_map=auto_map)
     change(folder / "tokenizer_config.json", auto_map={"AutoTokenizer": ["modeling_evil.T", None]})
     change(folder / "processor_config.json", auto_map={"AutoProcessor": "modeling_evil.P"})
-    engine = load_engine(ModelChoice(name=str(folder)), CPU)
+    engine = load_chat(ModelChoice(name=str(folder)), CPU)
     assert not engine.has_masks
 
 
 def test_a_model_that_only_its_own_programs_know_is_refused_in_one_line(folder: Path) -> None:
     change(folder / "config.json", architectures=["EvilModel"], model_type="evil", auto_map={"AutoModel": "evil.M"})
     with pytest.raises(ModelError, match="programs that come with a checkpoint are never run") as caught:
-        load_engine(ModelChoice(name=str(folder)), CPU)
+        load_chat(ModelChoice(name=str(folder)), CPU)
     assert "\n" not in str(caught.value)
 
 
@@ -110,7 +110,7 @@ def test_a_wrong_shape_is_refused(folder: Path) -> None:
 def test_damaged_files_are_refused_in_one_line(folder: Path, name: str) -> None:
     (folder / name).write_text('{"a": ')
     with pytest.raises(ModelError) as caught:
-        load_engine(ModelChoice(name=str(folder)), CPU)
+        load_chat(ModelChoice(name=str(folder)), CPU)
     assert "\n" not in str(caught.value)
 
 
@@ -118,7 +118,7 @@ def test_a_model_without_a_chat_template_is_refused(tmp_path: Path) -> None:
     folder = stockmodels.onevision(tmp_path)
     (folder / "chat_template.json").unlink()
     with pytest.raises(ModelError, match="no chat template"):
-        load_engine(ModelChoice(name=str(folder)), CPU)
+        load_chat(ModelChoice(name=str(folder)), CPU)
 
 
 def test_it_cannot_be_converted(folder: Path, tmp_path: Path) -> None:
@@ -130,12 +130,12 @@ def test_precisions_of_parts_are_refused(folder: Path) -> None:
     from sa2va_cli.errors import UsageError
 
     with pytest.raises(UsageError, match="one for all of it"):
-        load_engine(ModelChoice(name=str(folder)), Placement("cpu", "lm=bf16,vit=fp32,sam2=fp32"))
+        load_chat(ModelChoice(name=str(folder)), Placement("cpu", "lm=bf16,vit=fp32,sam2=fp32"))
 
 
 @pytest.mark.parametrize(("dtype", "attention"), [("bf16", "sdpa"), ("fp32", "eager")])
 def test_precision_and_attention_are_those_that_were_chosen(folder: Path, dtype: str, attention: str) -> None:
-    engine = load_engine(ModelChoice(name=str(folder), attention=attention), Placement("cpu", dtype))
+    engine = load_chat(ModelChoice(name=str(folder), attention=attention), Placement("cpu", dtype))
     model = engine.model  # type: ignore[attr-defined]
     assert {p.dtype for p in model.parameters()} == {torch.bfloat16 if dtype == "bf16" else torch.float32}
     assert model.config.text_config._attn_implementation == attention

@@ -128,7 +128,9 @@ def test_pictures_can_come_later_and_go_again(engine: NetworkSegmenter, inputs: 
     assert len(conversation) == 1
     got, wanted = conversation.ask(other), control.ask(other)
     assert got.token_ids == wanted.token_ids
-    assert abs(got.read_tokens - wanted.read_tokens) < 9  # an answer may be written in other tokens than it was said
+    assert (
+        abs(got.read_tokens - wanted.read_tokens) < 9
+    )  # an answer may be written in other tokens than it was said
     control._prefix = None
     control.undo()
     assert control.ask(other).token_ids == wanted.token_ids  # read from the very beginning
@@ -143,7 +145,9 @@ def test_a_batch_gives_the_same_answers_as_one_by_one(engine: NetworkSegmenter, 
     batch = [
         Question("Please segment the red ball.", (clip,)),
         Question("Hello, who are you?"),
-        Question("Can you segment the red ball and the blue square in the image?", (Pictures((inputs.image,)),)),
+        Question(
+            "Can you segment the red ball and the blue square in the image?", (Pictures((inputs.image,)),)
+        ),
     ]
     for generation in (Generation(max_new_tokens=12), Generation(5, temperature=1.0, seed=3)):
         alone = [engine.converse(generation).ask(question) for question in batch]
@@ -184,7 +188,9 @@ def test_a_system_turn_comes_first_and_is_words(engine: NetworkSegmenter, prompt
     own_turn = "qwen2.5" in engine.network.chat.sizes.family
     assert [ids.count(end) for ids in prompts] == [2, 2 if own_turn else 1]
     text = tokenizer.decode(prompts[0]).replace(" ", "")
-    assert text.removeprefix("<s>").startswith("<|im_start|>system\nBe<|im_end|>brief.<|im_end|>\n<|im_start|>user")
+    assert text.removeprefix("<s>").startswith(
+        "<|im_start|>system\nBe<|im_end|>brief.<|im_end|>\n<|im_start|>user"
+    )
 
 
 def test_what_cannot_be_asked_is_an_error_and_nothing_was_asked(

@@ -21,7 +21,9 @@ def streamed(tokenizer, text: str, stops: tuple[str, ...] = ()) -> tuple[list[st
     return [*pieces, stream.end()], stream
 
 
-@pytest.mark.parametrize("text", ["A dog, and a cat.", "图中有两个女孩和一只棕色的狗。", "Zoë 🐕‍🦺 läuft. \n\n 1 2"])
+@pytest.mark.parametrize(
+    "text", ["A dog, and a cat.", "图中有两个女孩和一只棕色的狗。", "Zoë 🐕‍🦺 läuft. \n\n 1 2"]
+)
 def test_letters_are_whole_and_nothing_is_lost(tokenizer, text):
     pieces, stream = streamed(tokenizer, text)
     assert "".join(pieces) == stream.text == text
