@@ -30,6 +30,7 @@ from sa2va_cli.checkpoints.catalog import (
     refuse_without_masks,
 )
 from sa2va_cli.checkpoints.files import CONFIG_FILE, is_complete, weight_files
+from sa2va_cli.checkpoints.json_files import read_json_object
 from sa2va_cli.errors import ModelError, parameter
 
 PATTERNS = ["*.json", "*.txt", "*.model", "*.safetensors", "*.jinja"]
@@ -87,7 +88,7 @@ def locate(name: str, *, masks: bool = False) -> Path | None:
 
     Args:
         name: as for ``resolve``.
-        masks: refuse one that the catalogue knows to make none.
+        masks: refuse one that is known to make none.
 
     Returns:
         The checkpoint folder; None for a model that is not here, or only in part, and that the hub has.
@@ -96,14 +97,35 @@ def locate(name: str, *, masks: bool = False) -> Path | None:
         ModelError: when there is no such model, or it cannot be had now; in the words of ``resolve``.
     """
     place = _place(name)
+    if masks and (isinstance(place, str) or find(name) is None) and not makes_masks(name):
+        raise ModelError(f"{name} is {NO_MASKS}")
     if isinstance(place, Path):
         return place
-    if masks:
-        refuse_without_masks(name)
     here = _cached(place)
     if here is None:
         _ask_for_page(place, None, _OTHERWISE)
     return here
+
+
+def makes_masks(name: str) -> bool:
+    """Whether a model makes masks, as far as that is known without asking the hub; True where it is not.
+
+    Args:
+        name: as for ``resolve``.
+
+    Raises:
+        ModelError: when there is no such model.
+    """
+    entry, folder = find(name), find_local(name)
+    if folder is None or entry is not None:
+        return entry is None or entry.has_masks
+    from sa2va_cli.checkpoints.layout import read_layout  # brings torch along
+    from sa2va_cli.checkpoints.stock import stock_architecture
+
+    try:
+        return read_layout(folder).has_masks
+    except ModelError:
+        return stock_architecture(read_json_object(folder / CONFIG_FILE)) is None
 
 
 def find_local(name: str, revision: str | None = None) -> Path | None:

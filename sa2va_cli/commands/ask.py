@@ -367,13 +367,14 @@ def _interview(
     as_json: bool,
 ) -> None:
     from sa2va_cli.commands.interview import Interview
-    from sa2va_cli.pipeline.asking import view
+    from sa2va_cli.pipeline.asking import shows_apart, view
     from sa2va_cli.pipeline.segmentation import announce
     from sa2va_cli.pipeline.talk import Talk
     from sa2va_cli.runtime.loading import memory_errors_explained
 
     console = session.console
-    inputs = [view(source, job.viewing) for source in job.inputs]
+    apart = bool(job.inputs) and shows_apart(job.model)
+    inputs = [view(source, job.viewing, apart=apart) for source in job.inputs]
     placement = job.model.placed()
     name = job.model.name_on(placement)
     with memory_errors_explained(name, placement):

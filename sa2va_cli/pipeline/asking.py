@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from sa2va_cli.checkpoints.hub import makes_masks
 from sa2va_cli.conversation import (
     ChatEngine,
     Listener,
@@ -21,6 +22,7 @@ from sa2va_cli.conversation import (
 from sa2va_cli.datatypes import AnySegmenter, Followed, Frame, FrameMasks, Grounding, Session
 from sa2va_cli.errors import ModelError, NothingFoundError
 from sa2va_cli.events import Notice, Progress, Report, no_report
+from sa2va_cli.media.probe import image_files
 from sa2va_cli.media.reader import Reader
 from sa2va_cli.model.prompt_text import spoken
 from sa2va_cli.pipeline.asking_job import AskJob, AskResult, FoundMask, SeenFrames, Viewing
@@ -29,7 +31,12 @@ from sa2va_cli.pipeline.job import Search, SegmentJob
 from sa2va_cli.pipeline.keyframes import read_keyframes
 from sa2va_cli.pipeline.opening import opened
 from sa2va_cli.pipeline.segmentation import Plan, Threads, announce, leave_threads, planned, run
+from sa2va_cli.runtime.choice import ModelChoice
 from sa2va_cli.runtime.loading import LoadChat, load_chat, memory_errors_explained
+
+
+STILL = ("image", "images")
+"""Kinds of inputs that have no time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +45,7 @@ class Viewed:
 
     Attributes:
         source: as it was given.
-        kind: ``video``, ``image`` or ``frames``.
+        kind: ``video``, ``image`` or ``frames``; ``images`` for those of a folder that are images by themselves.
         frames: those that the model sees.
     """
 
@@ -50,7 +57,7 @@ class Viewed:
     def pictures(self) -> Pictures:
         """What is shown to the model."""
         images = tuple(frame.image for frame in self.frames)
-        if self.kind == "image":
+        if self.kind in STILL:
             return Pictures(images)
         return Pictures(images, video=True, seconds=tuple(frame.seconds for frame in self.frames))
 
@@ -58,7 +65,9 @@ class Viewed:
     def facts(self) -> SeenFrames:
         """What was seen, for a result."""
         numbers = tuple(number_of(frame) for frame in self.frames)
-        seconds = () if self.kind == "image" else tuple(frame.seconds for frame in self.frames)
+        if self.kind == "images":
+            numbers = tuple(range(len(self.frames)))
+        seconds = () if self.kind in STILL else tuple(frame.seconds for frame in self.frames)
         return SeenFrames(self.source, self.kind, numbers, seconds)
 
 
@@ -72,16 +81,30 @@ def viewed(source: str, reader: Reader, search: Search) -> Viewed:
     return Viewed(source, reader.info.kind, tuple(read_keyframes(reader, search)))
 
 
-def view(source: str, viewing: Viewing, report: Report = no_report) -> Viewed:
+def view(source: str, viewing: Viewing, report: Report = no_report, *, apart: bool = False) -> Viewed:
     """Opens an input, looks at it, and closes it.
+
+    Args:
+        source: of the input.
+        viewing: which frames are looked at.
+        report: is told what a person should know.
+        apart: whether images of a folder or pattern are several images, of any sizes, and no video's frames.
 
     Raises:
         InputError: it cannot be read.
         UsageError: the range cannot be meant.
     """
     search = viewing.search("?")
+    if files := image_files(source) if apart else []:
+        seen = [view(str(file), viewing, report).frames for file in files]
+        return Viewed(source, "images", tuple(frame for frames in seen for frame in frames))
     with opened(source, search, report) as reader:
         return viewed(source, reader, search)
+
+
+def shows_apart(model: ModelChoice) -> bool:
+    """Whether a model is shown the images of a folder as several images: one that answers and no more is."""
+    return not makes_masks(model.name_on(model.placed()))
 
 
 @dataclass(frozen=True)
@@ -107,7 +130,8 @@ def planned_question(job: AskJob, report: Report = no_report) -> Generator[AskPl
         Sa2VAError: see ``segmentation.planned``.
     """
     if job.saving is None:
-        inputs = tuple(view(source, job.viewing, report) for source in job.inputs)
+        apart = bool(job.inputs) and shows_apart(job.model)
+        inputs = tuple(view(source, job.viewing, report, apart=apart) for source in job.inputs)
         yield AskPlan(job, inputs, None)
         return
     (source,) = job.inputs

@@ -129,7 +129,7 @@ def answer_listed(
     """
     seen: dict[str, Viewed] = {}
     for batch in batched(listed, batch_size):
-        prepared = [_prepared(one, viewing, seen, report) for one in batch]
+        prepared = [_prepared(one, viewing, seen, report, apart=not engine.has_masks) for one in batch]
         sound = [question for question in prepared if isinstance(question, Question)]
         replies = iter(_answers(engine, sound, generation))
         for one, question in zip(batch, prepared, strict=True):
@@ -142,14 +142,16 @@ def answer_listed(
         seen = {source: view_ for source, view_ in seen.items() if source in recent}
 
 
-def _prepared(one: Listed, viewing: Viewing, seen: dict[str, Viewed], report: Report) -> Question | str:
+def _prepared(
+    one: Listed, viewing: Viewing, seen: dict[str, Viewed], report: Report, *, apart: bool
+) -> Question | str:
     """A question with its pictures, or why it cannot be asked; an input is opened once in a batch."""
     if one.problem:
         return one.problem
     try:
         for source in one.inputs:
             if source not in seen:
-                seen[source] = view(source, viewing, report)
+                seen[source] = view(source, viewing, report, apart=apart)
         return Question(one.question, tuple(seen[source].pictures for source in one.inputs), past=one.past)
     except Sa2VAError as error:
         return error.command_line

@@ -91,7 +91,7 @@ class Talk:
         Raises:
             InputError: it cannot be read.
         """
-        self.waiting.append(view(expanded(source), self.job.viewing))
+        self.waiting.append(view(expanded(source), self.job.viewing, apart=not self.engine.has_masks))
 
     def look_again(self, frames: int) -> None:
         """Shows so many frames of what was shown last with the next question.
@@ -101,7 +101,7 @@ class Talk:
         """
         viewing = replace(self.job.viewing, frames=frames)
         last = self.waiting or self.inputs[-1:]
-        self.waiting = [view(one.source, viewing) for one in last]
+        self.waiting = [view(one.source, viewing, apart=one.kind == "images") for one in last]
         self.job = replace(self.job, viewing=viewing)
 
     def undo(self) -> str | None:
