@@ -1,4 +1,4 @@
-"""Tiny checkpoints with random weights in the published layout of chat models that transformers runs itself."""
+"""Tiny random checkpoints in the published layout of chat models that transformers runs itself."""
 
 import json
 from pathlib import Path
@@ -39,7 +39,8 @@ NEXT_VIDEO_TEMPLATE = (
     "{{ message['role'].upper() + ': ' }}{% endif %}"
     + _SHOWN
     + _PARTS.replace("KIND", "text")
-    + "{{ part['text'] + ' ' }}{% endfor %}{% endfor %}{% if add_generation_prompt %}{{ 'ASSISTANT:' }}{% endif %}"
+    + "{{ part['text'] + ' ' }}{% endfor %}{% endfor %}"
+    "{% if add_generation_prompt %}{{ 'ASSISTANT:' }}{% endif %}"
 )
 
 
@@ -48,7 +49,9 @@ def write_json(path: Path, value: Any) -> None:
     path.write_text(json.dumps(value, indent=2), encoding="utf-8")
 
 
-def onevision(folder: Path, *, side: int = SIDE, patch: int = PATCH, grid: Any = None, weights: bool = True) -> Path:
+def onevision(
+    folder: Path, *, side: int = SIDE, patch: int = PATCH, grid: Any = None, weights: bool = True
+) -> Path:
     """``llava-hf/llava-onevision-qwen2-0.5b-ov-hf`` in small."""
     special = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<image>", "<video>")
     ids = _qwen_tokenizer(folder, special)
@@ -112,7 +115,13 @@ def next_video(
 ) -> Path:
     """``llava-hf/LLaVA-NeXT-Video-7B-hf`` in small, as an early snapshot has it."""
     _llama_tokenizer(folder)
-    grid = grid or [[SIDE, 2 * SIDE], [2 * SIDE, SIDE], [2 * SIDE, 2 * SIDE], [3 * SIDE, SIDE], [SIDE, 3 * SIDE]]
+    grid = grid or [
+        [SIDE, 2 * SIDE],
+        [2 * SIDE, SIDE],
+        [2 * SIDE, 2 * SIDE],
+        [3 * SIDE, SIDE],
+        [SIDE, 3 * SIDE],
+    ]
     text = LlamaConfig(
         vocab_size=512,
         hidden_size=32,

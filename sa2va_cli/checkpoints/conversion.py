@@ -23,8 +23,13 @@ from sa2va_cli.checkpoints.finetuned import FineTuned
 from sa2va_cli.checkpoints.hub import resolve_part
 from sa2va_cli.checkpoints.json_files import Config, read_json_object
 from sa2va_cli.checkpoints.key_rules import native_tensors
-from sa2va_cli.checkpoints.layout import Layout, find_stock, native_config, published_config
-from sa2va_cli.checkpoints.loader import require_masks
+from sa2va_cli.checkpoints.layout import (
+    Layout,
+    find_stock,
+    native_config,
+    published_config,
+    require_masks,
+)
 from sa2va_cli.checkpoints.named_tensors import (
     Source,
     Tensors,

@@ -274,14 +274,14 @@ def _ask_hub(repository: str, otherwise: str, revision: str | None = None, *, ma
         config = hf_hub_download(repository, CONFIG_FILE, revision=revision, etag_timeout=CONNECT_SECONDS)
     except Exception as error:  # see _snapshot
         raise ModelError(_refusal(repository, revision, error, otherwise)) from error
-    from sa2va_cli.checkpoints.layout import find_stock, read_layout  # brings torch along
+    from sa2va_cli.checkpoints.layout import find_stock, read_layout, require_masks  # brings torch along
 
     folder = Path(config).parent
     try:
-        if not masks:
+        if masks:
+            require_masks(read_layout(folder), "it")
+        else:
             find_stock(folder)
-        elif not read_layout(folder).has_masks:
-            raise ModelError(f"{folder}: it is {NO_MASKS}")
     except ModelError as error:
         reason = str(error).removeprefix(f"{folder}: ").replace(config, f"its {CONFIG_FILE}")
         raise ModelError(f"{repository} cannot be used: {reason}") from error

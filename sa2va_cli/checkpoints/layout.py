@@ -102,6 +102,16 @@ def read_layout(folder: Path) -> Layout:
         raise ModelError(f"{folder / CONFIG_FILE} is not understood: {one_line(error)}") from error
 
 
+def require_masks(layout: Layout, name: str) -> None:
+    """Makes sure that a model makes masks.
+
+    Raises:
+        ModelError: it is a chat model and nothing else.
+    """
+    if not layout.has_masks:
+        raise ModelError(f"{name} is {NO_MASKS}")
+
+
 def find_stock(folder: Path) -> str | None:
     """The class of transformers that runs a checkpoint; None for one that ``read_layout`` reads.
 

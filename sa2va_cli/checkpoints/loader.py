@@ -12,10 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sa2va_cli.checkpoints.catalog import NO_MASKS
 from sa2va_cli.checkpoints.files import CONFIG_FILE
 from sa2va_cli.checkpoints.json_files import one_line
-from sa2va_cli.checkpoints.layout import Layout, corrected, read_layout
+from sa2va_cli.checkpoints.layout import Layout, corrected, read_layout, require_masks
 from sa2va_cli.checkpoints.named_tensors import with_native_names
 from sa2va_cli.checkpoints.parts import LM, SAM2, VIT, group_of
 from sa2va_cli.checkpoints.spreading import device_of, plan_device_map, spread
@@ -53,21 +52,9 @@ def load_network(
         OutOfMemoryError: when the device is too small.
     """
     require_masks(read_layout(folder), str(folder))
-    network = load_chat_network(
-        folder, device, dtype, attention=attention, quantize=quantize, room=room
-    )
+    network = load_chat_network(folder, device, dtype, attention=attention, quantize=quantize, room=room)
     assert isinstance(network, Sa2VANetwork)  # noqa: S101 - its layout has masks
     return network
-
-
-def require_masks(layout: Layout, name: str) -> None:
-    """Makes sure that a model makes masks.
-
-    Raises:
-        ModelError: it is a chat model and nothing else.
-    """
-    if not layout.has_masks:
-        raise ModelError(f"{name} is {NO_MASKS}")
 
 
 def load_chat_network(

@@ -1,4 +1,4 @@
-"""Loads chat models that transformers runs itself, with its own classes; no program of a checkpoint is run."""
+"""Loads chat models that transformers runs itself; no program of a checkpoint is run."""
 
 from collections.abc import Mapping
 from pathlib import Path

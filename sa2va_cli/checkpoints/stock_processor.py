@@ -22,8 +22,8 @@ _IMAGE_PROCESSORS = {
 }
 """Of processors whose checkpoints may name a class that transformers has no more."""
 
-# What the classes LlavaOnevisionVideoProcessor and LlavaNextVideoVideoProcessor of transformers 5 have where a
-# checkpoint is silent; bicubic in both.
+# What the classes LlavaOnevisionVideoProcessor and LlavaNextVideoVideoProcessor of transformers 5 have where
+# a checkpoint is silent; bicubic in both.
 _CLIP = {
     "image_mean": [0.48145466, 0.4578275, 0.40821073],
     "image_std": [0.26862954, 0.26130258, 0.27577711],
@@ -113,7 +113,9 @@ def load_processor(folder: Path, config: Any) -> tuple[Any, bool]:
             processor = kind.from_args_and_dict(list(parts.values()), settings)
     except ModelError:
         raise
-    except Exception as error:  # the files can be wrong in any way, and the libraries have errors of their own
+    except (
+        Exception
+    ) as error:  # the files can be wrong in any way, and the libraries have errors of their own
         raise ModelError(f"the processor in {folder} is not understood: {one_line(error)}") from error
     _complete(processor, settings, config)
     if not processor.chat_template:

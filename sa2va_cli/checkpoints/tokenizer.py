@@ -1,8 +1,8 @@
 """Loads the tokenizer of a checkpoint folder, whatever class or program the folder asks for.
 
 ``tokenizer.json`` is a fast tokenizer as it is. ``tokenizer.model`` is SentencePiece's: InternLM2 has no
-other, and its own program is never run (reference set, section 2.2). Where both are, the one is stale that the
-folder's own tokenizer class does not read: SAIL-VL comes with InternLM2's (section 9.4).
+other, and its own program is never run (reference set, section 2.2). Where both are, the one is stale that
+the folder's own tokenizer class does not read: SAIL-VL comes with InternLM2's (section 9.4).
 """
 
 from collections.abc import Iterable
@@ -40,7 +40,9 @@ def load_tokenizer(folder: Path, needed: Iterable[str] = (SEGMENT,)) -> Any:
     if not pieces and not fast:
         raise ModelError(f"{folder} has neither {TOKENIZER_FILE} nor {PIECES_FILE}")
     try:
-        tokenizer = _from_json(folder) if fast and not (pieces and _reads_pieces(folder)) else _from_pieces(folder)
+        tokenizer = (
+            _from_json(folder) if fast and not (pieces and _reads_pieces(folder)) else _from_pieces(folder)
+        )
     except ModelError:
         raise
     except Exception as error:  # the tokenizers library raises bare Exception on a file that it cannot parse

@@ -57,7 +57,17 @@ def inventory() -> list[Line]:
 
 def inventory_rows(lines: list[Line]) -> Rows:
     """The table of ``models list``."""
-    headings = ["alias", "published as", "parameters", "on disk", "bf16/fp16", "fp32", "kind", "licence", "here"]
+    headings = [
+        "alias",
+        "published as",
+        "parameters",
+        "on disk",
+        "bf16/fp16",
+        "fp32",
+        "kind",
+        "licence",
+        "here",
+    ]
     return headings, [_row(line) for line in lines]
 
 

@@ -1,4 +1,4 @@
-"""Conversations with a network: turns that are remembered with all that was seen, and answers to many at once.
+"""Conversations with a network: turns, remembered with all that was seen, and answers to many at once.
 
 The encoder looks at each picture once, and the language model reads each word once: what a conversation
 holds after an answer are the keys and values of all of it. Knows nothing about files, nor how masks are made.

@@ -13,9 +13,7 @@ from sa2va_cli.model.chat import Turn
 from sa2va_cli.model.internvl import SAIL_VL, TEMPLATES, InternVL, InternVLSizes
 from sa2va_cli.model.prompt_text import IMAGE_TAG, PromptText
 
-SYSTEM = (
-    "你是由抖音内容理解组开发的多模态大模型，英文名叫UniVL, 是一个有用无害的人工智能助手。"  # noqa: RUF001
-)
+SYSTEM = "你是由抖音内容理解组开发的多模态大模型，英文名叫UniVL, 是一个有用无害的人工智能助手。"
 """The system turn, which is always there (reference set, section 9.2)."""
 
 _END = "<|im_end|>"
@@ -70,7 +68,7 @@ class SailVL(InternVL):
         """The first question with ``<image>``, or the first of all."""
         return next((place for place, words in enumerate(questions) if IMAGE_TAG in words), 0)
 
-    def regions_of(self, masks: np.ndarray) -> Any:
+    def regions_of(self, masks: np.ndarray) -> Any:  # noqa: ARG002 (the name is the protocol's)
         """Refuses regions, of which this model knows nothing."""
         raise UsageError("SAIL-VL knows no regions; leave boxes, points and masks out, or ask a Sa2VA")
 

@@ -1,7 +1,7 @@
 """Chat models that transformers runs with classes of its own: any ``AutoModelForImageTextToText``.
 
 The prompt is what the checkpoint's own chat template and processor make of a conversation; answers are those
-of the class's ``generate``. Knows nothing about files; ``checkpoints.stock_loader`` makes what is needed here.
+of the class's ``generate``. Knows nothing about files.
 """
 
 import copy
@@ -130,10 +130,15 @@ class StockEngine:
         each of several (reference set, section 10.1).
         """
         tokenizer = processor.tokenizer
-        hidden = PlainWords(tokenizer, [getattr(processor, f"{kind}_token", None) for kind in ("image", "video")])
+        hidden = PlainWords(
+            tokenizer, [getattr(processor, f"{kind}_token", None) for kind in ("image", "video")]
+        )
         prompts = []
         for turns in batch:
-            masked = [_Turn(hidden.hide(t.text), t.images, t.videos, t.answer and hidden.hide(t.answer)) for t in turns]
+            masked = [
+                _Turn(hidden.hide(t.text), t.images, t.videos, t.answer and hidden.hide(t.answer))
+                for t in turns
+            ]
             prompts.append(self.prompt(masked, generation))
         if hidden.words:
             processor = copy.copy(processor)
@@ -240,7 +245,7 @@ def _batches(turns: Sequence[_Turn], *, alone: bool) -> list[list[int]]:
     return list(groups.values())
 
 
-class _Watch(StoppingCriteria):
+class _Watch(StoppingCriteria):  # type: ignore[misc]  # which mypy takes for Any
     """Sees every token as it is generated: for the listener, and for the times.
 
     Args:
@@ -257,7 +262,7 @@ class _Watch(StoppingCriteria):
         self._last: dict[int, float] = {}
         self._interrupted = False
 
-    def __call__(self, input_ids: Tensor, scores: Any, **_: Any) -> Tensor:
+    def __call__(self, input_ids: Tensor, _: Any, **__: Any) -> Tensor:
         """Says which answers are to stop here."""
         now = time.perf_counter()
         self._first = self._first or now
@@ -340,7 +345,9 @@ class StockConversation:
         self._turns: list[_Turn] = []
         self._answered: list[int] = []  # how many turns came with each question that was answered
         self._cache: Any = None
-        self._known: list[int] = []  # the tokens that the cache is known to hold; it may hold more after an error
+        self._known: list[
+            int
+        ] = []  # the tokens that the cache is known to hold; it may hold more after an error
         self._processor = copy.copy(engine.processor)
         for name in ("image_processor", "video_processor"):
             if getattr(self._processor, name, None) is not None:

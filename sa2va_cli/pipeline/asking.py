@@ -34,7 +34,6 @@ from sa2va_cli.pipeline.segmentation import Plan, Threads, announce, leave_threa
 from sa2va_cli.runtime.choice import ModelChoice
 from sa2va_cli.runtime.loading import LoadChat, load_chat, memory_errors_explained
 
-
 STILL = ("image", "images")
 """Kinds of inputs that have no time."""
 
@@ -45,7 +44,7 @@ class Viewed:
 
     Attributes:
         source: as it was given.
-        kind: ``video``, ``image`` or ``frames``; ``images`` for those of a folder that are images by themselves.
+        kind: ``video``, ``image`` or ``frames``; ``images``: a folder of single images.
         frames: those that the model sees.
     """
 

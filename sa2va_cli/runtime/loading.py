@@ -59,7 +59,7 @@ def load_segmenter(choice: ModelChoice, placement: Placement) -> "NetworkSegment
 
 
 def load_chat(choice: ModelChoice, placement: Placement) -> ChatEngine:
-    """Loads a model of any kind that answers questions: a Sa2VA, which is a segmenter as well, or a chat model.
+    """Loads a model that answers questions: a Sa2VA, which is a segmenter as well, or a chat model.
 
     The arguments and the errors are those of ``load_segmenter``.
     """
@@ -133,8 +133,8 @@ def _stock_engine(choice: ModelChoice, placement: Placement, name: str, folder: 
     dtype, other = (placement.torch_dtypes[group] for group in (LM, VIT))
     if dtype != other:
         raise UsageError(
-            f"{parameter('dtype', placement.dtype)} is more than one precision, and {name} has one for all of "
-            f"it; use {parameter('dtype', placement.dtypes[LM])}"
+            f"{parameter('dtype', placement.dtype)} is more than one precision, and {name} has one for all "
+            f"of it; use {parameter('dtype', placement.dtypes[LM])}"
         )
     room = room_for_all(name, folder, placement) if choice.spread else None
     if room is None:

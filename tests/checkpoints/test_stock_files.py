@@ -1,4 +1,4 @@
-"""Chat models that transformers runs itself: recognised by their class, read without any program of theirs."""
+"""Chat models that transformers runs itself: told by their class, read without any program of theirs."""
 
 import json
 from collections.abc import Callable
@@ -47,7 +47,9 @@ def test_a_model_is_told_by_its_class_whatever_its_model_type(tmp_path: Path) ->
     assert config.model_type == "llava_next_video"
 
 
-@pytest.mark.parametrize("named", [None, "LlavaForConditionalGeneration", [], ["Sa2VAChatModel"], ["Qwen2ForCausalLM"]])
+@pytest.mark.parametrize(
+    "named", [None, "LlavaForConditionalGeneration", [], ["Sa2VAChatModel"], ["Qwen2ForCausalLM"]]
+)
 def test_other_classes_are_not_known(named: Any) -> None:
     assert stock_architecture({"architectures": named}) is None
 
@@ -63,7 +65,12 @@ def test_programs_of_a_known_model_are_not_looked_at(folder: Path) -> None:
 
 
 def test_a_model_that_only_its_own_programs_know_is_refused_in_one_line(folder: Path) -> None:
-    change(folder / "config.json", architectures=["EvilModel"], model_type="evil", auto_map={"AutoModel": "evil.M"})
+    change(
+        folder / "config.json",
+        architectures=["EvilModel"],
+        model_type="evil",
+        auto_map={"AutoModel": "evil.M"},
+    )
     with pytest.raises(ModelError, match="programs that come with a checkpoint are never run") as caught:
         load_chat(ModelChoice(name=str(folder)), CPU)
     assert "\n" not in str(caught.value)
@@ -106,7 +113,9 @@ def test_a_wrong_shape_is_refused(folder: Path) -> None:
         load_stock(folder, torch.device("cpu"), torch.float32)
 
 
-@pytest.mark.parametrize("name", ["tokenizer.json", "preprocessor_config.json", "processor_config.json", "config.json"])
+@pytest.mark.parametrize(
+    "name", ["tokenizer.json", "preprocessor_config.json", "processor_config.json", "config.json"]
+)
 def test_damaged_files_are_refused_in_one_line(folder: Path, name: str) -> None:
     (folder / name).write_text('{"a": ')
     with pytest.raises(ModelError) as caught:
@@ -184,7 +193,9 @@ def test_pictures_of_next_video_have_the_tokens_of_the_released_model(tmp_path: 
         assert _tokens(processor, "<image>", images=[[Image.new("RGB", size)]]) == tokens, size
 
 
-@pytest.mark.parametrize(("make", "each", "more"), [(stockmodels.onevision, 196, 1), (stockmodels.next_video, 144, 0)])
+@pytest.mark.parametrize(
+    ("make", "each", "more"), [(stockmodels.onevision, 196, 1), (stockmodels.next_video, 144, 0)]
+)
 @pytest.mark.parametrize("frames", [8, 32])
 def test_videos_have_the_tokens_of_the_released_models(
     make: Callable[..., Path], each: int, more: int, frames: int, tmp_path: Path
@@ -229,7 +240,10 @@ def test_sail_vl_converts_there_and_back_to_the_bit(tmp_path: Path) -> None:
         part.tensors for part in describe(tmp_path / "native").parts[1:]
     )
     convert(tmp_path / "native", tmp_path / "back", "published", None)
-    before, after = load_file(source / "model.safetensors"), load_file(tmp_path / "back" / "model.safetensors")
+    before, after = (
+        load_file(source / "model.safetensors"),
+        load_file(tmp_path / "back" / "model.safetensors"),
+    )
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)
     assert (tmp_path / "back" / "config.json").read_text() != ""

@@ -117,12 +117,15 @@ def test_what_was_said_elsewhere_is_as_if_it_was_said_here(name: str, network: C
 
 def test_a_later_turn_reads_its_own_words_only(loaded: ChatNetwork) -> None:
     _, reply, _ = asked(loaded, cases(FAMILY)["image_second_turn"])
-    assert reply.read_tokens < 30 < 1800 < reply.prompt_tokens
+    assert reply.read_tokens < 30
+    assert reply.prompt_tokens > 1800
 
 
 def test_a_recorded_batch_is_answered_as_it_was(loaded: ChatNetwork) -> None:
     case = cases(FAMILY)["batch_2"]
-    questions = [Question(text, stills([image])) for text, image in zip(case["text"], pictures(case), strict=True)]
+    questions = [
+        Question(text, stills([image])) for text, image in zip(case["text"], pictures(case), strict=True)
+    ]
     replies = NetworkTalker(loaded).answer_all(questions, GREEDY)
     assert [reply.text for reply in replies] == case["prediction"]
     assert [list(reply.token_ids) for reply in replies] == case["generated_ids"]

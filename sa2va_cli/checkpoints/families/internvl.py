@@ -35,7 +35,8 @@ _ARCHITECTURES = {"qwen2": "Qwen2ForCausalLM", "internlm2": "InternLM2ForCausalL
 """The official class of each language model."""
 
 
-def _make_sizes(chat: Config) -> "InternVLSizes":
+def make_sizes(chat: Config) -> "InternVLSizes":
+    """Makes the sizes of the ``chat`` object of a native config."""
     from sa2va_cli.model.internvl import InternVLSizes
 
     return InternVLSizes(**chat)
@@ -48,7 +49,7 @@ def _read(config: Config) -> "InternVLSizes":
     text = config["llm_config"]
     internlm2 = text["model_type"].startswith("internlm2")
     language = read_language(text, tied=bool(text.get("tie_word_embeddings")))
-    return _make_sizes(
+    return make_sizes(
         {
             "vision": read_vision(config),
             "text": language | ({"attention_bias": bool(text.get("bias"))} if internlm2 else {}),
@@ -276,7 +277,7 @@ INTERNVL = Family(
     title="InternVL (Qwen2)",
     text_config="llm_config",
     text_type="qwen2",
-    make_sizes=_make_sizes,
+    make_sizes=make_sizes,
     read=_read,
     write=_write,
     rules=_rules(lambda _: QWEN2_RULES),
@@ -297,7 +298,7 @@ INTERNVL_INTERNLM2 = Family(
     title="InternVL (InternLM2)",
     text_config="llm_config",
     text_type="internlm2",
-    make_sizes=_make_sizes,
+    make_sizes=make_sizes,
     read=_read,
     write=_write,
     rules=_rules(_internlm2),

@@ -6,7 +6,14 @@ Names, sizes and defaults are those of the reference set, section 9.
 from typing import TYPE_CHECKING
 
 from sa2va_cli.checkpoints.families.family import Family
-from sa2va_cli.checkpoints.families.internvl import INTERNVL, QWEN2_RULES, VISION_RULES, read_vision, write_parts
+from sa2va_cli.checkpoints.families.internvl import (
+    INTERNVL,
+    QWEN2_RULES,
+    VISION_RULES,
+    make_sizes,
+    read_vision,
+    write_parts,
+)
 from sa2va_cli.checkpoints.families.internvl import released as released_sizes
 from sa2va_cli.checkpoints.families.language_config import read_language
 from sa2va_cli.checkpoints.json_files import Config
@@ -24,7 +31,7 @@ _SELECT_LAYER, _SHUFFLE_VERSION, _DOWNSAMPLING = -4, "v1", 0.5
 
 def _read(config: Config) -> "InternVLSizes":
     text = config["llm_config"]
-    return INTERNVL.make_sizes(
+    return make_sizes(
         {
             "vision": read_vision(config),
             "text": read_language(text, tied=bool(text.get("tie_word_embeddings"))),
@@ -55,7 +62,7 @@ SAIL_VL = Family(
     title="SAIL-VL",
     text_config="llm_config",
     text_type="qwen2",
-    make_sizes=INTERNVL.make_sizes,
+    make_sizes=make_sizes,
     read=_read,
     write=_write,
     rules=lambda _: (*VISION_RULES, *QWEN2_RULES),
