@@ -17,8 +17,8 @@ from recorded import Inputs
 
 from sa2va_cli.checkpoints.layout import read_layout
 from sa2va_cli.checkpoints.tokenizer import load_tokenizer
-from sa2va_cli.errors import UsageError
 from sa2va_cli.conversation import Generation
+from sa2va_cli.errors import UsageError
 from sa2va_cli.model import decoding
 from sa2va_cli.model.decoding import Phrases
 from sa2va_cli.model.internvl import TEMPLATES
