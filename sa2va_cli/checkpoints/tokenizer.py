@@ -16,7 +16,7 @@ from transformers import PreTrainedTokenizerFast
 from sa2va_cli.checkpoints.json_files import Config, one_line, read_json_object
 from sa2va_cli.checkpoints.sentencepiece import fast_tokenizer, read_pieces
 from sa2va_cli.errors import ModelError
-from sa2va_cli.model.chat import SEGMENT
+from sa2va_cli.model.prompt_text import SEGMENT
 
 TOKENIZER_FILE = "tokenizer.json"
 PIECES_FILE = "tokenizer.model"

@@ -67,8 +67,8 @@ def ask_command(
         typer.Option(
             "--questions",
             metavar="FILE",
-            help="Ask each line of this file (a question, or JSON with question, id, input, history); answers "
-            "are JSON lines, to -o FILE or standard output.",
+            help="Ask each line of this file (a question, or JSON with question, id, input, history); "
+            "answers are JSON lines, to -o FILE or standard output.",
         ),
     ] = None,
     batch_size: Annotated[
@@ -129,11 +129,10 @@ def _check_question(question: str) -> None:
 def _first_question(given: list[str]) -> tuple[tuple[str, ...], str | None]:
     """The inputs of a conversation, and what is asked first if the last argument names no file."""
     from sa2va_cli.commands.prompt_doubts import names_file
-    from sa2va_cli.media.sequences import is_pattern
     from sa2va_cli.pipeline.fetching import is_address
 
     def is_input(word: str) -> bool:
-        return word == "-" or is_address(word) or names_file(word) or Path(word).is_dir() or is_pattern(word)
+        return word == "-" or is_address(word) or names_file(word) or Path(word).is_dir()
 
     if given and not is_input(given[-1]):
         return tuple(given[:-1]), given[-1]
@@ -155,7 +154,7 @@ def loader(session: Session, imported: Callable[[], None]) -> Callable[["ModelCh
 
 
 def _ask_once(session: Session, job: AskJob, imported: Callable[[], None], *, as_json: bool) -> None:
-    from sa2va_cli.commands.documents import answer_document
+    from sa2va_cli.commands.documents import answer_document, unmarked_document
     from sa2va_cli.pipeline.asking import ask
     from sa2va_cli.runtime.threads import divide_cores
 
@@ -186,8 +185,7 @@ def _ask_once(session: Session, job: AskJob, imported: Callable[[], None], *, as
     except NothingFoundError as error:
         _end_line(said, console, as_json=as_json)
         if as_json:
-            console.data({"inputs": list(job.inputs), "question": job.question, "text": "".join(said).strip(),
-                          "answer": next(iter(error.answers.values()), ""), "objects": [], "files": []})  # fmt: skip
+            console.data(unmarked_document(job, "".join(said).strip(), error))
         raise
     _end_line(said, console, as_json=as_json)
     if as_json:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sa2va_cli.conversation import Mention, Reply
     from sa2va_cli.datatypes import FoundObject, Prompt
     from sa2va_cli.media.source import SourceInfo
-    from sa2va_cli.pipeline.asking_job import AskResult
+    from sa2va_cli.pipeline.asking_job import AskJob, AskResult
     from sa2va_cli.pipeline.moments import Moment
     from sa2va_cli.pipeline.segmentation import Plan
     from sa2va_cli.tracks.review import DoubtfulRange
@@ -121,6 +121,20 @@ def answer_document(result: "AskResult") -> dict[str, Any]:
         "masks": [asdict(one) for one in result.masks],
         "files": [str(path) for path in result.files],
         "saved": result_document(result.saved) if result.saved else None,
+    }
+
+
+def unmarked_document(job: "AskJob", text: str, error: NothingFoundError) -> dict[str, Any]:
+    """Describes an answer that marks nothing, where masks were to be written."""
+    return {
+        "inputs": [{"source": source} for source in job.inputs],
+        "question": job.question,
+        "text": text,
+        "answer": next(iter(error.answers.values()), ""),
+        "objects": [],
+        "masks": [],
+        "files": [],
+        "warnings": [error.command_line],
     }
 
 

@@ -15,8 +15,6 @@ from sa2va_cli.errors import UsageError
 from sa2va_cli.model.decoding import Phrases, Prefix, TokenReader
 from sa2va_cli.model.prompt_text import IMAGE_TAG, PromptText
 
-SEGMENT = "[SEG]"
-
 NOTHING = "There is no such thing here."
 """What the bundled network was trained to say where nothing matches."""
 

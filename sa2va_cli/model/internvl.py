@@ -23,10 +23,10 @@ from transformers import (
 from sa2va_cli.datatypes import RGB
 from sa2va_cli.errors import UsageError
 from sa2va_cli.model import internlm2
-from sa2va_cli.model.chat import SEGMENT, Answer, Turn, View, check_pictures, likely_phrases
+from sa2va_cli.model.chat import Answer, Turn, View, check_pictures, likely_phrases
 from sa2va_cli.model.decoding import Prompt, cache_argument, decode
 from sa2va_cli.model.preprocessing import cut_tiles, region_grid, resize_bicubic, vision_pixels
-from sa2va_cli.model.prompt_text import IMAGE_TAG, PromptText, encode
+from sa2va_cli.model.prompt_text import IMAGE_TAG, SEGMENT, PromptText, encode
 
 PATCH_TOKEN = "<IMG_CONTEXT>"
 

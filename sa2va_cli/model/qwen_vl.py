@@ -26,10 +26,10 @@ from transformers.models.qwen3_vl.modeling_qwen3_vl import Qwen3VLTextModel, Qwe
 
 from sa2va_cli.datatypes import RGB
 from sa2va_cli.errors import UsageError
-from sa2va_cli.model.chat import SEGMENT, Answer, Turn, View, check_pictures, likely_phrases
+from sa2va_cli.model.chat import Answer, Turn, View, check_pictures, likely_phrases
 from sa2va_cli.model.decoding import Prompt, cache_argument, decode
 from sa2va_cli.model.preprocessing import cut_patches, resize_bicubic, round_size
-from sa2va_cli.model.prompt_text import IMAGE_TAG, PromptText, encode
+from sa2va_cli.model.prompt_text import IMAGE_TAG, SEGMENT, PromptText, encode
 
 IMAGE_TOKEN = "<|image_pad|>"
 

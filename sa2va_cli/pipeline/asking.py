@@ -255,14 +255,21 @@ def masks_seen(
 
     found = []
     for place, one in enumerate(inputs):
-        for followed in _decoded(segmenter_of(engine), one, reply):
-            masks = FrameMasks(followed.frame, followed.logits, followed.scores, viewing.threshold)
+        for masks in masks_on(engine, one, reply, viewing):
             for number, mask in enumerate(masks.masks, 1):
                 if mask.any():
                     score = float(masks.scores[number - 1])
-                    frame = number_of(followed.frame)
+                    frame = number_of(masks.frame)
                     found.append(FoundMask(place, number, frame, encode_mask(mask), score))
     return tuple(found)
+
+
+def masks_on(
+    engine: ChatEngine, one: Viewed, reply: Reply, viewing: Viewing
+) -> Generator[FrameMasks, None, None]:
+    """Masks of what an answer finds, on each frame of an input that the model saw."""
+    for followed in _decoded(segmenter_of(engine), one, reply):
+        yield FrameMasks(followed.frame, followed.logits, followed.scores, viewing.threshold)
 
 
 def _decoded(segmenter: AnySegmenter, one: Viewed, reply: Reply) -> Generator[Followed[Any], None, None]:

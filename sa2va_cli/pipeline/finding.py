@@ -22,7 +22,7 @@ from sa2va_cli.datatypes import (
 )
 from sa2va_cli.errors import NothingFoundError
 from sa2va_cli.events import Notice, Report, no_report
-from sa2va_cli.model.prompt_text import spoken
+from sa2va_cli.model.prompt_text import SEGMENT, spoken
 from sa2va_cli.pipeline.job import Search
 from sa2va_cli.pipeline.prompts import question
 
@@ -177,4 +177,6 @@ def nothing_found(prompts: Sequence[Prompt], answers: Mapping[int, str]) -> Noth
     words = " or ".join(repr(prompt.label) for prompt in prompts)
     advice = "try other words, more --keyframes, or --allow-empty"
     said = {prompt.label: answers[prompt.id] for prompt in prompts if prompt.id in answers}
-    return NothingFoundError(f"nothing matches {words}; no files were written; {advice}", said)
+    plain = dict.fromkeys(" ".join(answer.split()) for answer in said.values() if SEGMENT not in answer)
+    told = f"; the model says: {' '.join(plain)}" if any(plain) else ""
+    return NothingFoundError(f"nothing matches {words}{told}; no files were written; {advice}", said)

@@ -9,7 +9,7 @@ from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from sa2va_cli.errors import UsageError
+from sa2va_cli.errors import UsageError, parameter
 from sa2va_cli.outputs.delivery import Delivery, delivered
 from sa2va_cli.outputs.drawing import Drawing
 from sa2va_cli.outputs.saving import Saving
@@ -41,6 +41,7 @@ class Search:
         verbatim: send the prompts as they are.
         stream: number of the video stream in the file; None for the main one.
         deinterlace: whether interlaced frames are made whole.
+        when: what happens while anything is looked for; the model is asked for that time first.
     """
 
     prompts: Annotated[
@@ -98,8 +99,21 @@ class Search:
         bool, Option("Make interlaced frames whole (yadif, one frame for each).", LOOKING)
     ] = False
 
+    when: Annotated[
+        str | None,
+        Option(
+            'Only while this happens: "the dog runs"; the model is asked for the time first.',
+            LOOKING,
+            "WORDS",
+        ),
+    ] = None
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "prompts", numbered(self.prompts))
+        if self.when is not None and not self.when.strip():
+            raise UsageError(
+                f'{parameter("when", option="--when")} is empty; say what happens, as in "the dog runs"'
+            )
         if not self.prompts:
             raise UsageError('there is no prompt; say what to look for, such as "girl in red dress"')
         check_fields(self)

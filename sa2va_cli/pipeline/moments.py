@@ -6,7 +6,7 @@ itself, and a frame counts where its mask is seen: that is when something *is th
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -28,6 +28,9 @@ WINDOWS = 8
 ROUNDS = 6
 """How often the gap at either end is looked at again, at most."""
 
+SMALLEST = 4
+"""Frames of a window that is not divided any more where words are the evidence: fewer show no motion."""
+
 ANSWER_TOKENS = 24
 """Enough for a yes or a no, and for a mask."""
 
@@ -44,7 +47,7 @@ _SEEN = re.compile(
 )
 _CHINESE_SEEN = re.compile(r"(?:能)?(?:出现|可见|看得?见|看得?到)$")
 _YES = re.compile(r"\W*(?:yes\b|是|有|对|能|可以)", re.IGNORECASE)
-_NO = re.compile(r"\W*(?:no\b|not\b|there is no\b|不|没|否)", re.IGNORECASE)
+_NO = re.compile(r"\W*(?:no\b|not\b|不|没|否)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -164,10 +167,14 @@ def find_moment(
         raise NothingFoundError(
             f"nothing in the clip speaks for {words!r}; ask in other words, or give --start and --end"
         )
-    report(Progress("looking closer at the beginning"))
-    begin = _edge(witness, first, _before(witness.said, first), viewing.frames)
-    report(Progress("looking closer at the end"))
-    end = _edge(witness, last, _after(witness.said, last, total), viewing.frames)
+    report(Progress("looking closer at both ends"))
+    if witness.evidence == "words":
+        bounds = [(int(window[0]), int(window[-1])) for window in windows]
+        begin = _edge_by_words(witness, next(one for one in bounds if one[1] >= first), beginning=True)
+        end = _edge_by_words(witness, next(one for one in bounds if one[1] >= last), beginning=False)
+    else:
+        begin = _edge_by_masks(witness, first, max((i for i in witness.said if i < first), default=-1))
+        end = _edge_by_masks(witness, last, min((i for i in witness.said if i > last), default=total))
     report(Notice(f"{witness.asked} questions about {witness.seen} pictures", "detail"))
     return _moment(witness, begin, end)
 
@@ -197,32 +204,35 @@ def _longest(said: dict[int, bool]) -> tuple[int, int]:
     return best
 
 
-def _before(said: dict[int, bool], first: int) -> int:
-    return max((index for index in said if index < first), default=-1)
-
-
-def _after(said: dict[int, bool], last: int, total: int) -> int:
-    return min((index for index in said if index > last), default=total)
-
-
-def _edge(witness: _Witness, inside: int, outside: int, count: int) -> int:
+def _edge_by_masks(witness: _Witness, inside: int, outside: int) -> int:
     """The outermost index that speaks for the moment, between one that does and one that does not."""
     for _ in range(ROUNDS):
         low, high = sorted((inside, outside))
         if high - low <= 1:
             break
-        near: Callable[[int], int] = (lambda index: -index) if outside < inside else (lambda index: index)
-        if witness.evidence == "words":  # one answer for all of a window: the half that is nearer
-            middle = (inside + outside) // 2
-            low, high = (middle - 1, inside) if outside < inside else (inside, middle + 1)
-        asked = sorted(_spread(low + 1, high - 1, count), key=near)
-        witness.ask(sorted(asked))
-        for index in asked:
+        asked = _spread(low + 1, high - 1, witness.viewing.frames)
+        witness.ask(asked)
+        for index in reversed(asked) if outside < inside else asked:
             if not witness.said.get(index, False):
                 outside = index
                 break
             inside = index
     return inside
+
+
+def _edge_by_words(witness: _Witness, window: tuple[int, int], *, beginning: bool) -> int:
+    """Where in a window that speaks for the moment it begins, or is over: its halves are asked about."""
+    low, high = window
+    while high - low >= SMALLEST:
+        middle = (low + high) // 2
+        half = (low, middle) if beginning else (middle + 1, high)
+        asked = _spread(*half, witness.viewing.frames)
+        witness.ask(asked)
+        if witness.said.get(asked[-1], False):
+            low, high = half
+        else:
+            low, high = (middle + 1, high) if beginning else (low, middle)
+    return low if beginning else high
 
 
 def _moment(witness: _Witness, begin: int, end: int) -> Moment:

@@ -131,7 +131,13 @@ def segment(
         with memory_errors_explained(plan.model, plan.placement):
             announce(plan.placement, report)
             report(Progress(f"loading {plan.model}"))
-            return run(plan, load(job.model, plan.placement), report, threads)
+            segmenter = load(job.model, plan.placement)
+            if job.search.when is None:
+                return run(plan, segmenter, report, threads)
+            from sa2va_cli.pipeline.limiting import limited
+
+            with planned(limited(plan, segmenter, report), report) as narrower:
+                return run(narrower, segmenter, report, threads)
 
 
 def announce(placement: Placement, report: Report) -> None:

@@ -1,6 +1,6 @@
 """Conversations: what is remembered, what is read again, and that it changes nothing about the answers."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -38,7 +38,7 @@ def engine(request: pytest.FixtureRequest, network_of: NetworkOf) -> NetworkSegm
 
 
 @pytest.fixture
-def prompts(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[list[int]]]:
+def prompts(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
     """The ids of every prompt that a conversation reads."""
     seen: list[list[int]] = []
 
@@ -47,7 +47,7 @@ def prompts(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[list[int]]]:
         return seen[-1]
 
     monkeypatch.setattr(conversing, "encode", spy)
-    yield seen
+    return seen
 
 
 def asked(case: Case, inputs: Inputs) -> Question:
