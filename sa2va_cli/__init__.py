@@ -36,16 +36,19 @@ if TYPE_CHECKING:
 __version__ = VERSION
 __all__ = [
     "Delivery",
+    "Dialogue",
     "FoundObject",
     "Frame",
     "FrameMasks",
     "InputError",
+    "Mention",
     "ModelChoice",
     "ModelError",
     "NothingFoundError",
     "OutOfMemoryError",
     "OutputError",
     "Prompt",
+    "Reply",
     "Sa2VA",
     "Sa2VAError",
     "Saving",
@@ -57,7 +60,8 @@ __all__ = [
 ]
 
 _HOMES = {
-    "sa2va_cli.api": ("Sa2VA",),
+    "sa2va_cli.api": ("Dialogue", "Sa2VA"),
+    "sa2va_cli.conversation": ("Mention", "Reply"),
     "sa2va_cli.datatypes": ("FoundObject", "Frame", "FrameMasks", "Prompt"),
     "sa2va_cli.errors": (
         "InputError",

@@ -1,18 +1,22 @@
 """Sa2VA in Python: load once, segment as often as you like."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sa2va_cli.datatypes import AnySegmenter, FrameMasks, Prompt
+from sa2va_cli.conversation import ChatEngine, Generation, Listener, Question, Reply
+from sa2va_cli.datatypes import FrameMasks, Prompt
 from sa2va_cli.errors import UsageError
 from sa2va_cli.media.arrays import ArraySource, frames_of
 from sa2va_cli.media.reader import Reader
 from sa2va_cli.parameters import expanded
 from sa2va_cli.pipeline import streaming
+from sa2va_cli.pipeline.asking import Viewed, masks_on, view, viewed
+from sa2va_cli.pipeline.asking_job import Answering, Viewing
 from sa2va_cli.pipeline.job import Sampling, Search, numbered
 from sa2va_cli.pipeline.selection import selection
 from sa2va_cli.runtime.choice import ModelChoice
@@ -27,7 +31,7 @@ class Sa2VA:
         segmenter: what does the work; ``Sa2VA.load`` makes the real one.
     """
 
-    def __init__(self, segmenter: AnySegmenter) -> None:
+    def __init__(self, segmenter: Any) -> None:
         self._segmenter = segmenter
 
     @classmethod
@@ -147,6 +151,100 @@ class Sa2VA:
             return streaming.stream(self._segmenter, Reader(held, selection(search)), search)
         _check_one_by_one(search)
         return streaming.stream_frames(self._segmenter, frames_of(frames, times), search)
+
+    def converse(self, *, frames: int = 8, sampling: Sampling = "uniform", **generation: Any) -> "Dialogue":
+        """Begins a conversation.
+
+        Args:
+            frames: how many frames of a video the model sees.
+            sampling: which: ``uniform`` or ``first``.
+            generation: ``max_new_tokens``, ``temperature``, ``top_p``, ``seed`` and ``system``, as of
+                ``sa2va ask``.
+
+        Raises:
+            UsageError: an option cannot be meant.
+        """
+        viewing = Viewing(frames=frames, sampling=sampling)
+        return Dialogue(self._segmenter, Answering(**generation).generation(), viewing)
+
+    def ask(
+        self, question: str, *sources: "Shown", listener: Listener | None = None, **options: Any
+    ) -> Reply:
+        """Asks one question; see ``Dialogue.ask``, and ``converse`` for the options.
+
+        Raises:
+            InputError: a source cannot be read.
+            UsageError: an option cannot be meant, or the model cannot be asked this.
+        """
+        return self.converse(**options).ask(question, *sources, listener=listener)
+
+
+Shown = str | Path | NDArray[np.uint8] | Sequence[NDArray[np.uint8]]
+"""What can be shown to a model in Python."""
+
+
+class Dialogue:
+    """A conversation with a loaded model; what it has seen and said is remembered, not read again.
+
+    ``Sa2VA.converse`` makes it.
+    """
+
+    def __init__(self, engine: ChatEngine, generation: Generation, viewing: Viewing) -> None:
+        self._engine = engine
+        self._conversation = engine.converse(generation)
+        self._viewing = viewing
+        self._shown: list[list[Viewed]] = []
+        self._last: Reply | None = None
+
+    def __len__(self) -> int:
+        """How many questions were answered."""
+        return len(self._conversation)
+
+    def ask(self, question: str, *sources: Shown, listener: Listener | None = None) -> Reply:
+        """Asks a question.
+
+        Args:
+            question: a person's words.
+            sources: what is shown with it: a video, an image, or a folder or pattern of frames, by name; an
+                image as (H, W, 3) uint8 RGB; or the frames of a video as a list or a (T, H, W, 3) array.
+            listener: is given each piece of the answer's text as it is generated; False from it ends it.
+
+        Raises:
+            InputError: a source cannot be read.
+            UsageError: the model cannot be asked this.
+        """
+        shown = [_viewed(source, self._viewing) for source in sources]
+        pictures = tuple(one.pictures for one in shown)
+        self._last = self._conversation.ask(Question(question, pictures), listener)
+        self._shown.append(shown)
+        return self._last
+
+    def undo(self) -> None:
+        """Takes the last question and its answer back, with what was shown with it."""
+        self._conversation.undo()
+        self._shown = self._shown[:-1]
+        self._last = None
+
+    def masks(self) -> list[FrameMasks]:
+        """The masks of what the last answer marks, on each frame that the model saw.
+
+        Their rows are in the order of the reply's ``mentions``.
+        """
+        if self._last is None or not self._engine.has_masks or not len(self._last.queries):
+            return []
+        inputs = [one for shown in self._shown for one in shown]
+        return [masks for one in inputs for masks in masks_on(self._engine, one, self._last, self._viewing)]
+
+
+def _viewed(source: Shown, viewing: Viewing) -> Viewed:
+    """What the model sees of a source; frames that a program holds are chosen as those of a file."""
+    if isinstance(source, str | Path):
+        return view(expanded(str(source)), viewing)
+    frames = [source] if isinstance(source, np.ndarray) and source.ndim == 3 else list(source)
+    search = viewing.search("?")
+    with Reader(ArraySource(frames, None), selection(search)) as reader:
+        seen = viewed("", reader, search)
+    return replace(seen, kind="image") if frames[0] is source else seen
 
 
 def _check_one_by_one(search: Search) -> None:

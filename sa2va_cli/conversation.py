@@ -4,6 +4,7 @@ A Sa2VA fulfils them, and so does a chat model without a mask decoder. Knows not
 about how a model works.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
@@ -11,7 +12,8 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sa2va_cli.datatypes import RGB, ModelIdentity
+from sa2va_cli.datatypes import RGB, ModelIdentity, is_unicode
+from sa2va_cli.errors import UsageError, parameter
 
 MAX_NEW_TOKENS = 2_048
 """The limit of the official code (reference set, section 3.1)."""
@@ -38,11 +40,13 @@ class Generation:
 
     def __post_init__(self) -> None:
         if self.max_new_tokens < 1:
-            raise ValueError(f"max_new_tokens must be at least 1, got {self.max_new_tokens}")
-        if self.temperature < 0:
-            raise ValueError(f"temperature must not be negative, got {self.temperature}")
+            raise UsageError(f"{parameter('max_new_tokens')} must be at least 1, got {self.max_new_tokens}")
+        if not 0 <= self.temperature < math.inf:
+            raise UsageError(f"{parameter('temperature')} must be 0 or more, got {self.temperature:g}")
         if not 0 < self.top_p <= 1:
-            raise ValueError(f"top_p must lie between 0 and 1, got {self.top_p}")
+            raise UsageError(f"{parameter('top_p')} must be above 0 and at most 1, got {self.top_p:g}")
+        if not 0 <= self.seed < 1 << 63:
+            raise UsageError(f"{parameter('seed')} must be 0 or more, got {self.seed}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +64,19 @@ class Pictures:
     seconds: tuple[float, ...] = ()
 
 
+@dataclass(frozen=True)
+class Exchange:
+    """A question and its answer, as words.
+
+    Attributes:
+        question: what a person said.
+        answer: what the model said, without special tokens.
+    """
+
+    question: str
+    answer: str
+
+
 @dataclass(frozen=True, eq=False)
 class Question:
     """One question by itself.
@@ -68,15 +85,40 @@ class Question:
         text: a person's words: nothing in them is a control token.
         pictures: what it is about; several where several files are asked about together.
         regions: (n, H, W) bool region masks of the one still image, spoken of as region1, region2, ...
+        past: what was said before, of a conversation that was led elsewhere; the pictures came with the first
+            question then. Only for the first question of a conversation.
     """
 
     text: str
     pictures: tuple[Pictures, ...] = ()
     regions: NDArray[np.bool_] | None = field(default=None, repr=False)
+    past: tuple[Exchange, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.text.strip():
+            raise UsageError('the question is empty; ask something, such as "What is on the table?"')
+        texts = [self.text, *(words for one in self.past for words in (one.question, one.answer))]
+        if wrong := next((text for text in texts if not is_unicode(text)), None):
+            raise UsageError(f"the question {wrong!r} is not valid Unicode; is the terminal set to UTF-8?")
 
 
 Stop = Literal["end", "length", "interrupted"]
 """Why an answer ended: the model ended it, ``max_new_tokens`` did, or a person."""
+
+
+@dataclass(frozen=True)
+class Mention:
+    """What an answer calls a thing that it gives a mask for.
+
+    Attributes:
+        phrase: the words.
+        begin: where they begin in the answer's text, in characters.
+        end: where they end there.
+    """
+
+    phrase: str
+    begin: int
+    end: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +135,7 @@ class Reply:
         seconds: until the last.
         stop: why it ended.
         queries: (N, C) one for each ``[SEG]``, in the network's own terms; None of a model without masks.
+        mentions: what the answer calls each of these N, as ``<p>words</p>`` before it; None for nothing.
     """
 
     text: str
@@ -104,6 +147,7 @@ class Reply:
     seconds: float
     stop: Stop = "end"
     queries: Any = field(default=None, repr=False)
+    mentions: tuple[Mention | None, ...] = ()
 
 
 Listener = Callable[[str], bool | None]

@@ -23,8 +23,8 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from sa2va_cli.errors import UsageError, parameter
 
 LOOKING, SAVING, DRAWING, MODEL = "Looking", "Saving", "Drawing", "Model"
-TALKING, TIMING = "Talking", "Timing"
-PANELS = (TIMING, LOOKING, SAVING, DRAWING, MODEL, TALKING)
+TALKING, TIMING, ANSWERING = "Talking", "Timing", "Answering"
+PANELS = (TIMING, LOOKING, ANSWERING, SAVING, DRAWING, MODEL, TALKING)
 """The groups of options under which ``--help`` lists them, in this order."""
 
 

@@ -7,7 +7,9 @@ from typing import Self
 import cv2
 import numpy as np
 
+from sa2va_cli.conversation import Generation, Listener, Mention, Question, Reply
 from sa2va_cli.datatypes import RGB, Directions, Followed, Frame, Grounding, ModelIdentity
+from sa2va_cli.errors import UsageError
 from sa2va_cli.queues import batched, read_ahead
 from sa2va_cli.runtime.choice import ModelChoice
 from sa2va_cli.runtime.device import Placement
@@ -152,3 +154,91 @@ class FakeSession:
 def load_fake(_: ModelChoice, __: Placement) -> FakeSegmenter:
     """Stands in for ``load_segmenter``."""
     return FakeSegmenter()
+
+
+class FakeChat(FakeSegmenter):
+    """Answers questions too: names each colour that it is asked for and marks it, or says what it can.
+
+    It says "Yes." or "No." to a question that begins with "Is", by whether its pictures have the colour.
+    """
+
+    has_masks = True
+
+    def __init__(self, ahead: int = 1) -> None:
+        super().__init__(ahead)
+        self.questions: list[Question] = []
+        self.generations: list[Generation] = []
+        self.batches: list[int] = []
+
+    def converse(self, generation: Generation) -> "FakeConversation":
+        self.generations.append(generation)
+        return FakeConversation(self)
+
+    def answer_all(self, questions: Sequence[Question], generation: Generation) -> list[Reply]:
+        self.batches.append(len(questions))
+        return [self.converse(generation).ask(question) for question in questions]
+
+
+class FakeConversation:
+    """Remembers how often it was asked."""
+
+    def __init__(self, engine: FakeChat) -> None:
+        self.engine = engine
+        self.asked: list[Question] = []
+
+    def __len__(self) -> int:
+        return len(self.asked)
+
+    def undo(self) -> None:
+        self.asked = self.asked[:-1]
+
+    def ask(self, question: Question, listener: Listener | None = None) -> Reply:
+        if "refuse" in question.text:
+            raise UsageError("this cannot be asked")
+        self.engine.questions.append(question)
+        self.asked.append(question)
+        colours = [colour for colour in CHANNELS if colour in question.text]
+        pieces, mentions = ["It", " is"], []
+        marked = "It is"
+        if question.text.startswith("Is ") and "true" not in question.text:
+            (colour,) = colours
+            bright = [self._bright(image, colour) for one in question.pictures for image in one.images]
+            pieces, marked, colours = (["Yes", "."] if any(bright) else ["No", "."]), "", []
+        for colour in colours:
+            begin = len("".join(pieces)) + 1
+            mentions.append(Mention(f"the {colour}", begin, begin + len(colour) + 4))
+            pieces += [f" the {colour}"]
+            marked += f" <p>the {colour}</p> [SEG]"
+        if not colours and marked:
+            pieces += [" 好的。\x1b[31m"]
+            marked += " 好的。"
+        stop = "end"
+        said = []
+        for piece in pieces:
+            said.append(piece)
+            if listener and listener(piece) is False:
+                stop = "interrupted"
+                break
+        return Reply(
+            text="".join(said),
+            marked=f"{marked}<|im_end|>",
+            token_ids=tuple(range(len(said))),
+            prompt_tokens=100 * len(self.asked),
+            read_tokens=100,
+            seconds_to_first=0.25,
+            seconds=0.5,
+            stop=stop,
+            queries=np.array([[CHANNELS[colour]] for colour in colours]).reshape(-1, 1),
+            mentions=tuple(mentions),
+        )
+
+    @staticmethod
+    def _bright(image: RGB, colour: str) -> bool:
+        channel = CHANNELS[colour]
+        others = np.delete(image.astype(int), channel, 2).max(2)
+        return bool((image[..., channel].astype(int) > others + 60).any())
+
+
+def load_fake_chat(_: ModelChoice, __: Placement) -> FakeChat:
+    """Stands in for ``load_chat``."""
+    return FakeChat()

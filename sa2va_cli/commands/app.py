@@ -14,6 +14,7 @@ import typer
 
 from sa2va_cli import __version__
 from sa2va_cli.commands import (
+    ask,
     bench,
     check,
     clean,
@@ -52,6 +53,7 @@ app = typer.Typer(
     "Every option can have a default of yours: see sa2va config --help.",
 )
 add_command(app, "segment", segment.segment_command, segment.EPILOG)
+add_command(app, "ask", ask.ask_command, ask.EPILOG)
 add_command(app, "render", render.render_command, render.EPILOG)
 add_command(app, "correct", correct.correct_command, correct.EPILOG)
 add_command(app, "probe", probe.probe_command, probe.EPILOG)

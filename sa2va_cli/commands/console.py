@@ -51,6 +51,7 @@ class Console:
         self.quiet = quiet
         self.verbose = verbose or debug
         self.debug = debug
+        self._stop_bar: Callable[[], None] = _nothing
 
     @cached_property
     def _screen(self) -> "RichConsole":
@@ -109,14 +110,29 @@ class Console:
         Raises:
             OutputError: standard output cannot be written.
         """
+        self._write(text + "\n")
+
+    @staticmethod
+    def _write(text: str) -> None:
         try:
-            sys.stdout.write(text + "\n")
+            sys.stdout.write(text)
             sys.stdout.flush()
         except BrokenPipeError:
             _abandon(sys.stdout)
         except OSError as error:
             _abandon(sys.stdout)
             raise OutputError(f"cannot write to standard output: {error.strerror or error}") from error
+
+    def say(self, piece: str) -> None:
+        """Prints a piece of an answer to standard output as it comes; control codes are shown, not obeyed.
+
+        Raises:
+            OutputError: standard output cannot be written.
+        """
+        self._stop_bar()
+        if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+            sys.stdout.reconfigure(errors="replace")  # in a locale that lacks what the answer says
+        self._write("".join(char if _is_text(char) else ascii(char)[1:-1] for char in piece))
 
     def table(self, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Prints columns to standard output: not wrapped, so that other programs find whole lines."""
@@ -176,6 +192,7 @@ class Console:
         bar = Bar(*columns, console=self._screen, transient=True)
         task = bar.add_task("", total=None, frames="")
         stage, since = "", time.monotonic()
+        self._stop_bar = bar.stop
 
         def show(progress: Progress) -> None:
             nonlocal stage, since
@@ -195,6 +212,7 @@ class Console:
             yield show
         finally:
             bar.stop()
+            self._stop_bar = _nothing
 
     def plan(self, job: "SegmentJob", plan: "Plan", *, to_download: bool) -> None:
         """Shows what a run would do; ``to_download`` is whether it would fetch the model first."""
@@ -271,6 +289,15 @@ class Console:
         """Makes sure that everything has been said before the program ends."""
         with suppress(OSError, ValueError):
             sys.stderr.flush()
+
+
+def _is_text(char: str) -> bool:
+    """Whether a character of an answer is shown as it is: line ends and what joins letters as well."""
+    return char.isprintable() or char in "\n\t\u200c\u200d"
+
+
+def _nothing() -> None:
+    """Stops no bar: there is none."""
 
 
 def _plain(text: str) -> str:

@@ -97,7 +97,7 @@ def _show_plan(job: SegmentJob, session: Session, *, as_json: bool) -> None:
         to_download = False
         if plan.outputs:  # a run that has nothing to make needs no model
             job.model.check(plan.placement)
-            to_download = locate(plan.model) is None
+            to_download = locate(plan.model, masks=True) is None
     session.console.plan(job, plan, to_download=to_download)
     if as_json:
         session.console.data(plan_document(job, plan, to_download=to_download))

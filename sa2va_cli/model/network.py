@@ -10,9 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sa2va_cli.conversation import Generation, Question, Reply
 from sa2va_cli.datatypes import RGB, ModelIdentity
 from sa2va_cli.errors import UsageError, parameter
 from sa2va_cli.model.chat import ChatSizes
+from sa2va_cli.model.conversing import NetworkConversation, answer_together
+from sa2va_cli.model.decoding import GREEDY
 from sa2va_cli.model.fixed import FixedMemory, FixedTracker, plain
 from sa2va_cli.model.graphs import SHAPES, Compiling, is_out_of_memory, reason
 from sa2va_cli.model.objects import BatchMemory, ClipMemory, Memory
@@ -22,7 +25,25 @@ from sa2va_cli.model.session import NetworkSession
 from sa2va_cli.model.tracker import Tracker, TrackerMemory
 
 
-class Sa2VANetwork(nn.Module):
+class ChatNetwork(nn.Module):
+    """A chat model without a mask decoder, under the names of one that has it.
+
+    Args:
+        sizes: of the chat model.
+        tokenizer: of the chat model.
+    """
+
+    def __init__(self, sizes: ChatSizes, tokenizer: Any) -> None:
+        super().__init__()
+        # Typed Any: a ChatModel to most, but training works on the insides of a family.
+        self.chat: Any = sizes.build(tokenizer)
+
+    def queries(self, _: Tensor) -> Tensor | None:
+        """What is looked for at ``[SEG]`` tokens, of the states (N, D) there: nothing without masks."""
+        return None
+
+
+class Sa2VANetwork(ChatNetwork):
     """Chat model and SAM 2 with the projection between them.
 
     Args:
@@ -35,14 +56,17 @@ class Sa2VANetwork(nn.Module):
     def __init__(
         self, sizes: ChatSizes, sam2_sizes: dict[str, Any], tokenizer: Any, *, two_pass: bool = False
     ) -> None:
-        super().__init__()
-        # Typed Any: a ChatModel to most, but training works on the insides of a family.
-        self.chat: Any = sizes.build(tokenizer)
+        super().__init__(sizes, tokenizer)
         self.sam2 = Sam2(sam2_sizes, two_pass=two_pass)
         width = self.chat.width
         self.text_hidden_fcs = nn.Sequential(
             nn.Linear(width, width), nn.ReLU(), nn.Linear(width, self.sam2.width)
         )
+
+    def queries(self, states: Tensor) -> Tensor:
+        """What is looked for at ``[SEG]`` tokens, (N, C), of the states (N, D) there."""
+        found: Tensor = self.text_hidden_fcs(states.to(self.sam2.dtype))
+        return found
 
 
 UNNAMED = ModelIdentity("unnamed")
@@ -50,6 +74,36 @@ UNNAMED = ModelIdentity("unnamed")
 
 SMALL = 20_000_000
 """Parameters of SAM 2 below which single operations are too short to be shared by threads."""
+
+
+class NetworkTalker:
+    """Answers questions with a ``ChatNetwork``: a ``ChatEngine``. Any number of conversations may share it.
+
+    Args:
+        network: in evaluation mode, on its device, in its precision; never changed.
+        identity: which weights the network has.
+    """
+
+    def __init__(self, network: ChatNetwork, identity: ModelIdentity = UNNAMED) -> None:
+        self.identity = identity
+        self._network = network
+
+    @property
+    def has_masks(self) -> bool:
+        """Whether answers can hold ``[SEG]``."""
+        return isinstance(self._network, Sa2VANetwork)
+
+    def converse(self, generation: Generation = GREEDY) -> NetworkConversation:
+        """Begins a conversation; any number of them may share the network."""
+        return NetworkConversation(self._network, generation)
+
+    def answer_all(self, questions: Sequence[Question], generation: Generation = GREEDY) -> list[Reply]:
+        """Answers independent questions at once, padded into one batch.
+
+        Raises:
+            UsageError: the model cannot be asked one of them.
+        """
+        return answer_together(self._network, questions, generation)
 
 
 class Graphs:
@@ -67,7 +121,7 @@ class Graphs:
         return self._tracker.step(index, features, fixed)
 
 
-class NetworkSegmenter:
+class NetworkSegmenter(NetworkTalker):
     """Runs a ``Sa2VANetwork`` on clips: the real ``Segmenter``. Any number of sessions may share it.
 
     Args:
@@ -84,7 +138,7 @@ class NetworkSegmenter:
         compiling: Compiling | None = None,
         identity: ModelIdentity = UNNAMED,
     ) -> None:
-        self.identity = identity
+        super().__init__(network, identity)
         self.network = network
         self.two_pass = network.sam2.language_decoder is not None
         self.tracker = Tracker(network.sam2, memory_dtype, empty_absent=self.two_pass)

@@ -1,5 +1,6 @@
 """From prompts and frames to masks: the language model is asked once, then the objects are followed."""
 
+from collections import Counter
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, chain, count
@@ -7,6 +8,7 @@ from typing import Generic
 
 import numpy as np
 
+from sa2va_cli.conversation import Mention
 from sa2va_cli.datatypes import (
     RGB,
     Followed,
@@ -21,7 +23,7 @@ from sa2va_cli.datatypes import (
 )
 from sa2va_cli.errors import NothingFoundError
 from sa2va_cli.events import Notice, Report, no_report
-from sa2va_cli.model.prompt_text import spoken
+from sa2va_cli.model.prompt_text import SEGMENT, spoken
 from sa2va_cli.pipeline.job import Search
 from sa2va_cli.pipeline.pointing import Placement
 from sa2va_cli.pipeline.prompts import question
@@ -69,10 +71,31 @@ def find(
     """
     groundings = _ask(session, [frame.image for frame in keyframes], search)
     counts = {prompt: len(groundings.get(prompt, ())) for prompt in search.prompts}
-    worded = dict(counts)
     for one, _ in pointed:
         counts[one.prompt] = max(counts[one.prompt], min(one.number, counts[one.prompt] + 1))
-    objects = name_objects(counts)
+    return decode_on(session, keyframes, search, groundings, name_objects(counts), pointed)
+
+
+def decode_on(
+    session: Session[View, Queries, Memory],
+    keyframes: Sequence[Frame],
+    search: Search,
+    groundings: Mapping[Prompt, Grounding[Queries]],
+    objects: tuple[FoundObject, ...],
+    pointed: Sequence[tuple[Placement, Frame]] = (),
+) -> Findings[Memory]:
+    """Decodes answers on the keyframes.
+
+    Args:
+        session: of the clip.
+        keyframes: what the language model saw.
+        search: how keyframes are followed.
+        groundings: the answer to each prompt.
+        objects: for each prompt one for each query of its answer, in that order, then those that are only
+            pointed at.
+        pointed: see ``find``.
+    """
+    worded = {prompt: len(grounding) for prompt, grounding in groundings.items()}
     memory = None
     if any(worded.values()):
         queries = [grounding.queries for grounding in groundings.values() if len(grounding)]
@@ -84,6 +107,7 @@ def find(
     answers = {prompt: spoken(grounding.answer) for prompt, grounding in groundings.items()}
     if not pointed:
         return Findings(objects, answers, memory)
+    counts = Counter(one.prompt for one in objects)
     rows = _rows(counts)
     said = [
         one.on(frame.image, rows[one.prompt] + min(one.number, counts[one.prompt]) - 1)
@@ -142,6 +166,24 @@ def name_objects(counts: Mapping[Prompt, int]) -> tuple[FoundObject, ...]:
     return tuple(objects)
 
 
+def named_as_mentioned(prompt: Prompt, mentions: Sequence[Mention | None]) -> tuple[FoundObject, ...]:
+    """Numbers the objects of one answer, and names them as the answer does, or else like the prompt.
+
+    Args:
+        prompt: what was asked.
+        mentions: what the answer calls each.
+    """
+    objects: list[FoundObject] = []
+    labels: set[str] = set()
+    for number, mention in enumerate(mentions, 1):
+        name = mention.phrase if mention else prompt.label
+        names = chain([name], (f"{name} {k}" for k in count(2)))
+        label = next(one for one in names if one not in labels)
+        labels.add(label)
+        objects.append(FoundObject(number, prompt, label))
+    return tuple(objects)
+
+
 def follow(
     session: Session[View, Queries, Memory],
     frames: Iterable[Frame],
@@ -184,4 +226,6 @@ def nothing_found(prompts: Sequence[Prompt], answers: Mapping[int, str]) -> Noth
     words = " or ".join(repr(prompt.label) for prompt in prompts)
     advice = "try other words, more --keyframes, or --allow-empty"
     said = {prompt.label: answers[prompt.id] for prompt in prompts if prompt.id in answers}
-    return NothingFoundError(f"nothing matches {words}; no files were written; {advice}", said)
+    plain = dict.fromkeys(" ".join(answer.split()) for answer in said.values() if SEGMENT not in answer)
+    told = f"; the model says: {' '.join(plain)}" if any(plain) else ""
+    return NothingFoundError(f"nothing matches {words}{told}; no files were written; {advice}", said)

@@ -88,6 +88,7 @@ class Search:
         points: points on things; they, boxes and masks become part of the prompts they name, or new ones.
         boxes: boxes around things.
         masks: masks of things.
+        when: what happens while anything is looked for; the model is asked for that time first.
     """
 
     prompts: Annotated[
@@ -154,11 +155,24 @@ class Search:
     boxes: Boxes = ()
     masks: Masks = ()
 
+    when: Annotated[
+        str | None,
+        Option(
+            'Only while this happens: "the dog runs"; the model is asked for the time first.',
+            LOOKING,
+            "WORDS",
+        ),
+    ] = None
+
     def __post_init__(self) -> None:
         prompts = numbered(with_visual(self.prompts, (*self.points, *self.boxes, *self.masks)))
         object.__setattr__(self, "prompts", prompts)
         for name in ("points", "boxes", "masks"):  # they are the prompts' now
             object.__setattr__(self, name, ())
+        if self.when is not None and not self.when.strip():
+            raise UsageError(
+                f'{parameter("when", option="--when")} is empty; say what happens, as in "the dog runs"'
+            )
         if not self.prompts:
             raise UsageError(
                 'there is no prompt; say what to look for, such as "girl in red dress", or point at it with '

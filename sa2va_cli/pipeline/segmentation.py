@@ -5,6 +5,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from sa2va_cli.datatypes import (
     AnySegmenter,
@@ -45,6 +46,10 @@ from sa2va_cli.version import VERSION
 
 Threads = Callable[[AnySegmenter], AbstractContextManager[int]]
 """Entered while objects are followed; gives the number of threads that objects may be divided among."""
+
+
+Finding = Callable[["Plan", Session[Any, Any, Any], Report], Findings[Any]]
+"""Finds the objects of a plan; raises ``NothingFoundError`` where there are none and there must be some."""
 
 
 def leave_threads(_: AnySegmenter) -> AbstractContextManager[int]:
@@ -136,12 +141,18 @@ def segment(
         if not plan.outputs:
             return SegmentResult(job.source, skipped=plan.skipped)
         with memory_errors_explained(plan.model, plan.placement):
-            _announce(plan.placement, report)
+            announce(plan.placement, report)
             report(Progress(f"loading {plan.model}"))
-            return run(plan, load(job.model, plan.placement), report, threads)
+            segmenter = load(job.model, plan.placement)
+            if job.search.when is None:
+                return run(plan, segmenter, report, threads)
+            from sa2va_cli.pipeline.limiting import limited
+
+            with planned(limited(plan, segmenter, report), report) as narrower:
+                return run(narrower, segmenter, report, threads)
 
 
-def _announce(placement: Placement, report: Report) -> None:
+def announce(placement: Placement, report: Report) -> None:
     """Says what was chosen, before the model is loaded: that may take long, or fail."""
     if placement.concern:
         report(Notice(placement.concern, "warning"))
@@ -154,8 +165,16 @@ def run(
     segmenter: Segmenter[View, Queries, Memory],
     report: Report = no_report,
     threads: Threads = leave_threads,
+    finding: Finding | None = None,
 ) -> SegmentResult:
     """Carries out a plan with a loaded model, which serves any number of plans.
+
+    Args:
+        plan: what to do.
+        segmenter: the model.
+        report: see ``segment``.
+        threads: see ``segment``.
+        finding: finds the objects; None to ask for each prompt.
 
     Raises:
         Sa2VAError: see ``segment``.
@@ -166,7 +185,7 @@ def run(
     with ExitStack() as stack:
         stack.enter_context(claimed(ready, job.saving, read, report))
         session = stack.enter_context(segmenter.open(still=reader.info.kind == "image"))
-        findings = _ask(plan, session, report)
+        findings = (finding or _ask)(plan, session, report)
         late, skipped = _of_objects(plan, findings.objects, read)
         outputs = _with_objects(plan, (*ready, *late), findings)
         if not outputs:
