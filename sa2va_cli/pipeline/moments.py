@@ -41,7 +41,7 @@ _WHEN = re.compile(
 )
 _CHINESE_WHEN = re.compile(r"(?:是?在?)(?:什么时候|何时|几时)")
 _SEEN = re.compile(
-    r"\s+(?:to be )?(?:seen|visible|shown|there|here|present|appear(?:s|ing)?|"
+    r"\s+(?:(?:is|are|was|were)\s+)?(?:to be )?(?:seen|visible|shown|there|here|present|appear(?:s|ing)?|"
     r"(?:in|on) (?:the )?(?:picture|video|clip|screen|view|sight|frame))$",
     re.IGNORECASE,
 )

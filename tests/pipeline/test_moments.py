@@ -73,7 +73,7 @@ def test_what_never_happens_is_an_error(tmp_path):
         (
             "the dog is in the picture",
             "Is it true here: the dog is in the picture? Answer yes or no.",
-            "the dog is",
+            "the dog",
         ),
         ("狗什么时候出现？", "狗出现吗?", "狗"),
         ("红色的球", "红色的球吗?", "红色的球"),
