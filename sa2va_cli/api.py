@@ -86,6 +86,7 @@ class Sa2VA:
         verbatim: bool = False,
         stream: int | None = None,
         deinterlace: bool = False,
+        when: str | None = None,
     ) -> Iterator[FrameMasks]:
         """Finds what the prompts name, frame by frame; the options are those of ``sa2va segment``.
 
@@ -106,6 +107,7 @@ class Sa2VA:
             verbatim: send the prompts as they are.
             stream: number of the video stream in the file; None for the main one.
             deinterlace: whether interlaced frames are made whole.
+            when: what happens while anything is looked for; the model is asked for that time first.
 
         Returns:
             One result for each frame, each made when it is asked for: ``.frame``, ``.masks`` (N, H, W) bool,
@@ -128,6 +130,7 @@ class Sa2VA:
             verbatim=verbatim,
             stream=stream,
             deinterlace=deinterlace,
+            when=when,
         )
         if isinstance(source, str | Path):
             if times is not None:
@@ -247,5 +250,5 @@ def _check_one_by_one(search: Search) -> None:
             f"sampling={search.sampling!r} looks at frames out of order, and these come one by one; "
             'give a list of frames, or sampling="first"'
         )
-    if (search.start, search.end, search.every) != (None, None, 1):
-        raise UsageError("start, end and every are for files and lists; leave out frames as they come")
+    if (search.start, search.end, search.every, search.when) != (None, None, 1, None):
+        raise UsageError("start, end, every and when are for files and lists; leave out frames as they come")

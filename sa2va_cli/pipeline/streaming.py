@@ -23,6 +23,7 @@ from sa2va_cli.pipeline.job import Search
 from sa2va_cli.pipeline.keyframes import read_keyframes
 from sa2va_cli.pipeline.motion import MotionCheck
 from sa2va_cli.pipeline.opening import opened
+from sa2va_cli.pipeline.selection import selection
 from sa2va_cli.queues import read_ahead
 from sa2va_cli.tracks.confidence import gathered
 
@@ -44,6 +45,11 @@ def stream(
         nullcontext(source) if isinstance(source, Reader) else opened(source, search, no_report)
     )
     with opening as reader, segmenter.open(still=reader.info.kind == "image") as session:
+        if search.when is not None:
+            from sa2va_cli.pipeline.moments import during
+
+            search = during(search, reader, segmenter)
+            reader = reader.narrowed(selection(search))  # noqa: PLW2901  (the same input)
         findings = find(session, read_keyframes(reader, search), search)
         followed = follow(session, decoded(reader), findings, frame_count=reader.count_selected())
         motion = MotionCheck()

@@ -1,6 +1,5 @@
 """Every example in the guide to asking runs as it is written, with the demo model."""
 
-import os
 import re
 import shlex
 import shutil
@@ -35,7 +34,7 @@ def demo():
 def samples(folder):
     """A folder with what the examples name."""
     (folder / "samples").mkdir()
-    os.symlink(ROOT / "samples" / "park.mp4", folder / "samples" / "park.mp4")
+    (folder / "samples" / "park.mp4").symlink_to(ROOT / "samples" / "park.mp4")
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield folder
