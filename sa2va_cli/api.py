@@ -90,6 +90,7 @@ class Sa2VA:
         points: tuple[PointPrompt, ...] = (),
         boxes: tuple[BoxPrompt, ...] = (),
         masks: tuple[MaskPrompt, ...] = (),
+        when: str | None = None,
     ) -> Iterator[FrameMasks]:
         """Finds what the prompts name, frame by frame; the options are those of ``sa2va segment``.
 
@@ -114,6 +115,7 @@ class Sa2VA:
                 both ways from there, or what words have found is corrected.
             boxes: boxes around things, as ``read_box`` makes them.
             masks: masks of things, as ``MaskPrompt.of(array, at="1.5")``.
+            when: what happens while anything is looked for; the model is asked for that time first.
 
         Returns:
             One result for each frame, each made when it is asked for: ``.frame``, ``.masks`` (N, H, W) bool,
@@ -139,6 +141,7 @@ class Sa2VA:
             points=points,
             boxes=boxes,
             masks=masks,
+            when=when,
         )
         if isinstance(source, str | Path):
             if times is not None:
@@ -262,5 +265,5 @@ def _check_one_by_one(search: Search) -> None:
         raise UsageError(
             "points, boxes and masks are for files and lists; leave them out for frames as they come"
         )
-    if (search.start, search.end, search.every) != (None, None, 1):
-        raise UsageError("start, end and every are for files and lists; leave out frames as they come")
+    if (search.start, search.end, search.every, search.when) != (None, None, 1, None):
+        raise UsageError("start, end, every and when are for files and lists; leave out frames as they come")

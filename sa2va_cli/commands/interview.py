@@ -54,15 +54,15 @@ class Interview:
         self._stopped = False
         self._waiting = False
         self._commands: dict[str, tuple[str, str, Callable[[str], None]]] = {
-            "save": ("[KIND,...] [PATH]", "write what the last answer marks (mask,overlay)", self._save),
+            "save": ("[KIND,...] [PATH]", "write what the last answer marks", self._save),
             "segment": (
                 "WORDS",
-                "write masks of what the words name, outside the conversation",
+                "write masks of what these words name",
                 self._segment,
             ),
             "frames": (
                 "[N]",
-                "which frames are seen; with N, show so many with the next question",
+                "frames that are seen; with N, show so many next",
                 self._frames,
             ),
             "attach": ("FILE", "show another file with the next question", self._attach),
@@ -210,7 +210,7 @@ class Interview:
 
     def _help(self, _: str) -> None:
         for name, (arguments, text, _action) in self._commands.items():
-            self._console.line(f"{f'/{name} {arguments}'.strip():<26} {text}")
+            self._console.line(f"{f'/{name} {arguments}'.strip():<24} {text}")
 
     def _quit(self, _: str) -> None:
         raise EOFError

@@ -206,6 +206,14 @@ class Reader:
     ) -> None:
         """Each iteration closes its own file."""
 
+    def narrowed(self, selection: Selection) -> "Reader":
+        """Other frames of the same input, which stays this reader's to close.
+
+        Raises:
+            UsageError: when there is none.
+        """
+        return Reader(self._source, selection)
+
     def __iter__(self) -> Iterator[Frame]:
         """Decodes the selection once, in order; undecodable frames leave gaps in ``Frame.index``."""
         return self._numbered(self._source.pictures(self._ordinals))

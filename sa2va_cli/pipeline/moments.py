@@ -7,7 +7,7 @@ itself, and a frame counts where its mask is seen: that is when something *is th
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
@@ -15,12 +15,12 @@ import numpy as np
 
 from sa2va_cli.conversation import ChatEngine, Generation, Question
 from sa2va_cli.datatypes import Frame
-from sa2va_cli.errors import NothingFoundError
+from sa2va_cli.errors import NothingFoundError, UsageError, parameter
 from sa2va_cli.events import Notice, Progress, Report, no_report
 from sa2va_cli.media.reader import Reader
-from sa2va_cli.media.source import SourceInfo
 from sa2va_cli.pipeline.asking import Viewed, number_of, visible
 from sa2va_cli.pipeline.asking_job import Viewing
+from sa2va_cli.pipeline.job import Search
 
 WINDOWS = 8
 """How many windows a clip is first divided into."""
@@ -41,7 +41,7 @@ _WHEN = re.compile(
 )
 _CHINESE_WHEN = re.compile(r"(?:是?在?)(?:什么时候|何时|几时)")
 _SEEN = re.compile(
-    r"\s+(?:to be )?(?:seen|visible|shown|there|here|present|appear(?:s|ing)?|"
+    r"\s+(?:(?:is|are|was|were)\s+)?(?:to be )?(?:seen|visible|shown|there|here|present|appear(?:s|ing)?|"
     r"(?:in|on) (?:the )?(?:picture|video|clip|screen|view|sight|frame))$",
     re.IGNORECASE,
 )
@@ -254,10 +254,27 @@ def _moment(witness: _Witness, begin: int, end: int) -> Moment:
     )
 
 
-def frame_texts(moment: Moment, info: SourceInfo) -> tuple[str, str]:
-    """The moment as ``--start`` and ``--end`` take it: frame numbers, those in names of numbered files."""
+def during(search: Search, reader: Reader, engine: Any, report: Report = no_report) -> Search:
+    """A search for the frames only on which ``search.when`` happens.
+
+    Args:
+        search: of the whole range; its ``when`` is given.
+        reader: its input, open.
+        engine: the loaded model, which can be talked to.
+        report: is told which moment it is.
+
+    Raises:
+        NothingFoundError: it does not happen.
+        UsageError: it is an image, which has no time.
+    """
+    info, words = reader.info, search.when or ""
+    if info.kind == "image":
+        raise UsageError(f"{parameter('when')} is about a video, and {info.path} is an image")
+    moment = find_moment(engine, reader, words, Viewing(threshold=search.threshold), report)
+    seconds = f"{moment.start_seconds:.2f} s to {moment.end_seconds:.2f} s"
+    report(Notice(f"{words!r}: {seconds}, frames {moment.first_frame} to {moment.last_frame}"))
     first, last = (
-        info.numbers[number] if info.first_number else number
+        info.numbers[number] if info.first_number else number  # as start and end count
         for number in (moment.first_frame, moment.last_frame)
     )
-    return f"{first}f", f"{last + 1}f"
+    return replace(search, when=None, start=f"{first}f", end=f"{last + 1}f")

@@ -25,6 +25,7 @@ from sa2va_cli.pipeline.keyframes import read_keyframes, read_placements
 from sa2va_cli.pipeline.motion import MotionCheck
 from sa2va_cli.pipeline.opening import opened
 from sa2va_cli.pipeline.pointing import with_masks
+from sa2va_cli.pipeline.selection import selection
 from sa2va_cli.queues import read_ahead
 from sa2va_cli.tracks.confidence import gathered
 
@@ -46,6 +47,11 @@ def stream(
         nullcontext(source) if isinstance(source, Reader) else opened(source, search, no_report)
     )
     with opening as reader, segmenter.open(still=reader.info.kind == "image") as session:
+        if search.when is not None:
+            from sa2va_cli.pipeline.moments import during
+
+            search = during(search, reader, segmenter)
+            reader = reader.narrowed(selection(search))  # noqa: PLW2901  (the same input)
         search = with_masks(search)
         pointed = read_placements(reader, search)
         findings = find(session, read_keyframes(reader, search), search, pointed)

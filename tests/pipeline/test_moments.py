@@ -4,6 +4,7 @@ from clips import make_image
 from fakes import FakeChat
 from PIL import Image
 
+from sa2va_cli import Sa2VA
 from sa2va_cli.errors import NothingFoundError
 from sa2va_cli.pipeline.asking_job import Viewing
 from sa2va_cli.pipeline.moments import find_moment, thing_of, yes_or_no
@@ -73,7 +74,7 @@ def test_what_never_happens_is_an_error(tmp_path):
         (
             "the dog is in the picture",
             "Is it true here: the dog is in the picture? Answer yes or no.",
-            "the dog is",
+            "the dog",
         ),
         ("狗什么时候出现？", "狗出现吗?", "狗"),
         ("红色的球", "红色的球吗?", "红色的球"),
@@ -89,6 +90,11 @@ def test_times_are_told_on_the_command_line(folder, sa2va):
     assert (outcome.code, outcome.out) == (0, "1.542 s to 2.958 s (frames 37 to 70)\n")
     outcome = sa2va("ask", "a", "red", "--times", "--json", load=lambda *_: FakeChat())
     assert '"evidence": "masks"' in outcome.out
+
+
+def test_a_run_in_python_is_limited_to_a_moment(tmp_path):
+    results = Sa2VA(FakeChat()).segment(clip(tmp_path / "a", range(37, 71)), "red", when="red")
+    assert [result.frame.source_index for result in results] == list(range(37, 71))
 
 
 def test_a_run_is_limited_to_a_moment(folder, sa2va):
