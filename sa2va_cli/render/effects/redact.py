@@ -106,6 +106,7 @@ def _between(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _grown(mask: NDArray[np.bool_], box: Box, pixels: int) -> NDArray[np.bool_]:
+    """The mask widened, without holes in it: a hole would show the very middle of what is hidden."""
     if not pixels:
         return mask
     height, width = mask.shape
