@@ -17,6 +17,9 @@ from sa2va_cli.render.framing import steadied
 _ROOM = 1.5
 """Sides of the camera's picture, in those of the target at its largest."""
 
+_LEAST = 1.3
+"""It always moves in a little, or one would think that it does nothing."""
+
 _CLOSEST = 6.0
 """The camera goes no closer by itself: then pixels would be seen."""
 
@@ -85,7 +88,7 @@ class Camera(Effect):
             return 1.0
         wide, tall = (float(np.percentile(sides, 95)) for sides in zip(*seen, strict=True))
         fits = min(self._size[0] / (_ROOM * wide), self._size[1] / (_ROOM * tall))
-        return min(max(1.0, fits), _CLOSEST)
+        return min(max(_LEAST, fits), _CLOSEST)
 
 
 def _steady_path(boxes: dict[int, Box | None], sigma: float) -> dict[int, tuple[float, float]]:

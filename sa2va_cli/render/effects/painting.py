@@ -60,7 +60,8 @@ class Canvas:
     def depth(self) -> Floats:
         """Pixels from the thing's edge, 0 outside."""
         inside = (self.alpha > 0.5).astype(np.uint8)
-        return np.asarray(cv2.distanceTransform(inside, cv2.DIST_L2, 3), np.float32)
+        depth = cv2.distanceTransform(inside, cv2.DIST_L2, 3)
+        return np.asarray(np.minimum(depth, sum(self.size)), np.float32)  # without any edge it is infinite
 
     def texture(self, tile: Floats, scale: float = 1.0, turn: float = 0.0) -> Floats:
         """A texture that lies on the thing; ``scale`` in units for a pixel of the tile."""
