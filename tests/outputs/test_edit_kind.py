@@ -1,4 +1,4 @@
-"""An edit is an output like all others: driven by the driver, in the source's planes, to the bit elsewhere."""
+"""An edit is an output like all others: drawn in the source's planes, which stay to the bit elsewhere."""
 
 from dataclasses import replace
 from fractions import Fraction
@@ -77,19 +77,24 @@ def test_an_edit_becomes_a_video_of_all_frames(tmp_path, source):
     assert len(found) == 6
     for image in found:
         red, green, blue = image[24, 16].astype(int)
-        assert red > 230 > 40 > max(green, blue)
+        assert red > 230
+        assert max(green, blue) < 40
 
 
 @pytest.mark.parametrize("effect", ["ink", "recolour=green", "grey", "pixelate"])
 def test_pixels_without_alpha_keep_the_source_s_values_in_a_lossless_file(tmp_path, source, effect):
     edited(tmp_path / "edit.mkv", source, effect, form=LOSSLESS)
-    for index, (before, after) in enumerate(zip(pictures(source), pictures(tmp_path / "edit.mkv"), strict=True)):
+    for index, (before, after) in enumerate(
+        zip(pictures(source), pictures(tmp_path / "edit.mkv"), strict=True)
+    ):
         with open_source(source, Selection()) as reader:
             frame = reader.frames_at([index])[0]
         alpha = masks_of(frame).alphas.max(axis=0)
         cells = (alpha >= 1 / 510).reshape(24, 2, 32, 2).any(axis=(1, 3)).repeat(2, 0).repeat(2, 1)
         around = np.pad(cells, 2)  # RGB is made of chroma of the cells beside
-        wide = np.max([np.roll(around, (y, x), (0, 1)) for y in (-2, 0, 2) for x in (-2, 0, 2)], axis=0)[2:-2, 2:-2]
+        wide = np.max([np.roll(around, (y, x), (0, 1)) for y in (-2, 0, 2) for x in (-2, 0, 2)], axis=0)[
+            2:-2, 2:-2
+        ]
         assert (before == after)[~wide].all()
         assert (before != after)[alpha > 0.99].any()
 
@@ -138,7 +143,9 @@ def test_a_kind_with_a_transparent_background_takes_files_that_hold_it():
 
 @pytest.mark.parametrize("pixel_format", ["yuv420p10le", "yuv422p", "yuv444p"])
 def test_other_sources_are_edited_too(tmp_path, pixel_format):
-    source = clips.make_video(tmp_path / "source.mkv", stamps=range(3), codec="ffv1", pixel_format=pixel_format)
+    source = clips.make_video(
+        tmp_path / "source.mkv", stamps=range(3), codec="ffv1", pixel_format=pixel_format
+    )
     edited(tmp_path / "edit.mkv", source, "recolour=blue", form=LOSSLESS)
     assert len(pictures(tmp_path / "edit.mkv")) == 3
 
@@ -153,5 +160,5 @@ def test_a_plate_that_is_a_video_begins_again_after_its_end(tmp_path):
 
 
 def test_a_plate_that_is_no_file_is_refused():
-    with pytest.raises(UsageError, match="'nowhere.png' is no file and no colour"):
+    with pytest.raises(UsageError, match=r"'nowhere\.png' is no file and no colour"):
         open_plate("nowhere.png")

@@ -72,7 +72,7 @@ class Halftone(Painting):
         tone = np.clip((bright - light) / np.float32(bright - dark), 0, 1)
         waves = _waves(canvas)
         level = 1 - 2 * np.sqrt(np.float32(0.7) * np.power(tone, np.float32(1.4)))
-        dots = smoothstep(np.asarray(waves - level, np.float32), -0.22, 0.22)
+        dots = smoothstep(np.asarray(waves - level, np.float32), -0.32, 0.32)
         flat = cv2.GaussianBlur(canvas.pixels, (0, 0), max(0.5, 1.8 * canvas.unit)).astype(np.float32) / 255
         bright_flat = flat / np.maximum(flat.max(axis=2, keepdims=True), 0.05) * 0.96
         sheet = _SHEET + np.float32(self.colour) * (bright_flat * 0.92 + 0.06 - _SHEET)

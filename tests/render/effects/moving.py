@@ -34,7 +34,9 @@ def disc(x: float, y: float, radius: float, size: tuple[int, int] = SIZE) -> NDA
     return np.clip((radius - away) / 2 + 0.5, 0, 1).astype(np.float32)
 
 
-def over(picture: NDArray[np.uint8], alpha: NDArray[np.float32], above: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def over(
+    picture: NDArray[np.uint8], alpha: NDArray[np.float32], above: NDArray[np.uint8]
+) -> NDArray[np.uint8]:
     share = alpha[..., None]
     return np.rint(picture + share * (above.astype(np.float32) - picture)).astype(np.uint8)
 

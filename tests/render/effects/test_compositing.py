@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-
 from render.effects.moving import disc, ground
 from render.test_overlay_planes import MEANINGS, to_planes
+
 from sa2va_cli.colour import rgb8_of, rgb_of
 from sa2va_cli.datatypes import Yuv420, YuvColour
 from sa2va_cli.render.crop import Box
@@ -16,7 +16,9 @@ SIZE = (96, 64)
 
 def ten_bits(picture: Yuv420) -> Yuv420:
     rng = np.random.default_rng(3)
-    planes = (4 * plane.astype(np.uint16) + rng.integers(0, 4, plane.shape, np.uint16) for plane in picture.planes)
+    planes = (
+        4 * plane.astype(np.uint16) + rng.integers(0, 4, plane.shape, np.uint16) for plane in picture.planes
+    )
     return Yuv420(*planes, picture.colour, 10)
 
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-
 from render.effects.moving import SIZE, clip, drawn, example
+
 from sa2va_cli.errors import UsageError
 from sa2va_cli.render.effects.parameters import Number
 from sa2va_cli.render.effects.reading import Target, effect_row, read_effect, written_effect

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-
 from render.effects.moving import SIZE, clip, disc, drawn
 
 EFFECTS = ("fill", "blur", "mosaic")

@@ -1,10 +1,12 @@
 """What is removed leaves the background that is truly behind it, where any frame has shown it."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
-
 from render.effects.moving import disc, drawn, ground, over
+
 from sa2va_cli.render.effects.drawing import Scene, Seen
 from sa2va_cli.render.effects.registration import CameraPath
 
@@ -82,11 +84,10 @@ def test_what_was_guessed_stays_from_frame_to_frame():
 def test_grain_is_that_of_the_surroundings():
     scenes, _ = world(count=12)
     rng = np.random.default_rng(0)
-    noisy = [
-        Scene(s.index, s.seconds, np.clip(s.picture + rng.normal(0, 6, s.picture.shape[:2])[..., None], 0, 255)
-              .astype(np.uint8), s.objects, 24.0)
-        for s in scenes
-    ]  # fmt: skip
+    noisy = []
+    for scene in scenes:
+        grain = rng.normal(0, 6, scene.picture.shape[:2])[..., None]
+        noisy.append(replace(scene, picture=np.clip(scene.picture + grain, 0, 255).astype(np.uint8)))
     kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32) / 6
     hole = scenes[6].objects[0].alpha == 1
 
