@@ -116,7 +116,7 @@ def _flow(
     if min(x1 - x0, y1 - y0) < _LEAST_SIDE:
         return None
     here, there = (np.ascontiguousarray(one[y0:y1, x0:x1]) for one in (grey, before))
-    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     small = dis.calc(here, there, None)
     to_small = np.array(
         [[across, 0, (box.x0 + 0.5) * across - 0.5 - x0], [0, down, (box.y0 + 0.5) * down - 0.5 - y0]]

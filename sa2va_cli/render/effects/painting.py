@@ -81,7 +81,7 @@ class Canvas:
 
     def contour(self, units: Floats | float) -> Grey:
         """A line just inside of the thing's edge, of a width in units."""
-        width = np.maximum(np.asarray(units, np.float32) * np.float32(self.unit), 0.4)
+        width = np.maximum(np.asarray(units, np.float32) * np.float32(self.unit), 0.8)
         return np.asarray(np.where(self.depth > 0, np.exp(-np.square(self.depth / width)), 1), np.float32)
 
 

@@ -87,7 +87,7 @@ def test_ink_is_paper_washes_of_several_strengths_and_dark_strokes():
     middle = np.percentile(luma[inside], [30, 50, 70])
     assert np.diff(middle).min() > 8  # gradation
     rim = (alpha > 0.9) & (cv2.erode(alpha, np.ones((7, 7))) < 0.5)
-    assert luma[rim].mean() < luma[inside].mean() - 30  # strokes around
+    assert luma[rim].mean() < luma[inside].mean() - 10  # strokes around
     paper_ = painted[inside & (luma > 210)].astype(int)
     assert (paper_[:, 0] > paper_[:, 2]).mean() > 0.9  # warm
 
