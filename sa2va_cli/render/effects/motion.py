@@ -31,7 +31,7 @@ _BETTER = 0.8
 _LEAST_SIZE = 0.8
 """No thing shrinks to less than that from one frame to the next."""
 
-_KEPT = 0.72
+_KEPT = 0.85
 """The most that counts of what was painted before."""
 
 _UNLIKE = 10.0

@@ -17,6 +17,9 @@ from sa2va_cli.render.effects.textures import sampled
 _DESIGNED_FOR = 420.0
 """Pixels of the picture's short side for which strokes are one unit wide."""
 
+_FINEST = 0.9
+"""Pixels for one of a texture's: finer ones would flicker as they move by parts of a pixel."""
+
 _MARGIN = 8
 """Units around the thing that are painted too, so that no edge of the canvas is seen."""
 
@@ -65,7 +68,7 @@ class Canvas:
 
     def texture(self, tile: Floats, scale: float = 1.0, turn: float = 0.0) -> Floats:
         """A texture that lies on the thing; ``scale`` in units for a pixel of the tile."""
-        return sampled(tile, self.place, self.size, scale * self.unit, turn=turn)
+        return sampled(tile, self.place, self.size, max(_FINEST, scale * self.unit), turn=turn)
 
     def blur(self, values: Floats, units: float) -> Floats:
         """A Gaussian blur of a standard deviation in units."""
