@@ -5,8 +5,8 @@
 1. ``remove`` on clips of the demo world whose camera moves and whose actor walks, flies or drives: the world
    is drawn again without the actor, so the truth is known. PSNR and SSIM inside the hole, against inpainting
    frame by frame (Telea) and against doing nothing; masks are the true ones. Target: 6 dB above inpainting.
-2. Warping error of painted styles: the next frame brought back along the flow of the clean
-   pictures, inside the thing, as a ratio of the source's own, which has a camera's grain. Target: at most 1.3.
+2. Warping error of painted styles: the next frame brought back along the flow of the pictures without
+   grain, inside the thing, as a ratio of the source's own with a camera's grain. Target: at most 1.3.
 3. Processor time of an edit at 1080p, by that of the same run without an effect: decoding, reading the log,
    encoding. Targets: at most 1.5 for colours and hiding, 4 for painted styles.
 """
