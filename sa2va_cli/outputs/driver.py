@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from sa2va_cli.datatypes import FoundObject, FrameMasks, Publication, Sink
+from sa2va_cli.datatypes import FoundObject, FrameMasks, Publication, Remark, Sink
 from sa2va_cli.errors import Sa2VAError
 from sa2va_cli.events import Report, Saved
 from sa2va_cli.outputs.clip import Clip
@@ -156,6 +156,11 @@ class Driver:
 
     def _of(self, whose: Whose) -> tuple[FoundObject, ...]:
         return tuple(found for found in self._objects if _is_of(found, whose))
+
+    @property
+    def remarks(self) -> tuple[Remark, ...]:
+        """What a person should look at in the outputs, so far."""
+        return tuple(one for seat in self._seats for one in seat.sink.remarks)
 
     @property
     def needs_second_pass(self) -> bool:

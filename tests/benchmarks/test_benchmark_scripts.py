@@ -22,6 +22,7 @@ QUICK = (
     "edges",
     "answering",
     "conversation",
+    "effects",
 )
 SLOW = ("memory_growth", "cold_start", "demo_scores", "stage_times", "steadiness", "confidence", "moments")
 SHARED = ("recording", "report", "gpu_tables")
