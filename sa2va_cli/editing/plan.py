@@ -1,0 +1,130 @@
+"""A plan of edits as a value: what is changed, how, when, and in which order.
+
+Knows nothing about how a plan is written; ``schema`` has it as JSON, ``grammar`` makes one of a sentence.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from sa2va_cli.editing.times import WHOLE, Span
+from sa2va_cli.errors import UsageError
+
+_T = TypeVar("_T")
+
+GENERATE = "generate"
+"""The effect that a back-end makes from words."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What an edit changes.
+
+    With neither prompts nor objects it is everything that the run finds, or that the tracks hold.
+
+    Attributes:
+        prompts: the words that name it.
+        objects: numbers of objects in tracks.
+        inverse: whether everything else is meant.
+        picture: whether the whole picture is meant, for which nothing is looked for.
+    """
+
+    prompts: tuple[str, ...] = ()
+    objects: tuple[int, ...] = ()
+    inverse: bool = False
+    picture: bool = False
+
+    def __post_init__(self) -> None:
+        if any(not prompt.strip() for prompt in self.prompts):
+            raise UsageError('a target is empty; name one, such as "the dog"')
+        if any(number < 1 for number in self.objects):
+            raise UsageError(f"objects are numbered from 1, got {min(self.objects)}")
+        if self.picture and (self.prompts or self.objects or self.inverse):
+            raise UsageError("a target is the whole picture or a part of it, not both")
+
+    @property
+    def is_named(self) -> bool:
+        """Whether it says by itself what is looked for."""
+        return bool(self.prompts or self.objects)
+
+    @property
+    def words(self) -> str:
+        """For people."""
+        if self.picture:
+            return "the whole picture"
+        names = [*self.prompts, *(f"object {number}" for number in self.objects)]
+        if not names:
+            return "everything else" if self.inverse else "everything that is found"
+        listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+        return f"everything except {listed}" if self.inverse else listed
+
+
+FOUND = Target()
+REST = Target(inverse=True)
+PICTURE = Target(picture=True)
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One change.
+
+    Attributes:
+        target: what is changed.
+        effect: a name in the table of effects.
+        parameters: what the effect is told, as texts, in order of their names.
+        span: when it is seen.
+    """
+
+    target: Target
+    effect: str
+    parameters: tuple[tuple[str, str], ...] = ()
+    span: Span = WHOLE
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "parameters", tuple(sorted(self.parameters)))
+
+    @property
+    def words(self) -> str:
+        """For people: ``the dog: outline, colour=red, from 3 s``."""
+        told = "".join(f", {name}={value}" for name, value in self.parameters)
+        when = f", {self.span.words}" if self.span.words else ""
+        return f"{self.target.words}: {self.effect}{told}{when}"
+
+
+@dataclass(frozen=True)
+class EditPlan:
+    """Changes in the order in which they are made.
+
+    Attributes:
+        edits: at least one.
+        instruction: the sentence it was made of, if there was one.
+
+    Raises:
+        UsageError: there is nothing to change.
+    """
+
+    edits: tuple[Edit, ...]
+    instruction: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        if not self.edits:
+            raise UsageError('there is nothing to change; say what, as in "blur the dog", or name an --effect')
+
+    @property
+    def prompts(self) -> tuple[str, ...]:
+        """What must be looked for, in order, each once."""
+        return _once(prompt for edit in self.edits for prompt in edit.target.prompts)
+
+    @property
+    def objects(self) -> tuple[int, ...]:
+        """The objects that are named by their numbers, in order, each once."""
+        return _once(number for edit in self.edits for number in edit.target.objects)
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """For people, one for each edit."""
+        return tuple(f"{number}. {edit.words}" for number, edit in enumerate(self.edits, 1))
+
+
+def _once(values: Iterable[_T]) -> tuple[_T, ...]:
+    return tuple(dict.fromkeys(values))
