@@ -118,6 +118,14 @@ class Span:
             parts.append(f"(looked for at {self.found_at.words})")
         return " ".join(parts)
 
+    @property
+    def is_backwards(self) -> bool:
+        """Whether its end cannot come after its beginning in any clip."""
+        start, end = self.start, self.end
+        if start is None or end is None or (start.unit, start.from_end) != (end.unit, end.from_end):
+            return False
+        return start.value <= end.value if start.from_end else end.value <= start.value
+
     def seconds(self, duration: Fraction, rate: Fraction) -> tuple[Fraction, Fraction]:
         """Its beginning and end in a clip, in seconds from the clip's beginning.
 
