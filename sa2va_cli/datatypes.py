@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 from types import TracebackType
-from typing import Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar
+from typing import Any, Generic, Literal, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -640,6 +640,26 @@ AnySegmenter = Segmenter[Any, Any, Any]
 """A segmenter to those who only hand it on."""
 
 
+@dataclass(frozen=True)
+class Remark:
+    """What a person should look at in a finished edit.
+
+    Attributes:
+        effect: which one says it.
+        index: of the frame.
+        seconds: time of the frame.
+        what: ``unprotected`` where something was to be hidden and there is no mask; ``invented`` where the
+            background of a removed object was never seen and is a guess.
+        share: of the target's pixels on this frame that it is about, 0..1.
+    """
+
+    effect: str
+    index: int
+    seconds: float
+    what: str
+    share: float = 1.0
+
+
 class Sink(Protocol):
     """Takes the masks of every frame, in order, and leaves finished files behind.
 
@@ -651,8 +671,8 @@ class Sink(Protocol):
         surveys: whether it must have seen the whole clip before it writes anything.
     """
 
-    reach: ClassVar[int] = 0
-    surveys: ClassVar[bool] = False
+    reach: int = 0
+    surveys: bool = False
 
     def __enter__(self) -> Self:
         """Opens the sink."""
@@ -668,6 +688,11 @@ class Sink(Protocol):
     def meant(self) -> Written | None:
         """What was meant to be written, once the sink is closed; None where it does not say."""
         return None
+
+    @property
+    def remarks(self) -> tuple[Remark, ...]:
+        """What a person should look at in what was written."""
+        return ()
 
     def survey(self, masks: FrameMasks) -> None:
         """Is shown every frame in order, before the first ``write``; only where ``surveys``."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
-from sa2va_cli.datatypes import FoundObject, FrameMasks, Sink
+from sa2va_cli.datatypes import FoundObject, FrameMasks, Remark, Sink
 from sa2va_cli.events import Report, Saved
 from sa2va_cli.outputs.clip import Clip
 from sa2va_cli.outputs.drawing import Finish
@@ -130,6 +130,11 @@ class Driver:
 
     def _of(self, prompt: int | None) -> tuple[FoundObject, ...]:
         return tuple(found for found in self._objects if prompt in (None, found.prompt.id))
+
+    @property
+    def remarks(self) -> tuple[Remark, ...]:
+        """What a person should look at in the outputs, so far."""
+        return tuple(one for seat in self._seats for one in seat.sink.remarks)
 
     @property
     def needs_second_pass(self) -> bool:

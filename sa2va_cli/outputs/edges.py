@@ -104,7 +104,7 @@ class Edges:
 
     def _edge(self, masks: FrameMasks, soft: Floats, finish: Finish, key: tuple[int | None, int]) -> Floats:
         image, name = masks.frame.image, self._drawing.refinement(finish)
-        if name == "none" and finish == "alpha" and self._drawing.feather:
+        if name == "none" and finish in ("alpha", "alphas") and self._drawing.feather:
             alpha: NDArray[np.floating] = thin_edge(soft)
         else:
             alpha = self._refinements[name](image, soft, self._last.get((name, *key)))

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from sa2va_cli.datatypes import Remark
 from sa2va_cli.render.crop import Box, mask_box, padded
 
 Pixels = NDArray[Any]
@@ -94,26 +95,6 @@ class Layer:
     colours: Pixels = field(repr=False)
     share: Floats = field(repr=False)
     box: Box
-
-
-@dataclass(frozen=True)
-class Remark:
-    """What a person should look at in a finished edit.
-
-    Attributes:
-        effect: which one says it.
-        index: of the frame.
-        seconds: time of the frame.
-        what: ``unprotected`` where something was to be hidden and there is no mask; ``invented`` where the
-            background of a removed object was never seen and is a guess.
-        share: of the target's pixels on this frame that it is about, 0..1.
-    """
-
-    effect: str
-    index: int
-    seconds: float
-    what: str
-    share: float = 1.0
 
 
 class Effect(Protocol):

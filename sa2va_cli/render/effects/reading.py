@@ -1,4 +1,4 @@
-"""Effects as people write them: ``NAME``, ``NAME=VALUE`` and ``NAME=VALUE,key=value``; importing is instant."""
+"""Effects as people write them: ``NAME``, ``NAME=VALUE`` and ``NAME=VALUE,key=value``; instant to import."""
 
 import re
 from collections.abc import Mapping

@@ -56,6 +56,10 @@ class EffectRow:
         """Whether it changes pixels outside of the target on purpose."""
         return self.area != "inside"
 
+    def is_transparent(self, values: Values) -> bool:
+        """Whether with these values nothing is left of the background, which few kinds of file can hold."""
+        return self.name == "background" and values.get("plate") == "transparent"
+
     def complete(self, given: Values) -> dict[str, Any]:
         """The values with the defaults of those that were not given.
 

@@ -1,0 +1,195 @@
+"""Hiding: a colour, a blur or coarse cells over the object, and no frame is passed silently.
+
+Masks fail: so they are widened, held over frames where they go missing or cannot be trusted, and every frame
+of which nothing is known is remarked upon. What hides is laid on hard: a soft edge would show what it hides.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sa2va_cli.datatypes import Remark
+from sa2va_cli.render.crop import Box, mask_box
+from sa2va_cli.render.effects.effect import Effect, Floats, Layer, Moment, Pixels
+from sa2va_cli.render.effects.light import coded, shown_colour
+from sa2va_cli.render.palette import Colour
+
+_GROWN_SHARE = 0.008
+"""Of the picture's short side: by how much a mask is widened where nothing else is said."""
+
+_DOUBTFUL = 0.5
+"""A mask of less confidence is joined with its neighbours'."""
+
+_SHRUNK = 0.6
+"""A mask that has less of the area of a neighbour's than that is joined with it."""
+
+_SEEN = 0.02
+"""Alpha from which on a pixel is hidden."""
+
+
+@dataclass
+class Redaction(Effect):
+    """What all three share: where to hide.
+
+    Attributes:
+        hold: frames before and after from which a missing mask is taken.
+        grow: pixels by which it is widened; less than 0 for what suits the picture.
+    """
+
+    hold: int = 6
+    grow: float = -1.0
+    _remarks: list[Remark] = field(default_factory=list)
+
+    @property
+    def reach(self) -> int:
+        """How many frames before and after each it needs."""
+        return self.hold
+
+    @property
+    def remarks(self) -> Sequence[Remark]:
+        """The frames on which there was nothing to hide."""
+        return tuple(self._remarks)
+
+    def apply(self, moment: Moment) -> Layer | None:
+        """Draws one frame."""
+        mask = held(moment)
+        box = mask_box(mask)
+        if box is None:
+            self._remarks.append(
+                Remark(type(self).__name__.lower(), moment.index, moment.seconds, "unprotected")
+            )
+            return None
+        grown = _grown(mask, box, self._pixels(moment))
+        box = mask_box(grown)
+        assert box is not None  # noqa: S101
+        part = slice(box.y0, box.y1), slice(box.x0, box.x1)
+        return Layer(self.cover(moment, box, grown), grown[part].astype(np.float32), box)
+
+    def _pixels(self, moment: Moment) -> int:
+        if self.grow >= 0:
+            return int(np.ceil(self.grow))
+        return max(2, round(_GROWN_SHARE * min(moment.size)))
+
+    def cover(self, moment: Moment, box: Box, mask: NDArray[np.bool_]) -> Pixels:
+        """(h, w, 3) what hides, of the picture's type, for a box."""
+        raise NotImplementedError
+
+
+def held(moment: Moment) -> NDArray[np.bool_]:
+    """(H, W) where to hide: the mask, or all that its neighbours say where it cannot be trusted."""
+    own = moment.alpha > _SEEN
+    area = int(np.count_nonzero(own))
+    others = [(one, one.alpha > _SEEN) for one in moment.around if one.box is not None]
+    if area and moment.confidence >= _DOUBTFUL:
+        near = [mask for one, mask in others if abs(one.index - moment.index) <= 1]
+        return _joined([own, *(mask for mask in near if area < _SHRUNK * np.count_nonzero(mask))])
+    before = [mask for one, mask in others if one.index < moment.index][-1:]
+    after = [mask for one, mask in others if one.index > moment.index][:1]
+    if not area and before and after:
+        return _between(_joined([*before, *after]))
+    return _joined([own, *before, *after])
+
+
+def _joined(masks: Sequence[NDArray[np.bool_]]) -> NDArray[np.bool_]:
+    return masks[0] if len(masks) == 1 else np.asarray(np.logical_or.reduce(masks))
+
+
+def _between(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The hull of a mask: what went from one place to another was between them."""
+    points = cv2.findNonZero(mask.view(np.uint8))
+    hull = np.zeros(mask.shape, np.uint8)
+    cv2.fillConvexPoly(hull, cv2.convexHull(points).reshape(-1, 1, 2), 1)
+    return hull.view(np.bool_)
+
+
+def _grown(mask: NDArray[np.bool_], box: Box, pixels: int) -> NDArray[np.bool_]:
+    """The mask widened, without holes in it: a hole would show the very middle of what is hidden."""
+    if not pixels:
+        return mask
+    height, width = mask.shape
+    y0, y1 = max(0, box.y0 - pixels), min(height, box.y1 + pixels)
+    x0, x1 = max(0, box.x0 - pixels), min(width, box.x1 + pixels)
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * pixels + 1, 2 * pixels + 1))
+    grown = np.zeros(mask.shape, np.uint8)
+    grown[y0:y1, x0:x1] = cv2.dilate(np.ascontiguousarray(mask[y0:y1, x0:x1]).view(np.uint8), disc)
+    return grown.view(np.bool_)
+
+
+@dataclass
+class Fill(Redaction):
+    """One colour.
+
+    Attributes:
+        colour: of what covers.
+    """
+
+    colour: Colour = (0, 0, 0)
+
+    def cover(self, moment: Moment, box: Box, mask: NDArray[np.bool_]) -> Pixels:
+        """The colour."""
+        del mask
+        plain = coded(shown_colour(self.colour, moment)[None, None], moment.picture.dtype)
+        width, height = box.size
+        return np.tile(plain, (height, width, 1))
+
+
+@dataclass
+class Blur(Redaction):
+    """A blur of what is there; of a standard deviation that grows with the object.
+
+    Attributes:
+        radius: pixels; 0 for a quarter of the object's shorter side.
+    """
+
+    radius: float = 0.0
+
+    def cover(self, moment: Moment, box: Box, mask: NDArray[np.bool_]) -> Pixels:
+        """The object's own colours, blurred; those of its surroundings do not flow in."""
+        part = slice(box.y0, box.y1), slice(box.x0, box.x1)
+        radius = self.radius or max(4.0, min(box.size) / 4)
+        return blurred(moment.picture[part], mask[part].astype(np.float32), radius)
+
+
+def blurred(pixels: Pixels, weight: Floats, radius: float) -> Pixels:
+    """Blurs the pixels that count, by those that count; the blur is computed as coarsely as it may be."""
+    height, width = weight.shape
+    step = max(1, int(radius / 4))
+    small = max(1, round(width / step)), max(1, round(height / step))
+    sigma = max(0.5, radius * small[0] / width)
+    area = cv2.INTER_AREA
+    counted = cv2.resize(pixels * weight[..., None], small, interpolation=area).reshape(*small[::-1], 3)
+    count = cv2.resize(weight, small, interpolation=area).reshape(small[::-1])
+    flat = float(weight.mean()) and (pixels * weight[..., None]).mean(axis=(0, 1)) / weight.mean()
+    border = cv2.BORDER_REPLICATE
+    top, total = (cv2.GaussianBlur(one, (0, 0), sigma, borderType=border) for one in (counted, count))
+    mean = (top + 1e-3 * np.asarray(flat, np.float32)) / (total[..., None] + np.float32(1e-3))
+    large = cv2.resize(np.asarray(mean, np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(np.clip(np.rint(large), 0, np.iinfo(pixels.dtype).max), pixels.dtype)
+
+
+@dataclass
+class Mosaic(Redaction):
+    """Coarse cells.
+
+    Attributes:
+        cells: along the longer side of the object.
+    """
+
+    cells: int = 8
+
+    def cover(self, moment: Moment, box: Box, mask: NDArray[np.bool_]) -> Pixels:
+        """The mean of what the object has in each cell."""
+        part = slice(box.y0, box.y1), slice(box.x0, box.x1)
+        weight = mask[part].astype(np.float32)
+        width, height = box.size
+        side = max(width, height) / self.cells
+        small = max(1, round(width / side)), max(1, round(height / side))
+        area = cv2.INTER_AREA
+        total = cv2.resize(moment.picture[part] * weight[..., None], small, interpolation=area)
+        count = cv2.resize(weight, small, interpolation=area).reshape(*small[::-1], 1)
+        mean = total.reshape(*small[::-1], 3) / np.maximum(count, 1e-6)
+        codes = np.clip(np.rint(mean), 0, moment.top).astype(moment.picture.dtype)
+        return np.asarray(cv2.resize(codes, box.size, interpolation=cv2.INTER_NEAREST))
