@@ -5,10 +5,12 @@ Knows nothing about how a plan is written; ``schema`` has it as JSON, ``grammar`
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sa2va_cli.editing.times import WHOLE, Span
 from sa2va_cli.errors import UsageError
+from sa2va_cli.render.effects.parameters import read_value
+from sa2va_cli.render.effects.reading import effect_row
 
 _T = TypeVar("_T")
 
@@ -73,6 +75,9 @@ class Edit:
         effect: a name in the table of effects.
         parameters: what the effect is told, as texts, in order of their names.
         span: when it is seen.
+
+    Raises:
+        UsageError: the effect is unknown, is told what it does not know, or is not for such a target.
     """
 
     target: Target
@@ -82,6 +87,43 @@ class Edit:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "parameters", tuple(sorted(self.parameters)))
+        row = effect_row(self.effect)
+        object.__setattr__(self, "effect", row.name)
+        row.complete(self.values)
+        if row.area in ("outside", "frame") and (self.target.inverse or self.target.picture):
+            raise UsageError(
+                f"effect {row.name}: its target cannot be {self.target.words}, as it is about what is around a "
+                f'target; name the subject, as in --target "the dog" --effect {row.name}'
+            )
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What the effect is told, by the names of its parameters; what is not given is left out.
+
+        Raises:
+            UsageError: the effect has no such parameter, or a value cannot be meant.
+        """
+        row = effect_row(self.effect)
+        known = {one.name: one for one in row.all_parameters}
+        for name, _ in self.parameters:
+            if name not in known:
+                row.complete({name: None})  # says which there are
+        return {name: read_value(row.name, known[name], value) for name, value in self.parameters}
+
+    @property
+    def prompt(self) -> str:
+        """The words that a back-end makes something of."""
+        return dict(self.parameters).get("prompt", "")
+
+    @property
+    def protects(self) -> bool:
+        """Whether people rely on it to hide something."""
+        return effect_row(self.effect).protects
+
+    @property
+    def generates(self) -> bool:
+        """Whether a back-end has to make its frames."""
+        return self.effect == GENERATE and "frames" not in dict(self.parameters)
 
     @property
     def words(self) -> str:
@@ -119,6 +161,21 @@ class EditPlan:
     def objects(self) -> tuple[int, ...]:
         """The objects that are named by their numbers, in order, each once."""
         return _once(number for edit in self.edits for number in edit.target.objects)
+
+    @property
+    def generates(self) -> bool:
+        """Whether a back-end has something to do."""
+        return any(edit.generates for edit in self.edits)
+
+    @property
+    def protects(self) -> bool:
+        """Whether people rely on it to hide something."""
+        return any(edit.protects for edit in self.edits)
+
+    @property
+    def only_pictures(self) -> bool:
+        """Whether whole pictures are changed, for which nothing has to be found."""
+        return all(edit.target.picture for edit in self.edits)
 
     @property
     def lines(self) -> tuple[str, ...]:

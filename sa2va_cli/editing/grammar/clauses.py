@@ -10,9 +10,6 @@ from sa2va_cli.editing.grammar.lexicon import Meaning
 from sa2va_cli.editing.grammar.refusal import NotUnderstood
 from sa2va_cli.editing.plan import Edit, Target
 from sa2va_cli.editing.times import WHOLE, Span
-from sa2va_cli.render.effects.parameters import read_value
-from sa2va_cli.render.effects.table import EFFECTS
-from sa2va_cli.editing.plan import GENERATE
 from sa2va_cli.errors import UsageError
 
 _MOST_PIECES = 16
@@ -109,7 +106,7 @@ def assembled(clauses: Sequence[Clause]) -> tuple[Edit, ...]:
         span = clause.span or spoken or WHOLE
         if span.is_backwards:
             raise NotUnderstood(clause.words, "its end does not come after its beginning")
-        edits.append(checked(Edit(target, clause.meaning.effect, clause.meaning.told, span), clause.words))
+        edits.append(_edit(clause, clause.meaning, target, span))
     return tuple(edits)
 
 
@@ -137,18 +134,13 @@ def _shared(doing: Sequence[Clause]) -> list[Target | None]:
     return shared[::-1]
 
 
-def checked(edit: Edit, words: str) -> Edit:
-    """An edit whose effect is told all that it must be told.
+def _edit(clause: Clause, meaning: Meaning, target: Target, span: Span) -> Edit:
+    """An edit.
 
     Raises:
-        NotUnderstood: something is missing, or cannot be meant.
+        NotUnderstood: its effect lacks what it must be told, or is not for such a target.
     """
-    if edit.effect == GENERATE:
-        return edit
-    row = EFFECTS[edit.effect]
-    known = {one.name: one for one in row.all_parameters}
     try:
-        row.complete({name: read_value(row.name, known[name], value) for name, value in edit.parameters})
+        return Edit(target, meaning.effect, meaning.told, span)
     except UsageError as error:
-        raise NotUnderstood(words, str(error)) from error
-    return edit
+        raise NotUnderstood(clause.words, error.message) from error
