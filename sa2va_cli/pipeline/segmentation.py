@@ -5,6 +5,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sa2va_cli.datatypes import (
     AnySegmenter,
@@ -124,12 +125,12 @@ def segment(
         if not plan.outputs:
             return SegmentResult(job.source, skipped=plan.skipped)
         with memory_errors_explained(plan.model, plan.placement):
-            _announce(plan.placement, report)
+            announce(plan.placement, report)
             report(Progress(f"loading {plan.model}"))
             return run(plan, load(job.model, plan.placement), report, threads)
 
 
-def _announce(placement: Placement, report: Report) -> None:
+def announce(placement: Placement, report: Report) -> None:
     """Says what was chosen, before the model is loaded: that may take long, or fail."""
     if placement.concern:
         report(Notice(placement.concern, "warning"))
@@ -185,6 +186,7 @@ def run(
         skipped=plan.skipped,
         warnings=(*filter(None, [plan.placement.concern]), *warnings),
         look_at=tally.look_at(),
+        remarks=tally.remarks,
     )
 
 
@@ -192,7 +194,7 @@ def _ask(plan: Plan, session: Session[View, Queries, Memory], report: Report) ->
     """Shows the keyframes to the language model."""
     search = plan.job.search
     report(Progress("looking for " + ", ".join(prompt.text for prompt in search.prompts)))
-    keyframes = read_keyframes(plan.reader, search)
+    keyframes = read_keyframes(plan.reader, search, plan.keyframes)
     indices = ", ".join(str(frame.index) for frame in keyframes)
     report(Notice(f"the language model sees frame {indices}", "detail"))
     findings = find(session, keyframes, search)
@@ -218,8 +220,14 @@ def _header(plan: Plan, findings: Findings[Memory], identity: ModelIdentity) -> 
         threshold=plan.job.search.threshold,
         frames=plan.frames,
         model=identity,
-        settings=settings_of(plan.job.search, plan.job.model),
+        settings=settings_of(plan.job.search, plan.job.model) | _keyframes_chosen(plan),
     )
+
+
+def _keyframes_chosen(plan: Plan) -> dict[str, Any]:
+    """The keyframes, where the settings do not say which they are."""
+    usual = tuple(keyframe_indices(plan.frames, plan.job.search))
+    return {} if plan.keyframes == usual else {"keyframe_indices": list(plan.keyframes)}
 
 
 def _draw(
@@ -236,7 +244,14 @@ def _draw(
     motion = MotionCheck()
     tally = Tally(log.header.objects, plan.reader.info.start_seconds)
     numbers = plan.job.saving.source_numbers
-    clip = Clip(plan.reader, plan.stem, log.header.prompts, plan.job.drawing, by_source_number=numbers)
+    clip = Clip(
+        plan.reader,
+        plan.stem,
+        log.header.prompts,
+        plan.job.drawing,
+        by_source_number=numbers,
+        strip_metadata=plan.job.saving.strip_metadata,
+    )
     verify = plan.job.saving.verify
     with Driver(outputs, clip, log.header.objects, report, verify=verify) as driver:
 
@@ -259,6 +274,7 @@ def _draw(
             with output_errors(outputs[0].path):
                 log.path.stat()  # it may have gone with its folder
             draw_again(driver, Tracks(log.path), plan.reader, report)
+        tally.remarks = driver.remarks
         report(Progress("finishing the files"))
     return tally
 
