@@ -50,7 +50,7 @@ _JOINT = re.compile(
     re.IGNORECASE,
 )
 _BLACK_AND_WHITE = re.compile(r"black\s+and\s+white\b", re.IGNORECASE)
-_NOT = re.compile(r"^(?:do\s+not|don't|dont|never|stop|undo|no)\b|\bnot\s+(?:to\s+)?(?:be\s+)?\w+$", re.IGNORECASE)
+_NOT = re.compile(r"^(?:do\s+not|don't|dont|never|stop|undo|no|not)\b", re.IGNORECASE)
 _IF = re.compile(r"\b(?:if|when|whenever|unless|gradually|slowly|quickly|randomly|sometimes)\b", re.IGNORECASE)
 _BACKGROUND = r"(?:(?:the|its|their|her|his)\s+)?(?:background|backdrop)"
 _OF_TARGET = r"(?:\s+(?:of|behind|around)\s+(?P<target>.+?))?"

@@ -12,7 +12,7 @@ _BEFORE_DETERMINER = (
     r"(?:in|on|with|of|at|by|near|behind|under|over|from|to|next|beside|between|above|below|inside|into|against|around|without"
     r"|all|both|and|or|has|is|are|wears?|holds?|as|than|like|\w+ing|outside|off|across|along|through|for|front)"
 )
-_DANGLING = re.compile(rf"(?:\b(?:in|on|with|of|at|by|near|behind|under|over|from|to|into|and|or|as)|\b{_DETERMINER})$", re.IGNORECASE)
+_DANGLING = re.compile(rf"(?:\b(?:in|on|with|of|at|by|near|behind|under|over|from|to|into|and|or|as|not)|\b{_DETERMINER})$", re.IGNORECASE)
 _PRONOUN = re.compile(r"(?:it|them|her|him|that|this|those|these|they|she|he)", re.IGNORECASE)
 _WHOLE = re.compile(
     r"(?:everything|all|(?:the\s+)?(?:(?:whole|entire|complete|full)\s+)?(?:picture|image|video|clip|frame|scene|shot|screen|photo)"
@@ -122,6 +122,6 @@ def _checked(part: str) -> str:
     stray = re.search(rf"(?:^|\s)(?!{_BEFORE_DETERMINER}\s)(\S+)\s+{_DETERMINER}\s", inner, re.IGNORECASE)
     if stray is not None:
         raise NotUnderstood(part, f'it does not name one thing; is an "and" missing before {stray[1]!r}, or no effect called so')
-    if re.fullmatch(rf"(?:{_DETERMINER}\s+)?(?:{alternatives(english())})", part, re.IGNORECASE) and not re.match(_DETERMINER, part, re.IGNORECASE):
+    if re.fullmatch(rf"(?:(?:{alternatives(english())})\s*)+", part, re.IGNORECASE):
         raise NotUnderstood(part, "it is an effect, and nothing that could be changed")
     return part
