@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sa2va_cli.datatypes import FoundObject, Frame, FrameMasks, Remark, Yuv420
 from sa2va_cli.outputs.clip import Clip
 from sa2va_cli.outputs.pictures import DrawingSink, Picture
+from sa2va_cli.outputs.plates import open_plate
 from sa2va_cli.render.effects.compositing import into_planes
 from sa2va_cli.render.effects.drawing import Drawer, Scene, Seen
 from sa2va_cli.render.refine.matte import draw_refined_matte
@@ -32,7 +33,7 @@ class EditSink(DrawingSink):
     def __init__(self, path: Path, clip: Clip, objects: tuple[FoundObject, ...]) -> None:
         self._clip = clip
         self._objects = objects
-        self._drawer = Drawer(clip.drawing.effects)
+        self._drawer = Drawer(clip.drawing.effects, open_plate)
         self.reach = self._drawer.reach
         self.surveys = self._drawer.surveys
         codec = "prores4444" if clip.drawing.edit_is_transparent else "h264"

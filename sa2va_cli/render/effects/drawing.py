@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sa2va_cli.datatypes import Remark
 from sa2va_cli.render.effects.compositing import lay
 from sa2va_cli.render.effects.effect import Effect, Floats, Moment, Pixels, Shown
+from sa2va_cli.render.effects.plates import OpenPlate
 from sa2va_cli.render.effects.reading import EffectUse, Target
 
 _FAINT = 1 / 510
@@ -82,17 +83,18 @@ class Drawer:
     """The effects of one run.
 
     Args:
-        uses: what is to be done, in order; cameras come last whatever their place, as objects lie elsewhere
-            after them.
+        uses: what is to be done, in order; but what takes things away comes first, as it looks at the source
+            on other frames, and cameras come last, as objects lie elsewhere after them.
+        open_plate: opens files that are laid behind things.
 
     Raises:
         InputError: a file that an effect needs cannot be read.
         UsageError: the values of an effect do not go together.
     """
 
-    def __init__(self, uses: Sequence[EffectUse]) -> None:
-        ordered = sorted(uses, key=lambda use: use.row.area == "frame")
-        self._stages: list[tuple[EffectUse, Effect]] = [(use, use.made()) for use in ordered]
+    def __init__(self, uses: Sequence[EffectUse], open_plate: OpenPlate | None = None) -> None:
+        ordered = sorted(uses, key=_turn)
+        self._stages: list[tuple[EffectUse, Effect]] = [(use, use.made(open_plate)) for use in ordered]
         self._alphas: dict[tuple[int, Target], tuple[Floats, float]] = {}
 
     @property
@@ -161,6 +163,11 @@ class Drawer:
                 self._alphas.pop(next(iter(self._alphas)))
             self._alphas[key] = _joined(scene, target)
         return self._alphas[key]
+
+
+def _turn(use: EffectUse) -> int:
+    """Whether an effect comes before or after others, whatever their order."""
+    return {"remove": -1, "camera": 1}.get(use.row.family, 0)
 
 
 def _joined(scene: Scene, target: Target) -> tuple[Floats, float]:

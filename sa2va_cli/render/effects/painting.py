@@ -23,6 +23,9 @@ _MARGIN = 8
 _LAG = 0.9
 """How much the last frame counts in what is known of the whole thing."""
 
+_FEW = 8
+"""Pixels of a thing that say nothing about its tones."""
+
 Grey = Floats
 """(h, w) float32, 0..1."""
 
@@ -123,9 +126,12 @@ class Painting(Effect):
     def tones(self, canvas: Canvas, low: float = 2, high: float = 98) -> tuple[float, float]:
         """The luma of the thing's darkest and brightest parts, steady over time."""
         sure = canvas.luma[canvas.alpha > 0.5]
-        now = np.percentile(sure[::3], [low, high]) if sure.size > 8 else np.array([0.0, 1.0])
-        self._range = now if self._range is None else _LAG * self._range + (1 - _LAG) * now
-        dark, bright = (float(one) for one in self._range)
+        now = np.array([0.0, 1.0])
+        if sure.size > _FEW:
+            now = np.asarray(np.percentile(sure[::3], [low, high]), np.float64)
+        before = now if self._range is None else self._range
+        self._range = steady = _LAG * before + (1 - _LAG) * now
+        dark, bright = float(steady[0]), float(steady[1])
         return dark, max(bright, dark + 0.15)
 
 

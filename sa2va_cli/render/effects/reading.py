@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sa2va_cli.errors import UsageError
 from sa2va_cli.render.effects.parameters import Text, read_value
+from sa2va_cli.render.effects.plates import OpenPlate
 from sa2va_cli.render.effects.row import EffectRow
 from sa2va_cli.render.effects.table import EFFECTS
 
@@ -66,9 +67,9 @@ class EffectUse:
         """What is known of it."""
         return EFFECTS[self.name]
 
-    def made(self) -> "Effect":
-        """The effect itself, for one clip."""
-        return self.row.made(self.values)
+    def made(self, open_plate: OpenPlate | None = None) -> "Effect":
+        """The effect itself, for one clip; see ``EffectRow.made``."""
+        return self.row.made(self.values, open_plate)
 
     def covers(self, seconds: float) -> bool:
         """Whether it is to be seen at a time."""

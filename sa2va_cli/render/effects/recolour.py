@@ -17,7 +17,10 @@ _DARK, _BRIGHT = 14.0, 88.0
 _COLOURLESS = 10.0
 """Chroma below which a thing has no colour of its own: then all of it is dyed alike."""
 
-_NEUTRAL = 0.25
+_LIGHTENED = 0.8
+"""How far lightness goes to that of white, grey or black."""
+
+_NEUTRAL = 0.18
 """How much of the colour a neutral part of a coloured thing takes: a highlight, a button, an eye."""
 
 _LAG = 0.85
@@ -31,12 +34,13 @@ class Recolour(Effect):
     Attributes:
         colour: the new colour.
         strength: how much of it.
-        lightness: how far the mean lightness goes to that of the colour.
+        lightness: how far the mean lightness goes to that of the colour; below 0 for what suits: not at
+            all, but for white, grey and black, which are nothing else than that.
     """
 
     colour: Colour
     strength: float = 1.0
-    lightness: float = 0.0
+    lightness: float = -1.0
     _mean: Floats | None = None
 
     @cached_property
@@ -59,6 +63,12 @@ class Recolour(Effect):
         count = np.where(holds.all(axis=1), len(chroma), holds.argmin(axis=1))
         return np.asarray(chroma[np.maximum(count - 1, 0)])
 
+    @property
+    def _lightness(self) -> float:
+        if self.lightness >= 0:
+            return self.lightness
+        return _LIGHTENED if float(np.hypot(*self._target[1:])) < _COLOURLESS else 0.0
+
     @cached_property
     def _hue(self) -> Floats:
         a, b = self._target[1:]
@@ -78,8 +88,8 @@ class Recolour(Effect):
         lightness, a, b = cv2.split(lab)
         chroma = cv2.magnitude(a, b)
         mean_lightness, own = self._whole(lightness, chroma, alpha)
-        if self.lightness:
-            lightness = _moved(lightness, mean_lightness, float(self._target[0]), self.lightness)
+        if self._lightness:
+            lightness = _moved(lightness, mean_lightness, float(self._target[0]), self._lightness)
         wanted = float(np.hypot(*self._target[1:]))
         share = np.minimum(chroma / max(own, 1e-3), 1.25) if own > _COLOURLESS else np.float32(1)
         new = wanted * (_NEUTRAL + (1 - _NEUTRAL) * share) * _window(lightness)

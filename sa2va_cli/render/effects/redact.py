@@ -32,7 +32,7 @@ _SEEN = 0.02
 
 @dataclass
 class Redaction(Effect):
-    """What all three share: where to hide.
+    """What all three share: where to hide; holes within a mask are filled.
 
     Attributes:
         hold: frames before and after from which a missing mask is taken.
@@ -107,14 +107,14 @@ def _between(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 def _grown(mask: NDArray[np.bool_], box: Box, pixels: int) -> NDArray[np.bool_]:
     """The mask widened, without holes in it: a hole would show the very middle of what is hidden."""
-    if not pixels:
-        return mask
     height, width = mask.shape
     y0, y1 = max(0, box.y0 - pixels), min(height, box.y1 + pixels)
     x0, x1 = max(0, box.x0 - pixels), min(width, box.x1 + pixels)
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * pixels + 1, 2 * pixels + 1))
+    wide = cv2.dilate(np.ascontiguousarray(mask[y0:y1, x0:x1]).view(np.uint8), disc)
+    outlines, _ = cv2.findContours(wide, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     grown = np.zeros(mask.shape, np.uint8)
-    grown[y0:y1, x0:x1] = cv2.dilate(np.ascontiguousarray(mask[y0:y1, x0:x1]).view(np.uint8), disc)
+    grown[y0:y1, x0:x1] = cv2.drawContours(wide, outlines, -1, 1, cv2.FILLED)
     return grown.view(np.bool_)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from sa2va_cli.errors import UsageError
 from sa2va_cli.parameters import one_of
 from sa2va_cli.render.effects.parameters import Parameter, Values
+from sa2va_cli.render.effects.plates import OpenPlate
 
 if TYPE_CHECKING:
     from sa2va_cli.render.effects.effect import Effect
@@ -32,6 +33,7 @@ class EffectRow:
         english: other words for it, in small letters.
         chinese: words for it in Chinese.
         area: which pixels it changes.
+        opens_files: whether its value may name a file.
         protects: whether people rely on it to hide something: a frame without a mask is then reported.
     """
 
@@ -45,6 +47,7 @@ class EffectRow:
     chinese: tuple[str, ...] = ()
     area: Area = "inside"
     protects: bool = False
+    opens_files: bool = False
 
     @property
     def all_parameters(self) -> tuple[Parameter, ...]:
@@ -78,11 +81,12 @@ class EffectRow:
                 )
         return {name: given.get(name, one.default) for name, one in known.items()}
 
-    def made(self, values: Values) -> "Effect":
+    def made(self, values: Values, open_plate: OpenPlate | None = None) -> "Effect":
         """The effect with its parameters, for one clip; draws nothing yet.
 
         Args:
             values: as ``read_effect`` returns them.
+            open_plate: opens files that effects lay behind things; without it those that need one fail.
 
         Raises:
             UsageError: the values do not go together.
@@ -90,5 +94,6 @@ class EffectRow:
         """
         file, name = self.where.split(":")
         make = getattr(import_module(f"sa2va_cli.render.effects.{file}"), name)
-        effect: Effect = make(**self.complete(values))
+        more = {"open_plate": open_plate} if self.opens_files else {}
+        effect: Effect = make(**self.complete(values), **more)
         return effect

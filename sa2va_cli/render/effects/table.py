@@ -27,7 +27,7 @@ _COLOUR_ROWS = (
         ColourParameter("colour", "the new colour"),
         (
             _STRENGTH,
-            Number("lightness", "how far lightness goes to that of the colour, 0 to 1", 0.0, most=1.0),
+            Number("lightness", "how far to the colour's; -1 for what suits", -1.0, least=-1.0, most=1.0),
         ),
         ("recolor", "colour", "color", "tint", "paint", "dye"),
         ("换色", "改色", "变色", "染色", "上色", "涂成", "染成"),
@@ -201,6 +201,7 @@ _REDACT_ROWS = (
         (_HOLD, _GROW),
         ("redact", "hide", "cover", "black out", "blackout", "censor", "mask out", "block out"),
         ("遮住", "遮挡", "隐藏", "打码", "涂黑", "盖住", "遮盖"),
+        area="around",
         protects=True,
     ),
     EffectRow(
@@ -212,6 +213,7 @@ _REDACT_ROWS = (
         (_HOLD, _GROW),
         ("blur out", "defocus"),
         ("模糊", "虚化"),
+        area="around",
         protects=True,
     ),
     EffectRow(
@@ -223,6 +225,7 @@ _REDACT_ROWS = (
         (_HOLD, _GROW),
         ("pixelise", "pixelize", "pixellate"),
         ("马赛克",),
+        area="around",
         protects=True,
     ),
 )
@@ -241,6 +244,7 @@ _REMOVE_ROWS = (
         ),
         ("erase", "delete", "take away", "get rid of", "take out", "inpaint"),
         ("去掉", "去除", "移除", "擦除", "抹掉", "删除", "消除", "删掉"),
+        area="around",
     ),
 )
 
@@ -263,6 +267,7 @@ _BACKGROUND_ROWS = (
         ("replace background", "backdrop", "behind"),
         ("背景", "换背景", "抠图"),
         area="outside",
+        opens_files=True,
     ),
     EffectRow(
         "spotlight",

@@ -1,0 +1,339 @@
+"""Taking something away: what is behind it comes from other frames, and is guessed only where none shows it.
+
+1. The camera's motion is known (``registration``): the nearest frames on which the background can be seen at
+   a place are brought here, matched in brightness, and their median is taken.
+2. What the camera's motion does not reach is carried inwards along optical flow, from before and after.
+3. What was never seen is guessed: as the last frame had it, or by Telea's inpainting (2004). How much of the
+   hole that is, is remarked upon.
+
+Of the clip only a bounded number of frames is kept, thinned evenly as it gets longer. Shadows and reflections
+of what is removed stay, unless the mask holds them.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sa2va_cli.datatypes import Remark
+from sa2va_cli.render.crop import Box, mask_box, padded
+from sa2va_cli.render.effects.carrying import Carrier
+from sa2va_cli.render.effects.effect import Effect, Floats, Layer, Moment, Pixels
+from sa2va_cli.render.effects.light import eight
+from sa2va_cli.render.effects.registration import CameraPath, Matrix
+
+_GROWN_SHARE = 0.007
+"""Of the picture's short side: by how much a mask is widened where nothing else is said."""
+
+_WIDER_SHARE = 0.012
+"""By how much more on frames that background is taken from: edges and shadows beside a thing are not it."""
+
+_FEATHER = 3
+"""Pixels over which what is filled goes over into the picture."""
+
+_RING = 10
+"""Pixels around the hole in which brightness is compared."""
+
+_SAMPLES = 7
+"""Of how many frames the median is taken."""
+
+_KEPT_BYTES = 700_000_000
+_MOST_KEPT, _LEAST_KEPT = 64, 8
+"""Frames of the clip that are kept: as many as fit, within these."""
+
+_OFFSET = 14.0
+"""Levels of 255 by which brightness may differ between frames of one light."""
+
+_UNSEEN = 0.002
+"""Share of the hole below which nobody needs to look."""
+
+_SEEN = 0.02
+"""Alpha from which on a pixel is the thing's."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Sample:
+    index: int
+    picture: Pixels = field(repr=False)
+    hidden: NDArray[np.bool_] = field(repr=False)
+
+
+@dataclass
+class Remove(Effect):
+    """Takes the target away.
+
+    Attributes:
+        grow: pixels by which the mask is widened; below 0 for what suits.
+        reach: frames before and after that are looked at first.
+        grain: ``on`` to give what is filled the noise of its surroundings.
+    """
+
+    grow: float = -1.0
+    reach: int = 12
+    grain: str = "on"
+    _camera: CameraPath = field(default_factory=CameraPath, repr=False)
+    _samples: list[_Sample] = field(default_factory=list, repr=False)
+    _every: int = 1
+    _seen: int = 0
+    _remarks: list[Remark] = field(default_factory=list, repr=False)
+    _carrier: Carrier = field(default_factory=Carrier, repr=False)
+    _last: tuple[int, Box, Pixels, NDArray[np.bool_]] | None = field(default=None, repr=False)
+
+    @property
+    def surveys(self) -> bool:
+        """Whether it must have seen the whole clip."""
+        return True
+
+    @property
+    def remarks(self) -> Sequence[Remark]:
+        """The frames of which a part was guessed."""
+        return tuple(self._remarks)
+
+    def survey(self, moment: Moment) -> None:
+        """Follows the camera, and keeps a frame now and then."""
+        moving = moment.alpha > _SEEN
+        for one in moment.objects:
+            moving = moving | (one.alpha > _SEEN)
+        self._camera.add(moment.index, eight(moment.picture), moving)
+        if self._seen % self._every == 0:
+            hidden = self._hidden(moment.alpha)
+            self._samples.append(_Sample(moment.index, np.array(moment.picture), hidden))
+        self._seen += 1
+        most = min(max(_KEPT_BYTES // moment.picture.nbytes, _LEAST_KEPT), _MOST_KEPT)
+        if len(self._samples) > most:
+            self._samples = self._samples[::2]
+            self._every *= 2
+
+    def _pixels(self, shape: tuple[int, ...]) -> int:
+        if self.grow >= 0:
+            return int(np.ceil(self.grow))
+        return max(2, round(_GROWN_SHARE * min(shape[:2])))
+
+    def _hidden(self, alpha: Floats) -> NDArray[np.bool_]:
+        """Where background is not to be taken from."""
+        more = max(2, round(_WIDER_SHARE * min(alpha.shape)))
+        return _widened(alpha > _SEEN, self._pixels(alpha.shape) + more)
+
+    def apply(self, moment: Moment) -> Layer | None:
+        """Draws one frame."""
+        hole = _widened(moment.alpha > _SEEN, self._pixels(moment.alpha.shape))
+        around = mask_box(hole)
+        if around is None:
+            return None
+        box = padded(around, moment.size, 0.0, even=False, least=_RING + _FEATHER)
+        part = slice(box.y0, box.y1), slice(box.x0, box.x1)
+        own, missing = moment.picture[part], np.ascontiguousarray(hole[part])
+        wanted = _widened(missing, _FEATHER)
+        stack = _Stack(own, wanted)
+        ring = _widened(missing, _RING) & ~wanted
+        for sample in self._nearest(moment):
+            if stack.is_full:
+                break
+            self._bring(sample, moment.index, box, ring, stack)
+        filled, known = stack.median()
+        filled, known = self._carried(moment, box, filled, known, wanted)
+        share = float((missing & ~known).sum() / missing.sum())
+        filled = self._guessed(moment, box, filled, known, wanted)
+        self._last = moment.index, box, filled, known | ~wanted
+        if share > _UNSEEN:
+            self._remarks.append(Remark("remove", moment.index, moment.seconds, "invented", share))
+        if self.grain == "on":
+            filled = _grained(filled, own, missing, ring, moment.index)
+        return Layer(filled, _feathered(missing), box)
+
+    def _nearest(self, moment: Moment) -> Iterator[_Sample]:
+        """Frames that background can be taken from, the nearest first, each but once."""
+        near = {one.index: one for one in moment.around}
+        kept = {one.index: one for one in self._samples if one.index not in near}
+        for index in sorted({*near, *kept}, key=lambda k: (abs(k - moment.index), k)):
+            if index == moment.index:
+                continue
+            if index in kept:
+                yield kept[index]
+            else:
+                yield _Sample(index, near[index].picture, self._hidden(near[index].alpha))
+
+    def _bring(self, sample: _Sample, here: int, box: Box, ring: NDArray[np.bool_], stack: "_Stack") -> None:
+        """Brings what a frame shows of the background to this one."""
+        motion = self._camera.between(sample.index, here)
+        if motion is None:
+            return
+        place = motion @ np.array([[1, 0, box.x0], [0, 1, box.y0], [0, 0, 1.0]])
+        shown = _shown(~sample.hidden, place, box)
+        if not (shown & stack.lacking).any():
+            return
+        brought = _warped(sample.picture, place, box)
+        stack.add(_matched(brought, stack.own, ring & shown), shown)
+
+    def _carried(
+        self,
+        moment: Moment,
+        box: Box,
+        filled: Pixels,
+        known: NDArray[np.bool_],
+        wanted: NDArray[np.bool_],
+    ) -> tuple[Pixels, NDArray[np.bool_]]:
+        """Fills what the camera's motion did not reach along optical flow."""
+        lacking = wanted & ~known
+        if not lacking.any():
+            return filled, known
+        hidden = {one.index: self._hidden(one.alpha) for one in (moment, *moment.around)}
+        colours, found = self._carrier.carry(moment, hidden, box, lacking)
+        filled[found] = colours[found]
+        return filled, known | found
+
+    def _guessed(
+        self,
+        moment: Moment,
+        box: Box,
+        filled: Pixels,
+        known: NDArray[np.bool_],
+        wanted: NDArray[np.bool_],
+    ) -> Pixels:
+        """Fills what was never seen: as the last frame had it, so that it stays; what is left by Telea."""
+        lacking = wanted & ~known
+        if not lacking.any():
+            return filled
+        if self._last is not None and self._last[0] == moment.index - 1:
+            _, last_box, last, _ = self._last
+            motion = self._camera.between(moment.index - 1, moment.index)
+            if motion is not None:
+                place = (
+                    np.array([[1, 0, -last_box.x0], [0, 1, -last_box.y0], [0, 0, 1.0]])
+                    @ motion
+                    @ np.array([[1, 0, box.x0], [0, 1, box.y0], [0, 0, 1.0]])
+                )
+                inside = _shown(np.ones(last.shape[:2], np.bool_), place, box)
+                brought = _warped(last, place, box)
+                again = lacking & inside
+                filled[again] = brought[again]
+                lacking = lacking & ~inside
+        return _inpainted(filled, lacking)
+
+
+class _Stack:
+    """Samples of each pixel of a part of a picture, up to a number of them.
+
+    Attributes:
+        own: (h, w, 3) the picture there.
+        lacking: (h, w) where more samples are wanted.
+    """
+
+    def __init__(self, own: Pixels, wanted: NDArray[np.bool_]) -> None:
+        self.own = own
+        self.lacking = wanted.copy()
+        self._wanted = wanted
+        self._rows, self._columns = np.nonzero(wanted)
+        self._values = np.full((_SAMPLES, len(self._rows), 3), np.inf, np.float32)
+        self._count = np.zeros(len(self._rows), np.int32)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether each pixel has its samples."""
+        return bool((self._count >= _SAMPLES).all())
+
+    def add(self, brought: Floats, shown: NDArray[np.bool_]) -> None:
+        """Takes the samples of a frame, where it shows the background."""
+        new = np.flatnonzero(shown[self._rows, self._columns] & (self._count < _SAMPLES))
+        self._values[self._count[new], new] = brought[self._rows[new], self._columns[new]]
+        self._count[new] += 1
+        full = self._count >= _SAMPLES
+        self.lacking[self._rows[full], self._columns[full]] = False
+
+    def median(self) -> tuple[Pixels, NDArray[np.bool_]]:
+        """The picture with the median where there are samples, and where it is known."""
+        ordered = np.sort(self._values, axis=0)
+        some = np.flatnonzero(self._count)
+        count = self._count[some]
+        middle = 0.5 * (ordered[(count - 1) // 2, some] + ordered[count // 2, some])
+        filled = np.array(self.own)
+        top = np.iinfo(filled.dtype).max
+        filled[self._rows[some], self._columns[some]] = np.clip(np.rint(middle), 0, top).astype(filled.dtype)
+        known = ~self._wanted
+        known[self._rows[some], self._columns[some]] = True
+        return filled, known
+
+
+def _widened(mask: NDArray[np.bool_], pixels: int) -> NDArray[np.bool_]:
+    if not pixels:
+        return mask
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * pixels + 1, 2 * pixels + 1))
+    box = mask_box(mask)
+    if box is None:
+        return mask
+    box = padded(box, (mask.shape[1], mask.shape[0]), 0.0, even=False, least=pixels + 1)
+    part = slice(box.y0, box.y1), slice(box.x0, box.x1)
+    wide = np.zeros(mask.shape, np.uint8)
+    wide[part] = cv2.dilate(np.ascontiguousarray(mask[part]).view(np.uint8), disc)
+    return wide.view(np.bool_)
+
+
+def _warped(picture: Pixels, place: Matrix, box: Box) -> Pixels:
+    """A part of a picture as it lies here."""
+    flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+    border = cv2.BORDER_REPLICATE
+    return np.asarray(cv2.warpPerspective(picture, place, box.size, flags=flags, borderMode=border))
+
+
+def _shown(seen: NDArray[np.bool_], place: Matrix, box: Box) -> NDArray[np.bool_]:
+    """Where a part of a mask lies here, all of each pixel."""
+    values = seen.view(np.uint8) * np.uint8(255)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return np.asarray(cv2.warpPerspective(values, place, box.size, flags=flags) > _WHOLE)
+
+
+_WHOLE = 250
+"""Of 255: a pixel that is nearly all seen."""
+
+
+def _matched(brought: NDArray[np.generic], own: Pixels, ring: NDArray[np.bool_]) -> Floats:
+    """Another frame's pixels with the brightness of this one, by what both show around the hole."""
+    values = brought.astype(np.float32)
+    if np.count_nonzero(ring) < 50:
+        return values
+    unit = np.iinfo(own.dtype).max / 255
+    offset = np.median(own[ring].astype(np.float32) - values[ring], axis=0)
+    return np.asarray(values + np.where(np.abs(offset) < _OFFSET * unit, offset, 0), np.float32)
+
+
+def _inpainted(filled: Pixels, lacking: NDArray[np.bool_]) -> Pixels:
+    """What nobody has seen, by Telea's method; deeper pictures get it with 8 bits."""
+    if not lacking.any():
+        return filled
+    guess = cv2.inpaint(eight(filled), lacking.view(np.uint8), 4, cv2.INPAINT_TELEA)
+    result = np.array(filled)
+    fine = guess if filled.dtype == np.uint8 else guess.astype(np.uint16) * np.uint16(257)
+    result[lacking] = fine[lacking]
+    return result
+
+
+def _feathered(missing: NDArray[np.bool_]) -> Floats:
+    """1 in the hole, and less and less over a few pixels around it."""
+    away = cv2.distanceTransform((~missing).view(np.uint8), cv2.DIST_L2, 3)
+    return np.asarray(np.clip(1 - away / (_FEATHER + 1), 0, 1), np.float32)
+
+
+def _grained(
+    filled: Pixels, own: Pixels, missing: NDArray[np.bool_], ring: NDArray[np.bool_], seed: int
+) -> Pixels:
+    """Adds the noise that a median has lost, the same at every run."""
+    wanted, there = _noise(own, ring), _noise(filled, missing)
+    more = np.sqrt(max(0.0, wanted**2 - there**2))
+    top = np.iinfo(filled.dtype).max
+    if more < 0.15 * top / 255:
+        return filled
+    grain = np.random.default_rng(seed).standard_normal(missing.shape).astype(np.float32)
+    noisy = filled.astype(np.float32) + np.float32(more) * np.where(missing, grain, 0)[..., None]
+    return np.asarray(np.clip(np.rint(noisy), 0, top).astype(filled.dtype))
+
+
+def _noise(pixels: Pixels, where: NDArray[np.bool_]) -> float:
+    """A picture's noise, standard deviation (after Immerkær, "Fast Noise Variance Estimation", 1996)."""
+    if not where.any():
+        return 0.0
+    luma = cv2.transform(pixels.astype(np.float32), np.array([[0.2126, 0.7152, 0.0722]]))
+    kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32) / 6
+    rest = np.abs(cv2.filter2D(luma, cv2.CV_32F, kernel))
+    return float(np.median(rest[where]) / 0.6745)
