@@ -13,6 +13,7 @@ from sa2va_cli.outputs.clip import Clip
 from sa2va_cli.outputs.editing import scene_of
 from sa2va_cli.outputs.late_file import LateFileSink
 from sa2va_cli.outputs.pictures import DrawingSink
+from sa2va_cli.outputs.plates import open_plate
 from sa2va_cli.render.compare import side_by_side, wipe_share, wiped
 from sa2va_cli.render.effects.drawing import Drawer
 from sa2va_cli.render.sheet import Cell, draw_sheet
@@ -42,7 +43,7 @@ class EditedImages:
 
     def __init__(self, clip: Clip) -> None:
         self._clip = clip
-        self._drawer = Drawer(clip.drawing.effects)
+        self._drawer = Drawer(clip.drawing.effects, open_plate)
         self.reach = self._drawer.reach
         self.surveys = self._drawer.surveys
 

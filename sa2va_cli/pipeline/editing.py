@@ -26,6 +26,7 @@ from sa2va_cli.outputs.drawing import Drawing
 from sa2va_cli.outputs.driver import Driver
 from sa2va_cli.outputs.existing import choose_outputs, claimed
 from sa2va_cli.outputs.naming import PlannedOutput, check_frame_names, plan_outputs
+from sa2va_cli.outputs.plates import open_plate
 from sa2va_cli.outputs.saving import Saving
 from sa2va_cli.pipeline.edit_job import EditJob
 from sa2va_cli.pipeline.job import Search, SegmentJob, SegmentResult, numbered
@@ -138,7 +139,7 @@ def _check_files(drawing: Drawing) -> None:
         InputError: one is missing, or is not what it should be.
     """
     for use in drawing.effects:
-        use.made()
+        use.made(open_plate)
 
 
 def _moments(reader: Reader) -> Moments:

@@ -208,7 +208,17 @@ def test_a_plate_that_is_missing_is_known_before_the_model_is_loaded(sa2va, fold
         raise AssertionError
 
     done = sa2va("edit", "a.mp4", "replace the background of the red corner with no.mp4", load=load)
-    assert (done.code, done.files) == (3, ["a.mp4"])
+    assert (done.code, done.files) == (2, ["a.mp4"])
+    assert "'no.mp4' is no file" in done.err
+
+
+def test_a_plate_that_is_read_is_not_replaced(sa2va, folder):
+    path = tracks(sa2va, folder)
+    plate = make_video(folder / "plate.mp4", stamps=range(3))
+    before = plate.read_bytes()
+    done = sa2va("edit", path, "--effect", "background=plate.mp4", "-o", "plate.mp4", "--overwrite")
+    assert (done.code, plate.read_bytes() == before) == (7, True)
+    assert sa2va("edit", path, "--effect", "background=plate.mp4").code == 0
 
 
 def test_tracks_that_know_nothing_of_the_target_say_what_they_hold(sa2va, folder):
