@@ -98,6 +98,10 @@ def edit_command(
             help="What makes frames of words: a program, or wan-vace, wan-animate, lucy-edit (extra: generate).",
         ),
     ] = None,
+    reference: Annotated[
+        Path | None,
+        typer.Option("--reference", metavar="IMAGE", help="Who is to be seen, for --backend wan-animate."),
+    ] = None,
     save: Annotated[
         list[str] | None, typer.Option("--save", metavar="KIND", help="Make this, too: tracks, mask, ...")
     ] = None,
@@ -132,6 +136,7 @@ def edit_command(
         preview,
         hold,
         backend,
+        reference,
         video,
         force,
     )

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
-from sa2va_cli.errors import UsageError
+from sa2va_cli.errors import InputError, UsageError
 from sa2va_cli.generation.backend import BackEnd
 from sa2va_cli.generation.executable import executable
 from sa2va_cli.parameters import one_of
@@ -21,22 +22,26 @@ class BackEndRow:
 
     text: str
     weights: str
-    make: Callable[[str], BackEnd]
+    make: Callable[[str, Path | None], BackEnd]
 
 
-def _wan_vace(weights: str) -> BackEnd:
+def _wan_vace(weights: str, _: Path | None) -> BackEnd:
     from sa2va_cli.generation.diffusion import WanVace, load_pipeline
 
     return WanVace(load_pipeline("WanVACEPipeline", weights))
 
 
-def _wan_animate(weights: str) -> BackEnd:
+def _wan_animate(weights: str, reference: Path | None) -> BackEnd:
     from sa2va_cli.generation.diffusion import WanAnimate, load_pipeline
 
-    return WanAnimate(load_pipeline("WanAnimatePipeline", weights))
+    if reference is None:
+        raise UsageError("--backend wan-animate needs --reference IMAGE: a picture of who is to be seen")
+    if not reference.is_file():
+        raise InputError(f"--reference {reference}: there is no such file")
+    return WanAnimate(load_pipeline("WanAnimatePipeline", weights), reference)
 
 
-def _lucy_edit(weights: str) -> BackEnd:
+def _lucy_edit(weights: str, _: Path | None) -> BackEnd:
     from sa2va_cli.generation.diffusion import LucyEdit, load_pipeline
 
     return LucyEdit(load_pipeline("LucyEditPipeline", weights))
@@ -52,11 +57,12 @@ BACK_ENDS: Mapping[str, BackEndRow] = {
 """By name; all need ``sa2va[generate]``."""
 
 
-def back_end_of(given: str) -> BackEnd:
+def back_end_of(given: str, reference: Path | None = None) -> BackEnd:
     """The back-end that was asked for.
 
     Args:
         given: a name in ``BACK_ENDS``, with ``=FOLDER_OR_ID`` for other weights; or a program and its arguments.
+        reference: a picture of who is to be seen, for those that need one.
 
     Raises:
         UsageError: there is no such back-end, or its packages are not installed.
@@ -65,7 +71,7 @@ def back_end_of(given: str) -> BackEnd:
     name, _, weights = given.partition("=")
     row = BACK_ENDS.get(name)
     if row is not None:
-        return row.make(weights or row.weights)
+        return row.make(weights or row.weights, reference)
     program = executable(given)
     if program is not None:
         return program

@@ -54,6 +54,7 @@ class EditJob:
         preview: whether only a contact sheet of a few frames is made.
         hold: frames over which a mask that goes missing is held, for effects that hide; None for theirs.
         backend: what makes frames of words; None for nothing.
+        reference: a picture of who is to be seen, for back-ends that need one.
         video: where the video of tracks lies, if elsewhere now.
         force: whether a video that is not the one of the tracks is taken all the same.
 
@@ -72,6 +73,7 @@ class EditJob:
     preview: bool = False
     hold: int | None = None
     backend: str | None = None
+    reference: Path | None = None
     video: str | None = None
     force: bool = False
 

@@ -184,11 +184,13 @@ def _previewed(search: Search, source: str, report: Report) -> Search:
 # --- tracks ------------------------------------------------------------------------------------------------------
 
 
-def _edit_tracks(job: EditJob, report: Report) -> SegmentResult:
+def _edit_tracks(job: EditJob, report: Report, back_end: BackEnd | None = None) -> SegmentResult:
+    if back_end is None and job.plan.generates:
+        back_end = back_end_of(str(job.backend), job.reference)
     with planned_from_tracks(job, report) as plan:
         if not plan.outputs:
             return SegmentResult(plan.source, skipped=plan.skipped)
-        with _generated(job, plan, report) as whole:
+        with _generated(job, plan, back_end, report) as whole:
             if job.preview:
                 return _preview_tracks(whole, report)
             return run_rendering(whole, report)
@@ -317,7 +319,7 @@ def _edit_generated(job: EditJob, load: Load, report: Report, threads: Threads) 
         raise UsageError(
             "--save tracks does not go with --backend; find first with segment --save tracks, and edit the tracks"
         )
-    back_end_of(str(job.backend))
+    back_end = back_end_of(str(job.backend), job.reference)
     search = job.looking.searching(_prompts(job))
     with tempfile.TemporaryDirectory(prefix="sa2va-edit-") as folder:
         path = Path(folder) / f"{stem_of(job.source)}.tracks.sa2va"
@@ -328,7 +330,7 @@ def _edit_generated(job: EditJob, load: Load, report: Report, threads: Threads) 
                 announce(plan.placement, report)
                 report(Progress(f"loading {plan.model}"))
                 run(replace(plan, keyframes=chosen), load(job.model, plan.placement), _progress(report), threads)
-        return _edit_tracks(replace(job, source=str(path), video=job.source), report)
+        return _edit_tracks(replace(job, source=str(path), video=job.source), report, back_end)
 
 
 def _progress(report: Report) -> Report:
@@ -337,17 +339,18 @@ def _progress(report: Report) -> Report:
 
 
 @contextmanager
-def _generated(job: EditJob, plan: RenderPlan, report: Report) -> Generator[RenderPlan, None, None]:
+def _generated(
+    job: EditJob, plan: RenderPlan, back_end: BackEnd | None, report: Report
+) -> Generator[RenderPlan, None, None]:
     """Has a back-end make what only it can, into folders that are gone afterwards.
 
     Raises:
         ModelError: the back-end fails, or gives other frames than it should.
     """
     places = [place for place, one in enumerate(job.plan.edits) if one.generates]
-    if not places or job.backend is None:
+    if not places or back_end is None:
         yield plan
         return
-    back_end = back_end_of(job.backend)
     uses = list(plan.job.drawing.effects)
     with tempfile.TemporaryDirectory(prefix="sa2va-edit-") as folder:
         for place in places:
