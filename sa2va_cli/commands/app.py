@@ -13,7 +13,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sa2va_cli import __version__
-from sa2va_cli.commands import bench, check, clean, config, doctor, edit, models, probe, render, segment, tracks
+from sa2va_cli.commands import (
+    bench,
+    check,
+    clean,
+    config,
+    doctor,
+    edit,
+    models,
+    probe,
+    render,
+    segment,
+    tracks,
+)
 from sa2va_cli.commands.defaults import KNOWN, default_map, origin_of, path_of, schema
 from sa2va_cli.commands.options import add_command
 from sa2va_cli.commands.session import Interrupted, Session

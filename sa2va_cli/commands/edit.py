@@ -1,9 +1,10 @@
 """``sa2va edit``: a plan out of a sentence, options or a file; one call; and what came of it."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,6 +21,7 @@ from sa2va_cli.errors import InputError, LookAtTheseError, UsageError
 from sa2va_cli.outputs.delivery import Delivery
 from sa2va_cli.outputs.drawing import Drawing
 from sa2va_cli.outputs.saving import Saving, split_names
+from sa2va_cli.parameters import one_of
 from sa2va_cli.pipeline.edit_job import EditJob, Looking
 from sa2va_cli.render.effects.table import EFFECTS
 from sa2va_cli.runtime.choice import ModelChoice
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from sa2va_cli.pipeline.job import SegmentResult
     from sa2va_cli.runtime.device import Placement
 
+INTERPRETERS = ("grammar", "model")
 EPILOG = (
     "\n\nExit codes: those of segment, and 9: done, but something that should be hidden may be seen.\n\n"
     + examples(
@@ -52,12 +55,16 @@ def edit_command(
     source: Annotated[
         str,
         typer.Argument(
-            metavar="INPUT", help="A video, pictures, or a tracks file (then no model is loaded).", show_default=False
+            metavar="INPUT",
+            help="A video, pictures, or a tracks file (then no model is loaded).",
+            show_default=False,
         ),
     ],
     instruction: Annotated[
         str | None,
-        typer.Argument(metavar="[INSTRUCTION]", help="What to do, in English or Chinese.", show_default=False),
+        typer.Argument(
+            metavar="[INSTRUCTION]", help="What to do, in English or Chinese.", show_default=False
+        ),
     ] = None,
     target: Annotated[
         list[str] | None,
@@ -71,15 +78,26 @@ def edit_command(
         list[str] | None, typer.Option("--effect", metavar="EFFECT", help=_effects_text())
     ] = None,
     begins: Annotated[
-        str | None, typer.Option("--from", metavar="TIME", help="Where effects begin: 2.5, 0:02, 60f, 50%, -2.")
+        str | None,
+        typer.Option("--from", metavar="TIME", help="Where effects begin: 2.5, 0:02, 60f, 50%, -2."),
     ] = None,
-    ends: Annotated[str | None, typer.Option("--to", metavar="TIME", help="Before where effects end.")] = None,
+    ends: Annotated[
+        str | None, typer.Option("--to", metavar="TIME", help="Before where effects end.")
+    ] = None,
     plan: Annotated[
         Path | None, typer.Option("--plan", metavar="FILE", help="A plan as --dry-run writes it.")
     ] = None,
+    interpret: Annotated[
+        str,
+        typer.Option(
+            "--interpret", metavar="HOW", help="What reads the instruction: grammar, or model (a chat model)."
+        ),
+    ] = "grammar",
     compare: Annotated[
         str | None,
-        typer.Option("--compare", metavar="HOW", help="Make a video of source and result, too: side or wipe."),
+        typer.Option(
+            "--compare", metavar="HOW", help="Make a video of source and result, too: side or wipe."
+        ),
     ] = None,
     preview: Annotated[
         bool, typer.Option("--preview", help="Make only a contact sheet of source and result at 6 times.")
@@ -87,7 +105,11 @@ def edit_command(
     hold: Annotated[
         int | None,
         typer.Option(
-            "--hold", metavar="FRAMES", min=0, max=50, help="How long what hides holds a mask that goes missing."
+            "--hold",
+            metavar="FRAMES",
+            min=0,
+            max=50,
+            help="How long what hides holds a mask that goes missing.",
         ),
     ] = None,
     backend: Annotated[
@@ -95,7 +117,7 @@ def edit_command(
         typer.Option(
             "--backend",
             metavar="NAME",
-            help="What makes frames of words: a program, or wan-vace, wan-animate, lucy-edit (extra: generate).",
+            help="What makes frames of words: a program, or wan-vace, wan-animate, lucy-edit (extra).",
         ),
     ] = None,
     reference: Annotated[
@@ -123,7 +145,16 @@ def edit_command(
     talking: Talking,
 ) -> None:
     """Change what a sentence names in a video, and nothing else: recolour, stylise, hide, remove, follow."""
-    made = _plan(source, instruction, target or [], effect or [], (begins, ends), plan, generative=backend is not None)
+    loaded = _Loaded(session)
+    if interpret not in INTERPRETERS:
+        raise UsageError(f"unknown --interpret {interpret!r}; choose {one_of(INTERPRETERS)}")
+
+    def read(words: str) -> EditPlan:
+        if interpret == "model":
+            return _interpreted(words, model, loaded)
+        return parse_instruction(words, generative=backend is not None)
+
+    made = _plan(source, instruction, target or [], effect or [], (begins, ends), plan, read)
     job = EditJob(
         source,
         made,
@@ -144,8 +175,49 @@ def edit_command(
         _show_plan(job, session)
         return
     check_standard_output(job.saving, as_json=talking.as_json)
-    with collector_paused() as go_on:
-        _run(job, session, go_on, as_json=talking.as_json)
+    _run(job, session, loaded, as_json=talking.as_json)
+
+
+class _Loaded:
+    """Loads a model once, for whatever first needs it.
+
+    Args:
+        session: says how.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._made: dict[tuple[ModelChoice, Placement], AnySegmenter] = {}
+
+    def __call__(self, choice: "ModelChoice", placement: "Placement") -> "AnySegmenter":
+        """The model."""
+        from sa2va_cli.runtime.loading import import_network, load_segmenter
+
+        if (choice, placement) not in self._made:
+            with collector_paused() as imported:
+                if self._session.load is None:
+                    import_network()
+                imported()
+                self._made[choice, placement] = (self._session.load or load_segmenter)(choice, placement)
+        return self._made[choice, placement]
+
+
+def _interpreted(instruction: str, model: ModelChoice, loaded: _Loaded) -> EditPlan:
+    """The plan that a chat model makes of an instruction.
+
+    Raises:
+        UsageError: it makes none, or cannot be talked to.
+    """
+    from sa2va_cli.editing.interpretation import interpreted
+    from sa2va_cli.runtime.loading import memory_errors_explained
+
+    placement = model.placed()
+    name = model.name_on(placement)
+    with memory_errors_explained(name, placement):
+        engine: Any = loaded(model, placement)
+        if not hasattr(engine, "converse"):
+            raise UsageError(f"--interpret model: {name} cannot be talked to; leave it out")
+        return interpreted(instruction, engine)
 
 
 def _plan(
@@ -155,8 +227,7 @@ def _plan(
     effects: list[str],
     times: tuple[str | None, str | None],
     file: Path | None,
-    *,
-    generative: bool,
+    read: Callable[[str], EditPlan],
 ) -> EditPlan:
     """The plan, from the one place that says it.
 
@@ -164,7 +235,11 @@ def _plan(
         UsageError: none does, or two do.
     """
     explicit = bool(targets or effects or any(times))
-    given = [name for name, there in (("an instruction", instruction), ("--plan", file), ("options", explicit)) if there]
+    given = [
+        name
+        for name, there in (("an instruction", instruction), ("--plan", file), ("options", explicit))
+        if there
+    ]
     if len(given) > 1:
         raise UsageError(f"{' and '.join(given)} both say what is to be done; give one of them")
     if file is not None:
@@ -173,7 +248,7 @@ def _plan(
         except OSError as error:
             raise InputError(f"{file}: {error.strerror or error}") from error
     if instruction is not None:
-        return parse_instruction(instruction, generative=generative)
+        return read(instruction)
     if not effects:
         raise UsageError(
             f'{source}: nothing says what is to be done; write it, as in "blur the dog", '
@@ -203,18 +278,14 @@ def _show_plan(job: EditJob, session: Session) -> None:
     session.console.data(plan_document(job.plan))
 
 
-def _run(job: EditJob, session: Session, imported: Callable[[], None], *, as_json: bool) -> None:
+def _run(job: EditJob, session: Session, load: _Loaded, *, as_json: bool) -> None:
     from sa2va_cli.pipeline.editing import edit
 
-    def load(choice: "ModelChoice", placement: "Placement") -> "AnySegmenter":
-        from sa2va_cli.runtime.loading import import_network, load_segmenter
+    if job.plan.instruction:
+        for line in job.plan.lines:
+            session.console.line(line)
 
-        if session.load is None:
-            import_network()
-        imported()
-        return (session.load or load_segmenter)(choice, placement)
-
-    def threads(segmenter: "AnySegmenter"):  # type: ignore[no-untyped-def]
+    def threads(segmenter: "AnySegmenter") -> AbstractContextManager[int]:
         from sa2va_cli.runtime.threads import divide_cores
 
         return divide_cores(segmenter)
@@ -245,5 +316,7 @@ def _tell(job: EditJob, result: "SegmentResult", session: Session, *, as_json: b
         session.console.data(document | {"remarks": [one.document for one in ranges]})
     unprotected = [one for one in ranges if one.what == "unprotected"]
     if unprotected:
-        frames = ", ".join(f"{one.first}-{one.last}" if one.last > one.first else str(one.first) for one in unprotected)
+        frames = ", ".join(
+            f"{one.first}-{one.last}" if one.last > one.first else str(one.first) for one in unprotected
+        )
         raise LookAtTheseError(f"done, but look at these: nothing was hidden on frames {frames}")

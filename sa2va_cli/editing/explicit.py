@@ -51,7 +51,9 @@ def joined(targets: Sequence[Target]) -> Target:
         return targets[0]
     if any(one.inverse or one.picture for one in targets):
         odd = next(one for one in targets if one.inverse or one.picture)
-        raise UsageError(f"{parameter('target')}: {odd.words} cannot be joined with other targets; give it alone")
+        raise UsageError(
+            f"{parameter('target')}: {odd.words} cannot be joined with other targets; give it alone"
+        )
     return Target(
         tuple(prompt for one in targets for prompt in one.prompts),
         tuple(number for one in targets for number in one.objects),

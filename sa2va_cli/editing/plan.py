@@ -92,8 +92,8 @@ class Edit:
         row.complete(self.values)
         if row.area in ("outside", "frame") and (self.target.inverse or self.target.picture):
             raise UsageError(
-                f"effect {row.name}: its target cannot be {self.target.words}, as it is about what is around a "
-                f'target; name the subject, as in --target "the dog" --effect {row.name}'
+                f"effect {row.name}: its target cannot be {self.target.words}, as it is about what is around "
+                f'a target; name the subject, as in --target "the dog" --effect {row.name}'
             )
 
     @property
@@ -150,7 +150,9 @@ class EditPlan:
 
     def __post_init__(self) -> None:
         if not self.edits:
-            raise UsageError('there is nothing to change; say what, as in "blur the dog", or name an --effect')
+            raise UsageError(
+                'there is nothing to change; say what, as in "blur the dog", or name an --effect'
+            )
 
     @property
     def prompts(self) -> tuple[str, ...]:

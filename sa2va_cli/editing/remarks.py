@@ -58,8 +58,6 @@ def remarked_ranges(remarks: Iterable[Remark]) -> tuple[RemarkedRange, ...]:
             )
         else:
             ranges.append(
-                RemarkedRange(
-                    one.effect, one.what, one.index, one.index, one.seconds, one.seconds, one.share
-                )
+                RemarkedRange(one.effect, one.what, one.index, one.index, one.seconds, one.seconds, one.share)
             )
     return tuple(ranges)

@@ -6,12 +6,14 @@
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from sa2va_cli.editing.explicit import read_target
 from sa2va_cli.editing.plan import FOUND, Edit, EditPlan, Target
 from sa2va_cli.editing.times import Span, TimePoint, parse_point
 from sa2va_cli.errors import UsageError
+
+_T = TypeVar("_T")
 
 _PLAN_KEYS = ("edits", "instruction")
 _EDIT_KEYS = ("target", "effect", "parameters", "from", "to", "found_at")
@@ -114,17 +116,17 @@ def _target(document: Any, path: str, faults: list[str]) -> Target:
     if not _is_object(document, path, _TARGET_KEYS, faults):
         return FOUND
     prompts, objects = document.get("prompts", []), document.get("objects", [])
+    inverse, picture = document.get("inverse", False), document.get("picture", False)
+    before = len(faults)
     if not isinstance(prompts, list) or not all(isinstance(one, str) for one in prompts):
         faults.append(f"{path}.prompts: must be a list of texts, got {_shown(prompts)}")
-        return FOUND
     if not isinstance(objects, list) or not all(type(one) is int for one in objects):
         faults.append(f"{path}.objects: must be a list of whole numbers, got {_shown(objects)}")
+    for name, value in (("inverse", inverse), ("picture", picture)):
+        if not isinstance(value, bool):
+            faults.append(f"{path}.{name}: must be true or false, got {_shown(value)}")
+    if len(faults) > before:
         return FOUND
-    for name in ("inverse", "picture"):
-        if not isinstance(document.get(name, False), bool):
-            faults.append(f"{path}.{name}: must be true or false, got {_shown(document[name])}")
-            return FOUND
-    inverse, picture = document.get("inverse", False), document.get("picture", False)
     return _tried(lambda: Target(tuple(prompts), tuple(objects), inverse, picture), path, faults) or FOUND
 
 
@@ -137,8 +139,11 @@ def _parameters(document: Any, path: str, faults: list[str]) -> tuple[tuple[str,
     for name, value in document.items():
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             faults.append(f"{path}.{name}: must be a text or a number, got {_shown(value)}")
-    return tuple((name, value if isinstance(value, str) else f"{value:g}") for name, value in document.items()
-                 if isinstance(value, str | int | float))
+    return tuple(
+        (name, value if isinstance(value, str) else f"{value:g}")
+        for name, value in document.items()
+        if isinstance(value, str | int | float)
+    )
 
 
 def _point(value: Any, path: str, faults: list[str]) -> TimePoint | None:
@@ -165,7 +170,7 @@ def _is_object(document: Any, path: str, keys: tuple[str, ...], faults: list[str
     return True
 
 
-def _tried(make: Callable[[], Any], path: str, faults: list[str]) -> Any:
+def _tried(make: Callable[[], _T], path: str, faults: list[str]) -> _T | None:
     try:
         return make()
     except UsageError as error:

@@ -16,7 +16,10 @@ _CLOCK = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?|\.\d+)\s*s?", re.IGNO
 _FRAME = re.compile(r"(\d+)\s*f", re.IGNORECASE)
 _SHARE = re.compile(r"(\d+(?:\.\d*)?)\s*%")
 
-FORMS = "seconds (12.5), HH:MM:SS.mmm, a frame number (123f), a share of the clip (50%), or -2 for 2 s before its end"
+FORMS = (
+    "seconds (12.5), HH:MM:SS.mmm, a frame number (123f), a share of the clip (50%), "
+    "or -2 for 2 s before its end"
+)
 """How a point in time is written, for messages."""
 
 
@@ -44,7 +47,9 @@ class TimePoint:
     def __str__(self) -> str:
         """As ``parse_point`` reads it."""
         number = _plain(100 * self.value if self.unit == "share" else self.value)
-        return ("-" if self.from_end else "") + number + {"seconds": "", "frames": "f", "share": "%"}[self.unit]
+        return (
+            ("-" if self.from_end else "") + number + {"seconds": "", "frames": "f", "share": "%"}[self.unit]
+        )
 
     @property
     def words(self) -> str:

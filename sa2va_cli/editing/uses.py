@@ -36,7 +36,9 @@ def named_prompts(plan: EditPlan, prompts: Sequence[Prompt]) -> dict[str, Prompt
     Raises:
         UsageError: one was not looked for.
     """
-    known = {_bare(one.text): one for one in reversed(prompts)} | {_bare(one.label): one for one in reversed(prompts)}
+    known = {_bare(one.text): one for one in reversed(prompts)} | {
+        _bare(one.label): one for one in reversed(prompts)
+    }
     for words in plan.prompts:
         if _bare(words) not in known:
             have = ", ".join(repr(prompt.label) for prompt in prompts)
@@ -95,7 +97,9 @@ def _use(
         return EffectUse(edit.effect, values, target)
     start, end = edit.span.seconds(moments.duration, moments.rate)
     last = None if end >= moments.duration else float(moments.begin + end)
-    return EffectUse(edit.effect, values, target, float(moments.begin + start) if start else float(moments.begin), last)
+    return EffectUse(
+        edit.effect, values, target, float(moments.begin + start) if start else float(moments.begin), last
+    )
 
 
 def _meant(target: Target, prompts: Mapping[str, Prompt]) -> Meant:

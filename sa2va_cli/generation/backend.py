@@ -1,9 +1,9 @@
 """What a back-end is, and how a clip of any length and size goes through it.
 
 A back-end makes frames of frames: it has a rule of how many it takes at once and by what their sides must be
-divisible. Longer clips go in chunks that overlap and are cross-faded; sizes are scaled and padded, and come back
-to the pixel; colours are matched to the source outside the mask, where all such networks drift. Knows nothing
-about any network, nor about where frames come from.
+divisible. Longer clips go in chunks that overlap and are cross-faded; sizes are scaled and padded, and come
+back to the pixel; colours are matched to the source outside the mask, where all such networks drift. Knows
+nothing about any network, nor about where frames come from.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

@@ -1,7 +1,7 @@
 """Colours of generated frames, matched to the source where nothing was to be made.
 
-Networks drift in colour over the whole picture. Outside of the mask the truth is known; a gain and an offset for
-each channel that mend it there mend the inside, too.
+Networks drift in colour over the whole picture. Outside of the mask the truth is known; a gain and an offset
+for each channel that mend it there mend the inside, too.
 """
 
 from collections.abc import Sequence
@@ -31,7 +31,9 @@ def matched(made: Sequence[RGB], sources: Sequence[RGB], masks: Sequence[NDArray
     if sum(int(one.sum()) for one in outside) < _LEAST_SHARE * sum(one.size for one in outside):
         return list(made)
     now = np.concatenate([image[part] for image, part in zip(made, outside, strict=True)]).astype(np.float32)
-    right = np.concatenate([image[part] for image, part in zip(sources, outside, strict=True)]).astype(np.float32)
+    right = np.concatenate([image[part] for image, part in zip(sources, outside, strict=True)]).astype(
+        np.float32
+    )
     spread = now.std(axis=0)
     gain = np.where(spread < _FLAT, 1.0, right.std(axis=0) / np.maximum(spread, _FLAT))
     gain = np.clip(gain, *_GAINS).astype(np.float32)

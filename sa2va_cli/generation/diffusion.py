@@ -1,7 +1,7 @@
 """Pipelines of diffusers as back-ends: each with its own convention of masks, lengths and sizes.
 
-None has been run with released weights: what is tested is that shapes, conventions and chunks are those that the
-pipelines of the installed diffusers take (with small random ones).
+None has been run with released weights: what is tested is that shapes, conventions and chunks are those that
+the pipelines of the installed diffusers take (with small random ones).
 """
 
 from collections.abc import Sequence
@@ -57,7 +57,9 @@ def load_pipeline(kind: str, weights: str) -> Any:
         )
     except (OSError, ValueError, AttributeError, KeyError) as error:
         said = str(error).strip().splitlines()
-        raise ModelError(f"--backend: {weights} cannot be loaded as {kind}: {said[0] if said else error}") from error
+        raise ModelError(
+            f"--backend: {weights} cannot be loaded as {kind}: {said[0] if said else error}"
+        ) from error
     if on_gpu:
         pipeline.enable_model_cpu_offload()
     return pipeline
@@ -142,7 +144,7 @@ def greyed(frame: RGB, mask: NDArray[np.bool_]) -> RGB:
 
 @dataclass(frozen=True)
 class WanAnimate:
-    """``WanAnimatePipeline`` that replaces: white is made anew, in segments of 77 frames that it joins itself.
+    """``WanAnimatePipeline`` that replaces: white is made anew, in segments of 77 frames.
 
     It takes a picture of who is to be seen, and pictures of pose and face. There is no pose network here: the
     subject itself, on black, stands for its pose, and the upper part of its box for the face.
@@ -185,7 +187,9 @@ class WanAnimate:
             image=reference,
             pose_video=_pictures([np.where(mask[..., None], frame, np.uint8(0)) for frame, mask in pairs]),
             face_video=_pictures([face(frame, mask, side) for frame, mask in pairs]),
-            background_video=_pictures([np.where(mask[..., None], np.uint8(0), frame) for frame, mask in pairs]),
+            background_video=_pictures(
+                [np.where(mask[..., None], np.uint8(0), frame) for frame, mask in pairs]
+            ),
             mask_video=_white(masks),
             mode="replace",
             prompt=prompt,

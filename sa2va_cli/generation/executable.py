@@ -1,8 +1,8 @@
 """Any program as a back-end: it gets a folder of PNGs and makes another.
 
 ``PROGRAM FOLDER`` is called with ``FOLDER/frames/00000.png ...``, ``FOLDER/masks/00000.png ...`` (white where
-something new is to be made) and ``FOLDER/prompt.txt``, and must write ``FOLDER/out/00000.png ...``, one for each
-frame, of the same size.
+something new is to be made) and ``FOLDER/prompt.txt``, and must write ``FOLDER/out/00000.png ...``, one for
+each frame, of the same size.
 """
 
 import shlex
@@ -57,7 +57,9 @@ class Executable:
                 (folder / part).mkdir()
             for number, (frame, mask) in enumerate(zip(frames, masks, strict=True)):
                 Image.fromarray(frame).save(folder / "frames" / f"{number:05d}.png")
-                Image.fromarray(mask.view(np.uint8) * np.uint8(255)).save(folder / "masks" / f"{number:05d}.png")
+                Image.fromarray(mask.view(np.uint8) * np.uint8(255)).save(
+                    folder / "masks" / f"{number:05d}.png"
+                )
             (folder / "prompt.txt").write_text(prompt + "\n", encoding="utf-8")
             self._run(folder)
             return [self._read(path) for path in sorted((folder / "out").glob("*.png"))]

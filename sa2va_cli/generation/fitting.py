@@ -1,4 +1,4 @@
-"""Sizes that a back-end takes: a picture scaled down and padded to sides that a number divides, and back again."""
+"""Sizes that a back-end takes: a picture scaled down and padded to sides that a number divides, and back."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,8 +16,8 @@ class Fitting:
 
     Attributes:
         size: (width, height) of the source.
-        scaled: (width, height) it is scaled to; where both are the same nothing is scaled, and the way there and
-            back changes no pixel.
+        scaled: (width, height) it is scaled to; where both are the same nothing is scaled, and the way there
+            and back changes no pixel.
         padded: (width, height) after the right and lower edges were continued.
     """
 

@@ -61,7 +61,7 @@ def back_end_of(given: str, reference: Path | None = None) -> BackEnd:
     """The back-end that was asked for.
 
     Args:
-        given: a name in ``BACK_ENDS``, with ``=FOLDER_OR_ID`` for other weights; or a program and its arguments.
+        given: a name in ``BACK_ENDS``, with ``=FOLDER_OR_ID`` for other weights; or a program with arguments.
         reference: a picture of who is to be seen, for those that need one.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Edited pictures beside their source: a video that compares both, and a contact sheet to look at before a run."""
+"""Edited pictures beside their source: a video that compares both, and a contact sheet."""
 
 from pathlib import Path
 from typing import Literal
@@ -64,10 +64,12 @@ class EditedImages:
             if one.frame.index != masks.frame.index
         ]
         made = self._drawer.draw(scene_of(masks, masks.frame.image, self._clip), around)
+        picture: RGB = made.picture
         if made.alpha is None:
-            return made.picture
-        over = made.alpha[..., None] * (made.picture.astype(np.float32) - _GREY) + _GREY
-        return np.rint(over).astype(np.uint8)
+            return picture
+        over = made.alpha[..., None] * (picture.astype(np.float32) - _GREY) + _GREY
+        made_over: RGB = np.rint(over).astype(np.uint8)
+        return made_over
 
 
 class CompareSink(DrawingSink):

@@ -36,8 +36,8 @@ class Saving:
         allow_empty: where nothing matches, write empty masks instead of failing.
         source_numbers: call pictures of a video's frames by their numbers in the source.
         verify: read each output again and compare it with what was meant; one that differs is removed.
-        metadata: ``strip`` says nothing of what the source's container says, ``keep`` all; None for keeping it
-            except where an edit hides something.
+        metadata: ``strip`` says nothing of what the source's container says, ``keep`` all; None for keeping
+            it except where an edit hides something.
         kinds_given: whether somebody chose the kinds.
 
     Raises:
@@ -92,8 +92,8 @@ class Saving:
                 Switch(
                     "--strip-metadata",
                     "strip",
-                    "Leave out what the source's container says (title, dates, place, device, timecode, chapters); "
-                    "edit does where it hides something.",
+                    "Leave out what the source's container says (title, dates, place, device, timecode, "
+                    "chapters); edit does where it hides something.",
                 ),
                 Switch("--keep-metadata", "keep", "Keep it there, too."),
             ),

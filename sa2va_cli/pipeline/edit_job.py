@@ -83,7 +83,7 @@ class EditJob:
             raise UsageError(f"unknown {parameter('compare')} {self.compare!r}; choose side or wipe")
         if self.plan.generates and self.backend is None:
             raise UsageError(
-                "the effect generate needs a back-end that makes it: --backend ./program, or one of sa2va[generate]"
+                "the effect generate needs what makes it: --backend ./program, or one of sa2va[generate]"
             )
         extra = tuple(kind for kind in self.saving.kinds if kind not in ("edit", "preview", *COMPARISONS))
         made = ("preview",) if self.preview else ("edit", *filter(None, [self.compare]), *extra)

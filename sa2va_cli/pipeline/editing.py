@@ -1,7 +1,7 @@
 """The story of ``sa2va edit``: a plan, what it is about, and the frames with it.
 
-A video is looked at as ``segment`` does, tracks are drawn from as ``render`` does, and where whole pictures are
-changed there is nothing to find. What a back-end makes is made from tracks, before anything is drawn.
+A video is looked at as ``segment`` does, tracks are drawn from as ``render`` does, and where whole pictures
+are changed there is nothing to find. What a back-end makes is made from tracks, before anything is drawn.
 """
 
 import tempfile
@@ -12,13 +12,12 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from sa2va_cli.datatypes import FrameMasks, Prompt, Remark
 from sa2va_cli.editing.uses import Moments, check_objects, effect_uses, named_prompts
 from sa2va_cli.errors import UsageError
-from sa2va_cli.events import Notice, Progress, Report, Saved, no_report
-from sa2va_cli.generation.backend import Asked, BackEnd, generated
+from sa2va_cli.events import Progress, Report, Saved, no_report
+from sa2va_cli.generation.backend import BackEnd
 from sa2va_cli.generation.table import back_end_of
 from sa2va_cli.media.reader import Reader
 from sa2va_cli.outputs.clip import Clip
@@ -29,10 +28,11 @@ from sa2va_cli.outputs.naming import PlannedOutput, check_frame_names, plan_outp
 from sa2va_cli.outputs.plates import open_plate
 from sa2va_cli.outputs.saving import Saving
 from sa2va_cli.pipeline.edit_job import EditJob
+from sa2va_cli.pipeline.generating import with_generated
 from sa2va_cli.pipeline.job import Search, SegmentJob, SegmentResult, numbered
 from sa2va_cli.pipeline.opening import opened, stem_of
 from sa2va_cli.pipeline.rendering import RenderJob, RenderPlan, planned_rendering, run_rendering
-from sa2va_cli.pipeline.replay import replay, replayed
+from sa2va_cli.pipeline.replay import replay
 from sa2va_cli.pipeline.segmentation import Plan, Threads, announce, leave_threads, planned, run
 from sa2va_cli.pipeline.tally import Tally
 from sa2va_cli.queues import read_ahead, write_behind
@@ -85,7 +85,7 @@ def edit(
             return run(plan, load(job.model, plan.placement), report, threads)
 
 
-# --- a video whose things are looked for -----------------------------------------------------------------------
+# --- a video whose things are looked for -----------------------------------------------------------
 
 
 @contextmanager
@@ -118,7 +118,7 @@ def _prompts(job: EditJob) -> tuple[Prompt, ...]:
     prompts = numbered(job.plan.prompts)
     if not prompts:
         raise UsageError(
-            f"{job.source}: nothing says what is to be found; name it, as in --target \"the dog\" or "
+            f'{job.source}: nothing says what is to be found; name it, as in --target "the dog" or '
             '"blur the background of the dog"'
         )
     return prompts
@@ -167,7 +167,9 @@ def _keyframes(job: EditJob, plan: Plan, moments: Moments) -> tuple[int, ...] | 
         first = point.seconds(moments.duration, moments.rate)
         inside = [k for k, time in enumerate(times) if first <= time < first + _LOOKED_AT_SECONDS]
         if not inside:
-            raise UsageError(f"no frame that is looked at lies at {point.words}, where the target is to be found")
+            raise UsageError(
+                f"no frame that is looked at lies at {point.words}, where the target is to be found"
+            )
         places = np.linspace(0, len(inside) - 1, min(plan.job.search.keyframes, len(inside)), dtype=int)
         found += [inside[place] for place in places]
     return tuple(sorted(set(found)))
@@ -181,7 +183,7 @@ def _previewed(search: Search, source: str, report: Report) -> Search:
     return replace(search, every=search.every * every, max_frames=_PREVIEWED)
 
 
-# --- tracks ------------------------------------------------------------------------------------------------------
+# --- tracks ----------------------------------------------------------------------------------------
 
 
 def _edit_tracks(job: EditJob, report: Report, back_end: BackEnd | None = None) -> SegmentResult:
@@ -190,7 +192,7 @@ def _edit_tracks(job: EditJob, report: Report, back_end: BackEnd | None = None) 
     with planned_from_tracks(job, report) as plan:
         if not plan.outputs:
             return SegmentResult(plan.source, skipped=plan.skipped)
-        with _generated(job, plan, back_end, report) as whole:
+        with with_generated(job, plan, back_end, report) as whole:
             if job.preview:
                 return _preview_tracks(whole, report)
             return run_rendering(whole, report)
@@ -245,7 +247,7 @@ def _preview_tracks(plan: RenderPlan, report: Report) -> SegmentResult:
     )
 
 
-# --- whole pictures, in which nothing has to be found -----------------------------------------------------------
+# --- whole pictures, in which nothing has to be found ----------------------------------------------
 
 
 def _edit_pictures(job: EditJob, report: Report) -> SegmentResult:
@@ -296,7 +298,10 @@ def _draw_pictures(
                 report(Progress("drawing", done, total))
         driver.end_first_pass()
         if driver.needs_second_pass:
-            with write_behind(driver.write_again) as hand_over, closing(_without_masks(clip.reader)) as frames:
+            with (
+                write_behind(driver.write_again) as hand_over,
+                closing(_without_masks(clip.reader)) as frames,
+            ):
                 for one in frames:
                     hand_over(one)
             driver.end_second_pass()
@@ -310,14 +315,14 @@ def _without_masks(reader: Reader) -> Generator[FrameMasks, None, None]:
             yield FrameMasks(frame, np.zeros((0, 1, 1), np.float32), np.zeros(0, np.float32))
 
 
-# --- what back-ends make -------------------------------------------------------------------------------------------
+# --- what back-ends make ---------------------------------------------------------------------------
 
 
 def _edit_generated(job: EditJob, load: Load, report: Report, threads: Threads) -> SegmentResult:
     """Finds first, into tracks that are kept for as long as they are needed; then edits these."""
     if "tracks" in job.saving.kinds:
         raise UsageError(
-            "--save tracks does not go with --backend; find first with segment --save tracks, and edit the tracks"
+            "--save tracks does not go with --backend; find with segment --save tracks, and edit the tracks"
         )
     back_end = back_end_of(str(job.backend), job.reference)
     search = job.looking.searching(_prompts(job))
@@ -329,64 +334,15 @@ def _edit_generated(job: EditJob, load: Load, report: Report, threads: Threads) 
             with memory_errors_explained(plan.model, plan.placement):
                 announce(plan.placement, report)
                 report(Progress(f"loading {plan.model}"))
-                run(replace(plan, keyframes=chosen), load(job.model, plan.placement), _progress(report), threads)
+                run(
+                    replace(plan, keyframes=chosen),
+                    load(job.model, plan.placement),
+                    _progress(report),
+                    threads,
+                )
         return _edit_tracks(replace(job, source=str(path), video=job.source), report, back_end)
 
 
 def _progress(report: Report) -> Report:
     """Tells how far a run is, and not what it has saved: that is gone in the end."""
     return lambda event: None if isinstance(event, Saved) else report(event)
-
-
-@contextmanager
-def _generated(
-    job: EditJob, plan: RenderPlan, back_end: BackEnd | None, report: Report
-) -> Generator[RenderPlan, None, None]:
-    """Has a back-end make what only it can, into folders that are gone afterwards.
-
-    Raises:
-        ModelError: the back-end fails, or gives other frames than it should.
-    """
-    places = [place for place, one in enumerate(job.plan.edits) if one.generates]
-    if not places or back_end is None:
-        yield plan
-        return
-    uses = list(plan.job.drawing.effects)
-    with tempfile.TemporaryDirectory(prefix="sa2va-edit-") as folder:
-        for place in places:
-            made = Path(folder) / str(place)
-            made.mkdir()
-            prompt = job.plan.edits[place].prompt
-            _make(back_end, uses[place], prompt, plan, made, report)
-            uses[place] = replace(uses[place], values={**uses[place].values, "frames": str(made)})
-        drawing = replace(plan.job.drawing, effects=tuple(uses))
-        yield replace(plan, job=replace(plan.job, drawing=drawing))
-
-
-def _make(
-    back_end: BackEnd, use: EffectUse, prompt: str, plan: RenderPlan, folder: Path, report: Report
-) -> None:
-    """Writes what a back-end makes of the frames in which an effect is seen."""
-    total = plan.reader.count_selected()
-    report(Notice(f"{back_end.name} makes {prompt!r}"))
-    with closing(_asked(use, plan)) as asked:
-        for done, (index, image) in enumerate(generated(back_end, asked, prompt), 1):
-            Image.fromarray(image).save(folder / f"{index:05d}.png")
-            report(Progress("generating", done, total))
-
-
-def _asked(use: EffectUse, plan: RenderPlan) -> Generator[Asked, None, None]:
-    """The frames in which an effect is seen, with the masks of its target."""
-    target = use.target
-    with closing(replayed(plan.tracks, plan.reader)) as frames:
-        for one in frames:
-            if not use.covers(one.frame.seconds):
-                continue
-            meant = [
-                row
-                for row, found in enumerate(one.objects)
-                if (target.prompts is None or found.prompt.id in target.prompts)
-                and (target.objects is None or found.id in target.objects)
-            ]
-            mask = one.masks[meant].any(axis=0) if meant else np.zeros(one.frame.image.shape[:2], np.bool_)
-            yield Asked(one.frame.index, one.frame.image, ~mask if target.inverted else mask)

@@ -23,9 +23,7 @@ def keyframe_indices(total: int, search: Search) -> list[int]:
     return [int(index) for index in np.unique(np.linspace(0, total - 1, count, dtype=int))]
 
 
-def read_keyframes(
-    reader: Reader, search: Search, indices: Sequence[int] | None = None
-) -> Sequence[Frame]:
+def read_keyframes(reader: Reader, search: Search, indices: Sequence[int] | None = None) -> Sequence[Frame]:
     """Fetches the keyframes; of a damaged clip, those that can be decoded.
 
     Args:

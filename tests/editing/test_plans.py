@@ -18,7 +18,16 @@ CLIP = Moments(Fraction(10), Fraction(25), Fraction(100))
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("2.5", 2.5), ("0:03", 3), ("01:02:03.5", 3723.5), ("50f", 2), ("50%", 5), ("-2", 8), ("-25%", 7.5), (4, 4)],
+    [
+        ("2.5", 2.5),
+        ("0:03", 3),
+        ("01:02:03.5", 3723.5),
+        ("50f", 2),
+        ("50%", 5),
+        ("-2", 8),
+        ("-25%", 7.5),
+        (4, 4),
+    ],
 )
 def test_points_in_time(text, seconds):
     point = parse_point(text)
@@ -37,7 +46,10 @@ def test_a_span_lies_within_the_clip():
     for span, said in (
         (Span(TimePoint(Fraction(10))), "outside the clip, which is 10 s long"),
         (Span(None, TimePoint(Fraction(11))), "outside the clip"),
-        (Span(TimePoint(Fraction(3)), TimePoint(Fraction(8), "seconds", from_end=True)), "does not come after"),
+        (
+            Span(TimePoint(Fraction(3)), TimePoint(Fraction(8), "seconds", from_end=True)),
+            "does not come after",
+        ),
         (Span(None, None, TimePoint(Fraction(99))), "99 s lies outside"),
     ):
         with pytest.raises(UsageError, match=said):
@@ -118,10 +130,22 @@ def test_a_plan_may_be_written_by_hand():
         ({"edits": [{"effect": "grey", "from": "soon"}]}, ["edits[0].from: 'soon' is not a time"]),
         ({"edits": [{"effect": "grey", "from": 3, "to": 2}]}, ["edits[0].to: 2 does not come after 3"]),
         ({"edits": [{"effect": "grey", "target": {"objects": ["1"]}}]}, ["edits[0].target.objects: must be"]),
-        ({"edits": [{"effect": "grey", "target": {"inverse": 1}}]}, ["edits[0].target.inverse: must be true"]),
-        ({"edits": [{"effect": "grey", "parameters": {"strength": [1]}}]}, ["edits[0].parameters.strength: must"]),
-        ({"edits": [{"effect": "grey", "parameters": {"strength": 7}}]}, ["edits[0]: effect grey: strength must be"]),
-        ({"edits": [{"effect": "x"}, {"effect": 1}], "more": 1}, ["more: unknown", "edits[0]: unknown", "edits[1].effect"]),
+        (
+            {"edits": [{"effect": "grey", "target": {"inverse": 1}}]},
+            ["edits[0].target.inverse: must be true"],
+        ),
+        (
+            {"edits": [{"effect": "grey", "parameters": {"strength": [1]}}]},
+            ["edits[0].parameters.strength: must"],
+        ),
+        (
+            {"edits": [{"effect": "grey", "parameters": {"strength": 7}}]},
+            ["edits[0]: effect grey: strength must be"],
+        ),
+        (
+            {"edits": [{"effect": "x"}, {"effect": 1}], "more": 1},
+            ["more: unknown", "edits[0]: unknown", "edits[1].effect"],
+        ),
     ],
 )
 def test_every_fault_of_a_plan_has_the_path_of_its_field(document, faults):
@@ -140,8 +164,10 @@ def test_what_is_no_json_is_refused():
 def test_words_become_prompts_and_times_those_of_the_source():
     prompts = (Prompt(1, "girl in red dress"), Prompt(2, "The dog."))
     named = named_prompts(EditPlan((Edit(Target(("the dog",)), "grey"),)), prompts)
-    plan = EditPlan((Edit(Target(("the dog",)), "grey", (), Span(TimePoint(Fraction(2)), TimePoint(Fraction(4)))),))
+    plan = EditPlan(
+        (Edit(Target(("the dog",)), "grey", (), Span(TimePoint(Fraction(2)), TimePoint(Fraction(4)))),)
+    )
     (use,) = effect_uses(plan, named, CLIP)
     assert (use.target.prompts, use.begin_seconds, use.end_seconds) == ((2,), 102, 104)
-    with pytest.raises(UsageError, match="they hold 'girl in red dress', 'The dog.'"):
+    with pytest.raises(UsageError, match=r"they hold 'girl in red dress', 'The dog\."):
         named_prompts(EditPlan((Edit(Target(("cat",)), "grey"),)), prompts)

@@ -104,9 +104,9 @@ def test_every_word_for_an_effect_can_be_said(name, word):
 
 
 def test_the_nearest_effects_are_named():
-    with pytest.raises(UsageError, match="nearest effects are .*pixelate"):
+    with pytest.raises(UsageError, match=r"nearest effects are .*pixelate"):
         parse_instruction("pixelart-ize the dog")
-    with pytest.raises(UsageError, match="nearest effects are .*watercolour"):
+    with pytest.raises(UsageError, match=r"nearest effects are .*watercolour"):
         parse_instruction("turn the dog into a watrcolour")
 
 
@@ -116,7 +116,9 @@ def test_words_become_frames_of_a_back_end_where_there_is_one():
     assert parse_instruction("用猫替换狗", generative=True).edits[0].words == "狗: generate, prompt=猫"
 
 
-@pytest.mark.parametrize("sentence", ["", "   ", "\ue000", "and", "，", "把", "a" * 3000, "blur " * 200, "the dog, " * 40])
+@pytest.mark.parametrize(
+    "sentence", ["", "   ", "\ue000", "and", "，", "把", "a" * 3000, "blur " * 200, "the dog, " * 40]
+)
 def test_what_is_no_sentence_is_refused_in_one_line(sentence):
     with pytest.raises(UsageError) as caught:
         parse_instruction(sentence)

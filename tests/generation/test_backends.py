@@ -23,7 +23,9 @@ class FakeBackEnd:
     lengths: list[int] = field(default_factory=list)
     sizes: set[tuple[int, ...]] = field(default_factory=set)
 
-    def make(self, frames: Sequence[np.ndarray], masks: Sequence[np.ndarray], prompt: str) -> list[np.ndarray]:
+    def make(
+        self, frames: Sequence[np.ndarray], masks: Sequence[np.ndarray], prompt: str
+    ) -> list[np.ndarray]:
         self.lengths.append(len(frames))
         self.sizes |= {frame.shape for frame in frames} | {mask.shape for mask in masks}
         return [self.change(frame) for frame in frames]
@@ -41,7 +43,9 @@ def asked(count: int, size: tuple[int, int] = (37, 21)) -> list[Asked]:
 
 
 @pytest.mark.parametrize("count", [1, 4, 5, 9, 13, 14, 30])
-@pytest.mark.parametrize("rule", [Rule(), Rule(9, 4, 0), Rule(9, 4, 3), Rule(5, 4, 1, divisor=16), Rule(9, 4, 8)])
+@pytest.mark.parametrize(
+    "rule", [Rule(), Rule(9, 4, 0), Rule(9, 4, 3), Rule(5, 4, 1, divisor=16), Rule(9, 4, 8)]
+)
 def test_any_length_goes_through_in_chunks_and_comes_back_frame_by_frame(count, rule):
     back_end, frames = FakeBackEnd(rule), asked(count)
     made = list(generated(back_end, frames, "a robot"))
@@ -70,7 +74,8 @@ def test_chunks_are_cross_faded():
 
 
 @pytest.mark.parametrize(
-    ("size", "divisor", "longest"), [((37, 21), 16, None), ((640, 360), 16, 64), ((1920, 1080), 32, 832), ((8, 8), 8, 8)]
+    ("size", "divisor", "longest"),
+    [((37, 21), 16, None), ((640, 360), 16, 64), ((1920, 1080), 32, 832), ((8, 8), 8, 8)],
 )
 def test_a_size_is_fitted_and_comes_back(size, divisor, longest):
     fitting = fitting_for(size, divisor, longest)
@@ -106,7 +111,8 @@ def test_masks_are_widened_as_the_rule_says():
 
 
 @pytest.mark.parametrize(
-    ("change", "said"), [(lambda frame: frame[:4], "must keep the size"), (lambda frame: frame / 255, "must keep the size")]
+    ("change", "said"),
+    [(lambda frame: frame[:4], "must keep the size"), (lambda frame: frame / 255, "must keep the size")],
 )
 def test_frames_of_another_size_are_refused(change, said):
     with pytest.raises(ModelError, match=said):
@@ -120,10 +126,10 @@ def test_an_unknown_back_end_is_refused():
         back_end_of("wan-animate")
 
 
-# --- diffusers -----------------------------------------------------------------------------------------------------
+# --- diffusers -------------------------------------------------------------------------------------
 
 
-def parts(torch, vae=True):
+def parts(torch):
     """A tokenizer, a text encoder, a VAE and a scheduler that are as small as they may be."""
     from diffusers import AutoencoderKLWan, FlowMatchEulerDiscreteScheduler
     from tokenizers import Tokenizer, models, pre_tokenizers
@@ -131,14 +137,20 @@ def parts(torch, vae=True):
 
     words = Tokenizer(models.WordLevel({"<pad>": 0, "</s>": 1, "<unk>": 2, "robot": 3}, unk_token="<unk>"))
     words.pre_tokenizer = pre_tokenizers.Whitespace()
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, pad_token="<pad>", eos_token="</s>", unk_token="<unk>")
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=words, pad_token="<pad>", eos_token="</s>", unk_token="<unk>"
+    )
     torch.manual_seed(0)
     config = UMT5Config(vocab_size=8, d_model=32, d_kv=8, d_ff=37, num_layers=1, num_heads=4)
     return {
         "tokenizer": tokenizer,
         "text_encoder": UMT5EncoderModel(config).eval(),
         "vae": AutoencoderKLWan(
-            base_dim=3, z_dim=16, dim_mult=[1, 1, 1, 1], num_res_blocks=1, temperal_downsample=[False, True, True]
+            base_dim=3,
+            z_dim=16,
+            dim_mult=[1, 1, 1, 1],
+            num_res_blocks=1,
+            temperal_downsample=[False, True, True],
         ).eval(),
         "scheduler": FlowMatchEulerDiscreteScheduler(shift=7.0),
     }
@@ -196,8 +208,13 @@ def animate(diffusers, torch, reference):
         prediction_type="flow_prediction", use_flow_sigmas=True, num_train_timesteps=1000, flow_shift=1.0
     )
     seeing = CLIPVisionConfig(
-        hidden_size=4, projection_dim=4, num_hidden_layers=2, num_attention_heads=2, image_size=4,
-        intermediate_size=16, patch_size=1,
+        hidden_size=4,
+        projection_dim=4,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        image_size=4,
+        intermediate_size=16,
+        patch_size=1,
     )
     transformer = diffusers.WanAnimateTransformer3DModel(
         **SMALL,

@@ -1,4 +1,4 @@
-"""The grammar of instructions in English and Chinese: from a sentence to a plan, or to what was not understood.
+"""The grammar of instructions in English and Chinese: from a sentence to a plan.
 
 What a sentence names is left as it is: finding it is the model's work. Knows nothing about models and files.
 """

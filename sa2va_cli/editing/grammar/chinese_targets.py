@@ -8,10 +8,13 @@ from sa2va_cli.editing.grammar.refusal import NotUnderstood
 from sa2va_cli.editing.plan import PICTURE, REST, Target
 
 _PRONOUN = re.compile(r"[它他她]们?|这个|那个|其")
-_WHOLE = re.compile(r"(?:整个|全部|整段|整张|整幅)?(?:的)?(?:画面|视频|图像|图片|镜头|片子|影片|照片|屏幕)|全部|一切|所有东西|整体")
+_WHOLE = re.compile(
+    r"(?:整个|全部|整段|整张|整幅)?(?:的)?(?:画面|视频|图像|图片|镜头|片子|影片|照片|屏幕)|全部|一切|所有东西|整体"
+)
 _PARTS = r"(?:部分|地方|东西|区域|内容|画面|物体|所有东西|全部|一切|人和物|背景)"
 _REST = re.compile(rf"(?:其他|其它|其余|剩下)(?:的)?(?:所有)?(?:的)?{_PARTS}?|背景|周围(?:环境)?")
 _EXCEPT = re.compile(rf"除了?(.+?)(?:以外|之外|外)?的?(?:其他|其它|其余|所有)?的?(?:所有)?(?:的)?{_PARTS}?")
+_AROUND = re.compile("(.+?)的?(?:背景|周围|以外的部分|之外的部分)")
 _OBJECT = re.compile(r"(?:物体|对象|目标)\s*#?\d+(?:[、和与,]\s*(?:物体|对象|目标)?\s*#?\d+)*|#\d+")
 _JOINT = r"[、,]|以及|还有|和|与|跟"
 _VERBS = re.compile(r"[把将]|变成|换成|改成|加上|去掉|移除|删除")
@@ -35,28 +38,27 @@ def target_of(text: str, sentence: Marked, last: Target | None) -> Target:
     words = re.sub(r"^的|的$", "", words)
     if not words:
         raise NotUnderstood(sentence.restored(text), "it does not say what is to be changed")
+    special = _special(words, sentence, last)
+    return special or Target(tuple(_checked(part) for part in _parts(words)))
+
+
+def _special(words: str, sentence: Marked, last: Target | None) -> Target | None:
+    """What is no thing by its name: 它, 其他部分, 整个画面, 物体2; else None."""
     if _PRONOUN.fullmatch(words):
         if last is None:
             raise NotUnderstood(words, "nothing was spoken of before that it could mean")
         return last
-    if _REST.fullmatch(words):
-        return REST
-    if _WHOLE.fullmatch(words):
-        return PICTURE
-    if words.startswith("除"):
-        found = _EXCEPT.fullmatch(words)
-        if found is None:
-            raise NotUnderstood(words, "it does not say what is left out")
+    if _REST.fullmatch(words) or _WHOLE.fullmatch(words):
+        return REST if _REST.fullmatch(words) else PICTURE
+    pattern = _EXCEPT if words.startswith("除") else _AROUND
+    if found := pattern.fullmatch(words):
         inner = target_of(found[1], sentence, last)
         if inner.inverse or inner.picture:
             raise NotUnderstood(words, "it leaves nothing, or everything")
         return Target(inner.prompts, inner.objects, inverse=True)
-    if found := re.fullmatch(r"(.+?)的?(?:背景|周围|以外的部分|之外的部分)", words):
-        inner = target_of(found[1], sentence, last)
-        return Target(inner.prompts, inner.objects, inverse=True)
     if _OBJECT.fullmatch(words):
         return Target(objects=tuple(int(number) for number in re.findall(r"\d+", words)))
-    return Target(tuple(_checked(part) for part in _parts(words)))
+    return None
 
 
 def _parts(words: str) -> list[str]:

@@ -11,7 +11,20 @@ from sa2va_cli.editing.grammar.marks import Marked
 from sa2va_cli.editing.grammar.refusal import NotUnderstood
 from sa2va_cli.editing.times import Span, TimePoint
 
-_DIGITS = {"零": 0, "〇": 0, "一": 1, "二": 2, "两": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9}
+_DIGITS = {
+    "零": 0,
+    "〇": 0,
+    "一": 1,
+    "二": 2,
+    "两": 2,
+    "三": 3,
+    "四": 4,
+    "五": 5,
+    "六": 6,
+    "七": 7,
+    "八": 8,
+    "九": 9,
+}
 _NUMBER = r"(?:\d+(?:\.\d+)?|[零〇一二两三四五六七八九十百]+|半)"
 _CLOCK = r"\d{1,2}:\d{2}(?::\d{2})?(?:\.\d+)?"
 _UNIT = r"(?:秒钟|秒|分钟|分(?!之)|帧|s\b|%)"
@@ -22,7 +35,6 @@ _MOMENT = (
 _POINT = _MOMENT + rf"|{_ENDS})"
 _MOMENT += r"|一开始|(?:视频|片子|影片)(?:开头|中间))"
 """In 中间的女孩 it is a place, so that a moment must say that it is of the clip."""
-
 
 
 def _number(text: str) -> Fraction:
@@ -57,14 +69,11 @@ def _point(text: str) -> TimePoint:
     if re.fullmatch(_CLOCK, text):
         parts = [Fraction(part) for part in text.split(":")]
         return TimePoint(sum((part * 60**place for place, part in enumerate(reversed(parts))), Fraction(0)))
-    if match := re.fullmatch(rf"({_NUMBER})分钟?({_NUMBER})秒钟?", text):
-        return TimePoint(60 * _number(match[1]) + _number(match[2]))
-    if match := re.fullmatch(rf"({_NUMBER})秒半", text):
-        return TimePoint(_number(match[1]) + Fraction(1, 2))
-    if match := re.fullmatch(rf"百分之({_NUMBER})", text):
-        return _with_unit(_number(match[1]), "%")
-    if match := re.fullmatch(rf"({_NUMBER})\s*({_UNIT})", text):
-        return _with_unit(_number(match[1]), match[2])
+    if match := re.fullmatch(rf"(?:({_NUMBER})分钟?)?({_NUMBER})秒(半|钟)?", text):
+        minutes = _number(match[1]) if match[1] else 0
+        return TimePoint(60 * minutes + _number(match[2]) + (Fraction(1, 2) if match[3] == "半" else 0))
+    if match := re.fullmatch(rf"百分之({_NUMBER})|({_NUMBER})\s*({_UNIT})", text):
+        return _with_unit(_number(match[1] or match[2]), match[3] or "%")
     if text == "中间":
         return TimePoint(Fraction(1, 2), "share")
     return TimePoint(Fraction(0), from_end=text in ("结尾", "末尾", "片尾", "最后", "结束"))
@@ -150,4 +159,4 @@ def mark_times(sentence: Marked) -> None:
         NotUnderstood: one of them cannot be meant.
     """
     for pattern, make in _RULES:
-        sentence.text = pattern.sub(lambda found, make=make: sentence.hold(make(found), found[0]), sentence.text)
+        sentence.replace(pattern, make)

@@ -51,7 +51,9 @@ def read_clauses(pieces: Sequence[str], joints: Sequence[str], read: Read) -> li
         NotUnderstood: there is no way to read all of them; says which part failed farthest on.
     """
     if len(pieces) > _MOST_PIECES:
-        raise NotUnderstood(pieces[0], f"the sentence has more than {_MOST_PIECES} parts; give a plan as a file")
+        raise NotUnderstood(
+            pieces[0], f"the sentence has more than {_MOST_PIECES} parts; give a plan as a file"
+        )
     farthest: tuple[int, NotUnderstood] | None = None
 
     def from_piece(begin: int, last: Clause | None) -> list[Clause] | None:
@@ -83,8 +85,8 @@ def read_clauses(pieces: Sequence[str], joints: Sequence[str], read: Read) -> li
 def assembled(clauses: Sequence[Clause]) -> tuple[Edit, ...]:
     """Makes edits of clauses.
 
-    A time that stands alone is for all clauses that follow and have none of their own; a clause without a target
-    is about the next one's ("blur and outline the dog").
+    A time that stands alone is for all clauses that follow and have none of their own; a clause without a
+    target is about the next one's ("blur and outline the dog").
 
     Raises:
         NotUnderstood: a clause lacks its target, or what its effect must be told.

@@ -11,11 +11,42 @@ from sa2va_cli.editing.grammar.marks import Marked
 from sa2va_cli.editing.grammar.refusal import NotUnderstood
 from sa2va_cli.editing.times import Span, TimePoint
 
-_WORDS = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-    "seventeen eighteen nineteen twenty"
-).split()
-_ORDINALS = "zeroth first second third fourth fifth sixth seventh eighth ninth tenth".split()
+_WORDS = [
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+    "twenty",
+]
+_ORDINALS = [
+    "zeroth",
+    "first",
+    "second",
+    "third",
+    "fourth",
+    "fifth",
+    "sixth",
+    "seventh",
+    "eighth",
+    "ninth",
+    "tenth",
+]
 _SHARES = {"half": Fraction(1, 2), "third": Fraction(1, 3), "quarter": Fraction(1, 4)}
 
 _NUMBER = rf"(?:\d+(?:\.\d+)?|half\s+an?|an?|{'|'.join(_WORDS[1:])})"
@@ -88,14 +119,14 @@ def _between(first: str, last: str) -> Span:
 
 
 def _bare(first: str, last: str) -> Span:
-    """"From 1 to 3 s": the unit is that of the end."""
+    """As in "From 1 to 3 s": the unit is that of the end."""
     end = _point(last)
     unit = {"seconds": "s", "frames": "f", "share": "%"}[end.unit]
     return Span(_start(_unit_point(_number(first), unit)), _end(end))
 
 
 def _part(which: str, share: str) -> Span:
-    """"The second half", "the last third"."""
+    """As in "The second half", "the last third"."""
     size = _SHARES[share]
     which = which.lower()
     if which == "first":
@@ -122,7 +153,7 @@ def _at(text: str, length: str | None, unit: str | None) -> Span:
 
 
 def _lasting(number: str, unit: str, which: str) -> Span:
-    """"The first two seconds", "the last 10 frames"."""
+    """As in "The first two seconds", "the last 10 frames"."""
     point = _unit_point(_number(number), unit)
     if which.lower() in ("last", "final"):
         return Span(TimePoint(point.value, point.unit, from_end=True), None)
@@ -132,6 +163,12 @@ def _lasting(number: str, unit: str, which: str) -> Span:
 _TO = r"\s*(?:to|until|till|til|up\s+to|through|and|-|–|—)\s*"
 _IN = r"(?:(?:(?:only\s+)?(?:in|for|during|over|within|throughout)\s+)?the\s+)"
 _FOR = rf"(?:\s+for\s+(?:the\s+next\s+)?({_NUMBER})\s*({_UNIT}))?"
+
+_WHOLE_CLIP = (
+    r"(?:(?:for|over|during|throughout|through)\s+)?(?:the\s+)?(?:whole|entire|full)\s+"
+    r"(?:length\s+of\s+the\s+)?(?:time|duration|length)|throughout(?:\s+the\s+(?:clip|video))?|all\s+the\s+time"
+    r"|(?:for|over|during|throughout|through)\s+the\s+(?:whole|entire)\s+(?:clip|video|film|shot)"
+)
 
 _RULES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Span]], ...] = tuple(
     (re.compile(rf"(?<![\w'])(?:{pattern})(?![\w:])", re.IGNORECASE), make)
@@ -163,12 +200,7 @@ _RULES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Span]], ...] = tu
             lambda m: _at(m[1], m[2], m[3]),
         ),
         (rf"({_CLOCK}){_FOR}", lambda m: _at(m[1], m[2], m[3])),
-        (
-            r"(?:(?:for|over|during|throughout|through)\s+)?(?:the\s+)?(?:whole|entire|full)\s+"
-            r"(?:length\s+of\s+the\s+)?(?:time|duration|length)|throughout(?:\s+the\s+(?:clip|video))?|all\s+the\s+time"
-            r"|(?:for|over|during|throughout|through)\s+the\s+(?:whole|entire)\s+(?:clip|video|film|shot)",
-            lambda _: Span(),
-        ),
+        (_WHOLE_CLIP, lambda _: Span()),
     )
 )
 
@@ -180,4 +212,4 @@ def mark_times(sentence: Marked) -> None:
         NotUnderstood: one of them cannot be meant.
     """
     for pattern, make in _RULES:
-        sentence.text = pattern.sub(lambda found, make=make: sentence.hold(make(found), found[0]), sentence.text)
+        sentence.replace(pattern, make)

@@ -54,18 +54,30 @@ _ENGLISH: Mapping[str, Meaning] = {
     **dict.fromkeys(("pixel", "pixel-art"), Meaning("pixelate")),
     **dict.fromkeys(("invisible", "disappear", "vanish", "go away", "wipe out", "remove"), Meaning("remove")),
     **dict.fromkeys(("black-and-white", "b&w", "colourless", "colorless"), Meaning("grey")),
-    **dict.fromkeys(("ink wash painting", "chinese ink", "chinese ink painting", "ink-wash painting",
-                     "a chinese painting", "brush painting"), Meaning("ink")),
+    **dict.fromkeys(
+        (
+            "ink wash painting",
+            "chinese ink",
+            "chinese ink painting",
+            "ink-wash painting",
+            "a chinese painting",
+            "brush painting",
+        ),
+        Meaning("ink"),
+    ),
     **dict.fromkeys(("pencil sketch", "sketched", "hand-drawn"), Meaning("pencil")),
     **dict.fromkeys(("cartoonish", "cartoony", "cartoonize", "cartoonise", "comic book"), Meaning("cartoon")),
     **dict.fromkeys(("oils", "oil-painted"), Meaning("oil")),
-    **dict.fromkeys(("watercolours", "watercolors", "watercolour painting", "watercolor painting"),
-                    Meaning("watercolour")),
+    **dict.fromkeys(
+        ("watercolours", "watercolors", "watercolour painting", "watercolor painting"), Meaning("watercolour")
+    ),
     **dict.fromkeys(("glowing", "shining"), Meaning("glow")),
     **dict.fromkeys(("anonymise", "anonymize", "conceal", "obscure", "redacted", "hidden"), Meaning("fill")),
     **dict.fromkeys(("outlined", "trace"), Meaning("outline")),
-    **dict.fromkeys(("zoom in on", "zoom into", "zoom to", "zoom in to", "close in on", "move in on",
-                     "push in on"), Meaning("zoom")),
+    **dict.fromkeys(
+        ("zoom in on", "zoom into", "zoom to", "zoom in to", "close in on", "move in on", "push in on"),
+        Meaning("zoom"),
+    ),
     **dict.fromkeys(("keep the camera on", "stay with", "follow along with"), Meaning("follow")),
     **dict.fromkeys(("put a spotlight on", "shine a spotlight on", "light up only"), Meaning("spotlight")),
     "cast shadow": Meaning("shadow"),
@@ -92,7 +104,9 @@ _CHINESE: Mapping[str, Meaning] = {
     **dict.fromkeys(("打马赛克", "打上马赛克"), Meaning("mosaic")),
     **dict.fromkeys(("模糊化",), Meaning("blur")),
     **dict.fromkeys(("挡住", "遮起来", "藏起来", "抹黑", "打上码"), Meaning("fill")),
-    **dict.fromkeys(("消失", "不见", "隐形", "移走", "拿掉", "弄走", "清除", "抹去", "擦掉"), Meaning("remove")),
+    **dict.fromkeys(
+        ("消失", "不见", "隐形", "移走", "拿掉", "弄走", "清除", "抹去", "擦掉"), Meaning("remove")
+    ),
     **dict.fromkeys(("变黑白", "彩色去掉"), Meaning("grey")),
     **dict.fromkeys(("外发光", "辉光"), Meaning("glow")),
     **dict.fromkeys(("描个边", "描上边"), Meaning("outline")),
@@ -123,7 +137,19 @@ def alternatives(words: Mapping[str, object]) -> str:
 
 _BARE_CHINESE = "红橙橘黄绿青蓝紫粉棕褐金银白灰黑"
 _CHINESE_COLOURS = (
-    "天蓝", "深蓝", "浅蓝", "深绿", "浅绿", "深红", "大红", "藏青", "粉红", "品红", "橘红", "咖啡", "米",
+    "天蓝",
+    "深蓝",
+    "浅蓝",
+    "深绿",
+    "浅绿",
+    "深红",
+    "大红",
+    "藏青",
+    "粉红",
+    "品红",
+    "橘红",
+    "咖啡",
+    "米",
 )
 ENGLISH_COLOUR = f"(?:#[0-9a-fA-F]{{6}}|#[0-9a-fA-F]{{3}}|{alternatives(dict.fromkeys(COLOUR_WORDS))})"
 """A colour in an English sentence."""

@@ -4,6 +4,7 @@ Knows nothing about any language.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sa2va_cli.editing.grammar.refusal import NotUnderstood
@@ -12,9 +13,12 @@ from sa2va_cli.editing.times import Span
 _FIRST = 0xE000
 """The private use area of Unicode: nobody types what stands there."""
 MARK = "[\ue000-\uf8ff]"
-_QUOTED = re.compile(r"\"([^\"]+)\"|“([^”]+)”|«([^»]+)»|「([^」]+)」|『([^』]+)』|(?<!\w)'([^']+)'(?!\w)|‘([^’]+)’")
+_QUOTED = re.compile(
+    r"\"([^\"]+)\"|“([^”]+)”|«([^»]+)»|「([^」]+)」|『([^』]+)』|(?<!\w)'([^']+)'(?!\w)|‘([^’]+)’"
+)
 _FILE = re.compile(
-    r"[\w./~\\-]*[\w~-]\.(?:mp4|mov|mkv|webm|avi|m4v|gif|png|jpe?g|webp|tiff?|exr|bmp)(?![\w.])", re.IGNORECASE | re.ASCII
+    r"[\w./~\\-]*[\w~-]\.(?:mp4|mov|mkv|webm|avi|m4v|gif|png|jpe?g|webp|tiff?|exr|bmp)(?![\w.])",
+    re.IGNORECASE | re.ASCII,
 )
 
 
@@ -35,6 +39,10 @@ class Marked:
         mark = chr(_FIRST + len(self.held))
         self.held[mark] = value, written
         return mark
+
+    def replace(self, pattern: re.Pattern[str], make: Callable[[re.Match[str]], Span]) -> None:
+        """Puts marks in the place of all times of a form."""
+        self.text = pattern.sub(lambda found: self.hold(make(found), found[0]), self.text)
 
     def restored(self, part: str) -> str:
         """A part as it was written."""
@@ -64,9 +72,7 @@ class Marked:
 
     def without_times(self, part: str) -> str:
         """A part without the marks of times."""
-        return re.sub(
-            MARK, lambda found: found[0] if isinstance(self.held[found[0]][0], str) else " ", part
-        )
+        return re.sub(MARK, lambda found: found[0] if isinstance(self.held[found[0]][0], str) else " ", part)
 
     def _in(self, part: str) -> list[tuple[Span | str, str]]:
         return [self.held[mark] for mark in re.findall(MARK, part)]

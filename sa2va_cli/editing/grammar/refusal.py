@@ -1,10 +1,13 @@
-"""What is said about a sentence that cannot be read: which part, what is nearest, and how to say it explicitly."""
+"""What is said about a sentence that cannot be read: which part, what is nearest, and the explicit form."""
 
-from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
 from sa2va_cli.errors import UsageError
 from sa2va_cli.render.effects.table import EFFECTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _NEAREST = 3
 _LIKENESS = 0.6
@@ -28,10 +31,12 @@ class NotUnderstood(Exception):  # noqa: N818  (it is no error until no other re
 
 def nearest_effects(words: str) -> tuple[str, ...]:
     """The effects whose names, or other words for them, are most like one of some words."""
-    names = {
-        word: row.name for row in EFFECTS.values() for word in (row.name, *row.english, *row.chinese)
-    }
-    candidates: Iterable[str] = (words, *(word for word in words.split() if len(word) > _SMALL)) if words.isascii() else (words, *_pairs(words))
+    names = {word: row.name for row in EFFECTS.values() for word in (row.name, *row.english, *row.chinese)}
+    candidates: Iterable[str] = (
+        (words, *(word for word in words.split() if len(word) > _SMALL))
+        if words.isascii()
+        else (words, *_pairs(words))
+    )
     found: list[str] = []
     for word in candidates:
         found += [names[one] for one in get_close_matches(word, names, _NEAREST, _LIKENESS)]

@@ -41,7 +41,9 @@ class Generated(Effect):
             UsageError: nothing has made the frames.
         """
         if self.frames is None:
-            raise UsageError(f"effect generate={self.prompt} needs a --backend that makes it, or frames=FOLDER")
+            raise UsageError(
+                f"effect generate={self.prompt} needs a --backend that makes it, or frames=FOLDER"
+            )
         box = moment.box
         if box is None:
             return None

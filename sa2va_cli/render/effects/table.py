@@ -289,7 +289,14 @@ _GENERATED_ROWS = (
         "generated:Generated",
         "generated",
         Text("prompt", "what it becomes"),
-        (Text("frames", "a folder of PNGs, one for each frame, named by their numbers from 0", None, "FOLDER"),),
+        (
+            Text(
+                "frames",
+                "a folder of PNGs, one for each frame, named by their numbers from 0",
+                None,
+                "FOLDER",
+            ),
+        ),
         ("regenerate",),
         ("生成",),
     ),
