@@ -13,7 +13,16 @@ import torch
 from sa2va_cli.bench.job import BenchJob, BenchResult, Stage
 
 SCRIPTS = Path(__file__).parents[2] / "benchmarks"
-QUICK = ("accuracy", "preprocessing", "end_to_end", "media_path", "rendering", "edges", "answering")
+QUICK = (
+    "accuracy",
+    "preprocessing",
+    "end_to_end",
+    "media_path",
+    "rendering",
+    "edges",
+    "answering",
+    "effects",
+)
 SLOW = ("memory_growth", "cold_start", "demo_scores", "stage_times", "steadiness", "confidence")
 SHARED = ("recording", "report", "gpu_tables")
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from sa2va_cli.render.crop import Box
 from sa2va_cli.render.effects.compositing import whole
@@ -16,6 +17,9 @@ from sa2va_cli.render.framing import steadied
 
 _ROOM = 1.5
 """Sides of the camera's picture, in those of the target at its largest."""
+
+_LEAST = 1.3
+"""It always moves in a little, or one would think that it does nothing."""
 
 _CLOSEST = 6.0
 """The camera goes no closer by itself: then pixels would be seen."""
@@ -85,7 +89,7 @@ class Camera(Effect):
             return 1.0
         wide, tall = (float(np.percentile(sides, 95)) for sides in zip(*seen, strict=True))
         fits = min(self._size[0] / (_ROOM * wide), self._size[1] / (_ROOM * tall))
-        return min(max(1.0, fits), _CLOSEST)
+        return min(max(_LEAST, fits), _CLOSEST)
 
 
 def _steady_path(boxes: dict[int, Box | None], sigma: float) -> dict[int, tuple[float, float]]:
@@ -97,9 +101,18 @@ def _steady_path(boxes: dict[int, Box | None], sigma: float) -> dict[int, tuple[
     at = [k for k, _ in seen]
     middles = np.array([((box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2) for _, box in seen])
     across, down = (
-        steadied(np.interp(range(len(frames)), at, middles[:, axis]), max(sigma, 1e-3)) for axis in (0, 1)
+        _without_lag(np.interp(range(len(frames)), at, middles[:, axis]), sigma) for axis in (0, 1)
     )
     return {frame: (float(across[k]), float(down[k])) for k, frame in enumerate(frames)}
+
+
+def _without_lag(values: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
+    """A steadied path that goes on at its ends as it came: it neither starts late nor stops early."""
+    reach = min(len(values) - 1, round(3 * sigma))
+    if sigma <= 0 or reach < 1:
+        return values
+    longer = np.pad(values, reach, mode="reflect", reflect_type="odd")
+    return steadied(longer, sigma)[reach:-reach]
 
 
 @dataclass

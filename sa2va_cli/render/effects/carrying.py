@@ -137,16 +137,22 @@ def _background_flow(here: Moment, there: Moment, hidden: NDArray[np.bool_]) -> 
 
 
 def _completed(flow: Floats, known: NDArray[np.bool_]) -> Floats:
-    """Flow where it is known, and means of what is around elsewhere, from near to far."""
-    filled, lacking = flow.copy(), ~known
+    """Flow where it is known; elsewhere what is around, from near to far: a pyramid, up and down again."""
     weight = known.astype(np.float32)
-    sigma = 4.0
-    while lacking.any() and sigma < 4 * max(flow.shape[:2]):
-        count = cv2.GaussianBlur(weight, (0, 0), sigma)
-        mean = cv2.GaussianBlur(flow * weight[..., None], (0, 0), sigma) / np.maximum(count, 1e-6)[..., None]
-        now = lacking & (count > 1e-2)
-        filled[now] = mean[now]
-        lacking &= ~now
-        sigma *= 2.5
-    filled[lacking] = 0
-    return filled
+    levels = [(flow * weight[..., None], weight)]
+    while min(levels[-1][1].shape) > 1:
+        total, count = levels[-1]
+        half = max(1, count.shape[1] // 2), max(1, count.shape[0] // 2)
+        shape = half[::-1]
+        smaller = cv2.resize(total, half, interpolation=cv2.INTER_AREA).reshape(*shape, 2)
+        levels.append((smaller, cv2.resize(count, half, interpolation=cv2.INTER_AREA).reshape(shape)))
+    filled = np.zeros((*levels[-1][1].shape, 2), np.float32)
+    for total, count in reversed(levels):
+        coarse = cv2.resize(filled, (count.shape[1], count.shape[0]), interpolation=cv2.INTER_LINEAR)
+        mean = total / np.maximum(count, 1e-6)[..., None]
+        filled = np.where(count[..., None] > _ENOUGH, mean, coarse.reshape(mean.shape))
+    return np.asarray(filled, np.float32)
+
+
+_ENOUGH = 0.05
+"""Share of a cell of the pyramid that must be known."""

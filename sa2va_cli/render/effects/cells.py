@@ -18,6 +18,9 @@ _SHADES = 14
 _PITCH = 3.1
 """Units between dots."""
 
+_FINEST = 7.0
+"""Pixels between dots at least: finer ones would flicker as they move by parts of a pixel."""
+
 _ANGLE = np.pi / 4
 _SHEET = np.array([0.975, 0.965, 0.93], np.float32)
 _INK = np.array([0.08, 0.075, 0.09], np.float32)
@@ -72,17 +75,17 @@ class Halftone(Painting):
         tone = np.clip((bright - light) / np.float32(bright - dark), 0, 1)
         waves = _waves(canvas)
         level = 1 - 2 * np.sqrt(np.float32(0.7) * np.power(tone, np.float32(1.4)))
-        dots = smoothstep(np.asarray(waves - level, np.float32), -0.22, 0.22)
+        dots = smoothstep(np.asarray(waves - level, np.float32), -0.65, 0.65)
         flat = cv2.GaussianBlur(canvas.pixels, (0, 0), max(0.5, 1.8 * canvas.unit)).astype(np.float32) / 255
         bright_flat = flat / np.maximum(flat.max(axis=2, keepdims=True), 0.05) * 0.96
         sheet = _SHEET + np.float32(self.colour) * (bright_flat * 0.92 + 0.06 - _SHEET)
-        return as_pixels(sheet + dots[..., None] * np.float32(0.92) * (_INK - sheet))
+        return as_pixels(sheet + dots[..., None] * np.float32(0.85) * (_INK - sheet))
 
 
 def _waves(canvas: Canvas) -> Floats:
     """-1..1, highest in the middle of each dot."""
     width, height = canvas.size
-    pitch = _PITCH * canvas.unit
+    pitch = max(_FINEST, _PITCH * canvas.unit)
     turn = 2 * np.pi / pitch * np.array([[np.cos(_ANGLE), np.sin(_ANGLE)], [-np.sin(_ANGLE), np.cos(_ANGLE)]])
     both = turn @ canvas.place
     columns, rows = np.arange(width)[None], np.arange(height)[:, None]

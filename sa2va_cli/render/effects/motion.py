@@ -25,7 +25,13 @@ _LEAST_SIDE = 24
 _POINTS = 600
 """Points of the thing that the similarity is fitted to."""
 
-_KEPT = 0.72
+_BETTER = 0.8
+"""A turn or a change of size is believed where it leaves less than this share of the error of a shift."""
+
+_LEAST_SIZE = 0.8
+"""No thing shrinks to less than that from one frame to the next."""
+
+_KEPT = 0.85
 """The most that counts of what was painted before."""
 
 _UNLIKE = 10.0
@@ -110,7 +116,7 @@ def _flow(
     if min(x1 - x0, y1 - y0) < _LEAST_SIDE:
         return None
     here, there = (np.ascontiguousarray(one[y0:y1, x0:x1]) for one in (grey, before))
-    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     small = dis.calc(here, there, None)
     to_small = np.array(
         [[across, 0, (box.x0 + 0.5) * across - 0.5 - x0], [0, down, (box.y0 + 0.5) * down - 0.5 - y0]]
@@ -129,14 +135,22 @@ def _similarity(flow: Floats, alpha: Floats, box: Box) -> Affine:
     rows, columns = rows[::step], columns[::step]
     now = np.stack([columns + box.x0, rows + box.y0], axis=1).astype(np.float64)
     before = now + flow[rows, columns]
+    shift = np.median(before - now, axis=0)
+    only_shifted: Affine = np.array([[1.0, 0, shift[0]], [0, 1.0, shift[1]]])
+    still = float(np.median(_missed(only_shifted, now, before)))
     weight = np.ones(len(now))
-    found: Affine = np.eye(2, 3)
+    found = only_shifted
     for _ in range(5):
         found = _fitted(now, before, weight)
-        miss = np.hypot(*(now @ found[:, :2].T + found[:, 2] - before).T)
+        miss = _missed(found, now, before)
         weight = 1 / (1 + np.square(miss / max(0.3, float(np.median(miss)))))
     size = float(np.hypot(found[0, 0], found[1, 0]))
-    return found if 0.8 < size < 1.25 else np.eye(2, 3)
+    turns = float(np.median(_missed(found, now, before))) < _BETTER * still - 0.02
+    return found if turns and _LEAST_SIZE < size < 1 / _LEAST_SIZE else only_shifted
+
+
+def _missed(motion: Affine, now: Affine, before: Affine) -> NDArray[np.float64]:
+    return np.asarray(np.hypot(*(now @ motion[:, :2].T + motion[:, 2] - before).T))
 
 
 def _fitted(now: Affine, before: Affine, weight: NDArray[np.float64]) -> Affine:

@@ -55,10 +55,10 @@ class Neon(Painting):
 def _edges(canvas: Canvas) -> Floats:
     """0..1 along edges of the picture, whichever side is darker."""
     grey = cv2.cvtColor(abstracted(canvas.pixels, canvas.unit, 30), cv2.COLOR_RGB2GRAY)
-    smooth = canvas.blur(grey.astype(np.float32) / 255, 0.9)
+    smooth = canvas.blur(grey.astype(np.float32) / 255, 1.4)
     slope = cv2.magnitude(cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1))
     slope = slope * np.float32(canvas.unit)
-    return np.asarray(np.clip(np.tanh(3.0 * np.maximum(slope - 0.12, 0)) * 1.2, 0, 1), np.float32)
+    return np.asarray(np.clip(np.tanh(3.0 * np.maximum(slope - 0.09, 0)) * 1.2, 0, 1), np.float32)
 
 
 def _ring(canvas: Canvas) -> Floats:

@@ -17,6 +17,9 @@ from sa2va_cli.render.effects.textures import sampled
 _DESIGNED_FOR = 420.0
 """Pixels of the picture's short side for which strokes are one unit wide."""
 
+_FINEST = 0.9
+"""Pixels for one of a texture's: finer ones would flicker as they move by parts of a pixel."""
+
 _MARGIN = 8
 """Units around the thing that are painted too, so that no edge of the canvas is seen."""
 
@@ -60,11 +63,12 @@ class Canvas:
     def depth(self) -> Floats:
         """Pixels from the thing's edge, 0 outside."""
         inside = (self.alpha > 0.5).astype(np.uint8)
-        return np.asarray(cv2.distanceTransform(inside, cv2.DIST_L2, 3), np.float32)
+        depth = cv2.distanceTransform(inside, cv2.DIST_L2, 3)
+        return np.asarray(np.minimum(depth, sum(self.size)), np.float32)  # without any edge it is infinite
 
     def texture(self, tile: Floats, scale: float = 1.0, turn: float = 0.0) -> Floats:
         """A texture that lies on the thing; ``scale`` in units for a pixel of the tile."""
-        return sampled(tile, self.place, self.size, scale * self.unit, turn=turn)
+        return sampled(tile, self.place, self.size, max(_FINEST, scale * self.unit), turn=turn)
 
     def blur(self, values: Floats, units: float) -> Floats:
         """A Gaussian blur of a standard deviation in units."""
@@ -80,7 +84,7 @@ class Canvas:
 
     def contour(self, units: Floats | float) -> Grey:
         """A line just inside of the thing's edge, of a width in units."""
-        width = np.maximum(np.asarray(units, np.float32) * np.float32(self.unit), 0.4)
+        width = np.maximum(np.asarray(units, np.float32) * np.float32(self.unit), 0.8)
         return np.asarray(np.where(self.depth > 0, np.exp(-np.square(self.depth / width)), 1), np.float32)
 
 

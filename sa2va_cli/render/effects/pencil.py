@@ -54,6 +54,6 @@ def _hatched(canvas: Canvas, tone: Floats, tooth: Floats) -> Floats:
     for seed, (angle, begin, darkness) in enumerate(_HATCHING):
         bristles = canvas.texture(streaks(20 + seed, 22), 0.5, turn=angle)
         amount = smoothstep(tone, begin - 0.1, begin + 0.35)
-        marks = smoothstep(bristles + 0.25 * tooth, -0.35, 0.65)
+        marks = smoothstep(bristles + 0.2 * tooth, -0.55, 0.9)
         left = left * (1 - darkness * amount * marks)
     return np.asarray(1 - left, np.float32)

@@ -43,8 +43,13 @@ def grey_of(picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float]:
 
 @dataclass
 class CameraPath:
-    """The camera's motion through a clip, frame after frame."""
+    """The camera's motion through a clip, frame after frame, and what moves by itself.
 
+    Attributes:
+        moving: for each frame, on a reduced picture, what does not move as the camera says.
+    """
+
+    moving: dict[int, "PackedMask"] = field(default_factory=dict, repr=False)
     _to_first: dict[int, Matrix] = field(default_factory=dict, repr=False)
     _last: tuple[int, NDArray[np.uint8], NDArray[np.uint8]] | None = field(default=None, repr=False)
 
@@ -69,7 +74,29 @@ class CameraPath:
             there = np.diag([scale, scale, 1.0])
             moved = self._to_first[before] @ np.linalg.inv(there) @ step @ there
             self._to_first[index] = moved / moved[2, 2]
+            self._note_moving(index, before, grey, last, step)
         self._last = index, grey, still
+
+    def _note_moving(
+        self, index: int, before: int, grey: NDArray[np.uint8], last: NDArray[np.uint8], step: Matrix
+    ) -> None:
+        """Notes what moves by itself on two frames."""
+        here, there = moving_by_itself(grey, last, step)
+        for frame, mask in ((before, there), (index, here)):
+            packed = self.moving.get(frame)
+            both = mask if packed is None else mask | packed.unpacked()
+            self.moving[frame] = PackedMask.of(both)
+
+    def moves(self, index: int, size: tuple[int, int]) -> NDArray[np.bool_]:
+        """(H, W) what moves by itself on a frame; nothing where that cannot be told from the camera."""
+        packed = self.moving.get(index)
+        if packed is None:
+            return np.zeros(size[::-1], np.bool_)
+        small = packed.unpacked()
+        if small.mean() > _MUCH:
+            return np.zeros(size[::-1], np.bool_)
+        large = cv2.resize(small.view(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+        return np.asarray(large).view(np.bool_)
 
     def between(self, there: int, here: int) -> Matrix | None:
         """From points of frame ``here`` to those of frame ``there``; None where one was not seen."""
@@ -77,6 +104,66 @@ class CameraPath:
             return None
         matrix = np.linalg.inv(self._to_first[there]) @ self._to_first[here]
         return np.asarray(matrix / matrix[2, 2])
+
+
+@dataclass(frozen=True, eq=False)
+class PackedMask:
+    """A mask of one bit for each pixel: a long clip has many.
+
+    Attributes:
+        bits: packed along the rows.
+        shape: (h, w).
+    """
+
+    bits: NDArray[np.uint8] = field(repr=False)
+    shape: tuple[int, int]
+
+    @classmethod
+    def of(cls, mask: NDArray[np.bool_]) -> "PackedMask":
+        """Packs a mask."""
+        return cls(np.packbits(mask), (mask.shape[0], mask.shape[1]))
+
+    def unpacked(self) -> NDArray[np.bool_]:
+        """The mask, (h, w)."""
+        height, width = self.shape
+        return np.unpackbits(self.bits, count=height * width).reshape(self.shape).view(np.bool_)
+
+
+_FLOW_SIDE = 180
+"""Short side of the pictures on which what moves by itself is looked for."""
+
+_OWN_MOTION = 0.5
+"""Pixels of these by which flow must differ from the camera's motion."""
+
+_MUCH = 0.35
+"""Share of a picture that cannot all move by itself: there the camera's motion is no single map."""
+
+
+def moving_by_itself(
+    here: NDArray[np.uint8], there: NDArray[np.uint8], step: Matrix
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """What does not move as the camera does, on either of two pictures, each (h, w) of a reduced size."""
+    height, width = here.shape
+    scale = min(1.0, _FLOW_SIDE / min(height, width))
+    size = max(16, round(width * scale)), max(16, round(height * scale))
+    first, second = (cv2.resize(one, size, interpolation=cv2.INTER_AREA) for one in (here, there))
+    reduce = np.diag([size[0] / width, size[1] / height, 1.0])
+    small = reduce @ step @ np.linalg.inv(reduce)
+    masks = []
+    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    for one, other, map_ in ((first, second, small), (second, first, np.linalg.inv(small))):
+        flow = dis.calc(one, other, None)
+        expected = _field(np.asarray(map_, np.float64), size)
+        own = np.hypot(*cv2.split(flow - expected)) > _OWN_MOTION
+        masks.append(cv2.dilate(own.astype(np.uint8), np.ones((5, 5), np.uint8)).view(np.bool_))
+    return masks[0], masks[1]
+
+
+def _field(matrix: Matrix, size: tuple[int, int]) -> NDArray[np.float32]:
+    """(h, w, 2) by how much a map moves each pixel."""
+    columns, rows = np.meshgrid(np.arange(size[0], dtype=np.float64), np.arange(size[1], dtype=np.float64))
+    x, y, w = (matrix[k, 0] * columns + matrix[k, 1] * rows + matrix[k, 2] for k in range(3))
+    return np.stack([x / w - columns, y / w - rows], axis=-1).astype(np.float32)
 
 
 def motion_between(
@@ -91,16 +178,16 @@ def motion_between(
         return np.eye(3)
     ends, found = _followed(here, there, corners)
     back, found_back = _followed(there, here, ends)
-    corners, ends, back = (one.reshape(-1, 2).astype(np.float64) for one in (corners, ends, back))
-    good = (found.ravel() > 0) & (found_back.ravel() > 0) & (np.hypot(*(corners - back).T) < _RETURN)
-    places = np.rint(ends).astype(int)
+    begin, end, again = (np.asarray(one, np.float64).reshape(-1, 2) for one in (corners, ends, back))
+    good = (found.ravel() > 0) & (found_back.ravel() > 0) & (np.hypot(*(begin - again).T) < _RETURN)
+    places = np.rint(end).astype(int)
     height, width = there.shape
     inside = (places[:, 0] >= 0) & (places[:, 0] < width) & (places[:, 1] >= 0) & (places[:, 1] < height)
     good &= inside
     good[good] = still_there[places[good, 1], places[good, 0]] > 0
     if np.count_nonzero(good) < _LEAST_CORNERS:
         return np.eye(3)
-    return _simplest(corners[good], ends[good])
+    return _simplest(begin[good], end[good])
 
 
 def _followed(

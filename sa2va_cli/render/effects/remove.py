@@ -55,9 +55,11 @@ _SEEN = 0.02
 
 @dataclass(frozen=True, eq=False)
 class _Sample:
+    """A frame that background is taken from; ``shown`` is 255 where that is seen, and 0 elsewhere."""
+
     index: int
     picture: Pixels = field(repr=False)
-    hidden: NDArray[np.bool_] = field(repr=False)
+    shown: NDArray[np.uint8] = field(repr=False)
 
 
 @dataclass
@@ -79,6 +81,8 @@ class Remove(Effect):
     _seen: int = 0
     _remarks: list[Remark] = field(default_factory=list, repr=False)
     _carrier: Carrier = field(default_factory=Carrier, repr=False)
+    _neighbours: dict[int, _Sample] = field(default_factory=dict, repr=False)
+    _without_moving: set[int] = field(default_factory=set, repr=False)
     _last: tuple[int, Box, Pixels, NDArray[np.bool_]] | None = field(default=None, repr=False)
 
     @property
@@ -98,8 +102,8 @@ class Remove(Effect):
             moving = moving | (one.alpha > _SEEN)
         self._camera.add(moment.index, eight(moment.picture), moving)
         if self._seen % self._every == 0:
-            hidden = self._hidden(moment.alpha)
-            self._samples.append(_Sample(moment.index, np.array(moment.picture), hidden))
+            shown = self._shown(moment.alpha)
+            self._samples.append(_Sample(moment.index, np.array(moment.picture), shown))
         self._seen += 1
         most = min(max(_KEPT_BYTES // moment.picture.nbytes, _LEAST_KEPT), _MOST_KEPT)
         if len(self._samples) > most:
@@ -111,10 +115,23 @@ class Remove(Effect):
             return int(np.ceil(self.grow))
         return max(2, round(_GROWN_SHARE * min(shape[:2])))
 
-    def _hidden(self, alpha: Floats) -> NDArray[np.bool_]:
-        """Where background is not to be taken from."""
+    def _shown(self, alpha: Floats) -> NDArray[np.uint8]:
+        """(H, W) uint8, 255 where background can be taken from as far as the target's mask says."""
         more = max(2, round(_WIDER_SHARE * min(alpha.shape)))
-        return _widened(alpha > _SEEN, self._pixels(alpha.shape) + more)
+        return np.asarray(
+            255 - 255 * _widened(alpha > _SEEN, self._pixels(alpha.shape) + more).view(np.uint8)
+        )
+
+    def _sample(self, moment: Moment) -> _Sample:
+        """A neighbour; it is asked for by many frames."""
+        found = self._neighbours.get(moment.index)
+        if found is None:
+            while len(self._neighbours) > 2 * self.reach + 1:
+                self._neighbours.pop(min(self._neighbours))
+            shown = self._shown(moment.alpha)
+            shown[self._camera.moves(moment.index, moment.size)] = 0
+            found = self._neighbours[moment.index] = _Sample(moment.index, moment.picture, shown)
+        return found
 
     def apply(self, moment: Moment) -> Layer | None:
         """Draws one frame."""
@@ -150,10 +167,15 @@ class Remove(Effect):
         for index in sorted({*near, *kept}, key=lambda k: (abs(k - moment.index), k)):
             if index == moment.index:
                 continue
-            if index in kept:
-                yield kept[index]
-            else:
-                yield _Sample(index, near[index].picture, self._hidden(near[index].alpha))
+            yield self._sample(near[index]) if index in near else self._once_moving(kept[index])
+
+    def _once_moving(self, sample: _Sample) -> _Sample:
+        """A kept frame without what moves by itself, which is known once the clip was seen."""
+        if sample.index not in self._without_moving:
+            size = sample.shown.shape[1], sample.shown.shape[0]
+            sample.shown[self._camera.moves(sample.index, size)] = 0
+            self._without_moving.add(sample.index)
+        return sample
 
     def _bring(self, sample: _Sample, here: int, box: Box, ring: NDArray[np.bool_], stack: "_Stack") -> None:
         """Brings what a frame shows of the background to this one."""
@@ -161,7 +183,7 @@ class Remove(Effect):
         if motion is None:
             return
         place = motion @ np.array([[1, 0, box.x0], [0, 1, box.y0], [0, 0, 1.0]])
-        shown = _shown(~sample.hidden, place, box)
+        shown = _shown(sample.shown, place, box)
         if not (shown & stack.lacking).any():
             return
         brought = _warped(sample.picture, place, box)
@@ -179,7 +201,7 @@ class Remove(Effect):
         lacking = wanted & ~known
         if not lacking.any():
             return filled, known
-        hidden = {one.index: self._hidden(one.alpha) for one in (moment, *moment.around)}
+        hidden = {one.index: self._sample(one).shown < _WHOLE for one in (moment, *moment.around)}
         colours, found = self._carrier.carry(moment, hidden, box, lacking)
         filled[found] = colours[found]
         return filled, known | found
@@ -205,7 +227,7 @@ class Remove(Effect):
                     @ motion
                     @ np.array([[1, 0, box.x0], [0, 1, box.y0], [0, 0, 1.0]])
                 )
-                inside = _shown(np.ones(last.shape[:2], np.bool_), place, box)
+                inside = _shown(np.full(last.shape[:2], 255, np.uint8), place, box)
                 brought = _warped(last, place, box)
                 again = lacking & inside
                 filled[again] = brought[again]
@@ -277,9 +299,8 @@ def _warped(picture: Pixels, place: Matrix, box: Box) -> Pixels:
     return np.asarray(cv2.warpPerspective(picture, place, box.size, flags=flags, borderMode=border))
 
 
-def _shown(seen: NDArray[np.bool_], place: Matrix, box: Box) -> NDArray[np.bool_]:
-    """Where a part of a mask lies here, all of each pixel."""
-    values = seen.view(np.uint8) * np.uint8(255)
+def _shown(values: NDArray[np.uint8], place: Matrix, box: Box) -> NDArray[np.bool_]:
+    """Where a part of a mask of 0 and 255 lies here, all of each pixel."""
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return np.asarray(cv2.warpPerspective(values, place, box.size, flags=flags) > _WHOLE)
 

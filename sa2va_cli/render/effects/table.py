@@ -12,6 +12,7 @@ _STRENGTH = Number("strength", "how much of it, 0 to 1", 1.0, most=1.0)
 _HOLD = Number("hold", "frames over which a mask that goes missing is held", 6, most=50, whole=True)
 _GROW = Number("grow", "pixels by which the mask is widened; -1 for what suits", -1.0, least=-1.0)
 _SCALE = Number("scale", "size of strokes, cells or dots; 1 for what suits", 1.0, least=0.2, most=8)
+_FONT = Text("font", "a font file that has the letters; one of this computer if not given", None, "FILE")
 
 
 def _times(least: float, most: float, name: str = "amount", default: float = 1.5) -> Number:
@@ -378,7 +379,7 @@ _TEXT_ROWS = (
         "texts:Label",
         "text",
         Text("text", "what it says; the object's name if not given", None),
-        (ColourParameter("colour", "of the plate", (0, 158, 255)),),
+        (ColourParameter("colour", "of the plate", (0, 158, 255)), _FONT),
         ("name", "tag", "annotate"),
         ("标签", "标注", "标记", "写上"),
         area="around",
@@ -389,7 +390,7 @@ _TEXT_ROWS = (
         "texts:Caption",
         "text",
         Text("text", "what it says"),
-        (ColourParameter("colour", "of the letters", (255, 255, 255)),),
+        (ColourParameter("colour", "of the letters", (255, 255, 255)), _FONT),
         ("subtitle",),
         ("字幕", "说明文字"),
         area="around",
