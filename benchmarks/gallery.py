@@ -43,7 +43,9 @@ SHOWS: dict[str, tuple[str, str]] = {
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Makes the pictures and the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--only", help="make the picture of this effect alone", choices=sorted(EFFECTS))
     given = parser.parse_args(arguments)
     names = [name for name in EFFECTS if name != "generate" and given.only in (None, name)]
@@ -52,7 +54,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         tracks = Path(folder) / "park.tracks.sa2va"
         prompts = [GIRL, DOG]
         sample = str(ROOT / "samples/park.mp4")
-        call("segment", sample, *prompts, "--model", "demo", "--every", str(EVERY), "--save", "tracks", "-o", tracks)
+        call(
+            "segment",
+            sample,
+            *prompts,
+            "--model",
+            "demo",
+            "--every",
+            str(EVERY),
+            "--save",
+            "tracks",
+            "-o",
+            tracks,
+        )
         for name in names:
             picture(name, tracks, Path(folder))
     write_table()
@@ -85,7 +99,9 @@ def write_table() -> None:
         rows.append(f"| `{usage}` | {row.text} | {words} | {shown} |")
     text = GUIDE.read_text(encoding="utf-8")
     table = "<!-- effects -->\n" + "\n".join(rows) + "\n<!-- end -->"
-    GUIDE.write_text(re.sub("<!-- effects -->.*?<!-- end -->", lambda _: table, text, flags=re.DOTALL), encoding="utf-8")
+    GUIDE.write_text(
+        re.sub("<!-- effects -->.*?<!-- end -->", lambda _: table, text, flags=re.DOTALL), encoding="utf-8"
+    )
 
 
 if __name__ == "__main__":

@@ -24,7 +24,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the sample, as long as it is, at two frames a second, and the guide's own program."""
     folder = tmp_path_factory.mktemp("guide")
     (folder / "samples").mkdir()
-    with av.open(str(ROOT / "samples/park.mp4")) as source, av.open(str(folder / "samples/park.mp4"), "w") as made:
+    with (
+        av.open(str(ROOT / "samples/park.mp4")) as source,
+        av.open(str(folder / "samples/park.mp4"), "w") as made,
+    ):
         frames = list(source.decode(video=0))[::EVERY]
         stream = made.add_stream("libx264", rate=2)
         stream.width, stream.height, stream.pix_fmt = frames[0].width, frames[0].height, "yuv420p"

@@ -33,10 +33,6 @@ KINDS: dict[str, OutputKind] = {
     "matte": matte.KIND,
     "cutout": cutout.KIND,
     "crop": crop.KIND,
-    "edit": edit.KIND,
-    "side": compare.SIDE,
-    "wipe": compare.WIPE,
-    "preview": preview.KIND,
     "stacked": stacked.KIND,
     "hint": hint.KIND,
     "coco": coco.KIND,
@@ -48,6 +44,10 @@ KINDS: dict[str, OutputKind] = {
     "labelstudio": labelstudio.KIND,
     "sheet": sheet.KIND,
     "markers": markers.KIND,
+    "edit": edit.KIND,
+    "side": compare.SIDE,
+    "wipe": compare.WIPE,
+    "preview": preview.KIND,
     "tracks": tracks.KIND,
 }
 """Everything that ``--save`` knows."""
