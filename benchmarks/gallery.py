@@ -2,7 +2,7 @@
 
     python benchmarks/gallery.py
 
-Writes docs/images/edit/NAME.webp and the table between ``<!-- effects -->`` and ``<!-- end -->`` in the guide.
+Writes docs/images/edit/NAME.webp, and the table of effects in the guide.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Every command of docs/guides/editing.md does what it says, with the demo model, on a sample of fewer frames."""
+"""Every command of docs/guides/editing.md runs as it is written, on a sample of fewer frames."""
 
 import re
 import shlex
