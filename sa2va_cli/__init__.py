@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sa2va_cli.datatypes import FoundObject, Frame, FrameMasks, Prompt
     from sa2va_cli.errors import (
         InputError,
+        LookAtTheseError,
         ModelError,
         NothingFoundError,
         OutOfMemoryError,
@@ -41,6 +42,7 @@ __all__ = [
     "Frame",
     "FrameMasks",
     "InputError",
+    "LookAtTheseError",
     "Mention",
     "ModelChoice",
     "ModelError",
@@ -65,6 +67,7 @@ _HOMES = {
     "sa2va_cli.datatypes": ("FoundObject", "Frame", "FrameMasks", "Prompt"),
     "sa2va_cli.errors": (
         "InputError",
+        "LookAtTheseError",
         "ModelError",
         "NothingFoundError",
         "OutOfMemoryError",

@@ -114,3 +114,9 @@ class OutputError(Sa2VAError):
     """An output exists already, or cannot be written."""
 
     exit_code = 7
+
+
+class LookAtTheseError(Sa2VAError):
+    """All was done, but something that should be hidden may be seen: a person must look."""
+
+    exit_code = 9

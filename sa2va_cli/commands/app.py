@@ -21,6 +21,7 @@ from sa2va_cli.commands import (
     config,
     correct,
     doctor,
+    edit,
     models,
     probe,
     render,
@@ -56,6 +57,7 @@ add_command(app, "segment", segment.segment_command, segment.EPILOG)
 add_command(app, "ask", ask.ask_command, ask.EPILOG)
 add_command(app, "render", render.render_command, render.EPILOG)
 add_command(app, "correct", correct.correct_command, correct.EPILOG)
+add_command(app, "edit", edit.edit_command, edit.EPILOG)
 add_command(app, "probe", probe.probe_command, probe.EPILOG)
 add_command(app, "check", check.check_command, check.EPILOG)
 app.add_typer(tracks.app, name="tracks")

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from sa2va_cli.datatypes import Frame, Prompt, Yuv420
 from sa2va_cli.media.encodings import ENCODINGS
+from sa2va_cli.media.metadata import Metadata
 from sa2va_cli.media.reader import Reader
 from sa2va_cli.media.source import SourceInfo
 from sa2va_cli.outputs.drawing import Drawing
@@ -26,6 +27,8 @@ class Clip:
         form: how the output is stored; None for as the input is.
         by_source_number: whether pictures of a video's frames are called by their numbers in the source, not
             by their places among those that were looked at.
+        strip_metadata: whether outputs say nothing of what the source's container says: title, dates, place,
+            device, timecode, chapters.
     """
 
     reader: Reader
@@ -34,6 +37,12 @@ class Clip:
     drawing: Drawing = field(default_factory=Drawing)
     form: Form | None = None
     by_source_number: bool = False
+    strip_metadata: bool = False
+
+    @property
+    def metadata(self) -> Metadata:
+        """What the source's container says of the selection, as far as outputs may say it."""
+        return Metadata() if self.strip_metadata else self.reader.metadata
 
     @cached_property
     def info(self) -> SourceInfo:

@@ -212,7 +212,9 @@ class Drawing:
     @property
     def files(self) -> tuple[Path, ...]:
         """What is read beside the input."""
-        return tuple(Path(one) for one in (self.font, self.background_image) if one is not None)
+        plates = [use.values.get("plate") for use in self.effects if use.row.opens_files]
+        there = [plate for plate in plates if plate and Path(plate).is_file()]
+        return tuple(Path(one) for one in (self.font, self.background_image, *there) if one is not None)
 
     @property
     def background_image(self) -> str | None:

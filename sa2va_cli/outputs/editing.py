@@ -63,24 +63,43 @@ class EditSink(DrawingSink):
 
     def _scene(self, masks: FrameMasks) -> Scene:
         """What effects are told about a frame."""
-        evidence = masks.evidence
-        trust = [1.0] * len(masks) if evidence is None else [float(one) for one in evidence.confidences]
-        objects = tuple(
-            Seen(found.id, found.prompt.id, found.label, alpha, confidence)
-            for found, alpha, confidence in zip(masks.objects, masks.alphas, trust, strict=True)
-        )
         frame = masks.frame
         canvas = self._clip.canvas(frame)
         planes = canvas if isinstance(canvas, Yuv420) else None
-        return Scene(
-            frame.index,
-            frame.seconds,
+        return scene_of(
+            masks,
             _pixels(frame, canvas),
-            objects,
-            float(self._clip.reader.rate),
+            self._clip,
             2 if planes is None else planes.colour.transfer,
-            planes is not None and planes.colour.wide_gamut,
+            wide_gamut=planes is not None and planes.colour.wide_gamut,
         )
+
+
+def scene_of(
+    masks: FrameMasks,
+    picture: NDArray[np.uint8] | NDArray[np.uint16],
+    clip: Clip,
+    transfer: int = 2,
+    *,
+    wide_gamut: bool = False,
+) -> Scene:
+    """A frame with everything that was found on it, as effects see it.
+
+    Args:
+        masks: of all objects on the frame.
+        picture: (H, W, 3) RGB of it.
+        clip: the input.
+        transfer: number of the transfer function in ITU-T H.273.
+        wide_gamut: whether the primaries are those of BT.2020.
+    """
+    evidence = masks.evidence
+    trust = [1.0] * len(masks) if evidence is None else [float(one) for one in evidence.confidences]
+    objects = tuple(
+        Seen(found.id, found.prompt.id, found.label, alpha, confidence)
+        for found, alpha, confidence in zip(masks.objects, masks.alphas, trust, strict=True)
+    )
+    rate = float(clip.reader.rate)
+    return Scene(masks.frame.index, masks.frame.seconds, picture, objects, rate, transfer, wide_gamut)
 
 
 def _pixels(frame: Frame, canvas: Picture) -> NDArray[np.uint8] | NDArray[np.uint16]:

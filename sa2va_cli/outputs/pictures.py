@@ -206,7 +206,7 @@ class PictureVideo:
             sample_aspect_ratio=clip.info.sample_aspect_ratio,
             colour=_meaning(clip.info, codec),
             clock_offsets=clip.info.clock_offsets,
-            metadata=clip.reader.metadata,
+            metadata=clip.metadata,
             crf=None if form is None else form.crf,
             stream=_standard_output() if form is not None and form.layout == "stream" else None,
             container=None if form is None else form.muxer,

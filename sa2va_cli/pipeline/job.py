@@ -27,7 +27,7 @@ from sa2va_cli.visual_prompts import (
 )
 
 if TYPE_CHECKING:
-    from sa2va_cli.datatypes import Prompt
+    from sa2va_cli.datatypes import Prompt, Remark
     from sa2va_cli.media.source import SourceInfo
     from sa2va_cli.tracks.review import DoubtfulRange
 
@@ -331,6 +331,7 @@ class SegmentResult:
         skipped: what existed already and was left alone.
         warnings: what was odd about the input or the run.
         look_at: where masks may be wrong, by the beginning.
+        remarks: what a person should look at in an edit.
     """
 
     source: str
@@ -347,6 +348,7 @@ class SegmentResult:
     skipped: tuple[Path, ...] = ()
     warnings: tuple[str, ...] = ()
     look_at: "tuple[DoubtfulRange, ...]" = ()
+    remarks: "tuple[Remark, ...]" = ()
 
     @property
     def answers_by_label(self) -> dict[str, str]:

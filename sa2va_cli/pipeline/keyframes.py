@@ -24,8 +24,13 @@ def keyframe_indices(total: int, search: Search) -> list[int]:
     return [int(index) for index in np.unique(np.linspace(0, total - 1, count, dtype=int))]
 
 
-def read_keyframes(reader: Reader, search: Search) -> Sequence[Frame]:
+def read_keyframes(reader: Reader, search: Search, indices: Sequence[int] | None = None) -> Sequence[Frame]:
     """Fetches the keyframes; of a damaged clip, those that can be decoded.
+
+    Args:
+        reader: the open input.
+        search: says which they are, unless
+        indices: does.
 
     Raises:
         InputError: not a single frame can be decoded.
@@ -33,7 +38,8 @@ def read_keyframes(reader: Reader, search: Search) -> Sequence[Frame]:
     if not search.has_words:
         return ()
     total = reader.count_selected()
-    frames = list(reader.frames_at(keyframe_indices(total, search))) if total else []
+    wanted = keyframe_indices(total, search) if indices is None else indices
+    frames = list(reader.frames_at(wanted)) if total else []
     if not frames:
         frames = list(islice(iter(reader), 1))
     if not frames:

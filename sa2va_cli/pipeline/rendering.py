@@ -152,10 +152,15 @@ def render(job: RenderJob, *, report: Report = no_report) -> SegmentResult:
     with planned_rendering(job, report) as plan:
         if not plan.outputs:
             return SegmentResult(plan.source, skipped=plan.skipped)
-        return _run(plan, report)
+        return run_rendering(plan, report)
 
 
-def _run(plan: RenderPlan, report: Report) -> SegmentResult:
+def run_rendering(plan: RenderPlan, report: Report = no_report) -> SegmentResult:
+    """Carries out a plan.
+
+    Raises:
+        Sa2VAError: see ``render``.
+    """
     started = time.perf_counter()
     header, outputs = plan.tracks.header, _with_objects(plan)
     if not outputs:
@@ -181,6 +186,7 @@ def _run(plan: RenderPlan, report: Report) -> SegmentResult:
         skipped=plan.skipped,
         warnings=tuple(warnings),
         look_at=tally.look_at(),
+        remarks=tally.remarks,
     )
 
 
@@ -199,7 +205,14 @@ def _draw(plan: RenderPlan, outputs: tuple[PlannedOutput, ...], report: Report) 
     header, total = plan.tracks.header, plan.reader.count_selected()
     tally = Tally(header.objects, plan.reader.info.start_seconds)
     numbers = plan.job.saving.source_numbers
-    clip = Clip(plan.reader, header.stem, header.prompts, plan.job.drawing, by_source_number=numbers)
+    clip = Clip(
+        plan.reader,
+        header.stem,
+        header.prompts,
+        plan.job.drawing,
+        by_source_number=numbers,
+        strip_metadata=plan.job.saving.strip_metadata,
+    )
     saving = plan.job.saving
     ends = {"verify": saving.verify, "replaces": saving.replaces}
     with Driver(outputs, clip, header.objects, report, **ends) as driver:
@@ -214,5 +227,6 @@ def _draw(plan: RenderPlan, outputs: tuple[PlannedOutput, ...], report: Report) 
             raise nothing_found(header.prompts, header.answers)
         if driver.needs_second_pass:
             draw_again(driver, plan.tracks, plan.reader, report)
+        tally.remarks = driver.remarks
         report(Progress("finishing the files"))
     return tally

@@ -216,6 +216,7 @@ def run(
         skipped=(*plan.skipped, *skipped),
         warnings=(*filter(None, [plan.placement.concern]), *warnings),
         look_at=tally.look_at(),
+        remarks=tally.remarks,
     )
 
 
@@ -224,7 +225,7 @@ def _ask(plan: Plan, session: Session[View, Queries, Memory], report: Report) ->
     search = plan.job.search
     report(Progress("looking for " + ", ".join(prompt.text or prompt.label for prompt in search.prompts)))
     pointed = read_placements(plan.reader, search)
-    keyframes = read_keyframes(plan.reader, search)
+    keyframes = read_keyframes(plan.reader, search, plan.keyframes)
     if keyframes:
         indices = ", ".join(str(frame.index) for frame in keyframes)
         report(Notice(f"the language model sees frame {indices}", "detail"))
@@ -251,8 +252,14 @@ def _header(plan: Plan, findings: Findings[Memory], identity: ModelIdentity) -> 
         threshold=plan.job.search.threshold,
         frames=plan.frames,
         model=identity,
-        settings=settings_of(plan.job.search, plan.job.model),
+        settings=settings_of(plan.job.search, plan.job.model) | _keyframes_chosen(plan),
     )
+
+
+def _keyframes_chosen(plan: Plan) -> dict[str, Any]:
+    """The keyframes, where the settings do not say which they are."""
+    usual = tuple(keyframe_indices(plan.frames, plan.job.search))
+    return {} if plan.keyframes == usual else {"keyframe_indices": list(plan.keyframes)}
 
 
 def _draw(
@@ -269,7 +276,14 @@ def _draw(
     motion = MotionCheck()
     tally = Tally(log.header.objects, plan.reader.info.start_seconds)
     numbers = plan.job.saving.source_numbers
-    clip = Clip(plan.reader, plan.stem, log.header.prompts, plan.job.drawing, by_source_number=numbers)
+    clip = Clip(
+        plan.reader,
+        plan.stem,
+        log.header.prompts,
+        plan.job.drawing,
+        by_source_number=numbers,
+        strip_metadata=plan.job.saving.strip_metadata,
+    )
     saving = plan.job.saving
     ends = {"verify": saving.verify, "replaces": saving.replaces}
     with Driver(outputs, clip, log.header.objects, report, **ends) as driver:
@@ -293,6 +307,7 @@ def _draw(
             with output_errors(outputs[0].path):
                 log.path.stat()  # it may have gone with its folder
             draw_again(driver, Tracks(log.path), plan.reader, report)
+        tally.remarks = driver.remarks
         report(Progress("finishing the files"))
     return tally
 

@@ -37,7 +37,8 @@ OFFLOAD = Extra("accelerate", "accelerate", "offload")
 HEIF = Extra("pillow-heif", "pillow_heif", "heif")
 EXR = Extra("OpenEXR", "OpenEXR", "exr")
 OTIO = Extra("opentimelineio", "opentimelineio", "otio")
-EXTRAS = (QUANT, FLASH, OFFLOAD, HEIF, EXR, OTIO)
+GENERATE = Extra("diffusers", "diffusers", "generate")
+EXTRAS = (QUANT, FLASH, OFFLOAD, HEIF, EXR, OTIO, GENERATE)
 
 
 def require(extra: Extra, asked: str) -> None:

@@ -6,6 +6,7 @@ from sa2va_cli.errors import UsageError, parameter
 from sa2va_cli.outputs.kind import OutputKind
 from sa2va_cli.outputs.kinds import (
     coco,
+    compare,
     crop,
     cutout,
     cvat,
@@ -19,6 +20,7 @@ from sa2va_cli.outputs.kinds import (
     mask,
     matte,
     overlay,
+    preview,
     sheet,
     stacked,
     tracks,
@@ -31,7 +33,6 @@ KINDS: dict[str, OutputKind] = {
     "matte": matte.KIND,
     "cutout": cutout.KIND,
     "crop": crop.KIND,
-    "edit": edit.KIND,
     "stacked": stacked.KIND,
     "hint": hint.KIND,
     "coco": coco.KIND,
@@ -43,6 +44,10 @@ KINDS: dict[str, OutputKind] = {
     "labelstudio": labelstudio.KIND,
     "sheet": sheet.KIND,
     "markers": markers.KIND,
+    "edit": edit.KIND,
+    "side": compare.SIDE,
+    "wipe": compare.WIPE,
+    "preview": preview.KIND,
     "tracks": tracks.KIND,
 }
 """Everything that ``--save`` knows."""

@@ -138,11 +138,16 @@ def _parts(row: EffectRow, rest: str) -> tuple[str, tuple[tuple[str, str], ...]]
 
 def written_effect(use: EffectUse) -> str:
     """The effect as ``read_effect`` reads it."""
+    own = use.row.value.name if use.row.value is not None else None
+    said = written_values(use)
+    first = "".join(f"={value}" for name, value in said if name == own)
+    return use.name + first + "".join(f",{name}={value}" for name, value in said if name != own)
+
+
+def written_values(use: EffectUse) -> tuple[tuple[str, str], ...]:
+    """What the effect is told besides its defaults, as pairs of name and text."""
     values = [(one, use.values[one.name]) for one in use.row.all_parameters]
-    own = use.row.value
-    said = [(one, _written(value)) for one, value in values if value is not None and value != one.default]
-    first = "".join(f"={value}" for one, value in said if one is own)
-    return use.name + first + "".join(f",{one.name}={value}" for one, value in said if one is not own)
+    return tuple((one.name, _written(value)) for one, value in values if value not in (None, one.default))
 
 
 def _written(value: Any) -> str:

@@ -16,7 +16,7 @@ Area = Literal["inside", "around", "outside", "frame"]
 """Which pixels an effect changes: the target's; also some around it (outline, glow, shadow, plates); those
 that are not the target's (background, spotlight); all, and objects lie elsewhere then (cameras)."""
 
-Family = Literal["colour", "style", "redact", "remove", "background", "light", "camera", "text"]
+Family = Literal["colour", "style", "redact", "remove", "background", "light", "camera", "text", "generated"]
 
 
 @dataclass(frozen=True)

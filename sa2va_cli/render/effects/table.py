@@ -283,6 +283,26 @@ _BACKGROUND_ROWS = (
     ),
 )
 
+_GENERATED_ROWS = (
+    EffectRow(
+        "generate",
+        "what a generative --backend makes of words, or frames that are there already",
+        "generated:Generated",
+        "generated",
+        Text("prompt", "what it becomes"),
+        (
+            Text(
+                "frames",
+                "a folder of PNGs, one for each frame, named by their numbers from 0",
+                None,
+                "FOLDER",
+            ),
+        ),
+        ("regenerate",),
+        ("生成",),
+    ),
+)
+
 _LIGHT_ROWS = (
     EffectRow(
         "outline",
@@ -385,6 +405,7 @@ EFFECTS: Mapping[str, EffectRow] = {
         *_REDACT_ROWS,
         *_REMOVE_ROWS,
         *_BACKGROUND_ROWS,
+        *_GENERATED_ROWS,
         *_LIGHT_ROWS,
         *_CAMERA_ROWS,
         *_TEXT_ROWS,
