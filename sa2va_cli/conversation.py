@@ -1,19 +1,21 @@
 """Conversations about pictures: what is asked and answered, and the protocols of the models that answer.
 
 A Sa2VA fulfils them, and so does a chat model without a mask decoder. Knows nothing about files, and nothing
-about how a model works.
+about how a model works; importing it is instant.
 """
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-from sa2va_cli.datatypes import RGB, ModelIdentity, is_unicode
 from sa2va_cli.errors import UsageError, parameter
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from sa2va_cli.datatypes import RGB, ModelIdentity
 
 MAX_NEW_TOKENS = 2_048
 """The limit of the official code (reference set, section 3.1)."""
@@ -59,7 +61,7 @@ class Pictures:
         seconds: of the frames of a video, in the video; empty where they are not known.
     """
 
-    images: tuple[RGB, ...] = field(repr=False)
+    images: "tuple[RGB, ...]" = field(repr=False)
     video: bool = False
     seconds: tuple[float, ...] = ()
 
@@ -91,10 +93,12 @@ class Question:
 
     text: str
     pictures: tuple[Pictures, ...] = ()
-    regions: NDArray[np.bool_] | None = field(default=None, repr=False)
+    regions: "NDArray[np.bool_] | None" = field(default=None, repr=False)
     past: tuple[Exchange, ...] = ()
 
     def __post_init__(self) -> None:
+        from sa2va_cli.datatypes import is_unicode
+
         if not self.text.strip():
             raise UsageError('the question is empty; ask something, such as "What is on the table?"')
         texts = [self.text, *(words for one in self.past for words in (one.question, one.answer))]
@@ -180,7 +184,7 @@ class ChatEngine(Protocol):
     """A loaded model that can be talked to; shared by any number of conversations, changed by none."""
 
     @property
-    def identity(self) -> ModelIdentity:
+    def identity(self) -> "ModelIdentity":
         """Which weights it is made of."""
         ...
 
