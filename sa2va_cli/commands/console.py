@@ -226,8 +226,11 @@ class Console:
         self.line(f"frames     {plan.frames} of {info.frames}")
         for prompt in job.search.prompts:
             names = ", ".join(repr(object_label(prompt, number)) for number in (1, 2))
-            self.line(f"prompt {prompt.id:<3} {prompt.text!r}: objects {names}, ...")
-        self.line(f"keyframes  {', '.join(map(str, plan.keyframes))}")
+            said = [repr(prompt.text)] if prompt.text else []
+            said += [str(one) for one in prompt.visual]
+            self.line(f"prompt {prompt.id:<3} {' '.join(said)}: objects {names}, ...")
+        if plan.keyframes:
+            self.line(f"keyframes  {', '.join(map(str, plan.keyframes))}")
         self.line(f"model      {plan.model}{', not here yet: would be downloaded' if to_download else ''}")
         self.line(f"device     {plan.placement.device}, {plan.placement.dtype}")
         for output in plan.outputs:
