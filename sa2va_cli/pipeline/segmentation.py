@@ -9,6 +9,7 @@ from pathlib import Path
 from sa2va_cli.datatypes import (
     AnySegmenter,
     Followed,
+    FrameMasks,
     Memory,
     ModelIdentity,
     Queries,
@@ -23,22 +24,20 @@ from sa2va_cli.outputs.driver import Driver
 from sa2va_cli.outputs.existing import choose_outputs, claimed
 from sa2va_cli.outputs.kinds import check_kinds
 from sa2va_cli.outputs.naming import PlannedOutput, check_frame_names, plan_outputs
-from sa2va_cli.pipeline.finding import Findings, find, follow, nothing_found
-from sa2va_cli.pipeline.job import SegmentJob, SegmentResult
+from sa2va_cli.pipeline.finding import Findings, find, nothing_found
+from sa2va_cli.pipeline.job import NEVER_RESUMED, Resuming, SegmentJob, SegmentResult
 from sa2va_cli.pipeline.keyframes import keyframe_indices, read_keyframes
-from sa2va_cli.pipeline.motion import MotionCheck
 from sa2va_cli.pipeline.opening import files_read, opened, stem_of
 from sa2va_cli.pipeline.provenance import settings_of, source_facts
 from sa2va_cli.pipeline.replay import draw_again
-from sa2va_cli.pipeline.streaming import decoded
+from sa2va_cli.pipeline.resuming import Log, logged
 from sa2va_cli.pipeline.tally import Tally
-from sa2va_cli.pipeline.tracks_file import growing_log
 from sa2va_cli.queues import write_behind
 from sa2va_cli.runtime.device import Placement
 from sa2va_cli.runtime.loading import Load, load_segmenter, memory_errors_explained
 from sa2va_cli.staging import output_errors
 from sa2va_cli.tracks.header import Header
-from sa2va_cli.tracks.log import Tracks, TracksWriter
+from sa2va_cli.tracks.log import Tracks
 from sa2va_cli.version import VERSION
 
 Threads = Callable[[AnySegmenter], AbstractContextManager[int]]
@@ -108,6 +107,7 @@ def segment(
     load: Load = load_segmenter,
     report: Report = no_report,
     threads: Threads = leave_threads,
+    resuming: Resuming = NEVER_RESUMED,
 ) -> SegmentResult:
     """Finds what the prompts name and writes everything that was asked for.
 
@@ -116,6 +116,7 @@ def segment(
         load: makes the segmenter.
         report: is told how far the run is and what a person should know; called from this thread.
         threads: decides about torch's threads while objects are followed.
+        resuming: whether checkpoints are kept, and a killed run is gone on with.
 
     Raises:
         Sa2VAError: of the kind that says what went wrong; then nothing half-written is left.
@@ -126,7 +127,7 @@ def segment(
         with memory_errors_explained(plan.model, plan.placement):
             _announce(plan.placement, report)
             report(Progress(f"loading {plan.model}"))
-            return run(plan, load(job.model, plan.placement), report, threads)
+            return run(plan, load(job.model, plan.placement), report, threads, resuming)
 
 
 def _announce(placement: Placement, report: Report) -> None:
@@ -142,6 +143,7 @@ def run(
     segmenter: Segmenter[View, Queries, Memory],
     report: Report = no_report,
     threads: Threads = leave_threads,
+    resuming: Resuming = NEVER_RESUMED,
 ) -> SegmentResult:
     """Carries out a plan with a loaded model, which serves any number of plans.
 
@@ -157,15 +159,12 @@ def run(
         findings = _ask(plan, session, report)
         outputs = _with_objects(plan, findings)
         header = _header(plan, findings, segmenter.identity)
-        with growing_log(header, outputs, report) as log, threads(segmenter) as workers:
-            followed = follow(
-                session,
-                decoded(reader),
-                findings,
-                frame_count=plan.frames,
-                report=report,
-                workers=workers,
-            )
+        named = [*(output.path for output in plan.outputs), *plan.skipped]
+        with (
+            logged(session, header, outputs, named, report, resuming) as log,
+            threads(segmenter) as workers,
+        ):
+            followed = log.followed(session, reader, findings, outputs, report, workers)
             tally = _draw(plan, outputs, log, followed, report)
     warnings = _warnings(plan, tally)
     for text in warnings:
@@ -225,24 +224,23 @@ def _header(plan: Plan, findings: Findings[Memory], identity: ModelIdentity) -> 
 def _draw(
     plan: Plan,
     outputs: Sequence[PlannedOutput],
-    log: TracksWriter,
-    followed: Generator[Followed[Memory] | Followed[None], None, None],
+    log: Log[Memory],
+    followed: Generator[FrameMasks | Followed[Memory] | Followed[None], None, None],
     report: Report,
 ) -> Tally:
     """Visits every frame once: decoded in one thread, followed in this one, logged and drawn in a third.
 
     Outputs that need the whole clip are drawn from the log afterwards.
     """
-    motion = MotionCheck()
-    tally = Tally(log.header.objects, plan.reader.info.start_seconds)
+    header = log.writer.header
+    tally = Tally(header.objects, plan.reader.info.start_seconds)
     numbers = plan.job.saving.source_numbers
-    clip = Clip(plan.reader, plan.stem, log.header.prompts, plan.job.drawing, by_source_number=numbers)
+    clip = Clip(plan.reader, plan.stem, header.prompts, plan.job.drawing, by_source_number=numbers)
     verify = plan.job.saving.verify
-    with Driver(outputs, clip, log.header.objects, report, verify=verify) as driver:
+    with Driver(outputs, clip, header.objects, report, verify=verify) as driver:
 
-        def write(one: Followed[Memory] | Followed[None]) -> None:
-            agreements = motion.agreements(one.frame, one.logits)
-            masks = log.append(one.frame, one.logits, one.scores, one.ious, agreements)
+        def write(one: FrameMasks | Followed[Memory] | Followed[None]) -> None:
+            masks = one if isinstance(one, FrameMasks) else log.append(one)
             tally.add(masks)
             driver.write(masks)
 
@@ -253,12 +251,12 @@ def _draw(
                 report(Progress("segmenting", done, plan.frames))
         driver.end_first_pass()
         if not tally.saw_anything and not plan.job.saving.allow_empty:
-            raise nothing_found(log.header.prompts, log.header.answers)
-        log.finish()
+            raise nothing_found(header.prompts, header.answers)
+        log.writer.finish()
         if driver.needs_second_pass:
             with output_errors(outputs[0].path):
-                log.path.stat()  # it may have gone with its folder
-            draw_again(driver, Tracks(log.path), plan.reader, report)
+                log.writer.path.stat()  # it may have gone with its folder
+            draw_again(driver, Tracks(log.writer.path), plan.reader, report)
         report(Progress("finishing the files"))
     return tally
 
