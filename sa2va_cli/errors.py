@@ -114,3 +114,9 @@ class OutputError(Sa2VAError):
     """An output exists already, or cannot be written."""
 
     exit_code = 7
+
+
+class BatchError(Sa2VAError):
+    """Some jobs of a batch failed; the others were done."""
+
+    exit_code = 8

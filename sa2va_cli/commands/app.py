@@ -13,7 +13,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sa2va_cli import __version__
-from sa2va_cli.commands import bench, check, clean, config, doctor, models, probe, render, segment, tracks
+from sa2va_cli.commands import (
+    batch,
+    bench,
+    check,
+    clean,
+    config,
+    doctor,
+    models,
+    probe,
+    render,
+    segment,
+    tracks,
+)
 from sa2va_cli.commands.defaults import KNOWN, default_map, origin_of, path_of, schema
 from sa2va_cli.commands.options import add_command
 from sa2va_cli.commands.session import Interrupted, Session
@@ -41,6 +53,7 @@ app = typer.Typer(
 )
 add_command(app, "segment", segment.segment_command, segment.EPILOG)
 add_command(app, "render", render.render_command, render.EPILOG)
+app.add_typer(batch.app, name="batch")
 add_command(app, "probe", probe.probe_command, probe.EPILOG)
 add_command(app, "check", check.check_command, check.EPILOG)
 app.add_typer(tracks.app, name="tracks")

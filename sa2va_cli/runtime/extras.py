@@ -37,7 +37,8 @@ OFFLOAD = Extra("accelerate", "accelerate", "offload")
 HEIF = Extra("pillow-heif", "pillow_heif", "heif")
 EXR = Extra("OpenEXR", "OpenEXR", "exr")
 OTIO = Extra("opentimelineio", "opentimelineio", "otio")
-EXTRAS = (QUANT, FLASH, OFFLOAD, HEIF, EXR, OTIO)
+WATCH = Extra("watchfiles", "watchfiles", "watch")
+EXTRAS = (QUANT, FLASH, OFFLOAD, HEIF, EXR, OTIO, WATCH)
 
 
 def require(extra: Extra, asked: str) -> None:

@@ -87,7 +87,7 @@ def undisturbed(wanted):
 
 
 def check_gone_on_with(segmenter, at):
-    """Following began behind a checkpoint, not long before; a few frames wait to be logged when a run ends."""
+    """Following began behind a checkpoint, not long before; a few frames wait to be logged at the end."""
     assert segmenter.stepped[0] % STEP == 0
     assert max(0, at - 2 * STEP - 2) <= segmenter.stepped[0] <= at
 
