@@ -84,27 +84,36 @@ def made_of(source: Source, request: Request, index: int) -> BatchJob:
 
 def _wanted(request: Request) -> Iterator[_Wanted]:
     number = 0
+    known: dict[str, tuple[str, Options]] = {}
     for source in sources(request.inputs, kind_of(request.kind).endings):
         number += 1
         yield _Wanted(source, (), request.options, request.kind, source.path, number, {})
     if request.manifest is not None:
         for entry in read_manifest(request.manifest):
             number += 1
-            yield _of_entry(entry, request, number)
+            yield _of_entry(entry, request, number, known)
 
 
-def _of_entry(entry: Entry, request: Request, number: int) -> _Wanted:
+def _of_entry(entry: Entry, request: Request, number: int, known: dict[str, tuple[str, Options]]) -> _Wanted:
+    """Takes a row of a manifest apart; rows that say the same share one value."""
+    said = repr(entry.options)
+    if said not in known:
+        known[said] = _said(entry, request)
+    kind, options = known[said]
+    relative = PurePath() if os.path.isabs(entry.input) else PurePath(entry.input).parent  # noqa: PTH117
+    source = Source(entry.input, relative)
+    return _Wanted(source, entry.prompts, options, kind, entry.where, number, entry.options)
+
+
+def _said(entry: Entry, request: Request) -> tuple[str, Options]:
+    """The kind and the options of a job that says some itself."""
     given = dict(entry.options)
     kind = str(given.pop("kind", request.kind))
     try:
         kind_of(kind)
     except UsageError as error:
         raise UsageError(f"{entry.where}: {error.message}") from error
-    options = request.options.changed(given, entry.where)
-    source = Source(
-        entry.input, PurePath(entry.input).parent if not Path(entry.input).is_absolute() else PurePath()
-    )
-    return _Wanted(source, entry.prompts, options, kind, entry.where, number, given)
+    return kind, request.options.changed(given, entry.where)
 
 
 def made(wanted: _Wanted, request: Request) -> BatchJob:

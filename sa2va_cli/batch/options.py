@@ -6,7 +6,7 @@ name. Knows nothing about files.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from functools import cache
+from functools import cache, lru_cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -41,6 +41,7 @@ class SharedSearch(Search):
     def __post_init__(self) -> None:
         check_fields(self)
 
+    @lru_cache(maxsize=64)  # noqa: B019  (jobs that look for the same thing share one value)
     def search(self, prompts: tuple[str, ...] = ()) -> Search:
         """The search of one job.
 

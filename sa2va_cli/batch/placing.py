@@ -39,16 +39,15 @@ def template_of(output: str | None, *, mirror: bool) -> str | None:
 
 def placed(template: str | None, source: str, relative: PurePath, index: int) -> str | None:
     """Fills in what only a batch knows; what is filled in stands for itself, braces included."""
-    if template is None or "{" not in template:
+    if template is None or not any(f"{{{name}" in template for name in FIELDS):
         return template
-    values = {"parent": _literal(_parent(source)), "relative": _literal(relative.as_posix())}
 
     def fill(field: re.Match[str]) -> str:
         if field[1] is None:
             return field[0]
         if field[1].startswith("index"):
             return format(index, field[2] or "")
-        return values[field[1]]
+        return _literal(_parent(source) if field[1] == "parent" else relative.as_posix())
 
     filled = _FIELD.sub(fill, template)
     return filled.replace("/./", "/").removeprefix("./") if "{relative}" in template else filled

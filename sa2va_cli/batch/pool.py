@@ -15,11 +15,11 @@ from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any, Self
 
-from sa2va_cli.batch.worker import Begun, Emit, Ended, Message, Setup, Stop, Task, Worker
+from sa2va_cli.batch.worker import Begun, Broken, Emit, Ended, Message, Returned, Setup, Stop, Task, Worker
 from sa2va_cli.errors import UsageError
 
-_HARD_SECONDS = 10.0
-"""How long a process may take to end at once before it is ended."""
+_DEATHS = 9
+"""How many processes of one worker may die without ending a job before it is given up."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +111,7 @@ class ProcessWorker:
         self._number, self._setup, self._said = number, setup, said
         self._sending = threading.Lock()
         self._ending = False
+        self._deaths = 0
         self._child = self._started()
 
     def _started(self) -> _Child:
@@ -129,21 +130,29 @@ class ProcessWorker:
                 message: Message = child.pipe.recv()
                 if isinstance(message, Begun):
                     child.at.add(message.key)
-                elif isinstance(message, Ended):
+                elif isinstance(message, Ended | Returned):
                     child.at.discard(message.key)
+                    self._deaths = 0
                 self._said.put((self._number, message))
         child.process.join()
-        if not self._ending:
-            keys = tuple(sorted(child.at))
-            self._child = self._started()
-            self._said.put((self._number, Died(keys, child.process.exitcode)))
+        if self._ending:
+            return
+        with self._sending:  # nothing is handed to the one that is gone
+            self._deaths += 1
+            # It is told before its successor asks for work.
+            self._said.put((self._number, Died(tuple(sorted(child.at)), child.process.exitcode)))
+            if self._deaths > _DEATHS:
+                error = f"processes of workers die one after the other (exit code {child.process.exitcode})"
+                self._said.put((self._number, Broken(1, error)))
+            else:
+                self._child = self._started()
 
     def hand_over(self, task: Task) -> None:
         """Gives it a job; one that is handed to a dying process is told as such."""
-        child = self._child
-        child.at.add(task.job.key)
-        with self._sending, suppress(OSError):
-            child.pipe.send(task)
+        with self._sending:
+            self._child.at.add(task.job.key)
+            with suppress(OSError):
+                self._child.pipe.send(task)
 
     def stop(self, *, now: bool) -> None:
         """Ends it."""

@@ -21,7 +21,7 @@ from sa2va_cli.batch.pool import Died, Pool, Said, setups
 from sa2va_cli.batch.sources import Source
 from sa2va_cli.batch.state import NAME, Row, StateFile, opened, read_state
 from sa2va_cli.batch.watching import Watching, watched
-from sa2va_cli.batch.worker import Begun, Broken, Ended, Idle, Setup, Task, Told
+from sa2va_cli.batch.worker import Begun, Broken, Ended, Idle, Returned, Setup, Task, Told
 from sa2va_cli.errors import OutputError, Sa2VAError, UsageError
 from sa2va_cli.events import Event, Notice
 from sa2va_cli.staging import output_errors
@@ -318,6 +318,8 @@ class _Batch:
             self._report(JobTold(message.key, self._jobs[message.key].source, message.event))
         elif isinstance(message, Ended):
             self._end(message.key, message.outcome)
+        elif isinstance(message, Returned):
+            self._active.pop(message.key, None)
         elif isinstance(message, Broken):
             self._broken = message
             self._waiting.clear()

@@ -145,19 +145,20 @@ def _watch(folder: Path, kind: str, said: "queue.Queue[Any]", stop: threading.Ev
     from watchfiles import watch
 
     endings = kind_of(kind).endings
-    nursery = Nursery()
+    nursery = Nursery(SETTLED_SECONDS, PATIENCE_SECONDS)
 
     def look() -> None:
         found = {source.path: source for source in _present(folder, endings)}
         for path in nursery.look(iter(found), time.monotonic()):
             said.put((-1, Watching(found[path])))
 
-    look()
+    first = True
     changes = watch(
         folder, stop_event=stop, rust_timeout=1000, yield_on_timeout=True, debounce=400, raise_interrupt=False
     )
     for change in changes:
-        if change or nursery.is_waiting:
+        if first or change or nursery.is_waiting:
+            first = False  # only now nothing can appear unseen between a look and the next change
             look()
 
 

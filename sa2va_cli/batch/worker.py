@@ -72,6 +72,13 @@ class Ended:
 
 
 @dataclass(frozen=True)
+class Returned:
+    """A job was handed over and not begun, because the worker is to end."""
+
+    key: str
+
+
+@dataclass(frozen=True)
 class Broken:
     """A worker cannot go on, whatever the job: the model is not to be had.
 
@@ -89,7 +96,7 @@ class Idle:
     """A worker takes another job."""
 
 
-Message = Begun | Told | Ended | Broken | Idle
+Message = Begun | Told | Ended | Returned | Broken | Idle
 Emit = Callable[[Message], None]
 
 
@@ -166,7 +173,9 @@ class Worker:
     def _serve(self) -> None:
         self._emit(Idle())
         for task in self._tasks:
-            if not self._stop.soon.is_set():
+            if self._stop.soon.is_set():
+                self._emit(Returned(task.job.key))
+            else:
                 self._do(task)
             self._emit(Idle())
 

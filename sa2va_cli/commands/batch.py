@@ -130,6 +130,9 @@ class Batching:
 class BatchGroup(TyperGroup):
     """A group of commands of which ``run`` needs no name."""
 
+    ignore_unknown_options = True  # they are those of ``run``
+    allow_interspersed_args = False
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Finds a command; what is none is the beginning of what ``run`` is given."""
         if args and args[0] not in self.commands:
@@ -141,11 +144,7 @@ app = typer.Typer(
     cls=BatchGroup,
     help="Do many inputs in one go: sa2va batch INPUT... is sa2va batch run INPUT...",
     no_args_is_help=True,
-    context_settings={
-        "help_option_names": ["-h", "--help"],
-        "ignore_unknown_options": True,
-        "allow_interspersed_args": False,
-    },
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 

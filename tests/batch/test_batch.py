@@ -151,7 +151,13 @@ def test_inputs_that_lead_to_nothing_are_told(folder, batch, inputs):
 def test_a_manifest_says_everything_for_each_job(clips, sa2va):
     rows = [
         {"input": "shots/a.mp4", "prompts": ["red"], "output": "x/first.mp4"},
-        {"input": "shots/b.mp4", "prompt": "blue", "save": "coco,tracks", "max-frames": 3, "output": "x/"},
+        {
+            "input": "shots/b.mp4",
+            "prompt": "bright red",
+            "save": "coco,tracks",
+            "max-frames": 3,
+            "output": "x/",
+        },
     ]
     Path("jobs.jsonl").write_text("\n".join(map(json.dumps, rows)))
     outcome = sa2va("batch", "--manifest", "jobs.jsonl", "--save", "mask", "--state", "s.db")

@@ -14,7 +14,16 @@ from sa2va_cli.bench.job import BenchJob, BenchResult, Stage
 
 SCRIPTS = Path(__file__).parents[2] / "benchmarks"
 QUICK = ("accuracy", "preprocessing", "end_to_end", "media_path", "rendering", "edges", "answering")
-SLOW = ("memory_growth", "cold_start", "demo_scores", "stage_times", "steadiness", "confidence")
+SLOW = (
+    "batch",
+    "soak",
+    "memory_growth",
+    "cold_start",
+    "demo_scores",
+    "stage_times",
+    "steadiness",
+    "confidence",
+)
 SHARED = ("recording", "report", "gpu_tables")
 
 

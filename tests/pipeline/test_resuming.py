@@ -6,12 +6,10 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 from clips import damage, make_folder, make_front_index, make_video
-from fakes import FakeSegmenter, FakeSession
+from fakes import RememberingSegmenter
 
-from sa2va_cli.datatypes import Followed
 from sa2va_cli.errors import InputError, NothingFoundError, UsageError
 from sa2va_cli.events import Notice
 from sa2va_cli.media.reader import open_source
@@ -23,44 +21,6 @@ from sa2va_cli.pipeline.segmentation import segment
 from sa2va_cli.tracks.checkpoint import Checkpoint
 
 EVERY_STEP = Resuming(resume=True, checkpoint=f"{STEP}f")
-
-
-class RememberingSession(FakeSession):
-    """What it says about a frame depends on every frame before."""
-
-    def condition(self, keyframes, queries, *, track_keyframes=False):
-        channels = super().condition(keyframes, queries, track_keyframes=track_keyframes)
-        return np.stack([channels.astype(np.float64), np.zeros(len(channels))])
-
-    def _followed(self, frames, memory):
-        for one in super()._followed(frames, memory[0].astype(int)):
-            memory = np.stack([memory[0], memory[1] * 0.9 + one.logits.mean()])
-            logits = one.logits + memory[1][:, None, None].astype(np.float32) / 7
-            yield Followed(one.frame, logits, one.scores, one.ious, memory)
-
-    def freeze(self, memory):
-        return memory.tobytes()
-
-    def thaw(self, data):
-        return np.frombuffer(data).reshape(2, -1)
-
-
-class RememberingSegmenter(FakeSegmenter):
-    """Its process is killed, or its run fails, at the turn of a frame."""
-
-    def __init__(self, ahead=1, *, killed_at=None, fails_at=None):
-        super().__init__(ahead)
-        self.killed_at, self.fails_at = killed_at, fails_at
-
-    def open(self, *, still=False):
-        return RememberingSession(self)
-
-    def step(self, index):
-        super().step(index)
-        if index == self.killed_at:
-            os.kill(os.getpid(), 9)
-        if index == self.fails_at:
-            raise InputError("the disk was pulled out")
 
 
 def job(source, kinds=("tracks", "mask"), prompts=("red",), **more):
