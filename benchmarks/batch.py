@@ -16,7 +16,9 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
+from cold_start import children_seconds
 from recording import Column, add_options, record, rounds
 
 from sa2va_cli.bench.clips import write_park
@@ -30,6 +32,7 @@ COLUMNS = (
     Column("what", "24 clips of 2 s"),
     Column("seconds", "seconds", ".3g"),
     Column("ratio", "times as long as batch", ".2f"),
+    Column("processor", "processor time, times that of batch", ".2f"),
 )
 NAMES = {
     "batch": "`sa2va batch`",
@@ -121,23 +124,33 @@ def main(arguments: Sequence[str] | None = None) -> Ratio:
             clip.write_bytes(clips[0].read_bytes())
         works = arms(clips, folder)
         seconds: dict[str, list[float]] = {name: [] for name in works}
+        worked: dict[str, list[float]] = {name: [] for name in works}
         for number in range(options.rounds):
             for name in list(works)[:: 1 if number % 2 else -1]:
-                began = time.perf_counter()
+                began, used = time.perf_counter(), children_seconds()
                 works[name](folder / f"{name}-{number}")
                 seconds[name].append(time.perf_counter() - began)
+                worked[name].append(children_seconds() - used)
+                print(
+                    f"{name}: {seconds[name][-1]:.1f} s, {worked[name][-1]:.1f} s of processor time",
+                    flush=True,
+                )
                 assert len(list((folder / f"{name}-{number}").glob("*.mp4"))) == len(clips)  # noqa: S101
         start, status = long_list(options.jobs, folder)
     timings = {name: Timing(tuple(found)) for name, found in seconds.items()}
+    works_timed = {name: Timing(tuple(found)) for name, found in worked.items()}
     ratios = {name: Ratio.of(timings[name], timings["batch"]) for name in ("loop", "xargs")}
+    by_processor = {name: Ratio.of(works_timed[name], works_timed["batch"]) for name in ratios}
     rows = []
     for name, timing in timings.items():
         print(f"{name} {timing.median:.1f} s")
-        ratio = rounds(ratios[name].rounds) if name in ratios else None
-        rows.append({"what": NAMES[name], "seconds": rounds(timing.seconds), "ratio": ratio})
+        row: dict[str, Any] = {"what": NAMES[name], "seconds": rounds(timing.seconds)}
+        row["ratio"] = rounds(ratios[name].rounds) if name in ratios else None
+        row["processor"] = rounds(by_processor[name].rounds) if name in ratios else None
+        rows.append(row)
     for name, found in (("start", start), ("status", status)):
         print(f"{name} {found:.2f} s")
-        rows.append({"what": NAMES[name], "seconds": float(f"{found:.4g}"), "ratio": None})
+        rows.append({"what": NAMES[name], "seconds": float(f"{found:.4g}"), "ratio": None, "processor": None})
     print(f"xargs {ratios['xargs']}")
     print(f"ratio {ratios['loop']}")
     record(options, __file__, arguments, COLUMNS, rows)

@@ -24,6 +24,8 @@ from sa2va_cli.batch.watching import Watching, watched
 from sa2va_cli.batch.worker import Begun, Broken, Ended, Idle, Returned, Setup, Task, Told
 from sa2va_cli.errors import OutputError, Sa2VAError, UsageError
 from sa2va_cli.events import Event, Notice
+from sa2va_cli.outputs.leftovers import clear, leftovers_of
+from sa2va_cli.outputs.locks import lock_name, remove_abandoned
 from sa2va_cli.staging import output_errors
 
 ATTEMPTS = 3
@@ -262,6 +264,8 @@ class _Batch:
         """Puts a job in the queue if it is due."""
         choice: Choice = choose(job, row, job.work.saving.existing, self._plan.again)
         self._reasons[job.key] = choice.reason
+        if choice.reason == "interrupted":
+            _tidy(job)
         if choice.due:
             self._waiting.append(Task(job, choice.existing))
         elif row is not None and row.state == "failed":
@@ -404,6 +408,14 @@ class _Batch:
             failures=tuple((sources[key], text) for key, text in self._failures.items()),
             interrupted=self._interrupts.count > 0,
         )
+
+
+def _tidy(job: BatchJob) -> None:
+    """Removes what a killed batch left beside outputs of a job, finished ones included."""
+    for path in job.outputs:
+        if path.parent.is_dir():
+            clear(leftovers_of(path))
+            remove_abandoned(lock_name(path))
 
 
 _STOPPING = {
