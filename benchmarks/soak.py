@@ -30,7 +30,7 @@ from sa2va_cli.bench.clips import write_park
 from sa2va_cli.outputs.saving import Saving
 from sa2va_cli.runtime.choice import ModelChoice
 
-PROMPT = "girl in red dress"
+PROMPT = "the girl"
 COLUMNS = (Column("what", "what"), Column("found", "found"), Column("wanted", "wanted"))
 Finding = dict[str, str]
 

@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -135,16 +136,10 @@ def made(wanted: _Wanted, request: Request) -> BatchJob:
     return BatchJob(_sha(identity), wanted.kind, source.path, work, outputs)
 
 
-_digests: dict[int, tuple[Options, str]] = {}
-
-
+@lru_cache(maxsize=8)
 def _digest(options: Options) -> str:
     """What decides about results in options; made once for all jobs that share them."""
-    known = _digests.get(id(options))
-    if known is None or known[0] is not options:
-        _digests.clear()
-        known = _digests[id(options)] = options, _sha(options.as_json())
-    return known[1]
+    return _sha(options.as_json())
 
 
 def _sha(value: Any) -> str:

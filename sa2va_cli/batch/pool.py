@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any, Self
 
-from sa2va_cli.batch.worker import Begun, Broken, Emit, Ended, Message, Returned, Setup, Stop, Task, Worker
+from sa2va_cli.batch.worker import Begun, Broken, Ended, Message, Returned, Setup, Stop, Task, Worker
 from sa2va_cli.errors import UsageError
 
 _DEATHS = 9
@@ -243,6 +243,3 @@ class Pool:
         """Ends all: after their checkpoints, or now."""
         for worker in self._workers:
             worker.stop(now=now)
-
-
-__all__ = ["Died", "Emit", "Pool", "Said", "setups"]

@@ -428,6 +428,3 @@ def _death(code: int | None) -> str:
     if code is not None and code < 0:
         return f"signal {-code}"
     return f"exit code {code}"
-
-
-__all__ = ["BatchEvent", "BatchResult", "Interrupts", "Plan", "previewed", "run_batch"]

@@ -11,14 +11,19 @@ from clips import damage, make_folder, make_front_index, make_video
 from fakes import RememberingSegmenter
 
 from sa2va_cli.errors import InputError, NothingFoundError, UsageError
-from sa2va_cli.events import Notice
+from sa2va_cli.events import Notice, Progress
 from sa2va_cli.media.reader import open_source
 from sa2va_cli.model.session import ENCODED_AT_ONCE
 from sa2va_cli.outputs.saving import Saving
 from sa2va_cli.pipeline.job import NEVER_RESUMED, Resuming, Search, SegmentJob, Stopped
 from sa2va_cli.pipeline.resuming import STEP, checkpoint_of
 from sa2va_cli.pipeline.segmentation import segment
+from sa2va_cli.runtime.choice import ModelChoice
+from sa2va_cli.runtime.loading import load_segmenter
+from sa2va_cli.runtime.threads import divide_cores
 from sa2va_cli.tracks.checkpoint import Checkpoint
+
+SAMPLE = Path(__file__).parents[2] / "samples" / "park.mp4"
 
 EVERY_STEP = Resuming(resume=True, checkpoint=f"{STEP}f")
 
@@ -186,3 +191,34 @@ def test_a_checkpoint_that_is_none_is_read_as_none(tmp_path):
         (tmp_path / "a").write_bytes(data)
         assert Checkpoint.read(tmp_path / "a") is None
     assert Checkpoint.read(tmp_path / "b") is None
+
+
+def test_the_option_of_the_command_keeps_nothing_in_the_end(clip, sa2va):
+    outcome = sa2va("segment", "clip.mp4", "red", "--save", "mask", "--resume", "--checkpoint", "4f")
+    assert (outcome.code, outcome.files) == (0, ["clip.mask.mp4", "clip.mp4"])
+    assert sa2va("segment", "clip.mp4", "red", "--resume", "--checkpoint", "often").code == 2
+
+
+@pytest.mark.parametrize("sampling", ["uniform", "first"])
+def test_the_real_network_goes_on_to_the_same_bytes(folder, sampling):
+    choice = ModelChoice("demo", "cpu")
+    segmenter = load_segmenter(choice, choice.placed())
+    search = Search(("girl in red dress",), max_frames=14, sampling=sampling)
+    wanted = SegmentJob(str(SAMPLE), search, choice, Saving(("tracks",), "out/"))
+    done = 0
+
+    def count(event):
+        nonlocal done
+        done = max(done, event.done if isinstance(event, Progress) else 0)
+
+    def go(**more):
+        segment(wanted, load=lambda *_: segmenter, threads=divide_cores, report=count, **more)
+
+    go()
+    whole = outputs()
+    Path("out/park.tracks.sa2va").unlink()
+    done = 0
+    with pytest.raises(Stopped):
+        go(resuming=Resuming(resume=True, checkpoint="1m", stop=lambda: done > 2))
+    go(resuming=EVERY_STEP)
+    assert outputs() == whole
