@@ -16,6 +16,7 @@ Knows nothing about how a command line is parsed.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from functools import cache
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -134,6 +135,11 @@ class Declared:
 
 def declared(group: type) -> tuple[Declared, ...]:
     """The fields of a dataclass that people can set, in order."""
+    return _declared(group)
+
+
+@cache
+def _declared(group: Any) -> tuple[Declared, ...]:
     found = []
     for one in fields(group):
         if get_origin(one.type) is not Annotated:

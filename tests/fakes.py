@@ -1,6 +1,9 @@
 """A network that needs no weights: it finds bright red, green or blue where a prompt names that colour."""
 
+import os
+import signal
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -9,7 +12,7 @@ import numpy as np
 
 from sa2va_cli.conversation import Generation, Listener, Mention, Question, Reply
 from sa2va_cli.datatypes import RGB, Directions, Followed, Frame, Grounding, ModelIdentity
-from sa2va_cli.errors import UsageError
+from sa2va_cli.errors import InputError, UsageError
 from sa2va_cli.queues import batched, read_ahead
 from sa2va_cli.runtime.choice import ModelChoice
 from sa2va_cli.runtime.device import Placement
@@ -149,6 +152,87 @@ class FakeSession:
 
     def thaw(self, data: bytes) -> np.ndarray:
         return np.frombuffer(data, np.int64)
+
+
+class RememberingSession(FakeSession):
+    """What it says about a frame depends on every frame before."""
+
+    def condition(
+        self,
+        keyframes: Sequence[tuple[int, RGB]],
+        queries: Sequence[np.ndarray],
+        *,
+        track_keyframes: bool = False,
+    ) -> np.ndarray:
+        channels = super().condition(keyframes, queries, track_keyframes=track_keyframes)
+        return np.stack([channels.astype(np.float64), np.zeros(len(channels))])
+
+    def _followed(
+        self, frames: Iterable[Frame], memory: np.ndarray
+    ) -> Generator[Followed[np.ndarray], None, None]:
+        for one in super()._followed(frames, memory[0].astype(int)):
+            memory = np.stack([memory[0], memory[1] * 0.9 + one.logits.mean()])
+            logits = one.logits + memory[1][:, None, None].astype(np.float32) / 7
+            yield Followed(one.frame, logits, one.scores, one.ious, memory)
+
+    def freeze(self, memory: np.ndarray) -> bytes:
+        return memory.tobytes()
+
+    def thaw(self, data: bytes) -> np.ndarray:
+        return np.frombuffer(data).reshape(2, -1)
+
+
+class RememberingSegmenter(FakeSegmenter):
+    """Its process is killed, or its run fails, when a frame's turn comes.
+
+    Args:
+        ahead: see ``FakeSegmenter``.
+        killed_at: index of the frame at which the process is killed.
+        killed_after: how many frames of any clip are followed before.
+        fails_at: index of the frame at which the run fails.
+        hook: called with the index of each frame.
+    """
+
+    def __init__(
+        self,
+        ahead: int = 1,
+        *,
+        killed_at: int | None = None,
+        killed_after: int | None = None,
+        fails_at: int | None = None,
+        hook: Callable[[int], object] | None = None,
+    ) -> None:
+        super().__init__(ahead)
+        self.killed_at, self.killed_after, self.fails_at, self.hook = killed_at, killed_after, fails_at, hook
+
+    def open(self, *, still: bool = False) -> RememberingSession:
+        return RememberingSession(self)
+
+    def step(self, index: int) -> None:
+        super().step(index)
+        if self.hook is not None:
+            self.hook(index)
+        if index == self.killed_at or len(self.stepped) - 1 == self.killed_after:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if index == self.fails_at:
+            raise InputError("the disk was pulled out")
+
+
+def load_remembering(_: ModelChoice, __: Placement) -> RememberingSegmenter:
+    """Stands in for ``load_segmenter``, also in processes of their own."""
+    return RememberingSegmenter()
+
+
+def load_mortal(_: ModelChoice, __: Placement) -> RememberingSegmenter:
+    """The same; the process that follows frame 5 while there is a file ``mortal`` takes it away and dies."""
+
+    def hook(index: int) -> None:
+        if index == 5 and Path("mortal").exists():
+            if Path("mortal").read_text() != "always":
+                Path("mortal").unlink()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return RememberingSegmenter(hook=hook)
 
 
 def load_fake(_: ModelChoice, __: Placement) -> FakeSegmenter:

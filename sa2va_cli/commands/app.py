@@ -15,6 +15,7 @@ import typer
 from sa2va_cli import __version__
 from sa2va_cli.commands import (
     ask,
+    batch,
     bench,
     check,
     clean,
@@ -58,6 +59,7 @@ add_command(app, "ask", ask.ask_command, ask.EPILOG)
 add_command(app, "render", render.render_command, render.EPILOG)
 add_command(app, "correct", correct.correct_command, correct.EPILOG)
 add_command(app, "edit", edit.edit_command, edit.EPILOG)
+app.add_typer(batch.app, name="batch")
 add_command(app, "probe", probe.probe_command, probe.EPILOG)
 add_command(app, "check", check.check_command, check.EPILOG)
 app.add_typer(tracks.app, name="tracks")

@@ -23,6 +23,7 @@ from sa2va_cli.events import Event, Notice, Progress, Report
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
+    from rich.progress import Progress as Bars
 
     from sa2va_cli.pipeline.job import SegmentJob, SegmentResult
     from sa2va_cli.pipeline.segmentation import Plan
@@ -152,6 +153,21 @@ class Console:
             raise UsageError("standard input is no terminal, so nobody can be asked; add --yes to go ahead")
         self._screen.print(f"{question} [y/N] ", end="", markup=False, highlight=False)
         return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether a person sees standard error as it is written."""
+        return self._screen.is_terminal
+
+    def bars(self, *columns: Any) -> "Bars":
+        """Bars of progress, which are gone when they end; to be entered.
+
+        Args:
+            columns: of rich, from left to right.
+        """
+        from rich.progress import Progress as Bars
+
+        return Bars(*columns, console=self._screen, transient=True)
 
     @contextmanager
     def reporting(self) -> Generator[Report, None, None]:

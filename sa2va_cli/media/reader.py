@@ -218,6 +218,10 @@ class Reader:
         """Decodes the selection once, in order; undecodable frames leave gaps in ``Frame.index``."""
         return self._numbered(self._source.pictures(self._ordinals))
 
+    def starting_at(self, index: int) -> Iterator[Frame]:
+        """Decodes from a ``Frame.index`` on, with the numbers that frames have from the beginning."""
+        return self._numbered(self._source.pictures(self._ordinals[index:]))
+
     def count_selected(self) -> int:
         """Number of frames that the selection names, known without decoding."""
         return len(self._ordinals)

@@ -86,6 +86,7 @@ def follow_both_ways(
     findings: Findings[Memory],
     threshold: float,
     *,
+    frames: Iterable[Frame] | None = None,
     span: range | None = None,
     report: Report = no_report,
     workers: int = 1,
@@ -97,12 +98,13 @@ def follow_both_ways(
         reader: the clip.
         findings: what is followed.
         threshold: probability above which a pixel belongs to a mask.
+        frames: those that are followed forwards, where the caller has them already; None to decode the span.
         span: the frames that are looked at; None for all.
         report: is told how far following backwards is, and what a person should know.
         workers: see ``Session.follow``.
     """
     whole = range(reader.count_selected()) if span is None else span
-    ahead = _decoded(reader.part(whole.start, whole.stop))
+    ahead = _decoded(reader.part(whole.start, whole.stop)) if frames is None else (one for one in frames)
     way = follow(session, ahead, findings, frame_count=len(whole), report=report, workers=workers)
     with closing(ahead), closing(way), Scratch(threshold) as scratch:
         if findings.backwards is not None:

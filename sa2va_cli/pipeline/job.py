@@ -3,7 +3,8 @@
 Knows nothing about files or networks; importing it is instant.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, count
 from pathlib import Path
@@ -13,7 +14,7 @@ from sa2va_cli.errors import UsageError, parameter
 from sa2va_cli.outputs.delivery import Delivery, delivered
 from sa2va_cli.outputs.drawing import Drawing
 from sa2va_cli.outputs.saving import Saving
-from sa2va_cli.parameters import LOOKING, Argument, Option, check_fields, expanded
+from sa2va_cli.parameters import LOOKING, SAVING, Argument, Option, check_fields, expanded
 from sa2va_cli.runtime.choice import ModelChoice
 from sa2va_cli.visual_prompts import (
     BoxPrompt,
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 Sampling = Literal["uniform", "first"]
 SAMPLINGS: tuple[str, ...] = ("uniform", "first")
+
+_INTERVAL = re.compile(r"(\d+(?:\.\d+)?)(s|f|m)")
 
 
 Points = Annotated[
@@ -193,6 +196,55 @@ class Search:
         Among tracked frames, a keyframe that is shown as decoded stands out for a moment.
         """
         return self.sampling != "first"
+
+
+class Stopped(BaseException):
+    """Somebody asked a run to end, and a checkpoint is kept; not an ``Exception``, as it is no failure."""
+
+
+def _never() -> bool:
+    return False
+
+
+@dataclass(frozen=True)
+class Resuming:
+    """Whether and how often a run keeps checkpoints.
+
+    Attributes:
+        resume: whether checkpoints are kept, and a killed run is gone on with.
+        checkpoint: how often: ``10s`` or ``2m`` of work, or ``100f`` frames.
+        stop: asked after every few frames; once it says yes, a checkpoint is kept and ``Stopped`` is raised.
+
+    Raises:
+        UsageError: the interval cannot be meant.
+    """
+
+    resume: Annotated[
+        bool,
+        Option("Keep checkpoints, and go on from the last one of a run that was killed.", SAVING),
+    ] = False
+    checkpoint: Annotated[
+        str, Option("How often: 10s or 2m of work, or 100f frames.", SAVING, "INTERVAL")
+    ] = "10s"
+    stop: Callable[[], bool] = field(default=_never, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        found = _INTERVAL.fullmatch(self.checkpoint)
+        if found is None or float(found[1]) <= 0:
+            raise UsageError(
+                f"{parameter('checkpoint', self.checkpoint)} is no interval; "
+                "give seconds (10s), minutes (2m) or frames (100f)"
+            )
+
+    @property
+    def interval(self) -> tuple[float, str]:
+        """The number, and ``s`` for seconds or ``f`` for frames."""
+        found = _INTERVAL.fullmatch(self.checkpoint)
+        assert found is not None  # noqa: S101  (checked when made)
+        return (60 * float(found[1]), "s") if found[2] == "m" else (float(found[1]), found[2])
+
+
+NEVER_RESUMED = Resuming()
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from sa2va_cli.datatypes import (
     AnySegmenter,
     Followed,
     FoundObject,
+    FrameMasks,
     Memory,
     ModelIdentity,
     Queries,
@@ -25,23 +26,21 @@ from sa2va_cli.outputs.driver import Driver
 from sa2va_cli.outputs.existing import choose_outputs, claimed
 from sa2va_cli.outputs.kinds import check_kinds
 from sa2va_cli.outputs.naming import PlannedOutput, check_frame_names, plan_outputs
-from sa2va_cli.pipeline.directions import follow_both_ways
 from sa2va_cli.pipeline.finding import Findings, find, nothing_found
-from sa2va_cli.pipeline.job import SegmentJob, SegmentResult
+from sa2va_cli.pipeline.job import NEVER_RESUMED, Resuming, SegmentJob, SegmentResult
 from sa2va_cli.pipeline.keyframes import keyframe_indices, read_keyframes, read_placements
-from sa2va_cli.pipeline.motion import MotionCheck
 from sa2va_cli.pipeline.opening import files_read, opened, stem_of
 from sa2va_cli.pipeline.pointing import placements, with_masks
 from sa2va_cli.pipeline.provenance import settings_of, source_facts
 from sa2va_cli.pipeline.replay import draw_again
+from sa2va_cli.pipeline.resuming import Log, logged
 from sa2va_cli.pipeline.tally import Tally
-from sa2va_cli.pipeline.tracks_file import growing_log
 from sa2va_cli.queues import write_behind
 from sa2va_cli.runtime.device import Placement
 from sa2va_cli.runtime.loading import Load, load_segmenter, memory_errors_explained
 from sa2va_cli.staging import output_errors
 from sa2va_cli.tracks.header import Header
-from sa2va_cli.tracks.log import Tracks, TracksWriter
+from sa2va_cli.tracks.log import Tracks
 from sa2va_cli.version import VERSION
 
 Threads = Callable[[AnySegmenter], AbstractContextManager[int]]
@@ -125,6 +124,7 @@ def segment(
     load: Load = load_segmenter,
     report: Report = no_report,
     threads: Threads = leave_threads,
+    resuming: Resuming = NEVER_RESUMED,
 ) -> SegmentResult:
     """Finds what the prompts name and writes everything that was asked for.
 
@@ -133,6 +133,7 @@ def segment(
         load: makes the segmenter.
         report: is told how far the run is and what a person should know; called from this thread.
         threads: decides about torch's threads while objects are followed.
+        resuming: whether checkpoints are kept, and a killed run is gone on with.
 
     Raises:
         Sa2VAError: of the kind that says what went wrong; then nothing half-written is left.
@@ -145,11 +146,11 @@ def segment(
             report(Progress(f"loading {plan.model}"))
             segmenter = load(job.model, plan.placement)
             if job.search.when is None:
-                return run(plan, segmenter, report, threads)
+                return run(plan, segmenter, report, threads, resuming=resuming)
             from sa2va_cli.pipeline.limiting import limited
 
             with planned(limited(plan, segmenter, report), report) as narrower:
-                return run(narrower, segmenter, report, threads)
+                return run(narrower, segmenter, report, threads, resuming=resuming)
 
 
 def announce(placement: Placement, report: Report) -> None:
@@ -166,6 +167,7 @@ def run(
     report: Report = no_report,
     threads: Threads = leave_threads,
     finding: Finding | None = None,
+    resuming: Resuming = NEVER_RESUMED,
 ) -> SegmentResult:
     """Carries out a plan with a loaded model, which serves any number of plans.
 
@@ -175,6 +177,7 @@ def run(
         report: see ``segment``.
         threads: see ``segment``.
         finding: finds the objects; None to ask for each prompt.
+        resuming: see ``segment``.
 
     Raises:
         Sa2VAError: see ``segment``.
@@ -192,11 +195,10 @@ def run(
             return SegmentResult(job.source, skipped=(*plan.skipped, *skipped))
         stack.enter_context(claimed(late, job.saving, read, report))
         header = _header(plan, findings, segmenter.identity)
-        growing = growing_log(header, outputs, report, replaces=job.saving.replaces)
-        with growing as log, threads(segmenter) as workers:
-            followed = follow_both_ways(
-                session, reader, findings, job.search.threshold, report=report, workers=workers
-            )
+        named = [*(output.path for output in outputs), *plan.skipped, *skipped]
+        log_opened = logged(session, header, outputs, named, report, resuming, replaces=job.saving.replaces)
+        with log_opened as log, threads(segmenter) as workers:
+            followed = log.followed(session, reader, findings, outputs, report, workers)
             tally = _draw(plan, outputs, log, followed, report)
     warnings = _warnings(plan, tally)
     for text in warnings:
@@ -265,32 +267,31 @@ def _keyframes_chosen(plan: Plan) -> dict[str, Any]:
 def _draw(
     plan: Plan,
     outputs: Sequence[PlannedOutput],
-    log: TracksWriter,
-    followed: Generator[Followed[Memory] | Followed[None], None, None],
+    log: Log[Memory],
+    followed: Generator[FrameMasks | Followed[Memory] | Followed[None], None, None],
     report: Report,
 ) -> Tally:
     """Visits every frame once: decoded in one thread, followed in this one, logged and drawn in a third.
 
     Outputs that need the whole clip are drawn from the log afterwards.
     """
-    motion = MotionCheck()
-    tally = Tally(log.header.objects, plan.reader.info.start_seconds)
+    header = log.writer.header
+    tally = Tally(header.objects, plan.reader.info.start_seconds)
     numbers = plan.job.saving.source_numbers
     clip = Clip(
         plan.reader,
         plan.stem,
-        log.header.prompts,
+        header.prompts,
         plan.job.drawing,
         by_source_number=numbers,
         strip_metadata=plan.job.saving.strip_metadata,
     )
     saving = plan.job.saving
     ends = {"verify": saving.verify, "replaces": saving.replaces}
-    with Driver(outputs, clip, log.header.objects, report, **ends) as driver:
+    with Driver(outputs, clip, header.objects, report, **ends) as driver:
 
-        def write(one: Followed[Memory] | Followed[None]) -> None:
-            agreements = motion.agreements(one.frame, one.logits)
-            masks = log.append(one.frame, one.logits, one.scores, one.ious, agreements)
+        def write(one: FrameMasks | Followed[Memory] | Followed[None]) -> None:
+            masks = one if isinstance(one, FrameMasks) else log.append(one)
             tally.add(masks)
             driver.write(masks)
 
@@ -301,12 +302,12 @@ def _draw(
                 report(Progress("segmenting", done, plan.frames))
         driver.end_first_pass()
         if not tally.saw_anything and not plan.job.saving.allow_empty:
-            raise nothing_found(log.header.prompts, log.header.answers)
-        log.finish()
+            raise nothing_found(header.prompts, header.answers)
+        log.writer.finish()
         if driver.needs_second_pass:
             with output_errors(outputs[0].path):
-                log.path.stat()  # it may have gone with its folder
-            draw_again(driver, Tracks(log.path), plan.reader, report)
+                log.writer.path.stat()  # it may have gone with its folder
+            draw_again(driver, Tracks(log.writer.path), plan.reader, report)
         tally.remarks = driver.remarks
         report(Progress("finishing the files"))
     return tally

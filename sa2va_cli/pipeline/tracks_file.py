@@ -24,6 +24,9 @@ from sa2va_cli.tracks.log import TracksWriter
 UNFINISHED = ".part"
 """What the name of a wanted log ends in until the run has come to its end."""
 
+CHECKPOINT = ".checkpoint"
+"""What the name of a checkpoint adds to that of its log."""
+
 _NAME_BYTES = 255
 """What common file systems allow for a name."""
 
@@ -55,9 +58,10 @@ def growing_log(
         clear(leftovers_of(hidden_from))
         place = staged(hidden_from)
     else:
-        place = _unfinished(wanted)
+        place = unfinished(wanted)
         check_replaceable(place, folder=False)
         discard(place)
+        discard(checkpoint_of(place))
     writer: TracksWriter | None = None
     stays = False
     try:
@@ -77,7 +81,12 @@ def growing_log(
             discard(place)
 
 
-def _unfinished(path: Path) -> Path:
+def unfinished(path: Path) -> Path:
     """What a wanted log is called until it is whole; where that would be too long, a shorter name with it."""
     name = path.name if len(os.fsencode(path.name + UNFINISHED)) <= _NAME_BYTES else short_name(path)
     return path.with_name(name + UNFINISHED)
+
+
+def checkpoint_of(log: Path) -> Path:
+    """Where the checkpoint of a log lies."""
+    return log.with_name(log.name.removesuffix(UNFINISHED) + CHECKPOINT)

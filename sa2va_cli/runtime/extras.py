@@ -38,7 +38,8 @@ HEIF = Extra("pillow-heif", "pillow_heif", "heif")
 EXR = Extra("OpenEXR", "OpenEXR", "exr")
 OTIO = Extra("opentimelineio", "opentimelineio", "otio")
 GENERATE = Extra("diffusers", "diffusers", "generate")
-EXTRAS = (QUANT, FLASH, OFFLOAD, HEIF, EXR, OTIO, GENERATE)
+WATCH = Extra("watchfiles", "watchfiles", "watch")
+EXTRAS = (QUANT, FLASH, OFFLOAD, HEIF, EXR, OTIO, GENERATE, WATCH)
 
 
 def require(extra: Extra, asked: str) -> None:

@@ -70,20 +70,26 @@ class TracksWriter:
     """Appends to a log, one record by one call of the system, so that what was written can be read.
 
     Args:
-        path: a new file.
+        path: a new file, or one to go on with.
         header: what is written first.
+        frames: how many an earlier run wrote that stay.
+        size: bytes up to the end of these; what follows is cut off. 0 for a new file.
 
     Raises:
-        OutputError: the file exists, or cannot be written.
+        OutputError: the file exists and is to be new, or it cannot be written.
     """
 
-    def __init__(self, path: Path, header: Header) -> None:
+    def __init__(self, path: Path, header: Header, *, frames: int = 0, size: int = 0) -> None:
         self.path = path
         self.header = header
-        self.frames = 0
+        self.frames = frames
         with output_errors(path):
-            self._file = path.open("xb", buffering=0)
-            self._write(MAGIC + packed(_HEADER, header.to_json()))
+            self._file = path.open("r+b" if size else "xb", buffering=0)
+            if size:
+                self._file.truncate(size)
+                self._file.seek(size)
+            else:
+                self._write(MAGIC + packed(_HEADER, header.to_json()))
 
     def append(
         self,
@@ -121,6 +127,16 @@ class TracksWriter:
         kept = np.stack([decode(payload) for payload in payloads]) if payloads else logits
         evidence = gathered(kept, threshold, scores, ious, agreements)
         return FrameMasks(frame, kept, scores, threshold, objects, evidence=evidence)
+
+    def synchronise(self) -> int:
+        """Makes sure that what was written survives a loss of power; returns its bytes.
+
+        Raises:
+            OutputError: the disk is full, for example.
+        """
+        with output_errors(self.path):
+            os.fsync(self._file.fileno())
+            return self._file.tell()
 
     def finish(self) -> None:
         """Says that the log is complete.

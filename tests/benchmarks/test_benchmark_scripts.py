@@ -24,7 +24,17 @@ QUICK = (
     "conversation",
     "effects",
 )
-SLOW = ("memory_growth", "cold_start", "demo_scores", "stage_times", "steadiness", "confidence", "moments")
+SLOW = (
+    "batch",
+    "soak",
+    "memory_growth",
+    "cold_start",
+    "demo_scores",
+    "stage_times",
+    "steadiness",
+    "confidence",
+    "moments",
+)
 SHARED = ("recording", "report", "gpu_tables")
 
 
