@@ -8,20 +8,20 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from sa2va_cli.conversation import ChatEngine, Generation, Listener, Question, Reply
+from sa2va_cli.conversation import ChatEngine, Generation, Listener, Reply
 from sa2va_cli.datatypes import FrameMasks, Prompt
-from sa2va_cli.errors import UsageError
+from sa2va_cli.errors import ModelError, UsageError
 from sa2va_cli.media.arrays import ArraySource, frames_of
 from sa2va_cli.media.reader import Reader
 from sa2va_cli.parameters import expanded
 from sa2va_cli.pipeline import streaming
-from sa2va_cli.pipeline.asking import Viewed, masks_on, view, viewed
+from sa2va_cli.pipeline.asking import Viewed, masks_on, question_about, view, viewed, with_regions
 from sa2va_cli.pipeline.asking_job import Answering, Viewing
 from sa2va_cli.pipeline.job import Sampling, Search, numbered
 from sa2va_cli.pipeline.selection import selection
 from sa2va_cli.runtime.choice import ModelChoice
-from sa2va_cli.runtime.loading import load_segmenter, memory_errors_explained
-from sa2va_cli.visual_prompts import BoxPrompt, MaskPrompt, PointPrompt
+from sa2va_cli.runtime.loading import load_chat, memory_errors_explained
+from sa2va_cli.visual_prompts import BoxPrompt, MaskPrompt, PointPrompt, VisualPrompt
 
 
 class Sa2VA:
@@ -46,7 +46,7 @@ class Sa2VA:
         device_map: str = "none",
         compile: str = "auto",  # noqa: A002
     ) -> Self:
-        """Loads a model.
+        """Loads a model: a Sa2VA, or a chat model without masks, which answers and segments nothing.
 
         Args:
             name: alias, folder or hub id; None for the default, as on the command line.
@@ -69,7 +69,7 @@ class Sa2VA:
         )
         placement = choice.placed()
         with memory_errors_explained(choice.name_on(placement), placement):
-            return cls(load_segmenter(choice, placement))
+            return cls(load_chat(choice, placement))
 
     def segment(
         self,
@@ -124,8 +124,10 @@ class Sa2VA:
 
         Raises:
             UsageError: an option cannot be meant; raised at once.
+            ModelError: the model makes no masks; raised at once.
             InputError: the source cannot be read; raised when the first result is asked for.
         """
+        self._check_masks()
         search = Search(
             prompts=numbered((prompts,) if isinstance(prompts, str) else prompts),
             sampling=sampling,
@@ -155,6 +157,13 @@ class Sa2VA:
         _check_one_by_one(search)
         return streaming.stream_frames(self._segmenter, frames_of(frames, times), search)
 
+    def _check_masks(self) -> None:
+        if not getattr(self._segmenter, "has_masks", True):
+            raise ModelError(
+                f"{self._segmenter.identity.name} has no mask decoder: it answers (ask, converse) and "
+                'segments nothing; load a Sa2VA for masks, such as "1b"'
+            )
+
     def converse(self, *, frames: int = 8, sampling: Sampling = "uniform", **generation: Any) -> "Dialogue":
         """Begins a conversation.
 
@@ -171,7 +180,12 @@ class Sa2VA:
         return Dialogue(self._segmenter, Answering(**generation).generation(), viewing)
 
     def ask(
-        self, question: str, *sources: "Shown", listener: Listener | None = None, **options: Any
+        self,
+        question: str,
+        *sources: "Shown",
+        regions: "Iterable[Region]" = (),
+        listener: Listener | None = None,
+        **options: Any,
     ) -> Reply:
         """Asks one question; see ``Dialogue.ask``, and ``converse`` for the options.
 
@@ -179,11 +193,14 @@ class Sa2VA:
             InputError: a source cannot be read.
             UsageError: an option cannot be meant, or the model cannot be asked this.
         """
-        return self.converse(**options).ask(question, *sources, listener=listener)
+        return self.converse(**options).ask(question, *sources, regions=regions, listener=listener)
 
 
 Shown = str | Path | NDArray[np.uint8] | Sequence[NDArray[np.uint8]]
 """What can be shown to a model in Python."""
+
+Region = VisualPrompt | NDArray[Any]
+"""A point, box or mask as ``visual_prompts`` reads them, or a mask (H, W) of zeros and one other number."""
 
 
 class Dialogue:
@@ -196,31 +213,48 @@ class Dialogue:
         self._engine = engine
         self._conversation = engine.converse(generation)
         self._viewing = viewing
-        self._shown: list[list[Viewed]] = []
+        self._shown: list[tuple[Viewed, ...]] = []
         self._last: Reply | None = None
 
     def __len__(self) -> int:
         """How many questions were answered."""
         return len(self._conversation)
 
-    def ask(self, question: str, *sources: Shown, listener: Listener | None = None) -> Reply:
+    def ask(
+        self,
+        question: str,
+        *sources: Shown,
+        regions: Iterable[Region] = (),
+        listener: Listener | None = None,
+    ) -> Reply:
         """Asks a question.
 
         Args:
             question: a person's words.
             sources: what is shown with it: a video, an image, or a folder or pattern of frames, by name; an
                 image as (H, W, 3) uint8 RGB; or the frames of a video as a list or a (T, H, W, 3) array.
+            regions: of the one image that is shown with it; the question calls them region1, region2, ...
             listener: is given each piece of the answer's text as it is generated; False from it ends it.
 
         Raises:
             InputError: a source cannot be read.
             UsageError: the model cannot be asked this.
         """
-        shown = [_viewed(source, self._viewing) for source in sources]
-        pictures = tuple(one.pictures for one in shown)
-        self._last = self._conversation.ask(Question(question, pictures), listener)
+        visual = [MaskPrompt.of(one) if isinstance(one, np.ndarray) else one for one in regions]
+        shown = with_regions(self._engine, [self._view(source) for source in sources], visual)
+        self._last = self._conversation.ask(question_about(question, shown), listener)
         self._shown.append(shown)
         return self._last
+
+    def _view(self, source: Shown) -> Viewed:
+        """What the model sees of a source; frames that a program holds are chosen as those of a file."""
+        if isinstance(source, str | Path):
+            return view(expanded(str(source)), self._viewing, apart=not self._engine.has_masks)
+        frames = [source] if isinstance(source, np.ndarray) and source.ndim == 3 else list(source)
+        search = self._viewing.search("?")
+        with Reader(ArraySource(frames, None), selection(search)) as reader:
+            seen = viewed("frames", reader, search)
+        return replace(seen, source="an image", kind="image") if frames[0] is source else seen
 
     def undo(self) -> None:
         """Takes the last question and its answer back, with what was shown with it."""
@@ -237,17 +271,6 @@ class Dialogue:
             return []
         inputs = [one for shown in self._shown for one in shown]
         return [masks for one in inputs for masks in masks_on(self._engine, one, self._last, self._viewing)]
-
-
-def _viewed(source: Shown, viewing: Viewing) -> Viewed:
-    """What the model sees of a source; frames that a program holds are chosen as those of a file."""
-    if isinstance(source, str | Path):
-        return view(expanded(str(source)), viewing)
-    frames = [source] if isinstance(source, np.ndarray) and source.ndim == 3 else list(source)
-    search = viewing.search("?")
-    with Reader(ArraySource(frames, None), selection(search)) as reader:
-        seen = viewed("", reader, search)
-    return replace(seen, kind="image") if frames[0] is source else seen
 
 
 def _check_one_by_one(search: Search) -> None:

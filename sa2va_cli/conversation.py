@@ -7,7 +7,7 @@ about how a model works; importing it is instant.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from sa2va_cli.errors import UsageError, parameter
 
@@ -157,6 +157,19 @@ class Reply:
 Listener = Callable[[str], bool | None]
 """Is given each new piece of an answer's text, without special tokens, as it is generated; if it returns
 False, the answer ends there (``stop="interrupted"``)."""
+
+
+@runtime_checkable
+class MarkListener(Protocol):
+    """A ``Listener`` that is also told where the answer gives a mask."""
+
+    def __call__(self, piece: str) -> bool | None:
+        """Takes a piece of the answer's text."""
+        ...
+
+    def mark(self, number: int) -> None:
+        """The answer gives its N-th mask here, behind all pieces so far; from 1."""
+        ...
 
 
 class Conversation(Protocol):

@@ -8,7 +8,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sa2va_cli.errors import UsageError, parameter
 
@@ -153,6 +153,7 @@ class MaskPrompt:
 
 
 VisualPrompt = PointPrompt | BoxPrompt | MaskPrompt
+Kind = TypeVar("Kind", PointPrompt, BoxPrompt, MaskPrompt)
 
 
 @dataclass(frozen=True, eq=False)
@@ -249,10 +250,10 @@ def read_mask(text: str) -> MaskPrompt:
     return MaskPrompt(path.strip(), at.strip() or None, name.strip())
 
 
-def each(read: Callable[[str], VisualPrompt]) -> Callable[[Iterable[str]], tuple[VisualPrompt, ...]]:
+def each(read: Callable[[str], Kind]) -> Callable[[Iterable[str]], tuple[Kind, ...]]:
     """Reads every text of an option that can be repeated."""
 
-    def read_all(texts: Iterable[str]) -> tuple[VisualPrompt, ...]:
+    def read_all(texts: Iterable[str]) -> tuple[Kind, ...]:
         return tuple(read(text) for text in texts)
 
     return read_all

@@ -10,7 +10,7 @@ from typing import Self
 import cv2
 import numpy as np
 
-from sa2va_cli.conversation import Generation, Listener, Mention, Question, Reply
+from sa2va_cli.conversation import Generation, Listener, MarkListener, Mention, Question, Reply
 from sa2va_cli.datatypes import RGB, Directions, Followed, Frame, Grounding, ModelIdentity
 from sa2va_cli.errors import InputError, UsageError
 from sa2va_cli.queues import batched, read_ahead
@@ -303,6 +303,8 @@ class FakeConversation:
             if listener and listener(piece) is False:
                 stop = "interrupted"
                 break
+            if colours and len(said) > 2 and isinstance(listener, MarkListener):
+                listener.mark(len(said) - 2)
         return Reply(
             text="".join(said),
             marked=f"{marked}<|im_end|>",

@@ -13,11 +13,12 @@ from sa2va_cli.commands.options import Talking, without
 from sa2va_cli.commands.session import Interrupted, Session
 from sa2va_cli.commands.standard_output import check_standard_output
 from sa2va_cli.commands.startup import collector_paused
+from sa2va_cli.commands.telling import Telling, numbered_names
 from sa2va_cli.errors import NothingFoundError, OutputError, UsageError
 from sa2va_cli.outputs.delivery import Delivery
 from sa2va_cli.outputs.drawing import Drawing
 from sa2va_cli.outputs.saving import Saving
-from sa2va_cli.pipeline.asking_job import Answering, AskJob, Viewing
+from sa2va_cli.pipeline.asking_job import Answering, AskJob, Regions, Viewing
 from sa2va_cli.runtime.choice import ModelChoice
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ Exit codes: those of segment; 4 where masks were to be written and the answer ma
 [bold]Examples[/bold]
 
 sa2va ask photo.jpg "What is on the table?"
+
+sa2va ask photo.jpg "What is region1 doing?" --box 10%,20%,40%,90%
 
 sa2va ask clip.mp4 "Who leaves the room? Please respond with a segmentation mask." --save overlay
 
@@ -75,6 +78,7 @@ def ask_command(
         int, typer.Option("--batch-size", metavar="N", min=1, help="Answer N of these questions at once.")
     ] = 1,
     viewing: Viewing,
+    regions: Regions,
     answering: Answering,
     saving: Saving,
     drawing: Drawing,
@@ -90,13 +94,15 @@ def ask_command(
     if questions is not None:
         if wanted is not None:
             raise UsageError("--questions writes answers and no pictures; leave --save out")
-        job = AskJob(tuple(given), "?", viewing, answering, model)
+        job = AskJob(tuple(given), "?", viewing, answering, model, regions=regions)
         with collector_paused() as go_on:
             _ask_all(session, job, questions, batch_size, saving, go_on)
         return
     if interactive:
         inputs, first = _first_question(given)
-        job = AskJob(inputs, first or "?", viewing, answering, model, None, drawing, delivery)
+        job = AskJob(
+            inputs, first or "?", viewing, answering, model, None, drawing, delivery, regions=regions
+        )
         with collector_paused() as go_on:
             _interview(session, job, saving, first, go_on, as_json=talking.as_json)
         return
@@ -105,7 +111,9 @@ def ask_command(
     *inputs_given, question = given
     _check_question(question)
     job = AskJob(
-        tuple(inputs_given), question, viewing, answering, model, wanted, drawing, delivery, talking.as_json
+        *(tuple(inputs_given), question, viewing, answering, model, wanted, drawing, delivery),
+        masks=talking.as_json,
+        regions=regions,
     )
     with collector_paused() as go_on:
         if times:
@@ -163,52 +171,28 @@ def _ask_once(session: Session, job: AskJob, imported: Callable[[], None], *, as
         check_standard_output(job.saving, as_json=as_json)
         if job.saving.output == "-":
             raise UsageError("the answer and -o - both want standard output; give a file")
-    said: list[str] = []
-
-    def listen(piece: str) -> None:
-        said.append(piece)
-        if not as_json:
-            console.say(piece)
-
+    telling = Telling(console, silent=as_json)
     try:
         with console.reporting() as report:
             result = ask(
                 job,
                 load=loader(session, imported),
-                report=_ending_line(report, said, console, as_json=as_json),
+                report=telling.before(report),
                 threads=divide_cores,
-                listener=listen,
+                listener=telling,
             )
     except (Interrupted, KeyboardInterrupt):
-        _end_line(said, console, as_json=as_json)
+        telling.end()
         raise Interrupted("interrupted; nothing was written") from None
     except NothingFoundError as error:
-        _end_line(said, console, as_json=as_json)
+        telling.end()
         if as_json:
-            console.data(unmarked_document(job, "".join(said).strip(), error))
+            console.data(unmarked_document(job, telling.text.strip(), error))
         raise
-    _end_line(said, console, as_json=as_json)
+    telling.end()
     if as_json:
         console.data(answer_document(result))
     _tell(console, result)
-
-
-def _end_line(said: list[str], console: Any, *, as_json: bool) -> None:
-    """Ends the line of an answer, once."""
-    if said and not as_json:
-        console.say("" if said[-1].endswith("\n") else "\n")
-        said.append("\n")
-
-
-def _ending_line(report: "Report", said: list[str], console: Any, *, as_json: bool) -> "Report":
-    """A report that does not write behind an answer on the same line."""
-
-    def told(event: Any) -> None:
-        if said and said[-1] != "\n":
-            _end_line(said, console, as_json=as_json)
-        report(event)
-
-    return told
 
 
 def _tell(console: Any, result: "AskResult") -> None:
@@ -221,9 +205,8 @@ def _tell(console: Any, result: "AskResult") -> None:
             f"the answer was cut off after {len(reply.token_ids)} tokens; --max-new-tokens allows more"
         )
     if result.objects:
-        names = ", ".join(found.label for found in result.objects)
         more = "" if result.saved else "; --save overlay draws it" if result.inputs else ""
-        console.note(f"the answer marks {names}{more}")
+        console.note(f"the answer marks {numbered_names(result.objects)}{more}")
     if result.saved:
         console.result(result.saved)
     if console.verbose:
@@ -243,6 +226,8 @@ def _ask_when(session: Session, job: AskJob, imported: Callable[[], None], *, as
         raise UsageError(f"--times takes one video, and there are {len(job.inputs)} inputs")
     if job.saving is not None:
         raise UsageError('--times writes no files; segment --when "..." writes what is there in that time')
+    if job.regions.visual:
+        raise UsageError("--times takes a video, and regions are those of an image; leave them out")
     console, (source,) = session.console, job.inputs
     with console.reporting() as report, opened(source, job.viewing.search(job.question), report) as reader:
         if reader.info.kind == "image":
@@ -270,7 +255,7 @@ def _ask_all(
     from sa2va_cli.pipeline.questions import in_order, keep_answers, left_to_ask, read_questions
 
     console = session.console
-    listed = read_questions(path, job.inputs)
+    listed = read_questions(path, job.inputs, job.regions.visual)
     output = None if saving.output in (None, "-") else Path(str(saving.output))
     wanted = listed
     if output is not None and output.exists():
@@ -365,7 +350,7 @@ def _interview(
     as_json: bool,
 ) -> None:
     from sa2va_cli.commands.interview import Interview
-    from sa2va_cli.pipeline.asking import shows_apart, view
+    from sa2va_cli.pipeline.asking import check_regions, shows_apart, view
     from sa2va_cli.pipeline.segmentation import announce
     from sa2va_cli.pipeline.talk import Talk
     from sa2va_cli.runtime.loading import memory_errors_explained
@@ -373,6 +358,7 @@ def _interview(
     console = session.console
     apart = bool(job.inputs) and shows_apart(job.model)
     inputs = [view(source, job.viewing, apart=apart) for source in job.inputs]
+    check_regions(inputs, job.regions.visual)
     placement = job.model.placed()
     name = job.model.name_on(placement)
     with memory_errors_explained(name, placement):

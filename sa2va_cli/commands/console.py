@@ -124,8 +124,12 @@ class Console:
             _abandon(sys.stdout)
             raise OutputError(f"cannot write to standard output: {error.strerror or error}") from error
 
-    def say(self, piece: str) -> None:
+    def say(self, piece: str, *, dim: bool = False) -> None:
         """Prints a piece of an answer to standard output as it comes; control codes are shown, not obeyed.
+
+        Args:
+            piece: of the answer.
+            dim: whether it is of less weight, as terminals show that.
 
         Raises:
             OutputError: standard output cannot be written.
@@ -133,7 +137,8 @@ class Console:
         self._stop_bar()
         if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
             sys.stdout.reconfigure(errors="replace")  # in a locale that lacks what the answer says
-        self._write("".join(char if _is_text(char) else ascii(char)[1:-1] for char in piece))
+        shown = "".join(char if _is_text(char) else ascii(char)[1:-1] for char in piece)
+        self._write(f"\x1b[2m{shown}\x1b[22m" if dim else shown)
 
     def table(self, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Prints columns to standard output: not wrapped, so that other programs find whole lines."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sa2va_cli.commands.session import Interrupted
+from sa2va_cli.commands.telling import Telling, numbered_names
 from sa2va_cli.errors import Sa2VAError, UsageError
 from sa2va_cli.outputs.saving import Saving, split_names
 
@@ -131,19 +132,11 @@ class Interview:
         self._commands[found[0]][2](rest.strip())
 
     def _ask(self, question: str) -> None:
-        said: list[str] = []
-
-        def listen(piece: str) -> bool:
-            said.append(piece)
-            if not self._as_json:
-                self._console.say(piece)
-            return not self._stopped
-
+        telling = Telling(self._console, silent=self._as_json, goes_on=lambda: not self._stopped)
         try:
-            reply = self._talk.ask(question, listen)
+            reply = self._talk.ask(question, telling)
         finally:
-            if said and not self._as_json:
-                self._console.say("\n")
+            telling.end()
         if self._as_json:
             from sa2va_cli.commands.documents import reply_facts
 
@@ -153,7 +146,7 @@ class Interview:
             why = {"length": "cut off; --max-new-tokens allows more", "interrupted": "stopped"}[reply.stop]
             self._console.note(f"the answer was {why}")
         if objects := self._talk.objects():
-            self._console.note(f"it marks {', '.join(found.label for found in objects)}; /save writes masks")
+            self._console.note(f"it marks {numbered_names(objects)}; /save writes masks")
         self._console.note(
             f"read {reply.read_tokens} tokens of {reply.prompt_tokens}, wrote {len(reply.token_ids)}, first "
             f"after {reply.seconds_to_first:.2f} s"

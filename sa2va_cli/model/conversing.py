@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from sa2va_cli.conversation import Generation, Listener, Pictures, Question, Reply, Stop
+from sa2va_cli.conversation import Generation, Listener, MarkListener, Pictures, Question, Reply, Stop
 from sa2va_cli.errors import UsageError
 from sa2va_cli.model.chat import ChatModel, Turn, likely_phrases, remembered
 from sa2va_cli.model.decoding import Draws, Prefix, Prompt, decode
@@ -117,7 +117,11 @@ class _Watch:
         """Takes the last token; whether the answer goes on."""
         if len(tokens) == 1:
             self.first = time.perf_counter()
-        return self._tell(self.text.add(tokens[-1]))
+        known = len(self.text.mentions)
+        goes_on = self._tell(self.text.add(tokens[-1]))
+        if len(self.text.mentions) > known and isinstance(self._listener, MarkListener):
+            self._listener.mark(len(self.text.mentions))
+        return goes_on
 
     def end(self) -> None:
         """Tells the rest."""

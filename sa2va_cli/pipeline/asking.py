@@ -6,21 +6,23 @@ for each prompt, and nothing else differs.
 
 from collections.abc import Generator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sa2va_cli.checkpoints.hub import makes_masks
 from sa2va_cli.conversation import (
     ChatEngine,
+    Exchange,
     Listener,
     Pictures,
     Question,
     Reply,
 )
 from sa2va_cli.datatypes import AnySegmenter, Followed, Frame, FrameMasks, Grounding, Session
-from sa2va_cli.errors import ModelError, NothingFoundError
+from sa2va_cli.errors import ModelError, NothingFoundError, UsageError
 from sa2va_cli.events import Notice, Progress, Report, no_report
 from sa2va_cli.media.probe import image_files
 from sa2va_cli.media.reader import Reader
@@ -30,9 +32,11 @@ from sa2va_cli.pipeline.finding import Findings, decode_on, named_as_mentioned, 
 from sa2va_cli.pipeline.job import Search, SegmentJob
 from sa2va_cli.pipeline.keyframes import read_keyframes
 from sa2va_cli.pipeline.opening import opened
+from sa2va_cli.pipeline.regions import placed_regions, region_masks
 from sa2va_cli.pipeline.segmentation import Plan, Threads, announce, leave_threads, planned, run
 from sa2va_cli.runtime.choice import ModelChoice
 from sa2va_cli.runtime.loading import LoadChat, load_chat, memory_errors_explained
+from sa2va_cli.visual_prompts import VisualPrompt
 
 STILL = ("image", "images")
 """Kinds of inputs that have no time."""
@@ -46,11 +50,13 @@ class Viewed:
         source: as it was given.
         kind: ``video``, ``image`` or ``frames``; ``images``: a folder of single images.
         frames: those that the model sees.
+        regions: (n, H, W) bool, what questions call region1, region2 and so on; None for none.
     """
 
     source: str
     kind: str
     frames: tuple[Frame, ...]
+    regions: NDArray[np.bool_] | None = field(default=None, repr=False)
 
     @property
     def pictures(self) -> Pictures:
@@ -101,6 +107,54 @@ def view(source: str, viewing: Viewing, report: Report = no_report, *, apart: bo
         return viewed(source, reader, search)
 
 
+def check_regions(inputs: Sequence[Viewed], visual: Sequence[VisualPrompt]) -> None:
+    """Makes sure, without a model, that what is pointed at are regions of the one still image.
+
+    Raises:
+        InputError: a mask's file is no picture.
+        UsageError: there is no such image, or something lies outside it.
+    """
+    if not visual:
+        return
+    if [(one.kind, len(one.frames)) for one in inputs] != [("image", 1)]:
+        what = ", ".join(f"{one.source} ({one.kind})" for one in inputs) or "nothing is shown"
+        raise UsageError(f"regions are those of one still image, and this is about: {what}")
+    placed_regions(inputs[0].frames[0].image, visual)
+
+
+def with_regions(
+    engine: ChatEngine, inputs: Sequence[Viewed], visual: Sequence[VisualPrompt]
+) -> tuple[Viewed, ...]:
+    """The same with the regions that are pointed at.
+
+    Raises:
+        InputError: see ``check_regions``.
+        UsageError: see there; or the model knows no regions, or sees nothing at one.
+    """
+    check_regions(inputs, visual)
+    if not visual:
+        return tuple(inputs)
+    if not engine.has_masks:
+        raise UsageError(
+            f"{engine.identity.name} knows no regions; ask without them, or use a Sa2VA of InternVL type "
+            "(--model 1b)"
+        )
+    (one,) = inputs
+    return (replace(one, regions=region_masks(segmenter_of(engine), one.frames[0].image, visual)),)
+
+
+def question_about(text: str, inputs: Sequence[Viewed], past: tuple[Exchange, ...] = ()) -> Question:
+    """A question about inputs, and their regions.
+
+    Raises:
+        UsageError: there is no question, or there are regions of one among several inputs.
+    """
+    pointed = [one.regions for one in inputs if one.regions is not None]
+    if pointed and len(inputs) > 1:
+        raise UsageError("regions are those of one still image, which is shown by itself")
+    return Question(text, tuple(one.pictures for one in inputs), pointed[0] if pointed else None, past)
+
+
 def shows_apart(model: ModelChoice) -> bool:
     """Whether a model is shown the images of a folder as several images: one that answers and no more is."""
     return not makes_masks(model.name_on(model.placed()))
@@ -131,11 +185,14 @@ def planned_question(job: AskJob, report: Report = no_report) -> Generator[AskPl
     if job.saving is None:
         apart = bool(job.inputs) and shows_apart(job.model)
         inputs = tuple(view(source, job.viewing, report, apart=apart) for source in job.inputs)
+        check_regions(inputs, job.regions.visual)
         yield AskPlan(job, inputs, None)
         return
     (source,) = job.inputs
     with planned(segment_job(job, source, job.viewing.search(job.question)), report) as plan:
-        yield AskPlan(job, (viewed(source, plan.reader, plan.job.search),), plan)
+        inputs = (viewed(source, plan.reader, plan.job.search),)
+        check_regions(inputs, job.regions.visual)
+        yield AskPlan(job, inputs, plan)
 
 
 def segment_job(job: AskJob, source: str, search: Search) -> SegmentJob:
@@ -173,9 +230,9 @@ def ask(
             engine = load(job.model, placement)
             check_masks(engine, name, wanted=plan.run is not None)
             report(Progress("reading"))
-            pictures = tuple(one.pictures for one in plan.inputs)
+            inputs = with_regions(engine, plan.inputs, job.regions.visual)
             conversation = engine.converse(job.answering.generation())
-            reply = conversation.ask(Question(job.question, pictures), listener)
+            reply = conversation.ask(question_about(job.question, inputs), listener)
             masks = masks_seen(engine, plan.inputs, job.viewing, reply) if job.masks else ()
             saved = (
                 run(plan.run, segmenter_of(engine), report, threads, answered(reply)) if plan.run else None

@@ -17,6 +17,16 @@ from sa2va_cli.outputs.saving import Saving
 from sa2va_cli.parameters import ANSWERING, LOOKING, Option, check_fields, declared, expanded
 from sa2va_cli.pipeline.job import Search, SegmentResult, numbered
 from sa2va_cli.runtime.choice import ModelChoice
+from sa2va_cli.visual_prompts import (
+    BoxPrompt,
+    MaskPrompt,
+    PointPrompt,
+    VisualPrompt,
+    each,
+    read_box,
+    read_mask,
+    read_point,
+)
 
 if TYPE_CHECKING:
     from sa2va_cli.datatypes import FoundObject, Prompt
@@ -103,6 +113,60 @@ class Answering:
 
 
 @dataclass(frozen=True)
+class Regions:
+    """What questions call region1, region2 and so on: pointed at on the one still image.
+
+    Attributes:
+        points: points on regions, or beside them.
+        boxes: boxes around them.
+        masks: their masks.
+    """
+
+    points: Annotated[
+        tuple[PointPrompt, ...],
+        Option(
+            "A point on a region of an image (,+) or beside it (,-), in pixels or per cent, which questions "
+            "call region1, the next one region2. What has one NAME: is one region. Points come first, then "
+            "boxes, then masks; region1:, region2: put them in order. Can be repeated.",
+            LOOKING,
+            "[NAME:]X,Y[,+|-]",
+            names=("--point",),
+            read=each(read_point),
+        ),
+    ] = ()
+    boxes: Annotated[
+        tuple[BoxPrompt, ...],
+        Option(
+            "A box around a region, by two corners; else like --point.",
+            LOOKING,
+            "[NAME:]X1,Y1,X2,Y2",
+            names=("--box",),
+            read=each(read_box),
+        ),
+    ] = ()
+    masks: Annotated[
+        tuple[MaskPrompt, ...],
+        Option(
+            "The mask of a region: a black and white picture of the image's size; else like --point.",
+            LOOKING,
+            "[NAME:]FILE",
+            names=("--mask",),
+            read=each(read_mask),
+        ),
+    ] = ()
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if timed := next((one for one in self.visual if one.at is not None), None):
+            raise UsageError(f"{timed} has a time, and regions are those of an image; leave @{timed.at} out")
+
+    @property
+    def visual(self) -> tuple[VisualPrompt, ...]:
+        """Points, then boxes, then masks."""
+        return (*self.points, *self.boxes, *self.masks)
+
+
+@dataclass(frozen=True)
 class AskJob:
     """One run of ``sa2va ask``.
 
@@ -117,6 +181,7 @@ class AskJob:
         drawing: how that is drawn.
         delivery: how that is stored.
         masks: whether masks of the frames that the model saw are wanted in the result.
+        regions: what the question calls region1, region2 and so on.
     """
 
     inputs: tuple[str, ...]
@@ -128,6 +193,7 @@ class AskJob:
     drawing: Drawing = field(default_factory=Drawing)
     delivery: Delivery = field(default_factory=Delivery)
     masks: bool = False
+    regions: Regions = field(default_factory=Regions)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "inputs", tuple(expanded(one) for one in self.inputs))

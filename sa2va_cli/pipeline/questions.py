@@ -14,11 +14,12 @@ from sa2va_cli.conversation import ChatEngine, Exchange, Generation, Question, R
 from sa2va_cli.errors import InputError, Sa2VAError, UsageError
 from sa2va_cli.events import Report, no_report
 from sa2va_cli.parameters import expanded
-from sa2va_cli.pipeline.asking import Viewed, view
-from sa2va_cli.pipeline.asking_job import Viewing
+from sa2va_cli.pipeline.asking import Viewed, question_about, view, with_regions
+from sa2va_cli.pipeline.asking_job import Regions, Viewing
 from sa2va_cli.queues import batched
+from sa2va_cli.visual_prompts import VisualPrompt, each, read_box, read_mask, read_point
 
-_KEYS = ("id", "question", "input", "inputs", "history")
+_KEYS = ("id", "question", "input", "inputs", "history", "points", "boxes", "masks")
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Listed:
         question: its words.
         inputs: what it is about.
         past: what was said before it.
+        regions: what it calls region1, region2 and so on.
         problem: why it cannot be asked; empty if it can.
     """
 
@@ -37,6 +39,7 @@ class Listed:
     question: str
     inputs: tuple[str, ...] = ()
     past: tuple[Exchange, ...] = ()
+    regions: tuple[VisualPrompt, ...] = ()
     problem: str = ""
 
 
@@ -49,14 +52,16 @@ class Answered:
     problem: str = ""
 
 
-def read_questions(path: Path, inputs: Sequence[str]) -> list[Listed]:
+def read_questions(path: Path, inputs: Sequence[str], regions: tuple[VisualPrompt, ...] = ()) -> list[Listed]:
     """Reads a file of questions.
 
     Args:
         path: one question a line; or one JSON object a line with ``question`` and, if wanted, ``id``,
-            ``input`` or ``inputs``, and ``history``, pairs of earlier questions and answers. Empty lines and
-            lines that begin with ``#`` count for nothing.
+            ``input`` or ``inputs``, ``history``, pairs of earlier questions and answers, and ``points``,
+            ``boxes`` and ``masks``, lists of regions as the options have them. Empty lines and lines that
+            begin with ``#`` count for nothing.
         inputs: what questions are about that name no input.
+        regions: of these, for questions that name neither.
 
     Raises:
         InputError: it cannot be read, or has no question.
@@ -72,7 +77,7 @@ def read_questions(path: Path, inputs: Sequence[str]) -> list[Listed]:
     lines = [line for line in lines if line and not line.startswith("#")]
     if not lines:
         raise InputError(f"{path}: has no question; write one on each line")
-    listed = [_listed(number, line, tuple(inputs)) for number, line in enumerate(lines, 1)]
+    listed = [_listed(number, line, tuple(inputs), regions) for number, line in enumerate(lines, 1)]
     seen: set[str] = set()
     for one in listed:
         if str(one.id) in seen:
@@ -81,16 +86,20 @@ def read_questions(path: Path, inputs: Sequence[str]) -> list[Listed]:
     return listed
 
 
-def _listed(number: int, line: str, inputs: tuple[str, ...]) -> Listed:
+def _listed(number: int, line: str, inputs: tuple[str, ...], regions: tuple[VisualPrompt, ...]) -> Listed:
     if not line.startswith("{"):
-        return Listed(number, line, inputs)
+        return Listed(number, line, inputs, regions=regions)
     try:
-        return _from_json(number, json.loads(line), inputs)
+        return _from_json(number, json.loads(line), inputs, regions)
+    except UsageError as error:
+        return Listed(number, line, problem=f"line {number}: {error.command_line}")
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         return Listed(number, line, problem=f"line {number} is not understood ({error})")
 
 
-def _from_json(number: int, record: Mapping[str, Any], inputs: tuple[str, ...]) -> Listed:
+def _from_json(
+    number: int, record: Mapping[str, Any], inputs: tuple[str, ...], regions: tuple[VisualPrompt, ...]
+) -> Listed:
     if unknown := sorted(set(record) - set(_KEYS)):
         raise ValueError(f"unknown {', '.join(map(repr, unknown))}; known are {', '.join(_KEYS)}")
     given = record.get("inputs", [record["input"]] if record.get("input") is not None else None)
@@ -99,13 +108,25 @@ def _from_json(number: int, record: Mapping[str, Any], inputs: tuple[str, ...]) 
     key = record.get("id", number)
     if not isinstance(key, str | int):
         raise TypeError(f"the id {key!r} is neither a text nor a whole number")
-    return Listed(key, _text(record["question"]), named, past)
+    own = Regions(
+        each(read_point)(_texts(record, "points")),
+        each(read_box)(_texts(record, "boxes")),
+        each(read_mask)(_texts(record, "masks")),
+    ).visual
+    return Listed(key, _text(record["question"]), named, past, own or (regions if given is None else ()))
 
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{value!r} is not a text")
     return value
+
+
+def _texts(record: Mapping[str, Any], name: str) -> list[str]:
+    listed = record.get(name, [])
+    if not isinstance(listed, list):
+        raise TypeError(f"{name} is no list")
+    return [_text(one) for one in listed]
 
 
 def answer_listed(
@@ -129,7 +150,7 @@ def answer_listed(
     """
     seen: dict[str, Viewed] = {}
     for batch in batched(listed, batch_size):
-        prepared = [_prepared(one, viewing, seen, report, apart=not engine.has_masks) for one in batch]
+        prepared = [_prepared(engine, one, viewing, seen, report) for one in batch]
         sound = [question for question in prepared if isinstance(question, Question)]
         replies = iter(_answers(engine, sound, generation))
         for one, question in zip(batch, prepared, strict=True):
@@ -143,7 +164,7 @@ def answer_listed(
 
 
 def _prepared(
-    one: Listed, viewing: Viewing, seen: dict[str, Viewed], report: Report, *, apart: bool
+    engine: ChatEngine, one: Listed, viewing: Viewing, seen: dict[str, Viewed], report: Report
 ) -> Question | str:
     """A question with its pictures, or why it cannot be asked; an input is opened once in a batch."""
     if one.problem:
@@ -151,8 +172,9 @@ def _prepared(
     try:
         for source in one.inputs:
             if source not in seen:
-                seen[source] = view(source, viewing, report, apart=apart)
-        return Question(one.question, tuple(seen[source].pictures for source in one.inputs), past=one.past)
+                seen[source] = view(source, viewing, report, apart=not engine.has_masks)
+        shown = with_regions(engine, [seen[source] for source in one.inputs], one.regions)
+        return question_about(one.question, shown, one.past)
     except Sa2VAError as error:
         return error.command_line
 

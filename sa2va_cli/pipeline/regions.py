@@ -1,5 +1,9 @@
-"""Regions of a picture that questions speak of, from what somebody has pointed at."""
+"""Regions of a picture that questions speak of, from what somebody has pointed at.
 
+Knows nothing about where the picture comes from, nor about what is asked.
+"""
+
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -30,10 +34,8 @@ def region_masks(segmenter: AnySegmenter, image: RGB, visual: Sequence[VisualPro
         InputError: a mask's file is no picture.
         UsageError: something lies outside the picture, or nothing is seen there.
     """
-    groups: dict[object, list[VisualPrompt]] = {}
-    for number, prompt in enumerate(visual):
-        groups.setdefault(prompt.name or number, []).append(prompt)
-    said = [placed_on(image, ones) for ones in groups.values()]
+    groups = grouped(visual)
+    said = placed_regions(image, visual)
     masks = np.zeros((len(said), *image.shape[:2]), np.bool_)
     decoded = [row for row, one in enumerate(said) if one.mask is None]
     for row, one in enumerate(said):
@@ -41,10 +43,40 @@ def region_masks(segmenter: AnySegmenter, image: RGB, visual: Sequence[VisualPro
             masks[row] = one.mask
     if decoded:
         masks[decoded] = _decoded(segmenter, image, [said[row] for row in decoded])
-    for mask, ones in zip(masks, groups.values(), strict=True):
+    for mask, ones in zip(masks, groups, strict=True):
         if not mask.any():
             raise UsageError(f"nothing is seen at {ones[0]}; point at another place, or give a larger box")
     return masks
+
+
+def placed_regions(image: RGB, visual: Sequence[VisualPrompt]) -> list[Pointed]:
+    """What each region of a picture is pointed at with; needs no network, so it can be checked early.
+
+    The arguments and the errors are those of ``region_masks``.
+    """
+    return [placed_on(image, ones) for ones in grouped(visual)]
+
+
+def grouped(visual: Sequence[VisualPrompt]) -> list[list[VisualPrompt]]:
+    """What is pointed at, by region: region1 first.
+
+    Those with one name are one region; each without a name is one by itself. They come in the order in which
+    they were given, but where all are named region1, region2 and so on, these numbers are the order.
+
+    Raises:
+        UsageError: such numbers leave one out.
+    """
+    groups: dict[str | int, list[VisualPrompt]] = {}
+    for number, prompt in enumerate(visual):
+        groups.setdefault(prompt.name or number, []).append(prompt)
+    numbers = {str(name): re.fullmatch(r"region([1-9]\d*)", str(name)) for name in groups}
+    numbered = {int(found[1]): groups[name] for name, found in numbers.items() if found}
+    if not numbered:
+        return list(groups.values())
+    if sorted(numbered) != list(range(1, len(groups) + 1)):
+        names = ", ".join(f"region{number}" for number in range(1, len(groups) + 1))
+        raise UsageError(f"{len(groups)} regions are named region1 and so on; name them {names}")
+    return [numbered[number] for number in sorted(numbered)]
 
 
 def _decoded(segmenter: AnySegmenter, image: RGB, said: Sequence[Pointed]) -> NDArray[np.bool_]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sa2va_cli.conversation import ChatEngine, Conversation, Listener, Question, Reply
+from sa2va_cli.conversation import ChatEngine, Conversation, Listener, Reply
 from sa2va_cli.datatypes import FoundObject
 from sa2va_cli.errors import UsageError
 from sa2va_cli.events import Report
@@ -14,9 +14,11 @@ from sa2va_cli.pipeline.asking import (
     answered,
     check_masks,
     objects_of,
+    question_about,
     segment_job,
     segmenter_of,
     view,
+    with_regions,
 )
 from sa2va_cli.pipeline.asking_job import AskJob
 from sa2va_cli.pipeline.job import Search, SegmentResult
@@ -58,8 +60,13 @@ class Talk:
 
     @classmethod
     def begin(cls, job: AskJob, engine: ChatEngine, inputs: Sequence[Viewed]) -> "Talk":
-        """Begins one; the inputs go with the first question."""
-        return cls(job, engine, engine.converse(job.answering.generation()), list(inputs))
+        """Begins one; the inputs go with the first question, and the regions that the job points at.
+
+        Raises:
+            UsageError: there is no one still image that they are of, or the model knows none.
+        """
+        shown = with_regions(engine, inputs, job.regions.visual)
+        return cls(job, engine, engine.converse(job.answering.generation()), list(shown))
 
     @property
     def inputs(self) -> list[Viewed]:
@@ -73,7 +80,7 @@ class Talk:
             UsageError: the model cannot be asked this; then what waits goes on waiting.
         """
         shown = tuple(self.waiting)
-        reply = self.conversation.ask(Question(question, tuple(one.pictures for one in shown)), listener)
+        reply = self.conversation.ask(question_about(question, shown), listener)
         self.asked.append(Asked(question, reply, shown))
         self.waiting = []
         return reply
@@ -101,7 +108,10 @@ class Talk:
         """
         viewing = replace(self.job.viewing, frames=frames)
         last = self.waiting or self.inputs[-1:]
-        self.waiting = [view(one.source, viewing, apart=one.kind == "images") for one in last]
+        self.waiting = [
+            replace(view(one.source, viewing, apart=one.kind == "images"), regions=one.regions)
+            for one in last
+        ]
         self.job = replace(self.job, viewing=viewing)
 
     def undo(self) -> str | None:

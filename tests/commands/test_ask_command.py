@@ -42,9 +42,9 @@ def red_image(path: Path) -> Path:
 
 def test_the_answer_goes_to_standard_output_and_all_else_to_standard_error(folder, ask, engine):
     outcome = ask(red_image(folder / "a.png").name, "Where is the red thing?")
-    assert (outcome.code, outcome.out) == (0, "It is the red\n")
+    assert (outcome.code, outcome.out) == (0, "It is the red [1]\n")
     assert "loading" in outcome.err
-    assert "the answer marks the red; --save overlay draws it" in outcome.err
+    assert "the answer marks [1] the red; --save overlay draws it" in outcome.err
     assert outcome.files == ["a.png"]
     (question,) = engine.questions
     assert question.text == "Where is the red thing?"
@@ -224,7 +224,7 @@ def test_a_conversation_goes_on_until_the_lines_end(folder, talk, engine):
     red_image(folder / "a.png")
     outcome = talk(["a.png", "First?"], "", "Where is the red thing?", "/save coco out/", "Third?")
     assert outcome.code == 0
-    assert outcome.out.splitlines() == ["It is 好的。\\x1b[31m", "It is the red", "It is 好的。\\x1b[31m"]
+    assert outcome.out.splitlines() == ["It is 好的。\\x1b[31m", "It is the red [1]", "It is 好的。\\x1b[31m"]
     assert [question.text for question in engine.questions] == ["First?", "Where is the red thing?", "Third?"]
     assert [len(question.pictures) for question in engine.questions] == [1, 0, 0]
     assert len(engine.generations) == 1  # one conversation
