@@ -97,7 +97,9 @@ class Recolour(Effect):
     def _lightness(self) -> float:
         if self.lightness >= 0:
             return self.lightness
-        return _LIGHTENED if self.surveys or float(np.hypot(*self._target[1:])) < _COLOURLESS else 0.0
+        if self.surveys:
+            return 1.0
+        return _LIGHTENED if float(np.hypot(*self._target[1:])) < _COLOURLESS else 0.0
 
     @cached_property
     def _hue(self) -> Floats:
