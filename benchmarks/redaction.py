@@ -9,6 +9,7 @@ is not in the list of frames to look at. Target: none does.
 """
 
 import argparse
+import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -35,6 +36,8 @@ from sa2va_cli.runtime.choice import ModelChoice
 
 SEED, FPS = 91, 24
 WALKERS = ("girl", "boy", "dog", "cat", "car", "bicycle")
+_COMPARED = re.compile(r"\b\w+est\b|\bof\b")
+"""Names by comparison are harder to find, which is not what is measured here."""
 BLACK = 12
 """Luma of what was filled with black, at most; nothing in the park is as dark."""
 EXPOSED = 0.01
@@ -81,7 +84,11 @@ def stories(count: int, frames: int) -> Iterator[Story]:
             continue
         scene = _walking_out(scene, who, other)
         times, rng = range(frames), np.random.default_rng(SEED)
-        told = [one for one in expressions(scene, times, rng, "en") if one.actors == (who.id,)]
+        told = [
+            one
+            for one in expressions(scene, times, rng, "en")
+            if one.actors == (who.id,) and one.text.endswith(who.kind) and not _COMPARED.search(one.text)
+        ]
         if not told:
             continue
         yield Story(f"{who.kind}, behind a {other.kind}", scene, who.id, told[0].text)
@@ -131,7 +138,7 @@ def hidden(tracks: Path, effect: str) -> tuple[list[NDArray[np.bool_]], set[int]
     result = render(job)
     with open_source(path) as reader:
         filled = [cv2.cvtColor(frame.image, cv2.COLOR_RGB2GRAY) <= BLACK for frame in reader]
-    return filled, {one.index for one in result.remarks if one.what == "unprotected"}
+    return filled, {one.index for one in result.remarks if one.what in ("unprotected", "doubtful")}
 
 
 def measured(story: Story, folder: Path, size: tuple[int, int], effect: str) -> dict[str, Cell]:

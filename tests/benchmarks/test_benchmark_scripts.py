@@ -23,6 +23,7 @@ QUICK = (
     "answering",
     "conversation",
     "effects",
+    "redaction",
 )
 SLOW = ("memory_growth", "cold_start", "demo_scores", "stage_times", "steadiness", "confidence", "moments")
 SHARED = ("recording", "report", "gpu_tables")
@@ -46,6 +47,7 @@ def test_every_script_is_tested():
         *QUICK,
         *SLOW,
         *SHARED,
+        "gallery",
         "gpu",
         "official_schedule",
     }

@@ -3,8 +3,8 @@
 1. The camera's motion is known (``registration``): the nearest frames on which the background can be seen at
    a place are brought here, matched in brightness, and their median is taken.
 2. What the camera's motion does not reach is carried inwards along optical flow, from before and after.
-3. What was never seen is guessed: as the last frame had it, or by Telea's inpainting (2004). How much of the
-   hole that is, is remarked upon.
+3. What was never seen is guessed once, by pieces of what is around it (``exemplar``), and lies still in the scene
+   from then on; little of it by Telea's inpainting (2004). How much of the hole that is, is remarked upon.
 
 Of the clip only a bounded number of frames is kept, thinned evenly as it gets longer. Shadows and reflections
 of what is removed stay, unless the mask holds them.
@@ -21,6 +21,7 @@ from sa2va_cli.datatypes import Remark
 from sa2va_cli.render.crop import Box, mask_box, padded
 from sa2va_cli.render.effects.carrying import Carrier
 from sa2va_cli.render.effects.effect import Effect, Floats, Layer, Moment, Pixels
+from sa2va_cli.render.effects.exemplar import filled_by_example
 from sa2va_cli.render.effects.light import eight
 from sa2va_cli.render.effects.registration import CameraPath, Matrix
 
@@ -38,6 +39,18 @@ _RING = 10
 
 _SAMPLES = 7
 """Of how many frames the median is taken."""
+
+_LITTLE, _LITTLE_SHARE = 40, 0.03
+"""Pixels, and share of the hole, that are too little to look for examples for."""
+
+_CONTEXT = 40
+"""Pixels around what was never seen, at least, that it may be filled with."""
+
+_OVERLAP = 2
+"""Pixels around it that go along with it, so that no seam is left."""
+
+_MOST_GUESSES = 12
+"""As many are remembered; the first ones are the largest."""
 
 _KEPT_BYTES = 700_000_000
 _MOST_KEPT, _LEAST_KEPT = 64, 8
@@ -58,6 +71,16 @@ class _Sample:
     """A frame that background is taken from; ``shown`` is 255 where that is seen, and 0 elsewhere."""
 
     index: int
+    picture: Pixels = field(repr=False)
+    shown: NDArray[np.uint8] = field(repr=False)
+
+
+@dataclass(frozen=True, eq=False)
+class _Guess:
+    """What was made up on one frame; ``shown`` is 255 there."""
+
+    index: int
+    box: Box
     picture: Pixels = field(repr=False)
     shown: NDArray[np.uint8] = field(repr=False)
 
@@ -83,7 +106,7 @@ class Remove(Effect):
     _carrier: Carrier = field(default_factory=Carrier, repr=False)
     _neighbours: dict[int, _Sample] = field(default_factory=dict, repr=False)
     _without_moving: set[int] = field(default_factory=set, repr=False)
-    _last: tuple[int, Box, Pixels, NDArray[np.bool_]] | None = field(default=None, repr=False)
+    _guesses: "list[_Guess]" = field(default_factory=list, repr=False)
 
     @property
     def surveys(self) -> bool:
@@ -153,7 +176,6 @@ class Remove(Effect):
         filled, known = self._carried(moment, box, filled, known, wanted)
         share = float((missing & ~known).sum() / missing.sum())
         filled = self._guessed(moment, box, filled, known, wanted)
-        self._last = moment.index, box, filled, known | ~wanted
         if share > _UNSEEN:
             self._remarks.append(Remark("remove", moment.index, moment.seconds, "invented", share))
         if self.grain == "on":
@@ -214,25 +236,55 @@ class Remove(Effect):
         known: NDArray[np.bool_],
         wanted: NDArray[np.bool_],
     ) -> Pixels:
-        """Fills what was never seen: as the last frame had it, so that it stays; what is left by Telea."""
+        """Fills what was never seen: once, by what is around it; it lies still in the scene from then on."""
         lacking = wanted & ~known
+        for guess in self._guesses:
+            if not lacking.any():
+                return filled
+            motion = self._camera.between(guess.index, moment.index)
+            if motion is None:
+                continue
+            place = _moved(-guess.box.x0, -guess.box.y0) @ motion @ _moved(box.x0, box.y0)
+            again = lacking & _shown(guess.shown, place, box)
+            if again.any():
+                filled[again] = _warped(guess.picture, place, box)[again]
+                lacking = lacking & ~again
         if not lacking.any():
             return filled
-        if self._last is not None and self._last[0] == moment.index - 1:
-            _, last_box, last, _ = self._last
-            motion = self._camera.between(moment.index - 1, moment.index)
-            if motion is not None:
-                place = (
-                    np.array([[1, 0, -last_box.x0], [0, 1, -last_box.y0], [0, 0, 1.0]])
-                    @ motion
-                    @ np.array([[1, 0, box.x0], [0, 1, box.y0], [0, 0, 1.0]])
-                )
-                inside = _shown(np.full(last.shape[:2], 255, np.uint8), place, box)
-                brought = _warped(last, place, box)
-                again = lacking & inside
-                filled[again] = brought[again]
-                lacking = lacking & ~inside
-        return _inpainted(filled, lacking)
+        filled = self._invented(moment, box, filled, lacking, wanted)
+        shown = 255 * _widened(lacking, _OVERLAP).view(np.uint8)
+        self._guesses = [*self._guesses[: _MOST_GUESSES - 1], _Guess(moment.index, box, filled, shown)]
+        return filled
+
+    def _invented(
+        self,
+        moment: Moment,
+        box: Box,
+        filled: Pixels,
+        lacking: NDArray[np.bool_],
+        wanted: NDArray[np.bool_],
+    ) -> Pixels:
+        """Fills by examples from around the hole; little, and what has nothing around it, by Telea's method."""
+        around = mask_box(lacking)
+        assert around is not None  # noqa: S101
+        if np.count_nonzero(lacking) < max(_LITTLE, _LITTLE_SHARE * np.count_nonzero(wanted)):
+            return _inpainted(filled, lacking)
+        place = Box(around.x0 + box.x0, around.y0 + box.y0, around.x1 + box.x0, around.y1 + box.y0)
+        wide = padded(place, moment.size, 0.0, even=False, least=max(_CONTEXT, round(0.7 * max(place.size))))
+        whole, hole = np.array(moment.picture), np.zeros(moment.alpha.shape, np.bool_)
+        usable = np.ones(moment.alpha.shape, np.bool_)
+        for one in moment.objects:
+            usable &= one.alpha <= _SEEN
+        part, seen = ((slice(one.y0, one.y1), slice(one.x0, one.x1)) for one in (box, wide))
+        whole[part], hole[part] = filled, lacking
+        usable[part] |= wanted & ~lacking
+        made = filled_by_example(whole[seen], hole[seen], usable[seen])
+        if made is None:
+            return _inpainted(filled, lacking)
+        whole[seen] = made
+        result = np.array(filled)
+        result[lacking] = whole[part][lacking]
+        return result
 
 
 class _Stack:
@@ -290,6 +342,10 @@ def _widened(mask: NDArray[np.bool_], pixels: int) -> NDArray[np.bool_]:
     wide = np.zeros(mask.shape, np.uint8)
     wide[part] = cv2.dilate(np.ascontiguousarray(mask[part]).view(np.uint8), disc)
     return wide.view(np.bool_)
+
+
+def _moved(right: float, down: float) -> Matrix:
+    return np.array([[1, 0, right], [0, 1, down], [0, 0, 1.0]])
 
 
 def _warped(picture: Pixels, place: Matrix, box: Box) -> Pixels:
