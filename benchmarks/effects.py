@@ -271,7 +271,7 @@ def main(arguments: Sequence[str] | None = None) -> float | None:
     parser.add_argument("--size", default="1920x1080", metavar="WxH", help="of the pictures that are timed")
     parser.add_argument("--timed", type=int, default=8, metavar="N", help="frames that are timed")
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--effects", default=",".join(TIMED), help="those that are timed")
+    parser.add_argument("--effects", default=",".join(TIMED), help="those that are timed, or looked at for steadiness")
     parser.add_argument("--quick", action="store_true", help="one small clip, three effects, one round")
     add_options(parser)
     options = parser.parse_args(arguments)
@@ -297,11 +297,13 @@ def _section(
     if name == "remove":
         clips = walks(options.clips, options.frames, size, REMOVE_FPS)
         return [_shown(removal(walk)) for walk in clips], REMOVED
+    effects = options.effects.split(",")
     if name == "steady":
+        styles = [style for style in styles if style in effects]
         clips = walks(-(-options.clips // 2), options.frames // 2, size)
         return [_shown(row) for row in steadiness(list(clips), styles)], STEADY
     with tempfile.TemporaryDirectory() as folder:
-        effects, timed = options.effects.split(","), picture_size(options.size)
+        timed = picture_size(options.size)
         rows = speed(Path(folder), effects, options.timed, timed, options.rounds)
     return [_shown(row) for row in rows], SPEED
 

@@ -24,6 +24,9 @@ _GROWN_SHARE = 0.008
 _OBJECT_SHARE, _DOUBTFUL_SHARE = 0.06, 0.12
 """Of the side of a square that is as large as the object: likewise, the latter where it is doubtful."""
 
+_SHRUNK = 0.85
+"""A mask that has less of the area of one that is held beside it is doubtful, whatever its confidence."""
+
 _SURE = 0.9
 """A mask of less confidence is joined with all that are held, and a person should look at the frame."""
 
@@ -59,24 +62,25 @@ class Redaction(Effect):
 
     def apply(self, moment: Moment) -> Layer | None:
         """Draws one frame."""
-        mask = held(moment, self.hold)
+        doubtful = moment.box is not None and _is_doubtful(moment)
+        mask = held(moment, self.hold, doubtful=doubtful)
         box = mask_box(mask)
         name = type(self).__name__.lower()
         if box is None:
             self._remarks.append(Remark(name, moment.index, moment.seconds, "unprotected"))
             return None
-        if moment.box is not None and moment.confidence < _SURE:
+        if doubtful:
             self._remarks.append(Remark(name, moment.index, moment.seconds, "doubtful"))
-        grown = _grown(mask, box, self._pixels(moment, mask))
+        grown = _grown(mask, box, self._pixels(moment, mask, doubtful=doubtful))
         box = mask_box(grown)
         assert box is not None  # noqa: S101
         part = slice(box.y0, box.y1), slice(box.x0, box.x1)
         return Layer(self.cover(moment, box, grown), grown[part].astype(np.float32), box)
 
-    def _pixels(self, moment: Moment, mask: NDArray[np.bool_]) -> int:
+    def _pixels(self, moment: Moment, mask: NDArray[np.bool_], *, doubtful: bool) -> int:
         if self.grow >= 0:
             return int(np.ceil(self.grow))
-        share = _OBJECT_SHARE if moment.confidence >= _SURE else _DOUBTFUL_SHARE
+        share = _DOUBTFUL_SHARE if doubtful else _OBJECT_SHARE
         return max(2, round(_GROWN_SHARE * min(moment.size)), round(share * np.count_nonzero(mask) ** 0.5))
 
     def cover(self, moment: Moment, box: Box, mask: NDArray[np.bool_]) -> Pixels:
@@ -84,23 +88,34 @@ class Redaction(Effect):
         raise NotImplementedError
 
 
-def held(moment: Moment, hold: int) -> NDArray[np.bool_]:
+def held(moment: Moment, hold: int, *, doubtful: bool) -> NDArray[np.bool_]:
     """(H, W) where to hide: the mask with those beside it, or all that are held where it cannot be trusted.
 
     Args:
         moment: the frame, with its neighbours.
         hold: frames before and after from which a missing or doubtful mask is taken.
+        doubtful: whether the mask is.
     """
     own = moment.alpha > _SEEN
     there = [one for one in moment.around if one.box is not None]
     if moment.box is not None:
-        reach = _BESIDE if moment.confidence >= _SURE else max(hold, _BESIDE)
+        reach = max(hold, _BESIDE) if doubtful else _BESIDE
         return _joined([own, *(one.alpha > _SEEN for one in there if abs(one.index - moment.index) <= reach)])
     there = [one for one in there if abs(one.index - moment.index) <= hold]
     before = [one.alpha > _SEEN for one in there if one.index < moment.index][-_BESIDE:]
     after = [one.alpha > _SEEN for one in there if one.index > moment.index][:_BESIDE]
     masks = _joined([own, *before, *after])
     return _between(masks) if before and after else masks
+
+
+def _is_doubtful(moment: Moment) -> bool:
+    """Whether a mask that is there may lack something: by its confidence, or as it has shrunk for a moment."""
+    if moment.confidence < _SURE:
+        return True
+    area = np.count_nonzero(moment.alpha > _SEEN)
+    areas = [np.count_nonzero(one.alpha > _SEEN) * (1 if one.index < moment.index else -1) for one in moment.around]
+    before, after = max((n for n in areas if n > 0), default=0), max((-n for n in areas if n < 0), default=0)
+    return bool(area < _SHRUNK * min(before, after))
 
 
 def _joined(masks: Sequence[NDArray[np.bool_]]) -> NDArray[np.bool_]:
