@@ -700,7 +700,8 @@ class Remark:
         effect: which one says it.
         index: of the frame.
         seconds: time of the frame.
-        what: ``unprotected`` where something was to be hidden and there is no mask; ``invented`` where the
+        what: ``unprotected`` where something was to be hidden and there is no mask; ``doubtful`` where that
+            mask cannot be trusted; ``invented`` where the
             background of a removed object was never seen and is a guess.
         share: of the target's pixels on this frame that it is about, 0..1.
     """
