@@ -222,6 +222,10 @@ class Reader:
         """Decodes from a ``Frame.index`` on, with the numbers that frames have from the beginning."""
         return self._numbered(self._source.pictures(self._ordinals[index:]))
 
+    def source_number(self, index: int) -> int:
+        """``Frame.source_index`` of a frame by its ``Frame.index``."""
+        return self._ordinals[index]
+
     def count_selected(self) -> int:
         """Number of frames that the selection names, known without decoding."""
         return len(self._ordinals)
