@@ -24,11 +24,11 @@ from sa2va_cli.pipeline.motion import MotionCheck
 from sa2va_cli.pipeline.opening import opened
 from sa2va_cli.pipeline.pointing import Placement, pictures_of, placements, with_masks
 from sa2va_cli.pipeline.provenance import search_of
-from sa2va_cli.pipeline.shots import cut_at
 from sa2va_cli.pipeline.rendering import RenderJob, check_source, planned_rendering, render, source_of
 from sa2va_cli.pipeline.revision import Revision
 from sa2va_cli.pipeline.segmentation import Threads, leave_threads
 from sa2va_cli.pipeline.selection import moment
+from sa2va_cli.pipeline.shots import cut_at
 from sa2va_cli.runtime.choice import ModelChoice
 from sa2va_cli.runtime.loading import Load, load_segmenter, memory_errors_explained
 from sa2va_cli.staging import atomic

@@ -1,8 +1,9 @@
 """Shot by shot: the language model looks at each, and its objects are followed to the next cut.
 
 Each shot is asked about before anything is followed, so that it is known which objects there are; of the
-answers their queries are kept, which are small. A shot is conditioned when its turn comes, on keyframes of its
-own, and nothing that was remembered of the one before is carried on: what is not found in it has empty masks.
+answers their queries are kept, which are small. A shot is conditioned when its turn comes, on keyframes of
+its own, and nothing that was remembered of the one before is carried on: what is not found in it has empty
+masks there.
 
 Objects are the same from shot to shot if one prompt found them. Where a prompt found several in a shot, those
 that look most alike are one: by the cosine of their object pointers, and what is left by their order.
