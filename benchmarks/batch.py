@@ -38,7 +38,7 @@ NAMES = {
     "batch": "`sa2va batch`",
     "loop": "a loop over one loaded model",
     "xargs": "`xargs -P2 sa2va segment`",
-    "start": "a manifest of 10,000 jobs: until the first begins",
+    "start": "a manifest of 10,000 jobs: until the first begins, processor time",
     "status": "`sa2va batch status` of these",
 }
 LOOP = """
@@ -85,7 +85,7 @@ def arms(clips: Sequence[Path], folder: Path) -> dict[str, Callable[[Path], obje
 
 
 def long_list(jobs: int, folder: Path) -> tuple[float, float]:
-    """Seconds until the first of many jobs could begin, of processor time; and of their status, by the clock."""
+    """Seconds of processor time until the first of many jobs begins, and of the clock for their status."""
     rows = (json.dumps({"input": f"{n % 100}/{n}.mp4", "prompts": [PROMPT]}) for n in range(jobs))
     (folder / "jobs.jsonl").write_text("\n".join(rows))
     program = [sys.executable, "-m", "sa2va_cli", "batch"]

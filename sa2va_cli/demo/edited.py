@@ -1,7 +1,7 @@
 """Edited clips of the park: shots with hard cuts between them, and one actor who leaves and comes back.
 
-Every film follows from its seed alone. In the shots in which the hero is, it looks the same and walks its own way
-in another part of the park; in the others, nobody could be taken for it.
+Every film follows from its seed alone. The hero looks the same in each shot in which it is; in the others,
+nobody could be taken for it.
 """
 
 from collections.abc import Iterator
