@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sa2va_cli.datatypes import Frame
+from sa2va_cli.datatypes import RGB
 
 SIZE = (128, 72)
-"""(width, height) of the small pictures; PySceneDetect's are 256 wide, and half of it will do."""
+"""(width, height) of the pictures that are compared; PySceneDetect's are 256 wide, and half of it will do."""
 
 WINDOW = 2
 """Frames on each side that a change is compared with."""
@@ -33,11 +33,11 @@ LEAST_SECONDS = 0.3
 Small = NDArray[np.uint8]
 
 
-def find_cuts(frames: Iterable[Frame], rate: float) -> Iterator[int]:
+def find_cuts(pictures: Iterable[tuple[int, RGB]], rate: float) -> Iterator[int]:
     """Finds the first frame of each shot but the first.
 
     Args:
-        frames: of a clip, in order.
+        pictures: of a clip, in order, each with its ``Frame.index``; (H, W, 3) uint8 RGB of about ``SIZE``.
         rate: of them, per second.
 
     Yields:
@@ -46,17 +46,17 @@ def find_cuts(frames: Iterable[Frame], rate: float) -> Iterator[int]:
     least = max(WINDOW + 1, round(LEAST_SECONDS * rate))
     seen: deque[tuple[int, Small, float]] = deque(maxlen=2 * WINDOW + 2)
     last: int | None = None
-    for frame in frames:
-        small = _small(frame)
-        seen.append((frame.index, small, _change(seen[-1][1], small) if seen else 0.0))
+    for index, picture in pictures:
+        small = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2HSV), np.uint8)
+        seen.append((index, small, _change(seen[-1][1], small) if seen else 0.0))
         if last is None:
-            last = frame.index
+            last = index
         if len(seen) < 2 * WINDOW + 2:
             continue
-        index = seen[WINDOW + 1][0]
-        if index - last >= least and _is_cut(seen):
-            last = index
-            yield index
+        first = seen[WINDOW + 1][0]
+        if first - last >= least and _is_cut(seen):
+            last = first
+            yield first
 
 
 def _is_cut(seen: "deque[tuple[int, Small, float]]") -> bool:
@@ -72,15 +72,3 @@ def _is_cut(seen: "deque[tuple[int, Small, float]]") -> bool:
 
 def _change(before: Small, after: Small) -> float:
     return sum(cv2.mean(cv2.absdiff(before, after))[:3]) / 3
-
-
-def _small(frame: Frame) -> Small:
-    """A small picture in hue, saturation and value; of planes where there are some, which is much sooner."""
-    if frame.planes is None or frame.planes.depth != 8:
-        small = cv2.resize(frame.image, SIZE, interpolation=cv2.INTER_LINEAR)
-    else:
-        luma, blue, red = (
-            cv2.resize(plane, SIZE, interpolation=cv2.INTER_LINEAR) for plane in frame.planes.planes
-        )
-        small = cv2.cvtColor(cv2.merge((luma, red, blue)), cv2.COLOR_YCrCb2RGB)
-    return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2HSV), np.uint8)

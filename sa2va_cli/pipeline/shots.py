@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from sa2va_cli.datatypes import Frame
+from sa2va_cli.datatypes import RGB
 from sa2va_cli.events import Progress, Report, no_report
-from sa2va_cli.media.cuts import find_cuts
+from sa2va_cli.media.cuts import SIZE, find_cuts
 from sa2va_cli.media.reader import Reader
 from sa2va_cli.pipeline.job import Search
 from sa2va_cli.queues import read_ahead
@@ -69,8 +69,8 @@ def shots_of(reader: Reader, search: Search, report: Report = no_report) -> Shot
         return Shots((0,), total)
     if how != "scenes":
         return Shots(tuple(_each(reader, Fraction(how))), total)
-    with read_ahead(reader) as frames:
-        cuts = find_cuts(_told(frames, total, report), float(reader.rate))
+    with read_ahead(reader.glimpses(SIZE)) as pictures:
+        cuts = find_cuts(_told(pictures, total, report), float(reader.rate))
         return Shots((0, *cuts), total)
 
 
@@ -103,9 +103,9 @@ def _each(reader: Reader, seconds: Fraction) -> Iterator[int]:
             yield index
 
 
-def _told(frames: Iterable[Frame], total: int, report: Report) -> Iterator[Frame]:
-    for done, frame in enumerate(frames, 1):
-        yield frame
+def _told(pictures: Iterable[tuple[int, RGB]], total: int, report: Report) -> Iterator[tuple[int, RGB]]:
+    for done, picture in enumerate(pictures, 1):
+        yield picture
         if done % _TOLD_EVERY == 0:
             report(Progress(STAGE, done, total))
 

@@ -9,7 +9,7 @@ from fakes import FakeSession, RememberingSegmenter, RememberingSession
 
 from sa2va_cli.datatypes import Grounding
 from sa2va_cli.errors import InputError, NothingFoundError, UsageError
-from sa2va_cli.media.cuts import find_cuts
+from sa2va_cli.media.cuts import SIZE, find_cuts
 from sa2va_cli.media.reader import Selection, open_source
 from sa2va_cli.outputs.saving import Saving
 from sa2va_cli.pipeline.job import NEVER_RESUMED, Resuming, Search, SegmentJob
@@ -93,10 +93,10 @@ def film(folder):
 
 def test_cuts_are_found_and_a_flash_or_a_moving_thing_is_none(folder, film):
     with open_source(film, Selection()) as reader:
-        assert list(find_cuts(reader, 25)) == [LENGTH, 2 * LENGTH]
+        assert list(find_cuts(reader.glimpses(SIZE), 25)) == [LENGTH, 2 * LENGTH]
     still = write_film(folder / "one.mp4", [(RED, GREEN)], length=30, flash=15)
     with open_source(still, Selection()) as reader:
-        assert list(find_cuts(reader, 25)) == []
+        assert list(find_cuts(reader.glimpses(SIZE), 25)) == []
 
 
 def test_what_is_gone_has_no_mask_and_what_returns_is_the_same_object(film):
