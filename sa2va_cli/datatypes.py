@@ -648,6 +648,19 @@ class Session(Protocol[View, Queries, Memory]):
         """
         ...
 
+    @property
+    def grid(self) -> int:
+        """How many logits a mask has on each side."""
+        ...
+
+    def appearance(self, memory: Memory) -> NDArray[np.float32]:
+        """What objects look like, (N, C): the more alike, the larger the cosine.
+
+        Args:
+            memory: what ``condition`` returned.
+        """
+        ...
+
     def freeze(self, memory: Memory) -> bytes:
         """Packs a memory, to go on from it at another time or in another process."""
         ...
