@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sa2va_cli.datatypes import FoundObject, Frame, FrameMasks, Prompt
     from sa2va_cli.errors import (
         InputError,
+        LookAtTheseError,
         ModelError,
         NothingFoundError,
         OutOfMemoryError,
@@ -36,16 +37,20 @@ if TYPE_CHECKING:
 __version__ = VERSION
 __all__ = [
     "Delivery",
+    "Dialogue",
     "FoundObject",
     "Frame",
     "FrameMasks",
     "InputError",
+    "LookAtTheseError",
+    "Mention",
     "ModelChoice",
     "ModelError",
     "NothingFoundError",
     "OutOfMemoryError",
     "OutputError",
     "Prompt",
+    "Reply",
     "Sa2VA",
     "Sa2VAError",
     "Saving",
@@ -57,10 +62,12 @@ __all__ = [
 ]
 
 _HOMES = {
-    "sa2va_cli.api": ("Sa2VA",),
+    "sa2va_cli.api": ("Dialogue", "Sa2VA"),
+    "sa2va_cli.conversation": ("Mention", "Reply"),
     "sa2va_cli.datatypes": ("FoundObject", "Frame", "FrameMasks", "Prompt"),
     "sa2va_cli.errors": (
         "InputError",
+        "LookAtTheseError",
         "ModelError",
         "NothingFoundError",
         "OutOfMemoryError",

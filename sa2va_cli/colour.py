@@ -170,11 +170,20 @@ def tone_mapped(image: NDArray[np.uint16], transfer: int, *, wide_gamut: bool) -
         transfer: ``PQ`` or ``HLG``.
         wide_gamut: whether the primaries are those of BT.2020.
     """
+    steps = np.clip(_mapped_light(image, transfer, wide_gamut=wide_gamut) * np.float32(4095), 0, 4095)
+    return np.asarray(_srgb_table(4096, 255)[steps.astype(np.uint16)], np.uint8)
+
+
+def finely_tone_mapped(image: NDArray[np.uint16], transfer: int, *, wide_gamut: bool) -> NDArray[np.uint16]:
+    """The same as ``tone_mapped`` with 16 bits, for what is delivered with more than 8."""
+    steps = np.clip(_mapped_light(image, transfer, wide_gamut=wide_gamut) * np.float32(FULL), 0, FULL)
+    return np.asarray(_srgb_table(FULL + 1, FULL)[steps.astype(np.uint16)], np.uint16)
+
+
+def _mapped_light(image: NDArray[np.uint16], transfer: int, *, wide_gamut: bool) -> NDArray[np.float32]:
+    """Light in the primaries of BT.709, about 0..1."""
     light = _tone_table(transfer)[image >> 4]
-    if wide_gamut:
-        light = cv2.transform(light, _TO_709)
-    steps = np.clip(light * np.float32(4095), 0, 4095).astype(np.uint16)
-    return np.asarray(_srgb_table()[steps], np.uint8)
+    return np.asarray(cv2.transform(light, _TO_709)) if wide_gamut else light
 
 
 @lru_cache(maxsize=2)
@@ -190,12 +199,12 @@ _SHOULDER = 0.6
 """Share of diffuse white up to which light is left alone."""
 
 
-@lru_cache(maxsize=1)
-def _srgb_table() -> NDArray[np.uint8]:
-    """Codes of sRGB for 4096 steps of light (IEC 61966-2-1)."""
-    light = np.arange(4096) / 4095
+@lru_cache(maxsize=2)
+def _srgb_table(steps: int, top: int) -> NDArray[np.uint16]:
+    """Codes of sRGB, 0 to ``top``, for steps of light (IEC 61966-2-1)."""
+    light = np.arange(steps) / (steps - 1)
     curve = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
-    return np.asarray(np.rint(255 * curve), np.uint8)
+    return np.asarray(np.rint(top * curve), np.uint16)
 
 
 def nits(signal: NDArray[Any], transfer: int) -> NDArray[np.float64]:

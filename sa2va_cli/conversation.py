@@ -1,17 +1,21 @@
 """Conversations about pictures: what is asked and answered, and the protocols of the models that answer.
 
 A Sa2VA fulfils them, and so does a chat model without a mask decoder. Knows nothing about files, and nothing
-about how a model works.
+about how a model works; importing it is instant.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
-import numpy as np
-from numpy.typing import NDArray
+from sa2va_cli.errors import UsageError, parameter
 
-from sa2va_cli.datatypes import RGB, ModelIdentity
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from sa2va_cli.datatypes import RGB, ModelIdentity
 
 MAX_NEW_TOKENS = 2_048
 """The limit of the official code (reference set, section 3.1)."""
@@ -38,11 +42,13 @@ class Generation:
 
     def __post_init__(self) -> None:
         if self.max_new_tokens < 1:
-            raise ValueError(f"max_new_tokens must be at least 1, got {self.max_new_tokens}")
-        if self.temperature < 0:
-            raise ValueError(f"temperature must not be negative, got {self.temperature}")
+            raise UsageError(f"{parameter('max_new_tokens')} must be at least 1, got {self.max_new_tokens}")
+        if not 0 <= self.temperature < math.inf:
+            raise UsageError(f"{parameter('temperature')} must be 0 or more, got {self.temperature:g}")
         if not 0 < self.top_p <= 1:
-            raise ValueError(f"top_p must lie between 0 and 1, got {self.top_p}")
+            raise UsageError(f"{parameter('top_p')} must be above 0 and at most 1, got {self.top_p:g}")
+        if not 0 <= self.seed < 1 << 63:
+            raise UsageError(f"{parameter('seed')} must be 0 or more, got {self.seed}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,9 +61,22 @@ class Pictures:
         seconds: of the frames of a video, in the video; empty where they are not known.
     """
 
-    images: tuple[RGB, ...] = field(repr=False)
+    images: "tuple[RGB, ...]" = field(repr=False)
     video: bool = False
     seconds: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A question and its answer, as words.
+
+    Attributes:
+        question: what a person said.
+        answer: what the model said, without special tokens.
+    """
+
+    question: str
+    answer: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,15 +87,42 @@ class Question:
         text: a person's words: nothing in them is a control token.
         pictures: what it is about; several where several files are asked about together.
         regions: (n, H, W) bool region masks of the one still image, spoken of as region1, region2, ...
+        past: what was said before, of a conversation that was led elsewhere; the pictures came with the first
+            question then. Only for the first question of a conversation.
     """
 
     text: str
     pictures: tuple[Pictures, ...] = ()
-    regions: NDArray[np.bool_] | None = field(default=None, repr=False)
+    regions: "NDArray[np.bool_] | None" = field(default=None, repr=False)
+    past: tuple[Exchange, ...] = ()
+
+    def __post_init__(self) -> None:
+        from sa2va_cli.datatypes import is_unicode
+
+        if not self.text.strip():
+            raise UsageError('the question is empty; ask something, such as "What is on the table?"')
+        texts = [self.text, *(words for one in self.past for words in (one.question, one.answer))]
+        if wrong := next((text for text in texts if not is_unicode(text)), None):
+            raise UsageError(f"the question {wrong!r} is not valid Unicode; is the terminal set to UTF-8?")
 
 
 Stop = Literal["end", "length", "interrupted"]
 """Why an answer ended: the model ended it, ``max_new_tokens`` did, or a person."""
+
+
+@dataclass(frozen=True)
+class Mention:
+    """What an answer calls a thing that it gives a mask for.
+
+    Attributes:
+        phrase: the words.
+        begin: where they begin in the answer's text, in characters.
+        end: where they end there.
+    """
+
+    phrase: str
+    begin: int
+    end: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +139,7 @@ class Reply:
         seconds: until the last.
         stop: why it ended.
         queries: (N, C) one for each ``[SEG]``, in the network's own terms; None of a model without masks.
+        mentions: what the answer calls each of these N, as ``<p>words</p>`` before it; None for nothing.
     """
 
     text: str
@@ -104,11 +151,25 @@ class Reply:
     seconds: float
     stop: Stop = "end"
     queries: Any = field(default=None, repr=False)
+    mentions: tuple[Mention | None, ...] = ()
 
 
 Listener = Callable[[str], bool | None]
 """Is given each new piece of an answer's text, without special tokens, as it is generated; if it returns
 False, the answer ends there (``stop="interrupted"``)."""
+
+
+@runtime_checkable
+class MarkListener(Protocol):
+    """A ``Listener`` that is also told where the answer gives a mask."""
+
+    def __call__(self, piece: str) -> bool | None:
+        """Takes a piece of the answer's text."""
+        ...
+
+    def mark(self, number: int) -> None:
+        """The answer gives its N-th mask here, behind all pieces so far; from 1."""
+        ...
 
 
 class Conversation(Protocol):
@@ -136,7 +197,7 @@ class ChatEngine(Protocol):
     """A loaded model that can be talked to; shared by any number of conversations, changed by none."""
 
     @property
-    def identity(self) -> ModelIdentity:
+    def identity(self) -> "ModelIdentity":
         """Which weights it is made of."""
         ...
 

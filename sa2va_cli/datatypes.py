@@ -3,18 +3,20 @@
 Knows nothing about files, networks or terminals.
 """
 
-from collections.abc import Callable, Generator, Iterable, Sequence, Sized
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence, Sized
 from copy import copy
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
+from pathlib import Path
 from types import TracebackType
-from typing import Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar
+from typing import Any, Generic, Literal, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sa2va_cli.errors import UsageError
+from sa2va_cli.visual_prompts import Pointed, VisualPrompt
 from sa2va_cli.written import Written
 
 View = TypeVar("View")
@@ -298,19 +300,21 @@ class Prompt:
 
     Attributes:
         id: its place among the prompts of a run, from 1.
-        text: the words.
+        text: the words; empty where there is only what was pointed at.
         label: a short name for people and files; the words where it is empty.
+        visual: points, boxes and masks that say what is meant, or correct what the words have found.
 
     Raises:
-        UsageError: there are no words, or they cannot be written in UTF-8.
+        UsageError: there are neither words nor anything else, or they cannot be written in UTF-8.
     """
 
     id: int
     text: str
     label: str = ""
+    visual: tuple[VisualPrompt, ...] = ()
 
     def __post_init__(self) -> None:
-        if not self.text.strip():
+        if not self.text.strip() and not (self.visual and self.label):
             raise UsageError('a prompt is empty; say what to look for, such as "girl in red dress"')
         if not is_unicode(self.text):
             raise UsageError(f"the prompt {self.text!r} is not valid Unicode; is the terminal set to UTF-8?")
@@ -385,6 +389,19 @@ class Followed(Generic[Memory]):
     scores: NDArray[np.float32]
     ious: NDArray[np.float32]
     memory: Memory = field(repr=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Directions(Generic[Memory]):
+    """What objects are followed from that were pointed at somewhere on the way.
+
+    Attributes:
+        forwards: from the first frame on; an object joins where it was first pointed at.
+        backwards: towards the first frame, each object from there; None where that leads nowhere.
+    """
+
+    forwards: Memory = field(repr=False)
+    backwards: Memory | None = field(repr=False)
 
 
 Reason = Literal["lost", "nearly hidden", "jumped", "unsure edge"]
@@ -590,6 +607,26 @@ class Session(Protocol[View, Queries, Memory]):
         """
         ...
 
+    def point(
+        self,
+        found: Memory | None,
+        rows: Sequence[int],
+        objects: int,
+        pointed: Sequence[Pointed],
+        spans: Mapping[int, tuple[int, int | None]],
+    ) -> Directions[Memory]:
+        """Conditions objects on points, boxes and masks; those that words have found are corrected.
+
+        Args:
+            found: what ``condition`` returned; None where there are no words, or they found nothing.
+            rows: which of the clip's objects those of ``found`` are.
+            objects: how many the clip has, those that are pointed at included.
+            pointed: what is said about an object on a frame, once for each object and frame.
+            spans: the first and the last frame over which an object is followed, by its row; None for the
+                end. Objects that are not in it are followed everywhere.
+        """
+        ...
+
     def follow(
         self,
         frames: Iterable[Frame],
@@ -602,11 +639,25 @@ class Session(Protocol[View, Queries, Memory]):
         """Carries the objects through frames in order; on keyframes see ``condition``.
 
         Args:
-            frames: those of the clip from some frame on, keyframes included.
+            frames: those of the clip from some frame on, keyframes included; by falling index where
+                ``memory`` is one to follow backwards from.
             memory: what ``condition`` returned, or what the last frame left.
             count: how many frames there are; None where that is not known.
             notify: is told in one line what a person should know; called from this thread.
             workers: threads among which objects may be divided, where torch has one for each operation.
+        """
+        ...
+
+    @property
+    def grid(self) -> int:
+        """How many logits a mask has on each side."""
+        ...
+
+    def appearance(self, memory: Memory) -> NDArray[np.float32]:
+        """What objects look like, (N, C): the more alike, the larger the cosine.
+
+        Args:
+            memory: what ``condition`` returned.
         """
         ...
 
@@ -640,6 +691,41 @@ AnySegmenter = Segmenter[Any, Any, Any]
 """A segmenter to those who only hand it on."""
 
 
+@dataclass(frozen=True)
+class Publication:
+    """How what is finished gets its name.
+
+    Attributes:
+        replaces: whether it takes the place of what is there.
+        inspect: is shown the file or folder while its name is still hidden; what this raises keeps it from
+            getting its final one.
+    """
+
+    replaces: bool = True
+    inspect: Callable[[Path], None] | None = None
+
+
+@dataclass(frozen=True)
+class Remark:
+    """What a person should look at in a finished edit.
+
+    Attributes:
+        effect: which one says it.
+        index: of the frame.
+        seconds: time of the frame.
+        what: ``unprotected`` where something was to be hidden and there is no mask; ``doubtful`` where that
+            mask cannot be trusted; ``invented`` where the
+            background of a removed object was never seen and is a guess.
+        share: of the target's pixels on this frame that it is about, 0..1.
+    """
+
+    effect: str
+    index: int
+    seconds: float
+    what: str
+    share: float = 1.0
+
+
 class Sink(Protocol):
     """Takes the masks of every frame, in order, and leaves finished files behind.
 
@@ -649,10 +735,12 @@ class Sink(Protocol):
     Attributes:
         reach: how many frames before and after each it needs, in ``FrameMasks.around``.
         surveys: whether it must have seen the whole clip before it writes anything.
+        publication: how what it makes gets its name; whoever drives it decides.
     """
 
-    reach: ClassVar[int] = 0
-    surveys: ClassVar[bool] = False
+    reach: int = 0
+    surveys: bool = False
+    publication: Publication = Publication()
 
     def __enter__(self) -> Self:
         """Opens the sink."""
@@ -668,6 +756,11 @@ class Sink(Protocol):
     def meant(self) -> Written | None:
         """What was meant to be written, once the sink is closed; None where it does not say."""
         return None
+
+    @property
+    def remarks(self) -> tuple[Remark, ...]:
+        """What a person should look at in what was written."""
+        return ()
 
     def survey(self, masks: FrameMasks) -> None:
         """Is shown every frame in order, before the first ``write``; only where ``surveys``."""

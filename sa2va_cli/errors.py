@@ -114,3 +114,15 @@ class OutputError(Sa2VAError):
     """An output exists already, or cannot be written."""
 
     exit_code = 7
+
+
+class BatchError(Sa2VAError):
+    """Some jobs of a batch failed; the others were done."""
+
+    exit_code = 8
+
+
+class LookAtTheseError(Sa2VAError):
+    """All was done, but something that should be hidden may be seen: a person must look."""
+
+    exit_code = 9

@@ -16,6 +16,7 @@ Knows nothing about how a command line is parsed.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from functools import cache
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -23,8 +24,8 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from sa2va_cli.errors import UsageError, parameter
 
 LOOKING, SAVING, DRAWING, MODEL = "Looking", "Saving", "Drawing", "Model"
-TALKING, TIMING = "Talking", "Timing"
-PANELS = (TIMING, LOOKING, SAVING, DRAWING, MODEL, TALKING)
+TALKING, TIMING, ANSWERING = "Talking", "Timing", "Answering"
+PANELS = (TIMING, LOOKING, ANSWERING, SAVING, DRAWING, MODEL, TALKING)
 """The groups of options under which ``--help`` lists them, in this order."""
 
 
@@ -65,11 +66,13 @@ class Argument:
         help: what it is.
         metavar: stands for it.
         several: whether it may be given more than once.
+        optional: whether it may be left out.
     """
 
     help: str
     metavar: str
     several: bool = False
+    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -132,6 +135,11 @@ class Declared:
 
 def declared(group: type) -> tuple[Declared, ...]:
     """The fields of a dataclass that people can set, in order."""
+    return _declared(group)
+
+
+@cache
+def _declared(group: Any) -> tuple[Declared, ...]:
     found = []
     for one in fields(group):
         if get_origin(one.type) is not Annotated:

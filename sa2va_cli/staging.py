@@ -15,10 +15,12 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Literal, Self
 
 from sa2va_cli.authorship import stranger_in
+from sa2va_cli.datatypes import Publication
 from sa2va_cli.errors import OutputError
 from sa2va_cli.processes import Process
 
@@ -140,19 +142,35 @@ def check_replaceable(
             )
 
 
-def publish(part: Path, path: Path, *, stranger: Callable[[Path], Path | None] = stranger_in) -> None:
+def publish(
+    part: Path,
+    path: Path,
+    how: Publication | None = None,
+    *,
+    stranger: Callable[[Path], Path | None] = stranger_in,
+) -> None:
     """Gives a finished file or folder its final name; what was there before goes only when that worked.
 
     Args:
         part: what is finished.
         path: its final name.
+        how: whether what is there may be replaced, as it may where nothing is said, and who looks at ``part``
+            before.
         stranger: see ``check_replaceable``, which has the last word.
 
     Raises:
-        OutputError: when the file system refuses, or what is there is never replaced.
+        OutputError: when the file system refuses, or what is there is not to be replaced; then ``part`` keeps
+            a name beside it that the message tells.
     """
+    how = how or Publication()
     with output_errors(path):
         folder = stat.S_ISDIR(part.stat().st_mode)  # it may have vanished
+        if how.inspect is not None:
+            how.inspect(part)
+        if not how.replaces:
+            if not _named_anew(part, path):
+                raise _kept_beside(part, path)
+            return
         check_replaceable(path, folder=folder, stranger=stranger)
         if not path.is_dir():
             part.replace(path)
@@ -167,6 +185,34 @@ def publish(part: Path, path: Path, *, stranger: Callable[[Path], Path | None] =
         discard(old)
 
 
+def _named_anew(part: Path, path: Path) -> bool:
+    """Gives something a name unless that is taken, and says whether it did."""
+    if os.path.lexists(path):
+        return False
+    if part.is_dir():
+        part.rename(path)  # fails where a folder has come meanwhile, unless that is empty
+        return True
+    try:
+        path.hardlink_to(part)  # a rename would replace what comes meanwhile
+    except FileExistsError:
+        return False
+    except OSError:  # not every file system has links
+        part.rename(path)
+    else:
+        part.unlink()
+    return True
+
+
+def _kept_beside(part: Path, path: Path) -> OutputError:
+    """Gives what would have replaced something a free name like it, and returns the error that tells it."""
+    names = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in count(2))
+    kept = next(name for name in names if _named_anew(part, name))
+    return OutputError(
+        f"{path} was made by another program during the run, and is left as it is; what this run made is "
+        f"kept as {kept}"
+    )
+
+
 def discard(path: Path) -> None:
     """Removes a file or a folder, if it is there; never raises, as it runs while an error is on its way."""
     if path.is_dir() and not path.is_symlink():
@@ -177,12 +223,17 @@ def discard(path: Path) -> None:
 
 
 @contextmanager
-def atomic(path: Path) -> Iterator[Path]:
-    """Yields a hidden file to write to; renames it on success and removes it on any exception."""
+def atomic(path: Path, how: Publication | None = None) -> Iterator[Path]:
+    """Yields a hidden file to write to; renames it on success and removes it on any exception.
+
+    Args:
+        path: its final name.
+        how: see ``publish``.
+    """
     hidden = reserve_beside(path)
     try:
         yield hidden
-        publish(hidden, path)
+        publish(hidden, path, how)
     except BaseException:
         discard(hidden)
         raise

@@ -57,6 +57,7 @@ class WrittenVideo:
         tags: what the values mean; None where the stream does not say.
         aspect: width of a pixel over its height.
         timecode: of the first picture; None for none.
+        field_order: ``top`` or ``bottom``, for interlaced pictures.
         sound: for each sound track, when it ends, in seconds; None for one that holds nothing.
         samples: values of a few pictures from which decoding can begin, by their stamp.
     """
@@ -69,6 +70,7 @@ class WrittenVideo:
     tags: ColourTags | None
     aspect: Fraction = Fraction(1)
     timecode: str | None = None
+    field_order: str | None = None
     sound: tuple[Fraction | None, ...] = ()
     samples: Mapping[int, Sample] = field(default_factory=dict, repr=False)
 

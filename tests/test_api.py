@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import pytest
 from clips import make_image, make_video
-from fakes import FakeSegmenter
+from fakes import FakeChat, FakeSegmenter
 
 from sa2va_cli import Sa2VA
 from sa2va_cli.errors import InputError, UsageError
@@ -32,6 +32,28 @@ def test_each_frame_has_masks_of_the_source_size(tmp_path):
 def test_where_nothing_matches_there_are_no_masks_but_all_frames(tmp_path):
     results = list(model().segment(make_video(tmp_path / "a.mp4"), "a unicorn", max_frames=3))
     assert [result.masks.shape for result in results] == [(0, 48, 64)] * 3
+
+
+def test_a_conversation_shows_files_and_pictures_and_gives_masks(tmp_path):
+    red = np.full((48, 64, 3), 90, np.uint8)
+    red[10:30, 20:40] = (250, 20, 20)
+    engine = FakeChat()
+    talk = Sa2VA(engine).converse(frames=3, seed=4)
+    pieces: list[str] = []
+    reply = talk.ask("Where is red?", make_video(tmp_path / "a.mp4"), red, [red] * 5, listener=pieces.append)
+    assert reply.text == "".join(pieces) == "It is the red"
+    shown = [(len(one.images), one.video) for one in engine.questions[0].pictures]
+    assert shown == [(3, True), (1, False), (3, True)]
+    masks = talk.masks()
+    assert [one.masks.shape for one in masks] == [(1, 48, 64)] * 7
+    assert masks[3].masks[0, 20, 30]
+    assert talk.ask("And?").queries.size == 0
+    assert talk.masks() == []
+    talk.undo()
+    assert len(talk) == 1
+    assert Sa2VA(engine).ask("Hello", temperature=0.5).stop == "end"
+    with pytest.raises(UsageError, match="top_p"):
+        Sa2VA(engine).converse(top_p=2)
 
 
 def test_stopping_early_leaves_no_threads(tmp_path):

@@ -18,8 +18,9 @@ from sa2va_cli.bench.work import ATTEND, ENCODE, GROUND, MASKS, MEMORY, PREPROCE
 from sa2va_cli.datatypes import Followed, Frame, Grounding, ModelIdentity
 from sa2va_cli.model.chat import View
 from sa2va_cli.model.network import NetworkSegmenter
+from sa2va_cli.model.objects import Memory
 from sa2va_cli.model.preprocessing import grounding_pixels
-from sa2va_cli.model.session import Memory, NetworkSession
+from sa2va_cli.model.session import NetworkSession
 from sa2va_cli.model.tracker import TrackerMemory
 from sa2va_cli.pipeline.prompts import question
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sa2va_cli.checkpoints.parts import Counts
+from sa2va_cli.errors import ModelError
 
 DEMO = "demo"
 DEMO_FOLDER = Path(__file__).resolve().parents[1] / "demo" / "weights"
@@ -15,6 +16,12 @@ DEMO_FOLDER = Path(__file__).resolve().parents[1] / "demo" / "weights"
 APACHE = "Apache-2.0"
 SEE_PAGE = "see its page"
 """In place of a licence whose page could not be read."""
+
+STOCK = "transformers"
+"""The family of the chat models that transformers runs with classes of its own."""
+
+NO_MASKS = "a chat model without a mask decoder: it answers questions (sa2va ask), but makes no masks"
+"""What is said where masks are wanted of one."""
 
 _VARIANT = "i-"
 """How the alias of a Sa2VA-i begins; the rest is the alias of the plain model of the same sizes."""
@@ -27,11 +34,12 @@ class CatalogEntry:
     Attributes:
         alias: what a user calls it.
         repository: its id on the Hugging Face hub; empty for the bundled demo.
-        family: a name in ``families.table.FAMILIES``.
+        family: a name in ``families.table.FAMILIES``, or ``STOCK``.
         counts: of its parameters, recorded here so that listing builds no network; None for the demo, whose
             file is always here. A test holds each to the network of its sizes.
         licence: of the weights, as its page on the hub has it.
         file_bytes: of its weight files, rounded, as the hub is quoted; None where that is not known.
+        has_masks: False for a chat model without a mask decoder: it answers questions and no more.
     """
 
     alias: str
@@ -40,6 +48,7 @@ class CatalogEntry:
     counts: Counts | None = None
     licence: str = SEE_PAGE
     file_bytes: int | None = None
+    has_masks: bool = True
 
     @property
     def title(self) -> str:
@@ -171,6 +180,29 @@ CATALOG: dict[str, CatalogEntry] = {
             "internvl-internlm2",
             Counts(19_861_321_728, 5_652_925_824, 267_973_495, 18_723_373_056),
         ),
+        CatalogEntry(
+            "sail-vl-2b",
+            "BytedanceDouyinContent/SAIL-VL-2B",
+            "sail-vl",
+            Counts(1_777_088_000, 312_674_304, 0, 1_310_195_712),
+            file_bytes=4_180_000_000,
+            has_masks=False,
+        ),
+        CatalogEntry(
+            "llava-onevision-0.5b",
+            "llava-hf/llava-onevision-qwen2-0.5b-ov-hf",
+            STOCK,
+            Counts(494_090_112, 399_585_440, 0, 357_826_560),
+            file_bytes=1_790_000_000,
+            has_masks=False,
+        ),
+        CatalogEntry(
+            "llava-next-video-7b",
+            "llava-hf/LLaVA-NeXT-Video-7B-hf",
+            STOCK,
+            Counts(6_738_939_904, 324_491_264, 0, 6_476_005_376),
+            has_masks=False,
+        ),
     )
 }
 
@@ -179,6 +211,17 @@ def find(name: str) -> CatalogEntry | None:
     """Finds a model by alias or by hub id, upper or lower case."""
     wanted = name.lower()
     return next((e for e in CATALOG.values() if wanted and wanted in (e.alias, e.repository.lower())), None)
+
+
+def refuse_without_masks(name: str) -> None:
+    """Makes sure, before anything is fetched, that a model is not known to make no masks.
+
+    Raises:
+        ModelError: it is.
+    """
+    entry = find(name)
+    if entry is not None and not entry.has_masks:
+        raise ModelError(f"{name} is {NO_MASKS}")
 
 
 def default_model(has_gpu: bool) -> str:  # noqa: FBT001 - the one thing it depends on

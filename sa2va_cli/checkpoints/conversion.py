@@ -23,7 +23,13 @@ from sa2va_cli.checkpoints.finetuned import FineTuned
 from sa2va_cli.checkpoints.hub import resolve_part
 from sa2va_cli.checkpoints.json_files import Config, read_json_object
 from sa2va_cli.checkpoints.key_rules import native_tensors
-from sa2va_cli.checkpoints.layout import Layout, native_config, published_config
+from sa2va_cli.checkpoints.layout import (
+    Layout,
+    find_stock,
+    native_config,
+    published_config,
+    require_masks,
+)
 from sa2va_cli.checkpoints.named_tensors import (
     Source,
     Tensors,
@@ -78,6 +84,8 @@ def convert(
         ModelError: the source is not understood, or a tensor has no place in the other layout.
         OutputError: the target exists, or cannot be written.
     """
+    if stock := find_stock(source):
+        raise ModelError(f"{source} is a {stock}, which is used in the layout of transformers and no other")
     layout = full_layout(source)
     if state is not None and layout.native:
         raise ModelError(f"{source} is native; a state dict goes with a checkpoint in the published layout")
@@ -111,6 +119,7 @@ def upgrade(source: Path, target: Path, sam2: str) -> Rewritten:
         OutputError: the target exists, or cannot be written.
     """
     layout = full_layout(source)
+    require_masks(layout, str(source))
     if layout.two_pass:
         raise ModelError(f"{source} has both decoders already; there is nothing to upgrade")
     refuse_existing(target)

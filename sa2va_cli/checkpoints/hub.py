@@ -20,8 +20,17 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-from sa2va_cli.checkpoints.catalog import CATALOG, DEMO, DEMO_FOLDER, CatalogEntry, find
+from sa2va_cli.checkpoints.catalog import (
+    CATALOG,
+    DEMO,
+    DEMO_FOLDER,
+    NO_MASKS,
+    CatalogEntry,
+    find,
+    refuse_without_masks,
+)
 from sa2va_cli.checkpoints.files import CONFIG_FILE, is_complete, weight_files
+from sa2va_cli.checkpoints.json_files import read_json_object
 from sa2va_cli.errors import ModelError, parameter
 
 PATTERNS = ["*.json", "*.txt", "*.model", "*.safetensors", "*.jinja"]
@@ -52,30 +61,34 @@ class Pulled:
     concern: str = ""
 
 
-def resolve(name: str) -> Path:
+def resolve(name: str, *, masks: bool = False) -> Path:
     """Finds a model's checkpoint folder, downloading it if it is not here yet.
 
     Args:
         name: a folder, an alias of the catalog, or a hub id. A folder that exists is preferred; one that
             happens to be called like an alias must hold a ``config.json``.
+        masks: refuse one that is known to make none, before its weights are downloaded.
 
     Raises:
         ModelError: when there is no such model, or it cannot be had now.
     """
     place = _place(name)
+    if masks and not isinstance(place, Path):
+        refuse_without_masks(name)
     if isinstance(place, Path):
         return place
     if here := _cached(place):
         return here
-    _ask_hub(place, _OTHERWISE)
+    _ask_hub(place, _OTHERWISE, masks=masks)
     return _snapshot(place)
 
 
-def locate(name: str) -> Path | None:
+def locate(name: str, *, masks: bool = False) -> Path | None:
     """Finds what ``resolve`` would find, without downloading anything.
 
     Args:
         name: as for ``resolve``.
+        masks: refuse one that is known to make none.
 
     Returns:
         The checkpoint folder; None for a model that is not here, or only in part, and that the hub has.
@@ -84,12 +97,35 @@ def locate(name: str) -> Path | None:
         ModelError: when there is no such model, or it cannot be had now; in the words of ``resolve``.
     """
     place = _place(name)
+    if masks and (isinstance(place, str) or find(name) is None) and not makes_masks(name):
+        raise ModelError(f"{name} is {NO_MASKS}")
     if isinstance(place, Path):
         return place
     here = _cached(place)
     if here is None:
         _ask_for_page(place, None, _OTHERWISE)
     return here
+
+
+def makes_masks(name: str) -> bool:
+    """Whether a model makes masks, as far as that is known without asking the hub; True where it is not.
+
+    Args:
+        name: as for ``resolve``.
+
+    Raises:
+        ModelError: when there is no such model.
+    """
+    entry, folder = find(name), find_local(name)
+    if folder is None or entry is not None:
+        return entry is None or entry.has_masks
+    from sa2va_cli.checkpoints.layout import read_layout  # brings torch along
+    from sa2va_cli.checkpoints.stock import stock_architecture
+
+    try:
+        return read_layout(folder).has_masks
+    except ModelError:
+        return stock_architecture(read_json_object(folder / CONFIG_FILE)) is None
 
 
 def find_local(name: str, revision: str | None = None) -> Path | None:
@@ -231,18 +267,21 @@ def _ask_for_page(repository: str, revision: str | None, otherwise: str) -> None
         raise ModelError(_refusal(repository, revision, error, otherwise)) from error
 
 
-def _ask_hub(repository: str, otherwise: str, revision: str | None = None) -> None:
-    """Makes sure, before gigabytes come, that the hub answers and has a Sa2VA that can be loaded."""
+def _ask_hub(repository: str, otherwise: str, revision: str | None = None, *, masks: bool = False) -> None:
+    """Makes sure, before gigabytes come, that the hub answers and has a model that can be loaded."""
     _ask_for_page(repository, revision, otherwise)
     try:
         config = hf_hub_download(repository, CONFIG_FILE, revision=revision, etag_timeout=CONNECT_SECONDS)
     except Exception as error:  # see _snapshot
         raise ModelError(_refusal(repository, revision, error, otherwise)) from error
-    from sa2va_cli.checkpoints.layout import read_layout  # brings torch along
+    from sa2va_cli.checkpoints.layout import find_stock, read_layout, require_masks  # brings torch along
 
     folder = Path(config).parent
     try:
-        read_layout(folder)
+        if masks:
+            require_masks(read_layout(folder), "it")
+        else:
+            find_stock(folder)
     except ModelError as error:
         reason = str(error).removeprefix(f"{folder}: ").replace(config, f"its {CONFIG_FILE}")
         raise ModelError(f"{repository} cannot be used: {reason}") from error

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from sa2va_cli.checkpoints.catalog import STOCK
 from sa2va_cli.checkpoints.families.family import LANGUAGE_MODEL, VISION
 from sa2va_cli.checkpoints.families.table import FAMILIES
 from sa2va_cli.checkpoints.files import CONFIG_FILE, TensorHeader, read_headers, weight_files
@@ -106,12 +107,13 @@ def describe(folder: Path) -> Description:
     Raises:
         ModelError: the folder holds no config, or no weights that can be read.
     """
-    from sa2va_cli.checkpoints.layout import NATIVE_FORMAT, read_layout
+    from sa2va_cli.checkpoints.layout import NATIVE_FORMAT, find_stock, read_layout
 
     config = read_json_object(folder / CONFIG_FILE)
     headers = read_headers(folder)
     try:
-        family, concern = read_layout(folder).family, ""
+        family = STOCK if find_stock(folder) else read_layout(folder).family
+        concern = ""
     except ModelError as error:
         family, concern = "", str(error).removeprefix(f"{folder}: ")
     grouped: dict[str, list[TensorHeader]] = {title: [] for title in GROUPS}
@@ -165,7 +167,8 @@ def _child(config: Config, key: str) -> Config:
 def check_tensors(folder: Path) -> int:
     """Makes sure that every tensor has its place in the network, and every parameter its tensor.
 
-    The network is built without memory and filled with tensors that have shapes and no numbers.
+    The network is built without memory and filled with tensors that have shapes and no numbers. That of a
+    chat model that transformers runs itself must also have a processor that can be loaded.
 
     Returns:
         How many tensors the files hold.
@@ -173,11 +176,18 @@ def check_tensors(folder: Path) -> int:
     Raises:
         ModelError: naming what is missing, left over or of a wrong shape.
     """
+    from sa2va_cli.checkpoints.layout import find_stock
     from sa2va_cli.checkpoints.loader import build_network, fill
     from sa2va_cli.checkpoints.named_tensors import full_layout, outlines, with_native_names
     from sa2va_cli.checkpoints.streaming import TensorFiles
     from sa2va_cli.checkpoints.tokenizer import load_tokenizer
 
+    if find_stock(folder):
+        from sa2va_cli.checkpoints.stock_loader import check_stock_tensors, stock_class
+        from sa2va_cli.checkpoints.stock_processor import load_processor
+
+        load_processor(folder, stock_class(folder)[1])
+        return check_stock_tensors(folder)
     files = TensorFiles(folder)
     layout = full_layout(folder)
     network = build_network(layout, load_tokenizer(folder, layout.chat.special_tokens), folder)

@@ -1,7 +1,8 @@
 """What a checkpoint folder's ``config.json`` describes: which family, which sizes, which layout.
 
-Two layouts are read. *Published* is that of the released Sa2VA models: ``model_type`` is ``sa2va_chat``.
-*Native* is our own: the sizes as they are. Knows nothing about tensors.
+Two layouts are read. *Published* is that of the released models: ``model_type`` is ``sa2va_chat``, or
+``architectures`` has the name of a chat model without a mask decoder. *Native* is our own: the sizes as they
+are. Knows nothing about tensors.
 """
 
 import dataclasses
@@ -10,12 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sa2va_cli.checkpoints.catalog import CATALOG
+from sa2va_cli.checkpoints.catalog import CATALOG, NO_MASKS
 from sa2va_cli.checkpoints.families.sam2 import PUBLISHED_DECODERS
 from sa2va_cli.checkpoints.families.table import FAMILIES
 from sa2va_cli.checkpoints.files import CONFIG_FILE
 from sa2va_cli.checkpoints.json_files import Config, one_line, read_json_object
 from sa2va_cli.checkpoints.key_rules import Rule
+from sa2va_cli.checkpoints.stock import stock_architecture
 from sa2va_cli.errors import ModelError
 from sa2va_cli.model.chat import ChatSizes
 from sa2va_cli.model.sam2 import HIERA_LARGE
@@ -44,7 +46,7 @@ class Layout:
     Attributes:
         family: a name in ``FAMILIES``.
         chat: sizes of the chat model.
-        sam2: sizes of SAM 2, in the shape of ``HIERA_LARGE``.
+        sam2: sizes of SAM 2, in the shape of ``HIERA_LARGE``; empty for a chat model without a mask decoder.
         native: True for our own layout, whose tensors are named as in the network.
         two_pass: whether SAM 2 has the second decoder of Sa2VA-i. A published config does not say so: of a
             published checkpoint it is False until ``corrected`` has looked at its tensors.
@@ -61,6 +63,11 @@ class Layout:
 
     def __post_init__(self) -> None:
         _check_sizes({"chat": vars(self.chat), "sam2": self.sam2})
+
+    @property
+    def has_masks(self) -> bool:
+        """Whether there is a SAM 2 behind the chat model."""
+        return bool(self.sam2)
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -95,6 +102,31 @@ def read_layout(folder: Path) -> Layout:
         raise ModelError(f"{folder / CONFIG_FILE} is not understood: {one_line(error)}") from error
 
 
+def require_masks(layout: Layout, name: str) -> None:
+    """Makes sure that a model makes masks.
+
+    Raises:
+        ModelError: it is a chat model and nothing else.
+    """
+    if not layout.has_masks:
+        raise ModelError(f"{name} is {NO_MASKS}")
+
+
+def find_stock(folder: Path) -> str | None:
+    """The class of transformers that runs a checkpoint; None for one that ``read_layout`` reads.
+
+    Raises:
+        ModelError: when there is no config, or neither knows it.
+    """
+    try:
+        read_layout(folder)
+    except ModelError:
+        if stock := stock_architecture(read_json_object(folder / CONFIG_FILE)):
+            return stock
+        raise
+    return None
+
+
 def _native(config: Config) -> Layout:
     if config["version"] != NATIVE_VERSION:
         raise ModelError(f"format version {config['version']!r} is not known, only {NATIVE_VERSION} is")
@@ -104,27 +136,38 @@ def _native(config: Config) -> Layout:
     sizes = FAMILIES[name].make_sizes(config["chat"])
     if sizes.family != name:
         raise ModelError(f"the sizes are those of {sizes.family!r}, but the family is {name!r}")
-    return Layout(name, sizes, dict(config["sam2"]), native=True, two_pass=bool(config.get("two_pass")))
+    sam2 = dict(config["sam2"])
+    if bool(sam2) != FAMILIES[name].has_masks:
+        raise ModelError(f"a network of the family {name!r} has {'no' if sam2 else 'a'} SAM 2")
+    return Layout(name, sizes, sam2, native=True, two_pass=bool(config.get("two_pass")))
 
 
 def _published(config: Config) -> Layout:
-    kind = config.get("model_type")
-    if kind != PUBLISHED_TYPE:
-        raise ModelError(
-            f"model_type {kind!r} is not a Sa2VA checkpoint, whose model_type is {PUBLISHED_TYPE!r}"
-        )
-    family = next((family for family in FAMILIES.values() if family.matches(config)), None)
+    has_masks = config.get("model_type") == PUBLISHED_TYPE
+    families = [family for family in FAMILIES.values() if family.has_masks == has_masks]
+    family = next((family for family in families if family.matches(config)), None)
     if family is None:
-        raise ModelError(_unknown_language_model(config))
-    sam2 = config.get("grounding_encoder_config") or HIERA_LARGE
+        raise ModelError(_unknown_language_model(config) if has_masks else _no_sa2va(config))
+    sam2 = (config.get("grounding_encoder_config") or HIERA_LARGE) if has_masks else {}
     return Layout(family.name, family.read(config), dict(sam2), native=False)
 
 
+def _no_sa2va(config: Config) -> str:
+    if stock := stock_architecture(config):
+        return f"{stock} is {NO_MASKS}"
+    program = "; programs that come with a checkpoint are never run" if config.get("auto_map") else ""
+    return (
+        f"model_type {config.get('model_type')!r} is not a Sa2VA checkpoint, whose model_type is "
+        f"{PUBLISHED_TYPE!r}, nor a chat model that transformers knows{program}"
+    )
+
+
 def _unknown_language_model(config: Config) -> str:
-    keys = list(dict.fromkeys(family.text_config for family in FAMILIES.values()))
+    families = [family for family in FAMILIES.values() if family.has_masks]
+    keys = list(dict.fromkeys(family.text_config for family in families))
     part = next((key for key in keys if key in config), keys[0])
     inner = config[part].get("model_type")
-    known = ", ".join(family.title for family in FAMILIES.values())
+    known = ", ".join(family.title for family in families)
     return (
         f"Sa2VA is recognised, but not its language model: {part} has the model_type {inner!r}; "
         f"supported are {known}"
@@ -143,7 +186,8 @@ def released_layout(alias: str) -> Layout:
     entry = CATALOG[alias]
     family = FAMILIES[entry.family]
     sizes = family.read(family.released[entry.sizes_of])
-    return Layout(family.name, sizes, HIERA_LARGE, native=False, two_pass=entry.two_pass)
+    sam2 = HIERA_LARGE if family.has_masks else {}
+    return Layout(family.name, sizes, sam2, native=False, two_pass=entry.two_pass)
 
 
 def native_config(layout: Layout) -> Config:
@@ -168,7 +212,8 @@ def published_config(layout: Layout) -> Config:
     except _NOT_UNDERSTOOD as error:  # a native config may lack any of the sizes
         raise ModelError(f"the sizes have no published form: {one_line(error)}") from error
     config = {"model_type": PUBLISHED_TYPE} | written
-    return config if layout.sam2 == HIERA_LARGE else config | {"grounding_encoder_config": layout.sam2}
+    plain = layout.sam2 == HIERA_LARGE or not layout.has_masks
+    return config if plain else config | {"grounding_encoder_config": layout.sam2}
 
 
 def corrected(layout: Layout, names: Iterable[str]) -> Layout:

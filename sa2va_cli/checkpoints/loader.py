@@ -14,14 +14,14 @@ from torch import Tensor, nn
 
 from sa2va_cli.checkpoints.files import CONFIG_FILE
 from sa2va_cli.checkpoints.json_files import one_line
-from sa2va_cli.checkpoints.layout import Layout, corrected, read_layout
+from sa2va_cli.checkpoints.layout import Layout, corrected, read_layout, require_masks
 from sa2va_cli.checkpoints.named_tensors import with_native_names
 from sa2va_cli.checkpoints.parts import LM, SAM2, VIT, group_of
 from sa2va_cli.checkpoints.spreading import device_of, plan_device_map, spread
 from sa2va_cli.checkpoints.streaming import TensorFiles
 from sa2va_cli.checkpoints.tokenizer import load_tokenizer
 from sa2va_cli.errors import ModelError, OutOfMemoryError, parameter
-from sa2va_cli.model.network import Sa2VANetwork
+from sa2va_cli.model.network import ChatNetwork, Sa2VANetwork
 from sa2va_cli.model.quantization import prepare_layers
 
 SHOWN = 4
@@ -45,7 +45,28 @@ def load_network(
     quantize: str | None = None,
     room: Mapping[str, int] | None = None,
 ) -> Sa2VANetwork:
-    """Loads a checkpoint for inference.
+    """Loads a checkpoint that makes masks, for inference; the arguments are those of ``load_chat_network``.
+
+    Raises:
+        ModelError: it makes none, or is not a complete checkpoint of a supported family.
+        OutOfMemoryError: when the device is too small.
+    """
+    require_masks(read_layout(folder), str(folder))
+    network = load_chat_network(folder, device, dtype, attention=attention, quantize=quantize, room=room)
+    assert isinstance(network, Sa2VANetwork)  # noqa: S101 - its layout has masks
+    return network
+
+
+def load_chat_network(
+    folder: Path,
+    device: torch.device,
+    dtype: torch.dtype | Mapping[str, torch.dtype],
+    *,
+    attention: str = "sdpa",
+    quantize: str | None = None,
+    room: Mapping[str, int] | None = None,
+) -> ChatNetwork:
+    """Loads a checkpoint of a supported family for inference.
 
     Args:
         folder: a published or a native checkpoint.
@@ -58,7 +79,7 @@ def load_network(
             ``spreading.plan_device_map``); None for ``device`` alone. Needs accelerate.
 
     Returns:
-        The network in evaluation mode, without gradients.
+        The network in evaluation mode, without gradients; a ``Sa2VANetwork`` where it makes masks.
 
     Raises:
         ModelError: when the folder is not a complete checkpoint of a supported family.
@@ -114,7 +135,7 @@ class _MappedFiles:
         return self._files.map(name) if stays else self._files.read(name)
 
 
-def build_network(layout: Layout, tokenizer: Any, folder: Path) -> Sa2VANetwork:
+def build_network(layout: Layout, tokenizer: Any, folder: Path) -> ChatNetwork:
     """Builds a network without memory: every parameter is on the meta device.
 
     Args:
@@ -127,6 +148,8 @@ def build_network(layout: Layout, tokenizer: Any, folder: Path) -> Sa2VANetwork:
     """
     try:
         with torch.device("meta"):
+            if not layout.has_masks:
+                return ChatNetwork(layout.chat, tokenizer)
             return Sa2VANetwork(layout.chat, layout.sam2, tokenizer, two_pass=layout.two_pass)
     except Exception as error:  # a config can be wrong in any way, and transformers has errors of its own
         raise ModelError(f"the sizes in {folder / CONFIG_FILE} make no network: {one_line(error)}") from error

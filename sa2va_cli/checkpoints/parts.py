@@ -38,6 +38,18 @@ _PREFIXES: dict[str, str] = {
     "chat.projector.": PROJECTOR,
     "chat.": LANGUAGE_MODEL,
     "text_hidden_fcs.": QUERIES,
+    # What transformers' own chat models have beside names of the families.
+    **{
+        f"{model}{name}": part
+        for model in ("", "model.")
+        for name, part in (
+            ("vision_tower.", VISION),
+            ("visual.", VISION),
+            ("multi_modal_projector.", PROJECTOR),
+            ("image_newline", PROJECTOR),
+        )
+    },
+    "lm_head.": LANGUAGE_MODEL,
     "grounding_encoder.": SEGMENTER,
     "sam2.": SEGMENTER,
     PUBLISHED_DECODERS[1]: SECOND_DECODER,
@@ -80,7 +92,7 @@ def group_of(name: str) -> str:
 
 def is_quantisable(name: str, shape: Sequence[int]) -> bool:
     """Whether a tensor is the weight of a linear layer between embedding and output of a language model."""
-    if len(shape) != 2 or name in _embeddings() or name.endswith(_NATIVE_ENDS):
+    if len(shape) != 2 or name in _embeddings() or f".{name}".endswith(_NATIVE_ENDS):
         return False
     return group_of(name) == LM
 

@@ -1,7 +1,8 @@
 """Loads the tokenizer of a checkpoint folder, whatever class or program the folder asks for.
 
 ``tokenizer.json`` is a fast tokenizer as it is. ``tokenizer.model`` is SentencePiece's: InternLM2 has no
-other, and its own program is never run (reference set, section 2.2).
+other, and its own program is never run (reference set, section 2.2). Where both are, the one is stale that
+the folder's own tokenizer class does not read: SAIL-VL comes with InternLM2's (section 9.4).
 """
 
 from collections.abc import Iterable
@@ -15,11 +16,13 @@ from transformers import PreTrainedTokenizerFast
 from sa2va_cli.checkpoints.json_files import Config, one_line, read_json_object
 from sa2va_cli.checkpoints.sentencepiece import fast_tokenizer, read_pieces
 from sa2va_cli.errors import ModelError
-from sa2va_cli.model.chat import SEGMENT
+from sa2va_cli.model.prompt_text import SEGMENT
 
 TOKENIZER_FILE = "tokenizer.json"
 PIECES_FILE = "tokenizer.model"
 TOKENIZER_CONFIG = "tokenizer_config.json"
+_CLASS_OF_PIECES = "InternLM2"
+"""How the names of the tokenizer classes begin that read ``tokenizer.model`` and nothing else."""
 _READ_BY_TRANSFORMERS = (TOKENIZER_FILE, TOKENIZER_CONFIG, "special_tokens_map.json", "added_tokens.json")
 
 
@@ -33,11 +36,13 @@ def load_tokenizer(folder: Path, needed: Iterable[str] = (SEGMENT,)) -> Any:
     Raises:
         ModelError: when there is none, or it is not one of a Sa2VA.
     """
-    pieces = (folder / PIECES_FILE).is_file()
-    if not pieces and not (folder / TOKENIZER_FILE).is_file():
+    pieces, fast = ((folder / name).is_file() for name in (PIECES_FILE, TOKENIZER_FILE))
+    if not pieces and not fast:
         raise ModelError(f"{folder} has neither {TOKENIZER_FILE} nor {PIECES_FILE}")
     try:
-        tokenizer = _from_pieces(folder) if pieces else _from_json(folder)
+        tokenizer = (
+            _from_json(folder) if fast and not (pieces and _reads_pieces(folder)) else _from_pieces(folder)
+        )
     except ModelError:
         raise
     except Exception as error:  # the tokenizers library raises bare Exception on a file that it cannot parse
@@ -48,6 +53,11 @@ def load_tokenizer(folder: Path, needed: Iterable[str] = (SEGMENT,)) -> Any:
             f"the tokenizer in {folder} lacks {' and '.join(absent)}; is this a Sa2VA checkpoint?"
         )
     return tokenizer
+
+
+def _reads_pieces(folder: Path) -> bool:
+    config = read_json_object(folder / TOKENIZER_CONFIG) if (folder / TOKENIZER_CONFIG).is_file() else {}
+    return str(config.get("tokenizer_class", "")).startswith(_CLASS_OF_PIECES)
 
 
 def _from_json(folder: Path) -> Any:

@@ -13,7 +13,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sa2va_cli import __version__
-from sa2va_cli.commands import bench, check, clean, config, doctor, models, probe, render, segment, tracks
+from sa2va_cli.commands import (
+    ask,
+    batch,
+    bench,
+    check,
+    clean,
+    config,
+    correct,
+    data,
+    doctor,
+    edit,
+    models,
+    probe,
+    render,
+    segment,
+    tracks,
+)
 from sa2va_cli.commands.defaults import KNOWN, default_map, origin_of, path_of, schema
 from sa2va_cli.commands.options import add_command
 from sa2va_cli.commands.session import Interrupted, Session
@@ -40,11 +56,16 @@ app = typer.Typer(
     "Every option can have a default of yours: see sa2va config --help.",
 )
 add_command(app, "segment", segment.segment_command, segment.EPILOG)
+add_command(app, "ask", ask.ask_command, ask.EPILOG)
 add_command(app, "render", render.render_command, render.EPILOG)
+add_command(app, "correct", correct.correct_command, correct.EPILOG)
+add_command(app, "edit", edit.edit_command, edit.EPILOG)
+app.add_typer(batch.app, name="batch")
 add_command(app, "probe", probe.probe_command, probe.EPILOG)
 add_command(app, "check", check.check_command, check.EPILOG)
 app.add_typer(tracks.app, name="tracks")
 app.add_typer(models.app, name="models")
+app.add_typer(data.app, name="data")
 add_command(app, "doctor", doctor.doctor_command, doctor.EPILOG)
 add_command(app, "bench", bench.bench_command, bench.EPILOG)
 add_command(app, "clean", clean.clean_command, clean.EPILOG)

@@ -41,14 +41,17 @@ def clean_command(
 ) -> None:
     """Remove the hidden files that runs leave when they are killed or the computer loses power.
 
+    They lie beside outputs, and, of inputs and outputs that were piped, in the folder for temporary files.
     Only what carries the number of a process that is gone is removed. What a running process writes, what
     another computer or container made, and everything with another name stays. A folder that was about to be
     replaced when the run was killed gets its name back.
     """
     console = session.console
-    from sa2va_cli.outputs.leftovers import clear, find_leftovers
+    from sa2va_cli.outputs.leftovers import clear, find_leftovers, find_temporary
 
-    found = list(find_leftovers(folder, recursive=recursive))
+    here = list(find_leftovers(folder, recursive=recursive))
+    known = {leftover.path.resolve() for leftover in here}
+    found = [*here, *(one for one in find_temporary() if one.path.resolve() not in known)]
     dead = [leftover for leftover in found if leftover.is_dead]
     gone = dead if dry_run else clear(dead)
     if talking.as_json:

@@ -23,6 +23,7 @@ from sa2va_cli.events import Event, Notice, Progress, Report
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
+    from rich.progress import Progress as Bars
 
     from sa2va_cli.pipeline.job import SegmentJob, SegmentResult
     from sa2va_cli.pipeline.segmentation import Plan
@@ -51,6 +52,7 @@ class Console:
         self.quiet = quiet
         self.verbose = verbose or debug
         self.debug = debug
+        self._stop_bar: Callable[[], None] = _nothing
 
     @cached_property
     def _screen(self) -> "RichConsole":
@@ -109,14 +111,34 @@ class Console:
         Raises:
             OutputError: standard output cannot be written.
         """
+        self._write(text + "\n")
+
+    @staticmethod
+    def _write(text: str) -> None:
         try:
-            sys.stdout.write(text + "\n")
+            sys.stdout.write(text)
             sys.stdout.flush()
         except BrokenPipeError:
             _abandon(sys.stdout)
         except OSError as error:
             _abandon(sys.stdout)
             raise OutputError(f"cannot write to standard output: {error.strerror or error}") from error
+
+    def say(self, piece: str, *, dim: bool = False) -> None:
+        """Prints a piece of an answer to standard output as it comes; control codes are shown, not obeyed.
+
+        Args:
+            piece: of the answer.
+            dim: whether it is of less weight, as terminals show that.
+
+        Raises:
+            OutputError: standard output cannot be written.
+        """
+        self._stop_bar()
+        if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+            sys.stdout.reconfigure(errors="replace")  # in a locale that lacks what the answer says
+        shown = "".join(char if _is_text(char) else ascii(char)[1:-1] for char in piece)
+        self._write(f"\x1b[2m{shown}\x1b[22m" if dim else shown)
 
     def table(self, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Prints columns to standard output: not wrapped, so that other programs find whole lines."""
@@ -136,6 +158,21 @@ class Console:
             raise UsageError("standard input is no terminal, so nobody can be asked; add --yes to go ahead")
         self._screen.print(f"{question} [y/N] ", end="", markup=False, highlight=False)
         return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether a person sees standard error as it is written."""
+        return self._screen.is_terminal
+
+    def bars(self, *columns: Any) -> "Bars":
+        """Bars of progress, which are gone when they end; to be entered.
+
+        Args:
+            columns: of rich, from left to right.
+        """
+        from rich.progress import Progress as Bars
+
+        return Bars(*columns, console=self._screen, transient=True)
 
     @contextmanager
     def reporting(self) -> Generator[Report, None, None]:
@@ -176,6 +213,7 @@ class Console:
         bar = Bar(*columns, console=self._screen, transient=True)
         task = bar.add_task("", total=None, frames="")
         stage, since = "", time.monotonic()
+        self._stop_bar = bar.stop
 
         def show(progress: Progress) -> None:
             nonlocal stage, since
@@ -195,6 +233,7 @@ class Console:
             yield show
         finally:
             bar.stop()
+            self._stop_bar = _nothing
 
     def plan(self, job: "SegmentJob", plan: "Plan", *, to_download: bool) -> None:
         """Shows what a run would do; ``to_download`` is whether it would fetch the model first."""
@@ -208,8 +247,14 @@ class Console:
         self.line(f"frames     {plan.frames} of {info.frames}")
         for prompt in job.search.prompts:
             names = ", ".join(repr(object_label(prompt, number)) for number in (1, 2))
-            self.line(f"prompt {prompt.id:<3} {prompt.text!r}: objects {names}, ...")
-        self.line(f"keyframes  {', '.join(map(str, plan.keyframes))}")
+            said = [repr(prompt.text)] if prompt.text else []
+            said += [str(one) for one in prompt.visual]
+            self.line(f"prompt {prompt.id:<3} {' '.join(said)}: objects {names}, ...")
+        if plan.keyframes:
+            self.line(f"keyframes  {', '.join(map(str, plan.keyframes))}")
+        if plan.reground != "off":
+            when = "at each cut" if plan.reground == "scenes" else f"every {plan.reground} s"
+            self.line(f"reground   {when}, with keyframes of its own for each shot")
         self.line(f"model      {plan.model}{', not here yet: would be downloaded' if to_download else ''}")
         self.line(f"device     {plan.placement.device}, {plan.placement.dtype}")
         for output in plan.outputs:
@@ -271,6 +316,15 @@ class Console:
         """Makes sure that everything has been said before the program ends."""
         with suppress(OSError, ValueError):
             sys.stderr.flush()
+
+
+def _is_text(char: str) -> bool:
+    """Whether a character of an answer is shown as it is: line ends and what joins letters as well."""
+    return char.isprintable() or char in "\n\t\u200c\u200d"
+
+
+def _nothing() -> None:
+    """Stops no bar: there is none."""
 
 
 def _plain(text: str) -> str:

@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from sa2va_cli.errors import NothingFoundError, on_command_line
 from sa2va_cli.pipeline.job import ObjectSummary, SegmentJob, SegmentResult, object_label
+from sa2va_cli.visual_prompts import to_document
 
 if TYPE_CHECKING:
-    from sa2va_cli.datatypes import Prompt
+    from sa2va_cli.conversation import Mention, Reply
+    from sa2va_cli.datatypes import FoundObject, Prompt
     from sa2va_cli.media.source import SourceInfo
+    from sa2va_cli.pipeline.asking_job import AskJob, AskResult
+    from sa2va_cli.pipeline.moments import Moment
     from sa2va_cli.pipeline.segmentation import Plan
     from sa2va_cli.tracks.review import DoubtfulRange
 
@@ -34,7 +38,8 @@ def source_facts(info: "SourceInfo") -> dict[str, Any]:
 
 def prompt_facts(prompt: "Prompt") -> dict[str, Any]:
     """Describes what was looked for."""
-    return {"id": prompt.id, "text": prompt.text, "label": prompt.label}
+    facts: dict[str, Any] = {"id": prompt.id, "text": prompt.text, "label": prompt.label}
+    return facts | ({"visual": [to_document(one) for one in prompt.visual]} if prompt.visual else {})
 
 
 def object_facts(found: ObjectSummary) -> dict[str, Any]:
@@ -87,6 +92,10 @@ def result_document(result: SegmentResult) -> dict[str, Any]:
         "skipped": [str(path) for path in result.skipped],
         "warnings": [on_command_line(text) for text in result.warnings],
         "look_at": [range_facts(one) for one in result.look_at],
+        "shots": [
+            asdict(one) | {"answers": {str(number): answer for number, answer in one.answers.items()}}
+            for one in result.shots
+        ],
     }
 
 
@@ -100,6 +109,73 @@ def nothing_document(job: SegmentJob, error: NothingFoundError) -> dict[str, Any
         "files": [],
         "warnings": [error.command_line],
     }
+
+
+def answer_document(result: "AskResult") -> dict[str, Any]:
+    """Describes what a question came to; ``begin`` and ``end`` are characters of ``text``."""
+    return {
+        "inputs": [asdict(one) for one in result.inputs],
+        "question": result.question,
+        **reply_facts(result.reply),
+        "model": result.model,
+        "device": result.device,
+        "dtype": result.dtype,
+        "objects": [
+            mentioned_facts(found, mention)
+            for found, mention in zip(result.objects, result.reply.mentions, strict=True)
+        ],
+        "masks": [asdict(one) for one in result.masks],
+        "files": [str(path) for path in result.files],
+        "saved": result_document(result.saved) if result.saved else None,
+    }
+
+
+def unmarked_document(job: "AskJob", text: str, error: NothingFoundError) -> dict[str, Any]:
+    """Describes an answer that marks nothing, where masks were to be written."""
+    return {
+        "inputs": [{"source": source} for source in job.inputs],
+        "question": job.question,
+        "text": text,
+        "answer": next(iter(error.answers.values()), ""),
+        "objects": [],
+        "masks": [],
+        "files": [],
+        "warnings": [error.command_line],
+    }
+
+
+def reply_facts(reply: "Reply") -> dict[str, Any]:
+    """Describes an answer."""
+    from sa2va_cli.model.prompt_text import spoken
+
+    return {
+        "text": reply.text,
+        "answer": spoken(reply.marked),
+        "stop": reply.stop,
+        "tokens": {
+            "prompt": reply.prompt_tokens,
+            "read": reply.read_tokens,
+            "generated": len(reply.token_ids),
+        },
+        "token_ids": list(reply.token_ids),
+        "timing": {"first_token": round(reply.seconds_to_first, 4), "total": round(reply.seconds, 4)},
+    }
+
+
+def mentioned_facts(found: "FoundObject", mention: "Mention | None") -> dict[str, Any]:
+    """Describes what an answer finds, and where it speaks of it."""
+    return {
+        "id": found.id,
+        "label": found.label,
+        "phrase": mention.phrase if mention else None,
+        "begin": mention.begin if mention else None,
+        "end": mention.end if mention else None,
+    }
+
+
+def moment_document(question: str, source: str, moment: "Moment") -> dict[str, Any]:
+    """Describes when something happens."""
+    return {"input": source, "question": question, **asdict(moment)}
 
 
 def plan_document(job: SegmentJob, plan: "Plan", *, to_download: bool) -> dict[str, Any]:
@@ -117,6 +193,7 @@ def plan_document(job: SegmentJob, plan: "Plan", *, to_download: bool) -> dict[s
         ],
         "frames": plan.frames,
         "keyframes": list(plan.keyframes),
+        "reground": plan.reground if plan.reground in ("scenes", "off") else f"every:{plan.reground}",
         "model": plan.model,
         "model_to_download": to_download,
         "device": plan.placement.device,

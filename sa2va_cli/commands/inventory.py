@@ -57,7 +57,17 @@ def inventory() -> list[Line]:
 
 def inventory_rows(lines: list[Line]) -> Rows:
     """The table of ``models list``."""
-    headings = ["alias", "published as", "parameters", "on disk", "bf16/fp16", "fp32", "licence", "here"]
+    headings = [
+        "alias",
+        "published as",
+        "parameters",
+        "on disk",
+        "bf16/fp16",
+        "fp32",
+        "kind",
+        "licence",
+        "here",
+    ]
     return headings, [_row(line) for line in lines]
 
 
@@ -71,6 +81,7 @@ def _row(line: Line) -> list[str]:
         _on_disk(line),
         memory.get("bf16", "?"),
         memory.get("fp32", "?"),
+        "masks" if line.entry.has_masks else "chat only",
         line.entry.licence,
         "yes" if line.folder else "no",
     ]
@@ -95,6 +106,7 @@ def inventory_document(lines: list[Line]) -> dict[str, Any]:
                 "alias": line.entry.alias,
                 "repository": line.entry.repository or None,
                 "family": line.entry.family,
+                "masks": line.entry.has_masks,
                 "licence": line.entry.licence,
                 "parameters": line.parameters,
                 "parameters_are": "counted" if line.counted else "computed",

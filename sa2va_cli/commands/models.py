@@ -189,7 +189,8 @@ def prune_command(
 ) -> None:
     """Remove Sa2VA models from the Hugging Face cache, after showing them and asking.
 
-    Other models in the cache are left alone, and so are folders outside it.
+    Other models in the cache are left alone, and so are folders outside it. Chat models of sa2va models list
+    are removed when they are named.
     """
     console = session.console
     from sa2va_cli.checkpoints.cache import cached_models, remove
@@ -218,8 +219,8 @@ def _count(models: "list[CachedModel]") -> str:
 def _chosen(models: "list[CachedModel]", names: list[str]) -> "list[CachedModel]":
     from sa2va_cli.checkpoints.catalog import find
 
-    if not names:
-        return models
+    if not names:  # others may use chat models as well
+        return [model for model in models if (entry := find(model.repository)) is None or entry.has_masks]
     wanted = []
     for name in names:
         entry = find(name)

@@ -233,7 +233,10 @@ def _parameters_of(group: type, choice: Choice) -> list[tuple[str | None, inspec
 
 def _argument(one: Declared, argument: Argument) -> inspect.Parameter:
     info = typer.Argument(metavar=argument.metavar, help=argument.help, show_default=False)
-    return _keyword(one.name, Annotated[list[str] if argument.several else str, info])
+    kind: Any = list[str] if argument.several else str
+    if argument.optional:
+        return _keyword(one.name, Annotated[kind | None, info], None)
+    return _keyword(one.name, Annotated[kind, info])
 
 
 def _option(one: Declared, option: Option) -> list[inspect.Parameter]:
@@ -331,7 +334,7 @@ def _gathered(group: Any, choice: Choice, values: dict[str, Any], context: typer
         if isinstance(one, _Nested):
             made[one.name] = _gathered(one.group, choice, values, context)
         elif isinstance(setting := one.setting, Argument):
-            made[one.name] = values[one.name]
+            made[one.name] = values[one.name] or () if setting.optional else values[one.name]
         elif isinstance(setting, Switches):
             chosen = _switched(setting, values, context)
             made |= {} if chosen is None else {one.name: chosen}

@@ -125,6 +125,7 @@ def document(seen: "Description") -> dict[str, Any]:
         "alpha": seen.alpha,
         "colour_profile": seen.profile,
         "interlaced": info.interlaced,
+        "field_order": info.field_order,
         "streams": [_stream_document(one) for one in container.streams] if container else [],
         "first_number": info.first_number,
         "metadata": dict(info.metadata.texts),
@@ -182,7 +183,8 @@ def lines(seen: "Description") -> list[tuple[str, str]]:
     shown += _colour_lines(seen)
     shown.append(("alpha", "yes" if seen.alpha else "no"))
     if info.kind == "video":
-        shown.append(("scan", "interlaced" if info.interlaced else "progressive"))
+        first = f", {info.field_order} field first" if info.field_order else ""
+        shown.append(("scan", f"interlaced{first}" if info.interlaced else "progressive"))
     shown += [
         ("chapter", f"{float(c.start):.3f} to {float(c.end):.3f} s {c.title}".rstrip())
         for c in info.metadata.chapters

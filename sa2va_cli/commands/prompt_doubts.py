@@ -64,9 +64,9 @@ def doubts(prompts: Sequence[str]) -> list[str]:
         f"the prompt {prompt!r} is the name of a file; only the first argument is the input, all others are "
         "prompts: run segment once for each file"
         for prompt in prompts
-        if _names_file(prompt)
+        if names_file(prompt)
     ]
-    words = [prompt for prompt in prompts if not _names_file(prompt)]
+    words = [prompt for prompt in prompts if not names_file(prompt)]
     torn = all(_WORD.fullmatch(word) and word.isascii() for word in words) and (
         len(words) >= _MANY or any(word.lower() in _JOINING for word in words)
     )
@@ -78,7 +78,8 @@ def doubts(prompts: Sequence[str]) -> list[str]:
     return told
 
 
-def _names_file(prompt: str) -> bool:
+def names_file(prompt: str) -> bool:
+    """Whether words are the name of a file, or end as those of videos and pictures do."""
     if _MEDIA.search(prompt):
         return True
     try:

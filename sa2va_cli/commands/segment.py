@@ -1,16 +1,16 @@
 """``sa2va segment``: arguments into a job, one call, and what came of it."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from sa2va_cli.commands.options import Talking
+from sa2va_cli.commands.options import Talking, without
 from sa2va_cli.commands.prompt_doubts import doubts
 from sa2va_cli.commands.session import Interrupted, Session
 from sa2va_cli.commands.standard_output import check_standard_output
 from sa2va_cli.commands.startup import collector_paused
 from sa2va_cli.errors import NothingFoundError
 from sa2va_cli.events import Event, Saved
-from sa2va_cli.pipeline.job import SegmentJob
+from sa2va_cli.pipeline.job import Resuming, SegmentJob
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,9 +37,15 @@ cat clip.mp4 | sa2va segment - "the dog" --json > result.json
 """
 
 
-def segment_command(*, session: Session, job: SegmentJob, talking: Talking) -> None:
+def segment_command(
+    *,
+    session: Session,
+    job: SegmentJob,
+    resuming: Annotated[Resuming, without("stop")],
+    talking: Talking,
+) -> None:
     """Find what a sentence names in a video or an image, and write its masks."""
-    for doubt in doubts([prompt.text for prompt in job.search.prompts]):
+    for doubt in doubts([prompt.text for prompt in job.search.prompts if prompt.text]):
         session.console.warning(doubt)
     if not talking.dry_run:
         check_standard_output(job.saving, as_json=talking.as_json)
@@ -47,10 +53,17 @@ def segment_command(*, session: Session, job: SegmentJob, talking: Talking) -> N
         if talking.dry_run:
             _show_plan(job, session, as_json=talking.as_json)
         else:
-            _run(job, session, go_on, as_json=talking.as_json)
+            _run(job, session, go_on, resuming, as_json=talking.as_json)
 
 
-def _run(job: SegmentJob, session: Session, imported: Callable[[], None], *, as_json: bool) -> None:
+def _run(
+    job: SegmentJob,
+    session: Session,
+    imported: Callable[[], None],
+    resuming: Resuming,
+    *,
+    as_json: bool,
+) -> None:
     console = session.console
     from sa2va_cli.commands.documents import nothing_document, result_document
     from sa2va_cli.pipeline.segmentation import segment
@@ -72,7 +85,7 @@ def _run(job: SegmentJob, session: Session, imported: Callable[[], None], *, as_
             show(event)
 
         try:
-            result = segment(job, load=load, report=report, threads=divide_cores)
+            result = segment(job, load=load, report=report, threads=divide_cores, resuming=resuming)
         except (Interrupted, KeyboardInterrupt):
             kept = f"kept {', '.join(map(str, finished))}" if finished else "nothing was written"
             raise Interrupted(f"interrupted; {kept}") from None
@@ -97,7 +110,7 @@ def _show_plan(job: SegmentJob, session: Session, *, as_json: bool) -> None:
         to_download = False
         if plan.outputs:  # a run that has nothing to make needs no model
             job.model.check(plan.placement)
-            to_download = locate(plan.model) is None
+            to_download = locate(plan.model, masks=True) is None
     session.console.plan(job, plan, to_download=to_download)
     if as_json:
         session.console.data(plan_document(job, plan, to_download=to_download))

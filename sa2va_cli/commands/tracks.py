@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sa2va_cli.commands.console import Console
-from sa2va_cli.commands.documents import range_facts
+from sa2va_cli.commands.documents import prompt_facts, range_facts
 from sa2va_cli.commands.helptext import examples
 from sa2va_cli.commands.options import Talking, add_command, only
 from sa2va_cli.commands.session import Session
@@ -119,10 +119,7 @@ def _document(summary: "TracksSummary") -> dict[str, Any]:
         },
         "threshold": header.threshold,
         "settings": dict(header.settings),
-        "prompts": [
-            {"id": one.id, "text": one.text, "label": one.label, "answer": header.answers.get(one.id)}
-            for one in header.prompts
-        ],
+        "prompts": [prompt_facts(one) | {"answer": header.answers.get(one.id)} for one in header.prompts],
         "objects": [
             {
                 "id": one.id,
@@ -148,7 +145,8 @@ def _show(summary: "TracksSummary", console: Console) -> None:
     console.answer(f"size       {summary.size / 1e6:.2f} MB")
     console.answer(f"model      {header.model.name} ({header.model.device}, {header.model.dtype})")
     for prompt in header.prompts:
-        console.answer(f"prompt {prompt.id:<3} {prompt.text}")
+        said = [prompt.text or prompt.label, *map(str, prompt.visual)]
+        console.answer(f"prompt {prompt.id:<3} {' '.join(said)}")
     if summary.objects:
         rows = [
             [

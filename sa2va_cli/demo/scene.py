@@ -120,6 +120,10 @@ class Scene:
         ]
         return cls(seed, frames, fps, tuple(_sized_apart(rng, actors)), landmarks, camera, palette)
 
+    def without(self, number: int) -> "Scene":
+        """The same scene if one actor, and its shadow, had never been there."""
+        return replace(self, actors=tuple(actor for actor in self.actors if actor.id != number))
+
     def draw(self, t: int, size: tuple[int, int] = (640, 360)) -> tuple[RGB, Ids]:
         """The picture at frame ``t``, and who is seen where.
 

@@ -156,7 +156,7 @@ class CocoSink(Sink):
             file.write(chunk)
         file.write("\n]}\n")
         file.close()
-        publish(self._part, self.path)
+        publish(self._part, self.path, self.publication)
 
     def _info(self) -> dict[str, Any]:
         """Describes the file as a whole."""

@@ -116,7 +116,7 @@ class DavisSink(Sink):
         try:
             if kind is None:
                 with output_errors(self.folder):
-                    publish(self._part, self.folder)
+                    publish(self._part, self.folder, self.publication)
         finally:
             discard(self._part)
 

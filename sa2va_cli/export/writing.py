@@ -95,7 +95,7 @@ class FileSink(Sink):
                 with output_errors(self.path):
                     self._end(file)
                     file.close()
-                    publish(self._part, self.path)
+                    publish(self._part, self.path, self.publication)
         finally:
             with suppress(OSError):
                 file.close()
@@ -196,7 +196,7 @@ class FolderSink(Sink):
         try:
             if kind is None:
                 with output_errors(self.folder):
-                    publish(self._part, self.folder)
+                    publish(self._part, self.folder, self.publication)
         finally:
             discard(self._part)
 

@@ -86,6 +86,10 @@ class AnimationSource:
         """Time of a frame."""
         return self._stamps[ordinal] * self._TIME_BASE
 
+    def group_start(self, ordinal: int) -> int:  # noqa: ARG002
+        """The first one: pictures of an animation are changes of those before."""
+        return 0
+
     def check(self, ordinals: range) -> None:
         """One file has frames of one size."""
 
@@ -155,6 +159,10 @@ class JoinedSource:
     def seconds_of(self, ordinal: int) -> Fraction:
         """Time of a picture."""
         return ordinal / self._RATE
+
+    def group_start(self, ordinal: int) -> int:
+        """The picture itself."""
+        return ordinal
 
     def check(self, ordinals: range) -> None:
         """Only pictures of one size are taken for a stream."""

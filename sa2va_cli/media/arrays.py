@@ -105,6 +105,10 @@ class ArraySource:
         """Time of a picture."""
         return self._stamps[ordinal] * self._info.time_base
 
+    def group_start(self, ordinal: int) -> int:
+        """The picture itself."""
+        return ordinal
+
     def check(self, ordinals: range) -> None:
         """All have been looked at."""
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from sa2va_cli.authorship import mark
 from sa2va_cli.colour import WHITE_NITS, nits
-from sa2va_cli.datatypes import YuvColour
+from sa2va_cli.datatypes import Publication, YuvColour
 from sa2va_cli.errors import UsageError
 from sa2va_cli.staging import atomic, output_error
 
@@ -74,6 +74,7 @@ def write_exr(
     video: bool = False,
     premultiplied: bool = True,
     layers: Mapping[str, NDArray[np.bool_]] | None = None,
+    how: Publication | None = None,
 ) -> None:
     """Writes a picture as half floats, compressed without loss; it appears only when it is complete.
 
@@ -85,6 +86,7 @@ def write_exr(
         video: whether it is a picture of a video.
         premultiplied: whether colours are multiplied by alpha, as OpenEXR means them to be.
         layers: masks (H, W) by name; each becomes the channel ``NAME.A``.
+        how: see ``staging.publish``.
 
     Raises:
         OutputError: the file cannot be written.
@@ -102,7 +104,7 @@ def write_exr(
         "type": OpenEXR.scanlineimage,
         "chromaticities": _BT2020 if wide else _BT709,
     }
-    with atomic(path) as hidden:
+    with atomic(path, how) as hidden:
         try:
             OpenEXR.File(header, channels).write(str(hidden))
             mark(hidden)

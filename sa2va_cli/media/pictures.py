@@ -111,6 +111,10 @@ class ImageSource:
         """Time of a file."""
         return ordinal / DEFAULT_RATE
 
+    def group_start(self, ordinal: int) -> int:
+        """The picture itself."""
+        return ordinal
+
     def check(self, ordinals: range) -> None:
         """Looks into the wanted files, so that the last of thousands does not end a run of hours.
 
@@ -231,6 +235,10 @@ class PagesSource:
     def seconds_of(self, ordinal: int) -> Fraction:
         """Time of a page."""
         return ordinal / DEFAULT_RATE
+
+    def group_start(self, ordinal: int) -> int:
+        """The picture itself."""
+        return ordinal
 
     def check(self, ordinals: range) -> None:
         """All pages have one size; it was looked at when the file was opened."""

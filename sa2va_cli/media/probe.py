@@ -114,6 +114,18 @@ def _pages(path: Path, image: Any) -> Source:
     return PagesSource(path, pages)
 
 
+def image_files(source: str) -> list[Path]:
+    """The image files of a folder or a pattern, in their order; none where it is neither.
+
+    Raises:
+        InputError: a folder holds no images.
+    """
+    if Path(source).is_dir():
+        return _images_in(Path(source))[0]
+    pattern = is_pattern(source) and not Path(source).exists()
+    return [file for file in matches(source) if _is_image_name(file)] if pattern else []
+
+
 def _images_in(folder: Path) -> tuple[list[Path], list[str]]:
     """The images of a folder, and what is to be said about pictures that are not read."""
     inside = list(folder.iterdir())

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from sa2va_cli.media.conversion import UNSPECIFIED, depth_of
 from sa2va_cli.media.decoding import Decoder
+from sa2va_cli.media.fields import FieldOrder, field_order_of
 from sa2va_cli.media.metadata import read_metadata
 from sa2va_cli.media.timeline import packets, stated_end
 from sa2va_cli.media.video import open_container, video_stream
@@ -51,6 +52,7 @@ class ReadBack:
         aspect: width of a pixel over its height.
         tags: as decoded.
         timecode: of the first picture; None for none.
+        field_order: of the first picture that was decoded; None for whole ones.
         sound: its tracks.
         samples: values of the pictures that were asked for, by their place among these; those that could not
             be decoded are missing.
@@ -63,6 +65,7 @@ class ReadBack:
     aspect: Fraction
     tags: ColourTags | None
     timecode: str | None
+    field_order: FieldOrder | None
     sound: tuple[SoundTrack, ...]
     samples: dict[int, Sample] = field(repr=False)
 
@@ -83,10 +86,13 @@ def read_back(path: Path, wanted: Iterable[Fraction] = ()) -> ReadBack:
         unit = stream.time_base
         samples: dict[int, Sample] = {}
         tags: ColourTags | None = None
+        field_order: FieldOrder | None = None
         decoder = Decoder(stream, threads="SLICE", thread_count=1)
         for place, seconds in enumerate(wanted):
             frame = _frame_at(container, stream, decoder, round(seconds / unit))
             if frame is not None:
+                if not samples:
+                    field_order = field_order_of(frame)
                 samples[place] = sample_of(frame)
                 tags = tags or _stated_tags(frame, stream.codec_context)
         context = stream.codec_context
@@ -98,6 +104,7 @@ def read_back(path: Path, wanted: Iterable[Fraction] = ()) -> ReadBack:
             aspect=stream.sample_aspect_ratio or context.sample_aspect_ratio or Fraction(1),
             tags=tags,
             timecode=read_metadata(container, stream).timecode,
+            field_order=field_order,
             sound=sound,
             samples=samples,
         )

@@ -1,6 +1,8 @@
 """One door to every input: frames of a range in order, or single ones, upright and with their times."""
 
 import errno
+import math
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -11,13 +13,24 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from sa2va_cli.datatypes import Frame
+import cv2
+import numpy as np
+
+from sa2va_cli.datatypes import RGB, Frame
 from sa2va_cli.errors import InputError, OutputError, UsageError
 from sa2va_cli.media.metadata import Metadata
 from sa2va_cli.media.probe import find_source
 from sa2va_cli.media.source import Source, SourceInfo
 from sa2va_cli.media.timecode import Timecode
-from sa2va_cli.staging import require_temporary_folder
+from sa2va_cli.media.video import VideoSource
+from sa2va_cli.staging import require_temporary_folder, staged
+
+LONGEST_GROUP = 1_000
+"""Frames that are kept at once to be given backwards: 6 GB of 1080p in a temporary file. Encoders set key
+frames every 250 frames at most, unless they are told otherwise."""
+
+_HELD_BYTES = 1 << 28
+"""Bytes of them that are kept in memory."""
 
 
 @dataclass(frozen=True)
@@ -69,11 +82,7 @@ class Selection:
             UsageError: when the range holds no frame.
         """
         count = source.info.frames
-        first = 0 if self.start_frame is None else source.info.ordinal_of_number(self.start_frame)
-        if self.start is not None:
-            first = source.ordinal_at(self.start)
-        if self.start_timecode is not None:
-            first = _ordinal_at_timecode(source, self.start_timecode)
+        first = self.first_ordinal(source)
         stop = count
         if self.end_frame is not None:
             stop = min(source.info.ordinal_of_number(self.end_frame), count)
@@ -90,6 +99,14 @@ class Selection:
             )
         chosen = range(first, stop, self.every)
         return chosen if self.max_frames is None else chosen[: self.max_frames]
+
+    def first_ordinal(self, source: Source) -> int:
+        """Number of the first frame at or after the start; the number of frames where there is none."""
+        if self.start is not None:
+            return source.ordinal_at(self.start)
+        if self.start_timecode is not None:
+            return _ordinal_at_timecode(source, self.start_timecode)
+        return 0 if self.start_frame is None else source.info.ordinal_of_number(self.start_frame)
 
     @staticmethod
     def _text(seconds: Fraction | None, frame: int | None, otherwise: str) -> str:
@@ -191,9 +208,41 @@ class Reader:
     ) -> None:
         """Each iteration closes its own file."""
 
+    def narrowed(self, selection: Selection) -> "Reader":
+        """Other frames of the same input, which stays this reader's to close.
+
+        Raises:
+            UsageError: when there is none.
+        """
+        return Reader(self._source, selection)
+
     def __iter__(self) -> Iterator[Frame]:
         """Decodes the selection once, in order; undecodable frames leave gaps in ``Frame.index``."""
         return self._numbered(self._source.pictures(self._ordinals))
+
+    def glimpses(self, size: tuple[int, int]) -> Iterator[tuple[int, RGB]]:
+        """Decodes the selection once, in order, into small pictures, which is much sooner for video.
+
+        Args:
+            size: (width, height) of the pictures; those of a video are not turned upright.
+
+        Yields:
+            ``Frame.index`` and (H, W, 3) uint8 RGB.
+        """
+        if isinstance(self._source, VideoSource):
+            for ordinal, small in self._source.glimpses(self._ordinals, size):
+                yield self._ordinals.index(ordinal), small
+            return
+        for frame in self:
+            yield frame.index, np.asarray(cv2.resize(frame.image, size, interpolation=cv2.INTER_LINEAR))
+
+    def starting_at(self, index: int) -> Iterator[Frame]:
+        """Decodes from a ``Frame.index`` on, with the numbers that frames have from the beginning."""
+        return self._numbered(self._source.pictures(self._ordinals[index:]))
+
+    def source_number(self, index: int) -> int:
+        """``Frame.source_index`` of a frame by its ``Frame.index``."""
+        return self._ordinals[index]
 
     def count_selected(self) -> int:
         """Number of frames that the selection names, known without decoding."""
@@ -229,6 +278,58 @@ class Reader:
         found = {frame.index: frame for frame in self._numbered(self._source.pictures_at(ordinals))}
         return [found[index] for index in (self._ordinals.index(n) for n in ordinals) if index in found]
 
+    def index_at(self, moment: Selection, text: str) -> int:
+        """``Frame.index`` of the frame that is shown at a moment; of skipped frames, that of the one before.
+
+        Args:
+            moment: whose start is meant.
+            text: what was written, for the message.
+
+        Raises:
+            UsageError: it lies outside the selection.
+        """
+        ordinal = moment.first_ordinal(self._source)
+        if moment.start is not None:
+            shown_at = self._source.seconds_of(0) + moment.start
+            count = self.info.frames
+            lasts = Fraction(self.info.duration_seconds).limit_denominator(1_000_000)
+            inside = ordinal < count or moment.start < lasts
+            if inside and (ordinal == count or self._source.seconds_of(ordinal) > shown_at):
+                ordinal -= 1
+        place = (ordinal - self._ordinals.start) // self._ordinals.step
+        if not 0 <= place < len(self._ordinals):
+            raise UsageError(
+                f"the moment {text} lies outside what is looked at: {self.info.path.name} has "
+                f"{self.info.frames} frames in {self.info.duration_seconds:.3f} seconds, of which "
+                f"{self._ordinals[0]} to {self._ordinals[-1]} are taken"
+            )
+        return place
+
+    def part(self, start: int, stop: int) -> Iterator[Frame]:
+        """Decodes the frames from one ``Frame.index`` to before another, in order."""
+        return self._numbered(self._source.pictures(self._ordinals[start:stop]))
+
+    def backwards(self, start: int, stop: int) -> Iterator[Frame]:
+        """Decodes the frames of ``part`` from the last to the first; of each, the RGB picture only.
+
+        Each group of pictures is decoded once, and kept in a temporary file where it is large; groups of more
+        than ``LONGEST_GROUP`` frames are decoded again for each so many.
+        """
+        while stop > start:
+            begin = max(start, stop - LONGEST_GROUP)
+            key = self._source.group_start(self._ordinals[stop - 1])
+            first = next((k for k in range(begin, stop) if self._ordinals[k] >= key), stop - 1)
+            with tempfile.SpooledTemporaryFile(_HELD_BYTES, dir=require_temporary_folder()) as file:
+                held: list[tuple[int, int, Fraction, tuple[int, ...], int]] = []
+                for frame in self.part(first, stop):
+                    held.append((frame.index, frame.pts, frame.time_base, frame.image.shape, file.tell()))
+                    file.write(np.ascontiguousarray(frame.image).data)
+                for index, pts, time_base, shape, place in reversed(held):
+                    file.seek(place)
+                    pixels = np.frombuffer(file.read(math.prod(shape)), np.uint8)
+                    yield Frame(index, pts, time_base, pixels.reshape(shape))
+            stop = first
+
     def _numbered(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         for frame in frames:
             yield frame.numbered(self._ordinals.index(frame.index), frame.index)
@@ -257,6 +358,10 @@ def open_source(
     return Reader(found, selection or Selection())
 
 
+SPOOLED = "sa2va.input"
+"""What the temporary file of a stream is hidden from: its name says which process made it (``staging``)."""
+
+
 def spool(stream: BinaryIO, folder: Path | None = None) -> Path:
     """Copies a stream, such as standard input, into a temporary file, since video must be read out of order.
 
@@ -271,15 +376,15 @@ def spool(stream: BinaryIO, folder: Path | None = None) -> Path:
         InputError: when the stream is empty.
         OutputError: when there is no space for it.
     """
-    path: Path | None = None
-    place = require_temporary_folder() if folder is None else folder
+    place = Path(require_temporary_folder()) if folder is None else folder
+    path = staged(place / SPOOLED)
     try:
-        with tempfile.NamedTemporaryFile(prefix="sa2va-", suffix=".input", dir=place, delete=False) as file:
-            path = Path(file.name)
+        # Only its owner may read it: temporary folders are everybody's.
+        number = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0), 0o600)
+        with os.fdopen(number, "wb") as file:
             shutil.copyfileobj(stream, file, 1 << 20)
     except BaseException as error:
-        if path is not None:
-            path.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
         if isinstance(error, OSError):
             reason = "no space left" if error.errno == errno.ENOSPC else error.strerror or str(error)
             raise OutputError(

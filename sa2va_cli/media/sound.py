@@ -117,6 +117,9 @@ class Sound:
     def _add_subtitles(self, number: int, stream: Any, container: Any, suffix: str) -> None:
         codec = "unknown codec" if stream.codec_context is None else stream.codec_context.name
         name = f"subtitle track {number} ({codec})"
+        if codec == "mov_text" and suffix == ".mkv":
+            self._tracks[stream.index] = _PlainTexts(name, stream, container, self._start)
+            return
         if stream.codec_context is None or not _is_taken(name, stream, container.format.name, None):
             self.warnings.append(f"{name} cannot be copied into {suffix} and is left out")
             return
@@ -269,9 +272,13 @@ class _Copied(_Track):
     def __init__(self, name: str, stream: Any, container: Any) -> None:
         super().__init__(name)
         self._container = container
-        self._stream = container.add_stream_from_template(stream)
+        self._stream = self._added(stream)
         self._last: int | None = None
         _copy_description(stream, self._stream)
+
+    def _added(self, stream: Any) -> Any:
+        """Adds the track to the output."""
+        return self._container.add_stream_from_template(stream)
 
     def write(self, packet: Any, origin: Fraction) -> None:
         """Moves a packet onto the output's clock."""
@@ -313,6 +320,27 @@ class _Subtitles(_Copied):
             packet.dts = packet.pts
             packet.duration = max(0, (packet.duration or 0) - late)
         super().write(packet, origin)
+
+
+class _PlainTexts(_Subtitles):
+    """Texts of QuickTime (``mov_text``) as plain ones (SubRip); their styles are left out."""
+
+    def _added(self, stream: Any) -> Any:
+        return self._container.add_mux_stream("subrip", time_base=stream.time_base)
+
+    def write(self, packet: Any, origin: Fraction) -> None:
+        """Takes the text out of a sample: two bytes of length, and UTF-8 (3GPP TS 26.245, 5.17)."""
+        sample = bytes(packet)
+        text = sample[2 : 2 + int.from_bytes(sample[:2], "big")]
+        if not text.strip():  # the gap between two texts
+            return
+        plain = av.Packet(text)
+        plain.pts, plain.dts, plain.duration = packet.pts, packet.dts, packet.duration
+        plain.time_base = packet.time_base
+        super().write(plain, origin)
+
+    def rehearse(self) -> None:
+        """Nothing has to be tried: any bytes are text."""
 
 
 _REHEARSED = 4096

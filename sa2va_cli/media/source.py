@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from sa2va_cli.datatypes import Frame, YuvColour
+from sa2va_cli.media.fields import FieldOrder
 from sa2va_cli.media.metadata import Metadata
 
 DEFAULT_RATE = Fraction(24)
@@ -41,6 +42,8 @@ class SourceInfo:
         colour: what the code values of a video with luma and chroma mean; None for all else.
         depth: bits of a code value.
         interlaced: whether its first frame is two fields.
+        field_order: which of them is shown first, ``top`` or ``bottom``, where that can be carried on; None
+            for whole frames, and where the picture is turned.
         constant_rate: whether all frames are shown equally long.
         metadata: title, dates, timecode and chapters.
         subtitles: how many subtitle tracks there are.
@@ -65,6 +68,7 @@ class SourceInfo:
     colour: YuvColour | None = None
     depth: int = 8
     interlaced: bool = False
+    field_order: FieldOrder | None = None
     constant_rate: bool = True
     clock_offsets: tuple[Fraction, ...] = (Fraction(0),)
     metadata: Metadata = field(default=Metadata(), repr=False)
@@ -105,6 +109,10 @@ class Source(Protocol):
 
     def seconds_of(self, ordinal: int) -> Fraction:
         """Time of a picture on the source's own clock."""
+        ...
+
+    def group_start(self, ordinal: int) -> int:
+        """Number of the picture from which decoding must begin to reach one."""
         ...
 
     def check(self, ordinals: range) -> None:

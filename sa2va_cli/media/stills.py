@@ -5,13 +5,10 @@ The network sees 8 bits, upright, in sRGB, with whatever is transparent over neu
 nothing about folders and sequences.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import av
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps
@@ -20,15 +17,13 @@ from sa2va_cli.datatypes import RGB, over_grey
 from sa2va_cli.errors import InputError
 from sa2va_cli.media import colour
 from sa2va_cli.media.colour_tags import BAD_PROFILE, Meaning, png_meaning, profile_meaning, stated_meaning
+from sa2va_cli.media.deep_values import can_be_deep, sixteen_bits
 from sa2va_cli.media.film import film_size, read_film
 from sa2va_cli.media.formats import check_pixels, open_image, stated_size, upright_size
 from sa2va_cli.media.signatures import head_of, is_dpx, is_exr
 
 _DAMAGE = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
 """What Pillow raises for damaged files."""
-_CAN_BE_DEEP = frozenset({"PNG", "TIFF"})
-_PNG_CHANNELS = {"rgb48be": 3, "rgba64be": 4, "ya16be": 2}
-"""PNG files of 16 bits in FFmpeg's words."""
 _TURN, _NEW_SUBFILE = 0x0112, 254
 """Tags of TIFF and EXIF."""
 
@@ -123,14 +118,14 @@ def decode_still(image: Any, path: Path) -> Still:
         InputError: when it is damaged.
     """
     raw_mode = _raw_mode(image)
-    is_deep = image.format in _CAN_BE_DEEP and ";16" in raw_mode
+    is_deep = can_be_deep(image, raw_mode)
     turn = int(image.getexif().get(_TURN, 1)) if image.format == "TIFF" else 1
     try:
         upright = ImageOps.exif_transpose(image)
         turn = turn if image.format == "TIFF" else int(image.getexif().get(_TURN, 1))
         if upright.mode.startswith("I") or upright.mode == "F":
             return _grey_still(upright, path, image.format)
-        values = _sixteen_bits(image, path, upright, turn, multiplied="RGBa" in raw_mode) if is_deep else None
+        values = sixteen_bits(image, path, upright, turn, multiplied="RGBa" in raw_mode) if is_deep else None
         return _colour_still(image, upright, values, path)
     except _DAMAGE as error:
         raise damaged(path, error) from error
@@ -252,83 +247,6 @@ def _eight(deep: NDArray[np.uint16]) -> RGB:
 def _widened(image: RGB) -> NDArray[np.uint16]:
     """8 bits to 16."""
     return image * np.uint16(257)
-
-
-def _sixteen_bits(
-    image: Any, path: Path, upright: Any, turn: int, *, multiplied: bool
-) -> NDArray[np.uint16] | None:
-    """The picture at full depth, (H, W, 3 or 4) uint16 upright; None where that is not understood.
-
-    Pillow cuts colours of 16 bits down to 8. Other decoders do not, but do not know all files; so theirs
-    counts only where it is Pillow's picture.
-    """
-    values = _png_values(path) if image.format == "PNG" else _tiff_values(path, image.tell())
-    if values is None or values.dtype != np.uint16 or values.ndim != 3 or values.shape[2] not in (3, 4):
-        return None
-    values = np.ascontiguousarray(_turned(values, turn))
-    if values.shape[:2] != (upright.height, upright.width):
-        return None
-    if multiplied:
-        values = _divided(values)
-    coarse = np.asarray(upright.convert("RGB"))[::8, ::8].astype(int)
-    apart = np.abs((values[::8, ::8, :3] >> 8).astype(int) - coarse)
-    if values.shape[2] == 4:
-        apart = apart[values[::8, ::8, 3] > 0xF000]  # dividing by small alphas is rough
-    return values if apart.max(initial=0) <= 1 else None
-
-
-def _png_values(path: Path) -> NDArray[np.uint16] | None:
-    """The values of a PNG file of 16 bits, by FFmpeg."""
-    context: Any = av.CodecContext.create("png", "r")
-    try:
-        frames = [*context.decode(av.Packet(path.read_bytes())), *context.decode(None)]
-    except (av.FFmpegError, ValueError):
-        return None
-    if not frames or frames[0].format.name not in _PNG_CHANNELS:
-        return None
-    frame = frames[0]
-    channels = _PNG_CHANNELS[frame.format.name]
-    rows = np.frombuffer(frame.planes[0], np.uint8).reshape(-1, frame.planes[0].line_size)[: frame.height]
-    values = rows[:, : frame.width * channels * 2].view(">u2").astype(np.uint16)
-    values = values.reshape(frame.height, frame.width, channels)
-    return values if channels > 2 else values[..., [0, 0, 0, 1]]
-
-
-def _tiff_values(path: Path, page: int) -> NDArray[np.uint16] | None:
-    """The values of a page of a TIFF file, by OpenCV."""
-    before = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    try:
-        pages = cv2.imreadmulti(str(path), page, 1, flags=cv2.IMREAD_UNCHANGED)[1]
-    except cv2.error:
-        return None
-    finally:
-        cv2.utils.logging.setLogLevel(before)
-    if not pages or pages[0].ndim != 3:
-        return None
-    return np.asarray(pages[0][..., [2, 1, 0, 3][: pages[0].shape[2]]])
-
-
-def _divided(values: NDArray[np.uint16]) -> NDArray[np.uint16]:
-    """Colours that came multiplied by alpha, (H, W, 4), without it."""
-    alpha = values[..., 3:].astype(np.float32)
-    colours = np.minimum(values[..., :3] * (65535 / np.maximum(alpha, 1)), 65535)
-    return np.concatenate([np.rint(colours).astype(np.uint16), values[..., 3:]], axis=2)
-
-
-_TURNS: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
-    2: lambda a: a[:, ::-1],
-    3: lambda a: a[::-1, ::-1],
-    4: lambda a: a[::-1],
-    5: lambda a: a.swapaxes(0, 1),
-    6: lambda a: np.rot90(a, -1),
-    7: lambda a: np.rot90(a, 2).swapaxes(0, 1),
-    8: np.rot90,
-}
-"""How pictures of EXIF's orientations become upright."""
-
-
-def _turned(values: NDArray[Any], orientation: int) -> NDArray[Any]:
-    return _TURNS[orientation](values) if orientation in _TURNS else values
 
 
 def frame_pages(image: Any) -> tuple[list[int], set[tuple[int, int]]]:

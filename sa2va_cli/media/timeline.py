@@ -107,6 +107,11 @@ class Timeline:
         position = bisect_right(self.keys, self.stamps[ordinal]) - 1
         return self.keys[position] if position > 0 else None
 
+    def group_start(self, ordinal: int) -> int:
+        """Number of the frame with the stamp of ``key_before``."""
+        key = self.key_before(ordinal)
+        return 0 if key is None else bisect_left(self.stamps, key)
+
 
 def packets(container: Any, streams: Any) -> Iterator[Any]:
     """Demuxes past read errors; ends with the flushing packets, as PyAV's ``demux`` does."""

@@ -16,7 +16,7 @@ from typing import Any
 import av
 import numpy as np
 
-from sa2va_cli.datatypes import HIGH_RANGE, Frame
+from sa2va_cli.datatypes import HIGH_RANGE, RGB, Frame
 from sa2va_cli.errors import InputError
 from sa2va_cli.media.clock import Clock
 from sa2va_cli.media.conversion import (
@@ -33,6 +33,7 @@ from sa2va_cli.media.conversion import (
     transposes,
 )
 from sa2va_cli.media.decoding import Decoder
+from sa2va_cli.media.fields import field_order_of
 from sa2va_cli.media.metadata import read_metadata
 from sa2va_cli.media.source import SourceInfo
 from sa2va_cli.media.tail import missing_bytes
@@ -78,7 +79,7 @@ class VideoSource:
             if not first:
                 raise InputError(f"{path}: not one frame of the video could be decoded; the file is damaged")
             self._timeline: Timeline = timeline
-            self._info = _describe(path, container, stream, timeline, first[0])
+            self._info = _describe(path, container, stream, timeline, first[0], deinterlace=deinterlace)
             self._notes = _remarks(container, first[0], timeline, deinterlace=deinterlace)
         self._turn = (first[0].rotation, display_matrix(first[0]))
         self._damage = timeline.damage or _tail(path)
@@ -106,6 +107,10 @@ class VideoSource:
         """Time of a frame on the file's own clock."""
         return self._timeline.seconds(ordinal)
 
+    def group_start(self, ordinal: int) -> int:
+        """Number of the key frame before a frame."""
+        return self._timeline.group_start(ordinal)
+
     def check(self, ordinals: range) -> None:
         """Frames of another size are scaled to the first one's."""
 
@@ -122,6 +127,19 @@ class VideoSource:
             if ordinal in ordinals:
                 yield self._picture(ordinal, frame)
         self._report(ordinals, decoded, corrupt)
+
+    def glimpses(self, ordinals: range, size: tuple[int, int]) -> Iterator[tuple[int, RGB]]:
+        """The wanted pictures in order, each with its ordinal: small, not turned, made in one rough step.
+
+        Args:
+            ordinals: of them.
+            size: (width, height) of what is made.
+        """
+        width, height = size
+        for ordinal, frame in self._decoded(ordinals):
+            if ordinal in ordinals:
+                small = frame.reformat(width, height, "rgb24", interpolation="FAST_BILINEAR", threads=1)
+                yield ordinal, small.to_ndarray()
 
     def pictures_at(self, ordinals: Sequence[int]) -> Iterator[Frame]:
         """Single frames by ascending ordinal; seeks where that saves decoding."""
@@ -323,7 +341,9 @@ def _thread_count() -> int:
     return min(_THREADS, os.cpu_count() or 1)
 
 
-def _describe(path: Path, container: Any, stream: Any, timeline: Timeline, frame: Any) -> SourceInfo:
+def _describe(
+    path: Path, container: Any, stream: Any, timeline: Timeline, frame: Any, *, deinterlace: bool
+) -> SourceInfo:
     matrix = display_matrix(frame)
     # The container's, then the bitstream's (av_guess_sample_aspect_ratio), as players do.
     aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or Fraction(1)
@@ -350,6 +370,7 @@ def _describe(path: Path, container: Any, stream: Any, timeline: Timeline, frame
         colour=colour_of(frame),
         depth=depth_of(frame),
         interlaced=frame.interlaced_frame,
+        field_order=field_order_of(frame) if matrix is None and not deinterlace else None,
     )
 
 
@@ -370,10 +391,13 @@ def _remarks(container: Any, frame: Any, timeline: Timeline, *, deinterlace: boo
     if kind is not None:
         notes.append(
             f"high dynamic range ({kind}): the network sees a tone-mapped picture; "
-            f"mattes and overlays keep {kind}"
+            f"mattes and overlays keep {kind}, unless --tonemap is given"
         )
     if frame.interlaced_frame and not deinterlace:
-        notes.append("the video is interlaced and is not deinterlaced; edges that move will look combed")
+        notes.append(
+            "the video is interlaced and is not deinterlaced; outputs keep its fields, and edges that move "
+            "will look combed on screens; --deinterlace makes whole frames"
+        )
     if frame.rotation % 90:
         notes.append(f"a rotation by {frame.rotation} degrees is not a right angle and is rounded to one")
     if timeline.jumps:

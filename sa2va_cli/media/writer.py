@@ -17,9 +17,10 @@ from av.codec.context import Flags
 from av.stream import Disposition
 from av.video.frame import PictureType
 
-from sa2va_cli.datatypes import Yuv420, YuvColour, YuvPlanes
+from sa2va_cli.datatypes import Publication, Yuv420, YuvColour, YuvPlanes
 from sa2va_cli.errors import OutputError, Sa2VAError, UsageError
 from sa2va_cli.media.encodings import ENCODINGS, SDR, Codec, Pixels, converted_like
+from sa2va_cli.media.fields import FieldMarker, FieldOrder, can_say, prepare
 from sa2va_cli.media.metadata import Metadata
 from sa2va_cli.media.readback import sample_of, tags_of
 from sa2va_cli.media.sound import Sound
@@ -75,6 +76,7 @@ class VideoWriter:
         metadata: Metadata | None = None,
         stream: BinaryIO | None = None,
         container: str | None = None,
+        field_order: FieldOrder | None = None,
     ) -> None:
         """Checks the arguments; nothing is touched before the ``with`` block begins.
 
@@ -97,6 +99,8 @@ class VideoWriter:
             metadata: timecode, texts and chapters, on a clock that begins at zero with the first picture.
             stream: is written to instead of a file, and never sought in; ``path`` is then its name.
             container: FFmpeg's name of the stream's format.
+            field_order: which field of each picture of colour is shown first, where these are interlaced;
+                grey ones are whole.
 
         Raises:
             UsageError: for a codec that does not exist or that the container cannot hold.
@@ -110,6 +114,8 @@ class VideoWriter:
             raise UsageError(f"{path.name}: {codec} video does not fit into {ending} files; use {allowed}")
         if min(size) < 1 or rate <= 0 or time_base <= 0:
             raise ValueError(f"got {size = }, {rate = }, {time_base = }; all must be positive")
+        self.publication = Publication()
+        """How the finished file gets its name; may be set until then."""
         self._path = path
         self._to = stream
         self._format = container
@@ -118,6 +124,8 @@ class VideoWriter:
         self._time_base = time_base if time_base.denominator < 2**31 else Fraction(1, _FINEST)
         self._options = self._encoder_options(crf, preset)
         self._sample_aspect_ratio = sample_aspect_ratio
+        self._field_order = field_order
+        self._fields: FieldMarker | None = None
         self._colour = SDR if colour is None else colour
         self._sound_source = audio_from
         self._clock_offsets = clock_offsets
@@ -193,8 +201,26 @@ class VideoWriter:
         if size != self._size:
             raise ValueError("got a picture of {}x{}, expected {}x{}".format(*size, *self._size))
         frame = self._encoding.frame_of(picture, self._colour, stored)
+        if self._origin is None and self._field_order is not None:
+            self._choose_fields(is_grey=not isinstance(picture, Yuv420) and picture.ndim == 2)
+        if self._fields is not None:
+            frame = self._fields.mark(frame, self._time_base)
         self._guarded(lambda: self._take(frame, pts * time_base))
         self._shown_for = shown_for
+
+    def _choose_fields(self, *, is_grey: bool) -> None:
+        """Decides whether pictures are written as interlaced."""
+        if is_grey:
+            self._field_order = None
+        elif can_say(self._encoding.encoder, self._path.suffix.lower()):
+            assert self._field_order is not None  # noqa: S101
+            self._fields = FieldMarker(self._field_order)
+            self._options.pop("field_order", None)
+        else:
+            self._field_order = None
+            self._warnings.append(
+                "holds interlaced pictures and cannot say so; make whole frames with --deinterlace"
+            )
 
     def _take(self, frame: av.VideoFrame, seconds: Fraction) -> None:
         if self._origin is None:
@@ -223,6 +249,8 @@ class VideoWriter:
         context.thread_type = "AUTO"
         # Without this flag x264 drops the durations, and an mp4 would end where its last picture begins.
         context.flags |= Flags.frame_duration
+        if self._field_order is not None:
+            prepare(context, self._field_order)
         if self._encoding.tagged:
             context.colorspace, context.color_range = frame.colorspace, frame.color_range
             context.color_primaries, context.color_trc = frame.color_primaries, frame.color_trc
@@ -275,7 +303,7 @@ class VideoWriter:
             if kind is None:
                 self._guarded(self._finish)
             if kind is None and self._hidden is not None:
-                publish(self._hidden, self._path)
+                publish(self._hidden, self._path, self.publication)
         finally:
             self._abandon()
 
@@ -305,6 +333,7 @@ class VideoWriter:
             tags=tags_of(frame) if self._encoding.tagged and suffix in _WITH_TAGS else None,
             aspect=self._sample_aspect_ratio or Fraction(1),
             timecode=timecode if suffix in _WITH_TIMECODE else None,
+            field_order=self._field_order,
             sound=() if self._sound is None else self._sound.ends,
             samples=self._record.samples,
         )

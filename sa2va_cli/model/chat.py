@@ -12,10 +12,8 @@ from torch import Tensor
 
 from sa2va_cli.datatypes import RGB
 from sa2va_cli.errors import UsageError
-from sa2va_cli.model.decoding import Phrases, Prefix
-from sa2va_cli.model.prompt_text import IMAGE_TAG
-
-SEGMENT = "[SEG]"
+from sa2va_cli.model.decoding import Phrases, Prefix, TokenReader
+from sa2va_cli.model.prompt_text import IMAGE_TAG, PromptText
 
 NOTHING = "There is no such thing here."
 """What the bundled network was trained to say where nothing matches."""
@@ -65,12 +63,35 @@ class View:
     prefix: Prefix | None = field(default=None, repr=False)
 
 
-class ChatModel(Protocol):
+@dataclass(frozen=True, eq=False)
+class Turn:
+    """What a person said, and what was answered.
+
+    Attributes:
+        words: the person's.
+        pictures: what the vision encoder says about each picture or video that came with them, in the
+            family's own terms.
+        regions: region masks of the one picture, in the family's own terms.
+        answer: as the model said it, without what ends it; None while there is none.
+    """
+
+    words: PromptText
+    pictures: tuple[Any, ...] = ()
+    regions: Any = None
+    answer: PromptText | None = None
+
+
+class ChatModel(TokenReader, Protocol):
     """A vision-language model; also an ``nn.Module``."""
 
     sizes: Any
     tokenizer: Any
     segment_id: int
+
+    @property
+    def stops(self) -> tuple[str, ...]:
+        """Texts that end an answer."""
+        ...
 
     @property
     def width(self) -> int:
@@ -96,6 +117,53 @@ class ChatModel(Protocol):
         Returns:
             the answer, and the view with what was learned from reading it: the next question about the same
             pictures need not read them again.
+        """
+        ...
+
+    def regions_of(self, masks: np.ndarray) -> Any:
+        """Region masks (n, H, W) of a still image in the family's own terms.
+
+        Raises:
+            UsageError: the family knows no regions.
+        """
+        ...
+
+    def write(self, turns: Sequence[Turn], system: str | None = None) -> PromptText:
+        """Writes the prompt of a conversation, up to where the last turn's answer begins.
+
+        Args:
+            turns: all but the last one answered.
+            system: the system turn; None for the template's own.
+        """
+        ...
+
+    def gather(self, turns: Sequence[Turn]) -> Any:
+        """All that is shown in a conversation's prompt, for ``read``; None for nothing."""
+        ...
+
+    def shown_with(self, questions: Sequence[PromptText]) -> int:
+        """With which of the questions of a conversation that was led elsewhere its pictures came."""
+        ...
+
+    def said(self, tokens: list[int]) -> str:
+        """The text of generated tokens, special ones included, as the official code returns it."""
+        ...
+
+    def states_after_norm(self, states: Tensor) -> Tensor:
+        """The states that queries are made of, of those that ``read`` returns."""
+        ...
+
+    def read_together(self, rows: Tensor, pictures: Sequence[Any], cache: Any, mask: Tensor) -> Tensor:
+        """Reads tokens of several conversations at once.
+
+        Args:
+            rows: (B, n) tokens, filled up on the left.
+            pictures: what is shown in each conversation, all of it among the tokens while the cache is empty.
+            cache: of keys and values.
+            mask: (B, L) bool, which of the tokens in the cache and in ``rows`` are no filling.
+
+        Returns:
+            the states (B, n, D).
         """
         ...
 
@@ -138,6 +206,22 @@ def check_pictures(shown: int, seen: int) -> None:
             f"the prompt shows {shown} visual tokens, but the pictures that were looked at have {seen}; "
             f"write {IMAGE_TAG} once, and no other token of pictures"
         )
+
+
+def remembered(chat: ChatModel, text: str, tokens: Sequence[int]) -> PromptText:
+    """An answer as a part of later prompts: what only looks like a control token there is words.
+
+    Args:
+        chat: the model that said it.
+        text: of the answer.
+        tokens: it was generated as.
+    """
+    added = chat.tokenizer.get_added_vocab()
+    control = sum(token in set(added.values()) for token in tokens)
+    seen = sum(text.count(token) for token in added)
+    if seen == control and chat.picture_id not in tokens:
+        return PromptText(text)
+    return PromptText.literal(text)
 
 
 def likely_phrases(tokenizer: Any, words: Sequence[int]) -> Phrases:

@@ -1,4 +1,4 @@
-"""Greedy decoding that reads several tokens in one pass, and goes on from a beginning that was read before.
+"""Decoding that reads several tokens in one pass, and goes on from a beginning that was read before.
 
 A Sa2VA says nearly the same to everybody. So what it will probably say is appended as a *draft*, and read
 with what has to be read anyway: the prompt, or the last token. Every state of that pass tells which token
@@ -9,10 +9,13 @@ What is guaranteed: every token is the likeliest one after those before it, and 
 token in its place, so that the result is greedy decoding whatever was drafted. Numbers can differ in their
 last bits from those of reading token by token, as they do between batch sizes and machines. So if the two
 likeliest tokens lie closer together than that (about 1e-6 of the logits in float32, but 1e-2 in bfloat16),
-another one may be taken. Knows nothing about pictures, families or masks.
+another one may be taken. What is drawn at random is not drafted: a token is drawn from each state in turn.
+
+After an answer the keys and values of the whole conversation are a ``Prefix``, and the next question reads
+what comes after it. Knows nothing about pictures, families or masks.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from inspect import signature
 from typing import Any, Protocol, Self
@@ -21,7 +24,10 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache
 
-MAX_NEW_TOKENS = 2048
+from sa2va_cli.conversation import Generation, Stop
+
+GREEDY = Generation()
+"""How answers are decoded where nobody says otherwise: as the official code does."""
 
 DRAFT_TOKENS = 8
 """How far ahead words of the prompt are repeated."""
@@ -38,18 +44,27 @@ class TokenReader(Protocol):
 
     language_model: Any
 
-    def read(self, ids: list[int], pictures: Any, cache: Any) -> Tensor:
+    @property
+    def picture_id(self) -> int:
+        """The token that stands for a piece of a picture."""
+        ...
+
+    def read(self, ids: list[int], pictures: Any, cache: Any, shown: int = 0) -> Tensor:
         """Reads tokens after those in ``cache``, to which they are added.
 
         Args:
             ids: n tokens.
-            pictures: those of the prompt, in the family's own terms, or None. While the cache is empty, all
-                of their visual tokens are among the tokens; later none are.
+            pictures: those of the whole prompt, in the family's own terms, or None.
             cache: transformers' cache of keys and values.
+            shown: how many of their visual tokens are in the cache; what is among the tokens follows these.
 
         Returns:
             the states (n, D).
         """
+        ...
+
+    def logits(self, states: Tensor) -> Tensor:
+        """How likely each token is (n, V) after each of the states (n, D)."""
         ...
 
     def next_tokens(self, states: Tensor) -> Tensor:
@@ -79,9 +94,23 @@ class Prefix:
         cut = slice(0, len(ids))
         return cls(ids, [(layer.keys[..., cut, :], layer.values[..., cut, :]) for layer in cache.layers])
 
-    def begins(self, ids: list[int]) -> bool:
-        """Whether a prompt begins with it and goes on."""
-        return len(ids) > len(self.ids) and ids[: len(self.ids)] == self.ids
+    def shared(self, ids: list[int], picture_id: int | None = None) -> int:
+        """How many tokens at its beginning a prompt has in common with it.
+
+        Args:
+            ids: the prompt; its last token is always left to be read.
+            picture_id: the token of pictures; one that is not here as a whole does not count.
+        """
+        most = min(len(self.ids), len(ids) - 1)
+        count = next((place for place in range(most) if ids[place] != self.ids[place]), most)
+        while count and ids[count] == ids[count - 1] == picture_id:
+            count -= 1
+        return count
+
+    def cut(self, count: int) -> "Prefix":
+        """Its first tokens."""
+        layers = [(keys[..., :count, :], values[..., :count, :]) for keys, values in self.layers]
+        return Prefix(self.ids[:count], layers)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,12 +122,18 @@ class Decoded:
         hidden: (n, D) states; row 0 at the end of the prompt, row i at generated token i.
         read: (m, D) the states at the last m tokens of the prompt, those that were not in the prefix.
         prefix: keys and values of the prompt's beginning; None where later questions do not share it.
+        whole: those of the prompt and the answer, but for the answer's last token.
+        stop: why it ended.
+        known: how many tokens of the prompt were in the prefix.
     """
 
     tokens: list[int]
     hidden: Tensor
     read: Tensor
     prefix: Prefix | None
+    whole: Prefix
+    stop: Stop
+    known: int
 
 
 @dataclass(frozen=True)
@@ -151,29 +186,74 @@ def cache_argument(model: Any) -> str:
     return "cache" if "cache" in signature(type(model).forward).parameters else "past_key_values"
 
 
-def decode(reader: TokenReader, prompt: Prompt, phrases: Phrases, prefix: Prefix | None = None) -> Decoded:
-    """Decodes greedily until the answer ends, or has ``MAX_NEW_TOKENS``.
+class Draws:
+    """Tokens drawn at random, the same ones for the same seed on every device.
+
+    Args:
+        generation: how; its temperature is above 0.
+        answered: how many answers came before, so that the next one is not drawn alike.
+    """
+
+    def __init__(self, generation: Generation, answered: int = 0) -> None:
+        self._temperature = generation.temperature
+        self._top_p = generation.top_p
+        self._generator = torch.Generator().manual_seed(generation.seed + answered)
+
+    def token(self, logits: Tensor) -> int:
+        """Draws from the likeliest tokens that together have the least probability that was asked for.
+
+        Args:
+            logits: (V,).
+        """
+        logits = logits.float().cpu()
+        shares = torch.softmax((logits - logits.max()) / self._temperature, dim=-1)
+        ordered, tokens = shares.sort(descending=True)
+        ordered[ordered.cumsum(0) - ordered >= self._top_p] = 0  # of the first one this is 0
+        return int(tokens[torch.multinomial(ordered, 1, generator=self._generator)])
+
+
+Heard = Callable[[list[int]], bool]
+"""Is given the tokens so far after each one; whether the answer goes on."""
+
+
+def decode(
+    reader: TokenReader,
+    prompt: Prompt,
+    phrases: Phrases,
+    prefix: Prefix | None = None,
+    *,
+    generation: Generation | None = None,
+    draws: Draws | None = None,
+    heard: Heard = lambda _: True,
+) -> Decoded:
+    """Decodes until the answer ends, has as many tokens as it may, or is stopped.
 
     Args:
         reader: the language model.
         prompt: what is to be answered.
         phrases: what drafts are made of; they change how long it takes, not what comes out (see above).
-        prefix: of an earlier question; not looked at where the prompt begins otherwise.
+        prefix: of an earlier question; only as much of it is used as the prompt begins with.
+        generation: how many tokens there may be; None for ``GREEDY``.
+        draws: chooses tokens; None for greedy decoding.
+        heard: see there.
     """
-    known = prefix if prefix is not None and prefix.begins(prompt.ids) else None
+    known = prefix.shared(prompt.ids, reader.picture_id) if prefix else 0
+    shown = prompt.ids[:known].count(reader.picture_id)
     config = reader.language_model.config
-    cache = DynamicCache(known.layers, config=config) if known else DynamicCache(config=config)
-    pending = prompt.ids[len(known.ids) :] if known else prompt.ids
+    layers = prefix.cut(known).layers if prefix and known else None
+    cache = DynamicCache(layers, config=config) if layers else DynamicCache(config=config)
+    pending = prompt.ids[known:]
     tokens: list[int] = []
     states: list[Tensor] = []
     misses = 0
-    while True:
-        draft = phrases.after(tokens) if misses < PATIENCE else []
-        passed = reader.read([*pending, *draft], prompt.pictures, cache)  # (m + k, D)
+    stop: Stop | None = None
+    while stop is None:
+        draft = phrases.after(tokens) if draws is None and misses < PATIENCE else []
+        passed = reader.read([*pending, *draft], prompt.pictures, cache, shown)  # (m + k, D)
         if not tokens:
-            read = passed[: len(pending)]
+            read, shown = passed[: len(pending)], prompt.ids.count(reader.picture_id)
         ahead = passed[len(pending) - 1 :]  # (1 + k, D)
-        following = reader.next_tokens(ahead).tolist()
+        following = _following(reader, ahead, draws)
         agreed = next((i for i, token in enumerate(draft) if token != following[i]), len(draft))
         misses += bool(draft) and not agreed
         if agreed < len(draft):
@@ -181,8 +261,34 @@ def decode(reader: TokenReader, prompt: Prompt, phrases: Phrases, prefix: Prefix
         for state, token in zip(ahead[: agreed + 1], following, strict=False):
             states.append(state)
             tokens.append(token)
-            if len(tokens) == MAX_NEW_TOKENS or reader.ends(tokens):
-                shared = prompt.ids[: prompt.shared]
-                reusable = known or (Prefix.of(shared, cache) if shared else None)
-                return Decoded(tokens, torch.stack(states), read, reusable)
+            stop = stop_of(reader, tokens, generation or GREEDY, heard)
+            if stop:
+                break
         pending = tokens[-1:]
+    shared = prompt.ids[: prompt.shared]
+    if prefix is not None and known == len(prefix.ids) >= len(shared):
+        reusable: Prefix | None = prefix
+    else:
+        reusable = Prefix.of(shared, cache) if shared else None
+    whole = Prefix.of([*prompt.ids, *tokens[:-1]], cache)
+    return Decoded(tokens, torch.stack(states), read, reusable, whole, stop, known)
+
+
+def _following(reader: TokenReader, states: Tensor, draws: Draws | None) -> list[int]:
+    """The token after each of the states."""
+    if draws is None:
+        following: list[int] = reader.next_tokens(states).tolist()
+        return following
+    return [draws.token(logits) for logits in reader.logits(states)]
+
+
+def stop_of(
+    reader: TokenReader, tokens: list[int], generation: Generation, heard: Heard = lambda _: True
+) -> Stop | None:
+    """Why an answer ends after its last token; None if it does not."""
+    goes_on = heard(tokens)
+    if reader.ends(tokens):
+        return "end"
+    if not goes_on:
+        return "interrupted"
+    return "length" if len(tokens) == generation.max_new_tokens else None

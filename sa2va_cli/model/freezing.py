@@ -15,16 +15,38 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from sa2va_cli.model.fixed import FixedMemory
+from sa2va_cli.model.objects import Batch, BatchMemory, ClipMemory, Memory, Span
 from sa2va_cli.model.sam2 import DecodedMasks, LaidOutMemory
 from sa2va_cli.model.tracker import FrameMemory, TrackerMemory
 
-_FORMAT = 1
+_FORMAT = 2
 _DECODED = ("candidates", "ious", "score_logits", "pointers", "best")
 _FIXED = ("first_pointers", "recent", "pointers")
 
 
-def freeze(memory: TrackerMemory | FixedMemory) -> bytes:
+def freeze(memory: Memory) -> bytes:
     """Packs a memory."""
+    if isinstance(memory, ClipMemory):
+        facts, tensors = _clip(memory)
+    else:
+        facts, tensors = _batch(memory)
+    plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    return save_tensors(plain, {"memory": json.dumps(facts | {"format": _FORMAT})})
+
+
+def _clip(memory: ClipMemory) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """What is no tensor of several batches, and their tensors under the number of each."""
+    batches: list[dict[str, Any]] = []
+    tensors: dict[str, Tensor] = {}
+    for number, batch in enumerate(memory.batches):
+        facts, own = _batch(batch.memory)
+        span = [batch.span.first, batch.span.last]
+        batches.append({"rows": batch.rows, "span": span, "memory": facts})
+        tensors |= {f"{number}.{name}": tensor for name, tensor in own.items()}
+    return {"objects": memory.objects, "batches": batches}, tensors
+
+
+def _batch(memory: BatchMemory) -> tuple[dict[str, Any], dict[str, Tensor]]:
     if isinstance(memory, TrackerMemory):
         facts: dict[str, Any] = {
             "conditioning": [one.index for one in memory.conditioning],
@@ -41,14 +63,13 @@ def freeze(memory: TrackerMemory | FixedMemory) -> bytes:
         }
         tensors = {name: getattr(memory, name) for name in _FIXED} | {"values": memory.laid_out.values}
         tensors |= {f"keys.{layer}": keys for layer, keys in enumerate(memory.laid_out.keys)}
-    facts |= {"format": _FORMAT, "decoded": list(memory.decoded)}
+    facts |= {"backwards": memory.backwards, "pointed": memory.pointed, "decoded": list(memory.decoded)}
     for index, decoded in memory.decoded.items():
         tensors |= {f"decoded.{index}.{name}": getattr(decoded, name) for name in _DECODED}
-    plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    return save_tensors(plain, {"memory": json.dumps(facts)})
+    return facts, tensors
 
 
-def thaw(data: bytes, device: torch.device) -> TrackerMemory | FixedMemory:
+def thaw(data: bytes, device: torch.device) -> Memory:
     """Unpacks what ``freeze`` packed.
 
     Args:
@@ -76,7 +97,18 @@ def _facts(data: bytes) -> dict[str, Any]:
     return facts
 
 
-def _thawed(facts: dict[str, Any], tensors: dict[str, Tensor]) -> TrackerMemory | FixedMemory:
+def _thawed(facts: dict[str, Any], tensors: dict[str, Tensor]) -> Memory:
+    if "batches" not in facts:
+        return _thawed_batch(facts, tensors)
+    batches = []
+    for number, one in enumerate(facts["batches"]):
+        mark = f"{number}."
+        own = {name.removeprefix(mark): value for name, value in tensors.items() if name.startswith(mark)}
+        batches.append(Batch(tuple(one["rows"]), Span(*one["span"]), _thawed_batch(one["memory"], own)))
+    return ClipMemory(facts["objects"], tuple(batches))
+
+
+def _thawed_batch(facts: dict[str, Any], tensors: dict[str, Tensor]) -> BatchMemory:
     decoded = {
         index: DecodedMasks(*(tensors[f"decoded.{index}.{name}"] for name in _DECODED))
         for index in facts["decoded"]
@@ -89,7 +121,9 @@ def _thawed(facts: dict[str, Any], tensors: dict[str, Tensor]) -> TrackerMemory 
             )
             for name in ("conditioning", "recent")
         )
-        return TrackerMemory(conditioning, recent, decoded)
+        return TrackerMemory(
+            conditioning, recent, decoded, backwards=facts["backwards"], pointed=facts["pointed"]
+        )
     keys = tuple(tensors[f"keys.{layer}"] for layer in range(facts["layers"]))
     return FixedMemory(
         objects=facts["objects"],
@@ -99,6 +133,8 @@ def _thawed(facts: dict[str, Any], tensors: dict[str, Tensor]) -> TrackerMemory 
         recent_indices=tuple(facts["recent_indices"]),
         pointer_indices=tuple(facts["pointer_indices"]),
         **{name: tensors[name] for name in _FIXED},
+        backwards=facts["backwards"],
+        pointed=facts["pointed"],
     )
 
 

@@ -10,18 +10,40 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sa2va_cli.conversation import Generation, Question, Reply
 from sa2va_cli.datatypes import RGB, ModelIdentity
 from sa2va_cli.errors import UsageError, parameter
 from sa2va_cli.model.chat import ChatSizes
+from sa2va_cli.model.conversing import NetworkConversation, answer_together
+from sa2va_cli.model.decoding import GREEDY
 from sa2va_cli.model.fixed import FixedMemory, FixedTracker, plain
 from sa2va_cli.model.graphs import SHAPES, Compiling, is_out_of_memory, reason
+from sa2va_cli.model.objects import BatchMemory, ClipMemory, Memory
 from sa2va_cli.model.preprocessing import grounding_pixels
 from sa2va_cli.model.sam2 import DecodedMasks, ImageFeatures, Sam2
 from sa2va_cli.model.session import NetworkSession
 from sa2va_cli.model.tracker import Tracker, TrackerMemory
 
 
-class Sa2VANetwork(nn.Module):
+class ChatNetwork(nn.Module):
+    """A chat model without a mask decoder, under the names of one that has it.
+
+    Args:
+        sizes: of the chat model.
+        tokenizer: of the chat model.
+    """
+
+    def __init__(self, sizes: ChatSizes, tokenizer: Any) -> None:
+        super().__init__()
+        # Typed Any: a ChatModel to most, but training works on the insides of a family.
+        self.chat: Any = sizes.build(tokenizer)
+
+    def queries(self, _: Tensor) -> Tensor | None:
+        """What is looked for at ``[SEG]`` tokens, of the states (N, D) there: nothing without masks."""
+        return None
+
+
+class Sa2VANetwork(ChatNetwork):
     """Chat model and SAM 2 with the projection between them.
 
     Args:
@@ -34,14 +56,17 @@ class Sa2VANetwork(nn.Module):
     def __init__(
         self, sizes: ChatSizes, sam2_sizes: dict[str, Any], tokenizer: Any, *, two_pass: bool = False
     ) -> None:
-        super().__init__()
-        # Typed Any: a ChatModel to most, but training works on the insides of a family.
-        self.chat: Any = sizes.build(tokenizer)
+        super().__init__(sizes, tokenizer)
         self.sam2 = Sam2(sam2_sizes, two_pass=two_pass)
         width = self.chat.width
         self.text_hidden_fcs = nn.Sequential(
             nn.Linear(width, width), nn.ReLU(), nn.Linear(width, self.sam2.width)
         )
+
+    def queries(self, states: Tensor) -> Tensor:
+        """What is looked for at ``[SEG]`` tokens, (N, C), of the states (N, D) there."""
+        found: Tensor = self.text_hidden_fcs(states.to(self.sam2.dtype))
+        return found
 
 
 UNNAMED = ModelIdentity("unnamed")
@@ -49,6 +74,36 @@ UNNAMED = ModelIdentity("unnamed")
 
 SMALL = 20_000_000
 """Parameters of SAM 2 below which single operations are too short to be shared by threads."""
+
+
+class NetworkTalker:
+    """Answers questions with a ``ChatNetwork``: a ``ChatEngine``. Any number of conversations may share it.
+
+    Args:
+        network: in evaluation mode, on its device, in its precision; never changed.
+        identity: which weights the network has.
+    """
+
+    def __init__(self, network: ChatNetwork, identity: ModelIdentity = UNNAMED) -> None:
+        self.identity = identity
+        self._network = network
+
+    @property
+    def has_masks(self) -> bool:
+        """Whether answers can hold ``[SEG]``."""
+        return isinstance(self._network, Sa2VANetwork)
+
+    def converse(self, generation: Generation = GREEDY) -> NetworkConversation:
+        """Begins a conversation; any number of them may share the network."""
+        return NetworkConversation(self._network, generation)
+
+    def answer_all(self, questions: Sequence[Question], generation: Generation = GREEDY) -> list[Reply]:
+        """Answers independent questions at once, padded into one batch.
+
+        Raises:
+            UsageError: the model cannot be asked one of them.
+        """
+        return answer_together(self._network, questions, generation)
 
 
 class Graphs:
@@ -59,14 +114,14 @@ class Graphs:
         self._tracker = FixedTracker(sam2, empty_absent=two_pass, compiled=compiling.function)
 
     def step(
-        self, index: int, features: ImageFeatures, memory: TrackerMemory | FixedMemory
+        self, index: int, features: ImageFeatures, memory: BatchMemory
     ) -> tuple[DecodedMasks, FixedMemory]:
         """One frame further; see ``Tracker.step``."""
         fixed = self._tracker.begin(memory) if isinstance(memory, TrackerMemory) else memory
         return self._tracker.step(index, features, fixed)
 
 
-class NetworkSegmenter:
+class NetworkSegmenter(NetworkTalker):
     """Runs a ``Sa2VANetwork`` on clips: the real ``Segmenter``. Any number of sessions may share it.
 
     Args:
@@ -83,7 +138,7 @@ class NetworkSegmenter:
         compiling: Compiling | None = None,
         identity: ModelIdentity = UNNAMED,
     ) -> None:
-        self.identity = identity
+        super().__init__(network, identity)
         self.network = network
         self.two_pass = network.sam2.language_decoder is not None
         self.tracker = Tracker(network.sam2, memory_dtype, empty_absent=self.two_pass)
@@ -112,7 +167,7 @@ class NetworkSegmenter:
 
     def compiled(
         self,
-        first: TrackerMemory | FixedMemory,
+        first: Memory,
         frames: int | None,
         batch: int,
         notify: Callable[[str], None],
@@ -132,7 +187,9 @@ class NetworkSegmenter:
             UsageError: it must be compiled and cannot be.
         """
         compiling = self._compiling
-        only_keyframes = frames is not None and frames <= len(first.decoded)
+        batches = [one.memory for one in first.batches] if isinstance(first, ClipMemory) else [first]
+        shown = max((len(batch.decoded) for batch in batches), default=0)
+        only_keyframes = frames is not None and frames <= shown
         if compiling is None or not compiling.pays(frames) or only_keyframes:
             return None
         notify("compiling for this clip, which takes minutes the first time")
@@ -143,7 +200,7 @@ class NetworkSegmenter:
                 )
                 # Every number of objects and of keyframes is another graph; the limit is looked at here only.
                 with torch._dynamo.config.patch(recompile_limit=SHAPES):
-                    self._try_out(graphs, first, batch)
+                    self._try_out(graphs, batches, batch)
         except Exception as error:  # compilers fail in their own ways, of which torch wraps only some
             if is_out_of_memory(error):
                 raise
@@ -161,9 +218,11 @@ class NetworkSegmenter:
         return Graphs(self.network.sam2, Compiling(plain), two_pass=self.two_pass)
 
     @torch.inference_mode()
-    def _try_out(self, graphs: Graphs, first: TrackerMemory | FixedMemory, batch: int) -> None:
+    def _try_out(self, graphs: Graphs, first: Sequence[BatchMemory], batch: int) -> None:
         """Runs what is compiled once, in this thread, since compiling in two at once is not safe."""
         sam2 = self.network.sam2
         shape = (batch, 3, sam2.input_size, sam2.input_size)
         pixels = torch.zeros(shape, dtype=sam2.dtype, device=sam2.device)
-        graphs.step(0, graphs.encode(pixels)[:1], first)
+        features = graphs.encode(pixels)[:1]
+        for memory in first:
+            graphs.step(0, features, memory)

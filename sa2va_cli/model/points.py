@@ -57,8 +57,8 @@ class PointedAt:
 
         Args:
             encoder: the prompt encoder of transformers' ``Sam2VideoModel``.
-            side: of SAM 2's input in pixels; a place in it is that of a pixel's corner, and the prompt encoder
-                looks at its centre.
+            side: of SAM 2's input in pixels; a place in it is that of a pixel's corner, and the prompt
+                encoder looks at its centre.
 
         Returns:
             (N, 1, P + 1, C).

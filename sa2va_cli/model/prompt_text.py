@@ -13,6 +13,9 @@ from tokenizers import Encoding, Tokenizer
 IMAGE_TAG = "<image>"
 """Where the pictures go in a question."""
 
+SEGMENT = "[SEG]"
+"""What an answer says where it has a mask."""
+
 CLOSING_TOKENS = ("<|im_end|>", "<|endoftext|>", "<|end|>", "</s>")
 """What ends a turn, or a text, in the families' chat templates and tokenizers; they also pad with it."""
 _CLOSING = re.compile(rf"(?:\s*(?:{'|'.join(map(re.escape, CLOSING_TOKENS))}))+\s*\Z")

@@ -7,6 +7,7 @@ section 4). Knows nothing about masks.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -25,10 +26,10 @@ from transformers.models.qwen3_vl.modeling_qwen3_vl import Qwen3VLTextModel, Qwe
 
 from sa2va_cli.datatypes import RGB
 from sa2va_cli.errors import UsageError
-from sa2va_cli.model.chat import SEGMENT, Answer, View, check_pictures, likely_phrases
+from sa2va_cli.model.chat import Answer, Turn, View, check_pictures, likely_phrases
 from sa2va_cli.model.decoding import Prompt, cache_argument, decode
 from sa2va_cli.model.preprocessing import cut_patches, resize_bicubic, round_size
-from sa2va_cli.model.prompt_text import IMAGE_TAG, PromptText, encode
+from sa2va_cli.model.prompt_text import IMAGE_TAG, SEGMENT, PromptText, encode
 
 IMAGE_TOKEN = "<|image_pad|>"
 
@@ -46,7 +47,7 @@ class Version:
     Attributes:
         vision: configuration and class of the vision encoder in transformers.
         text: configuration and class of the language model in transformers.
-        system: what the prompt begins with.
+        system: what the system turn says by default; None for no such turn.
         mean: of red, green and blue, that is subtracted from pixels.
         std: of red, green and blue, that pixels are then divided by.
         normed: whether the states that queries are made of are those after the final norm. In the releases of
@@ -55,7 +56,7 @@ class Version:
 
     vision: tuple[Any, Any]
     text: tuple[Any, Any]
-    system: str
+    system: str | None
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     normed: bool
@@ -66,7 +67,7 @@ VERSIONS = {
     "2.5": Version(
         vision=(Qwen2_5_VLVisionConfig, Qwen2_5_VisionTransformerPretrainedModel),
         text=(Qwen2_5_VLTextConfig, Qwen2_5_VLTextModel),
-        system="<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n",
+        system="You are a helpful assistant.",
         mean=(0.48145466, 0.4578275, 0.40821073),
         std=(0.26862954, 0.26130258, 0.27577711),
         normed=True,
@@ -74,7 +75,7 @@ VERSIONS = {
     "3": Version(
         vision=(Qwen3VLVisionConfig, Qwen3VLVisionModel),
         text=(Qwen3VLTextConfig, Qwen3VLTextModel),
-        system="",
+        system=None,
         mean=(0.5, 0.5, 0.5),
         std=(0.5, 0.5, 0.5),
         normed=False,
@@ -141,10 +142,23 @@ class Sight:
     deep: list[Tensor]
     grids: list[tuple[int, int]]
 
-    @property
-    def shift(self) -> int:
-        """By how much the positions of text after the pictures differ from its places among all tokens."""
-        return sum(max(rows, columns) - rows * columns for rows, columns in self.grids)
+    def split(self, shown: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+        """The grids of the pictures that the first visual tokens make up, and those of the others."""
+        ends = list(accumulate(rows * columns for rows, columns in self.grids))
+        count = sum(end <= shown for end in ends)
+        return self.grids[:count], self.grids[count:]
+
+    def part(self, begin: int, count: int) -> "Sight":
+        """Some of the visual tokens, by themselves."""
+        if not begin and count == len(self.tokens):
+            return self
+        chosen = slice(begin, begin + count)
+        return Sight(self.tokens[chosen], [layer[chosen] for layer in self.deep], [])
+
+
+def shift_of(grids: Sequence[tuple[int, int]]) -> int:
+    """By how much positions of text after pictures differ from its places among all tokens."""
+    return sum(max(rows, columns) - rows * columns for rows, columns in grids)
 
 
 class QwenVL(nn.Module):
@@ -208,9 +222,7 @@ class QwenVL(nn.Module):
         """
         sight: Sight | None = view.pictures
         if regions is not None:
-            raise UsageError(
-                "Qwen-VL models know no regions; name the thing in words, or use an InternVL one"
-            )
+            self.regions_of(regions)
         if sight and past:
             raise UsageError(
                 f"Qwen-VL models take nothing said before ({past[:40]!r}) beside pictures; "
@@ -227,9 +239,8 @@ class QwenVL(nn.Module):
         typed = decoded.read[new == self.segment_id]
         generated = torch.tensor(tokens, device=hidden.device)
         at_segments = (generated[:-1] == self.segment_id).nonzero()[:, 0] + 1
-        if self.version.normed:
-            typed, hidden = self.norm(typed), self.norm(hidden)
-        answer = self.tokenizer.decode(tokens, skip_special_tokens=False).strip()
+        typed, hidden = self.states_after_norm(typed), self.states_after_norm(hidden)
+        answer = self.said(tokens).strip()
         states = torch.cat([typed, hidden[at_segments]])
         return Answer(answer, generated, hidden, states), replace(view, prefix=decoded.prefix)
 
@@ -241,10 +252,62 @@ class QwenVL(nn.Module):
                 ``PromptText``).
             grids: rows and columns of visual tokens of each picture.
         """
-        pictures = "".join(f"<|vision_start|>{IMAGE_TOKEN * (h * w)}<|vision_end|>" for h, w in grids)
         words = PromptText(text).fill(IMAGE_TAG, "")
-        begin = f"{self.version.system}<|im_start|>user\n{pictures}"
-        return begin + words + "<|im_end|>\n<|im_start|>assistant\n"
+        return self._opening() + self._turn(words, grids)
+
+    def _opening(self, system: str | None = None) -> PromptText:
+        """The system turn, if there is one."""
+        said = self.version.system if system is None else PromptText.literal(system)
+        return PromptText() if said is None else "<|im_start|>system\n" + PromptText(said) + "<|im_end|>\n"
+
+    def _turn(self, words: PromptText, grids: Sequence[tuple[int, int]]) -> PromptText:
+        """A person's turn, up to where the answer begins."""
+        pictures = "".join(f"<|vision_start|>{IMAGE_TOKEN * (h * w)}<|vision_end|>" for h, w in grids)
+        return f"<|im_start|>user\n{pictures}" + words + "<|im_end|>\n<|im_start|>assistant\n"
+
+    def write(self, turns: Sequence[Turn], system: str | None = None) -> PromptText:
+        """Writes the prompt of a conversation.
+
+        Without pictures all that was said is one turn, as in the official code (reference set, section 4).
+        Beside pictures that code leaves earlier words out; here they are turns, as the chat template in the
+        checkpoints' own folder writes them.
+        """
+        if not any(turn.pictures for turn in turns):
+            words = PromptText()
+            for turn in turns[:-1]:
+                words += turn.words + " " + (turn.answer or PromptText()) + " "
+            return self._opening(system) + self._turn(words + turns[-1].words, ())
+        text = self._opening(system)
+        for turn in turns:
+            text += self._turn(turn.words, [grid for seen in turn.pictures for grid in seen.grids])
+            if turn.answer is not None:
+                text += turn.answer + "<|im_end|>\n"
+        return text
+
+    def gather(self, turns: Sequence[Turn]) -> Sight | None:
+        """Everything that is shown in a conversation, in the order of its prompt."""
+        seen: list[Sight] = [one for turn in turns for one in turn.pictures]
+        if not seen:
+            return None
+        deep = [torch.cat(layers) for layers in zip(*(one.deep for one in seen), strict=True)]
+        return Sight(torch.cat([one.tokens for one in seen]), deep, [g for one in seen for g in one.grids])
+
+    def regions_of(self, masks: np.ndarray) -> Any:
+        """Refuses.
+
+        Raises:
+            UsageError: always; the official code leaves regions out silently.
+        """
+        del masks
+        raise UsageError("Qwen-VL models know no regions; name the thing in words, or use an InternVL one")
+
+    def shown_with(self, _: Sequence[PromptText]) -> int:
+        """The first: what was said before was said about the same pictures."""
+        return 0
+
+    def states_after_norm(self, states: Tensor) -> Tensor:
+        """The states that queries are made of; see ``Version``."""
+        return self.norm(states) if self.version.normed else states
 
     def resize(self, image: RGB) -> RGB:
         """Resizes a picture twice, as the official code does."""
@@ -272,34 +335,79 @@ class QwenVL(nn.Module):
         merge = self.sizes.merge
         return Sight(output.pooler_output, deep, [(h // merge, w // merge) for h, w in cells])
 
-    def read(self, ids: list[int], pictures: Sight | None, cache: Any) -> Tensor:
+    def read(self, ids: list[int], pictures: Sight | None, cache: Any, shown: int = 0) -> Tensor:
         """Reads tokens after those in the cache; see ``decoding.TokenReader``. States are before the norm."""
         tokens = torch.tensor([ids], device=self.device)
+        before, among = pictures.split(shown) if pictures else ([], [])
+        start = cache.get_seq_length() + shift_of(before)
+        positions = prompt_positions(tokens[0] == self.image_id, among) + start
+        # Where all were seen before, such a token is one that was generated.
+        visual = pictures.part(shown, ids.count(self.image_id)) if pictures and among else None
+        return self._states(tokens, positions[:, None], visual, cache)[0]
+
+    def read_together(
+        self, rows: Tensor, pictures: Sequence[Sight | None], cache: Any, mask: Tensor
+    ) -> Tensor:
+        """Reads tokens of several conversations at once; see ``ChatModel``."""
+        length = rows.shape[1]
+        positions = torch.zeros(3, *rows.shape, dtype=torch.long, device=rows.device)
+        for row, sight in enumerate(pictures):
+            grids = sight.grids if sight else []
+            if cache.get_seq_length():
+                place = int(mask[row].sum()) - length + shift_of(grids)
+                positions[:, row] = place + torch.arange(length, device=rows.device)
+            else:
+                real = mask[row]
+                positions[:, row, real] = prompt_positions(rows[row, real] == self.image_id, grids)
+        shown = [one for one in pictures if one] if not cache.get_seq_length() else []
+        visual = None
+        if shown:
+            deep = [torch.cat(layers) for layers in zip(*(one.deep for one in shown), strict=True)]
+            visual = Sight(torch.cat([one.tokens for one in shown]), deep, [])
+        return self._states(rows, positions, visual, cache, attention_mask=mask.long())
+
+    def _states(
+        self, tokens: Tensor, positions: Tensor, visual: Sight | None, cache: Any, **more: Any
+    ) -> Tensor:
+        """Runs the language model; (B, n) tokens at positions (3, B, n), the visual ones among them."""
         embeddings = self.language_model.embed_tokens(tokens)
-        more: dict[str, Any] = {self._cache: cache}
-        place = cache.get_seq_length()
-        if place:
-            start = place + (pictures.shift if pictures else 0)
-            positions = (start + torch.arange(len(ids), device=self.device)).expand(3, -1)
-        else:
-            positions = prompt_positions(tokens[0] == self.image_id, pictures.grids if pictures else ())
-        if pictures and not place:
+        if visual:
             places = tokens == self.image_id
             where = places[..., None].to(embeddings.device)
-            embeddings = embeddings.masked_scatter(where, pictures.tokens.to(embeddings))
-            if pictures.deep:
-                more |= {"visual_pos_masks": places, "deepstack_visual_embeds": pictures.deep}
+            embeddings = embeddings.masked_scatter(where, visual.tokens.to(embeddings))
+            if visual.deep:
+                more |= {"visual_pos_masks": places, "deepstack_visual_embeds": visual.deep}
         output = self.language_model(
             inputs_embeds=embeddings,
-            position_ids=positions[:, None],
+            position_ids=positions,
             use_cache=True,
+            **{self._cache: cache},
             **more,
         )
-        return output.last_hidden_state[0].to(self.device)
+        return output.last_hidden_state.to(self.device)
+
+    def logits(self, states: Tensor) -> Tensor:
+        """How likely each token is (n, V) after each of the states (n, D)."""
+        return self.lm_head(self.norm(states))
 
     def next_tokens(self, states: Tensor) -> Tensor:
         """The likeliest token (n,) after each of the states (n, D)."""
-        return self.lm_head(self.norm(states)).argmax(dim=-1)
+        return self.logits(states).argmax(dim=-1)
+
+    @property
+    def picture_id(self) -> int:
+        """The token that stands for a piece of a picture."""
+        return self.image_id
+
+    @property
+    def stops(self) -> tuple[str, ...]:
+        """No texts: answers end at tokens."""
+        return ()
+
+    def said(self, tokens: list[int]) -> str:
+        """The text of generated tokens, special ones included, as the official code returns it."""
+        text: str = self.tokenizer.decode(tokens, skip_special_tokens=False)
+        return text
 
     def ends(self, tokens: list[int]) -> bool:
         """Whether the last token ends an answer."""

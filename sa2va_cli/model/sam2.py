@@ -142,7 +142,7 @@ class DecodedMasks:
     """What the mask decoder says about N objects, one per row.
 
     Attributes:
-        candidates: (N, 3, S/4, S/4) mask logits of the three mask tokens; one of each where there is no choice.
+        candidates: (N, 3, S/4, S/4) mask logits of the three mask tokens, or of one where there is no choice.
         ious: (N, 3) predicted quality of the candidates.
         score_logits: (N,) logit that the object is visible.
         pointers: (N, C) object pointer, gated by the score.

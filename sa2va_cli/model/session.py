@@ -3,7 +3,7 @@
 The network behind it is shared and never changed. Knows nothing about files.
 """
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
@@ -15,18 +15,22 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sa2va_cli.datatypes import RGB, Followed, Frame, Grounding
+from sa2va_cli.datatypes import RGB, Directions, Followed, Frame, Grounding
 from sa2va_cli.model.chat import ChatModel, View
 from sa2va_cli.model.fixed import FixedMemory
 from sa2va_cli.model.freezing import freeze, thaw
-from sa2va_cli.model.sam2 import DecodedMasks, ImageFeatures
+from sa2va_cli.model.objects import Batch, BatchMemory, ClipMemory, Memory, is_tracked
+from sa2va_cli.model.pointing import Pointer
+from sa2va_cli.model.sam2 import ABSENT_LOGIT, DecodedMasks, ImageFeatures
 from sa2va_cli.model.tracker import TrackerMemory, Workers, mask_prompts
 from sa2va_cli.queues import batched, read_ahead
+from sa2va_cli.visual_prompts import Pointed
 
 if TYPE_CHECKING:
     from sa2va_cli.model.network import Graphs, NetworkSegmenter
 
-Memory = TrackerMemory | FixedMemory
+Arrays = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
+"""Logits (N, h, w), scores (N,) and predicted IoUs (N,)."""
 
 ENCODED_AT_ONCE = 4
 """Pictures that are encoded in one call ahead of the tracker on a GPU, to start a quarter as many kernels.
@@ -122,6 +126,37 @@ class NetworkSession:
         self._encoded_before = encoded if tracked else {}
         return replace(memory, decoded={}) if tracked else memory
 
+    @torch.inference_mode()
+    def point(
+        self,
+        found: Memory | None,
+        rows: Sequence[int],
+        objects: int,
+        pointed: Sequence[Pointed],
+        spans: Mapping[int, tuple[int, int | None]],
+    ) -> Directions[Memory]:
+        """Conditions objects on points, boxes and masks; those that words have found are corrected.
+
+        Each frame that is pointed at is shown as it is decoded here, whatever ``condition`` was told.
+
+        Args:
+            found: what ``condition`` returned; None where there are no words, or they found nothing.
+            rows: which of the clip's objects those of ``found`` are.
+            objects: how many the clip has, those that are pointed at included.
+            pointed: what is said about an object on a frame, once for each object and frame.
+            spans: the first and the last frame over which an object is followed, by its row; None for the
+                end. Objects that are not in it are followed everywhere.
+        """
+        if not isinstance(found, TrackerMemory | None):
+            raise TypeError(f"found must be what condition returned, got {type(found).__name__}")
+        pointer = Pointer(self._segmenter.tracker, self._encoded_once, still=self._still)
+        return pointer.directions(found, rows, objects, pointed, spans)
+
+    def _encoded_once(self, index: int, image: RGB) -> ImageFeatures:
+        if index not in self._encoded_before:
+            self._encoded_before[index] = self._encoded(image)
+        return self._encoded_before[index]
+
     def _mask_prompts(
         self, keyframes: Sequence[tuple[int, RGB]], queries: Tensor
     ) -> Iterator[tuple[int, ImageFeatures, Tensor]]:
@@ -149,7 +184,7 @@ class NetworkSession:
         notify: Callable[[str], None] = lambda _: None,
         workers: int = 1,
     ) -> Generator[Followed[Memory], None, None]:
-        """Carries the objects through frames, in order of their index.
+        """Carries the objects through frames, in order of their index, falling if ``memory`` says so.
 
         Pictures are encoded ahead in a thread of their own where that is faster. On a keyframe that is not
         tracked, what ``condition`` decoded is given again.
@@ -167,7 +202,7 @@ class NetworkSession:
         """
         ahead = self._encoded_ahead
         graphs = self._segmenter.compiled(memory, count, max(ahead, 1), notify)
-        if graphs is None and isinstance(memory, FixedMemory):
+        if graphs is None and _is_fixed(memory):
             graphs = self._segmenter.fixed_shape()
         with ExitStack() as stack:
             self._resources.callback(stack.close)
@@ -175,7 +210,7 @@ class NetworkSession:
             if workers > 1 and self._segmenter.is_small_on_processor:
                 pool = Workers(stack.enter_context(ThreadPoolExecutor(workers, "sa2va-track")), workers)
             ready: Iterable[tuple[Frame, ImageFeatures | None]] = self._prepared(
-                frames, frozenset(memory.decoded), max(ahead, 1), graphs
+                frames, memory, max(ahead, 1), graphs
             )
             if ahead:
                 # Room for one batch, so that the next one can be made while this one is followed.
@@ -197,19 +232,19 @@ class NetworkSession:
         return 1 if self._segmenter.is_small_on_processor else 0
 
     def _prepared(
-        self, frames: Iterable[Frame], keyframes: frozenset[int], at_once: int, graphs: "Graphs | None"
+        self, frames: Iterable[Frame], memory: Memory, at_once: int, graphs: "Graphs | None"
     ) -> Generator[tuple[Frame, ImageFeatures | None], None, None]:
         for batch in batched(frames, at_once):
-            yield from zip(batch, self._encoded_batch(batch, keyframes, at_once, graphs), strict=True)
+            yield from zip(batch, self._encoded_batch(batch, memory, at_once, graphs), strict=True)
 
     @torch.inference_mode()
     def _encoded_batch(
-        self, frames: Sequence[Frame], keyframes: frozenset[int], at_once: int, graphs: "Graphs | None"
+        self, frames: Sequence[Frame], memory: Memory, at_once: int, graphs: "Graphs | None"
     ) -> list[ImageFeatures | None]:
         """Encodes frames in one call, unless they were before; None for those that are not tracked."""
         before = self._encoded_before
         known = {one.index: before.pop(one.index) for one in frames if one.index in before}
-        wanted = [one for one in frames if one.index not in keyframes and one.index not in known]
+        wanted = [one for one in frames if is_tracked(memory, one.index) and one.index not in known]
         if wanted:
             pixels = self._segmenter.pixels([frame.image for frame in wanted], still=False)
             # A graph is made for whole batches; fewer pictures, at the end of a clip, are encoded without.
@@ -226,16 +261,55 @@ class NetworkSession:
         memory: Memory,
         graphs: "Graphs | None",
         pool: Workers | None,
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], Memory]:
-        if features is None:
+    ) -> tuple[*Arrays, Memory]:
+        if not isinstance(memory, ClipMemory):
+            return self._step_batch(index, features, memory, graphs, pool)
+        logits = np.full((memory.objects, self.grid, self.grid), ABSENT_LOGIT, np.float32)
+        scores, ious = np.zeros((2, memory.objects), np.float32)
+        stepped: dict[Batch, BatchMemory] = {}
+        for batch in memory.at(index):
+            rows = list(batch.rows)
+            logits[rows], scores[rows], ious[rows], after = self._step_batch(
+                index, features, batch.memory, graphs, pool
+            )
+            stepped[batch] = after
+        return logits, scores, ious, memory.after(index, stepped)
+
+    def _step_batch(
+        self,
+        index: int,
+        features: ImageFeatures | None,
+        memory: BatchMemory,
+        graphs: "Graphs | None",
+        pool: Workers | None,
+    ) -> tuple[*Arrays, BatchMemory]:
+        if index in memory.decoded:
             return (*_arrays(memory.decoded[index]), memory)
-        after: Memory
+        assert features is not None  # noqa: S101  (see _encoded_batch)
+        after: BatchMemory
         if graphs is not None:
             decoded, after = graphs.step(index, features, memory)
         else:
             assert isinstance(memory, TrackerMemory)  # noqa: S101  (only graphs leave the other kind)
             decoded, after = self._segmenter.tracker.step(index, features, memory, pool)
         return (*_arrays(decoded), after)
+
+    @property
+    def grid(self) -> int:
+        """How many logits a mask has on each side."""
+        return self._network.sam2.input_size // 4
+
+    @torch.inference_mode()
+    def appearance(self, memory: Memory) -> NDArray[np.float32]:
+        """What objects look like: the mean of their pointers on the keyframes, (N, C).
+
+        Args:
+            memory: what ``condition`` returned.
+        """
+        if not isinstance(memory, TrackerMemory):
+            raise TypeError(f"memory must be what condition returned, got {type(memory).__name__}")
+        pointers = torch.stack([one.pointers.float() for one in memory.conditioning])
+        return np.asarray(pointers.mean(dim=0).cpu().numpy(), np.float32)
 
     def freeze(self, memory: Memory) -> bytes:
         """Packs a memory, to go on from it at another time or in another process."""
@@ -250,7 +324,14 @@ class NetworkSession:
         return thaw(data, self._network.sam2.device)
 
 
-def _arrays(decoded: DecodedMasks) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+def _is_fixed(memory: Memory) -> bool:
+    """Whether a memory, as one that was thawed, is of fixed shape."""
+    if isinstance(memory, ClipMemory):
+        return any(isinstance(batch.memory, FixedMemory) for batch in memory.batches)
+    return isinstance(memory, FixedMemory)
+
+
+def _arrays(decoded: DecodedMasks) -> Arrays:
     """Logits, scores and predicted IoUs."""
     tensors = decoded.logits.float(), decoded.score_logits.float().sigmoid(), decoded.best_ious.float()
     logits, scores, ious = (tensor.cpu().numpy() for tensor in tensors)

@@ -1,4 +1,4 @@
-"""The rule by which SAM 2 goes from one frame to the next, for memories that grow and for those of fixed shape.
+"""The rule by which SAM 2 goes from one frame to the next, for memories that grow and of fixed shape.
 
 A tracked frame attends to all conditioning frames, to the last six tracked frames, and to object pointers: of
 conditioning frames that lie behind it, and of the last fifteen tracked frames (reference set, section 5.2).
@@ -22,8 +22,8 @@ class LookBack:
     """What of a memory a frame attends to.
 
     Attributes:
-        slots: of each tracked frame in the temporal encodings, 0 for the frame just before; None for one whose
-            spatial memory is not attended to any more, and for a gap.
+        slots: of each tracked frame in the temporal encodings, 0 for the frame just before; None for one
+            whose spatial memory is not attended to any more, and for a gap.
         keyframe_pointers: whether the pointer of each conditioning frame is attended to.
         pointers: whether the pointer of each tracked frame is.
     """

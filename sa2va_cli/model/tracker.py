@@ -222,7 +222,7 @@ class Tracker:
             memory: what the last call returned.
             workers: threads among which the objects are divided; None to follow all in the calling thread.
         """
-        memory = self.laid_out(index, features, memory)
+        memory = self.laid_out(features, memory)
         if workers is None or memory.objects == 1:
             return self.finish(index, features, self.look_back(index, features, memory), memory)
         parts = memory.parts(workers.count)
@@ -236,7 +236,7 @@ class Tracker:
     ) -> tuple[DecodedMasks, TrackerMemory]:
         return self.finish(index, features, self.look_back(index, features, memory), memory)
 
-    def laid_out(self, index: int, features: ImageFeatures, memory: TrackerMemory) -> TrackerMemory:
+    def laid_out(self, features: ImageFeatures, memory: TrackerMemory) -> TrackerMemory:
         """Lays the keyframes' memories out for all frames to come, before the first one."""
         if memory.laid_out is not None:
             return memory
@@ -312,6 +312,12 @@ def mask_prompts(logits: Tensor, size: tuple[int, int], side: int) -> Tensor:
         (N, side, side) bool.
     """
     full = F.interpolate(logits[:, None].float(), size=size, mode="bilinear", align_corners=False)
-    masks = (full.sigmoid() > 0.5).float()
-    square = F.interpolate(masks, size=(side, side), mode="bilinear", align_corners=False, antialias=True)
+    return resized_masks((full.sigmoid() > 0.5)[:, 0], side)
+
+
+def resized_masks(masks: Tensor, side: int) -> Tensor:
+    """Masks (N, H, W) bool of a frame at the size of SAM 2's input: (N, side, side) bool."""
+    square = F.interpolate(
+        masks[:, None].float(), size=(side, side), mode="bilinear", align_corners=False, antialias=True
+    )
     return square[:, 0] >= 0.5

@@ -1,12 +1,14 @@
 """What outputs need to know about the input."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from numpy.typing import NDArray
 
 from sa2va_cli.datatypes import Frame, Prompt, Yuv420
 from sa2va_cli.media.encodings import ENCODINGS
+from sa2va_cli.media.metadata import Metadata
 from sa2va_cli.media.reader import Reader
 from sa2va_cli.media.source import SourceInfo
 from sa2va_cli.outputs.drawing import Drawing
@@ -25,6 +27,8 @@ class Clip:
         form: how the output is stored; None for as the input is.
         by_source_number: whether pictures of a video's frames are called by their numbers in the source, not
             by their places among those that were looked at.
+        strip_metadata: whether outputs say nothing of what the source's container says: title, dates, place,
+            device, timecode, chapters.
     """
 
     reader: Reader
@@ -33,11 +37,35 @@ class Clip:
     drawing: Drawing = field(default_factory=Drawing)
     form: Form | None = None
     by_source_number: bool = False
+    strip_metadata: bool = False
 
     @property
+    def metadata(self) -> Metadata:
+        """What the source's container says of the selection, as far as outputs may say it."""
+        return Metadata() if self.strip_metadata else self.reader.metadata
+
+    @cached_property
     def info(self) -> SourceInfo:
-        """What was found out about the input."""
-        return self.reader.info
+        """What was found out about the input; as an ordinary one where it is tone-mapped."""
+        info = self.reader.info
+        return replace(info, colour=None, depth=8) if self.is_tone_mapped else info
+
+    @property
+    def is_tone_mapped(self) -> bool:
+        """Whether high dynamic range becomes ordinary video before anything is drawn."""
+        return self.drawing.tonemap and self._is_high_range
+
+    @property
+    def _is_high_range(self) -> bool:
+        colour = self.reader.info.colour
+        return colour is not None and colour.high_range is not None
+
+    def check_tonemap(self) -> None:
+        """Warns where tone-mapping was asked for and there is nothing to map."""
+        if self.drawing.tonemap and not self._is_high_range:
+            self.reader.warn(
+                "--tonemap has no effect: the source is no video of high dynamic range (PQ or HLG)"
+            )
 
     def frame_name(self, frame: Frame) -> str:
         """The name of a frame's own file, without its ending."""

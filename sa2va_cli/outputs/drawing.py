@@ -12,12 +12,14 @@ from typing import Annotated, Any, Literal
 
 from sa2va_cli.errors import InputError, UsageError
 from sa2va_cli.parameters import DRAWING, Option, check_fields, expanded, named
+from sa2va_cli.render.effects.reading import EffectUse
 from sa2va_cli.render.palette import NAMED_COLOURS, Colour, colour_of
 from sa2va_cli.render.refine.parameters import PARAMETERS, REFINEMENT_NAMES
 
-Finish = Literal["none", "annotated", "drawn", "joined", "alpha"]
+Finish = Literal["none", "annotated", "drawn", "joined", "alpha", "alphas"]
 """What is done to the masks of a kind before they are drawn: nothing; what changes their shape; their edges,
-too; the same to all objects in one; that with an edge that is found in the picture by default."""
+too; the same to all objects in one; that with an edge that is found in the picture by default; the last for
+each object by itself."""
 
 DEFAULT_EDGE = "guided"
 """The refinement of what is laid over other pictures."""
@@ -70,6 +72,8 @@ class Drawing:
         crop_padding: what is added around the objects, as a share of their width and height.
         crop_aspect: ``W:H`` of the crop as it is shown; None for that of the objects.
         crop_clean: crop the picture without the overlay.
+        tonemap: make ordinary video (BT.709) of high dynamic range, instead of keeping it.
+        effects: what is done to objects in an edit, in order.
 
     Raises:
         UsageError: a value is not allowed.
@@ -134,6 +138,11 @@ class Drawing:
         Option("Shape of the crop, such as 16:9; objects that do not fit are cut.", DRAWING, "W:H"),
     ] = None
     crop_clean: Annotated[bool, Option("Crop the picture itself, without the overlay.", DRAWING)] = False
+    tonemap: Annotated[
+        bool,
+        Option("Ordinary video (BT.709) of high dynamic range (PQ, HLG), which is kept otherwise.", DRAWING),
+    ] = False
+    effects: tuple[EffectUse, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "colours", read_colours(self.colours))
@@ -196,9 +205,16 @@ class Drawing:
         return self.cutout_background == "none"
 
     @property
+    def edit_is_transparent(self) -> bool:
+        """Whether an edit has nothing behind the objects."""
+        return any(use.row.is_transparent(use.values) for use in self.effects)
+
+    @property
     def files(self) -> tuple[Path, ...]:
         """What is read beside the input."""
-        return tuple(Path(one) for one in (self.font, self.background_image) if one is not None)
+        plates = [use.values.get("plate") for use in self.effects if use.row.opens_files]
+        there = [plate for plate in plates if plate and Path(plate).is_file()]
+        return tuple(Path(one) for one in (self.font, self.background_image, *there) if one is not None)
 
     @property
     def background_image(self) -> str | None:
@@ -211,7 +227,7 @@ class Drawing:
         """Which refinement masks get."""
         if finish in ("none", "annotated"):
             return "none"
-        return self.refine or (DEFAULT_EDGE if finish == "alpha" else "none")
+        return self.refine or (DEFAULT_EDGE if finish in ("alpha", "alphas") else "none")
 
     def check_needs(self) -> None:
         """Makes sure that what is needed beside the input is there, before anything is loaded.

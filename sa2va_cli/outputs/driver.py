@@ -7,16 +7,19 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from sa2va_cli.datatypes import FoundObject, FrameMasks, Sink
+from sa2va_cli.datatypes import FoundObject, FrameMasks, Publication, Remark, Sink
+from sa2va_cli.errors import Sa2VAError
 from sa2va_cli.events import Report, Saved
 from sa2va_cli.outputs.clip import Clip
 from sa2va_cli.outputs.drawing import Finish
-from sa2va_cli.outputs.edges import Edges
+from sa2va_cli.outputs.edges import Edges, Whose
 from sa2va_cli.outputs.kinds import KINDS
 from sa2va_cli.outputs.naming import PlannedOutput
+from sa2va_cli.outputs.tonemapping import tone_mapped
 from sa2va_cli.outputs.verification import verify
 
 
@@ -55,10 +58,10 @@ class _Window:
 
 @dataclass
 class _Seat:
-    """A sink with the prompt whose objects it takes, what is done to their masks, and waiting frames."""
+    """A sink with the prompt and the object whose masks it takes, what is done to these, waiting frames."""
 
     sink: Sink
-    prompt: int | None
+    whose: Whose
     finish: Finish
     window: _Window
     frames: int = 0
@@ -75,15 +78,24 @@ class _Seat:
             self.sink.write(one)
 
 
+def _is_of(found: FoundObject, whose: Whose) -> bool:
+    prompt, number = whose
+    return prompt in (None, found.prompt.id) and number in (None, found.id)
+
+
 class Driver:
-    """Opens a sink for each output; a context manager that finishes all of them, or none.
+    """Opens a sink for each output; a context manager that removes all of them when the run fails.
+
+    Where only the end of one output fails, the others are finished all the same.
 
     Args:
         outputs: what is made.
         clip: the input.
         objects: what the rows of all masks are.
         report: is told about each output once it is finished.
-        verify: whether each output is read again once it is finished, and removed where it is not as meant.
+        verify: whether each output is read again before it gets its name, and removed where it is not as
+            meant.
+        replaces: whether an output takes the place of what is there when it is finished.
     """
 
     def __init__(
@@ -94,30 +106,38 @@ class Driver:
         report: Report,
         *,
         verify: bool = True,
+        replaces: bool = True,
     ) -> None:
         self._outputs = [output for output in outputs if KINDS[output.kind].make is not None]
         self._clip = clip
         self._objects = objects
         self._report = report
         self._verify = verify
+        self._replaces = replaces
+        self._failure: Sa2VAError | None = None
         self._seats: list[_Seat] = []
         finishes = [KINDS[output.kind].finish for output in self._outputs]
         self._edges = Edges(clip.drawing, finishes)
         self._window = _Window(self._edges.reach)
+        contents = [KINDS[output.kind].drawn(clip.drawing).content for output in self._outputs]
+        self._finely = "alpha" in contents or any(one.form and one.form.is_exr for one in self._outputs)
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
         """Opens the sinks."""
+        self._clip.check_tonemap()
         with ExitStack() as stack:
             for output in self._outputs:
+                whose = output.prompt, output.object
                 make = KINDS[output.kind].make
                 assert make is not None  # noqa: S101
                 clip = replace(self._clip, form=output.form)
-                sink = make(output.path, clip, self._of(output.prompt))
+                sink = make(output.path, clip, self._of(whose))
                 finish, window = KINDS[output.kind].finish, _Window(sink.reach)
-                seat = _Seat(sink, output.prompt, finish, window)
-                stack.push(self._ending(output, seat))
-                stack.enter_context(sink)
+                seat = _Seat(sink, whose, finish, window)
+                sink.publication = Publication(self._replaces, self._inspection(output, seat))
+                sink.__enter__()
+                stack.push(self._closing(output, sink))
                 self._seats.append(seat)
             self._stack = stack.pop_all()
         return self
@@ -125,11 +145,22 @@ class Driver:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Finishes the files, or removes them when ``kind`` is an exception."""
-        self._stack.__exit__(kind, error, trace)
+        """Finishes the files, or removes them when ``kind`` is an exception.
 
-    def _of(self, prompt: int | None) -> tuple[FoundObject, ...]:
-        return tuple(found for found in self._objects if prompt in (None, found.prompt.id))
+        Raises:
+            Sa2VAError: what went wrong with the first that could not be finished.
+        """
+        self._stack.__exit__(kind, error, trace)
+        if self._failure is not None:
+            raise self._failure
+
+    def _of(self, whose: Whose) -> tuple[FoundObject, ...]:
+        return tuple(found for found in self._objects if _is_of(found, whose))
+
+    @property
+    def remarks(self) -> tuple[Remark, ...]:
+        """What a person should look at in the outputs, so far."""
+        return tuple(one for seat in self._seats for one in seat.sink.remarks)
 
     @property
     def needs_second_pass(self) -> bool:
@@ -138,7 +169,7 @@ class Driver:
 
     def write(self, masks: FrameMasks) -> None:
         """The first pass: sinks that write at once do, the others look."""
-        for one in self._window.take(self._edges.mended(masks)):
+        for one in self._window.take(self._edges.mended(self._seen(masks))):
             self._show(self._edges.steadied(one))
 
     def end_first_pass(self) -> None:
@@ -149,7 +180,7 @@ class Driver:
 
     def write_again(self, masks: FrameMasks) -> None:
         """The second pass, for sinks that have seen the clip."""
-        for one in self._window.take(self._edges.mended(masks)):
+        for one in self._window.take(self._edges.mended(self._seen(masks))):
             self._show_again(self._edges.steadied(one))
 
     def end_second_pass(self) -> None:
@@ -169,6 +200,12 @@ class Driver:
         for seat, part in self._parts(masks, [seat for seat in self._seats if seat.sink.surveys]):
             seat.take(part)
 
+    def _seen(self, masks: FrameMasks) -> FrameMasks:
+        """The masks on the picture that is drawn on."""
+        if not self._clip.is_tone_mapped:
+            return masks
+        return tone_mapped(masks, finely=self._finely)
+
     def _flush(self, *, surveying: bool) -> None:
         for seat in self._seats:
             if seat.sink.surveys is surveying:
@@ -177,27 +214,39 @@ class Driver:
 
     def _parts(self, masks: FrameMasks, seats: Sequence[_Seat]) -> Iterator[tuple[_Seat, FrameMasks]]:
         """The masks of each sink's objects; what is made at full resolution of one is that of all."""
-        parts: dict[int | None, FrameMasks] = {None: masks}
-        finished: dict[tuple[int | None, Finish], FrameMasks] = {}
+        parts: dict[Whose, FrameMasks] = {(None, None): masks}
+        finished: dict[tuple[Whose, Finish], FrameMasks] = {}
         for seat in seats:
-            if seat.prompt not in parts:
-                rows = [k for k, found in enumerate(masks.objects) if found.prompt.id == seat.prompt]
-                parts[seat.prompt] = masks.of(rows)
-            key = seat.prompt, seat.finish
+            if seat.whose not in parts:
+                rows = [k for k, found in enumerate(masks.objects) if _is_of(found, seat.whose)]
+                parts[seat.whose] = masks.of(rows)
+            key = seat.whose, seat.finish
             if key not in finished:
-                finished[key] = self._edges.finished(parts[seat.prompt], seat.finish, seat.prompt)
+                finished[key] = self._edges.finished(parts[seat.whose], seat.finish, seat.whose)
             yield seat, finished[key]
 
-    def _ending(
-        self, output: PlannedOutput, seat: _Seat
-    ) -> Callable[[type[BaseException] | None, object, object], None]:
-        """Verifies and tells about an output once its sink, which is closed first, has finished it."""
+    def _inspection(self, output: PlannedOutput, seat: _Seat) -> Callable[[Path], None] | None:
+        """What looks at an output before it gets its name."""
+        if not self._verify:
+            return None
+        return lambda part: verify(part, output.path, seat.sink.meant, seat.frames)
 
-        def end(kind: type[BaseException] | None, *_: object) -> None:
-            if kind is not None:
+    def _closing(
+        self, output: PlannedOutput, sink: Sink
+    ) -> Callable[[type[BaseException] | None, BaseException | None, TracebackType | None], None]:
+        """Closes a sink and tells about it; an error there is kept until the other sinks are finished."""
+
+        def close(
+            kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        ) -> None:
+            try:
+                sink.__exit__(kind, error, trace)
+            except Sa2VAError as failure:
+                if kind is not None:
+                    raise
+                self._failure = self._failure or failure
                 return
-            if self._verify and not output.is_stream:
-                verify(output.path, seat.sink.meant, seat.frames)
-            self._report(Saved(output.path))
+            if kind is None:
+                self._report(Saved(output.path))
 
-        return end
+        return close

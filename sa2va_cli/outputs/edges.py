@@ -17,6 +17,8 @@ from sa2va_cli.render.refine.matte import centred
 from sa2va_cli.render.refine.stages import AFTER, BEFORE, REFINEMENTS, Refinement, Stage
 
 Floats = NDArray[np.float32]
+Whose = tuple[int | None, int | None]
+"""A prompt and an object by their numbers, None for all."""
 
 
 class Edges:
@@ -35,7 +37,7 @@ class Edges:
         self._steadying = [(stage, value) for stage, value in before if stage.reach(value)]
         names = {drawing.refinement(finish) for finish in finishes}
         self._refinements: dict[str, Refinement] = {name: REFINEMENTS[name]() for name in sorted(names)}
-        self._last: dict[tuple[str, int | None, int], Floats] = {}
+        self._last: dict[tuple[str, Whose, int], Floats] = {}
 
     def _number(self, stage: Stage) -> float:
         return float(getattr(self._drawing, stage.name.replace("-", "_")))
@@ -75,13 +77,14 @@ class Edges:
             rows.append(window[middle][1])
         return masks.finished(np.stack(rows))
 
-    def finished(self, masks: FrameMasks, finish: Finish, prompt: int | None) -> FrameMasks:
+    def finished(self, masks: FrameMasks, finish: Finish, whose: Whose) -> FrameMasks:
         """The masks of one output.
 
         Args:
             masks: of the objects that it shows.
             finish: what its kind asks for.
-            prompt: whose objects these are, None for all: the last frame's alpha is known by it.
+            whose: the prompt and the object whose masks these are, None for all: the last frame's alpha is
+                known by them.
         """
         stages = self._after(finish)
         name = self._drawing.refinement(finish)
@@ -91,7 +94,7 @@ class Edges:
         if finish in ("joined", "alpha"):
             softs = softs.max(axis=0, keepdims=True)
         return masks.finished(
-            np.stack([self._edge(masks, soft, finish, (prompt, row)) for row, soft in enumerate(softs)])
+            np.stack([self._edge(masks, soft, finish, (whose, row)) for row, soft in enumerate(softs)])
         )
 
     def _after(self, finish: Finish) -> list[tuple[Stage, float]]:
@@ -102,9 +105,9 @@ class Edges:
             if self._number(stage) and not (finish == "annotated" and stage.name == "feather")
         ]
 
-    def _edge(self, masks: FrameMasks, soft: Floats, finish: Finish, key: tuple[int | None, int]) -> Floats:
+    def _edge(self, masks: FrameMasks, soft: Floats, finish: Finish, key: tuple[Whose, int]) -> Floats:
         image, name = masks.frame.image, self._drawing.refinement(finish)
-        if name == "none" and finish == "alpha" and self._drawing.feather:
+        if name == "none" and finish in ("alpha", "alphas") and self._drawing.feather:
             alpha: NDArray[np.floating] = thin_edge(soft)
         else:
             alpha = self._refinements[name](image, soft, self._last.get((name, *key)))

@@ -50,6 +50,6 @@ class LateFileSink(Sink):
                 with output_errors(self.path):
                     self._hidden.stat()  # its folder may have gone
                     self.finish(self._hidden)
-                publish(self._hidden, self.path)
+                publish(self._hidden, self.path, self.publication)
         finally:
             discard(self._hidden)

@@ -5,11 +5,13 @@ Knows nothing about what is in them. What belongs to a process that may still ru
 
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from sa2va_cli.errors import OutputError
 from sa2va_cli.outputs.locks import ENDING, is_abandoned, remove_abandoned
-from sa2va_cli.staging import Hidden, discard, output_errors, short_name
+from sa2va_cli.staging import Hidden, discard, output_errors, require_temporary_folder, short_name
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,25 @@ def find_leftovers(folder: Path, *, recursive: bool = False) -> Iterator[Leftove
             yield Leftover(path, _size(path), state)
         elif recursive and path.is_dir() and not path.is_symlink() and os.access(path, os.R_OK | os.X_OK):
             yield from find_leftovers(path, recursive=True)
+
+
+def find_temporary() -> Iterator[Leftover]:
+    """Looks for what this user's runs left in the folder for temporary files: streams that came in, and logs.
+
+    There is nothing where no such folder can be written to.
+    """
+    with suppress(OutputError, OSError):
+        for path in sorted(Path(require_temporary_folder()).glob(".*")):
+            state = _state(path) if Hidden.parse(path.name) else None
+            if state is not None and _is_own(path):
+                yield Leftover(path, _size(path), state)
+
+
+def _is_own(path: Path) -> bool:
+    """Whether it belongs to whoever runs this; others share the folder."""
+    with suppress(OSError, AttributeError):  # not every system has users by number
+        return path.lstat().st_uid == os.getuid()
+    return False
 
 
 def leftovers_of(path: Path) -> list[Leftover]:

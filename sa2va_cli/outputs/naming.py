@@ -6,23 +6,23 @@ Knows nothing about what is in them, nor about what is there already.
 import re
 import string
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, count
 from pathlib import Path
 
-from sa2va_cli.datatypes import Prompt, is_unicode
+from sa2va_cli.datatypes import FoundObject, Prompt, is_unicode
 from sa2va_cli.errors import OutputError, UsageError, parameter
 from sa2va_cli.outputs.delivery import Delivery
 from sa2va_cli.outputs.drawing import Drawing
 from sa2va_cli.outputs.forms import VIDEO_CONTAINERS, Form, Request, form_of
-from sa2va_cli.outputs.kind import FOLDER
+from sa2va_cli.outputs.kind import FOLDER, OutputKind
 from sa2va_cli.outputs.kinds import KINDS, check_kinds
 from sa2va_cli.outputs.saving import STANDARD_OUTPUT, Saving
 from sa2va_cli.parameters import named
 from sa2va_cli.staging import output_errors
 
-_FIELDS = ("stem", "kind", "prompt", "ext")
+_FIELDS = ("stem", "kind", "prompt", "object", "ext")
 _NUMBER = re.compile(r"%0?\d*d|#+")
 """A place for a frame's number in a name, as printf (``%04d``) or as compositors (``####``) write it."""
 _FRAME_ENDINGS = (".png", ".tif", ".tiff", ".exr")
@@ -38,6 +38,9 @@ class PlannedOutput:
         prompt: only the objects of this prompt, by its id; None for all.
         folder: whether it is a folder.
         form: how it is stored.
+        object: only this object, by its id; None for all.
+        by_object: whether it is one of those that ``{object}`` in a name makes, one for each object; while
+            these are not known it stands for all of them, with ``{object}`` in its path.
     """
 
     kind: str
@@ -45,6 +48,8 @@ class PlannedOutput:
     prompt: int | None
     folder: bool
     form: Form | None = None
+    object: int | None = None
+    by_object: bool = False
 
     @property
     def is_stream(self) -> bool:
@@ -61,8 +66,11 @@ def plan_outputs(
     drawing: Drawing | None = None,
     delivery: Delivery | None = None,
     source: Path | None = None,
+    objects: Sequence[FoundObject] | None = None,
 ) -> tuple[PlannedOutput, ...]:
     """Names everything that a run will make.
+
+    Objects are known late: it is called once before, and once with them where a name has ``{object}``.
 
     Args:
         saving: what was asked for.
@@ -72,19 +80,20 @@ def plan_outputs(
         drawing: how it is drawn, on which the kind of file may depend.
         delivery: how they are stored.
         source: the input, beside which some receivers want their files.
+        objects: what the prompts found; None while that is not known.
 
     Raises:
         UsageError: unknown kinds, a faulty template, one name for two outputs, or what cannot be stored so.
     """
     check_kinds(saving.kinds)
+    _check_effects(saving.kinds, drawing)
     kinds = tuple(dict.fromkeys(saving.kinds))
     delivery = delivery or Delivery()
     template, names = _split_names(_template(saving.output, kinds), saving.output)
     given = saving.output or ""
     ending = Path(names or given).suffix.lower()
     known = ending in _FRAME_ENDINGS if names else ending[1:] in VIDEO_CONTAINERS
-    whole: dict[int | None, str] = {None: "all"}
-    slugs = _slugs(prompts) if "{prompt}" in template else whole
+    parts = _parts(f"{template}/{names}", prompts, objects, allow_empty=saving.allow_empty)
     planned: list[PlannedOutput] = []
     for kind in kinds:
         request = Request(
@@ -101,12 +110,43 @@ def plan_outputs(
         own = template
         if names is None and template.endswith(_DEFAULT):
             own = _receiver_place(template, request, form, source)
-        for prompt, slug in (slugs if KINDS[kind].for_each_prompt else whole).items():
-            fields = {"stem": stem, "kind": kind, "prompt": slug}
+        for part in parts.of(KINDS[kind]):
+            fields = {"stem": stem, "kind": kind, "prompt": part.prompt_slug, "object": part.object_slug}
             filled = form.names and form.names.format(**fields, ext=form.picture_ending[1:])
             path = Path("-") if form.layout == "stream" else _fill(own, fields, form.endings)
-            planned.append(PlannedOutput(kind, path, prompt, form.folder, replace(form, names=filled)))
+            form_of_it = replace(form, names=filled)
+            planned.append(
+                PlannedOutput(
+                    kind, path, part.prompt, form.folder, form_of_it, part.object, by_object=part.by_object
+                )
+            )
     _check_used(delivery, planned, drawing)
+    _check_distinct(planned, saving)
+    return tuple(planned)
+
+
+def _check_effects(kinds: Iterable[str], drawing: Drawing | None) -> None:
+    """Refuses what shows effects where there are none.
+
+    Raises:
+        UsageError: it would be a plain copy of the source.
+    """
+    if drawing is not None and drawing.effects:
+        return
+    for kind in kinds:
+        if KINDS[kind].needs_effects:
+            raise UsageError(
+                f"{parameter('kinds', option='--save')} {kind}: nothing says what is to be changed; "
+                'sa2va edit INPUT "blur the dog" does'
+            )
+
+
+def _check_distinct(planned: Iterable[PlannedOutput], saving: Saving) -> None:
+    """Refuses one name for two outputs.
+
+    Raises:
+        UsageError: there is one.
+    """
     seen: dict[Path, PlannedOutput] = {}
     for output in planned:
         other = seen.setdefault(output.path, output)
@@ -115,7 +155,61 @@ def plan_outputs(
                 f"-o {saving.output}: {other.kind} and {output.kind} would both be {output.path}; "
                 "add {kind}"
             )
-    return tuple(planned)
+
+
+_PENDING = "{object}"
+"""What stands in a path for objects that are not known yet."""
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Whose masks an output shows, and what that is called in its name."""
+
+    prompt: int | None = None
+    prompt_slug: str = "all"
+    object: int | None = None
+    object_slug: str = "all"
+    by_object: bool = False
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """The outputs that a kind has one of each: for all together, each prompt, or each object."""
+
+    by_prompt: tuple[_Part, ...]
+    by_object: tuple[_Part, ...]
+
+    def of(self, kind: OutputKind) -> tuple[_Part, ...]:
+        """Those of a kind: only pictures are made of one object."""
+        if not kind.for_each_prompt:
+            return (_Part(),)
+        return self.by_object if kind.content is not None else self.by_prompt
+
+
+def _parts(
+    template: str, prompts: Sequence[Prompt], objects: Sequence[FoundObject] | None, *, allow_empty: bool
+) -> _Parts:
+    """What there is one output for each of, by the fields of a template."""
+    slugs = _slugs({prompt.id: prompt.label for prompt in prompts})
+    by_prompt = tuple(_Part(number, slug) for number, slug in slugs.items())
+    wanted = {field for _, field, _, _ in string.Formatter().parse(template)}
+    if "prompt" not in wanted:
+        by_prompt = (_Part(),)
+    if "object" not in wanted:
+        return _Parts(by_prompt, by_prompt)
+    if objects is None:
+        pending = (replace(part, object_slug=_PENDING, by_object=True) for part in by_prompt)
+        return _Parts(by_prompt, tuple(pending))
+    found = {one.prompt.id for one in objects}
+    empty = [prompt for prompt in prompts if allow_empty and prompt.id not in found]
+    # Negative numbers stand for prompts that found nothing and get an output without masks.
+    labels = {one.id: one.prompt.label for one in objects} | {-one.id: one.label for one in empty}
+    owners = {one.id: one.prompt.id for one in objects} | {-one.id: one.id for one in empty}
+    by_object = tuple(
+        _Part(owners[key], slugs[owners[key]], key if key > 0 else None, slug, by_object=True)
+        for key, slug in _slugs(labels).items()
+    )
+    return _Parts(by_prompt, by_object)
 
 
 def _split_names(template: str, output: str | None) -> tuple[str, str | None]:
@@ -255,15 +349,15 @@ def _fill(template: str, fields: dict[str, str], endings: Sequence[str]) -> Path
     return path.with_name(f"{path.name}{endings[0]}")
 
 
-def _slugs(prompts: Iterable[Prompt]) -> dict[int | None, str]:
+def _slugs(labels: Mapping[int, str]) -> dict[int, str]:
     """Turns labels into parts of file names, in any script; they differ even where case does not count."""
-    slugs: dict[int | None, str] = {}
+    slugs: dict[int, str] = {}
     taken: set[str] = set()
-    for prompt in prompts:
-        slug = re.sub(r"[^\w-]+", "_", prompt.label).strip("_")[:60] or "prompt"
+    for key, label in labels.items():
+        slug = re.sub(r"[^\w-]+", "_", label).strip("_")[:60] or "prompt"
         numbered = (f"{slug}-{number}" for number in count(2))
-        slugs[prompt.id] = next(name for name in chain([slug], numbered) if name.casefold() not in taken)
-        taken.add(slugs[prompt.id].casefold())
+        slugs[key] = next(name for name in chain([slug], numbered) if name.casefold() not in taken)
+        taken.add(slugs[key].casefold())
     return slugs
 
 

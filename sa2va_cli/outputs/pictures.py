@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from sa2va_cli.datatypes import FoundObject, Frame, FrameMasks, Sink, Yuv420, YuvColour
+from sa2va_cli.datatypes import FoundObject, Frame, FrameMasks, Publication, Sink, Yuv420, YuvColour
 from sa2va_cli.errors import OutputError
 from sa2va_cli.media.exr import write_exr
 from sa2va_cli.media.images import write_image
@@ -42,8 +42,16 @@ _EIGHT_BITS = ("h264", "vp9", "vp9_colour", "ffv1", "qtrle", "png", "raw", "y4m"
 """Codecs whose pictures of colour have 8 bits, unless they are the source's own planes."""
 
 
+_NO_PROFILE = (
+    "OpenEXR holds no ICC profile: the source's colours are written as if they were sRGB; convert the source "
+    "to sRGB, or write PNG or TIFF, which keep the profile"
+)
+
+
 class PictureFile:
     """One picture, written when it is certain that the run succeeds."""
+
+    publication = Publication()
 
     def __init__(self, path: Path, clip: Clip) -> None:
         self._path = path
@@ -68,20 +76,35 @@ class PictureFile:
     ) -> None:
         """Writes the file unless ``kind`` is an exception."""
         if kind is None and self._picture is not None:
-            _write(self._path, self._clip, *self._picture)
+            _write(self._path, self._clip, *self._picture, self.publication)
 
 
-def _write(path: Path, clip: Clip, picture: Picture, frame: Frame, layers: Layers) -> None:
+def _write(
+    path: Path,
+    clip: Clip,
+    picture: Picture,
+    frame: Frame,
+    layers: Layers,
+    how: Publication | None = None,
+) -> None:
     """Writes a picture; one drawn into the frame's own numbers keeps the profile they go with."""
     pixels = _array(picture)
     premultiplied = clip.form is not None and clip.form.premultiplied
     if path.suffix.lower() == ".exr":
+        if frame.icc_profile is not None and pixels.ndim == 3:
+            clip.reader.warn(_NO_PROFILE)
         video = clip.info.kind == "video"
         write_exr(
-            path, pixels, colour=clip.info.colour, video=video, premultiplied=premultiplied, layers=layers
+            path,
+            pixels,
+            colour=clip.info.colour,
+            video=video,
+            premultiplied=premultiplied,
+            layers=layers,
+            how=how,
         )
         return
-    write_image(path, pixels, icc_profile=frame.icc_profile if pixels.ndim == 3 else None)
+    write_image(path, pixels, icc_profile=frame.icc_profile if pixels.ndim == 3 else None, how=how)
 
 
 def multiplied(matte: Pixels) -> Pixels:
@@ -104,6 +127,8 @@ def _described(pixels: Pixels, names: list[str]) -> WrittenPictures:
 
 class PictureFolder:
     """A folder of pictures, one for each frame, that gets its name when it is complete."""
+
+    publication = Publication()
 
     def __init__(self, folder: Path, clip: Clip) -> None:
         self._folder = folder
@@ -150,13 +175,15 @@ class PictureFolder:
         try:
             if kind is None:
                 with output_errors(self._folder):
-                    publish(self._part, self._folder)
+                    publish(self._part, self._folder, self.publication)
         finally:
             discard(self._part)
 
 
 class PictureVideo:
     """A video with the time stamps and the sound of the source."""
+
+    publication = Publication()
 
     def __init__(self, path: Path, clip: Clip, codec: str, size: tuple[int, int]) -> None:
         self._clip = clip
@@ -179,10 +206,11 @@ class PictureVideo:
             sample_aspect_ratio=clip.info.sample_aspect_ratio,
             colour=_meaning(clip.info, codec),
             clock_offsets=clip.info.clock_offsets,
-            metadata=clip.reader.metadata,
+            metadata=clip.metadata,
             crf=None if form is None else form.crf,
             stream=_standard_output() if form is not None and form.layout == "stream" else None,
             container=None if form is None else form.muxer,
+            field_order=clip.info.field_order,
         )
 
     @property
@@ -214,6 +242,7 @@ class PictureVideo:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Completes the file, or removes it when ``kind`` is an exception."""
+        self._writer.publication = self.publication
         self._writer.__exit__(kind, error, trace)
         for text in self._writer.warnings:
             self._clip.reader.warn(f"{self._writer.path.name}: {text}")
@@ -316,6 +345,7 @@ class DrawingSink(Sink):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Finishes the output, or removes it when ``kind`` is an exception."""
+        self._pictures.publication = self.publication
         self._pictures.__exit__(kind, error, trace)
 
 
@@ -381,6 +411,8 @@ class CroppingSink(Sink):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Finishes the output, or removes it when ``kind`` is an exception."""
+        if self._target is not None:
+            self._target.publication = self.publication
         self._stack.__exit__(kind, error, trace)
 
 

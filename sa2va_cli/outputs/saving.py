@@ -15,7 +15,7 @@ DEFAULT_KINDS = ("mask", "overlay")
 
 
 def _kinds_text() -> str:
-    rows = " ".join(f"{name}: {kind.text}" for name, kind in KINDS.items())
+    rows = " ".join(f"{name}: {kind.text}" for name, kind in KINDS.items() if not kind.needs_effects)
     return f"What to make; several with commas, or repeated. {rows}"
 
 
@@ -36,6 +36,8 @@ class Saving:
         allow_empty: where nothing matches, write empty masks instead of failing.
         source_numbers: call pictures of a video's frames by their numbers in the source.
         verify: read each output again and compare it with what was meant; one that differs is removed.
+        metadata: ``strip`` says nothing of what the source's container says, ``keep`` all; None for keeping
+            it except where an edit hides something.
         kinds_given: whether somebody chose the kinds.
 
     Raises:
@@ -48,8 +50,8 @@ class Saving:
     output: Annotated[
         str | None,
         Option(
-            "A file (for one kind), a folder, a template of {stem} {kind} {prompt} {ext}, names of frames"
-            " such as out/name.%04d.png or out/name.####.exr, or - for standard output.",
+            "A file (for one kind), a folder, a template of {stem} {kind} {prompt} {object} {ext}, names of"
+            " frames such as out/name.%04d.png or out/name.####.exr, or - for standard output.",
             SAVING,
             "PATH",
             names=("--output", "-o"),
@@ -82,7 +84,33 @@ class Saving:
         Option("Do not read outputs again to compare them with what was meant; a wrong one stays.", SAVING),
     ] = True
 
+    metadata: Annotated[
+        str | None,
+        Switches(
+            SAVING,
+            (
+                Switch(
+                    "--strip-metadata",
+                    "strip",
+                    "Leave out what the source's container says (title, dates, place, device, timecode, "
+                    "chapters); edit does where it hides something.",
+                ),
+                Switch("--keep-metadata", "keep", "Keep it there, too."),
+            ),
+        ),
+    ] = None
+
     kinds_given: bool = field(default=False, init=False, repr=False, compare=False)
+
+    @property
+    def replaces(self) -> bool:
+        """Whether outputs take the place of what is there."""
+        return self.existing == "overwrite"
+
+    @property
+    def strip_metadata(self) -> bool:
+        """Whether outputs say nothing of what the source's container says."""
+        return self.metadata == "strip"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "kinds_given", self.kinds is not DEFAULT_KINDS)

@@ -1,4 +1,4 @@
-"""Proof: a finished output is opened again and compared with what was meant; what differs is removed.
+"""Proof: a finished output is opened again and compared with what was meant, before it gets its name.
 
 There is a function for each family of files: videos, pictures, folders, JSON, XML. Of a video all packets are
 read for their times, and a few pictures from its whole length are decoded. Knows nothing about who wrote it.
@@ -38,11 +38,12 @@ _LOOKED_AT = 5
 """Files of a folder that are decoded."""
 
 
-def verify(path: Path, meant: Written | None, frames: int) -> None:
+def verify(part: Path, path: Path, meant: Written | None, frames: int) -> None:
     """Removes an output that is not what was meant.
 
     Args:
-        path: the finished file or folder.
+        part: the finished file or folder, under the name it has now.
+        path: what it will be called.
         meant: what its writer says; None where it says nothing.
         frames: how many frames it was given.
 
@@ -50,12 +51,13 @@ def verify(path: Path, meant: Written | None, frames: int) -> None:
         OutputError: it differs; says in what.
     """
     try:
-        found = next(differences(path, meant, frames), None)
+        found = next(differences(part, meant, frames), None)
     except (InputError, OSError) as error:
         found = f"it cannot be read again: {error}"
     if found is None:
         return
-    discard(path)
+    discard(part)
+    found = found.replace(str(part), str(path)).replace(part.name, path.name)
     raise OutputError(
         f"{path} did not become what was meant, and is removed: {found}; try another format, or keep it "
         f"with {parameter('verify', value=False, option='--no-verify')}"
@@ -108,6 +110,8 @@ def _shape_differences(got: ReadBack, meant: WrittenVideo) -> Iterator[str]:
             unspecified = name != "full_range" and wanted == 2
             if found != wanted and not unspecified:
                 yield f"its colour is tagged {name} {found} instead of {wanted}"
+    if meant.samples and got.field_order != meant.field_order:
+        yield f"its field order is {got.field_order} instead of {meant.field_order}"
     if meant.timecode is not None and got.timecode != meant.timecode:
         yield f"its timecode is {got.timecode} instead of {meant.timecode}"
 

@@ -1,12 +1,14 @@
 """From prompts and frames to masks: the language model is asked once, then the objects are followed."""
 
+from collections import Counter
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, count
+from itertools import accumulate, chain, count
 from typing import Generic
 
 import numpy as np
 
+from sa2va_cli.conversation import Mention
 from sa2va_cli.datatypes import (
     RGB,
     Followed,
@@ -21,9 +23,11 @@ from sa2va_cli.datatypes import (
 )
 from sa2va_cli.errors import NothingFoundError
 from sa2va_cli.events import Notice, Report, no_report
-from sa2va_cli.model.prompt_text import spoken
+from sa2va_cli.model.prompt_text import SEGMENT, spoken
 from sa2va_cli.pipeline.job import Search
+from sa2va_cli.pipeline.pointing import Placement
 from sa2va_cli.pipeline.prompts import question
+from sa2va_cli.visual_prompts import Pointed
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,11 +38,15 @@ class Findings(Generic[Memory]):
         objects: one for each ``[SEG]`` of each answer, in that order.
         answers: the language model's words to each prompt, without what ends them.
         memory: what following starts from; None when there is no object.
+        backwards: what following backwards starts from; None where nothing is followed so.
+        begins: the frame from which each object that is followed backwards is followed forwards, by its row.
     """
 
     objects: tuple[FoundObject, ...]
     answers: Mapping[Prompt, str]
     memory: Memory | None = field(repr=False)
+    backwards: Memory | None = field(default=None, repr=False)
+    begins: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def unmatched(self) -> tuple[Prompt, ...]:
@@ -48,13 +56,48 @@ class Findings(Generic[Memory]):
 
 
 def find(
-    session: Session[View, Queries, Memory], keyframes: Sequence[Frame], search: Search
+    session: Session[View, Queries, Memory],
+    keyframes: Sequence[Frame],
+    search: Search,
+    pointed: Sequence[tuple[Placement, Frame]] = (),
 ) -> Findings[Memory]:
-    """Asks the language model for each prompt and decodes its answers on the keyframes."""
-    groundings = _ask(session, [frame.image for frame in keyframes], search)
-    objects = name_objects({prompt: len(grounding) for prompt, grounding in groundings.items()})
+    """Asks the language model for each prompt and decodes its answers on the keyframes.
+
+    Args:
+        session: of the clip.
+        keyframes: what the language model sees; none where there are no words.
+        search: what is looked for.
+        pointed: what is pointed at, each with its frame; it finds objects of its own, or corrects others.
+    """
+    groundings = ask(session, [frame.image for frame in keyframes], search)
+    counts = {prompt: len(groundings.get(prompt, ())) for prompt in search.prompts}
+    for one, _ in pointed:
+        counts[one.prompt] = max(counts[one.prompt], min(one.number, counts[one.prompt] + 1))
+    return decode_on(session, keyframes, search, groundings, name_objects(counts), pointed)
+
+
+def decode_on(
+    session: Session[View, Queries, Memory],
+    keyframes: Sequence[Frame],
+    search: Search,
+    groundings: Mapping[Prompt, Grounding[Queries]],
+    objects: tuple[FoundObject, ...],
+    pointed: Sequence[tuple[Placement, Frame]] = (),
+) -> Findings[Memory]:
+    """Decodes answers on the keyframes.
+
+    Args:
+        session: of the clip.
+        keyframes: what the language model saw.
+        search: how keyframes are followed.
+        groundings: the answer to each prompt.
+        objects: for each prompt one for each query of its answer, in that order, then those that are only
+            pointed at.
+        pointed: see ``find``.
+    """
+    worded = {prompt: len(grounding) for prompt, grounding in groundings.items()}
     memory = None
-    if objects:
+    if any(worded.values()):
         queries = [grounding.queries for grounding in groundings.values() if len(grounding)]
         memory = session.condition(
             [(frame.index, frame.image) for frame in keyframes],
@@ -62,16 +105,42 @@ def find(
             track_keyframes=search.tracks_keyframes,
         )
     answers = {prompt: spoken(grounding.answer) for prompt, grounding in groundings.items()}
-    return Findings(objects, answers, memory)
+    if not pointed:
+        return Findings(objects, answers, memory)
+    counts = Counter(one.prompt for one in objects)
+    rows = _rows(counts)
+    said = [
+        one.on(frame.image, rows[one.prompt] + min(one.number, counts[one.prompt]) - 1)
+        for one, frame in pointed
+    ]
+    found = [rows[prompt] + place for prompt, number in worded.items() for place in range(number)]
+    ways = session.point(memory, found, len(objects), said, {})
+    return Findings(objects, answers, ways.forwards, ways.backwards, begins_of(said))
 
 
-def _ask(
+def begins_of(said: Sequence[Pointed]) -> dict[int, int]:
+    """The first frame on which each object was pointed at, by its row."""
+    rows = {one.row for one in said}
+    return {row: min(one.index for one in said if one.row == row) for row in rows}
+
+
+def _rows(counts: Mapping[Prompt, int]) -> dict[Prompt, int]:
+    """The row of each prompt's first object."""
+    begins = accumulate(counts.values(), initial=0)
+    return dict(zip(counts, begins, strict=False))
+
+
+def ask(
     session: Session[View, Queries, Memory], images: Sequence[RGB], search: Search
 ) -> dict[Prompt, Grounding[Queries]]:
     """Shows the pictures to the language model once, and asks about each prompt."""
-    view = session.look(images)
     groundings: dict[Prompt, Grounding[Queries]] = {}
+    if not search.has_words:
+        return groundings
+    view = session.look(images)
     for prompt in search.prompts:
+        if not prompt.text:
+            continue
         groundings[prompt], view = session.ground(view, question(prompt.text, verbatim=search.verbatim))
     return groundings
 
@@ -94,6 +163,24 @@ def name_objects(counts: Mapping[Prompt, int]) -> tuple[FoundObject, ...]:
             label = prompt.label if number == 1 else next(name for name in names if name not in labels)
             labels.add(label)
             objects.append(FoundObject(len(objects) + 1, prompt, label))
+    return tuple(objects)
+
+
+def named_as_mentioned(prompt: Prompt, mentions: Sequence[Mention | None]) -> tuple[FoundObject, ...]:
+    """Numbers the objects of one answer, and names them as the answer does, or else like the prompt.
+
+    Args:
+        prompt: what was asked.
+        mentions: what the answer calls each.
+    """
+    objects: list[FoundObject] = []
+    labels: set[str] = set()
+    for number, mention in enumerate(mentions, 1):
+        name = mention.phrase if mention else prompt.label
+        names = chain([name], (f"{name} {k}" for k in count(2)))
+        label = next(one for one in names if one not in labels)
+        labels.add(label)
+        objects.append(FoundObject(number, prompt, label))
     return tuple(objects)
 
 
@@ -139,4 +226,6 @@ def nothing_found(prompts: Sequence[Prompt], answers: Mapping[int, str]) -> Noth
     words = " or ".join(repr(prompt.label) for prompt in prompts)
     advice = "try other words, more --keyframes, or --allow-empty"
     said = {prompt.label: answers[prompt.id] for prompt in prompts if prompt.id in answers}
-    return NothingFoundError(f"nothing matches {words}; no files were written; {advice}", said)
+    plain = dict.fromkeys(" ".join(answer.split()) for answer in said.values() if SEGMENT not in answer)
+    told = f"; the model says: {' '.join(plain)}" if any(plain) else ""
+    return NothingFoundError(f"nothing matches {words}{told}; no files were written; {advice}", said)

@@ -3,26 +3,75 @@
 Knows nothing about files or networks; importing it is instant.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from sa2va_cli.errors import UsageError
+from sa2va_cli.errors import UsageError, parameter
 from sa2va_cli.outputs.delivery import Delivery, delivered
 from sa2va_cli.outputs.drawing import Drawing
 from sa2va_cli.outputs.saving import Saving
-from sa2va_cli.parameters import LOOKING, Argument, Option, check_fields, expanded
+from sa2va_cli.parameters import LOOKING, SAVING, Argument, Option, check_fields, expanded
 from sa2va_cli.runtime.choice import ModelChoice
+from sa2va_cli.visual_prompts import (
+    BoxPrompt,
+    MaskPrompt,
+    PointPrompt,
+    VisualPrompt,
+    each,
+    read_box,
+    read_mask,
+    read_point,
+)
 
 if TYPE_CHECKING:
-    from sa2va_cli.datatypes import Prompt
+    from sa2va_cli.datatypes import Prompt, Remark
     from sa2va_cli.media.source import SourceInfo
     from sa2va_cli.tracks.review import DoubtfulRange
 
 Sampling = Literal["uniform", "first"]
 SAMPLINGS: tuple[str, ...] = ("uniform", "first")
+
+_INTERVAL = re.compile(r"(\d+(?:\.\d+)?)(s|f|m)")
+
+
+_EVERY = re.compile(r"every:(\d+(?:\.\d+)?)")
+
+Points = Annotated[
+    tuple[PointPrompt, ...],
+    Option(
+        "A point on a thing (,+) or beside it (,-), in pixels or per cent (50%,40%), at a time as for "
+        "--start; follows it both ways, or corrects what words have found. NAME: says which thing. "
+        "Can be repeated.",
+        LOOKING,
+        "[NAME:]X,Y[,+|-][@TIME]",
+        names=("--point",),
+        read=each(read_point),
+    ),
+]
+Boxes = Annotated[
+    tuple[BoxPrompt, ...],
+    Option(
+        "A box around a thing, by two corners; else like --point.",
+        LOOKING,
+        "[NAME:]X1,Y1,X2,Y2[@TIME]",
+        names=("--box",),
+        read=each(read_box),
+    ),
+]
+Masks = Annotated[
+    tuple[MaskPrompt, ...],
+    Option(
+        "The mask of a thing: a black and white picture of the video's size; else like --point.",
+        LOOKING,
+        "[NAME:]FILE[@TIME]",
+        names=("--mask",),
+        read=each(read_mask),
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -41,12 +90,25 @@ class Search:
         verbatim: send the prompts as they are.
         stream: number of the video stream in the file; None for the main one.
         deinterlace: whether interlaced frames are made whole.
+        points: points on things; they, boxes and masks become part of the prompts they name, or new ones.
+        boxes: boxes around things.
+        masks: masks of things.
+        when: what happens while anything is looked for; the model is asked for that time first.
+        reground: when the language model looks again: ``scenes`` for at cuts, ``every:N`` for after each N
+            seconds, ``off`` for never; None for at the cuts of a video, unless ``sampling`` is ``first`` or
+            nothing is said in words.
     """
 
     prompts: Annotated[
         "tuple[Prompt, ...]",
-        Argument("What to look for, in words; each prompt finds objects of its own.", "PROMPT", several=True),
-    ]
+        Argument(
+            "What to look for, in words; each prompt finds objects of its own. Not needed where something is "
+            "pointed at.",
+            "PROMPT",
+            several=True,
+            optional=True,
+        ),
+    ] = ()
     sampling: Annotated[
         str,
         Option(
@@ -97,12 +159,52 @@ class Search:
     deinterlace: Annotated[
         bool, Option("Make interlaced frames whole (yadif, one frame for each).", LOOKING)
     ] = False
+    points: Points = ()
+    boxes: Boxes = ()
+    masks: Masks = ()
+
+    when: Annotated[
+        str | None,
+        Option(
+            'Only while this happens: "the dog runs"; the model is asked for the time first.',
+            LOOKING,
+            "WORDS",
+        ),
+    ] = None
+
+    reground: Annotated[
+        str | None,
+        Option(
+            "When the language model looks again, so that nothing is dragged along: scenes (at cuts), "
+            "every:N (seconds) or off.",
+            LOOKING,
+            "WHEN",
+            shown="scenes; off with --sampling first, for frames, and without words",
+        ),
+    ] = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "prompts", numbered(self.prompts))
+        prompts = numbered(with_visual(self.prompts, (*self.points, *self.boxes, *self.masks)))
+        object.__setattr__(self, "prompts", prompts)
+        for name in ("points", "boxes", "masks"):  # they are the prompts' now
+            object.__setattr__(self, name, ())
+        if self.when is not None and not self.when.strip():
+            raise UsageError(
+                f'{parameter("when", option="--when")} is empty; say what happens, as in "the dog runs"'
+            )
         if not self.prompts:
-            raise UsageError('there is no prompt; say what to look for, such as "girl in red dress"')
+            raise UsageError(
+                'there is no prompt; say what to look for, such as "girl in red dress", or point at it with '
+                f"{parameter('points', option='--point')}, {parameter('boxes', option='--box')} or "
+                f"{parameter('masks', option='--mask')}"
+            )
         check_fields(self)
+        check_reground(self.reground)
+
+    @property
+    def has_words(self) -> bool:
+        """Whether the language model is asked for anything."""
+        return any(prompt.text for prompt in self.prompts)
 
     @property
     def tracks_keyframes(self) -> bool:
@@ -111,6 +213,71 @@ class Search:
         Among tracked frames, a keyframe that is shown as decoded stands out for a moment.
         """
         return self.sampling != "first"
+
+
+def check_reground(given: str | None) -> None:
+    """Makes sure that it can be meant.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    if given in (None, "scenes", "off"):
+        return
+    found = _EVERY.fullmatch(given)
+    if found is None or float(found[1]) <= 0:
+        raise UsageError(
+            f"{parameter('reground', given)} is not understood; choose scenes, off, or every:N with seconds, "
+            "as in every:10"
+        )
+
+
+class Stopped(BaseException):
+    """Somebody asked a run to end, and a checkpoint is kept; not an ``Exception``, as it is no failure."""
+
+
+def _never() -> bool:
+    return False
+
+
+@dataclass(frozen=True)
+class Resuming:
+    """Whether and how often a run keeps checkpoints.
+
+    Attributes:
+        resume: whether checkpoints are kept, and a killed run is gone on with.
+        checkpoint: how often: ``10s`` or ``2m`` of work, or ``100f`` frames.
+        stop: asked after every few frames; once it says yes, a checkpoint is kept and ``Stopped`` is raised.
+
+    Raises:
+        UsageError: the interval cannot be meant.
+    """
+
+    resume: Annotated[
+        bool,
+        Option("Keep checkpoints, and go on from the last one of a run that was killed.", SAVING),
+    ] = False
+    checkpoint: Annotated[
+        str, Option("How often: 10s or 2m of work, or 100f frames.", SAVING, "INTERVAL")
+    ] = "10s"
+    stop: Callable[[], bool] = field(default=_never, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        found = _INTERVAL.fullmatch(self.checkpoint)
+        if found is None or float(found[1]) <= 0:
+            raise UsageError(
+                f"{parameter('checkpoint', self.checkpoint)} is no interval; "
+                "give seconds (10s), minutes (2m) or frames (100f)"
+            )
+
+    @property
+    def interval(self) -> tuple[float, str]:
+        """The number, and ``s`` for seconds or ``f`` for frames."""
+        found = _INTERVAL.fullmatch(self.checkpoint)
+        assert found is not None  # noqa: S101  (checked when made)
+        return (60 * float(found[1]), "s") if found[2] == "m" else (float(found[1]), found[2])
+
+
+NEVER_RESUMED = Resuming()
 
 
 @dataclass(frozen=True)
@@ -139,6 +306,42 @@ class SegmentJob:
     def __post_init__(self) -> None:
         object.__setattr__(self, "source", expanded(self.source))
         object.__setattr__(self, "saving", delivered(self.saving, self.delivery))
+
+
+ONLY = "object"
+"""What the one thing is called that was pointed at without a name, and without words."""
+
+
+def with_visual(
+    prompts: "Sequence[Prompt | str]", visual: Sequence[VisualPrompt]
+) -> "tuple[Prompt | str, ...]":
+    """Gives points, boxes and masks to the prompts that they name; those that name none become new ones.
+
+    Raises:
+        UsageError: one without a name could mean several.
+    """
+    from sa2va_cli.datatypes import Prompt
+
+    if not visual:
+        return tuple(prompts)
+    worded = numbered(prompts)
+    hints: dict[str, list[VisualPrompt]] = {}
+    for one in visual:
+        if not one.name and len(worded) > 1:
+            names = ", ".join(f"{prompt.label}:" for prompt in worded)
+            raise UsageError(f"{one} could belong to several prompts; put the name of one in front ({names})")
+        name = one.name or (worded[0].label if worded else ONLY)
+        label = next((prompt.label for prompt in worded if _is_of(prompt, name)), name)
+        hints.setdefault(label, []).append(one)
+    known = (replace(prompt, visual=(*prompt.visual, *hints.pop(prompt.label, ()))) for prompt in worded)
+    found = tuple(known)
+    return (*found, *(Prompt(1, "", label, tuple(said)) for label, said in hints.items()))
+
+
+def _is_of(prompt: "Prompt", name: str) -> bool:
+    """Whether a name is that of one of a prompt's objects."""
+    rest = name.removeprefix(prompt.label).strip()
+    return name == prompt.label or (rest.isdecimal() and object_label(prompt, int(rest)) == name)
 
 
 def numbered(prompts: Sequence["Prompt | str"]) -> "tuple[Prompt, ...]":
@@ -195,6 +398,23 @@ class ObjectSummary:
 
 
 @dataclass(frozen=True)
+class ShotSummary:
+    """A stretch of frames for which the language model looked again.
+
+    Attributes:
+        first_frame: of the source, from 0.
+        last_frame: likewise.
+        answers: what it said, by the id of the prompt.
+        objects: the ids of those that were found.
+    """
+
+    first_frame: int
+    last_frame: int
+    answers: Mapping[int, str]
+    objects: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class SegmentResult:
     """What a run came to.
 
@@ -213,6 +433,8 @@ class SegmentResult:
         skipped: what existed already and was left alone.
         warnings: what was odd about the input or the run.
         look_at: where masks may be wrong, by the beginning.
+        remarks: what a person should look at in an edit.
+        shots: where the language model looked again; none where it looked once.
     """
 
     source: str
@@ -229,6 +451,8 @@ class SegmentResult:
     skipped: tuple[Path, ...] = ()
     warnings: tuple[str, ...] = ()
     look_at: "tuple[DoubtfulRange, ...]" = ()
+    remarks: "tuple[Remark, ...]" = ()
+    shots: tuple[ShotSummary, ...] = ()
 
     @property
     def answers_by_label(self) -> dict[str, str]:

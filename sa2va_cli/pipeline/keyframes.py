@@ -9,6 +9,7 @@ from sa2va_cli.datatypes import Frame
 from sa2va_cli.errors import InputError, parameter
 from sa2va_cli.media.reader import Reader
 from sa2va_cli.pipeline.job import Search
+from sa2va_cli.pipeline.pointing import Placement, pictures_of, placements
 
 
 def keyframe_indices(total: int, search: Search) -> list[int]:
@@ -23,14 +24,22 @@ def keyframe_indices(total: int, search: Search) -> list[int]:
     return [int(index) for index in np.unique(np.linspace(0, total - 1, count, dtype=int))]
 
 
-def read_keyframes(reader: Reader, search: Search) -> Sequence[Frame]:
+def read_keyframes(reader: Reader, search: Search, indices: Sequence[int] | None = None) -> Sequence[Frame]:
     """Fetches the keyframes; of a damaged clip, those that can be decoded.
+
+    Args:
+        reader: the open input.
+        search: says which they are, unless
+        indices: does.
 
     Raises:
         InputError: not a single frame can be decoded.
     """
+    if not search.has_words:
+        return ()
     total = reader.count_selected()
-    frames = list(reader.frames_at(keyframe_indices(total, search))) if total else []
+    wanted = keyframe_indices(total, search) if indices is None else indices
+    frames = list(reader.frames_at(wanted)) if total else []
     if not frames:
         frames = list(islice(iter(reader), 1))
     if not frames:
@@ -38,3 +47,14 @@ def read_keyframes(reader: Reader, search: Search) -> Sequence[Frame]:
             f"{reader.info.path}: no frame can be decoded; is {parameter('start')} past the end?"
         )
     return frames
+
+
+def read_placements(reader: Reader, search: Search) -> list[tuple[Placement, Frame]]:
+    """Fetches the frames that were pointed at, each with what was said about it.
+
+    Raises:
+        InputError: one cannot be decoded.
+        UsageError: something lies outside the picture or the clip.
+    """
+    found = placements(search.prompts, reader)
+    return pictures_of(found, reader.frames_at(sorted({one.index for one in found})))

@@ -3,6 +3,9 @@
 Works on small grey pictures: the question is whether a mask jumped, not where its edge runs.
 """
 
+import io
+import zipfile
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +48,30 @@ class MotionCheck:
         x, y = x + flow[..., 0], y + flow[..., 1]
         moved = [cv2.remap(one, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) for one in before[1]]
         return np.array([_soft_iou(a, b) for a, b in zip(alphas, moved, strict=True)], np.float32)
+
+    def forget(self) -> None:
+        """Begins anew, as at a cut: the next frame is the first one."""
+        self._before = None
+
+    def freeze(self) -> bytes:
+        """Packs what is remembered, to go on from it in another process."""
+        file = io.BytesIO()
+        grey, alphas = self._before or (np.zeros((0, 0), np.uint8), np.zeros((0, 0, 0), np.float32))
+        np.savez(file, grey=grey, alphas=alphas)
+        return file.getvalue()
+
+    def thaw(self, data: bytes) -> None:
+        """Takes on what ``freeze`` packed.
+
+        Raises:
+            ValueError: it is damaged.
+        """
+        try:
+            with np.load(io.BytesIO(data), allow_pickle=False) as held:
+                grey, alphas = held["grey"], held["alphas"]
+        except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+            raise ValueError(f"damaged memory of motion: {error}") from error
+        self._before = (grey, alphas) if grey.size else None
 
 
 def _small_grey(frame: Frame) -> NDArray[np.uint8]:

@@ -11,8 +11,10 @@ from typing import BinaryIO
 from sa2va_cli.datatypes import is_unicode
 from sa2va_cli.errors import InputError, UsageError
 from sa2va_cli.events import Notice, Report
-from sa2va_cli.media.reader import Reader, open_source, spool
+from sa2va_cli.media.reader import SPOOLED, Reader, open_source, spool
 from sa2va_cli.media.sequences import is_pattern, pattern_folder, pattern_stem
+from sa2va_cli.outputs.leftovers import clear, find_temporary
+from sa2va_cli.pipeline.fetching import fetched, is_address, name_in
 from sa2va_cli.pipeline.job import Search, SegmentJob
 from sa2va_cli.pipeline.selection import selection, timecodes_counted_from
 
@@ -28,6 +30,8 @@ def stem_of(source: str) -> str:
     """
     if source == STANDARD_INPUT:
         return "stdin"
+    if is_address(source):
+        return Path(name_in(source)).stem or "input"
     path = Path(source)
     if path.is_dir():
         return _plain(path.resolve().name) or "frames"
@@ -68,6 +72,10 @@ def opened(source: str, search: Search, report: Report) -> Generator[Reader, Non
     selection(search)  # what cannot be meant is told before anything is read
     if not is_unicode(source):
         raise InputError(f"{source!r}: the name is not in UTF-8, which video needs; rename it")
+    if is_address(source):
+        with _read(fetched(source, report), search, report) as reader:
+            yield reader
+        return
     if source != STANDARD_INPUT and not _is_stream(source):
         with _read(source, search, report) as reader:
             yield reader
@@ -107,6 +115,7 @@ def _spooled(source: str, name: str, report: Report) -> Generator[Path, None, No
             "standard input is a terminal; pipe a video in, as in: sa2va segment - PROMPT < clip.mp4"
         )
     report(Notice(f"{name} cannot be read twice; keeping it in a temporary file"))
+    clear(left for left in find_temporary() if left.path.suffix == Path(SPOOLED).suffix and left.is_dead)
     if source == STANDARD_INPUT:
         path = spool(_binary_stdin())
     else:

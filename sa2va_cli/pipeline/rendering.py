@@ -88,10 +88,10 @@ def planned_rendering(job: RenderJob, report: Report = no_report) -> Generator[R
         raise UsageError("--save tracks: render makes other outputs from tracks; copy the file itself")
     tracks = Tracks(job.tracks)
     header = tracks.header
-    source = _source(job, header)
+    source = source_of(job.tracks, job.source, header)
     with opened(source, search_of(header), report) as reader:
         if not job.force:
-            _check_source(job, header, reader, source)
+            check_source(job.tracks, header, reader, source)
         named = plan_outputs(
             job.saving,
             header.prompts,
@@ -100,6 +100,7 @@ def planned_rendering(job: RenderJob, report: Report = no_report) -> Generator[R
             drawing=job.drawing,
             delivery=job.delivery,
             source=reader.info.path,
+            objects=header.objects,
         )
         outputs, skipped = choose_outputs(named, job.saving, _files_read(job, source, reader))
         check_frame_names(outputs, reader.names)
@@ -111,26 +112,29 @@ def _files_read(job: RenderJob, source: str, reader: Reader) -> tuple[Path, ...]
     return (job.tracks, Path(source), *reader.all_files, *job.drawing.files)
 
 
-def _source(job: RenderJob, header: Header) -> str:
+def source_of(tracks: Path, given: str | None, header: Header) -> str:
     """Where the source is: what was given, or what the log names, seen from here or from beside the log."""
-    if job.source is not None:
-        return job.source
+    if given is not None:
+        return given
     path = header.source.path
     if path == STANDARD_INPUT:
-        raise InputError(
-            f"{job.tracks}: the source was standard input; name a copy of it with --source VIDEO"
-        )
-    beside = job.tracks.parent / path
+        raise InputError(f"{tracks}: the source was standard input; name a copy of it with --source VIDEO")
+    beside = tracks.parent / path
     if not Path(path).is_absolute() and not Path(path).exists() and beside.exists():
         return str(beside)
     return path
 
 
-def _check_source(job: RenderJob, header: Header, reader: Reader, source: str) -> None:
+def check_source(tracks: Path, header: Header, reader: Reader, source: str) -> None:
+    """Refuses a source that the log was not made of.
+
+    Raises:
+        InputError: it is another one.
+    """
     wanted = header.source.fingerprint
     if wanted is not None and wanted != reader_fingerprint(reader):
         raise InputError(
-            f"{source}: not the file that {job.tracks} was made of (its contents differ); "
+            f"{source}: not the file that {tracks} was made of (its contents differ); "
             "name the right one with --source, or use --force"
         )
 
@@ -148,10 +152,15 @@ def render(job: RenderJob, *, report: Report = no_report) -> SegmentResult:
     with planned_rendering(job, report) as plan:
         if not plan.outputs:
             return SegmentResult(plan.source, skipped=plan.skipped)
-        return _run(plan, report)
+        return run_rendering(plan, report)
 
 
-def _run(plan: RenderPlan, report: Report) -> SegmentResult:
+def run_rendering(plan: RenderPlan, report: Report = no_report) -> SegmentResult:
+    """Carries out a plan.
+
+    Raises:
+        Sa2VAError: see ``render``.
+    """
     started = time.perf_counter()
     header, outputs = plan.tracks.header, _with_objects(plan)
     if not outputs:
@@ -177,6 +186,7 @@ def _run(plan: RenderPlan, report: Report) -> SegmentResult:
         skipped=plan.skipped,
         warnings=tuple(warnings),
         look_at=tally.look_at(),
+        remarks=tally.remarks,
     )
 
 
@@ -195,9 +205,17 @@ def _draw(plan: RenderPlan, outputs: tuple[PlannedOutput, ...], report: Report) 
     header, total = plan.tracks.header, plan.reader.count_selected()
     tally = Tally(header.objects, plan.reader.info.start_seconds)
     numbers = plan.job.saving.source_numbers
-    clip = Clip(plan.reader, header.stem, header.prompts, plan.job.drawing, by_source_number=numbers)
-    verify = plan.job.saving.verify
-    with Driver(outputs, clip, header.objects, report, verify=verify) as driver:
+    clip = Clip(
+        plan.reader,
+        header.stem,
+        header.prompts,
+        plan.job.drawing,
+        by_source_number=numbers,
+        strip_metadata=plan.job.saving.strip_metadata,
+    )
+    saving = plan.job.saving
+    ends = {"verify": saving.verify, "replaces": saving.replaces}
+    with Driver(outputs, clip, header.objects, report, **ends) as driver:
         masks = replayed(plan.tracks, plan.reader)
         with write_behind(driver.write) as hand_over, closing(masks):
             for done, one in enumerate(masks, 1):
@@ -209,5 +227,6 @@ def _draw(plan: RenderPlan, outputs: tuple[PlannedOutput, ...], report: Report) 
             raise nothing_found(header.prompts, header.answers)
         if driver.needs_second_pass:
             draw_again(driver, plan.tracks, plan.reader, report)
+        tally.remarks = driver.remarks
         report(Progress("finishing the files"))
     return tally

@@ -2,13 +2,16 @@
 
 import time
 from collections.abc import Callable, Generator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from sa2va_cli.datatypes import (
     AnySegmenter,
     Followed,
+    FoundObject,
+    FrameMasks,
     Memory,
     ModelIdentity,
     Queries,
@@ -23,26 +26,31 @@ from sa2va_cli.outputs.driver import Driver
 from sa2va_cli.outputs.existing import choose_outputs, claimed
 from sa2va_cli.outputs.kinds import check_kinds
 from sa2va_cli.outputs.naming import PlannedOutput, check_frame_names, plan_outputs
-from sa2va_cli.pipeline.finding import Findings, find, follow, nothing_found
-from sa2va_cli.pipeline.job import SegmentJob, SegmentResult
-from sa2va_cli.pipeline.keyframes import keyframe_indices, read_keyframes
-from sa2va_cli.pipeline.motion import MotionCheck
+from sa2va_cli.pipeline.finding import Findings, nothing_found
+from sa2va_cli.pipeline.job import NEVER_RESUMED, Resuming, SegmentJob, SegmentResult, ShotSummary
+from sa2va_cli.pipeline.keyframes import keyframe_indices
 from sa2va_cli.pipeline.opening import files_read, opened, stem_of
+from sa2va_cli.pipeline.pointing import placements, with_masks
 from sa2va_cli.pipeline.provenance import settings_of, source_facts
+from sa2va_cli.pipeline.regrounding import found_in, objects_by_shot
 from sa2va_cli.pipeline.replay import draw_again
-from sa2va_cli.pipeline.streaming import decoded
+from sa2va_cli.pipeline.resuming import Log, logged
+from sa2va_cli.pipeline.shots import Shots, regrounding, shots_of
 from sa2va_cli.pipeline.tally import Tally
-from sa2va_cli.pipeline.tracks_file import growing_log
 from sa2va_cli.queues import write_behind
 from sa2va_cli.runtime.device import Placement
 from sa2va_cli.runtime.loading import Load, load_segmenter, memory_errors_explained
 from sa2va_cli.staging import output_errors
 from sa2va_cli.tracks.header import Header
-from sa2va_cli.tracks.log import Tracks, TracksWriter
+from sa2va_cli.tracks.log import Tracks
 from sa2va_cli.version import VERSION
 
 Threads = Callable[[AnySegmenter], AbstractContextManager[int]]
 """Entered while objects are followed; gives the number of threads that objects may be divided among."""
+
+
+Finding = Callable[["Plan", Session[Any, Any, Any], Report], Findings[Any]]
+"""Finds the objects of a plan; raises ``NothingFoundError`` where there are none and there must be some."""
 
 
 def leave_threads(_: AnySegmenter) -> AbstractContextManager[int]:
@@ -76,30 +84,45 @@ class Plan:
     outputs: tuple[PlannedOutput, ...]
     skipped: tuple[Path, ...]
 
+    @property
+    def reground(self) -> str:
+        """When the language model looks again: ``scenes``, ``off``, or after so many seconds."""
+        return regrounding(self.job.search, self.reader.info.kind)
+
 
 @contextmanager
 def planned(job: SegmentJob, report: Report = no_report) -> Generator[Plan, None, None]:
     """Opens the input and decides everything that can go wrong early, before any work is done."""
     check_kinds(job.saving.kinds)
     job.drawing.check_needs()
+    job = replace(job, search=with_masks(job.search))
     with opened(job.source, job.search, report) as reader:
+        placements(job.search.prompts, reader)  # what is pointed at must lie in the clip
         stem = stem_of(job.source)
-        named = plan_outputs(
-            job.saving,
-            job.search.prompts,
-            reader.info.kind,
-            stem,
-            drawing=job.drawing,
-            delivery=job.delivery,
-            source=reader.info.path,
-        )
+        named = _named(job, reader, stem)
         outputs, skipped = choose_outputs(named, job.saving, files_read(job, reader))
         check_frame_names(outputs, reader.names)
         placement = job.model.placed()
         frames = reader.count_selected()
-        keyframes = tuple(keyframe_indices(frames, job.search))
+        keyframes = tuple(keyframe_indices(frames, job.search)) if job.search.has_words else ()
         model = job.model.name_on(placement)
         yield Plan(job, reader, stem, frames, keyframes, model, placement, outputs, skipped)
+
+
+def _named(
+    job: SegmentJob, reader: Reader, stem: str, objects: Sequence[FoundObject] | None = None
+) -> tuple[PlannedOutput, ...]:
+    """Names the outputs, those of single objects once these are known."""
+    return plan_outputs(
+        job.saving,
+        job.search.prompts,
+        reader.info.kind,
+        stem,
+        drawing=job.drawing,
+        delivery=job.delivery,
+        source=reader.info.path,
+        objects=objects,
+    )
 
 
 def segment(
@@ -108,6 +131,7 @@ def segment(
     load: Load = load_segmenter,
     report: Report = no_report,
     threads: Threads = leave_threads,
+    resuming: Resuming = NEVER_RESUMED,
 ) -> SegmentResult:
     """Finds what the prompts name and writes everything that was asked for.
 
@@ -116,6 +140,7 @@ def segment(
         load: makes the segmenter.
         report: is told how far the run is and what a person should know; called from this thread.
         threads: decides about torch's threads while objects are followed.
+        resuming: whether checkpoints are kept, and a killed run is gone on with.
 
     Raises:
         Sa2VAError: of the kind that says what went wrong; then nothing half-written is left.
@@ -124,12 +149,18 @@ def segment(
         if not plan.outputs:
             return SegmentResult(job.source, skipped=plan.skipped)
         with memory_errors_explained(plan.model, plan.placement):
-            _announce(plan.placement, report)
+            announce(plan.placement, report)
             report(Progress(f"loading {plan.model}"))
-            return run(plan, load(job.model, plan.placement), report, threads)
+            segmenter = load(job.model, plan.placement)
+            if job.search.when is None:
+                return run(plan, segmenter, report, threads, resuming=resuming)
+            from sa2va_cli.pipeline.limiting import limited
+
+            with planned(limited(plan, segmenter, report), report) as narrower:
+                return run(narrower, segmenter, report, threads, resuming=resuming)
 
 
-def _announce(placement: Placement, report: Report) -> None:
+def announce(placement: Placement, report: Report) -> None:
     """Says what was chosen, before the model is loaded: that may take long, or fail."""
     if placement.concern:
         report(Notice(placement.concern, "warning"))
@@ -142,30 +173,39 @@ def run(
     segmenter: Segmenter[View, Queries, Memory],
     report: Report = no_report,
     threads: Threads = leave_threads,
+    finding: Finding | None = None,
+    resuming: Resuming = NEVER_RESUMED,
 ) -> SegmentResult:
     """Carries out a plan with a loaded model, which serves any number of plans.
+
+    Args:
+        plan: what to do.
+        segmenter: the model.
+        report: see ``segment``.
+        threads: see ``segment``.
+        finding: finds the objects; None to ask for each prompt.
+        resuming: see ``segment``.
 
     Raises:
         Sa2VAError: see ``segment``.
     """
     started = time.perf_counter()
-    job, reader = plan.job, plan.reader
-    with (
-        claimed(plan.outputs, job.saving, files_read(job, reader), report),
-        segmenter.open(still=reader.info.kind == "image") as session,
-    ):
-        findings = _ask(plan, session, report)
-        outputs = _with_objects(plan, findings)
+    job, reader, read = plan.job, plan.reader, files_read(plan.job, plan.reader)
+    ready = tuple(output for output in plan.outputs if not output.by_object)
+    with ExitStack() as stack:
+        stack.enter_context(claimed(ready, job.saving, read, report))
+        session = stack.enter_context(segmenter.open(still=reader.info.kind == "image"))
+        findings = (finding or _ask)(plan, session, report)
+        late, skipped = _of_objects(plan, findings.objects, read)
+        outputs = _with_objects(plan, (*ready, *late), findings)
+        if not outputs:
+            return SegmentResult(job.source, skipped=(*plan.skipped, *skipped))
+        stack.enter_context(claimed(late, job.saving, read, report))
         header = _header(plan, findings, segmenter.identity)
-        with growing_log(header, outputs, report) as log, threads(segmenter) as workers:
-            followed = follow(
-                session,
-                decoded(reader),
-                findings,
-                frame_count=plan.frames,
-                report=report,
-                workers=workers,
-            )
+        named = [*(output.path for output in outputs), *plan.skipped, *skipped]
+        log_opened = logged(session, header, outputs, named, report, resuming, replaces=job.saving.replaces)
+        with log_opened as log, threads(segmenter) as workers:
+            followed = log.followed(session, reader, findings, outputs, report, workers)
             tally = _draw(plan, outputs, log, followed, report)
     warnings = _warnings(plan, tally)
     for text in warnings:
@@ -182,20 +222,35 @@ def run(
         frames=tally.frames,
         seconds=time.perf_counter() - started,
         files=tuple(output.path for output in outputs),
-        skipped=plan.skipped,
+        skipped=(*plan.skipped, *skipped),
         warnings=(*filter(None, [plan.placement.concern]), *warnings),
         look_at=tally.look_at(),
+        remarks=tally.remarks,
+        shots=_told_of_shots(plan.reader, findings),
+    )
+
+
+def _told_of_shots(reader: Reader, findings: Findings[Memory]) -> tuple[ShotSummary, ...]:
+    return tuple(
+        ShotSummary(
+            reader.source_number(shot["first"]),
+            reader.source_number(shot["last"]),
+            {int(number): answer for number, answer in shot["answers"].items()},
+            tuple(shot["objects"]),
+        )
+        for shot in objects_by_shot(findings)
     )
 
 
 def _ask(plan: Plan, session: Session[View, Queries, Memory], report: Report) -> Findings[Memory]:
     """Shows the keyframes to the language model."""
     search = plan.job.search
-    report(Progress("looking for " + ", ".join(prompt.text for prompt in search.prompts)))
-    keyframes = read_keyframes(plan.reader, search)
-    indices = ", ".join(str(frame.index) for frame in keyframes)
-    report(Notice(f"the language model sees frame {indices}", "detail"))
-    findings = find(session, keyframes, search)
+    report(Progress("looking for " + ", ".join(prompt.text or prompt.label for prompt in search.prompts)))
+    usual = plan.keyframes == _usual_keyframes(plan)  # those that were chosen are for the whole clip
+    shots = shots_of(plan.reader, search, report) if usual else Shots((0,), plan.frames)
+    if len(shots) > 1:
+        report(Notice(f"{len(shots)} shots; the language model looks at each"))
+    findings = found_in(session, plan.reader, search, shots, report, plan.keyframes)
     for prompt, answer in findings.answers.items():
         report(Notice(f"{prompt.label!r}: {answer}", "detail"))
     if not findings.objects and not plan.job.saving.allow_empty:
@@ -218,31 +273,55 @@ def _header(plan: Plan, findings: Findings[Memory], identity: ModelIdentity) -> 
         threshold=plan.job.search.threshold,
         frames=plan.frames,
         model=identity,
-        settings=settings_of(plan.job.search, plan.job.model),
+        settings=settings_of(plan.job.search, plan.job.model) | _keyframes_chosen(plan) | _shots_of(findings),
     )
+
+
+def _keyframes_chosen(plan: Plan) -> dict[str, Any]:
+    """The keyframes, where the settings do not say which they are."""
+    usual = plan.keyframes == _usual_keyframes(plan)
+    return {} if usual else {"keyframe_indices": list(plan.keyframes)}
+
+
+def _usual_keyframes(plan: Plan) -> tuple[int, ...]:
+    """The keyframes that follow from the settings."""
+    return tuple(keyframe_indices(plan.frames, plan.job.search))
+
+
+def _shots_of(findings: Findings[Memory]) -> dict[str, Any]:
+    """The shots, where there are several."""
+    shots = objects_by_shot(findings)
+    return {"shots": shots} if shots else {}
 
 
 def _draw(
     plan: Plan,
     outputs: Sequence[PlannedOutput],
-    log: TracksWriter,
-    followed: Generator[Followed[Memory] | Followed[None], None, None],
+    log: Log[Memory],
+    followed: Generator[FrameMasks | Followed[Memory] | Followed[None], None, None],
     report: Report,
 ) -> Tally:
     """Visits every frame once: decoded in one thread, followed in this one, logged and drawn in a third.
 
     Outputs that need the whole clip are drawn from the log afterwards.
     """
-    motion = MotionCheck()
-    tally = Tally(log.header.objects, plan.reader.info.start_seconds)
+    header = log.writer.header
+    tally = Tally(header.objects, plan.reader.info.start_seconds)
     numbers = plan.job.saving.source_numbers
-    clip = Clip(plan.reader, plan.stem, log.header.prompts, plan.job.drawing, by_source_number=numbers)
-    verify = plan.job.saving.verify
-    with Driver(outputs, clip, log.header.objects, report, verify=verify) as driver:
+    clip = Clip(
+        plan.reader,
+        plan.stem,
+        header.prompts,
+        plan.job.drawing,
+        by_source_number=numbers,
+        strip_metadata=plan.job.saving.strip_metadata,
+    )
+    saving = plan.job.saving
+    ends = {"verify": saving.verify, "replaces": saving.replaces}
+    with Driver(outputs, clip, header.objects, report, **ends) as driver:
 
-        def write(one: Followed[Memory] | Followed[None]) -> None:
-            agreements = motion.agreements(one.frame, one.logits)
-            masks = log.append(one.frame, one.logits, one.scores, one.ious, agreements)
+        def write(one: FrameMasks | Followed[Memory] | Followed[None]) -> None:
+            masks = one if isinstance(one, FrameMasks) else log.append(one)
             tally.add(masks)
             driver.write(masks)
 
@@ -253,22 +332,37 @@ def _draw(
                 report(Progress("segmenting", done, plan.frames))
         driver.end_first_pass()
         if not tally.saw_anything and not plan.job.saving.allow_empty:
-            raise nothing_found(log.header.prompts, log.header.answers)
-        log.finish()
+            raise nothing_found(header.prompts, header.answers)
+        log.writer.finish()
         if driver.needs_second_pass:
             with output_errors(outputs[0].path):
-                log.path.stat()  # it may have gone with its folder
-            draw_again(driver, Tracks(log.path), plan.reader, report)
+                log.writer.path.stat()  # it may have gone with its folder
+            draw_again(driver, Tracks(log.writer.path), plan.reader, report)
+        tally.remarks = driver.remarks
         report(Progress("finishing the files"))
     return tally
 
 
-def _with_objects(plan: Plan, findings: Findings[Memory]) -> tuple[PlannedOutput, ...]:
+def _of_objects(
+    plan: Plan, objects: Sequence[FoundObject], read: Sequence[Path]
+) -> tuple[tuple[PlannedOutput, ...], tuple[Path, ...]]:
+    """Names the outputs of single objects, which are known now, and decides about those that exist."""
+    kinds = {output.kind for output in plan.outputs if output.by_object}
+    if not kinds:
+        return (), ()
+    named = _named(plan.job, plan.reader, plan.stem, objects)
+    own = [output for output in named if output.by_object and output.kind in kinds]
+    return choose_outputs(own, plan.job.saving, read)
+
+
+def _with_objects(
+    plan: Plan, outputs: tuple[PlannedOutput, ...], findings: Findings[Memory]
+) -> tuple[PlannedOutput, ...]:
     """Leaves out what belongs to a prompt that found nothing."""
     if plan.job.saving.allow_empty:
-        return plan.outputs
+        return outputs
     missing = {prompt.id for prompt in findings.unmatched}
-    return tuple(output for output in plan.outputs if output.prompt not in missing)
+    return tuple(output for output in outputs if output.prompt not in missing)
 
 
 def _warnings(plan: Plan, tally: Tally) -> tuple[str, ...]:

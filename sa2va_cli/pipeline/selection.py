@@ -9,7 +9,7 @@ from sa2va_cli.media.source import SourceInfo
 from sa2va_cli.pipeline.job import Search
 
 _FRAME = re.compile(r"(\d+)f", re.IGNORECASE)
-_CLOCK = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?|\.\d+)")
+_CLOCK = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?|\.\d+)s?", re.IGNORECASE)
 
 
 _TIMECODE = re.compile(r"\d{2}:\d{2}:\d{2}[:;]\d{2,3}")
@@ -19,7 +19,7 @@ def parse_time(text: str | float, name: str) -> tuple[Fraction | None, int | Non
     """Reads a point in time.
 
     Args:
-        text: ``12.5``, ``1:30``, ``01:02:03.500`` or ``123f``; a number is seconds.
+        text: ``12.5``, ``12.5s``, ``1:30``, ``01:02:03.500`` or ``123f``; a number is seconds.
         name: of the argument that it was given for, for the message.
 
     Returns:
@@ -66,6 +66,18 @@ def selection(search: Search) -> Selection:
         start_timecode=start_timecode,
         end_timecode=end_timecode,
     )
+
+
+def moment(text: str | float) -> Selection:
+    """A selection that starts at a point in time, written as the ``start`` of a search.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    if timecode := _timecode(text):
+        return Selection(start_timecode=timecode)
+    start, start_frame = parse_time(text, "time")
+    return Selection(start=start, start_frame=start_frame)
 
 
 def timecodes_counted_from(search: Search, info: SourceInfo) -> str | None:

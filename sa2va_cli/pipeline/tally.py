@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from sa2va_cli.datatypes import FoundObject, FrameMasks
+from sa2va_cli.datatypes import FoundObject, FrameMasks, Remark
 from sa2va_cli.pipeline.job import ObjectSummary
 from sa2va_cli.tracks.review import DoubtfulRange, Review
 
@@ -27,6 +27,7 @@ class Tally:
         self._ranges: list[list[tuple[int, int]]] = [[] for _ in objects]
         self._seen_before = np.zeros(len(objects), np.bool_)
         self.frames = 0
+        self.remarks: tuple[Remark, ...] = ()
 
     def add(self, masks: FrameMasks) -> None:
         """Takes one frame."""

@@ -5,6 +5,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from sa2va_cli.datatypes import Publication
 from sa2va_cli.errors import NothingFoundError
 from sa2va_cli.events import Notice, Report, Saved
 from sa2va_cli.outputs.leftovers import clear, leftovers_of
@@ -23,13 +24,16 @@ from sa2va_cli.tracks.log import TracksWriter
 UNFINISHED = ".part"
 """What the name of a wanted log ends in until the run has come to its end."""
 
+CHECKPOINT = ".checkpoint"
+"""What the name of a checkpoint adds to that of its log."""
+
 _NAME_BYTES = 255
 """What common file systems allow for a name."""
 
 
 @contextmanager
 def growing_log(
-    header: Header, outputs: Sequence[PlannedOutput], report: Report
+    header: Header, outputs: Sequence[PlannedOutput], report: Report, *, replaces: bool = True
 ) -> Generator[TracksWriter, None, None]:
     """Opens a log for a run.
 
@@ -40,6 +44,7 @@ def growing_log(
         header: of the log.
         outputs: what the run makes.
         report: is told what has got its name, and what stays.
+        replaces: whether a wanted one takes the place of what is there at the end.
 
     Raises:
         OutputError: the log cannot be written.
@@ -53,19 +58,21 @@ def growing_log(
         clear(leftovers_of(hidden_from))
         place = staged(hidden_from)
     else:
-        place = _unfinished(wanted)
+        place = unfinished(wanted)
         check_replaceable(place, folder=False)
         discard(place)
+        discard(checkpoint_of(place))
     writer: TracksWriter | None = None
     stays = False
     try:
         with TracksWriter(place, header) as writer:
             yield writer
         if wanted is not None:
-            publish(place, wanted)
+            publish(place, wanted, Publication(replaces))
             report(Saved(wanted))
     except BaseException as error:
-        stays = bool(wanted and writer and writer.frames) and not isinstance(error, NothingFoundError)
+        done = bool(wanted and writer and writer.frames and place.exists())
+        stays = done and not isinstance(error, NothingFoundError)
         if stays and writer is not None:
             report(Notice(f"{place} keeps the {writer.frames} frames that were done", "warning"))
         raise
@@ -74,7 +81,12 @@ def growing_log(
             discard(place)
 
 
-def _unfinished(path: Path) -> Path:
+def unfinished(path: Path) -> Path:
     """What a wanted log is called until it is whole; where that would be too long, a shorter name with it."""
     name = path.name if len(os.fsencode(path.name + UNFINISHED)) <= _NAME_BYTES else short_name(path)
     return path.with_name(name + UNFINISHED)
+
+
+def checkpoint_of(log: Path) -> Path:
+    """Where the checkpoint of a log lies."""
+    return log.with_name(log.name.removesuffix(UNFINISHED) + CHECKPOINT)

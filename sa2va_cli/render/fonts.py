@@ -1,7 +1,8 @@
 """Finding a font that can write a text, in whatever script.
 
-Pillow carries one font with it, which is always there but knows Latin letters only. Others are looked for
-where operating systems keep them. Knows nothing about pictures.
+Fonts are looked for where operating systems keep them. Where none has the letters, there is the one that
+Pillow carries, for Latin letters only, and one of ours with the common Chinese characters (``typeface``; made
+by ``scripts/label_font``). Knows nothing about pictures.
 """
 
 import os
@@ -50,6 +51,8 @@ _PREFERRED = (
 for Chinese, Japanese and Korean."""
 _ENDINGS = frozenset({".ttf", ".otf", ".ttc"})
 _MOST_FILES_TRIED = 400
+BUNDLED = Path(__file__).parent / "typeface" / "labels.ttf"
+"""Some 7,000 characters of WenQuanYi Micro Hei: Latin, kana, common simplified and traditional Chinese."""
 _ABSENT = "\U0010ffff"
 """Not a character, so every font draws its sign for a missing glyph."""
 
@@ -64,7 +67,7 @@ def font_for(text: str, size: int, first: str | None = None) -> FreeTypeFont | N
         first: a font file that is taken if it can; None for those of this machine only.
 
     Returns:
-        The font, or None when no font of this machine can write the text.
+        The font, or None when neither a font of this machine nor one that comes along can write the text.
     """
     characters = frozenset(text) - frozenset(" ")
     wanted = None if first is None else _open(first, size)
@@ -73,8 +76,10 @@ def font_for(text: str, size: int, first: str | None = None) -> FreeTypeFont | N
     file = _file_for(characters)
     if file is not None:
         return _open(file, size)
-    carried = ImageFont.load_default(size)
-    return carried if isinstance(carried, FreeTypeFont) and _covers(carried, characters) else None
+    for carried in (ImageFont.load_default(size), _open(str(BUNDLED), size)):
+        if isinstance(carried, FreeTypeFont) and _covers(carried, characters):
+            return carried
+    return None
 
 
 @lru_cache(maxsize=256)

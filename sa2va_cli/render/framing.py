@@ -101,7 +101,7 @@ def _following(
         sides = _shaped(wanted, size, framing.aspect, even)
     at = [k for k, box in enumerate(boxes) if box is not None]
     middles = np.array([((box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2) for box in seen])
-    path = np.stack([_steadied(np.interp(range(len(boxes)), at, middles[:, k])) for k in (0, 1)], axis=1)
+    path = np.stack([steadied(np.interp(range(len(boxes)), at, middles[:, k])) for k in (0, 1)], axis=1)
     for k, box in zip(at, seen, strict=True):
         for axis, (low, high) in enumerate(((box.x0, box.x1), (box.y0, box.y1))):
             half = sides[axis] / 2
@@ -110,8 +110,13 @@ def _following(
     return [_placed((float(x), float(y)), sides, size, step) for x, y in path]
 
 
-def _steadied(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A path without its tremor; ends are continued as they are."""
-    reach = round(3 * _STEADY)
-    kernel = np.exp(-0.5 * np.square(np.arange(-reach, reach + 1) / _STEADY))
+def steadied(values: NDArray[np.float64], sigma: float = _STEADY) -> NDArray[np.float64]:
+    """A path without its tremor; ends are continued as they are.
+
+    Args:
+        values: one for each frame.
+        sigma: frames, the standard deviation of the Gaussian that it is smoothed by.
+    """
+    reach = round(3 * sigma)
+    kernel = np.exp(-0.5 * np.square(np.arange(-reach, reach + 1) / sigma))
     return np.convolve(np.pad(values, reach, mode="edge"), kernel / kernel.sum(), mode="valid")

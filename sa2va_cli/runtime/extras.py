@@ -37,7 +37,9 @@ OFFLOAD = Extra("accelerate", "accelerate", "offload")
 HEIF = Extra("pillow-heif", "pillow_heif", "heif")
 EXR = Extra("OpenEXR", "OpenEXR", "exr")
 OTIO = Extra("opentimelineio", "opentimelineio", "otio")
-EXTRAS = (QUANT, FLASH, OFFLOAD, HEIF, EXR, OTIO)
+GENERATE = Extra("diffusers", "diffusers", "generate")
+WATCH = Extra("watchfiles", "watchfiles", "watch")
+EXTRAS = (QUANT, FLASH, OFFLOAD, HEIF, EXR, OTIO, GENERATE, WATCH)
 
 
 def require(extra: Extra, asked: str) -> None:

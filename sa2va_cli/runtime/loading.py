@@ -4,20 +4,29 @@ import hashlib
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from sa2va_cli.checkpoints.parts import LM, VIT
+from sa2va_cli.conversation import ChatEngine
 from sa2va_cli.datatypes import AnySegmenter, ModelIdentity
-from sa2va_cli.errors import OutOfMemoryError, parameter
+from sa2va_cli.errors import OutOfMemoryError, UsageError, parameter
 from sa2va_cli.runtime.choice import ModelChoice
 from sa2va_cli.runtime.device import Placement
 from sa2va_cli.staging import require_temporary_folder
 from sa2va_cli.tracks.fingerprint import fingerprint
 
 if TYPE_CHECKING:
-    from sa2va_cli.model.network import NetworkSegmenter
+    from sa2va_cli.model.network import NetworkSegmenter, Sa2VANetwork
+    from sa2va_cli.model.stock import StockEngine
+
+Network = TypeVar("Network")
 
 Load = Callable[[ModelChoice, Placement], AnySegmenter]
 """Turns a choice of a model into a segmenter on a device. Tests put a fake one here."""
+
+
+LoadChat = Callable[[ModelChoice, Placement], ChatEngine]
+"""Turns a choice of a model into one that can be talked to."""
 
 
 def import_network() -> None:
@@ -41,23 +50,64 @@ def load_segmenter(choice: ModelChoice, placement: Placement) -> "NetworkSegment
     """
     choice.check(placement)
     require_temporary_folder()
-    import torch
-
     from sa2va_cli.checkpoints.hub import resolve
     from sa2va_cli.checkpoints.loader import load_network
-    from sa2va_cli.model.network import NetworkSegmenter
-    from sa2va_cli.runtime.compile_policy import compiling
-    from sa2va_cli.runtime.memory_forecast import check_fits, room_for_language
+
+    name = choice.name_on(placement)
+    folder = resolve(name, masks=True)
+    return _segmenter(load_network, choice, placement, name, folder)
+
+
+def load_chat(choice: ModelChoice, placement: Placement) -> ChatEngine:
+    """Loads a model that answers questions: a Sa2VA, which is a segmenter as well, or a chat model.
+
+    The arguments and the errors are those of ``load_segmenter``.
+    """
+    choice.check(placement)
+    require_temporary_folder()
+    from sa2va_cli.checkpoints.hub import resolve
+    from sa2va_cli.checkpoints.layout import find_stock, read_layout
+    from sa2va_cli.checkpoints.loader import load_chat_network, load_network
+    from sa2va_cli.model.network import NetworkTalker
 
     name = choice.name_on(placement)
     folder = resolve(name)
+    if find_stock(folder):
+        return _stock_engine(choice, placement, name, folder)
+    if read_layout(folder).has_masks:
+        return _segmenter(load_network, choice, placement, name, folder)
+    network = _loaded(load_chat_network, choice, placement, name, folder)
+    return NetworkTalker(network, _identity(name, folder, placement))
+
+
+def _segmenter(
+    load: "Callable[..., Sa2VANetwork]", choice: ModelChoice, placement: Placement, name: str, folder: Path
+) -> "NetworkSegmenter":
+    from sa2va_cli.model.network import NetworkSegmenter
+    from sa2va_cli.runtime.compile_policy import compiling
+
+    return NetworkSegmenter(
+        _loaded(load, choice, placement, name, folder),
+        compiling=compiling(choice.compile, placement.device),
+        identity=_identity(name, folder, placement),
+    )
+
+
+def _loaded(
+    load: Callable[..., Network], choice: ModelChoice, placement: Placement, name: str, folder: Path
+) -> Network:
+    """A network of one of the families, once it is known to fit."""
+    import torch
+
+    from sa2va_cli.runtime.memory_forecast import check_fits, room_for_language
+
     device, room = placement.device, None
     if choice.spread:
         room = room_for_language(name, folder, placement)
         device = next(iter(room))
     else:
         check_fits(name, folder, placement, choice.quantize)
-    network = load_network(
+    return load(
         folder,
         torch.device(device),
         placement.torch_dtypes,
@@ -65,11 +115,40 @@ def load_segmenter(choice: ModelChoice, placement: Placement) -> "NetworkSegment
         quantize=choice.quantize,
         room=room,
     )
-    return NetworkSegmenter(
-        network,
-        compiling=compiling(choice.compile, placement.device),
-        identity=_identity(name, folder, placement),
+
+
+def _stock_engine(choice: ModelChoice, placement: Placement, name: str, folder: Path) -> "StockEngine":
+    """A chat model that transformers runs itself; it has one precision for all parts.
+
+    Raises:
+        UsageError: its parts are to have several.
+    """
+    import torch
+
+    from sa2va_cli.checkpoints.stock_loader import load_stock
+    from sa2va_cli.checkpoints.stock_processor import load_processor
+    from sa2va_cli.model.stock import StockEngine
+    from sa2va_cli.runtime.memory_forecast import check_fits, room_for_all
+
+    dtype, other = (placement.torch_dtypes[group] for group in (LM, VIT))
+    if dtype != other:
+        raise UsageError(
+            f"{parameter('dtype', placement.dtype)} is more than one precision, and {name} has one for all "
+            f"of it; use {parameter('dtype', placement.dtypes[LM])}"
+        )
+    room = room_for_all(name, folder, placement) if choice.spread else None
+    if room is None:
+        check_fits(name, folder, placement, choice.quantize)
+    model = load_stock(
+        folder,
+        torch.device(placement.device),
+        dtype,
+        attention=choice.attention,
+        quantize=choice.quantize,
+        room=room,
     )
+    processor, takes_videos = load_processor(folder, model.config)
+    return StockEngine(model, processor, _identity(name, folder, placement), takes_videos=takes_videos)
 
 
 def _identity(name: str, folder: Path, placement: Placement) -> ModelIdentity:

@@ -145,8 +145,7 @@ def room_for_language(model: str, folder: Path, placement: Placement) -> dict[st
     needed = {group: number * BYTES[dtypes[group]] for group, number in groups.items()}
     language = needed.pop(LM)
     rest = sum(needed.values())
-    free = {device: int(SPREAD_SHARE * (free_bytes(device) or 0)) for device in (main, *others)}
-    free[HOST] = int(SPREAD_SHARE * (free_host_bytes() or 0))
+    free = _free_to_spread(main, *others)
     if rest > free[main]:
         raise OutOfMemoryError(
             f"what {parameter('device_map', 'auto')} cannot spread of {model}, its vision encoder and "
@@ -162,6 +161,33 @@ def room_for_language(model: str, folder: Path, placement: Placement) -> dict[st
             f"try {parameter('dtype', 'bf16')}, or a smaller {parameter('name', option='--model')}"
         )
     return room
+
+
+def room_for_all(model: str, folder: Path, placement: Placement) -> dict[str, int]:
+    """How much of every device a chat model of transformers may take when it is spread, all parts of it.
+
+    The arguments and the result are those of ``room_for_language``.
+
+    Raises:
+        OutOfMemoryError: it does not fit on all of them together.
+        ModelError: the weights are missing or damaged.
+    """
+    devices = gpus(placement.device)
+    room = _free_to_spread(*devices)
+    needed = weights_bytes(folder, placement.dtype)
+    if needed > sum(room.values()):
+        raise OutOfMemoryError(
+            f"{model} needs {gigabytes(needed)} in {placement.dtype}, and {', '.join(devices)} and the "
+            f"computer have {gigabytes(sum(room.values()))} to give; try {parameter('dtype', 'bf16')}, "
+            f"or a smaller {parameter('name', option='--model')}"
+        )
+    return room
+
+
+def _free_to_spread(*devices: str) -> dict[str, int]:
+    """Bytes that a spread model may take of each GPU, and of the ``HOST``."""
+    free = {device: int(SPREAD_SHARE * (free_bytes(device) or 0)) for device in devices}
+    return free | {HOST: int(SPREAD_SHARE * (free_host_bytes() or 0))}
 
 
 def _what_fits(counts: Counts, free: int, placement: Placement, quantize: str | None) -> str:
@@ -182,7 +208,7 @@ def _what_fits(counts: Counts, free: int, placement: Placement, quantize: str | 
 
 
 def largest_that_fits(free: int, dtype: str, quantize: str | None = None) -> tuple[str, int] | None:
-    """Finds the largest published model whose weights fit.
+    """Finds the largest published Sa2VA whose weights fit.
 
     Args:
         free: bytes.
@@ -193,7 +219,7 @@ def largest_that_fits(free: int, dtype: str, quantize: str | None = None) -> tup
         Its alias and the bytes of its weights; None when none fits.
     """
     sizes = published_bytes(dtype, quantize)
-    fitting = [(size, alias) for alias, size in sizes.items() if size <= free]
+    fitting = [(size, alias) for alias, size in sizes.items() if size <= free and CATALOG[alias].has_masks]
     return (max(fitting)[1], max(fitting)[0]) if fitting else None
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from sa2va_cli.datatypes import FoundObject, ModelIdentity, Prompt
 from sa2va_cli.tracks.fingerprint import Fingerprint
+from sa2va_cli.visual_prompts import from_document, to_document
 
 FORMAT = 1
 """Version of the format; a reader refuses those it does not know."""
@@ -80,6 +81,10 @@ class Header:
         document["objects"] = [
             {"id": one.id, "prompt": one.prompt.id, "label": one.label} for one in self.objects
         ]
+        for prompt, facts in zip(self.prompts, document["prompts"], strict=True):
+            facts.pop("visual")  # older versions do not know of it
+            if prompt.visual:
+                facts["visual"] = [to_document(one) for one in prompt.visual]
         document["answers"] = {str(number): answer for number, answer in self.answers.items()}
         # Names that are not UTF-8 keep their bytes as surrogate escapes, which JSON writes as such.
         return json.dumps(document, default=str, allow_nan=False).encode()
@@ -95,7 +100,7 @@ class Header:
             document = json.loads(data)
             if document["format"] != FORMAT:
                 raise ValueError(f"format {document['format']}, and this version reads {FORMAT}")
-            prompts = tuple(Prompt(**prompt) for prompt in document["prompts"])
+            prompts = tuple(_prompt(prompt) for prompt in document["prompts"])
             by_id = {prompt.id: prompt for prompt in prompts}
             header = cls(
                 program=str(document["program"]),
@@ -117,6 +122,11 @@ class Header:
         if not 0 < header.threshold < 1:
             raise ValueError(f"the header has a threshold of {header.threshold}")
         return header
+
+
+def _prompt(document: dict[str, Any]) -> Prompt:
+    visual = tuple(from_document(one) for one in document.pop("visual", ()))
+    return Prompt(**document, visual=visual)
 
 
 def _source(document: dict[str, Any]) -> SourceFacts:

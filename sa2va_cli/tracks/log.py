@@ -31,9 +31,9 @@ from sa2va_cli.tracks.records import Damage, Record, packed, read_records
 MAGIC = b"sa2va tracks\n\x1a\x00\x01"
 """How a file begins: readable words, then what stops a terminal and what text mode would change."""
 
-_HEADER, _FRAME, _END = 1, 2, 3
-_FRAME_HEAD = struct.Struct("<IIqH")
-_OBJECT_HEAD = struct.Struct("<HfffI")
+_HEADER, FRAME, _END, CORRECTION = 1, 2, 3, 4
+FRAME_HEAD = struct.Struct("<IIqH")
+OBJECT_HEAD = struct.Struct("<HfffI")
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,20 +70,26 @@ class TracksWriter:
     """Appends to a log, one record by one call of the system, so that what was written can be read.
 
     Args:
-        path: a new file.
+        path: a new file, or one to go on with.
         header: what is written first.
+        frames: how many an earlier run wrote that stay.
+        size: bytes up to the end of these; what follows is cut off. 0 for a new file.
 
     Raises:
-        OutputError: the file exists, or cannot be written.
+        OutputError: the file exists and is to be new, or it cannot be written.
     """
 
-    def __init__(self, path: Path, header: Header) -> None:
+    def __init__(self, path: Path, header: Header, *, frames: int = 0, size: int = 0) -> None:
         self.path = path
         self.header = header
-        self.frames = 0
+        self.frames = frames
         with output_errors(path):
-            self._file = path.open("xb", buffering=0)
-            self._write(MAGIC + packed(_HEADER, header.to_json()))
+            self._file = path.open("r+b" if size else "xb", buffering=0)
+            if size:
+                self._file.truncate(size)
+                self._file.seek(size)
+            else:
+                self._write(MAGIC + packed(_HEADER, header.to_json()))
 
     def append(
         self,
@@ -111,16 +117,26 @@ class TracksWriter:
         threshold, objects = self.header.threshold, self.header.objects
         payloads = [encode(one, threshold) for one in logits]
         source_index = frame.index if frame.source_index is None else frame.source_index
-        parts = [_FRAME_HEAD.pack(frame.index, source_index, frame.pts, len(payloads))]
+        parts = [FRAME_HEAD.pack(frame.index, source_index, frame.pts, len(payloads))]
         facts = np.stack([scores, ious, agreements], axis=1)
         for found, row, payload in zip(objects, facts.tolist(), payloads, strict=True):
-            parts += [_OBJECT_HEAD.pack(found.id, *row, len(payload)), payload]
+            parts += [OBJECT_HEAD.pack(found.id, *row, len(payload)), payload]
         with output_errors(self.path):
-            self._write(packed(_FRAME, b"".join(parts)))
+            self._write(packed(FRAME, b"".join(parts)))
         self.frames += 1
         kept = np.stack([decode(payload) for payload in payloads]) if payloads else logits
         evidence = gathered(kept, threshold, scores, ious, agreements)
         return FrameMasks(frame, kept, scores, threshold, objects, evidence=evidence)
+
+    def synchronise(self) -> int:
+        """Makes sure that what was written survives a loss of power; returns its bytes.
+
+        Raises:
+            OutputError: the disk is full, for example.
+        """
+        with output_errors(self.path):
+            os.fsync(self._file.fileno())
+            return self._file.tell()
 
     def finish(self) -> None:
         """Says that the log is complete.
@@ -180,6 +196,9 @@ class Condition:
 class Tracks:
     """A log that is read; it may still be written.
 
+    Attributes:
+        begin: where the records behind the header begin in the file.
+
     Args:
         path: the file.
 
@@ -192,15 +211,15 @@ class Tracks:
         try:
             with path.open("rb") as file:
                 self.header = _header(path, file)
-                self._begin = file.tell()
+                self.begin = file.tell()
         except OSError as error:
             raise InputError(f"{path}: {error.strerror or error}") from error
 
     def __iter__(self) -> Generator[TrackedFrame, None, None]:
         """Reads the frames that are whole, in order; begins anew each time."""
-        with closing(self._records()) as records:
+        with closing(self.records()) as records:
             for record in records:
-                if isinstance(record, Record) and record.kind == _FRAME and (frame := self._frame(record)):
+                if isinstance(record, Record) and record.kind == FRAME and (frame := self._frame(record)):
                     yield frame
 
     def masks(self, one: TrackedFrame | None, frame: Frame) -> FrameMasks:
@@ -229,19 +248,20 @@ class Tracks:
     def condition(self) -> Condition:
         """Reads the whole log and says how whole it is."""
         frames, complete, damaged, torn = 0, False, 0, False
-        for record in self._records():
+        for record in self.records():
             if isinstance(record, Damage):
                 torn, damaged = torn or record.torn, damaged + (not record.torn)
-            elif record.kind == _FRAME:
+            elif record.kind == FRAME:
                 whole = self._frame(record) is not None
                 frames, damaged = frames + whole, damaged + (not whole)
             complete = isinstance(record, Record) and record.kind == _END
         return Condition(frames, complete, damaged, torn)
 
-    def _records(self) -> Generator[Record | Damage, None, None]:
+    def records(self) -> Generator[Record | Damage, None, None]:
+        """Reads all records behind the header, as they are."""
         try:
             with self.path.open("rb") as file:
-                file.seek(self._begin)
+                file.seek(self.begin)
                 yield from read_records(file)
         except OSError as error:
             raise InputError(f"{self.path}: {error.strerror or error}") from error
@@ -253,11 +273,11 @@ class Tracks:
         logits: list[NDArray[np.float32]] = []
         facts: list[tuple[float, float, float]] = []
         try:
-            index, source_index, pts, count = _FRAME_HEAD.unpack_from(record.payload)
-            place = _FRAME_HEAD.size
+            index, source_index, pts, count = FRAME_HEAD.unpack_from(record.payload)
+            place = FRAME_HEAD.size
             for _ in range(count):
-                number, score, iou, agreement, length = _OBJECT_HEAD.unpack_from(record.payload, place)
-                place += _OBJECT_HEAD.size
+                number, score, iou, agreement, length = OBJECT_HEAD.unpack_from(record.payload, place)
+                place += OBJECT_HEAD.size
                 objects.append(known[number])
                 logits.append(decode(record.payload[place : place + length]))
                 facts.append((score, iou, agreement))

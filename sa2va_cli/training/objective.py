@@ -363,7 +363,7 @@ def _follow(
     memory, maps = _remembering(tracker, keyframes, decoded, batch.prompts), []
     tracked = zip(batch.indices[batch.conditioning :], frames[batch.conditioning :], strict=True)
     for index, features in tracked:
-        memory = tracker.laid_out(index, features, memory)
+        memory = tracker.laid_out(features, memory)
         maps.append(tracker.look_back(index, features, memory))
         masks, memory = tracker.finish(index, features, maps[-1], memory)
         decoded.append(masks)

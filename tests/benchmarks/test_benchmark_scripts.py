@@ -13,8 +13,29 @@ import torch
 from sa2va_cli.bench.job import BenchJob, BenchResult, Stage
 
 SCRIPTS = Path(__file__).parents[2] / "benchmarks"
-QUICK = ("accuracy", "preprocessing", "end_to_end", "media_path", "rendering", "edges", "answering")
-SLOW = ("memory_growth", "cold_start", "demo_scores", "stage_times", "steadiness", "confidence")
+QUICK = (
+    "accuracy",
+    "preprocessing",
+    "end_to_end",
+    "media_path",
+    "rendering",
+    "edges",
+    "answering",
+    "conversation",
+    "effects",
+    "redaction",
+)
+SLOW = (
+    "batch",
+    "soak",
+    "memory_growth",
+    "cold_start",
+    "demo_scores",
+    "stage_times",
+    "steadiness",
+    "confidence",
+    "moments",
+)
 SHARED = ("recording", "report", "gpu_tables")
 
 
@@ -36,6 +57,7 @@ def test_every_script_is_tested():
         *QUICK,
         *SLOW,
         *SHARED,
+        "gallery",
         "gpu",
         "official_schedule",
     }

@@ -7,7 +7,7 @@ import torch
 from sa2va_cli.checkpoints.key_rules import published_tensors
 from sa2va_cli.checkpoints.layout import Layout, released_layout
 from sa2va_cli.checkpoints.parts import Counts, group_of, is_quantisable, part_of
-from sa2va_cli.model.network import Sa2VANetwork
+from sa2va_cli.model.network import ChatNetwork, Sa2VANetwork
 
 
 class FakeTokenizer:
@@ -17,8 +17,10 @@ class FakeTokenizer:
         return len(token)
 
 
-def meta_network(layout: Layout) -> Sa2VANetwork:
+def meta_network(layout: Layout) -> ChatNetwork:
     with torch.device("meta"):
+        if not layout.has_masks:
+            return ChatNetwork(layout.chat, FakeTokenizer())
         return Sa2VANetwork(layout.chat, layout.sam2, FakeTokenizer(), two_pass=layout.two_pass)
 
 

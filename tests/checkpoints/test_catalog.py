@@ -3,12 +3,12 @@ import sys
 
 import pytest
 
-from sa2va_cli.checkpoints.catalog import CATALOG, default_model, find
+from sa2va_cli.checkpoints.catalog import CATALOG, STOCK, default_model, find
 from sa2va_cli.checkpoints.layout import FAMILIES
 
 
 def test_every_model_is_of_a_family_that_the_loader_knows() -> None:
-    assert {entry.family for entry in CATALOG.values()} <= set(FAMILIES)
+    assert {entry.family for entry in CATALOG.values()} <= {*FAMILIES, STOCK}
 
 
 def test_every_alias_is_lower_case_and_listed_under_itself() -> None:
@@ -23,6 +23,8 @@ def test_every_alias_is_lower_case_and_listed_under_itself() -> None:
         ("bytedance/sa2va-8b", "ByteDance/Sa2VA-8B"),
         ("internvl3-14b", "ByteDance/Sa2VA-InternVL3-14B"),
         ("i-26b", "kumuji/Sa2VA-i-26B"),
+        ("sail-vl-2b", "BytedanceDouyinContent/SAIL-VL-2B"),
+        ("llava-hf/llava-next-video-7b-HF", "llava-hf/LLaVA-NeXT-Video-7B-hf"),
     ],
 )
 def test_a_model_is_found_by_alias_and_by_hub_id(name: str, repository: str) -> None:

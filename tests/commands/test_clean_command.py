@@ -113,3 +113,44 @@ def test_clean_of_a_folder_that_is_not_there_is_one_line_and_exit_7(sa2va):
     outcome = sa2va("clean", "missing")
     assert outcome.code == 7
     assert len(outcome.err.splitlines()) == 1
+
+
+@pytest.fixture
+def temporary(folder, monkeypatch):
+    """A folder for temporary files of its own, for this process and those it starts."""
+    place = folder / "temporary"
+    place.mkdir()
+    monkeypatch.setenv("TMPDIR", str(place))
+    monkeypatch.setattr("tempfile.tempdir", str(place))
+    return place
+
+
+@pytest.mark.parametrize("by", ["clean", "next run"])
+def test_what_came_through_a_pipe_is_removed_after_a_kill(sa2va, folder, temporary, stuck, by):
+    make_video(folder / "a.mp4")
+    os.mkfifo(folder / "pipe")
+    feeder = subprocess.Popen(["cp", "a.mp4", "pipe"])
+    run = stuck("segment", "pipe", "red", "--save", "mask", "-o", "out/")
+    feeder.wait()
+    (left,) = temporary.iterdir()
+    assert left.stat().st_size == (folder / "a.mp4").stat().st_size
+    assert left.stat().st_mode & 0o077 == 0
+    assert "its process runs" in sa2va("clean", "out").out
+    assert left.exists()
+    run.kill()
+    run.wait()
+    if by == "clean":
+        told = sa2va("clean", "out", "--json")
+        assert str(left) in [one["path"] for one in json.loads(told.out)["removed"]]
+    else:
+        feeder = subprocess.Popen(["cp", "a.mp4", "pipe"])
+        assert sa2va("segment", "pipe", "red", "--save", "mask", "-o", "out/").code == 0
+        feeder.wait()
+    assert not any(temporary.iterdir())
+
+
+def test_what_others_keep_among_temporary_files_stays(sa2va, folder, temporary):
+    for name in ("sa2va-abc.input", ".hidden", ".a.tmp-x.input"):
+        (temporary / name).touch()
+    assert sa2va("clean").code == 0
+    assert len(list(temporary.iterdir())) == 3

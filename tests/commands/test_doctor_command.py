@@ -48,6 +48,8 @@ def test_the_findings_are_a_document(sa2va):
         "bitsandbytes",
         "flash-attn",
         "accelerate",
+        "diffusers",
+        "watchfiles",
         "pillow-heif",
         "OpenEXR",
         "opentimelineio",

@@ -281,10 +281,10 @@ def test_a_folder_with_other_things_in_it_is_not_overwritten(sa2va, folder):
 
 
 def test_an_address_is_told_how_to_come_in(sa2va):
-    outcome = sa2va("segment", "https://example.com/clip.mp4", "dog")
+    outcome = sa2va("segment", "rtsp://example.com/clip.mp4", "dog")
     assert outcome.code == 3
     assert outcome.err == (
-        "error: https://example.com/clip.mp4: addresses are not read; "
+        "error: rtsp://example.com/clip.mp4: addresses are not read; "
         "pipe it in: curl -s ADDRESS | sa2va segment - PROMPT\n"
     )
 

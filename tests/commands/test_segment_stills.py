@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from clips import make_image
+from clips import make_image, picture
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -153,3 +153,18 @@ def test_no_folder_for_temporary_files_is_an_output_error_that_names_tmpdir(sa2v
         os.close(writer)
     assert outcome.code == 7
     assert "TMPDIR" in outcome.err
+
+
+def test_exr_says_that_it_leaves_a_profile_behind(sa2va, folder):
+    pytest.importorskip("OpenEXR")
+    (folder / "shot").mkdir()
+    for number in range(3):
+        Image.fromarray(picture(number)).save(folder / "shot" / f"{number}.png", icc_profile=P3)
+    made = sa2va("segment", "shot", "red", "--save", "matte", "--container", "exr")
+    assert made.code == 0, made.err
+    assert made.err.count("OpenEXR holds no ICC profile") == 1
+    kept = sa2va("segment", "shot", "red", "--save", "matte", "--container", "tiff", "--overwrite")
+    assert kept.code == 0, kept.err
+    assert "profile" not in kept.err
+    with Image.open(folder / "shot.matte" / "1.tif") as image:
+        assert image.info["icc_profile"] == P3

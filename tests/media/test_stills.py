@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from sa2va_cli.datatypes import Frame
-from sa2va_cli.errors import InputError
+from sa2va_cli.errors import InputError, UsageError
 from sa2va_cli.media import signatures
 from sa2va_cli.media.colour import PRIMARIES, encode_srgb, matrix_profile, tagged_by_code, tone_mapped
 from sa2va_cli.media.images import write_image
@@ -167,6 +167,35 @@ def test_grey_and_cmyk_profiles_are_applied_and_not_kept(tmp_path: Path) -> None
     frame, warnings = only(tmp_path / "b.jpg")
     assert frame.icc_profile is None
     assert "does not fit" in warnings[0]
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_pictures_of_every_depth_come_back_with_their_profile(
+    tmp_path: Path, suffix: str, dtype: type, channels: int
+) -> None:
+    path, profile = tmp_path / f"a{suffix}", P3 if channels > 1 else None
+    rng = np.random.default_rng(0)
+    values = np.squeeze(rng.integers(0, np.iinfo(dtype).max, (33, 31, channels)).astype(dtype))
+    write_image(path, values, icc_profile=profile)
+    with Image.open(path) as image:
+        assert image.info.get("icc_profile") == profile
+        assert image.size == (31, 33)
+        if dtype is np.uint8:
+            assert np.array_equal(np.array(image), values)
+    if dtype is np.uint16:
+        frame = next(iter(open_source(path)))
+        assert frame.deep is not None
+        found = frame.deep[..., 0] if channels == 1 else frame.deep
+        assert np.array_equal(found, values[..., :3] if channels == 4 else values)
+
+
+def test_a_picture_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="float32"):
+        write_image(tmp_path / "a.tif", np.zeros((4, 4, 3), np.float32))
+    with pytest.raises(UsageError, match=r"\.png or \.tif"):
+        write_image(tmp_path / "a.jpg", np.zeros((4, 4, 3), np.uint16))
 
 
 def test_what_is_written_can_carry_a_profile(tmp_path: Path) -> None:
@@ -377,6 +406,47 @@ def test_two_views_are_one_still_and_a_word(tmp_path: Path) -> None:
 
 
 # HEIC
+
+
+def ramps(size: tuple[int, int] = (96, 64)) -> NDArray[np.uint16]:
+    """(H, W, 3): colours that rise slowly, so that 8 bits cannot hold their steps."""
+    y, x = np.mgrid[: size[1], : size[0]]
+    return np.stack([x * 680, y * 1000, (x + y) * 400], axis=-1).astype(np.uint16)
+
+
+@WITH_HEIF
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_heic_of_ten_bits_keeps_them(tmp_path: Path, orientation: int) -> None:
+    import pillow_heif
+
+    values = ramps()
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    heif = pillow_heif.from_bytes("RGB;16", (96, 64), values.tobytes())
+    heif.save(tmp_path / "a.heic", quality=100, chroma=444, exif=exif.tobytes())
+    frame = next(iter(open_source(tmp_path / "a.heic")))
+    upright = values if orientation == 1 else np.rot90(values, -1)
+    assert np.abs(frame.finest.astype(int) - upright).mean() < 100  # a step of 8 bits is 257
+    assert frame.finest.max() == 65535 or frame.finest.max() > 64000
+    assert np.abs(frame.finest[..., 0].astype(int) // 257 - frame.image[..., 0]).max() <= 2
+
+
+def test_avif_of_ten_bits_keeps_them(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "a.avif"), "w", format="avif") as container:
+        stream: Any = container.add_stream("libsvtav1", rate=1, options={"crf": "1", "preset": "9"})
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p10le"
+        frame = av.VideoFrame.from_ndarray(ramps(), format="rgb48le")
+        deep = frame.reformat(format="yuv420p10le", dst_colorspace="ITU709", threads=1)
+        deep.pts, stream.codec_context.color_range, stream.codec_context.colorspace = 0, 1, 1
+        container.mux([*stream.encode(deep), *stream.encode(None)])
+    read = next(iter(open_source(tmp_path / "a.avif")))
+    assert read.finest.dtype == np.uint16
+    assert np.abs(read.finest.astype(int) - ramps()).mean() < 257
+
+
+def test_avif_of_eight_bits_is_read_as_it_was(tmp_path: Path) -> None:
+    Image.fromarray(picture(5)).save(tmp_path / "a.avif")
+    assert next(iter(open_source(tmp_path / "a.avif"))).deep is None
 
 
 @WITH_HEIF

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 from transformers import Qwen2Config
 
+from sa2va_cli.conversation import Generation
 from sa2va_cli.model import decoding
-from sa2va_cli.model.decoding import PATIENCE, Decoded, Phrases, Prefix, Prompt, decode
+from sa2va_cli.model.decoding import PATIENCE, Decoded, Draws, Phrases, Prefix, Prompt, decode
 
 PROMPT = [101, 102, 103]
 END, WRONG = 0, 99
@@ -26,7 +27,9 @@ class Speaker:
         self.language_model = SimpleNamespace(config=Qwen2Config(num_hidden_layers=1))
         self.passes: list[int] = []
 
-    def read(self, ids: list[int], pictures: Any, cache: Any) -> Tensor:
+    picture_id = -1
+
+    def read(self, ids: list[int], pictures: Any, cache: Any, shown: int = 0) -> Tensor:
         self.passes.append(len(ids))
         before = cache.get_seq_length()
         keys = torch.tensor(ids).float().view(1, 1, -1, 1)
@@ -88,8 +91,11 @@ def test_a_model_that_never_says_what_is_likely_is_soon_left_alone() -> None:
 
 
 def test_an_answer_without_end_is_cut_off_within_a_draft(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decoding, "MAX_NEW_TOKENS", 3)
-    assert answered(Speaker([1, 2, 3, 4, END]), LIKELY).tokens == [1, 2, 3]
+    monkeypatch.setattr(decoding, "GREEDY", Generation(max_new_tokens=3))
+    got = answered(Speaker([1, 2, 3, 4, END]), LIKELY)
+    assert (got.tokens, got.stop) == ([1, 2, 3], "length")
+    assert got.whole.ids == [*PROMPT, 1, 2]
+    assert got.whole.layers[0][0].flatten().tolist() == [*PROMPT, 1, 2]  # and nothing of the draft
 
 
 def test_the_beginning_of_a_prompt_is_read_once() -> None:
@@ -106,12 +112,50 @@ def test_the_beginning_of_a_prompt_is_read_once() -> None:
     assert [len(keys[0, 0]) for keys, _ in prefix.layers] == [2]
 
 
-@pytest.mark.parametrize("prompt", [[101, 104, 103], [101, 102]])
-def test_a_prompt_that_begins_otherwise_is_read_whole(prompt: list[int]) -> None:
+@pytest.mark.parametrize(("prompt", "read"), [([101, 104, 103], 2), ([101, 102], 1), ([105, 102], 2)])
+def test_of_a_prompt_that_begins_otherwise_only_the_difference_is_read(prompt: list[int], read: int) -> None:
     prefix = answered(Speaker([END])).prefix
     other = Speaker([1, END], prompt)
     assert answered(other, prefix=prefix).tokens == [1, END]
-    assert other.passes == [len(prompt), 1]
+    assert other.passes == [read, 1]
+
+
+def test_a_picture_that_is_remembered_in_part_is_read_again() -> None:
+    prefix = Prefix([1, 7, 7, 7, 2], [])
+    assert prefix.shared([1, 7, 7, 7, 2, 3], 7) == 5
+    assert prefix.shared([1, 7, 7, 7, 4, 3], 7) == 4
+    assert prefix.shared([1, 7, 7, 7, 7, 2], 7) == 1
+    assert prefix.shared([1, 7, 7], 7) == 1
+
+
+def test_a_conversation_goes_on_where_it_was_left() -> None:
+    first = answered(Speaker([6, 3, 4, END]), LIKELY)
+    assert first.whole.ids == [*PROMPT, 6, 3, 4]
+    longer = [*PROMPT, 6, 3, 4, END, 50, 51]
+    second = Speaker([8, END], longer)
+    got = decode(second, Prompt(longer, None), NONE, first.whole)
+    assert (got.tokens, got.known, second.passes) == ([8, END], 6, [3, 1])
+
+
+def test_a_listener_can_end_an_answer() -> None:
+    got = decode(
+        Speaker([1, 2, 3, 4, END]), Prompt(PROMPT, None), LIKELY, heard=lambda tokens: len(tokens) < 2
+    )
+    assert (got.tokens, got.stop) == ([1, 2], "interrupted")
+
+
+def test_what_is_drawn_depends_on_the_seed_and_on_nothing_else() -> None:
+    logits = torch.tensor([0.0, 1.0, 1.1, 0.9, -5.0])
+
+    def drawn(**how: float) -> list[int]:
+        draws = Draws(Generation(**{"temperature": 1.0} | how))  # type: ignore[arg-type]
+        return [draws.token(logits) for _ in range(40)]
+
+    assert drawn(seed=1) == drawn(seed=1) != drawn(seed=2)
+    assert len(set(drawn(temperature=3.0))) > 3
+    assert set(drawn(temperature=1e-9)) == {2}
+    assert set(drawn(top_p=0.3)) == {2}
+    assert set(drawn(top_p=0.6)) == {1, 2}
 
 
 def test_a_prompt_that_shares_nothing_leaves_no_prefix() -> None:

@@ -17,6 +17,7 @@ from recorded import Inputs
 
 from sa2va_cli.checkpoints.layout import read_layout
 from sa2va_cli.checkpoints.tokenizer import load_tokenizer
+from sa2va_cli.conversation import Generation
 from sa2va_cli.errors import UsageError
 from sa2va_cli.model import decoding
 from sa2va_cli.model.decoding import Phrases
@@ -49,7 +50,7 @@ FLAGS, PREFIX, SQUEEZE = b"\x18\x00\x20\x00", b"\x18\x01\x20\x00", b"\x18\x00\x2
 @pytest.fixture(autouse=True)
 def short_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     """To questions that it was not fitted to, a reference network talks on to the end of its room."""
-    monkeypatch.setattr(decoding, "MAX_NEW_TOKENS", 8)
+    monkeypatch.setattr(decoding, "GREEDY", Generation(max_new_tokens=8))
 
 
 @pytest.fixture(scope="module")

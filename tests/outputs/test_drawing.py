@@ -178,7 +178,7 @@ def test_a_label_that_no_font_can_write_is_told_with_the_option_that_helps(sa2va
 
     font_for.cache_clear()
     monkeypatch.setattr("sa2va_cli.render.fonts._file_for", lambda _: None)
-    outcome = sa2va("segment", "a.png", "red \N{CJK UNIFIED IDEOGRAPH-72D7}", "--save", "overlay")
+    outcome = sa2va("segment", "a.png", "red \N{LINEAR B SYLLABLE B008 A}", "--save", "overlay")
     font_for.cache_clear()
     assert outcome.code == 0
     assert "drawn as #1" in outcome.err

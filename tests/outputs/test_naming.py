@@ -30,19 +30,21 @@ def test_names_by_kind_of_input():
         "a.mask.mp4", "a.overlay.mp4", "a.matte.mov", "a.cutout.mp4", "a.crop.mp4",
         "a.stacked.mp4", "a.hint.mp4", "a.coco.json", "a.davis",
         "a.yolo", "a.labelme", "a.cvat.xml", "a.datumaro.json", "a.labelstudio.json",
-        "a.sheet.png", "a.markers.edl", "a.tracks.sa2va",
+        "a.sheet.png", "a.markers.edl",
+        "a.edit.mp4", "a.side.mp4", "a.wipe.mp4", "a.preview.png", "a.tracks.sa2va",
     ]  # fmt: skip
     assert names(save=every, kind="image") == [
         "a.mask.png", "a.overlay.png", "a.matte.png", "a.cutout.png", "a.crop.png",
         "a.stacked.png", "a.hint.png", "a.coco.json", "a.davis",
         "a.yolo", "a.labelme", "a.cvat.xml", "a.datumaro.json", "a.labelstudio.json",
-        "a.sheet.png", "a.markers.edl", "a.tracks.sa2va",
+        "a.sheet.png", "a.markers.edl",
+        "a.edit.png", "a.side.png", "a.wipe.png", "a.preview.png", "a.tracks.sa2va",
     ]  # fmt: skip
     assert names(save=every, kind="frames") == [
         "a.mask", "a.overlay", "a.matte", "a.cutout", "a.crop",
         "a.stacked", "a.hint", "a.coco.json", "a.davis",
         "a.yolo", "a.labelme", "a.cvat.xml", "a.datumaro.json", "a.labelstudio.json",
-        "a.sheet.png", "a.markers.edl", "a.tracks.sa2va",
+        "a.sheet.png", "a.markers.edl", "a.edit", "a.side", "a.wipe", "a.preview.png", "a.tracks.sa2va",
     ]  # fmt: skip
 
 

@@ -110,7 +110,7 @@ def test_a_fault_of_a_video_is_found_and_the_file_removed(tmp_path, name):
     meant = write(tmp_path / "meant.mov", **meaning)
     write(path := tmp_path / "a.mov", **(meaning if "codec" in meaning else {}) | fault)
     with pytest.raises(OutputError, match=said) as caught:
-        verify(path, meant, 12)
+        verify(path, path, meant, 12)
     assert str(path) in str(caught.value)
     assert "--no-verify" in caught.value.command_line
     assert not path.exists()
@@ -136,7 +136,7 @@ def test_a_video_that_cannot_be_opened_again_is_removed(tmp_path):
     meant = write(tmp_path / "a.mp4")
     truncate(tmp_path / "a.mp4", 0.1)
     with pytest.raises(OutputError, match="cannot be read again"):
-        verify(tmp_path / "a.mp4", meant, 12)
+        verify(tmp_path / "a.mp4", tmp_path / "a.mp4", meant, 12)
     assert not (tmp_path / "a.mp4").exists()
 
 
@@ -224,6 +224,14 @@ class _Forgetful:
 
     meant = None
 
+    @property
+    def publication(self) -> Any:
+        return self._inner.publication
+
+    @publication.setter
+    def publication(self, how: Any) -> None:
+        self._inner.publication = how
+
 
 @pytest.mark.parametrize(("option", "code"), [("--verify", 7), ("--no-verify", 0)])
 def test_a_run_whose_output_is_wrong_exits_7_and_leaves_nothing(sa2va, folder, monkeypatch, option, code):
@@ -239,6 +247,55 @@ def test_a_run_whose_output_is_wrong_exits_7_and_leaves_nothing(sa2va, folder, m
         assert outcome.files == ["a.mp4"]
     else:
         assert outcome.files == ["a.mask.mp4", "a.mp4"]
+
+
+FINISHED_BY_SINKS = ",".join(name for name, kind in KINDS.items() if kind.make is not None)
+
+
+def note_verified(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, bool, bool]]:
+    """Lists each verified output with whether it was there, and under its own name, at that moment."""
+    noted: list[tuple[Path, bool, bool]] = []
+
+    def note(part: Path, path: Path, meant: Any, frames: int) -> None:
+        noted.append((path, part.exists(), path.exists()))
+        verify(part, path, meant, frames)
+
+    monkeypatch.setattr("sa2va_cli.outputs.driver.verify", note)
+    return noted
+
+
+@pytest.mark.parametrize("source", ["a.mp4", "shot", "a.png"])
+def test_every_kind_is_verified_before_it_has_its_name(sa2va, folder, monkeypatch, source):
+    if source == "a.mp4":
+        make_video(folder / source, stamps=range(4))
+    elif source == "shot":
+        make_folder(folder / source, 3)
+    else:
+        make_image(folder / source)
+    noted = note_verified(monkeypatch)
+    outcome = sa2va("segment", source, "red", "--save", FINISHED_BY_SINKS, "-o", "out/")
+    assert outcome.code == 0, outcome.err
+    assert len(noted) == len(FINISHED_BY_SINKS.split(","))
+    assert all(there and not named for _, there, named in noted), noted
+    assert all(path.exists() for path, *_ in noted)
+
+
+def test_an_output_that_is_wrong_keeps_no_other_from_being_finished(sa2va, folder, monkeypatch):
+    make_video(folder / "a.mp4", stamps=range(4))
+    make = KINDS["mask"].make
+    monkeypatch.setitem(KINDS, "mask", replace(KINDS["mask"], make=lambda *g: _Forgetful(make(*g))))
+    outcome = sa2va("segment", "a.mp4", "red", "--save", "overlay,mask,coco")
+    assert outcome.code == 7
+    assert outcome.files == ["a.coco.json", "a.mp4", "a.overlay.mp4"]
+
+
+def test_an_earlier_output_stays_where_the_new_one_is_wrong(sa2va, folder, monkeypatch):
+    make_video(folder / "a.mp4", stamps=range(4))
+    (folder / "a.mask.mp4").write_text("earlier")
+    make = KINDS["mask"].make
+    monkeypatch.setitem(KINDS, "mask", replace(KINDS["mask"], make=lambda *g: _Forgetful(make(*g))))
+    assert sa2va("segment", "a.mp4", "red", "--save", "mask", "--overwrite").code == 7
+    assert (folder / "a.mask.mp4").read_text() == "earlier"
 
 
 def test_render_verifies_too(sa2va, folder, monkeypatch):

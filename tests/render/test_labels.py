@@ -1,6 +1,7 @@
 """Name plates and fonts."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -61,17 +62,16 @@ def test_the_round_corners_are_transparent_and_smooth():
 
 
 def test_a_text_that_no_font_can_write_becomes_its_number(only_the_carried_font):
-    assert fonts.font_for("穿红裙的女孩", 20) is None
-    assert np.array_equal(plate("穿红裙的女孩", 7, NAVY, 20, 500), plate("#7", 1, NAVY, 20, 500))
+    linear_b = "\N{LINEAR B SYLLABLE B008 A}\N{LINEAR B SYLLABLE B038 E}"
+    assert fonts.font_for(linear_b, 20) is None
+    assert np.array_equal(plate(linear_b, 7, NAVY, 20, 500), plate("#7", 1, NAVY, 20, 500))
 
 
 def test_pillow_s_own_font_writes_latin(only_the_carried_font):
     assert fonts.font_for("girl in red", 20) is not None
 
 
-def test_a_chinese_text_is_written_when_a_font_has_its_letters():
-    if fonts.font_for("穿红裙的女孩", 20) is None:
-        pytest.skip("this machine has no font with Chinese letters")
+def test_a_chinese_text_is_written_on_every_machine():
     assert plate("穿红裙的女孩", 7, NAVY, 20, 500).shape[1] > 100
 
 
@@ -132,3 +132,32 @@ def test_a_home_that_nobody_knows_is_no_place_for_fonts(monkeypatch):
         assert not [file for file in fonts.font_files() if file.startswith(("~", "$"))]
     finally:
         fonts.font_files.cache_clear()
+
+
+COMMON = "穿红裙的女孩 戴帽子的男人 白色的狗和自行车 紅裙子的女孩 戴帽子的男人與腳踏車"
+COMMON += " ひらがなカタカナ、。！ Girl é (2) #3"
+
+
+def test_common_chinese_and_kana_can_be_written_without_any_font_of_the_machine(only_the_carried_font):
+    font = fonts.font_for(COMMON, 24)
+    assert font is not None
+    assert Path(str(font.path)) == fonts.BUNDLED
+    widths = {font.getlength(character) for character in "穿红裙的女孩紅腳"}
+    assert widths == {24.0}
+    assert labels.can_write(COMMON)
+    assert plate("穿红裙的女孩", 13, NAVY, 24, 500).shape[1] > 6 * 24
+
+
+@pytest.mark.parametrize("codec", ["gb2312", "big5"])
+def test_the_first_level_of_both_national_sets_is_there(only_the_carried_font, codec):
+    rows, last = ((0xB0, 0xD8), 0xD7F9) if codec == "gb2312" else ((0xA4, 0xC7), 0xC67E)
+    codes = (bytes([row, column]) for row in range(*rows) for column in range(0x40, 0xFF))
+    text = "".join(code.decode(codec, "ignore") for code in codes if int.from_bytes(code) <= last)
+    sample = "".join(character for character in text[::37] if character > "\u4e00")
+    assert len(sample) > 90
+    assert labels.can_write(sample)
+
+
+def test_the_licence_of_the_font_lies_beside_it():
+    assert "Apache License" in fonts.BUNDLED.with_name("LICENSE").read_text()
+    assert fonts.BUNDLED.stat().st_size < 1_500_000

@@ -19,7 +19,7 @@ LANGUAGE_MODEL = "language model"
 
 @dataclass(frozen=True)
 class Family:
-    """A kind of Sa2VA checkpoint: a row of the table ``FAMILIES``.
+    """A kind of checkpoint: a row of the table ``FAMILIES``.
 
     Attributes:
         name: what a native config, the catalogue and ``ChatSizes.family`` call it.
@@ -35,6 +35,8 @@ class Family:
         embedding: the published name of the embedding of the language model, which is never quantised.
         output_layer: that of its output layer; absent when the output layer is the embedding.
         released: what decides the sizes of each released model, in the words of a published config, by alias.
+        architecture: the class that the published config of a chat model without a mask decoder names, by
+            which it is known whatever its ``model_type``; empty for a Sa2VA.
     """
 
     name: str
@@ -49,9 +51,17 @@ class Family:
     embedding: str
     output_layer: str
     released: Mapping[str, Config] = field(repr=False)
+    architecture: str = ""
+
+    @property
+    def has_masks(self) -> bool:
+        """Whether there is a SAM 2 behind the chat model."""
+        return not self.architecture
 
     def matches(self, config: Config) -> bool:
-        """Whether a published config is of this family."""
+        """Whether a published config is of this family; for a Sa2VA its ``model_type`` was looked at."""
+        if self.architecture:
+            return self.architecture in (config.get("architectures") or ())
         text = config.get(self.text_config)
         kind = text.get("model_type", "") if isinstance(text, dict) else ""
         return str(kind).startswith(self.text_type)

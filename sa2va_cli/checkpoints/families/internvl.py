@@ -35,7 +35,8 @@ _ARCHITECTURES = {"qwen2": "Qwen2ForCausalLM", "internlm2": "InternLM2ForCausalL
 """The official class of each language model."""
 
 
-def _make_sizes(chat: Config) -> "InternVLSizes":
+def make_sizes(chat: Config) -> "InternVLSizes":
+    """Makes the sizes of the ``chat`` object of a native config."""
     from sa2va_cli.model.internvl import InternVLSizes
 
     return InternVLSizes(**chat)
@@ -45,18 +46,23 @@ def _read(config: Config) -> "InternVLSizes":
     """Reads the sizes; tile size and tile count are literals of the official code."""
     if config.get("ps_version", "v2") != "v2" or config.get("select_layer", -1) != -1:
         raise ModelError("only ps_version 'v2' and select_layer -1 are supported")
-    vision, text = config["vision_config"], config["llm_config"]
+    text = config["llm_config"]
     internlm2 = text["model_type"].startswith("internlm2")
     language = read_language(text, tied=bool(text.get("tie_word_embeddings")))
-    return _make_sizes(
+    return make_sizes(
         {
-            "vision": {new: vision[old] for old, new in _VISION_KEYS}
-            | {"hidden_act": vision.get("hidden_act", "gelu")},
+            "vision": read_vision(config),
             "text": language | ({"attention_bias": bool(text.get("bias"))} if internlm2 else {}),
             "template": config["template"].replace("-", "_"),
             "language": "internlm2" if internlm2 else "qwen2",
         }
     )
+
+
+def read_vision(config: Config) -> Config:
+    """Reads the keyword arguments of transformers' ``InternVLVisionConfig`` from a published config."""
+    vision = config["vision_config"]
+    return {new: vision[old] for old, new in _VISION_KEYS} | {"hidden_act": vision.get("hidden_act", "gelu")}
 
 
 def _write(sizes: "InternVLSizes") -> Config:
@@ -70,6 +76,16 @@ def _write(sizes: "InternVLSizes") -> Config:
             "the published layout knows nothing but 12 tiles of 448 pixels, "
             f"this network has {sizes.max_tiles} of {sizes.tile_size}"
         )
+    return write_parts(sizes) | {
+        "architectures": ["Sa2VAChatModel"],
+        "template": sizes.template,
+        "ps_version": "v2",
+        "select_layer": -1,
+    }
+
+
+def write_parts(sizes: "InternVLSizes") -> Config:
+    """Writes what a published config says about the parts of a network."""
     vision = {old: sizes.vision[new] for old, new in _VISION_KEYS}
     text = write_language(sizes.text) | {
         "model_type": sizes.language,
@@ -78,10 +94,6 @@ def _write(sizes: "InternVLSizes") -> Config:
     if sizes.language == "internlm2":
         text["bias"] = text.pop("attention_bias")
     return {
-        "architectures": ["Sa2VAChatModel"],
-        "template": sizes.template,
-        "ps_version": "v2",
-        "select_layer": -1,
         "downsample_ratio": sizes.shuffle,
         "force_image_size": sizes.tile_size,
         "max_dynamic_patch": sizes.max_tiles,
@@ -132,7 +144,7 @@ VISION_RULES: tuple[Rule, ...] = (
 
 _LANGUAGE = ("language_model.", "chat.language_model.")
 
-_QWEN2_RULES = renamed((("model.**", "model.**"), ("lm_head.weight", "lm_head.weight")), *_LANGUAGE)
+QWEN2_RULES = renamed((("model.**", "model.**"), ("lm_head.weight", "lm_head.weight")), *_LANGUAGE)
 
 _INTERNLM2_LAYER: tuple[Names, ...] = (
     ("attention.wo.*", "self_attn.o_proj.*"),
@@ -235,16 +247,28 @@ _INTERNVIT_6B: Config = {
 }
 
 
-def _released(
+def released(
     language: str,
     width: int,
     inner: int,
     layers: int,
     heads: tuple[int, int],
     vision: Config = _INTERNVIT_300M,
+    words: int | None = None,
 ) -> Config:
-    words, template = {"qwen2": (151679, "qwen_chat"), "internlm2": (92558, "internlm2_chat")}[language]
-    text = language_dimensions(width, inner, layers, heads, words) | {"model_type": language}
+    """Describes a released model in the words of its config; see ``language_dimensions``.
+
+    Args:
+        language: a key of ``_ARCHITECTURES``.
+        width: of the hidden states.
+        inner: width within the feed-forward layers.
+        layers: how many there are.
+        heads: how many of queries, and of keys and values.
+        vision: the sizes of its vision encoder.
+        words: entries of the vocabulary; None for those of a Sa2VA.
+    """
+    own, template = {"qwen2": (151679, "qwen_chat"), "internlm2": (92558, "internlm2_chat")}[language]
+    text = language_dimensions(width, inner, layers, heads, words or own) | {"model_type": language}
     return {"template": template, "vision_config": vision, "llm_config": text}
 
 
@@ -253,19 +277,19 @@ INTERNVL = Family(
     title="InternVL (Qwen2)",
     text_config="llm_config",
     text_type="qwen2",
-    make_sizes=_make_sizes,
+    make_sizes=make_sizes,
     read=_read,
     write=_write,
-    rules=_rules(lambda _: _QWEN2_RULES),
+    rules=_rules(lambda _: QWEN2_RULES),
     prefixes={VISION: ("vision_model.",), PROJECTOR: ("mlp1.",), LANGUAGE_MODEL: ("language_model.",)},
     embedding="language_model.model.embed_tokens.weight",
     output_layer="language_model.lm_head.weight",
     released={
-        "1b": _released("qwen2", 896, 4864, 24, (14, 2)),
-        "4b": _released("qwen2", 2048, 11008, 36, (16, 2)),
-        "internvl3-2b": _released("qwen2", 1536, 8960, 28, (12, 2)),
-        "internvl3-8b": _released("qwen2", 3584, 18944, 28, (28, 4)),
-        "internvl3-14b": _released("qwen2", 5120, 13824, 48, (40, 8)),
+        "1b": released("qwen2", 896, 4864, 24, (14, 2)),
+        "4b": released("qwen2", 2048, 11008, 36, (16, 2)),
+        "internvl3-2b": released("qwen2", 1536, 8960, 28, (12, 2)),
+        "internvl3-8b": released("qwen2", 3584, 18944, 28, (28, 4)),
+        "internvl3-14b": released("qwen2", 5120, 13824, 48, (40, 8)),
     },
 )
 
@@ -274,7 +298,7 @@ INTERNVL_INTERNLM2 = Family(
     title="InternVL (InternLM2)",
     text_config="llm_config",
     text_type="internlm2",
-    make_sizes=_make_sizes,
+    make_sizes=make_sizes,
     read=_read,
     write=_write,
     rules=_rules(_internlm2),
@@ -282,7 +306,7 @@ INTERNVL_INTERNLM2 = Family(
     embedding="language_model.model.tok_embeddings.weight",
     output_layer="language_model.output.weight",
     released={
-        "8b": _released("internlm2", 4096, 14336, 32, (32, 8)),
-        "26b": _released("internlm2", 6144, 16384, 48, (48, 8), _INTERNVIT_6B),
+        "8b": released("internlm2", 4096, 14336, 32, (32, 8)),
+        "26b": released("internlm2", 6144, 16384, 48, (48, 8), _INTERNVIT_6B),
     },
 )

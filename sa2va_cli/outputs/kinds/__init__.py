@@ -6,11 +6,13 @@ from sa2va_cli.errors import UsageError, parameter
 from sa2va_cli.outputs.kind import OutputKind
 from sa2va_cli.outputs.kinds import (
     coco,
+    compare,
     crop,
     cutout,
     cvat,
     datumaro,
     davis,
+    edit,
     hint,
     labelme,
     labelstudio,
@@ -18,6 +20,7 @@ from sa2va_cli.outputs.kinds import (
     mask,
     matte,
     overlay,
+    preview,
     sheet,
     stacked,
     tracks,
@@ -41,6 +44,10 @@ KINDS: dict[str, OutputKind] = {
     "labelstudio": labelstudio.KIND,
     "sheet": sheet.KIND,
     "markers": markers.KIND,
+    "edit": edit.KIND,
+    "side": compare.SIDE,
+    "wipe": compare.WIPE,
+    "preview": preview.KIND,
     "tracks": tracks.KIND,
 }
 """Everything that ``--save`` knows."""
@@ -52,7 +59,9 @@ def check_kinds(names: Sequence[str]) -> None:
     Raises:
         UsageError: there is none, or an unknown one; lists the allowed ones.
     """
-    field, allowed = parameter("kinds", option="--save"), ", ".join(KINDS)
+    field, allowed = parameter("kinds", option="--save"), ", ".join(
+        name for name, kind in KINDS.items() if not kind.needs_effects
+    )
     for name in names:
         if name not in KINDS:
             raise UsageError(f"unknown {field} {name!r}; choose from {allowed}")

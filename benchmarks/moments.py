@@ -1,0 +1,137 @@
+"""How often ``ask --times`` is right on clips of the demo world, and what it costs: mean temporal IoU.
+
+Clips are drawn in which something comes or goes, so that it is to be seen for a part of the time; the model
+is asked when, and its range is compared with the truth. A refusal where something is there counts 0.
+
+    python benchmarks/moments.py
+    python benchmarks/moments.py --clips 40 --seed 3000
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from recording import Cell, Column, add_options, record
+
+from sa2va_cli.demo.actors import KINDS
+from sa2va_cli.demo.scene import Scene
+from sa2va_cli.demo.sightings import EXISTS, measure
+from sa2va_cli.demo.world import scene_seed, write_clip
+from sa2va_cli.errors import NothingFoundError
+from sa2va_cli.pipeline.asking_job import Viewing
+from sa2va_cli.pipeline.moments import Moment, find_moment
+from sa2va_cli.pipeline.opening import opened
+from sa2va_cli.runtime.choice import ModelChoice
+from sa2va_cli.runtime.loading import load_chat
+
+GOAL = 0.7
+FORMS = ("When is the {} seen?", "the {} is in the picture")
+_LEAST, _MOST = 0.15, 0.85
+"""Share of the clip for which a thing that is asked for is there."""
+
+COLUMNS = (
+    Column("form", "asked as"),
+    Column("questions", "questions", ".0f"),
+    Column("iou", "mean temporal IoU", ".3f"),
+    Column("half", "IoU above 0.5", ".0%"),
+    Column("refused", "found nowhere", ".0%"),
+    Column("asked", "times the model was asked", ".1f"),
+    Column("seen", "pictures it saw", ".1f"),
+    Column("seconds", "seconds each", ".1f"),
+)
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Something that is seen for a part of a clip."""
+
+    scene: Scene
+    name: str
+    frames: tuple[int, int]
+
+
+def truths(seed: int, frames: int) -> Iterator[Truth]:
+    """Things that come or go: the only one of its kind and colour, seen in one stretch of a clip."""
+    number = 0
+    while True:
+        scene = Scene.sample(scene_seed("clips", seed, number), frames, 24)
+        number += 1
+        sightings = measure(scene, range(frames))
+        for actor in scene.actors:
+            alike = [one for one in scene.actors if (one.kind, one.colour) == (actor.kind, actor.colour)]
+            there = np.flatnonzero(sightings.area[:, sightings.column(actor)] >= EXISTS)
+            if len(alike) > 1 or actor.kind not in KINDS or not len(there):
+                continue
+            first, last = int(there[0]), int(there[-1])
+            whole = last - first + 1 == len(there)
+            if whole and _LEAST <= len(there) / frames <= _MOST:
+                yield Truth(scene, f"{actor.colour} {actor.kind}", (first, last))
+                break
+
+
+def overlap(moment: Moment | None, truth: tuple[int, int]) -> float:
+    """Temporal IoU of two ranges of frames, both ends included."""
+    if moment is None:
+        return 0.0
+    first, last = moment.first_frame, moment.last_frame
+    inner = max(0, min(last, truth[1]) - max(first, truth[0]) + 1)
+    return inner / ((last - first + 1) + (truth[1] - truth[0] + 1) - inner)
+
+
+def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
+    """Asks, prints, and returns the mean IoU of each form of question."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--model", default="demo")
+    parser.add_argument("--clips", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=2000)
+    parser.add_argument("--frames", type=int, default=96, help="of a clip")
+    parser.add_argument("--quick", action="store_true", help="one short clip")
+    add_options(parser)
+    options = parser.parse_args(arguments)
+    clips, frames = (1, 24) if options.quick else (options.clips, options.frames)
+    choice = ModelChoice(options.model, device="cpu")
+    engine = load_chat(choice, choice.placed())
+    viewing, found = Viewing(), truths(options.seed, frames)
+    scores: dict[str, list[tuple[float, Moment | None, float]]] = {form: [] for form in FORMS}
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(clips):
+            truth = next(found)
+            path, _ = write_clip(truth.scene, Path(folder) / "clip", (640, 360))
+            for form in FORMS:
+                words, started, moment = form.format(truth.name), time.perf_counter(), None
+                with opened(str(path), viewing.search(words), lambda _: None) as reader:
+                    try:
+                        moment = find_moment(engine, reader, words, viewing)
+                    except NothingFoundError:
+                        moment = None
+                score = overlap(moment, truth.frames)
+                scores[form].append((score, moment, time.perf_counter() - started))
+                range_ = (moment.first_frame, moment.last_frame) if moment else None
+                print(f"{number}: {words!r} {truth.frames} {range_} {score:.2f}", flush=True)
+    rows: list[dict[str, Cell]] = []
+    for form, all_scores in scores.items():
+        moments = [moment for _, moment, _ in all_scores if moment]
+        row: dict[str, Cell] = {
+            "form": form.format("X"),
+            "questions": len(all_scores),
+            "iou": statistics.mean(score for score, _, _ in all_scores),
+            "half": statistics.mean(score > 0.5 for score, _, _ in all_scores),
+            "refused": statistics.mean(moment is None for _, moment, _ in all_scores),
+            "asked": statistics.mean(one.asked for one in moments) if moments else None,
+            "seen": statistics.mean(one.seen for one in moments) if moments else None,
+            "seconds": statistics.median(seconds for _, _, seconds in all_scores),
+        }
+        rows.append(row)
+    means = {str(row["form"]): float(row["iou"]) for row in rows}  # type: ignore[arg-type]
+    print("ratio " + "; ".join(f"{form} {mean:.3f}" for form, mean in means.items()))
+    record(options, __file__, arguments, COLUMNS, rows, notes=f"{options.model}, bf16")
+    return means
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Many inputs in one go: jobs, what is known of each, and the workers that do them."""

@@ -1,0 +1,62 @@
+"""One job of a batch as a value, and what came of it.
+
+Knows nothing about how jobs are run or remembered.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+State = Literal["pending", "running", "done", "failed"]
+STATES: tuple[State, ...] = ("pending", "running", "done", "failed")
+
+
+@dataclass(frozen=True)
+class BatchJob:
+    """One input and everything that is to be made of it.
+
+    Attributes:
+        key: what it is known by in the state file: the same input with the same options.
+        kind: its name in ``kinds.KINDS``.
+        source: the input, as a command would be given it.
+        work: the value that its kind runs.
+        outputs: what it will most likely make, by the input's name alone; nothing was opened.
+    """
+
+    key: str
+    kind: str
+    source: str
+    work: Any = field(repr=False)
+    outputs: tuple[Path, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a job.
+
+    Attributes:
+        state: ``done`` or ``failed``; ``pending`` for one that was stopped and will be gone on with.
+        code: the exit code that the command would have had.
+        error: what went wrong, on one line.
+        frames: how many were made.
+        seconds: of work.
+        clip_seconds: how long the input is.
+        outputs: marks of everything that was made, by path.
+        source: mark of the input before it was opened.
+        warnings: what was odd.
+        look_at: ranges worth a look, one line each.
+        model: name and weights of the model.
+    """
+
+    state: State
+    code: int = 0
+    error: str = ""
+    frames: int = 0
+    seconds: float = 0.0
+    clip_seconds: float = 0.0
+    outputs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    source: Mapping[str, Any] | None = None
+    warnings: tuple[str, ...] = ()
+    look_at: tuple[str, ...] = ()
+    model: str = ""

@@ -1,0 +1,96 @@
+"""What an input or an output is known by when it is met again.
+
+A mark is compared in two steps: by sizes and times, which is quick, and by contents where these differ, so
+that a copied or touched file is no changed one. Knows nothing about jobs.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from sa2va_cli.batch.sources import file_list
+from sa2va_cli.tracks.fingerprint import fingerprint
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Files at some moment.
+
+    Attributes:
+        files: how many.
+        size: bytes of all.
+        modified: nanoseconds of the newest, as the file system counts them.
+        contents: what their contents are known by.
+    """
+
+    files: int
+    size: int
+    modified: int
+    contents: str
+
+    @classmethod
+    def of(cls, files: Sequence[Path]) -> Self | None:
+        """Looks at files; None where one is missing or cannot be read, or where there are none."""
+        try:
+            states = [file.stat() for file in files]
+            found = fingerprint(files)
+        except (OSError, ValueError):
+            return None
+        contents = f"{found.head[:16]}-{found.tail[:16]}-{found.sizes[:16]}"
+        return cls(len(states), found.size, max(state.st_mtime_ns for state in states), contents)
+
+    @classmethod
+    def of_source(cls, path: str) -> Self | None:
+        """Looks at an input."""
+        try:
+            return cls.of(file_list(path))
+        except OSError:
+            return None
+
+    @classmethod
+    def read(cls, value: Mapping[str, Any] | None) -> Self | None:
+        """Reads what ``as_json`` made; None for anything else."""
+        try:
+            return cls(**value) if value else None
+        except TypeError:
+            return None
+
+    def as_json(self) -> dict[str, Any]:
+        """As a JSON object."""
+        return asdict(self)
+
+    def holds_for(self, path: str) -> bool | None:
+        """Whether an input still has the same contents; None where it is gone."""
+        try:
+            files = file_list(path)
+            states = [file.stat() for file in files]
+        except OSError:
+            return None
+        if not states:
+            return None
+        found = len(states), sum(one.st_size for one in states), max(one.st_mtime_ns for one in states)
+        if found == (self.files, self.size, self.modified):
+            return True
+        now = Mark.of(files) if found[:2] == (self.files, self.size) else None
+        return now is not None and now.contents == self.contents
+
+
+def output_mark(path: Path) -> dict[str, Any]:
+    """Describes a finished output: its bytes and, of a file, its contents; nothing for one that is gone."""
+    try:
+        if path.is_dir():
+            inside = [file for file in sorted(path.rglob("*")) if file.is_file()]
+            return {"files": len(inside), "size": sum(file.stat().st_size for file in inside)}
+        found = fingerprint([path])
+    except OSError:
+        return {}
+    return {"files": 1, "size": found.size, "contents": f"{found.head[:16]}-{found.tail[:16]}"}
+
+
+def is_as_marked(path: Path, mark: Mapping[str, Any]) -> bool:
+    """Whether an output is there and has the bytes it had; of a folder only whether it is there."""
+    try:
+        return path.is_dir() if mark.get("files") != 1 else path.stat().st_size == mark.get("size")
+    except OSError:
+        return False

@@ -1,0 +1,190 @@
+"""Options of jobs: one value for all that a command line says, and how a row of a manifest changes it.
+
+Every option of ``segment`` and ``render`` that is a field of a group can be given for each job, by its long
+name. Knows nothing about files.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from functools import cache, lru_cache
+from types import NoneType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from sa2va_cli.errors import UsageError
+from sa2va_cli.outputs.delivery import Delivery
+from sa2va_cli.outputs.drawing import Drawing
+from sa2va_cli.outputs.saving import Saving
+from sa2va_cli.parameters import LOOKING, Option, Switches, check_fields, declared
+from sa2va_cli.pipeline.job import Search, check_reground
+from sa2va_cli.runtime.choice import ModelChoice
+
+
+@dataclass(frozen=True)
+class SharedSearch(Search):
+    """What is looked for in every input that does not say otherwise; ``Search`` without its need of prompts.
+
+    Attributes:
+        prompts: may be empty, where jobs have their own or need none.
+    """
+
+    prompts: Annotated[
+        tuple[Any, ...],
+        Option(
+            "What to look for, in words; may be given several times.",
+            LOOKING,
+            "PROMPT",
+            names=("--prompt", "-p"),
+            read=tuple,
+        ),
+    ] = ()
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        check_reground(self.reground)
+
+    @lru_cache(maxsize=64)  # noqa: B019  (jobs that look for the same thing share one value)
+    def search(self, prompts: tuple[str, ...] = ()) -> Search:
+        """The search of one job.
+
+        Raises:
+            UsageError: there is no prompt.
+        """
+        own = {one.name: getattr(self, one.name) for one in fields(Search) if one.name != "prompts"}
+        chosen: tuple[Any, ...] = prompts or self.prompts
+        return Search(chosen, **own)
+
+
+@dataclass(frozen=True)
+class Options:
+    """Everything that can be said of a job besides its input.
+
+    Attributes:
+        search: what is looked for.
+        saving: what is made.
+        drawing: how that is drawn.
+        delivery: how it is stored.
+        model: which model, the same for all jobs.
+    """
+
+    search: SharedSearch = field(default_factory=SharedSearch)
+    saving: Saving = field(default_factory=Saving)
+    drawing: Drawing = field(default_factory=Drawing)
+    delivery: Delivery = field(default_factory=Delivery)
+    model: ModelChoice = field(default_factory=ModelChoice)
+
+    def changed(self, given: Mapping[str, Any], where: str) -> "Options":
+        """The options of a job that says some things itself.
+
+        Args:
+            given: by long names, dashes as underscores.
+            where: names the job, for messages.
+
+        Raises:
+            UsageError: an option does not exist, has no such value, or is of the model.
+        """
+        changes: dict[str, dict[str, Any]] = {}
+        for name, value in given.items():
+            row = _rows().get(name)
+            if row is None:
+                raise UsageError(f"{where}: there is no option {name!r} for a job")
+            if row.group == "model":
+                raise UsageError(f"{where}: {name} is that of all jobs; give --{name} on the command line")
+            try:
+                changes.setdefault(row.group, {})[row.field] = row.read(value, where, name)
+            except (TypeError, ValueError, AttributeError) as error:
+                raise UsageError(f"{where}: {name} cannot be {value!r}") from error
+        try:
+            made = {name: replace(getattr(self, name), **own) for name, own in changes.items()}
+        except UsageError as error:
+            raise UsageError(f"{where}: {error.message}") from error
+        except (TypeError, ValueError, AttributeError) as error:
+            raise UsageError(f"{where}: a value is of the wrong type ({error})") from error
+        return replace(self, **made) if made else self
+
+    def as_json(self) -> dict[str, Any]:
+        """What decides about results, by group; not where a model runs, nor what becomes of what exists."""
+        left_out = {("saving", "existing"), ("saving", "output"), ("model", "device")}
+        return {
+            group.name: {
+                row.name: getattr(getattr(self, group.name), row.name)
+                for row in declared(type(getattr(self, group.name)))
+                if (group.name, row.name) not in left_out
+            }
+            for group in fields(self)
+        }
+
+
+@dataclass(frozen=True)
+class _Row:
+    """How a long name sets a field."""
+
+    group: str
+    field: str
+    kind: Any
+    setting: Option | Switches
+    constant: str | None = None
+
+    def read(self, value: Any, where: str, name: str) -> Any:
+        """The field's value from what a manifest says."""
+        if self.constant is not None:
+            return self.constant if _truth(value, where, name) else "refuse"
+        if self.kind is bool:
+            return _truth(value, where, name)
+        if isinstance(value, str):
+            value = self._of_text(value, where, name)
+        if isinstance(self.setting, Option) and self.setting.read is not None:
+            return self.setting.read(value)
+        return tuple(value) if isinstance(value, list) else value
+
+    def _of_text(self, text: str, where: str, name: str) -> Any:
+        kinds = get_args(self.kind) if get_origin(self.kind) in (Union, UnionType) else (self.kind,)
+        if str in kinds or not {int, float} & set(kinds):
+            return text
+        try:
+            return int(text) if float not in kinds else float(text)
+        except ValueError as error:
+            raise UsageError(f"{where}: {name} is a number, got {text!r}") from error
+
+
+def _truth(value: Any, where: str, name: str) -> bool:
+    words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False, "": False}
+    if isinstance(value, bool):
+        return value
+    found = words.get(str(value).strip().lower())
+    if found is None:
+        raise UsageError(f"{where}: {name} is true or false, got {value!r}")
+    return found
+
+
+@cache
+def _rows() -> dict[str, _Row]:
+    """Every option of a job by its long name with underscores."""
+    rows: dict[str, _Row] = {}
+    groups = {
+        "search": Search,
+        "saving": Saving,
+        "drawing": Drawing,
+        "delivery": Delivery,
+        "model": ModelChoice,
+    }
+    for group, kind in groups.items():
+        for one in declared(kind):
+            if isinstance(one.setting, Switches):
+                for switch in one.setting.switches:
+                    key = switch.name.lstrip("-").replace("-", "_")
+                    constant = switch.value
+                    rows[key] = _Row(group, one.name, one.kind, one.setting, constant)
+            elif isinstance(one.setting, Option):
+                names = one.setting.names or (f"--{one.name}",)
+                for name in names:
+                    if name.startswith("--"):
+                        key = name[2:].replace("-", "_")
+                        rows[key] = _Row(group, one.name, _plain(one.kind), one.setting)
+    return rows
+
+
+def _plain(kind: Any) -> Any:
+    """A type without its ``None``."""
+    parts = get_args(kind) if get_origin(kind) in (Union, UnionType) else ()
+    left = [part for part in parts if part is not NoneType]
+    return left[0] if len(left) == 1 else kind

@@ -1,0 +1,245 @@
+"""Workers side by side: one in this process, or several in processes of their own, on one device or many.
+
+What workers tell comes in one queue. A process that dies gives its jobs back, and another takes its place.
+"""
+
+import multiprocessing
+import os
+import queue
+import signal
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from multiprocessing.connection import Connection
+from types import TracebackType
+from typing import Any, Self
+
+from sa2va_cli.batch.worker import Begun, Broken, Ended, Message, Returned, Setup, Stop, Task, Worker
+from sa2va_cli.errors import UsageError
+
+_DEATHS = 9
+"""How many processes of one worker may die without ending a job before it is given up."""
+
+
+@dataclass(frozen=True)
+class Died:
+    """A worker's process has gone.
+
+    Attributes:
+        keys: of the jobs it was at.
+        code: its exit code, negative for a signal.
+    """
+
+    keys: tuple[str, ...]
+    code: int | None
+
+
+Said = tuple[int, Message | Died]
+"""The number of a worker, and what it tells."""
+
+
+def setups(setup: Setup, jobs: int, gpus: Sequence[int]) -> list[Setup]:
+    """What each worker works with.
+
+    Args:
+        setup: of one.
+        jobs: how many on each device.
+        gpus: numbers of devices; none for the one that the setup names.
+
+    Raises:
+        UsageError: a device is named twice over.
+    """
+    if gpus and setup.model.device != "auto":
+        raise UsageError("--gpus and --device both say where the model runs; give one of them")
+    if len(set(gpus)) != len(gpus):
+        raise UsageError(
+            f"--gpus {','.join(map(str, gpus))} names one GPU twice; use --jobs for several on one"
+        )
+    places = [replace(setup.model, device=f"cuda:{gpu}") for gpu in gpus] or [setup.model]
+    return [replace(setup, model=place, share=jobs) for place in places for _ in range(jobs)]
+
+
+class LocalWorker:
+    """A worker in this process.
+
+    Args:
+        number: of the worker.
+        setup: what it works with.
+        said: where it tells what happens.
+    """
+
+    def __init__(self, number: int, setup: Setup, said: "queue.Queue[Said]") -> None:
+        self._stop = Stop()
+        self._worker = Worker(setup, lambda message: said.put((number, message)), self._stop)
+        self._worker.__enter__()
+
+    def hand_over(self, task: Task) -> None:
+        """Gives it a job."""
+        self._worker.hand_over(task)
+
+    def stop(self, *, now: bool) -> None:
+        """Ends it."""
+        self._stop.soon.set()
+        if now:
+            self._stop.now.set()
+
+    def close(self) -> None:
+        """Waits until it has ended."""
+        self._worker.__exit__()
+
+
+@dataclass
+class _Child:
+    """A process and our end of the pipe to it."""
+
+    process: Any
+    pipe: Connection
+    at: set[str] = field(default_factory=set)
+
+
+class ProcessWorker:
+    """A worker in a process of its own, which is started again when it dies.
+
+    Args:
+        number: of the worker.
+        setup: what it works with.
+        said: where it tells what happens.
+    """
+
+    def __init__(self, number: int, setup: Setup, said: "queue.Queue[Said]") -> None:
+        self._number, self._setup, self._said = number, setup, said
+        self._sending = threading.Lock()
+        self._ending = False
+        self._deaths = 0
+        self._child = self._started()
+
+    def _started(self) -> _Child:
+        ours, theirs = multiprocessing.Pipe()
+        context = multiprocessing.get_context("spawn")
+        process = context.Process(target=_serve, args=(theirs, self._setup), daemon=True)
+        process.start()
+        theirs.close()
+        child = _Child(process, ours)
+        threading.Thread(target=self._listen, args=(child,), name="sa2va-listen", daemon=True).start()
+        return child
+
+    def _listen(self, child: _Child) -> None:
+        with suppress(EOFError, OSError):
+            while True:
+                message: Message = child.pipe.recv()
+                if isinstance(message, Begun):
+                    child.at.add(message.key)
+                elif isinstance(message, Ended | Returned):
+                    child.at.discard(message.key)
+                    self._deaths = 0
+                self._said.put((self._number, message))
+        child.process.join()
+        if self._ending:
+            return
+        with self._sending:  # nothing is handed to the one that is gone
+            self._deaths += 1
+            # It is told before its successor asks for work.
+            self._said.put((self._number, Died(tuple(sorted(child.at)), child.process.exitcode)))
+            if self._deaths > _DEATHS:
+                error = f"processes of workers die one after the other (exit code {child.process.exitcode})"
+                self._said.put((self._number, Broken(1, error)))
+            else:
+                self._child = self._started()
+
+    def hand_over(self, task: Task) -> None:
+        """Gives it a job; one that is handed to a dying process is told as such."""
+        with self._sending:
+            self._child.at.add(task.job.key)
+            with suppress(OSError):
+                self._child.pipe.send(task)
+
+    def stop(self, *, now: bool) -> None:
+        """Ends it."""
+        self._ending = True
+        with self._sending, suppress(OSError):
+            self._child.pipe.send("now" if now else "soon")
+
+    def close(self) -> None:
+        """Waits until it has ended."""
+        self._ending = True
+        with self._sending, suppress(OSError):
+            self._child.pipe.send(None)
+        self._child.process.join()
+        self._child.pipe.close()
+
+
+def _serve(pipe: Connection, setup: Setup) -> None:
+    """What the process of a worker does, until there is nobody who could hand it anything."""
+    for name in ("SIGINT", "SIGHUP", "SIGTERM"):  # the parent is told as well, and says what to do
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    sending, stop = threading.Lock(), Stop()
+
+    def emit(message: Message) -> None:
+        with sending, suppress(OSError):
+            pipe.send(message)
+
+    _hush()
+    with Worker(setup, emit, stop) as worker:
+        while True:
+            try:
+                order: Task | str | None = pipe.recv()
+            except (EOFError, OSError):  # the parent was killed
+                stop.soon.set()
+                stop.now.set()
+                break
+            if order is None:
+                break
+            if isinstance(order, Task):
+                worker.hand_over(order)
+            else:
+                stop.soon.set()
+                if order == "now":
+                    stop.now.set()
+
+
+def _hush() -> None:
+    """Keeps libraries quiet in processes, which have no console."""
+    import warnings
+
+    warnings.simplefilter("ignore")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+
+
+class Pool:
+    """Workers; a context manager that waits for what they have begun.
+
+    Args:
+        wanted: what each works with; a single one works in this process.
+        apart: whether a single one has a process of its own, too.
+    """
+
+    def __init__(self, wanted: Sequence[Setup], *, apart: bool = False) -> None:
+        self.said: queue.Queue[Said] = queue.Queue()
+        self._wanted, self._apart = wanted, apart or len(wanted) > 1
+        self._workers: list[LocalWorker | ProcessWorker] = []
+
+    def __enter__(self) -> Self:
+        """Starts them."""
+        kind = ProcessWorker if self._apart else LocalWorker
+        self._workers = [kind(number, setup, self.said) for number, setup in enumerate(self._wanted)]
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Waits for them; after an error they end at once."""
+        if kind is not None:
+            self.stop(now=True)
+        for worker in self._workers:
+            worker.close()
+
+    def hand_over(self, number: int, task: Task) -> None:
+        """Gives a worker a job."""
+        self._workers[number].hand_over(task)
+
+    def stop(self, *, now: bool) -> None:
+        """Ends all: after their checkpoints, or now."""
+        for worker in self._workers:
+            worker.stop(now=now)

@@ -1,0 +1,430 @@
+"""The story of a batch: list the jobs, look up what is known of them, hand out what is due.
+
+Only this thread writes the state. Whatever goes wrong with one input, the others are done.
+"""
+
+import os
+import queue
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sa2va_cli.batch.choosing import Again, Choice, choose, rebuilt
+from sa2va_cli.batch.job import BatchJob, Outcome
+from sa2va_cli.batch.listing import Request, listed, made_of
+from sa2va_cli.batch.placing import folder_of, template_of
+from sa2va_cli.batch.pool import Died, Pool, Said, setups
+from sa2va_cli.batch.sources import Source
+from sa2va_cli.batch.state import NAME, Row, StateFile, opened, read_state
+from sa2va_cli.batch.watching import Watching, watched
+from sa2va_cli.batch.worker import Begun, Broken, Ended, Idle, Returned, Setup, Task, Told
+from sa2va_cli.errors import OutputError, Sa2VAError, UsageError
+from sa2va_cli.events import Event, Notice
+from sa2va_cli.outputs.leftovers import clear, leftovers_of
+from sa2va_cli.outputs.locks import lock_name, remove_abandoned
+from sa2va_cli.staging import output_errors
+
+ATTEMPTS = 3
+"""How often a job is begun whose worker dies in it, before it counts as failed."""
+
+_POLL_SECONDS = 0.25
+"""How often it is looked whether somebody wants the batch to end."""
+
+
+@dataclass(frozen=True)
+class JobBegan:
+    """A job was begun.
+
+    Attributes:
+        key: of the job.
+        source: its input.
+        kind: of the job.
+        reason: why it is done; see ``choosing.Choice``.
+    """
+
+    key: str
+    source: str
+    kind: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class JobTold:
+    """A job tells something: ``events.Event``."""
+
+    key: str
+    source: str
+    event: Event
+
+
+@dataclass(frozen=True)
+class JobEnded:
+    """A job ended, well or not; ``outcome.state`` is ``pending`` where it was stopped."""
+
+    key: str
+    source: str
+    outcome: Outcome
+
+
+@dataclass(frozen=True)
+class Counted:
+    """How many jobs there are, how many of them were done before, and how many wait."""
+
+    total: int
+    done_before: int
+    waiting: int
+
+
+BatchEvent = JobBegan | JobTold | JobEnded | Counted | Notice
+BatchReport = Callable[[BatchEvent], None]
+
+
+@dataclass
+class Interrupts:
+    """How often somebody asked the batch to end: once for after the checkpoints, twice for now."""
+
+    count: int = 0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a batch is run.
+
+    Attributes:
+        request: what is to be done.
+        again: what becomes of jobs that are over.
+        state: the state file; None for one beside the outputs.
+        checkpoint: how often checkpoints are kept; None for never.
+        jobs: how many processes on each device.
+        gpus: numbers of devices; none for the one that the model is placed on.
+        watch: a folder whose new files become jobs; None for none.
+        error_file: where the inputs of failed jobs are listed; None for nowhere.
+        load: makes the segmenter; None for the real one.
+    """
+
+    request: Request
+    again: Again = field(default_factory=Again)
+    state: Path | None = None
+    checkpoint: str | None = "10s"
+    jobs: int = 1
+    gpus: tuple[int, ...] = ()
+    watch: Path | None = None
+    error_file: Path | None = None
+    load: Any = None
+
+    def __post_init__(self) -> None:
+        if self.jobs < 1:
+            raise UsageError(f"--jobs must be at least 1, got {self.jobs}")
+        setups(Setup(self.request.options.model), self.jobs, self.gpus)
+        request = self.request
+        if not request.inputs and request.manifest is None and self.watch is None:
+            raise UsageError("there is no input; give files, folders, patterns, - for a list, or --manifest")
+        if self.watch is not None and "{index" in (request.options.saving.output or ""):
+            raise UsageError(
+                "{index} is not the same after a restart with --watch; use {relative} or {parent}"
+            )
+
+    @property
+    def state_path(self) -> Path:
+        """Where the state file is."""
+        if self.state is not None:
+            return self.state / NAME if self.state.is_dir() else self.state
+        template = template_of(self.request.options.saving.output, mirror=self.request.mirror)
+        return folder_of(template) / NAME
+
+
+@dataclass(frozen=True)
+class BatchResult:
+    """What a batch came to.
+
+    Attributes:
+        state: the state file.
+        total: jobs in the list.
+        done: done now.
+        skipped: done before.
+        failed: failed, now or before.
+        left: not done because the batch was ended.
+        frames: made now.
+        seconds: from the first job to the last.
+        clip_seconds: of the inputs that were done now.
+        look_at: ranges worth a look, by input.
+        failures: what went wrong, by input.
+        interrupted: whether somebody ended it.
+    """
+
+    state: Path
+    total: int
+    done: int
+    skipped: int
+    failed: int
+    left: int
+    frames: int
+    seconds: float
+    clip_seconds: float
+    look_at: tuple[tuple[str, str], ...]
+    failures: tuple[tuple[str, str], ...]
+    interrupted: bool
+
+
+def run_batch(plan: Plan, report: BatchReport, interrupts: Interrupts | None = None) -> BatchResult:
+    """Does a batch.
+
+    Args:
+        plan: what and how.
+        report: is told what happens; called from this thread.
+        interrupts: looked at several times a second.
+
+    Raises:
+        InputError: a folder, a pattern or the manifest leads to nothing.
+        OutputError: another batch has the state file, or it cannot be written.
+        UsageError: the jobs cannot be meant.
+        Sa2VAError: the model is not to be had.
+    """
+    jobs = listed(plan.request)
+    if plan.watch is not None:
+        made_of(Source(str(plan.watch / "new.mp4")), plan.request, 1)  # what cannot be meant is told now
+    if not jobs and plan.watch is None:
+        raise UsageError("there is no input: the list is empty")
+    with opened(plan.state_path) as state:
+        return _Batch(plan, state, report, interrupts or Interrupts()).run(jobs)
+
+
+def previewed(plan: Plan) -> list[tuple[BatchJob, Choice]]:
+    """What a batch would do with each job; nothing is written or locked.
+
+    Raises:
+        InputError: a folder, a pattern or the manifest leads to nothing, or the state file is damaged.
+        UsageError: the jobs cannot be meant.
+    """
+    rows = {}
+    if plan.state_path.exists():
+        rows = {row.key: row for row in read_state(plan.state_path).rows}
+    jobs = listed(plan.request)
+    return [(job, choose(job, rows.get(job.key), job.work.saving.existing, plan.again)) for job in jobs]
+
+
+class _Batch:
+    """One run; see ``run_batch``."""
+
+    def __init__(self, plan: Plan, state: StateFile, report: BatchReport, interrupts: Interrupts) -> None:
+        self._plan, self._state, self._report, self._interrupts = plan, state, report, interrupts
+        self._jobs: dict[str, BatchJob] = {}
+        self._reasons: dict[str, str] = {}
+        self._attempts: Counter[str] = Counter()
+        self._waiting: deque[Task] = deque()
+        self._active: dict[str, Task] = {}
+        self._ended: dict[str, Outcome] = {}
+        self._failures: dict[str, str] = {}
+        self._skipped = 0
+        self._broken: Broken | None = None
+        self._written: set[str] = set()
+
+    def run(self, jobs: Sequence[BatchJob]) -> BatchResult:
+        """Does the jobs, and those that appear meanwhile."""
+        started = time.monotonic()
+        self._enter(jobs)
+        if self._waiting or self._plan.watch is not None:
+            self._work()
+        self._state.finish()
+        if self._broken is not None:
+            known = {kind.exit_code: kind for kind in Sa2VAError.__subclasses__()}
+            raise known.get(self._broken.code, Sa2VAError)(self._broken.error)
+        self._write_failures()
+        return self._result(time.monotonic() - started)
+
+    def _enter(self, jobs: Sequence[BatchJob]) -> None:
+        before = self._state.enter(jobs)
+        self._jobs = {job.key: job for job in jobs}
+        self._written = {os.path.normpath(path) for job in jobs for path in job.outputs}
+        lost = self._state.moved_aside
+        if lost is not None:
+            self._report(
+                Notice(
+                    f"{self._state.path} was damaged and is {lost} now; what was done is told by the outputs",
+                    "warning",
+                )
+            )
+        due = []
+        for job in jobs:
+            found = rebuilt(job) if lost is not None else None
+            if found is not None:
+                self._state.end(job.key, found)
+                self._skipped += 1
+            elif self._take(job, before.get(job.key)):
+                due.append(job.key)
+        self._state.await_again(key for key in due if key in before and before[key].state != "running")
+        waiting = len(self._waiting)
+        self._report(Counted(len(jobs), self._skipped, waiting))
+
+    def _take(self, job: BatchJob, row: Row | None) -> bool:
+        """Puts a job in the queue if it is due."""
+        choice: Choice = choose(job, row, job.work.saving.existing, self._plan.again)
+        self._reasons[job.key] = choice.reason
+        if choice.reason == "interrupted":
+            _tidy(job)
+        if choice.due:
+            self._waiting.append(Task(job, choice.existing))
+        elif row is not None and row.state == "failed":
+            self._failures[job.key] = row.error
+        else:
+            self._skipped += 1
+        return choice.due
+
+    def _work(self) -> None:
+        plan = self._plan
+        setup = Setup(plan.request.options.model, plan.checkpoint, load=plan.load)
+        wanted = setups(setup, plan.jobs, plan.gpus)
+        with ExitStack() as stack:
+            pool = stack.enter_context(Pool(wanted))
+            if plan.watch is not None:
+                stack.enter_context(watched(plan.watch, plan.request.kind, pool.said))
+            self._serve(pool, watching=plan.watch is not None)
+
+    def _serve(self, pool: Pool, *, watching: bool) -> None:
+        """Hands out jobs and listens, until nothing is left or somebody ends it."""
+        idle: deque[int] = deque()
+        stops = 0
+        while True:
+            if stops < min(2, self._interrupts.count):
+                stops = min(2, self._interrupts.count)
+                self._waiting.clear()
+                watching = False
+                pool.stop(now=stops == 2)
+                self._report(Notice(_STOPPING[stops]))
+            while idle and self._waiting and not stops and self._broken is None:
+                task = self._waiting.popleft()
+                self._active[task.job.key] = task
+                pool.hand_over(idle.popleft(), task)
+            if not self._active and (not self._waiting or self._broken) and not watching:
+                return
+            try:
+                said = pool.said.get(timeout=_POLL_SECONDS)
+            except queue.Empty:
+                continue
+            if isinstance(said[1], Idle):
+                idle.append(said[0])
+            else:
+                self._hear(said, idle, pool)
+                watching = watching and self._broken is None
+
+    def _hear(self, said: Said, idle: deque[int], pool: Pool) -> None:
+        number, message = said
+        if isinstance(message, Begun):
+            job = self._jobs[message.key]
+            self._state.begin(message.key)
+            self._attempts[message.key] += 1
+            self._report(JobBegan(job.key, job.source, job.kind, self._reasons[job.key]))
+        elif isinstance(message, Told):
+            self._report(JobTold(message.key, self._jobs[message.key].source, message.event))
+        elif isinstance(message, Ended):
+            self._end(message.key, message.outcome)
+        elif isinstance(message, Returned):
+            self._active.pop(message.key, None)
+        elif isinstance(message, Broken):
+            self._broken = message
+            self._waiting.clear()
+            pool.stop(now=False)
+        elif isinstance(message, Died):
+            for place in [place for place, one in enumerate(idle) if one == number][::-1]:
+                del idle[place]
+            self._revive(message)
+        elif isinstance(message, Watching):
+            self._appear(message.source)
+
+    def _end(self, key: str, outcome: Outcome) -> None:
+        self._active.pop(key, None)
+        self._state.end(key, outcome)
+        self._ended[key] = outcome
+        if outcome.state == "failed":
+            self._failures[key] = outcome.error
+        self._report(JobEnded(key, self._jobs[key].source, outcome))
+
+    def _revive(self, died: Died) -> None:
+        """Gives the jobs of a process that is gone to another; one that kills them every time has failed."""
+        for key in died.keys:
+            task = self._active.pop(key, None)
+            if task is None:
+                continue
+            if self._attempts[key] >= ATTEMPTS:
+                error = f"its worker died {ATTEMPTS} times ({_death(died.code)}); is there enough memory?"
+                self._end(key, Outcome("failed", 1, error))
+            else:
+                self._report(
+                    Notice(f"{task.job.source}: its worker died ({_death(died.code)}); going on", "warning")
+                )
+                existing = "skip" if task.existing == "refuse" else task.existing
+                self._waiting.appendleft(Task(task.job, existing))
+
+    def _appear(self, source: Source) -> None:
+        """A file has appeared in the folder that is watched."""
+        if os.path.normpath(source.path) in self._written:
+            return
+        job = made_of(source, self._plan.request, len(self._jobs) + 1)
+        if job.key in self._active or any(task.job.key == job.key for task in self._waiting):
+            return
+        row = self._state.add(job)
+        taken = {os.path.normpath(path) for path in job.outputs}
+        new = job.key not in self._jobs
+        self._jobs[job.key] = job
+        if new and taken & self._written:
+            error = (
+                f"another job writes {min(taken & self._written)}; add {{relative}} to -o, or use --mirror"
+            )
+            self._end(job.key, Outcome("failed", OutputError.exit_code, error))
+            return
+        self._written |= taken
+        if self._take(job, row):
+            if row is not None and row.state != "running":
+                self._state.await_again([job.key])
+            self._report(Counted(len(self._jobs), self._skipped, len(self._waiting)))
+
+    def _write_failures(self) -> None:
+        path = self._plan.error_file
+        if path is None:
+            return
+        lines = [os.fsencode(self._jobs[key].source) + b"\n" for key in self._failures]
+        with output_errors(path):
+            path.write_bytes(b"".join(lines))
+
+    def _result(self, seconds: float) -> BatchResult:
+        done = {key: one for key, one in self._ended.items() if one.state == "done"}
+        sources = {key: self._jobs[key].source for key in self._jobs}
+        over = len(done) + self._skipped + len(self._failures)
+        return BatchResult(
+            state=self._state.path,
+            total=len(self._jobs),
+            done=len(done),
+            skipped=self._skipped,
+            failed=len(self._failures),
+            left=max(0, len(self._jobs) - over),
+            frames=sum(one.frames for one in done.values()),
+            seconds=seconds,
+            clip_seconds=sum(one.clip_seconds for one in done.values()),
+            look_at=tuple((sources[key], text) for key, one in done.items() for text in one.look_at),
+            failures=tuple((sources[key], text) for key, text in self._failures.items()),
+            interrupted=self._interrupts.count > 0,
+        )
+
+
+def _tidy(job: BatchJob) -> None:
+    """Removes what a killed batch left beside outputs of a job, finished ones included."""
+    for path in job.outputs:
+        if path.parent.is_dir():
+            clear(leftovers_of(path))
+            remove_abandoned(lock_name(path))
+
+
+_STOPPING = {
+    1: "ending after the next checkpoints; once more ends it now",
+    2: "ending now; the same command goes on from the last checkpoints",
+}
+
+
+def _death(code: int | None) -> str:
+    if code is not None and code < 0:
+        return f"signal {-code}"
+    return f"exit code {code}"

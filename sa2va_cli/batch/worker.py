@@ -1,0 +1,365 @@
+"""Does jobs with one loaded model: the next clip is opened and asked about while others are followed.
+
+Each job has a thread. Few of them are at work at once, so memory is bounded: those that are followed, one
+that is opened and asked about, one whose files are finished. Knows nothing about the state file.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sa2va_cli.batch.job import BatchJob, Outcome
+from sa2va_cli.batch.kinds import Tools, kind_of
+from sa2va_cli.batch.marks import Mark, output_mark
+from sa2va_cli.errors import InputError, Sa2VAError
+from sa2va_cli.events import Event, Progress, Report
+from sa2va_cli.outputs.saving import Existing
+from sa2va_cli.pipeline.job import Resuming, SegmentResult, Stopped
+from sa2va_cli.queues import Channel
+from sa2va_cli.runtime.choice import ModelChoice
+
+if TYPE_CHECKING:
+    from sa2va_cli.datatypes import AnySegmenter
+    from sa2va_cli.runtime.loading import Load
+
+FINISHING = ("finishing the files", "drawing what needs the whole clip")
+"""Stages behind the last frame."""
+
+_PROGRESS_SECONDS = 0.5
+"""How often progress of one job is told at most."""
+
+BUG = 1
+
+
+@dataclass(frozen=True)
+class Task:
+    """A job whose turn has come.
+
+    Attributes:
+        job: what is done.
+        existing: what is done about outputs that exist.
+    """
+
+    job: BatchJob
+    existing: Existing
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A job was begun."""
+
+    key: str
+
+
+@dataclass(frozen=True)
+class Told:
+    """A job tells something."""
+
+    key: str
+    event: Event
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A job has ended."""
+
+    key: str
+    outcome: Outcome
+
+
+@dataclass(frozen=True)
+class Returned:
+    """A job was handed over and not begun, because the worker is to end."""
+
+    key: str
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A worker cannot go on, whatever the job: the model is not to be had.
+
+    Attributes:
+        code: the exit code.
+        error: what went wrong.
+    """
+
+    code: int
+    error: str
+
+
+@dataclass(frozen=True)
+class Idle:
+    """A worker takes another job."""
+
+
+Message = Begun | Told | Ended | Returned | Broken | Idle
+Emit = Callable[[Message], None]
+
+
+@dataclass
+class Stop:
+    """Whether a worker is to end: ``soon`` after checkpoints, ``now`` at the next event."""
+
+    soon: threading.Event = field(default_factory=threading.Event)
+    now: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a worker is told when it starts.
+
+    Attributes:
+        model: which model, and where it runs.
+        checkpoint: how often checkpoints are kept; None for never.
+        share: how many workers share the processor.
+        load: makes the segmenter; None for the real one.
+    """
+
+    model: ModelChoice
+    checkpoint: str | None = "10s"
+    share: int = 1
+    load: "Load | None" = None
+
+
+class BrokenWorker(Exception):  # noqa: N818  (a signal: the error it carries is the model's)
+    """The model cannot be loaded."""
+
+
+class Worker:
+    """Does jobs; a context manager, which ends when all that were handed over are done.
+
+    Args:
+        setup: what it works with.
+        emit: is told what happens, from several threads.
+        stop: says when to end.
+    """
+
+    def __init__(self, setup: Setup, emit: Emit, stop: Stop) -> None:
+        self._setup, self._emit, self._stop = setup, emit, stop
+        self._tasks: Channel[Task] = Channel(room=1)
+        self._segmenter: AnySegmenter | None = None
+        self._loading = threading.Lock()
+        self._followed = _Turns(1)
+        self._threads = [
+            threading.Thread(target=self._serve, name=f"sa2va-job-{number}", daemon=True)
+            for number in range(3)
+        ]
+        self._torch_threads: int | None = None
+
+    def __enter__(self) -> "Worker":
+        """Starts the threads; each says once for each job that it wants one."""
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Waits for the jobs that were begun."""
+        self._tasks.finish()
+        for thread in self._threads:
+            thread.join()
+        if self._torch_threads is not None:
+            import torch
+
+            torch.set_num_threads(self._torch_threads)
+
+    def hand_over(self, task: Task) -> None:
+        """Gives it a job; to be called once for each ``Idle``."""
+        self._tasks.put(task)
+
+    def _serve(self) -> None:
+        self._emit(Idle())
+        for task in self._tasks:
+            if self._stop.soon.is_set():
+                self._emit(Returned(task.job.key))
+            else:
+                self._do(task)
+            self._emit(Idle())
+
+    def _do(self, task: Task) -> None:
+        key = task.job.key
+        self._emit(Begun(key))
+        try:
+            outcome = self._outcome(task)
+        except BrokenWorker as broken:
+            self._emit(Ended(key, Outcome("pending")))
+            cause = broken.__cause__
+            text = cause.command_line if isinstance(cause, Sa2VAError) else f"{type(cause).__name__}: {cause}"
+            self._emit(Broken(cause.exit_code if isinstance(cause, Sa2VAError) else BUG, text))
+            return
+        self._emit(Ended(key, outcome))
+
+    def _outcome(self, task: Task) -> Outcome:
+        """Runs a job; whatever goes wrong in it is its own affair."""
+        mark = Mark.of_source(task.job.source)
+        known = None if mark is None else mark.as_json()
+        started = time.perf_counter()
+        try:
+            result = self._run(task)
+        except Stopped:
+            return Outcome("pending")
+        except BrokenWorker:
+            raise
+        except Sa2VAError as error:
+            outcome = Outcome("failed", error.exit_code, error.command_line)
+        except Exception as error:
+            outcome = Outcome("failed", BUG, f"internal error: {type(error).__name__}: {error}")
+        else:
+            outcome = _done(result, mark, task.job)
+        return replace(outcome, seconds=time.perf_counter() - started, source=known)
+
+    def _run(self, task: Task) -> SegmentResult:
+        kind = kind_of(task.job.kind)
+        turn = self._followed.turn()
+        tools = Tools(
+            self._loaded,
+            turn.taken,
+            self._reporting(task, kind.needs_model, turn),
+            Resuming(
+                resume=self._setup.checkpoint is not None,
+                checkpoint=self._setup.checkpoint or "10s",
+                stop=self._stop.soon.is_set,
+            ),
+        )
+        try:
+            return kind.run(kind.with_existing(task.job.work, task.existing), tools)
+        finally:
+            turn.give_back()
+
+    def _reporting(self, task: Task, resumable: bool, turn: "_Turn") -> Report:  # noqa: FBT001
+        """Tells on what a job reports, not too often, and stops the job when that is asked for."""
+        last, stage = 0.0, ""
+        kept = resumable and self._setup.checkpoint is not None
+
+        def report(event: Event) -> None:
+            nonlocal last, stage
+            if not isinstance(event, Progress):
+                self._emit(Told(task.job.key, event))
+                return
+            new = event.stage != stage
+            stage = event.stage
+            if stage in FINISHING:
+                turn.give_back()
+            waits = stage in FINISHING or (kept and event.done > 0)
+            if self._stop.now.is_set() or (self._stop.soon.is_set() and not waits):
+                raise Stopped
+            now = time.monotonic()
+            if new or now - last >= _PROGRESS_SECONDS or event.done == event.total > 0:
+                last = now
+                self._emit(Told(task.job.key, event))
+
+        return report
+
+    def _loaded(self) -> "AnySegmenter":
+        """The model, which the first job that needs it loads."""
+        with self._loading:
+            if self._segmenter is None:
+                try:
+                    self._segmenter = self._load()
+                except Exception as error:
+                    self._stop.soon.set()
+                    raise BrokenWorker from error
+        return self._segmenter
+
+    def _load(self) -> "AnySegmenter":
+        from sa2va_cli.runtime.loading import load_segmenter, memory_errors_explained
+
+        choice = self._setup.model
+        placement = choice.placed()
+        with memory_errors_explained(choice.name_on(placement), placement):
+            segmenter = (self._setup.load or load_segmenter)(choice, placement)
+        if getattr(segmenter, "is_small_on_processor", False):
+            import torch
+
+            # Short operations are not worth dividing: a clip for each core is followed instead.
+            self._torch_threads = cores = torch.get_num_threads()
+            torch.set_num_threads(1)
+            self._followed.widen(max(1, cores // self._setup.share))
+        return segmenter
+
+
+class _Turns:
+    """How many clips are followed at once.
+
+    Args:
+        room: so many.
+    """
+
+    def __init__(self, room: int) -> None:
+        self._free = threading.Semaphore(room)
+        self._room = room
+
+    def widen(self, room: int) -> None:
+        """Lets more clips in; never fewer."""
+        for _ in range(room - self._room):
+            self._free.release()
+        self._room = max(room, self._room)
+
+    def turn(self) -> "_Turn":
+        """One clip's turn, not yet taken."""
+        return _Turn(self._free)
+
+
+class _Turn:
+    """A turn that is given back once, as soon as nothing is followed any more."""
+
+    def __init__(self, free: threading.Semaphore) -> None:
+        self._free = free
+        self._taken = False
+
+    @contextmanager
+    def taken(self, _: object) -> Generator[int, None, None]:
+        """Waits for a turn; entered while objects are followed."""
+        self._free.acquire()
+        self._taken = True
+        try:
+            yield 1
+        finally:
+            self.give_back()
+
+    def give_back(self) -> None:
+        """Lets another clip in."""
+        if self._taken:
+            self._taken = False
+            self._free.release()
+
+
+def _done(result: SegmentResult, mark: Mark | None, job: BatchJob) -> Outcome:
+    """What came of a job that ended well, unless its input is another one by now."""
+    made = {str(path): output_mark(Path(path)) for path in (*result.files, *result.skipped)}
+    info = result.info
+    outcome = Outcome(
+        "done",
+        frames=result.frames,
+        clip_seconds=_clip_seconds(result),
+        outputs=made,
+        warnings=tuple(str(text) for text in result.warnings),
+        look_at=tuple(one.text for one in result.look_at),
+        model=result.model or "",
+    )
+    if mark is None or info is None:
+        return outcome
+    holds = mark.holds_for(job.source)
+    if holds is False:
+        error = InputError(
+            f"{job.source}: it was replaced while it was read, so its outputs cannot be trusted; "
+            "give the same command again"
+        )
+        return replace(outcome, state="failed", code=error.exit_code, error=error.command_line)
+    if holds is None:
+        gone = f"{job.source}: it was removed while it was read; the outputs are of what was there"
+        return replace(outcome, warnings=(*outcome.warnings, gone))
+    return outcome
+
+
+def _clip_seconds(result: SegmentResult) -> float:
+    """How much of a video was worked on; a still picture takes no time."""
+    info: Any = result.info
+    if info is None or info.kind == "image":
+        return 0.0
+    with suppress(ZeroDivisionError):
+        return float(result.frames / info.rate)
+    return 0.0

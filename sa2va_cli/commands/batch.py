@@ -1,0 +1,398 @@
+"""``sa2va batch``: many inputs in one go, how far that is, and what failed."""
+
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from sa2va_cli.batch.options import Options, SharedSearch
+from sa2va_cli.commands.helptext import examples
+from sa2va_cli.commands.options import Talking, add_command, only
+from sa2va_cli.commands.session import Interrupted, Session
+from sa2va_cli.errors import BatchError, UsageError
+from sa2va_cli.outputs.delivery import Delivery
+from sa2va_cli.outputs.drawing import Drawing
+from sa2va_cli.outputs.saving import Saving
+from sa2va_cli.parameters import Option, check_fields
+from sa2va_cli.pipeline.job import Resuming
+from sa2va_cli.runtime.choice import ModelChoice
+
+if TYPE_CHECKING:
+    from sa2va_cli.batch.running import BatchResult, Interrupts, Plan
+    from sa2va_cli.batch.state import Row, Summary
+    from sa2va_cli.commands.console import Console
+
+RUN_EPILOG = """
+Exit codes: 0 all done, 8 some failed, 130 interrupted; those of sa2va segment where nothing could be begun.
+
+The same command again does what is missing, interrupted or changed. Ctrl-C once ends after the next \
+checkpoints, twice at once; both can be gone on with.
+""" + examples(
+    'sa2va batch shots/ --prompt "the dancer" --save matte -o out/',
+    'sa2va batch "day*/*.mp4" -p "the dog" -p "the ball" --mirror -o masks/ --jobs 2',
+    'find shots -name "*.mp4" -print0 | sa2va batch - -0 -p "the dog" -o "out/{parent}-{stem}.{kind}.{ext}"',
+    "sa2va batch --manifest jobs.jsonl --model demo --json",
+    "sa2va batch status out/ --follow",
+)
+STATUS_EPILOG = examples("sa2va batch status out/", "sa2va batch status out/ --json | jq .counts")
+ERRORS_EPILOG = examples("sa2va batch errors out/ > failed.txt", "sa2va batch errors out/ --why")
+
+_FOLLOW_SECONDS = 1.0
+_OFF = "off"
+
+
+@dataclass(frozen=True)
+class Batching:
+    """What only a batch can be asked.
+
+    Attributes:
+        manifest: a file that lists jobs.
+        null: whether names on standard input end in a zero byte.
+        kind: of jobs.
+        mirror: whether the tree of the inputs is made again below ``-o``.
+        state: the state file.
+        retry_failed: whether failed jobs are tried again.
+        force: whether everything is done again.
+        checkpoint: how often checkpoints are kept.
+        jobs: how many processes on each device.
+        gpus: numbers of GPUs.
+        watch: a folder.
+        error_file: where inputs of failed jobs go.
+        on_done: a command for the end.
+    """
+
+    manifest: Annotated[
+        str | None, Option("JSON Lines or CSV: input, prompts, output, any option for each job.", "", "FILE")
+    ] = None
+    null: Annotated[
+        bool,
+        Option("Names on standard input end in a zero byte, as of find -print0.", names=("--null", "-0")),
+    ] = False
+    kind: Annotated[str, Option("What is done: segment, or render (of tracks files).", "", "KIND")] = (
+        "segment"
+    )
+    mirror: Annotated[bool, Option("Make the tree of the inputs again below -o.")] = False
+    state: Annotated[
+        str | None,
+        Option("The state file, or its folder.", "", "PATH", shown="sa2va-batch.db beside the outputs"),
+    ] = None
+    retry_failed: Annotated[bool, Option("Try again what failed.")] = False
+    force: Annotated[bool, Option("Do everything again, and replace what this batch made.")] = False
+    checkpoint: Annotated[
+        str, Option("How often checkpoints are kept: 10s or 2m of work, 100f frames, or off.", "", "INTERVAL")
+    ] = "10s"
+    jobs: Annotated[int, Option("Processes on each device; each loads the model.", "", "N", least=1)] = 1
+    gpus: Annotated[
+        str | None, Option("Numbers of GPUs, as in 0,1: a worker on each.", "", "LIST", shown="one device")
+    ] = None
+    watch: Annotated[
+        str | None,
+        Option("Do the files in this folder, and new ones when they are whole, until Ctrl-C.", "", "FOLDER"),
+    ] = None
+    error_file: Annotated[str | None, Option("Write the inputs of failed jobs to this file.", "", "FILE")] = (
+        None
+    )
+    on_done: Annotated[
+        str | None,
+        Option("Run this shell command at the end; SA2VA_BATCH_* tell it what came of it.", "", "CMD"),
+    ] = None
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if self.checkpoint != _OFF:
+            Resuming(checkpoint=self.checkpoint)
+        _ = self.gpu_numbers
+
+    @property
+    def gpu_numbers(self) -> tuple[int, ...]:
+        """The numbers of GPUs.
+
+        Raises:
+            UsageError: they are no numbers.
+        """
+        if not self.gpus:
+            return ()
+        if not re.fullmatch(r"\d+(,\d+)*", self.gpus):
+            raise UsageError(f"--gpus {self.gpus}: give numbers, as in 0,1")
+        return tuple(map(int, self.gpus.split(",")))
+
+
+class BatchGroup(TyperGroup):
+    """A group of commands of which ``run`` needs no name."""
+
+    ignore_unknown_options = True  # they are those of ``run``
+    allow_interspersed_args = False
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Finds a command; what is none is the beginning of what ``run`` is given."""
+        if args and args[0] not in self.commands:
+            args = ["run", *args]
+        return super().resolve_command(ctx, args)
+
+
+app = typer.Typer(
+    cls=BatchGroup,
+    help="Do many inputs in one go: sa2va batch INPUT... is sa2va batch run INPUT...",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def run_command(
+    *,
+    session: Session,
+    inputs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="INPUT...",
+            help="Files, folders (with all below), patterns, or - for names on standard input.",
+            show_default=False,
+        ),
+    ] = None,
+    batching: Batching,
+    search: SharedSearch,
+    saving: Saving,
+    drawing: Drawing,
+    delivery: Delivery,
+    model: ModelChoice,
+    talking: Talking,
+) -> None:
+    """Do many inputs with one loaded model; what is done already is left out.
+
+    Folders are searched for videos and pictures. -o takes {parent}, {relative} and {index}, too.
+    """
+    from sa2va_cli.batch.choosing import Again
+    from sa2va_cli.batch.listing import Request
+    from sa2va_cli.batch.running import Plan, previewed
+
+    options = Options(search, saving, drawing, delivery, model)
+    manifest = None if batching.manifest is None else Path(batching.manifest)
+    plan = Plan(
+        Request(_named(inputs or [], batching), manifest, batching.kind, options, batching.mirror),
+        Again(batching.retry_failed, batching.force),
+        None if batching.state is None else Path(batching.state),
+        None if batching.checkpoint == _OFF else batching.checkpoint,
+        batching.jobs,
+        batching.gpu_numbers,
+        None if batching.watch is None else Path(batching.watch),
+        None if batching.error_file is None else Path(batching.error_file),
+        session.load,
+    )
+    if talking.dry_run:
+        _preview(previewed(plan), session.console, as_json=talking.as_json)
+        return
+    result = _run(plan, session, as_json=talking.as_json)
+    if batching.on_done:
+        _call(batching.on_done, result, session.console)
+    if result.interrupted:
+        raise Interrupted(f"interrupted; {result.done} done, {result.left} left; the same command goes on")
+    if result.failed:
+        raise BatchError(
+            f"{result.failed} of {result.total} failed; sa2va batch errors {result.state} --why tells why, "
+            "--retry-failed tries again"
+        )
+
+
+def _named(inputs: list[str], batching: Batching) -> tuple[str, ...]:
+    """The inputs, with names on standard input in the place of ``-``."""
+    from sa2va_cli.batch.sources import STANDARD_INPUT, listed_names
+    from sa2va_cli.parameters import expanded
+
+    if batching.null and STANDARD_INPUT not in inputs:
+        raise UsageError("-0 says how names on standard input end; give - as an input")
+    names: list[str] = []
+    for text in inputs:
+        listed = listed_names(ended_by_zero=batching.null) if text == STANDARD_INPUT else [expanded(text)]
+        names += listed
+    return tuple(names)
+
+
+def _run(plan: "Plan", session: Session, *, as_json: bool) -> "BatchResult":
+    from sa2va_cli.batch.running import Interrupts, run_batch
+    from sa2va_cli.commands.batch_progress import showing
+    from sa2va_cli.commands.startup import collector_paused
+
+    interrupts = Interrupts()
+    with (
+        collector_paused() as imported,
+        showing(session.console, as_json=as_json) as show,
+        _counted_signals(interrupts),
+    ):
+        imported()  # the network is imported by the first job that needs it, once the list is read
+        result = run_batch(plan, show.tell, interrupts)
+        show.end(result)
+    return result
+
+
+@contextmanager
+def _counted_signals(interrupts: "Interrupts") -> Generator[None, None, None]:
+    """Counts Ctrl-C and its like in place of what ``main`` does about them; the third ends the program."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def receive(number: int, _: object) -> None:
+        interrupts.count += 1
+        if interrupts.count > 2:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+
+    before: dict[int, Any] = {}
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+            before[number] = signal.signal(number, receive)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _preview(found: Any, console: "Console", *, as_json: bool) -> None:
+    if as_json:
+        jobs = [
+            {
+                "input": job.source,
+                "kind": job.kind,
+                "due": choice.due,
+                "reason": choice.reason,
+                "outputs": list(map(str, job.outputs)),
+            }
+            for job, choice in found
+        ]
+        console.data({"jobs": jobs})
+        return
+    for job, choice in found:
+        outputs = ", ".join(map(str, job.outputs)) or "nothing known yet"
+        console.line(
+            f"{'would do  ' if choice.due else 'would skip'} {job.source} ({choice.reason}): {outputs}"
+        )
+    console.note(f"{sum(choice.due for _, choice in found)} of {len(found)} would be done")
+
+
+def _call(command: str, result: "BatchResult", console: "Console") -> None:
+    """Runs a command of the user's at the end; that it fails is told and changes nothing."""
+    facts = {
+        "STATE": result.state.absolute(),
+        "TOTAL": result.total,
+        "DONE": result.done,
+        "SKIPPED": result.skipped,
+        "FAILED": result.failed,
+        "LEFT": result.left,
+        "SECONDS": round(result.seconds, 3),
+    }
+    environment = os.environ | {f"SA2VA_BATCH_{name}": str(value) for name, value in facts.items()}
+    done = subprocess.run(command, shell=True, env=environment, check=False)  # noqa: S602  (the user's own)
+    if done.returncode:
+        console.warning(f"--on-done: {command!r} ended with exit code {done.returncode}")
+
+
+STATE = typer.Argument(
+    metavar="STATE", help="The state file, or its folder.", show_default="the current folder"
+)
+
+
+def status_command(
+    *,
+    session: Session,
+    state: Annotated[Path, STATE] = Path(),
+    follow: Annotated[bool, typer.Option("--follow", metavar="", help="Go on until the batch ends.")] = False,
+    every: Annotated[
+        bool, typer.Option("--all", metavar="", help="With all jobs, not only failed ones.")
+    ] = False,
+    talking: Annotated[Talking, only("as_json", "debug")],
+) -> None:
+    """Tell how far a batch is; it may be at work."""
+    from sa2va_cli.batch.job import STATES
+    from sa2va_cli.batch.state import read_state, state_path
+
+    path, before = state_path(state), None
+    while True:
+        summary = read_state(path, STATES if every else ("running", "failed"))
+        counts = dict(summary.counts)
+        if counts != before:
+            before = counts
+            _tell_status(summary, session.console, as_json=talking.as_json)
+        if not follow or not summary.active:
+            return
+        time.sleep(_FOLLOW_SECONDS)
+
+
+def _tell_status(summary: "Summary", console: "Console", *, as_json: bool) -> None:
+    if as_json:
+        console.data(_status_document(summary))
+        return
+    counted = ", ".join(f"{count} {name}" for name, count in summary.counts.items() if count)
+    console.answer(f"{summary.path}: {counted or 'no jobs'}{'' if summary.active else ' (not at work)'}")
+    console.answer(
+        f"{summary.frames} frames, {summary.clip_seconds:.0f} s of clips, {summary.seconds:.0f} s of work"
+    )
+    if summary.rows:
+        rows = [
+            [
+                "interrupted" if row.state == "running" and not summary.active else row.state,
+                row.source,
+                str(row.attempts),
+                f"{row.seconds:.1f}",
+                row.error,
+            ]
+            for row in summary.rows
+        ]
+        console.table(["state", "input", "attempts", "seconds", "what went wrong"], rows)
+
+
+def _status_document(summary: "Summary") -> dict[str, Any]:
+    return {
+        "state": str(summary.path),
+        "active": summary.active,
+        "total": summary.total,
+        "counts": dict(summary.counts),
+        "frames": summary.frames,
+        "seconds": round(summary.seconds, 3),
+        "clip_seconds": round(summary.clip_seconds, 3),
+        "jobs": [_row_document(row) for row in summary.rows],
+    }
+
+
+def _row_document(row: "Row") -> dict[str, Any]:
+    return {("input" if name == "source" else name): value for name, value in asdict(row).items()}
+
+
+def errors_command(
+    *,
+    session: Session,
+    state: Annotated[Path, STATE] = Path(),
+    why: Annotated[
+        bool, typer.Option("--why", metavar="", help="With what went wrong, behind a tab.")
+    ] = False,
+    null: Annotated[bool, typer.Option("--null", "-0", metavar="", help="End names in a zero byte.")] = False,
+    talking: Annotated[Talking, only("as_json", "debug")],
+) -> None:
+    """List the inputs of failed jobs, one a line, as sa2va batch - takes them."""
+    from sa2va_cli.batch.state import read_state, state_path
+
+    summary = read_state(state_path(state), ("failed",))
+    if talking.as_json:
+        session.console.data({"jobs": [_row_document(row) for row in summary.rows]})
+        return
+    if null:
+        typer.echo("".join(f"{row.source}\0" for row in summary.rows), nl=False)
+        return
+    for row in summary.rows:
+        session.console.answer(f"{row.source}\t{row.error}" if why else row.source)
+
+
+add_command(app, "batch run", run_command, RUN_EPILOG)
+add_command(app, "batch status", status_command, STATUS_EPILOG)
+add_command(app, "batch errors", errors_command, ERRORS_EPILOG)

@@ -1,0 +1,250 @@
+"""``sa2va ask -i``: a conversation at the terminal, line by line.
+
+Ctrl-C ends an answer, Ctrl-D the program. Where standard input is no terminal its lines are the questions.
+"""
+
+import json
+import signal
+import sys
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sa2va_cli.commands.session import Interrupted
+from sa2va_cli.commands.telling import Telling, numbered_names
+from sa2va_cli.errors import Sa2VAError, UsageError
+from sa2va_cli.outputs.saving import Saving, split_names
+
+if TYPE_CHECKING:
+    from sa2va_cli.commands.console import Console
+    from sa2va_cli.pipeline.talk import Talk
+
+PROMPT = "> "
+_MOST_LINES = 1_000
+"""Lines of the history that are kept."""
+
+
+class Interview:
+    """Reads questions and commands and has them answered.
+
+    Args:
+        talk: the conversation, with its model.
+        console: prints.
+        saving: how ``/save`` and ``/segment`` write, where they do not say otherwise.
+        as_json: answers as JSON lines.
+        read: gives the next line, or raises ``EOFError``; None for standard input.
+    """
+
+    def __init__(
+        self,
+        talk: "Talk",
+        console: "Console",
+        saving: Saving,
+        *,
+        as_json: bool = False,
+        read: Callable[[], str] | None = None,
+    ) -> None:
+        self._talk = talk
+        self._console = console
+        self._saving = saving
+        self._as_json = as_json
+        self._read = read or _read_line
+        self._stopped = False
+        self._waiting = False
+        self._commands: dict[str, tuple[str, str, Callable[[str], None]]] = {
+            "save": ("[KIND,...] [PATH]", "write what the last answer marks", self._save),
+            "segment": (
+                "WORDS",
+                "write masks of what these words name",
+                self._segment,
+            ),
+            "frames": (
+                "[N]",
+                "frames that are seen; with N, show so many next",
+                self._frames,
+            ),
+            "attach": ("FILE", "show another file with the next question", self._attach),
+            "undo": ("", "take the last question back", self._undo),
+            "clear": ("", "begin anew with the same files", self._clear),
+            "help": ("", "this list", self._help),
+            "quit": ("", "leave, as Ctrl-D does", self._quit),
+        }
+
+    def run(self, first: str | None = None) -> None:
+        """Goes on until the last line; one that fails is told and costs nothing else."""
+        if sys.stdin.isatty() and not self._as_json:
+            self._console.note("ask, or type /help; Ctrl-C stops an answer, Ctrl-D leaves")
+        with _history(), self._stop_signals():
+            waiting = [first] if first else []
+            while True:
+                try:
+                    line = waiting.pop() if waiting else self._next()
+                    self._do(line.strip())
+                except EOFError:
+                    return
+                except (Interrupted, KeyboardInterrupt):
+                    self._console.note("interrupted")
+                except Sa2VAError as error:
+                    self._console.error(error.command_line)
+
+    def _next(self) -> str:
+        self._waiting = True
+        try:
+            return self._read()
+        finally:
+            self._waiting = False
+
+    @contextmanager
+    def _stop_signals(self) -> Generator[None, None, None]:
+        """While an answer comes, the first Ctrl-C stops it and the second gives it up."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def receive(_: int, __: object) -> None:
+            if self._waiting or self._stopped:
+                raise KeyboardInterrupt
+            self._stopped = True
+
+        before = signal.signal(signal.SIGINT, receive)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def _do(self, line: str) -> None:
+        self._stopped = False
+        if not line:
+            return
+        if not line.startswith("/") or line.startswith("//"):
+            self._ask(line.removeprefix("/") if line.startswith("//") else line)
+            return
+        name, _, rest = line[1:].partition(" ")
+        found = [known for known in self._commands if known == name] or [
+            known for known in self._commands if name and known.startswith(name)
+        ]
+        if len(found) != 1:
+            names = ", ".join(f"/{known}" for known in self._commands)
+            raise UsageError(f"there is no /{name}; known are {names} (a question that begins so: //...)")
+        self._commands[found[0]][2](rest.strip())
+
+    def _ask(self, question: str) -> None:
+        telling = Telling(self._console, silent=self._as_json, goes_on=lambda: not self._stopped)
+        try:
+            reply = self._talk.ask(question, telling)
+        finally:
+            telling.end()
+        if self._as_json:
+            from sa2va_cli.commands.documents import reply_facts
+
+            record = {"question": question, **reply_facts(reply)}
+            self._console.answer(json.dumps(record, ensure_ascii=False))
+        if reply.stop != "end":
+            why = {"length": "cut off; --max-new-tokens allows more", "interrupted": "stopped"}[reply.stop]
+            self._console.note(f"the answer was {why}")
+        if objects := self._talk.objects():
+            self._console.note(f"it marks {numbered_names(objects)}; /save writes masks")
+        self._console.note(
+            f"read {reply.read_tokens} tokens of {reply.prompt_tokens}, wrote {len(reply.token_ids)}, first "
+            f"after {reply.seconds_to_first:.2f} s"
+        )
+
+    def _job(self, rest: str) -> Any:
+        """The job of ``/save``: which kinds, and where to."""
+        saving = self._saving
+        first, _, path = rest.partition(" ")
+        if rest:
+            kinds = split_names(first)
+            saving = replace(saving, kinds=kinds, output=path.strip() or saving.output)
+        return replace(self._talk.job, saving=saving, inputs=("?",))
+
+    def _save(self, rest: str) -> None:
+        job = self._job(rest)
+        with self._console.reporting() as report:
+            result = self._talk.save(job, report)
+        self._console.result(result)
+
+    def _segment(self, words: str) -> None:
+        if not words:
+            raise UsageError("/segment needs words, as in: /segment the red ball")
+        job = self._job("")
+        with self._console.reporting() as report:
+            result = self._talk.segment(job, words, report)
+        self._console.result(result)
+
+    def _frames(self, rest: str) -> None:
+        if rest:
+            if not rest.isdecimal() or int(rest) < 1:
+                raise UsageError(f"/frames takes a number of 1 or more, got {rest!r}")
+            self._talk.look_again(int(rest))
+        seen = [(one, "") for one in self._talk.inputs]
+        for one, note in seen + [(one, ", with the next question") for one in self._talk.waiting]:
+            numbers = ", ".join(str(number) for number in one.facts.numbers)
+            self._console.line(f"{one.source}: frame {numbers}{note}")
+        if not self._talk.inputs and not self._talk.waiting:
+            self._console.line("there is no input; /attach FILE shows one")
+
+    def _attach(self, rest: str) -> None:
+        if not rest:
+            raise UsageError("/attach needs the name of a file, as in: /attach photo.jpg")
+        self._talk.attach(rest)
+        self._console.note(f"{rest} goes with the next question")
+
+    def _undo(self, _: str) -> None:
+        question = self._talk.undo()
+        self._console.note("there is nothing to take back" if question is None else f"took back: {question}")
+
+    def _clear(self, _: str) -> None:
+        self._talk.clear()
+        self._console.note("begun anew")
+
+    def _help(self, _: str) -> None:
+        for name, (arguments, text, _action) in self._commands.items():
+            self._console.line(f"{f'/{name} {arguments}'.strip():<24} {text}")
+
+    def _quit(self, _: str) -> None:
+        raise EOFError
+
+
+def _read_line() -> str:
+    """The next line of standard input; at a terminal with a prompt, and what readline can do."""
+    if sys.stdin.isatty():
+        return input(PROMPT)
+    line = sys.stdin.readline()
+    if not line:
+        raise EOFError
+    return line
+
+
+@contextmanager
+def _history() -> Generator[None, None, None]:
+    """Lines of earlier conversations at a terminal, kept in the user's state folder."""
+    if not sys.stdin.isatty():
+        yield
+        return
+    try:
+        import readline
+    except ImportError:  # Windows has none
+        yield
+        return
+    path = history_file()
+    with suppress(OSError):
+        readline.read_history_file(path)
+    try:
+        yield
+    finally:
+        readline.set_history_length(_MOST_LINES)
+        with suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            readline.write_history_file(path)
+            path.chmod(0o600)
+
+
+def history_file() -> Path:
+    """Where lines are kept."""
+    from platformdirs import user_state_path
+
+    return user_state_path("sa2va", appauthor=False) / "history"

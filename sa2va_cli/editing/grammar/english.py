@@ -1,0 +1,111 @@
+"""English instructions: "turn the girl in red dress into ink wash from 0:03 and blur everything else"."""
+
+import re
+
+from sa2va_cli.editing.grammar.clauses import Clause, assembled, read_clauses
+from sa2va_cli.editing.grammar.english_frames import FRAMES
+from sa2va_cli.editing.grammar.english_targets import target_of
+from sa2va_cli.editing.grammar.english_times import mark_times
+from sa2va_cli.editing.grammar.english_words import MAKING
+from sa2va_cli.editing.grammar.marks import marked
+from sa2va_cli.editing.grammar.refusal import NotUnderstood
+from sa2va_cli.editing.grammar.said import Context
+from sa2va_cli.editing.plan import Edit
+
+_POLITE = re.compile(
+    r"^(?:\s*(?:please|kindly|now|just|also|ok(?:ay)?|hey|hi|first|finally|next|so|can\s+you|could\s+you|would\s+you|will\s+you"
+    r"|i\s+want\s+(?:you\s+)?to|i(?:'d|\s+would)\s+like\s+(?:you\s+)?to|let's|let\s+us|help\s+me(?:\s+to)?|try\s+to)\b[\s,]*)+",
+    re.IGNORECASE,
+)
+_POLITE_END = re.compile(
+    r"[\s,]*(?:please|thanks|thank\s+you|for\s+me|as\s+well|too)?[\s.!?]*$", re.IGNORECASE
+)
+_JOINT = re.compile(
+    r"\s*(?:[,;.]\s+(?:and\s+)?(?:then\s+)?|,|;|\band\s+then\b|\band\s+also\b|\bthen\b|\band\b|\bplus\b|\bafter\s+that\b)\s*",
+    re.IGNORECASE,
+)
+_BLACK_AND_WHITE = re.compile(r"black\s+and\s+white\b", re.IGNORECASE)
+_NOT = re.compile(r"^(?:do\s+not|don't|dont|never|stop|undo|no|not)\b", re.IGNORECASE)
+_IF = re.compile(
+    r"\b(?:if|when|whenever|unless|gradually|slowly|quickly|randomly|sometimes)\b", re.IGNORECASE
+)
+
+
+def read_english(instruction: str, *, generative: bool = False) -> tuple[Edit, ...]:
+    """Reads an instruction.
+
+    Args:
+        instruction: the sentence.
+        generative: whether there is a back-end that makes anything of words.
+
+    Raises:
+        NotUnderstood: a part of it cannot be read.
+    """
+    sentence = marked(" ".join(instruction.replace("’", "'").split()))
+    mark_times(sentence)
+    text = _POLITE_END.sub("", _POLITE.sub("", sentence.text))
+    pieces, joints = _split(text)
+
+    def read(part: str, last: Clause | None) -> Clause:
+        return _clause(part, Context(sentence, last, generative))
+
+    return assembled(read_clauses(pieces, joints, read))
+
+
+def _split(text: str) -> tuple[list[str], list[str]]:
+    """Takes a sentence apart at commas and "and"; what is empty between two belongs to the joint."""
+    pieces, joints, begin = [], [], 0
+    for found in _JOINT.finditer(text):
+        if _BLACK_AND_WHITE.match(text, max(0, found.start() - 5)):
+            continue
+        piece = text[begin : found.start()]
+        if piece.strip():
+            pieces.append(piece)
+            joints.append(found[0])
+        elif joints:
+            joints[-1] += found[0]
+        begin = found.end()
+    if text[begin:].strip() or not pieces:
+        pieces.append(text[begin:])
+    return pieces, joints[: len(pieces) - 1]
+
+
+def _clause(part: str, context: Context) -> Clause:
+    sentence = context.sentence
+    words = sentence.restored(part)
+    span = sentence.span(part)
+    text = " ".join(_POLITE.sub("", sentence.without_times(part)).split()).strip(" ,;:")
+    text = re.sub(r"\s+(?:only|just)$", "", text, flags=re.IGNORECASE)
+    if not text:
+        if span is None:
+            raise NotUnderstood(words, "there is nothing in it")
+        return Clause(words, None, span=span)
+    if _NOT.search(text):
+        raise NotUnderstood(words, "it says what not to do; say what to do")
+    if found := _IF.search(text):
+        raise NotUnderstood(found[0], "effects begin and end at times, such as from 2 s to 5 s")
+    reason: NotUnderstood | None = None
+    for frame in FRAMES:
+        try:
+            for said in frame(text, context):
+                target = said.target
+                if isinstance(target, str):
+                    target = target_of(target, sentence, context.last.target if context.last else None)
+                return Clause(words, said.meaning, target, span, said.verb)
+        except NotUnderstood as error:
+            reason = reason or error
+    raise reason or _unknown(text, context)
+
+
+def _unknown(text: str, context: Context) -> NotUnderstood:
+    """Why no frame fits: the verb is unknown, or what something is to become."""
+    if found := re.match(rf"(?:{MAKING})\s+(.+)$", text, re.IGNORECASE):
+        result = re.search(r"\s(?:into|to|like|as)\s+(.+)$", found[1], re.IGNORECASE)
+        part = context.sentence.restored(result[1] if result else found[1])
+        return NotUnderstood(
+            part, "no effect makes that; only a generative --backend can make anything of words"
+        )
+    if found := re.match(r"(?:add|apply|put|give|use)\s+(.+)$", text, re.IGNORECASE):
+        return NotUnderstood(context.sentence.restored(found[1]), "no effect is called so")
+    first = text.split(maxsplit=1)[0]
+    return NotUnderstood(context.sentence.restored(first), "no effect is called so")

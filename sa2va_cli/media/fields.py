@@ -1,0 +1,75 @@
+"""Interlaced video: which of a frame's two fields is shown first, as it is read and as it is written.
+
+Pictures of interlaced video stay as they are, both fields woven into one; what is made of them says so. Knows
+nothing about files.
+"""
+
+from typing import Any, Literal
+
+import av
+from av.codec.context import Flags
+
+FieldOrder = Literal["top", "bottom"]
+
+_NUMBERS: dict[FieldOrder, int] = {"top": 2, "bottom": 3}
+"""FFmpeg's ``AV_FIELD_TT`` and ``AV_FIELD_BB`` (libavcodec/defs.h)."""
+
+_CODED_APART = ("libx264", "prores_ks")
+"""Encoders that code the fields of a frame apart; others leave it to the container to speak of them."""
+_ENCODERS = (*_CODED_APART, "ffv1")
+_ENDINGS = (".mov", ".mp4", ".m4v", ".mkv")
+
+
+def field_order_of(frame: Any) -> FieldOrder | None:
+    """Which field of a decoded frame is shown first; None for progressive ones.
+
+    It is asked of the frame, through a filter: containers and FFmpeg's parsers are silent or wrong at times.
+    """
+    if not frame.interlaced_frame:
+        return None
+    graph = av.filter.Graph()
+    source = graph.add_buffer(
+        width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base
+    )
+    upper = graph.add("select", "eq(interlace_type,TOPFIRST)")
+    graph.link_nodes(source, upper, graph.add("buffersink")).configure()
+    graph.vpush(frame)
+    try:
+        graph.vpull()
+    except av.BlockingIOError:
+        return "bottom"
+    return "top"
+
+
+def can_say(encoder: str, ending: str) -> bool:
+    """Whether files of an encoder with an ending tell their field order."""
+    return encoder in _ENCODERS and ending in _ENDINGS
+
+
+def prepare(context: Any, order: FieldOrder) -> None:
+    """Tells an encoder, which is not open yet, of the fields."""
+    context.field_order = _NUMBERS[order]
+    if context.codec.name in _CODED_APART:
+        context.flags |= Flags.interlaced_dct | Flags.interlaced_me
+
+
+class FieldMarker:
+    """Marks frames as interlaced, which their pictures do not show."""
+
+    def __init__(self, order: FieldOrder) -> None:
+        self._mode = {"top": "tff", "bottom": "bff"}[order]
+        self._graph: Any = None
+
+    def mark(self, frame: av.VideoFrame, time_base: Any) -> av.VideoFrame:
+        """The same picture, marked; of one size and format for all."""
+        frame.pts, frame.time_base = 0, time_base
+        if self._graph is None:
+            self._graph = av.filter.Graph()
+            source = self._graph.add_buffer(
+                width=frame.width, height=frame.height, format=frame.format, time_base=time_base
+            )
+            setfield = self._graph.add("setfield", f"mode={self._mode}")
+            self._graph.link_nodes(source, setfield, self._graph.add("buffersink")).configure()
+        self._graph.vpush(frame)
+        marked: av.VideoFrame = self._graph.vpull()
+        return marked

@@ -1,0 +1,349 @@
+"""The whole story of a question: open, look, load, ask, and write what the answer finds.
+
+What an answer finds is followed and drawn as ``segmentation`` does it: the answer takes the place of asking
+for each prompt, and nothing else differs.
+"""
+
+from collections.abc import Generator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sa2va_cli.checkpoints.hub import makes_masks
+from sa2va_cli.conversation import (
+    ChatEngine,
+    Exchange,
+    Listener,
+    Pictures,
+    Question,
+    Reply,
+)
+from sa2va_cli.datatypes import AnySegmenter, Followed, Frame, FrameMasks, Grounding, Session
+from sa2va_cli.errors import ModelError, NothingFoundError, UsageError
+from sa2va_cli.events import Notice, Progress, Report, no_report
+from sa2va_cli.media.probe import image_files
+from sa2va_cli.media.reader import Reader
+from sa2va_cli.model.prompt_text import spoken
+from sa2va_cli.pipeline.asking_job import AskJob, AskResult, FoundMask, SeenFrames, Viewing
+from sa2va_cli.pipeline.finding import Findings, decode_on, named_as_mentioned, nothing_found
+from sa2va_cli.pipeline.job import Search, SegmentJob
+from sa2va_cli.pipeline.keyframes import read_keyframes
+from sa2va_cli.pipeline.opening import opened
+from sa2va_cli.pipeline.regions import placed_regions, region_masks
+from sa2va_cli.pipeline.segmentation import Plan, Threads, announce, leave_threads, planned, run
+from sa2va_cli.runtime.choice import ModelChoice
+from sa2va_cli.runtime.loading import LoadChat, load_chat, memory_errors_explained
+from sa2va_cli.visual_prompts import VisualPrompt
+
+STILL = ("image", "images")
+"""Kinds of inputs that have no time."""
+
+
+@dataclass(frozen=True, eq=False)
+class Viewed:
+    """An input that was looked at.
+
+    Attributes:
+        source: as it was given.
+        kind: ``video``, ``image`` or ``frames``; ``images``: a folder of single images.
+        frames: those that the model sees.
+        regions: (n, H, W) bool, what questions call region1, region2 and so on; None for none.
+    """
+
+    source: str
+    kind: str
+    frames: tuple[Frame, ...]
+    regions: NDArray[np.bool_] | None = field(default=None, repr=False)
+
+    @property
+    def pictures(self) -> Pictures:
+        """What is shown to the model."""
+        images = tuple(frame.image for frame in self.frames)
+        if self.kind in STILL:
+            return Pictures(images)
+        return Pictures(images, video=True, seconds=tuple(frame.seconds for frame in self.frames))
+
+    @property
+    def facts(self) -> SeenFrames:
+        """What was seen, for a result."""
+        numbers = tuple(number_of(frame) for frame in self.frames)
+        if self.kind == "images":
+            numbers = tuple(range(len(self.frames)))
+        seconds = () if self.kind in STILL else tuple(frame.seconds for frame in self.frames)
+        return SeenFrames(self.source, self.kind, numbers, seconds)
+
+
+def number_of(frame: Frame) -> int:
+    """The number of a frame in its source."""
+    return frame.index if frame.source_index is None else frame.source_index
+
+
+def viewed(source: str, reader: Reader, search: Search) -> Viewed:
+    """Looks at an open input."""
+    return Viewed(source, reader.info.kind, tuple(read_keyframes(reader, search)))
+
+
+def view(source: str, viewing: Viewing, report: Report = no_report, *, apart: bool = False) -> Viewed:
+    """Opens an input, looks at it, and closes it.
+
+    Args:
+        source: of the input.
+        viewing: which frames are looked at.
+        report: is told what a person should know.
+        apart: whether images of a folder or pattern are several images, of any sizes, and no video's frames.
+
+    Raises:
+        InputError: it cannot be read.
+        UsageError: the range cannot be meant.
+    """
+    search = viewing.search("?")
+    if files := image_files(source) if apart else []:
+        seen = [view(str(file), viewing, report).frames for file in files]
+        return Viewed(source, "images", tuple(frame for frames in seen for frame in frames))
+    with opened(source, search, report) as reader:
+        return viewed(source, reader, search)
+
+
+def check_regions(inputs: Sequence[Viewed], visual: Sequence[VisualPrompt]) -> None:
+    """Makes sure, without a model, that what is pointed at are regions of the one still image.
+
+    Raises:
+        InputError: a mask's file is no picture.
+        UsageError: there is no such image, or something lies outside it.
+    """
+    if not visual:
+        return
+    if [(one.kind, len(one.frames)) for one in inputs] != [("image", 1)]:
+        what = ", ".join(f"{one.source} ({one.kind})" for one in inputs) or "nothing is shown"
+        raise UsageError(f"regions are those of one still image, and this is about: {what}")
+    placed_regions(inputs[0].frames[0].image, visual)
+
+
+def with_regions(
+    engine: ChatEngine, inputs: Sequence[Viewed], visual: Sequence[VisualPrompt]
+) -> tuple[Viewed, ...]:
+    """The same with the regions that are pointed at.
+
+    Raises:
+        InputError: see ``check_regions``.
+        UsageError: see there; or the model knows no regions, or sees nothing at one.
+    """
+    check_regions(inputs, visual)
+    if not visual:
+        return tuple(inputs)
+    if not engine.has_masks:
+        raise UsageError(
+            f"{engine.identity.name} knows no regions; ask without them, or use a Sa2VA of InternVL type "
+            "(--model 1b)"
+        )
+    (one,) = inputs
+    return (replace(one, regions=region_masks(segmenter_of(engine), one.frames[0].image, visual)),)
+
+
+def question_about(text: str, inputs: Sequence[Viewed], past: tuple[Exchange, ...] = ()) -> Question:
+    """A question about inputs, and their regions.
+
+    Raises:
+        UsageError: there is no question, or there are regions of one among several inputs.
+    """
+    pointed = [one.regions for one in inputs if one.regions is not None]
+    if pointed and len(inputs) > 1:
+        raise UsageError("regions are those of one still image, which is shown by itself")
+    return Question(text, tuple(one.pictures for one in inputs), pointed[0] if pointed else None, past)
+
+
+def shows_apart(model: ModelChoice) -> bool:
+    """Whether a model is shown the images of a folder as several images: one that answers and no more is."""
+    return not makes_masks(model.name_on(model.placed()))
+
+
+@dataclass(frozen=True)
+class AskPlan:
+    """Everything that is decided before the model is loaded.
+
+    Attributes:
+        job: what was asked for.
+        inputs: what the model will see.
+        run: the run that writes what the answer finds; None where nothing is to be written.
+    """
+
+    job: AskJob
+    inputs: tuple[Viewed, ...]
+    run: Plan | None
+
+
+@contextmanager
+def planned_question(job: AskJob, report: Report = no_report) -> Generator[AskPlan, None, None]:
+    """Looks at the inputs and decides everything that can go wrong early.
+
+    Raises:
+        Sa2VAError: see ``segmentation.planned``.
+    """
+    if job.saving is None:
+        apart = bool(job.inputs) and shows_apart(job.model)
+        inputs = tuple(view(source, job.viewing, report, apart=apart) for source in job.inputs)
+        check_regions(inputs, job.regions.visual)
+        yield AskPlan(job, inputs, None)
+        return
+    (source,) = job.inputs
+    with planned(segment_job(job, source, job.viewing.search(job.question)), report) as plan:
+        inputs = (viewed(source, plan.reader, plan.job.search),)
+        check_regions(inputs, job.regions.visual)
+        yield AskPlan(job, inputs, plan)
+
+
+def segment_job(job: AskJob, source: str, search: Search) -> SegmentJob:
+    """The run that writes what an answer finds."""
+    assert job.saving is not None  # noqa: S101  (asked by whoever calls this)
+    return SegmentJob(source, search, job.model, job.saving, job.drawing, job.delivery)
+
+
+def ask(
+    job: AskJob,
+    *,
+    load: LoadChat = load_chat,
+    report: Report = no_report,
+    threads: Threads = leave_threads,
+    listener: Listener | None = None,
+) -> AskResult:
+    """Asks one question and writes what the answer finds.
+
+    Args:
+        job: what to do.
+        load: makes the model.
+        report: is told how far the run is and what a person should know; called from this thread.
+        threads: decides about torch's threads while objects are followed.
+        listener: is given the answer as it is generated.
+
+    Raises:
+        Sa2VAError: of the kind that says what went wrong; then nothing half-written is left.
+    """
+    with planned_question(job, report) as plan:
+        placement = plan.run.placement if plan.run else job.model.placed()
+        name = job.model.name_on(placement)
+        with memory_errors_explained(name, placement):
+            announce(placement, report)
+            report(Progress(f"loading {name}"))
+            engine = load(job.model, placement)
+            check_masks(engine, name, wanted=plan.run is not None)
+            report(Progress("reading"))
+            inputs = with_regions(engine, plan.inputs, job.regions.visual)
+            conversation = engine.converse(job.answering.generation())
+            reply = conversation.ask(question_about(job.question, inputs), listener)
+            masks = masks_seen(engine, plan.inputs, job.viewing, reply) if job.masks else ()
+            saved = (
+                run(plan.run, segmenter_of(engine), report, threads, answered(reply)) if plan.run else None
+            )
+    return AskResult(
+        inputs=tuple(one.facts for one in plan.inputs),
+        question=job.question,
+        reply=reply,
+        model=name,
+        device=placement.device,
+        dtype=placement.dtype,
+        objects=objects_of(job.question, reply, job.viewing),
+        masks=masks,
+        saved=saved,
+    )
+
+
+def check_masks(engine: ChatEngine, name: str, *, wanted: bool) -> None:
+    """Makes sure that a model whose masks are to be written makes masks.
+
+    Raises:
+        ModelError: it has no mask decoder.
+    """
+    if wanted and not engine.has_masks:
+        raise ModelError(f"{name} has no mask decoder; ask without --save, or use a Sa2VA (--model 1b)")
+
+
+def segmenter_of(engine: Any) -> AnySegmenter:
+    """A model with masks as what follows objects, which it is, too."""
+    segmenter: AnySegmenter = engine
+    return segmenter
+
+
+def objects_of(question: str, reply: Reply, viewing: Viewing) -> tuple[Any, ...]:
+    """What an answer finds, named and numbered."""
+    return named_as_mentioned(viewing.search(question).prompts[0], reply.mentions)
+
+
+def answered(reply: Reply) -> Any:
+    """Finds in a run what an answer found: see ``segmentation.Finding``."""
+
+    def finding(plan: Plan, session: Session[Any, Any, Any], report: Report) -> Findings[Any]:
+        search = plan.job.search
+        (prompt,) = search.prompts
+        answer = spoken(reply.marked)
+        report(Notice(f"{prompt.label!r}: {answer}", "detail"))
+        if not len(reply.queries) and not plan.job.saving.allow_empty:
+            raise nothing_in_answer(plan, answer)
+        return decode_on(
+            session,
+            read_keyframes(plan.reader, search),
+            search,
+            {prompt: Grounding(answer, reply.queries)},
+            named_as_mentioned(prompt, reply.mentions),
+        )
+
+    return finding
+
+
+def nothing_in_answer(plan: Plan, answer: str) -> NothingFoundError:
+    """The error of an answer without masks."""
+    (prompt,) = plan.job.search.prompts
+    known = nothing_found(plan.job.search.prompts, {prompt.id: answer})
+    advice = 'ask for masks, as in "... Please respond with a segmentation mask."'
+    return NothingFoundError(
+        f"the answer marks nothing ({answer!r}); no files were written; {advice}", known.answers
+    )
+
+
+def masks_seen(
+    engine: ChatEngine, inputs: Sequence[Viewed], viewing: Viewing, reply: Reply
+) -> tuple[FoundMask, ...]:
+    """Masks of what an answer finds, on the frames that the model saw."""
+    if not engine.has_masks or not len(reply.queries):
+        return ()
+    from sa2va_cli.export.coco import encode_mask
+
+    found = []
+    for place, one in enumerate(inputs):
+        for masks in masks_on(engine, one, reply, viewing):
+            for number, mask in enumerate(masks.masks, 1):
+                if mask.any():
+                    score = float(masks.scores[number - 1])
+                    frame = number_of(masks.frame)
+                    found.append(FoundMask(place, number, frame, encode_mask(mask), score))
+    return tuple(found)
+
+
+def masks_on(
+    engine: ChatEngine, one: Viewed, reply: Reply, viewing: Viewing
+) -> Generator[FrameMasks, None, None]:
+    """Masks of what an answer finds, on each frame of an input that the model saw."""
+    for followed in _decoded(segmenter_of(engine), one, reply):
+        yield FrameMasks(followed.frame, followed.logits, followed.scores, viewing.threshold)
+
+
+def _decoded(segmenter: AnySegmenter, one: Viewed, reply: Reply) -> Generator[Followed[Any], None, None]:
+    """The objects of an answer on the frames that the model saw, as they are first decoded there."""
+    with segmenter.open(still=one.kind == "image") as session:
+        memory = session.condition([(frame.index, frame.image) for frame in one.frames], [reply.queries])
+        with closing(session.follow(iter(one.frames), memory, count=len(one.frames))) as followed:
+            yield from followed
+
+
+def visible(segmenter: AnySegmenter, one: Viewed, reply: Reply, threshold: float = 0.5) -> list[bool]:
+    """On which of the frames that the model saw an answer's objects are."""
+    if not len(reply.queries):
+        return [False] * len(one.frames)
+    seen = []
+    for followed in _decoded(segmenter, one, reply):
+        masks = FrameMasks(followed.frame, followed.logits, followed.scores, threshold).masks
+        shown = [mask.any() and score > 0.5 for mask, score in zip(masks, followed.scores, strict=True)]
+        seen.append(bool(np.any(shown)))
+    return seen

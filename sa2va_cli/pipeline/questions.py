@@ -1,0 +1,228 @@
+"""Many questions at once: read from a file, asked in batches, answered in the order of the file.
+
+A question that cannot be asked, or whose input cannot be read, is one record with an error, and the others go
+on. Knows nothing about terminals.
+"""
+
+import json
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sa2va_cli.conversation import ChatEngine, Exchange, Generation, Question, Reply
+from sa2va_cli.errors import InputError, Sa2VAError, UsageError
+from sa2va_cli.events import Report, no_report
+from sa2va_cli.parameters import expanded
+from sa2va_cli.pipeline.asking import Viewed, question_about, view, with_regions
+from sa2va_cli.pipeline.asking_job import Regions, Viewing
+from sa2va_cli.queues import batched
+from sa2va_cli.visual_prompts import VisualPrompt, each, read_box, read_mask, read_point
+
+_KEYS = ("id", "question", "input", "inputs", "history", "points", "boxes", "masks")
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A question of a file.
+
+    Attributes:
+        id: what it is known by; its number in the file, from 1, where the file does not say.
+        question: its words.
+        inputs: what it is about.
+        past: what was said before it.
+        regions: what it calls region1, region2 and so on.
+        problem: why it cannot be asked; empty if it can.
+    """
+
+    id: str | int
+    question: str
+    inputs: tuple[str, ...] = ()
+    past: tuple[Exchange, ...] = ()
+    regions: tuple[VisualPrompt, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Answered:
+    """What a listed question came to: a reply, or why there is none."""
+
+    listed: Listed
+    reply: Reply | None = None
+    problem: str = ""
+
+
+def read_questions(path: Path, inputs: Sequence[str], regions: tuple[VisualPrompt, ...] = ()) -> list[Listed]:
+    """Reads a file of questions.
+
+    Args:
+        path: one question a line; or one JSON object a line with ``question`` and, if wanted, ``id``,
+            ``input`` or ``inputs``, ``history``, pairs of earlier questions and answers, and ``points``,
+            ``boxes`` and ``masks``, lists of regions as the options have them. Empty lines and lines that
+            begin with ``#`` count for nothing.
+        inputs: what questions are about that name no input.
+        regions: of these, for questions that name neither.
+
+    Raises:
+        InputError: it cannot be read, or has no question.
+        UsageError: two questions have one id.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"{path}: cannot be read as UTF-8 text ({getattr(error, 'strerror', None) or error})"
+        ) from error
+    lines = [line.strip() for line in text.splitlines()]
+    lines = [line for line in lines if line and not line.startswith("#")]
+    if not lines:
+        raise InputError(f"{path}: has no question; write one on each line")
+    listed = [_listed(number, line, tuple(inputs), regions) for number, line in enumerate(lines, 1)]
+    seen: set[str] = set()
+    for one in listed:
+        if str(one.id) in seen:
+            raise UsageError(f"{path}: two questions have the id {one.id!r}; give each its own")
+        seen.add(str(one.id))
+    return listed
+
+
+def _listed(number: int, line: str, inputs: tuple[str, ...], regions: tuple[VisualPrompt, ...]) -> Listed:
+    if not line.startswith("{"):
+        return Listed(number, line, inputs, regions=regions)
+    try:
+        return _from_json(number, json.loads(line), inputs, regions)
+    except UsageError as error:
+        return Listed(number, line, problem=f"line {number}: {error.command_line}")
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        return Listed(number, line, problem=f"line {number} is not understood ({error})")
+
+
+def _from_json(
+    number: int, record: Mapping[str, Any], inputs: tuple[str, ...], regions: tuple[VisualPrompt, ...]
+) -> Listed:
+    if unknown := sorted(set(record) - set(_KEYS)):
+        raise ValueError(f"unknown {', '.join(map(repr, unknown))}; known are {', '.join(_KEYS)}")
+    given = record.get("inputs", [record["input"]] if record.get("input") is not None else None)
+    named = inputs if given is None else tuple(expanded(_text(one)) for one in given)
+    past = tuple(Exchange(_text(asked), _text(said)) for asked, said in record.get("history", ()))
+    key = record.get("id", number)
+    if not isinstance(key, str | int):
+        raise TypeError(f"the id {key!r} is neither a text nor a whole number")
+    own = Regions(
+        each(read_point)(_texts(record, "points")),
+        each(read_box)(_texts(record, "boxes")),
+        each(read_mask)(_texts(record, "masks")),
+    ).visual
+    return Listed(key, _text(record["question"]), named, past, own or (regions if given is None else ()))
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is not a text")
+    return value
+
+
+def _texts(record: Mapping[str, Any], name: str) -> list[str]:
+    listed = record.get(name, [])
+    if not isinstance(listed, list):
+        raise TypeError(f"{name} is no list")
+    return [_text(one) for one in listed]
+
+
+def answer_listed(
+    engine: ChatEngine,
+    listed: Iterable[Listed],
+    viewing: Viewing,
+    generation: Generation,
+    *,
+    batch_size: int = 1,
+    report: Report = no_report,
+) -> Generator[Answered, None, None]:
+    """Answers questions in their order, as many at once as a batch has.
+
+    Args:
+        engine: the model.
+        listed: the questions.
+        viewing: which frames of their inputs are looked at.
+        generation: how answers are generated.
+        batch_size: how many are answered at once.
+        report: is told what a person should know.
+    """
+    seen: dict[str, Viewed] = {}
+    for batch in batched(listed, batch_size):
+        prepared = [_prepared(engine, one, viewing, seen, report) for one in batch]
+        sound = [question for question in prepared if isinstance(question, Question)]
+        replies = iter(_answers(engine, sound, generation))
+        for one, question in zip(batch, prepared, strict=True):
+            outcome = next(replies) if isinstance(question, Question) else question
+            if isinstance(outcome, Reply):
+                yield Answered(one, outcome)
+            else:
+                yield Answered(one, problem=outcome)
+        recent = {source for one in batch for source in one.inputs}
+        seen = {source: view_ for source, view_ in seen.items() if source in recent}
+
+
+def _prepared(
+    engine: ChatEngine, one: Listed, viewing: Viewing, seen: dict[str, Viewed], report: Report
+) -> Question | str:
+    """A question with its pictures, or why it cannot be asked; an input is opened once in a batch."""
+    if one.problem:
+        return one.problem
+    try:
+        for source in one.inputs:
+            if source not in seen:
+                seen[source] = view(source, viewing, report, apart=not engine.has_masks)
+        shown = with_regions(engine, [seen[source] for source in one.inputs], one.regions)
+        return question_about(one.question, shown, one.past)
+    except Sa2VAError as error:
+        return error.command_line
+
+
+def _answers(engine: ChatEngine, questions: Sequence[Question], generation: Generation) -> list[Reply | str]:
+    """Answers in one batch; where that is refused, one by one, so that the others are answered."""
+    if not questions:
+        return []
+    try:
+        return [*engine.answer_all(questions, generation)]
+    except UsageError as error:
+        if len(questions) == 1:
+            return [error.command_line]
+    return [answer for question in questions for answer in _answers(engine, [question], generation)]
+
+
+def left_to_ask(listed: Sequence[Listed], path: Path) -> list[Listed]:
+    """Questions that a file of answers has no answer to; those that failed are asked again.
+
+    Raises:
+        InputError: it is no file of answers.
+    """
+    done: set[str] = set()
+    for line in _whole_lines(path):
+        try:
+            record = json.loads(line)
+            if "error" not in record:
+                done.add(str(record["id"]))
+        except (ValueError, TypeError, KeyError) as error:
+            raise InputError(f"{path}: is no file of answers; choose another -o") from error
+    return [one for one in listed if str(one.id) not in done]
+
+
+def keep_answers(path: Path) -> None:
+    """Takes out of a file of answers what failed, and what a killed run left half written."""
+    kept = [line for line in _whole_lines(path) if "error" not in json.loads(line)]
+    path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+
+
+def _whole_lines(path: Path) -> list[str]:
+    text = path.read_text(encoding="utf-8")
+    return [line for line in text[: text.rfind("\n") + 1].split("\n") if line]
+
+
+def in_order(path: Path, listed: Sequence[Listed]) -> None:
+    """Puts the lines of a file of answers into the order of the questions; those of others come last."""
+    places = {str(one.id): place for place, one in enumerate(listed)}
+    lines = _whole_lines(path)
+    wanted = sorted(lines, key=lambda line: places.get(str(json.loads(line)["id"]), len(places)))
+    if wanted != lines:
+        path.write_text("".join(f"{line}\n" for line in wanted), encoding="utf-8")

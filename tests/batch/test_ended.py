@@ -1,0 +1,172 @@
+"""Batches that are killed, interrupted or lose a worker, and what the same command does then."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from batch.told import events, states
+from clips import make_video
+from fakes import RememberingSegmenter, load_mortal, load_remembering
+
+from sa2va_cli.batch.listing import Request
+from sa2va_cli.batch.options import Options, SharedSearch
+from sa2va_cli.batch.running import Interrupts, JobTold, Plan, run_batch
+from sa2va_cli.events import Progress
+from sa2va_cli.outputs.locks import locked
+from sa2va_cli.outputs.saving import Saving
+
+COMMAND = ("shots", "-p", "red", "--save", "mask,tracks", "-o", "out/", "--checkpoint", "4f", "--quiet")
+PROGRAM = """
+import sys
+from fakes import RememberingSegmenter
+from sa2va_cli.commands.app import main
+segmenter = RememberingSegmenter(0, killed_after={after})
+main(["batch", *sys.argv[1:]], load=lambda *_: segmenter)
+"""
+
+
+def results(folder=Path("out")):
+    """The bytes of everything but the state."""
+    return {
+        path.name: path.read_bytes()
+        for path in folder.iterdir()
+        if not path.name.startswith(("sa2va-batch.db", "."))
+    }
+
+
+@pytest.fixture
+def six(folder):
+    """Six clips of 12 frames."""
+    (folder / "shots").mkdir()
+    for number in range(6):
+        make_video(folder / f"shots/{number}.mp4", stamps=range(12), start_numbers=20 * number)
+    return folder / "shots"
+
+
+@pytest.fixture
+def undisturbed(six, sa2va):
+    """The bytes of every output of a batch that nobody disturbs, without checkpoints."""
+    command = [*COMMAND]
+    command[command.index("4f")], command[command.index("out/")] = "off", "whole/"
+    assert sa2va("batch", *command, load=load_remembering).code == 0
+    return results(Path("whole"))
+
+
+def plan(**more):
+    options = Options(SharedSearch(("red",)), Saving(("mask", "tracks"), "out/"))
+    return Plan(Request(("shots",), options=options), checkpoint="4f", **more)
+
+
+def test_a_batch_that_is_killed_anywhere_is_gone_on_with_to_the_same_bytes(undisturbed, sa2va):
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    for after in random.Random(7).sample(range(6, 66), 3):  # the full number of points: benchmarks/soak.py
+        program = [sys.executable, "-c", PROGRAM.format(after=after), *COMMAND]
+        done = subprocess.run(program, env=environment, check=False, capture_output=True)
+        if done.returncode == 0:
+            break  # fewer frames were left
+        assert done.returncode == -signal.SIGKILL, done.stderr
+        assert "running" in states().values()
+    assert sa2va("batch", *COMMAND, load=load_remembering).code == 0
+    assert results() == undisturbed
+    assert set(states().values()) == {"done"}
+    assert not [path for path in Path("out").iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_an_interrupted_batch_ends_with_checkpoints_and_goes_on(undisturbed, sa2va, times):
+    interrupts = Interrupts()
+
+    def report(event):
+        if isinstance(event, JobTold) and isinstance(event.event, Progress) and event.event.done >= 1:
+            interrupts.count = times
+
+    def slowly(_):
+        threading.Event().wait(0.02)
+
+    segmenter = RememberingSegmenter(0, hook=slowly)
+    result = run_batch(plan(load=lambda *_: segmenter), report, interrupts)
+    assert result.interrupted
+    assert result.left + result.done == 6
+    assert result.left > 0
+    assert not [path for path in Path("out").iterdir() if path.name.startswith(".")]
+    assert sa2va("batch", *COMMAND, load=load_remembering).code == 0
+    assert results() == undisturbed
+
+
+def test_ctrl_c_ends_the_program_with_130(six, sa2va):
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    program = PROGRAM.format(after=None).replace("killed_after=None", "hook=lambda _: time.sleep(0.05)")
+    program = "import time\n" + program.replace("main(", "raise SystemExit(main(").rstrip() + ")"
+    arguments = [one for one in COMMAND if one != "--quiet"]
+    with subprocess.Popen(
+        [sys.executable, "-c", program, *arguments, "--json"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        for line in process.stdout:
+            if '"progress"' in line and '"segmenting"' in line:
+                process.send_signal(signal.SIGINT)
+                break
+        told = events(process.stdout.read())
+    assert process.returncode == 130
+    assert told[-1]["interrupted"]
+    assert {"stopped"} <= {one["event"] for one in told}
+
+
+def test_several_processes_share_the_jobs_and_do_each_once(undisturbed, sa2va):
+    outcome = sa2va("batch", *COMMAND[:-1], "--jobs", "2", "--json", load=load_remembering)
+    assert outcome.code == 0
+    began = [one["input"] for one in events(outcome.out) if one["event"] == "began"]
+    assert sorted(began) == sorted(set(began))
+    assert results() == undisturbed
+
+
+def test_the_jobs_of_a_worker_that_dies_are_done_by_another(undisturbed, sa2va):
+    Path("mortal").write_text("once")
+    outcome = sa2va("batch", *COMMAND[:-1], "--jobs", "2", load=load_mortal)
+    assert "its worker died (signal 9); going on" in outcome.err
+    assert (outcome.code, results()) == (0, undisturbed)
+
+
+def test_a_job_that_kills_every_worker_fails_and_the_batch_ends(six, sa2va):
+    for number in range(1, 6):
+        (six / f"{number}.mp4").unlink()
+    Path("mortal").write_text("always")
+    outcome = sa2va("batch", *COMMAND, "--jobs", "2", load=load_mortal)
+    assert outcome.code == 8
+    assert set(states().values()) == {"failed"}
+
+
+def test_a_second_batch_on_the_same_state_is_refused(six, sa2va):
+    with locked(Path("out/sa2va-batch.db")):
+        outcome = sa2va("batch", *COMMAND, load=load_remembering)
+        assert (outcome.code, "is being written" in outcome.err) == (7, True)
+
+
+def test_a_damaged_state_is_moved_aside_and_told_by_the_outputs(six, sa2va):
+    sa2va("batch", *COMMAND, load=load_remembering)
+    Path("out/3.mask.mp4").unlink()
+    state = Path("out/sa2va-batch.db")
+    data = bytearray(state.read_bytes())
+    data[100:5000] = random.Random(1).randbytes(4900)
+    state.write_bytes(data)
+    outcome = sa2va("batch", *COMMAND[:-1], "--skip-existing", load=load_remembering)
+    assert outcome.code == 0, outcome.err
+    assert "was damaged and is out/sa2va-batch.db.damaged-1 now" in outcome.err
+    assert "1 done, 5 skipped, 0 failed" in outcome.err
+
+
+@pytest.mark.parametrize("data", [b"", b"no database", b"SQLite format 3\0" + bytes(5000)])
+def test_what_is_no_state_is_never_lost(six, sa2va, data):
+    Path("out").mkdir()
+    Path("out/sa2va-batch.db").write_bytes(data)
+    outcome = sa2va("batch", *COMMAND, load=load_remembering)
+    assert outcome.code == 0, outcome.err
+    if data:
+        assert Path("out/sa2va-batch.db.damaged-1").read_bytes() == data

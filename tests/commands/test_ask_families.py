@@ -1,0 +1,87 @@
+"""Recorded cases of every family through ``sa2va ask``: prompts, answers and masks, turns included."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from families import FAMILIES, REFERENCE, cases, checkpoint
+from test_segment_families import recorded_masks, written_masks
+
+from sa2va_cli.model import conversing
+from sa2va_cli.model.prompt_text import encode, spoken
+from sa2va_cli.runtime.loading import load_chat
+
+INPUTS = REFERENCE / "inputs"
+HISTORIES = {
+    "image_second_turn": ["Please describe the video content.", "The ball is moving to the right."],
+    "text_only_past_text": ["Hello, who are you?", "I am a helpful assistant."],
+}
+TURNS = [(family, name) for family in FAMILIES for name in HISTORIES if name in cases(family)]
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def prompts(monkeypatch):
+    """The ids of every prompt."""
+    seen = []
+
+    def spy(tokenizer, text):
+        seen.append(encode(tokenizer, text))
+        return seen[-1]
+
+    monkeypatch.setattr(conversing, "encode", spy)
+    return seen
+
+
+def on(family):
+    return ("--model", checkpoint(family), "--device", "cpu", "--dtype", "fp32")
+
+
+def golden(family, name, key):
+    with np.load(REFERENCE / "golden" / family / f"{name}.npz") as arrays:
+        return arrays[key].tolist()
+
+
+@pytest.mark.parametrize(("family", "name"), TURNS)
+def test_a_second_turn_is_the_recorded_one(sa2va, folder, prompts, family, name):
+    case = cases(family)[name]
+    inputs = [str(INPUTS / "image.png")] if case["kind"] == "image" else []
+    record = {"question": case["text"], "inputs": inputs, "history": [HISTORIES[name]]}
+    (folder / "q.jsonl").write_text(json.dumps(record))
+    outcome = sa2va("ask", "--questions", "q.jsonl", *on(family), load=load_chat)
+    assert outcome.code == 0, outcome.err
+    report = json.loads(outcome.out)
+    assert prompts == [golden(family, name, "input_ids")]
+    assert report["token_ids"] == golden(family, name, "generated_ids")
+    assert report["answer"] == spoken(case["prediction"])
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_question_about_frames_is_answered_and_its_masks_are_written(sa2va, folder, prompts, family):
+    case = cases(family)["video_2seg" if "video_2seg" in cases(family) else "video_1seg"]
+    name = "video_2seg" if "video_2seg" in cases(family) else "video_1seg"
+    shutil.copytree(INPUTS / "video", folder / "clip")
+    sampling = "uniform" if "keyframes" in case else "first"
+    outcome = sa2va(
+        *("ask", "clip", case["text"].removeprefix("<image>"), "--frames", "5", "--sampling", sampling),
+        *("--save", "coco", "--json", *on(family)),
+        load=load_chat,
+    )
+    assert outcome.code == 0, outcome.err
+    report = json.loads(outcome.out)
+    assert prompts == [golden(family, name, "input_ids")]
+    assert report["answer"] == spoken(case["prediction"])
+    assert "[SEG]" not in report["text"]
+    wanted = recorded_masks(family, name)
+    assert len(report["objects"]) == len(wanted)
+    got = written_masks(folder / "clip.coco.json", len(wanted))
+    assert (got != wanted).mean(axis=(1, 2, 3)).max() <= 1e-4

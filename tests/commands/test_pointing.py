@@ -1,0 +1,195 @@
+"""``segment`` with points, boxes and masks, and ``correct``, by a fake network that follows colours."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from clips import make_image, make_video
+from fakes import FakeSegmenter
+from PIL import Image
+
+from sa2va_cli.tracks.corrections import corrections_of
+from sa2va_cli.tracks.log import Tracks
+from sa2va_cli.tracks.records import Record
+
+
+def records(path: str) -> list[bytes]:
+    return [one.payload for one in Tracks(Path(path)).records() if isinstance(one, Record)]
+
+
+def masks_of(path: str) -> np.ndarray:
+    return np.stack([one.logits for one in Tracks(Path(path))])
+
+
+def test_a_point_in_the_middle_is_followed_in_both_directions_in_the_order_of_frames(sa2va, folder):
+    make_video(folder / "a.mp4")
+    segmenter = FakeSegmenter()
+    outcome = sa2va(
+        "segment", "a.mp4", "--point", "2,40@8f", "--save", "tracks,mask", load=lambda *_: segmenter
+    )
+    assert outcome.code == 0, outcome.err
+    assert segmenter.asked == []  # the language model is left alone
+    assert segmenter.stepped == [*range(7, -1, -1), *range(20)]
+    assert [(one.row, one.index, one.points) for one in segmenter.pointed] == [
+        (0, 8, ((2 / 64, 40 / 48, True),))
+    ]
+    assert [one.index for one in Tracks(folder / "a.tracks.sa2va")] == list(range(20))
+
+
+def test_a_point_on_the_first_frame_needs_no_way_back(sa2va, folder):
+    make_video(folder / "a.mp4")
+    segmenter = FakeSegmenter()
+    assert sa2va("segment", "a.mp4", "--point", "2,40", load=lambda *_: segmenter).code == 0
+    assert segmenter.stepped == list(range(20))
+
+
+@pytest.mark.parametrize(
+    ("at", "index"), [("0.4", 10), ("0.41s", 10), ("0.439", 10), ("10f", 10), ("0:00.4", 10), ("0.79", 19)]
+)
+def test_a_moment_is_the_frame_that_is_shown_then(sa2va, folder, at, index):
+    make_video(folder / "a.mp4")
+    segmenter = FakeSegmenter()
+    outcome = sa2va("segment", "a.mp4", "--point", f"2,40@{at}", load=lambda *_: segmenter)
+    assert outcome.code == 0, outcome.err
+    assert [one.index for one in segmenter.pointed] == [index]
+
+
+WRONG = {
+    "--point 64,2": "outside the picture, which is 64x48",
+    "--point 101%,2": "outside the picture",
+    "--box 1,1,70,40": "outside the picture",
+    "--point 2,2@0.8": "outside what is looked at",
+    "--point 2,2@20f": "outside what is looked at",
+    "--point 2,2@soon": "is not a time",
+    "--point 2,2,-": "begins with --points that are negative",
+    "--mask small.png": "small.png is 10x10 and the picture 64x48",
+    "--mask grey.png": "a mask is a picture of two",
+    "--mask colours.png": "is coloured",
+    "--mask empty.png": "is empty",
+    "--mask a.mp4": "not a picture",
+    "--mask gone.png": "there is no such file",
+    "--box 1,1,9,9 --box 2,2,8,8": "on one frame; give points and one box",
+    "--mask good.png --point 2,2": "on one frame; give points and one box",
+}
+
+
+@pytest.mark.parametrize("options", WRONG)
+def test_what_cannot_be_meant_is_one_line_before_anything_is_loaded(sa2va, folder, options):
+    make_video(folder / "a.mp4")
+    Image.fromarray(np.eye(10, dtype=np.uint8) * 255).save(folder / "small.png")
+    Image.fromarray(np.arange(64 * 48, dtype=np.uint16).reshape(48, 64).astype(np.uint8)).save("grey.png")
+    Image.fromarray(np.full((48, 64, 3), (255, 0, 0), np.uint8)).save("colours.png")
+    Image.fromarray(np.zeros((48, 64), np.uint8)).save("empty.png")
+    Image.fromarray(np.eye(48, 64, dtype=np.uint8) * 255).save("good.png")
+    outcome = sa2va("segment", "a.mp4", *options.split(), load=None)
+    assert outcome.code in (2, 3), outcome.err
+    assert WRONG[options].replace("--points", "--point") in outcome.err.replace("--points", "--point")
+    assert outcome.err.count("\n") == 1
+
+
+def test_words_and_points_correct_and_add_objects(sa2va, folder):
+    make_video(folder / "a.mp4")
+    segmenter = FakeSegmenter()
+    outcome = sa2va(
+        *("segment", "a.mp4", "red corner", "--point", "red corner:60,40,-@3f", "--box", "dog:1,30,9,47@5f"),
+        *("--save", "tracks", "--json"),
+        load=lambda *_: segmenter,
+    )
+    assert outcome.code == 0, outcome.err
+    document = json.loads(outcome.out)
+    assert [one["label"] for one in document["objects"]] == ["red corner", "dog"]
+    assert document["prompts"][1]["visual"] == [{"name": "dog", "at": "5f", "box": ["1", "30", "9", "47"]}]
+    assert [(one.row, one.index) for one in segmenter.pointed] == [(0, 3), (1, 5)]
+    assert Tracks(folder / "a.tracks.sa2va").header.prompts[0].visual[0].at == "3f"
+
+
+def test_an_image_is_pointed_at_with_a_mask(sa2va, folder):
+    make_image(folder / "a.png")
+    width, height = Image.open("a.png").size
+    mask = np.zeros((height, width), np.uint8)
+    mask[height // 2 :] = 1
+    Image.fromarray(mask).save("given.png")
+    outcome = sa2va("segment", "a.png", "--mask", "thing:given.png", "--save", "mask,tracks")
+    assert outcome.code == 0, outcome.err
+    assert "a.mask.png" in outcome.files
+    (prompt,) = Tracks(folder / "a.tracks.sa2va").header.prompts
+    np.testing.assert_array_equal(prompt.visual[0].bitmap.mask, mask > 0)
+
+
+def test_a_correction_changes_the_frames_it_is_about_and_no_other_byte(sa2va, folder):
+    make_video(folder / "a.mp4")
+    assert sa2va("segment", "a.mp4", "green", "red corner", "--save", "tracks").code == 0
+    segmenter = FakeSegmenter()
+    outcome = sa2va(
+        *("correct", "a.tracks.sa2va", "--box", "1:2,30,20,46@10f", "--within", "0.1", "-o", "b.sa2va"),
+        load=lambda *_: segmenter,
+    )
+    assert outcome.code == 0, outcome.err
+    assert "5 of 20 frames have changed" in outcome.err
+    assert segmenter.spans == {0: (8, 12)}
+    assert segmenter.stepped == [9, 8, *range(8, 13)]
+    before, after = records("a.tracks.sa2va"), records("b.sa2va")
+    (correction,) = corrections_of(Tracks(folder / "b.sa2va"))
+    assert (correction.object, correction.frames, correction.first, correction.last) == (1, (10,), 8, 12)
+    assert len(after) == len(before) + 1  # what was corrected is told
+    assert [k for k, (old, new) in enumerate(zip(before, after[1:], strict=True)) if old != new] == [
+        8,
+        9,
+        10,
+        11,
+        12,
+    ]
+    assert not outcome.err.count("Traceback")
+
+
+def test_the_next_correction_ends_where_the_last_one_was_made(sa2va, folder):
+    make_video(folder / "a.mp4")
+    assert sa2va("segment", "a.mp4", "red corner", "--save", "tracks").code == 0
+    for source, index, name in (("a.tracks.sa2va", 4, "b.sa2va"), ("b.sa2va", 12, "c.sa2va")):
+        segmenter = FakeSegmenter()
+        outcome = sa2va(
+            "correct", source, "--point", f"2,40@{index}f", "-o", name, load=lambda *_, one=segmenter: one
+        )
+        assert outcome.code == 0, outcome.err
+    assert segmenter.spans == {0: (5, 19)}
+    assert [one.frames for one in corrections_of(Tracks(folder / "c.sa2va"))] == [(12,), (4,)]
+    assert segmenter.pointed[0].before is not None  # the mask that is there is corrected
+
+
+def test_a_range_is_dropped_without_a_model(sa2va, folder):
+    make_video(folder / "a.mp4")
+    assert sa2va("segment", "a.mp4", "red corner", "blue", "--save", "tracks").code == 0
+    refused = sa2va("correct", "a.tracks.sa2va", "--drop-range", "2f-4f", "-o", "b.sa2va", load=None)
+    assert refused.code == 2
+    assert "there are several objects" in refused.err
+    outcome = sa2va(
+        *("correct", "a.tracks.sa2va", "--object", "blue", "--drop-range", "2f-4f", "-o", "b.sa2va"),
+        *("--save", "mask"),
+        load=None,
+    )
+    assert outcome.code == 0, outcome.err
+    seen = [[found.label for found in one.objects] for one in Tracks(folder / "b.sa2va")]
+    assert [k for k, labels in enumerate(seen) if "blue" not in labels] == [2, 3, 4]
+    assert "a.mask.mp4" in outcome.files
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "nothing is corrected"),
+        (["--point", "cat:1,2"], "has no object 'cat'; choose red corner (1)"),
+        (["--drop-range", "5"], "write A-B"),
+        (["--drop-range", "9f-2f"], "ends before it begins"),
+        (["--point", "1,2", "-o", "a.tracks.sa2va"], "is the file that is corrected"),
+        (["--point", "1,2", "-o", "a.mp4"], "exists already"),
+    ],
+)
+def test_a_correction_that_cannot_be_meant_is_one_line(sa2va, folder, options, message):
+    make_video(folder / "a.mp4")
+    assert sa2va("segment", "a.mp4", "red corner", "--save", "tracks").code == 0
+    output = [] if "-o" in options else ["-o", "b.sa2va"]
+    outcome = sa2va("correct", "a.tracks.sa2va", *options, *output, load=None)
+    assert outcome.code in (2, 7), outcome.err
+    assert message in outcome.err
+    assert outcome.files == ["a.mp4", "a.tracks.sa2va"]

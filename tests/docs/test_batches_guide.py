@@ -1,0 +1,93 @@
+"""The examples of the guide to batches run as they are written, with a network that needs no weights."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from configparser import ConfigParser
+from pathlib import Path
+
+import pytest
+from clips import make_video
+
+PAGE = (Path(__file__).parents[2] / "docs" / "guides" / "batches.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(r"^ {4}(\S.+)$", PAGE, re.MULTILINE)
+SHIM = """#!{python}
+import sys
+sys.path[:0] = {path!r}
+from fakes import load_fake
+from sa2va_cli.commands.app import main
+raise SystemExit(main(load=load_fake))
+"""
+
+
+def block(language, number=0):
+    return re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)[number]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with what the page speaks of, and a ``sa2va`` for the shell."""
+    folder = tmp_path_factory.mktemp("guide")
+    (folder / "bin").mkdir()
+    shim = folder / "bin" / "sa2va"
+    shim.write_text(SHIM.format(python=sys.executable, path=[path for path in sys.path if path]))
+    shim.chmod(0o755)
+    (folder / "marker").touch()
+    os.utime(folder / "marker", (0, 0))
+    (folder / "incoming").mkdir()
+    (folder / "shots").mkdir()
+    for name in "ab":
+        make_video(folder / "shots" / f"{name}.mp4", stamps=range(3))
+    (folder / "jobs.jsonl").write_text(block("jsonl"))
+    return folder
+
+
+def shell(command, place):
+    path = f"{place / 'bin'}:{os.environ['PATH']}"
+    environment = os.environ | {"PATH": path, "XDG_CONFIG_HOME": str(place)}
+    script = f"set -euo pipefail; {command}"
+    return subprocess.run(
+        ["bash", "-c", script], cwd=place, env=environment, check=False, capture_output=True, text=True
+    )
+
+
+def test_every_command_runs_in_the_order_of_the_page(place):
+    for command in COMMANDS:
+        if command.startswith("parallel") and not shutil.which("parallel"):
+            continue
+        if "--watch" in command:  # it would not end
+            continue
+        done = shell(command, place)
+        none_failed = command.startswith("sa2va batch errors out/ |") and done.returncode == 2
+        assert done.returncode == 0 or none_failed, f"{command}\n{done.stderr}"
+    made = {str(path.relative_to(place)) for path in place.rglob("*.m*") if path.is_file()}
+    assert {
+        "out/a.mask.mp4",
+        "masks/b.mask.mp4",
+        "named/shots-001-a.mask.mp4",
+        "own/a.mov",
+        "drawn/b.overlay.mp4",
+        "one/a.mask.mp4",
+        "found/a.mask.mp4",
+        "xargs/b.mask.mp4",
+    } <= made
+    assert (place / "log.txt").read_text() == "0 done\n"
+
+
+def test_make_calls_the_batch_where_a_clip_is_newer(place):
+    if not shutil.which("make"):
+        pytest.skip("there is no make")
+    (place / "Makefile").write_text(block("make"))
+    assert shell("make", place).returncode == 0
+
+
+def test_the_units_for_systemd_can_be_read_and_their_command_is_one_of_ours(place):
+    for number, section in ((0, "Path"), (1, "Service")):
+        unit = ConfigParser(interpolation=None)
+        unit.optionxform = str
+        unit.read_string(block("ini", number))
+        assert section in unit
+    command = unit["Service"]["ExecStart"].replace("%h", str(place)).replace("incoming", "shots")
+    assert shell(f"{command} --dry-run", place).returncode == 0

@@ -1,0 +1,95 @@
+"""What is to be hidden is hidden on every frame, or the frame is named."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from render.effects.moving import SIZE, clip, disc, drawn
+
+EFFECTS = ("fill", "blur", "mosaic")
+BLACK = (0, 0, 0)
+
+
+def without_mask(scene):
+    return replace(scene, objects=(replace(scene.objects[0], alpha=np.zeros(SIZE[::-1], np.float32)),))
+
+
+def shown(found, truth):
+    """Share of the thing's true pixels that are not covered."""
+    seen = truth > 0.5
+    return np.count_nonzero(seen & (found.picture != 0).any(axis=2)) / np.count_nonzero(seen)
+
+
+@pytest.mark.parametrize("gap", [range(5, 6), range(4, 8), range(8, 12), range(3)])
+def test_a_mask_that_goes_missing_is_held(gap):
+    truth = clip(12, step=2)
+    given = [without_mask(one) if one.index in gap else one for one in truth]
+    found, drawer = drawn(given, "fill,hold=6")
+    for scene, one in zip(truth, found, strict=True):
+        assert shown(one, scene.objects[0].alpha) < 0.35
+    between = [k for k in gap if gap[0] > 0 and gap[-1] < 11]
+    for k in between:  # something is known before and after
+        assert shown(found[k], truth[k].objects[0].alpha) < 0.01
+    assert not drawer.remarks
+
+
+@pytest.mark.parametrize("name", EFFECTS)
+def test_frames_without_any_mask_are_named(name):
+    truth = clip(9)
+    given = [without_mask(one) if one.index >= 4 else one for one in truth]
+    found, drawer = drawn(given, f"{name},hold=2")
+    assert [one.index for one in drawer.remarks] == [6, 7, 8]
+    assert {(one.effect, one.what) for one in drawer.remarks} == {(name, "unprotected")}
+    assert drawer.remarks[0].seconds == pytest.approx(6 / 24)
+    assert (found[8].picture == given[8].picture).all()
+
+
+def test_a_mask_that_cannot_be_trusted_is_joined_with_its_neighbours():
+    truth = clip(5)
+    part = disc(30, 28, 4)
+    doubtful = replace(truth[2], objects=(replace(truth[2].objects[0], alpha=part, confidence=0.2),))
+    found, _ = drawn([*truth[:2], doubtful, *truth[3:]], "fill")
+    assert shown(found[2], truth[2].objects[0].alpha) < 0.01
+
+
+def test_a_mask_that_suddenly_is_much_smaller_is_joined_with_its_neighbours():
+    truth = clip(5)
+    half = truth[2].objects[0].alpha.copy()
+    half[:36] = 0
+    less = replace(truth[2], objects=(replace(truth[2].objects[0], alpha=half),))
+    found, _ = drawn([*truth[:2], less, *truth[3:]], "fill")
+    assert shown(found[2], truth[2].objects[0].alpha) < 0.02
+
+
+def test_a_hole_in_a_mask_is_filled():
+    truth = clip(1)
+    ring = truth[0].objects[0].alpha * (1 - disc(30, 35, 6))
+    found, _ = drawn([replace(truth[0], objects=(replace(truth[0].objects[0], alpha=ring),))], "fill")
+    assert shown(found[0], truth[0].objects[0].alpha) == 0
+
+
+def test_soft_edges_are_covered_all_the_way():
+    scene = clip(1)[0]
+    picture = drawn([scene], "fill,grow=0")[0][0].picture
+    assert (picture[scene.objects[0].alpha > 0.05] == 0).all()
+
+
+def test_little_is_left_of_what_is_behind_a_blur():
+    scene = clip(1)[0]
+    before = scene.picture.astype(np.float32)
+    after = drawn([scene], "blur")[0][0].picture.astype(np.float32)
+    inside = scene.objects[0].alpha == 1
+    detail = [np.abs(np.diff(one, axis=1)[inside[:, 1:]]).mean() for one in (before, after)]
+    assert detail[1] < 0.3 * detail[0]
+
+
+def test_no_more_colours_are_left_of_what_is_behind_a_mosaic_than_it_has_cells():
+    scene = clip(1)[0]
+    after = drawn([scene], "mosaic=4")[0][0].picture
+    assert len(np.unique(after[scene.objects[0].alpha > 0], axis=0)) <= 16
+
+
+def test_a_fill_has_the_colour_that_was_asked_for():
+    scene = clip(1)[0]
+    picture = drawn([scene], "fill=#ff8000")[0][0].picture
+    assert (picture[scene.objects[0].alpha == 1] == (255, 128, 0)).all()
