@@ -117,6 +117,8 @@ def _defaults(root: Any, configuration: Configuration, session: Session) -> Iter
             origin, value = origin_of(context, key, known), context.params.get(key)
             if value is None and known.variable:  # not a value that the option can have
                 value = os.environ[known.variable]
+            if isinstance(value, Path):
+                value = str(value)
             yield Default(" ".join(path), known.name, value, origin or BUILT_IN, known.variables[0])
 
 

@@ -1,5 +1,6 @@
 """``sa2va evaluate``: a model, or files of any tool, scored on a data set."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -138,7 +139,7 @@ def evaluate_command(
 
 def _predict(
     model: ModelChoice,
-    samples: "list[ReferringSample]",
+    samples: "Sequence[ReferringSample]",
     folder: Path,
     protocol: str,
     part: str | None,
@@ -172,7 +173,7 @@ def _share(part: str | None) -> tuple[int, int]:
 
 def _score(
     dataset: "Dataset",
-    samples: "list[ReferringSample]",
+    samples: "Sequence[ReferringSample]",
     source: Path,
     out: Path,
     protocol: str,
@@ -198,7 +199,7 @@ def _score(
         _show(report, scores, out, session.console)
 
 
-def _show(report: "Report", scores: "list[SentenceScore]", out: Path, console: Console) -> None:
+def _show(report: "Report", scores: "Sequence[SentenceScore]", out: Path, console: Console) -> None:
     from sa2va_cli.evaluation.report import table
 
     videos = len({one.video for one in scores})

@@ -19,7 +19,7 @@ def shifted(mask, by=3):
 
 
 def predict(folder: Path, truth) -> Path:
-    """Writes PNGs of a tool that is right on the first sentence, silent on the last, and else a little off."""
+    """Writes PNGs of a tool: right on the first sentence, silent on the last, else a little off."""
     keys = list(truth)
     samples = {one.id: one for one in read_dataset(folder).samples}
     out = folder.parent / "masks"
