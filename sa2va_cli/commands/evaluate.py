@@ -1,6 +1,5 @@
 """``sa2va evaluate``: a model, or files of any tool, scored on a data set."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,6 +14,8 @@ from sa2va_cli.errors import InputError, UsageError, parameter
 from sa2va_cli.runtime.choice import ModelChoice
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sa2va_cli.datatypes import AnySegmenter
     from sa2va_cli.evaluation.report import Report
     from sa2va_cli.evaluation.sentences import SentenceScore
@@ -157,7 +158,9 @@ def _predict(
 
     with session.console.reporting() as report, memory_errors_explained(model.name_on(placement), placement):
         videos = by_video(samples)[first::step]
-        made = predict(load, videos, folder, protocol, lambda k, n: report(Progress("predicting", k, n)))
+        made = predict(
+            load, videos, folder, protocol, lambda k, n: report(Progress("predicting", k, n, "videos"))
+        )
     session.console.note(f"{made} of {len(videos)} videos predicted, the others were there")
 
 
@@ -189,7 +192,7 @@ def _score(
 
     found = predictions_in(source)
     with session.console.reporting() as tell:
-        scores = list(score(samples, found, protocol, lambda k, n: tell(Progress("scoring", k, n))))
+        scores = list(score(samples, found, protocol, lambda k, n: tell(Progress("scoring", k, n, "videos"))))
     report = reports.make_report(str(dataset.path), dataset.format, model, protocol, scores)
     reports.write_report(report, scores, out)
     draw_worst(dataset.format, samples, scores, found, out / reports.WORST, protocol)
@@ -238,7 +241,7 @@ def _compare(folders: list[str], console: Console, *, as_json: bool) -> None:
         return
     console.answer(f"{folders[1]} less {folders[0]}, {len(first)} sentences, points of per cent")
     rows = [
-        [name, f"{100 * one.value:+.2f}", f"{100 * one.low:+.2f} to {100 * one.high:+.2f}"]
+        [name, f"{100 * one.value:+.2f}", "-" if one.half is None else f"±{100 * one.half:.2f}"]
         for name, one in found.items()
     ]
     console.table(["measure", "difference", "95 % interval"], rows)

@@ -28,13 +28,18 @@ class Interval:
 
     Attributes:
         value: of all sentences.
-        low: of the 95 % interval.
-        high: of the 95 % interval.
+        low: of the 95 % interval; None where there is one video only, which leaves nothing to draw from.
+        high: the same.
     """
 
     value: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
+
+    @property
+    def half(self) -> float | None:
+        """Half of the interval's width."""
+        return None if self.low is None or self.high is None else (self.high - self.low) / 2
 
 
 def _of_all(value: Callable[[SentenceScore], float]) -> Parts:
@@ -66,6 +71,7 @@ BY_FORMAT: dict[str, tuple[str, ...]] = {
     "mevis": OF_VIDEOS,
     "ref-youtube-vos": ("J&F", "J", "F"),
     "ref-davis17": ("J&F", "J", "F"),
+    "davis": ("J&F", "J", "F"),
     "revos": ("J&F", "J", "F", "A", "R"),
     "ref-sav": ("J&F", "J", "F", "A"),
     "refcoco": OF_PICTURES,
@@ -102,11 +108,19 @@ def measured(scores: Sequence[SentenceScore], name: str, seed: int = 0) -> Inter
     above, below = _sums(scores, name)
     if not below.sum():
         return None
-    drawn = _drawn(len(above), seed)
+    whole = float(above.sum() / below.sum())
+    return _interval(whole, len(above), seed, lambda drawn: (drawn @ above) / (drawn @ below))
+
+
+def _interval(
+    value: float, videos: int, seed: int, of_draws: Callable[[NDArray[np.int64]], NDArray[np.float64]]
+) -> Interval:
+    if videos < 2:
+        return Interval(value, None, None)
     with np.errstate(invalid="ignore", divide="ignore"):
-        values = (drawn @ above) / (drawn @ below)
+        values = of_draws(_drawn(videos, seed))
     low, high = np.nanpercentile(values, (_LOW, _HIGH))
-    return Interval(float(above.sum() / below.sum()), float(low), float(high))
+    return Interval(value, float(low), float(high))
 
 
 def _drawn(videos: int, seed: int) -> NDArray[np.int64]:
@@ -138,12 +152,13 @@ def differing(
     other_above, other_below = _sums([others[key] for key in keys], name)
     if not below.sum() or not other_below.sum():
         return None
-    drawn = _drawn(len(above), seed)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        values = (drawn @ other_above) / (drawn @ other_below) - (drawn @ above) / (drawn @ below)
-    low, high = np.nanpercentile(values, (_LOW, _HIGH))
-    whole = other_above.sum() / other_below.sum() - above.sum() / below.sum()
-    return Interval(float(whole), float(low), float(high))
+    whole = float(other_above.sum() / other_below.sum() - above.sum() / below.sum())
+    return _interval(
+        whole,
+        len(above),
+        seed,
+        lambda drawn: (drawn @ other_above) / (drawn @ other_below) - (drawn @ above) / (drawn @ below),
+    )
 
 
 def official_table(form: str, scores: Sequence[SentenceScore]) -> Mapping[str, Mapping[str, float]]:

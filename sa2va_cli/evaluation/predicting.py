@@ -2,7 +2,7 @@
 
 All sentences of a video are prompts of one run, each asked by itself. With the official protocol the words
 are those of the official scripts, and the language model sees the first frames; with the clean one, those
-that ``sa2va segment`` has for defaults.
+that ``sa2va segment`` has for defaults. Of DAVIS the first frame's masks are shown instead of words.
 """
 
 from collections.abc import Callable, Generator, Sequence
@@ -21,6 +21,7 @@ from sa2va_cli.tracks.header import Header
 from sa2va_cli.tracks.log import Tracks, TracksWriter
 from sa2va_cli.training.datasets.sample import Pictures, ReferringSample, VideoFrames
 from sa2va_cli.version import VERSION
+from sa2va_cli.visual_prompts import MaskPrompt
 
 
 def by_video(samples: Sequence[ReferringSample]) -> list[list[ReferringSample]]:
@@ -44,6 +45,9 @@ def official_words(sample: ReferringSample) -> str:
 def search_for(samples: Sequence[ReferringSample], protocol: str) -> Search:
     """What is looked for in one video."""
     official = protocol == "official"
+    if samples[0].shows_first_mask:
+        shown = [(k, one, MaskPrompt.of(one.mask(0))) for k, one in enumerate(samples, 1)]
+        return Search(tuple(Prompt(k, "", label_of(one), (mask,)) for k, one, mask in shown))
     prompts = tuple(
         Prompt(k, official_words(one) if official else one.sentence, label_of(one))
         for k, one in enumerate(samples, 1)

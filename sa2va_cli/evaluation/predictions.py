@@ -2,7 +2,7 @@
 
 Tracks: ``VIDEO.tracks.sa2va``, with all sentences of a video as prompts, frames in the order of their names.
 PNGs: ``VIDEO/EXPRESSION/FRAME.png``, not 0 where the mask is, also inside of a folder ``Annotations``. For
-pictures, FRAME is the picture's name.
+pictures, FRAME is the picture's name. Of DAVIS also ``VIDEO/FRAME.png``, whose values are numbers of objects.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -81,6 +81,9 @@ class PictureFolder:
         return all(self._path(sample, k).is_file() for k in range(len(sample.frames)))
 
     def _path(self, sample: ReferringSample, frame: int) -> Path:
+        palette = self.folder / sample.video / f"{sample.frames.names[frame]}.png"
+        if sample.shows_first_mask and palette.is_file():
+            return palette
         return self.folder / sample.video / sample.expression / f"{sample.frames.names[frame]}.png"
 
     def of_video(
@@ -101,7 +104,8 @@ class PictureFolder:
             raise InputError(f"{path}: there is no such prediction") from error
         except (OSError, SyntaxError, ValueError) as error:
             raise InputError(f"{path}: cannot be read ({error})") from error
-        found = values > 0
+        of_all = path.parent.name != sample.expression and sample.shows_first_mask
+        found = values == int(sample.expression) if of_all else values > 0
         return np.asarray(found.any(axis=2) if found.ndim == 3 else found, np.bool_)
 
 

@@ -97,7 +97,7 @@ def table(report: Report) -> tuple[list[str], list[list[str]]]:
 def _cell(value: Interval | None) -> str:
     if value is None:
         return "-"
-    return f"{100 * value.value:.2f} ±{50 * (value.high - value.low):.2f}"
+    return f"{100 * value.value:.2f}" + ("" if value.half is None else f" ±{100 * value.half:.2f}")
 
 
 def comparison(first: Sequence[SentenceScore], second: Sequence[SentenceScore]) -> dict[str, Interval]:

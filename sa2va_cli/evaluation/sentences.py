@@ -75,6 +75,8 @@ def score_sentence(
     shared = total = 0
     target = answered = False
     for k, mask in enumerate(found):
+        if sample.shows_first_mask and k in (0, len(found) - 1):
+            continue  # as davis2017-evaluation does
         counts = sample.counts(k)
         size = counts.shape
         if mask.shape != size:

@@ -69,6 +69,22 @@ VIDEOS = [
     "ref-davis17",
     "coco-export",
 ]
+
+
+def test_davis_leaves_out_the_first_and_the_last_frame(sa2va, folder):
+    path, truth = miniatures.davis(folder)
+    out = folder / "palette" / "bike"
+    out.mkdir(parents=True)
+    for k in range(4):
+        drawn = np.sum(
+            [int(key.split("/")[1]) * m[k] for key, (_, m) in truth.items()], axis=0, dtype=np.uint8
+        )
+        Image.fromarray(drawn * (k in (1, 2))).save(out / f"{k:05d}.png")  # right where it counts only
+    outcome = sa2va("evaluate", path, "--predictions", "palette", "--json")
+    assert outcome.code == 0, outcome.err
+    assert json.loads(outcome.out)["official"]["overall"] == {"J": 100, "F": 100, "J&F": 100}
+
+
 PICTURES = ["finetune", "refcoco", "grefcoco", "coco", "coco-panoptic", "reason-seg"]
 
 
@@ -201,6 +217,13 @@ def test_a_model_is_run_and_goes_on_where_it_was_stopped(sa2va, folder):
     assert again.code == 0
     same = (folder / "again" / "sentences.csv").read_text()
     assert same == (folder / "evaluation" / "sentences.csv").read_text()
+
+
+def test_masks_of_the_first_frame_are_shown_where_there_are_no_sentences(sa2va, folder):
+    path, truth = miniatures.davis(folder)
+    outcome = sa2va("evaluate", "demo", path, "--json")
+    assert outcome.code == 0, outcome.err
+    assert json.loads(outcome.out)["rows"][0]["sentences"] == len(truth)
 
 
 def test_predictions_of_another_protocol_are_not_mixed_in(sa2va, folder):

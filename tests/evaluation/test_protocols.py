@@ -229,6 +229,11 @@ def test_an_interval_holds_the_value_and_narrows_with_more_videos():
     assert many.high - many.low < few.high - few.low
 
 
+def test_one_video_leaves_no_interval():
+    one = measured(varied()[:4], "J")
+    assert (one.low, one.high, one.half) == (None, None, None)
+
+
 def test_runs_are_compared_sentence_by_sentence():
     difference = differing(varied(), varied(0.0), "J")
     assert (difference.value, difference.low, difference.high) == (0, 0, 0)
