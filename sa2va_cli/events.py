@@ -14,11 +14,13 @@ class Progress:
         stage: what is being done, as a person would say it.
         done: frames done in this stage; 0 while a stage has no count.
         total: frames there will be, or 0 where that is not known.
+        unit: what is counted, where it is not frames.
     """
 
     stage: str
     done: int = 0
     total: int = 0
+    unit: str = "frames"
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from sa2va_cli.commands import (
     data,
     doctor,
     edit,
+    evaluate,
     models,
     probe,
     render,
@@ -66,6 +67,7 @@ add_command(app, "check", check.check_command, check.EPILOG)
 app.add_typer(tracks.app, name="tracks")
 app.add_typer(models.app, name="models")
 app.add_typer(data.app, name="data")
+add_command(app, "evaluate", evaluate.evaluate_command, evaluate.EPILOG)
 add_command(app, "doctor", doctor.doctor_command, doctor.EPILOG)
 add_command(app, "bench", bench.bench_command, bench.EPILOG)
 add_command(app, "clean", clean.clean_command, clean.EPILOG)

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -117,6 +118,8 @@ def _defaults(root: Any, configuration: Configuration, session: Session) -> Iter
             origin, value = origin_of(context, key, known), context.params.get(key)
             if value is None and known.variable:  # not a value that the option can have
                 value = os.environ[known.variable]
+            if isinstance(value, Path):
+                value = str(value)
             yield Default(" ".join(path), known.name, value, origin or BUILT_IN, known.variables[0])
 
 

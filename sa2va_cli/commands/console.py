@@ -226,8 +226,7 @@ class Console:
                 bar.reset(task, total=progress.total or None, description=stage, frames="")
             if progress.done:
                 speed = progress.done / max(1e-6, time.monotonic() - since)
-                text = f"{progress.done}/{progress.total} frames, {speed:.1f} fps"
-                bar.update(task, completed=progress.done, frames=text)
+                bar.update(task, completed=progress.done, frames=_pace(progress, speed))
 
         try:
             yield show
@@ -372,6 +371,12 @@ class _Patient:
         return getattr(self._stream, name)
 
 
+def _pace(progress: Progress, speed: float) -> str:
+    """How far a stage is, and how fast where frames are counted."""
+    pace = f", {speed:.1f} fps" if progress.unit == "frames" else ""
+    return f"{progress.done}/{progress.total} {progress.unit}{pace}"
+
+
 class _Lines:
     """Progress as occasional plain lines."""
 
@@ -390,4 +395,4 @@ class _Lines:
             self._last = now
             speed = progress.done / max(1e-6, now - self._since)
             left = (progress.total - progress.done) / speed
-            self._line(f"{progress.done}/{progress.total} frames, {speed:.1f} fps, {left:.0f} s left")
+            self._line(f"{_pace(progress, speed)}, {left:.0f} s left")

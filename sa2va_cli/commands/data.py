@@ -77,7 +77,7 @@ def check_command(
 
     dataset = read_dataset(path, split, form)
     with session.console.reporting() as report:
-        checked = check_dataset(dataset, lambda k, n: report(Progress("checking", k, n)))
+        checked = check_dataset(dataset, lambda k, n: report(Progress("checking", k, n, "sentences")))
     if sheet is not None:
         draw_samples(dataset, {one.where for one in checked.problems}, sheet)
     if talking.as_json:

@@ -29,7 +29,13 @@ def jaccard(pred: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
     return np.count_nonzero(pred & truth) / union if union else 1.0
 
 
-def boundary_f(pred: NDArray[np.bool_], truth: NDArray[np.bool_], bound_pix: float = _BOUND_SHARE) -> float:
+def boundary_f(
+    pred: NDArray[np.bool_],
+    truth: NDArray[np.bool_],
+    bound_pix: float = _BOUND_SHARE,
+    *,
+    official: bool = False,
+) -> float:
     """Measures contour accuracy, F: the harmonic mean of the boundaries' precision and recall.
 
     Args:
@@ -37,20 +43,23 @@ def boundary_f(pred: NDArray[np.bool_], truth: NDArray[np.bool_], bound_pix: flo
         truth: (H, W) bool.
         bound_pix: how far apart boundaries may lie and still match: in pixels from 1 on, below that as a
             share of the picture's diagonal, rounded up.
+        official: whether two masks without a boundary match, as in the official code, even where one is empty
+            and the other fills the picture.
 
     Returns:
-        0..1; 1 when neither has a boundary, 0 when only one has. Unlike the official code, 0 also when one
-        mask is empty and the other fills the picture: neither has a boundary there, yet nothing matches.
+        0..1; 1 when neither has a boundary, 0 when only one has, and 0 when one mask is empty and the other
+        fills the picture.
     """
     _check(pred, truth)
     if pred.ndim != 2:
         raise ValueError(f"pred and truth must be (H, W), got {pred.shape}")
     radius = int(bound_pix if bound_pix >= 1 else ceil(bound_pix * hypot(*pred.shape)))
+    whole = pred.any() == truth.any()
     pred, truth = _cropped(pred, truth, radius + 2)
     of_pred, of_truth = _boundary(pred), _boundary(truth)
     in_pred, in_truth = np.count_nonzero(of_pred), np.count_nonzero(of_truth)
     if in_pred == 0 or in_truth == 0:
-        return float(in_pred == in_truth and pred.any() == truth.any())
+        return float(in_pred == in_truth and (official or bool(whole)))
     precision = np.count_nonzero(of_pred & _widened(of_truth, radius)) / in_pred
     recall = np.count_nonzero(of_truth & _widened(of_pred, radius)) / in_truth
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0

@@ -355,6 +355,18 @@ def reason_seg(folder: Path) -> tuple[Path, Truth]:
     return root, {"x/0": ("what barks", [boxed(TWO[0])])}
 
 
+def davis(folder: Path) -> tuple[Path, Truth]:
+    root, one = folder / "DAVIS", clip(0, 4)
+    names = [f"{k:05d}" for k in range(4)]
+    save(root / "JPEGImages" / "480p" / "bike", one.images, [f"{n}.jpg" for n in names])
+    first = {a: m for a, m in one.actors.items() if m[0].any()}
+    drawn = [np.sum([a * m[k] for a, m in first.items()], axis=0, dtype=np.uint8) for k in range(4)]
+    save(root / "Annotations" / "480p" / "bike", drawn, [f"{n}.png" for n in names])
+    (root / "ImageSets" / "2017").mkdir(parents=True)
+    (root / "ImageSets" / "2017" / "val.txt").write_text("bike\n")
+    return root, {f"bike/{a}": ("", m) for a, m in first.items()}
+
+
 MAKERS: dict[str, tuple[str, Callable[[Path], tuple[Path, Truth]]]] = {
     "finetune": ("finetune", finetune),
     "mevis": ("mevis", mevis),
@@ -367,6 +379,7 @@ MAKERS: dict[str, tuple[str, Callable[[Path], tuple[Path, Truth]]]] = {
     "refcoco": ("refcoco", refcoco),
     "grefcoco": ("grefcoco", grefcoco),
     "reason-seg": ("reason-seg", reason_seg),
+    "davis": ("davis", davis),
     "park": ("park", park),
     "coco": ("coco", coco),
     "coco-panoptic": ("coco-panoptic", panoptic),

@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 import pytest
-from training.miniatures import MAKERS, TWO, boxed, finetune, grefcoco, mevis, refcoco
+from training.miniatures import MAKERS, TWO, boxed, davis, finetune, grefcoco, mevis, refcoco
 
 from sa2va_cli.errors import InputError, UsageError
 from sa2va_cli.training.datasets.checking import check_dataset
@@ -37,7 +37,7 @@ def test_a_reader_gives_the_sentences_frames_and_masks_that_are_there(name, tmp_
     assert checked.sentences == len(truth)
 
 
-@pytest.mark.parametrize("name", [name for name in MAKERS if name != "park"])
+@pytest.mark.parametrize("name", [name for name in MAKERS if name not in ("park", "davis")])
 def test_what_is_written_in_another_format_is_the_same_to_the_pixel(name, tmp_path):
     path, truth = MAKERS[name][1](tmp_path)
     samples = read_dataset(path).usable()
@@ -166,6 +166,12 @@ def test_a_pickle_that_is_no_pickle_is_told(tmp_path):
     with pytest.raises(InputError, match="not converted"):
         pickle_as_json(tmp_path / "x.pkl", tmp_path / "x.json")
     assert not (tmp_path / "x.json").exists()
+
+
+def test_what_has_no_sentences_is_not_written_as_if_it_had(tmp_path):
+    samples = read_dataset(davis(tmp_path)[0]).usable()
+    with pytest.raises(UsageError, match="no sentences"):
+        write_dataset(samples, tmp_path / "again")
 
 
 def test_readers_never_read_pickles(tmp_path):

@@ -70,6 +70,8 @@ def write_dataset(samples: Sequence[ReferringSample], out: Path, target: str | N
         raise UsageError(
             f"{parameter('to', target)} holds pictures, and these are videos; write {mevis.NAME}"
         )
+    if any(one.shows_first_mask for one in samples):
+        raise UsageError("DAVIS has no sentences, and every format that can be written is of sentences")
     if out.exists():
         raise UsageError(f"{out} is there already; name a new folder")
     with atomic(out) as part:

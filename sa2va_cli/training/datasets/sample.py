@@ -152,6 +152,8 @@ class ReferringSample:
         split: part of the data set.
         foreground: masks of everything annotated in the video, where the data set has them (ReVOS).
         ignored: pixels that do not count, where the data set has them (reason-seg).
+        shows_first_mask: whether the mask of the first frame is given instead of a sentence (DAVIS); the
+            sentence is empty then, and the first and the last frame are not scored.
     """
 
     video: str
@@ -164,6 +166,7 @@ class ReferringSample:
     split: str = ""
     foreground: MaskSource | None = field(default=None, repr=False)
     ignored: MaskSource | None = field(default=None, repr=False)
+    shows_first_mask: bool = False
 
     @property
     def id(self) -> str:

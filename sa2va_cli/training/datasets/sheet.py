@@ -7,7 +7,7 @@ from textwrap import wrap
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 
 from sa2va_cli.datatypes import RGB
 from sa2va_cli.render.fonts import font_for
@@ -56,7 +56,7 @@ def draw_sheet(cells: Sequence[Cell], path: Path, columns: int = 4) -> None:
         left, top = place % columns * _CELL, place // columns * high
         drawn = draw_overlay(cell.picture, cell.masks, [""] * len(cell.masks), list(cell.colours))
         small = Image.fromarray(drawn)
-        small.thumbnail((_CELL - 4, tall - 4))
+        small = ImageOps.contain(small, (_CELL - 4, tall - 4))
         sheet.paste(small, (left + (_CELL - small.width) // 2, top + (tall - small.height) // 2))
         _write(sheet, cell.text, left + 6, top + tall)
     with atomic(path) as part:

@@ -7,6 +7,7 @@ from pathlib import Path
 from sa2va_cli.errors import InputError, UsageError, parameter
 from sa2va_cli.training.datasets import (
     coco,
+    davis,
     finetune,
     mevis,
     park,
@@ -44,6 +45,7 @@ FORMATS = {
     one.name: one
     for one in (
         Format(finetune.NAME, "official fine-tuning format", finetune.recognised, finetune.read),
+        Format(davis.NAME, "DAVIS 2017, semi-supervised", davis.recognised, davis.read, davis.SPLITS),
         Format(revos.NAME, "ReVOS", revos.recognised, revos.read, revos.SPLITS),
         Format(ref_sav.NAME, "Ref-SAV", ref_sav.recognised, ref_sav.read, ref_sav.SPLITS),
         Format(ref_davis.NAME, "Ref-DAVIS17", ref_davis.recognised, ref_davis.read, ref_davis.SPLITS),

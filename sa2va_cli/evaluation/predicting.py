@@ -1,0 +1,170 @@
+"""Runs a model over a data set; what it finds goes to disk video by video, so that a killed run goes on.
+
+All sentences of a video are prompts of one run, each asked by itself. With the official protocol the words
+are those of the official scripts, and the language model sees the first frames; with the clean one, those
+that ``sa2va segment`` has for defaults. Of DAVIS the first frame's masks are shown instead of words.
+"""
+
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+from sa2va_cli.datatypes import AnySegmenter, FrameMasks, ModelIdentity, Prompt
+from sa2va_cli.errors import InputError
+from sa2va_cli.evaluation.predictions import label_of, sorted_frames, tracks_path
+from sa2va_cli.media.arrays import ArraySource
+from sa2va_cli.media.reader import Reader, Selection, open_source
+from sa2va_cli.pipeline.job import Search
+from sa2va_cli.pipeline.provenance import source_facts
+from sa2va_cli.pipeline.streaming import stream
+from sa2va_cli.tracks.header import Header
+from sa2va_cli.tracks.log import Tracks, TracksWriter
+from sa2va_cli.training.datasets.sample import Pictures, ReferringSample, VideoFrames
+from sa2va_cli.version import VERSION
+from sa2va_cli.visual_prompts import MaskPrompt
+
+
+def by_video(samples: Sequence[ReferringSample]) -> list[list[ReferringSample]]:
+    """Sentences of each video, in the order of the data set."""
+    groups: dict[str, list[ReferringSample]] = {}
+    for one in samples:
+        groups.setdefault(one.video, []).append(one)
+    return list(groups.values())
+
+
+def official_words(sample: ReferringSample) -> str:
+    """What the official scripts say after ``<image>``."""
+    said = sample.sentence
+    if len(sample.frames) == 1:
+        return f"\n Please segment {said} in this image."
+    if "?" in said:
+        return f"\n {said} Please respond with a segmentation mask."
+    return f"\nPlease segment {said}."
+
+
+def search_for(samples: Sequence[ReferringSample], protocol: str) -> Search:
+    """What is looked for in one video."""
+    official = protocol == "official"
+    if samples[0].shows_first_mask:
+        shown = [(k, one, MaskPrompt.of(one.mask(0))) for k, one in enumerate(samples, 1)]
+        return Search(tuple(Prompt(k, "", label_of(one), (mask,)) for k, one, mask in shown))
+    prompts = tuple(
+        Prompt(k, official_words(one) if official else one.sentence, label_of(one))
+        for k, one in enumerate(samples, 1)
+    )
+    if official:
+        return Search(prompts, sampling="first", verbatim=True)
+    return Search(prompts)
+
+
+def predict(
+    load: Callable[[], AnySegmenter],
+    videos: Sequence[Sequence[ReferringSample]],
+    folder: Path,
+    protocol: str,
+    progress: Callable[[int, int], None] = lambda _, __: None,
+) -> int:
+    """Writes predictions of all videos that have none yet.
+
+    Args:
+        load: loads the model; called when there is anything to do.
+        videos: sentences of each.
+        folder: where tracks go; made if it does not exist.
+        protocol: whose words and frames.
+        progress: is told how many of how many videos are done.
+
+    Returns:
+        How many were made, and not there before.
+
+    Raises:
+        InputError: a video cannot be read, or what is there is of other sentences or another model.
+    """
+    segmenter: AnySegmenter | None = None
+    made = 0
+    for number, samples in enumerate(videos):
+        progress(number, len(videos))
+        search = search_for(samples, protocol)
+        path = tracks_path(folder, samples[0].video)
+        if path.is_file():
+            _check_same(path, search, None if segmenter is None else segmenter.identity)
+            continue
+        segmenter = segmenter or load()
+        _predict(segmenter, samples, search, path)
+        made += 1
+    progress(len(videos), len(videos))
+    return made
+
+
+def _check_same(path: Path, search: Search, identity: ModelIdentity | None) -> None:
+    header = Tracks(path).header
+    told = [(one.text, one.label) for one in header.prompts]
+    if told != [(one.text, one.label) for one in search.prompts]:
+        raise InputError(f"{path} is of other sentences or another protocol; name a new folder with --output")
+    if identity is not None and header.model.weights != identity.weights:
+        raise InputError(f"{path} was made by another model; name a new folder with --output")
+
+
+def _predict(segmenter: AnySegmenter, samples: Sequence[ReferringSample], search: Search, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.part")
+    with suppress(FileNotFoundError):
+        part.unlink()  # of a run that was killed: a video is done from its beginning
+    with _reader(samples[0]) as reader, closing(stream(segmenter, reader, search)) as results:
+        writer: TracksWriter | None = None
+        try:
+            for masks in results:
+                writer = writer or TracksWriter(part, _header(reader, samples[0], search, masks, segmenter))
+                _append(writer, masks)
+            if writer is not None:
+                writer.finish()
+        finally:
+            if writer is not None:
+                writer.__exit__(None, None, None)
+    part.replace(path)
+
+
+def _append(writer: TracksWriter, masks: FrameMasks) -> None:
+    evidence = masks.evidence
+    if evidence is None:
+        raise ValueError("masks of a run have evidence")
+    writer.append(masks.frame, masks.logits, masks.scores, evidence.ious, evidence.agreements)
+
+
+def _header(
+    reader: Reader, sample: ReferringSample, search: Search, masks: FrameMasks, segmenter: AnySegmenter
+) -> Header:
+    return Header(
+        program=VERSION,
+        source=source_facts(reader, str(sample.frames.source)),
+        stem=Path(sample.video).name,
+        prompts=search.prompts,
+        objects=masks.objects,
+        answers={},
+        threshold=search.threshold,
+        frames=len(sample.frames),
+        model=segmenter.identity,
+        settings={"sampling": search.sampling, "keyframes": search.keyframes, "verbatim": search.verbatim},
+    )
+
+
+@contextmanager
+def _reader(sample: ReferringSample) -> Generator[Reader, None, None]:
+    """Opens the frames of a video in the order of their names, as the official scripts do."""
+    frames = sample.frames
+    if isinstance(frames, VideoFrames) and list(frames.indices) == list(range(len(frames))):
+        with open_source(frames.path, Selection(max_frames=len(frames))) as reader:
+            yield reader
+        return
+    if isinstance(frames, Pictures):
+        paths = sorted(frames.paths)
+        if len(paths) == 1:
+            with open_source(paths[0]) as reader:
+                yield reader
+            return
+        if sorted(one for one in paths[0].parent.iterdir() if not one.name.startswith(".")) == paths:
+            with open_source(paths[0].parent) as reader:
+                yield reader
+            return
+    pictures = [frames.read(k) for k in sorted_frames(sample)]
+    with Reader(ArraySource(pictures), Selection()) as reader:
+        yield reader
