@@ -34,6 +34,7 @@ SLOW = (
     "steadiness",
     "confidence",
     "moments",
+    "shots",
 )
 SHARED = ("recording", "report", "gpu_tables")
 
