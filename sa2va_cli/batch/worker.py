@@ -18,7 +18,13 @@ from sa2va_cli.batch.marks import Mark, output_mark
 from sa2va_cli.errors import InputError, Sa2VAError
 from sa2va_cli.events import Event, Progress, Report
 from sa2va_cli.outputs.saving import Existing
-from sa2va_cli.pipeline.job import Resuming, SegmentResult, Stopped
+from sa2va_cli.pipeline.job import (
+    LOOKING_FOR_CUTS,
+    LOOKING_IN_SHOTS,
+    Resuming,
+    SegmentResult,
+    Stopped,
+)
 from sa2va_cli.queues import Channel
 from sa2va_cli.runtime.choice import ModelChoice
 
@@ -243,7 +249,8 @@ class Worker:
             stage = event.stage
             if stage in FINISHING:
                 turn.give_back()
-            waits = stage in FINISHING or (kept and event.done > 0)
+            early = stage in (LOOKING_FOR_CUTS, LOOKING_IN_SHOTS)
+            waits = stage in FINISHING or (kept and event.done > 0 and not early)
             if self._stop.now.is_set() or (self._stop.soon.is_set() and not waits):
                 raise Stopped
             now = time.monotonic()

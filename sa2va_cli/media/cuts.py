@@ -2,8 +2,9 @@
 
 The rule is that of PySceneDetect's ``AdaptiveDetector`` (https://www.scenedetect.com, version 0.6, defaults):
 a cut is where hue, saturation and value change much more than around it, so that a moving camera is none.
-Two things are added: a picture that is back after a moment, as behind a flash, is no new shot, and the least
-length of a shot is shorter. Dissolves and fades are not found. Knows nothing about what is in a picture.
+Three things are added: a picture that is back after a moment, as behind a flash, is no new shot, and neither
+is one of which most stays; and the least length of a shot is shorter. Dissolves and fades are not found.
+Knows nothing about what is in a picture.
 """
 
 from collections import deque
@@ -26,6 +27,12 @@ RATIO = 3.0
 
 LEAST_CHANGE = 15.0
 """What a cut changes at least, of 255: the mean over hue, saturation and value of all pixels."""
+
+LEAST_SHARE = 0.4
+"""The least part of the picture that changes at a cut: where a title or a thing appears, the rest stays."""
+
+PIXEL_CHANGE = 8
+"""Levels by which a pixel is another one: more than what a lossy codec does to it."""
 
 LEAST_SECONDS = 0.3
 """The least length of a shot. PySceneDetect's is 15 frames, which would join quick cuts."""
@@ -67,6 +74,9 @@ def _is_cut(seen: "deque[tuple[int, Small, float]]") -> bool:
         return False
     pictures = [small for _, small, _ in seen]
     before, after = pictures[: WINDOW + 1], pictures[WINDOW + 1 :]
+    levels = cv2.absdiff(before[-1], after[0])[..., 1:].max(axis=2)  # the hue of grey is noise
+    if np.mean(levels > PIXEL_CHANGE) < LEAST_SHARE:
+        return False
     return all(_change(one, other) >= LEAST_CHANGE for one in before for other in after)
 
 

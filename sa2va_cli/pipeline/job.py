@@ -231,6 +231,10 @@ def check_reground(given: str | None) -> None:
         )
 
 
+LOOKING_FOR_CUTS, LOOKING_IN_SHOTS = "looking for cuts", "looking for it in each shot"
+"""What is done before anything is followed, in progress."""
+
+
 class Stopped(BaseException):
     """Somebody asked a run to end, and a checkpoint is kept; not an ``Exception``, as it is no failure."""
 

@@ -33,7 +33,7 @@ from sa2va_cli.media.reader import Reader
 from sa2va_cli.model.prompt_text import spoken
 from sa2va_cli.pipeline.directions import follow_both_ways
 from sa2va_cli.pipeline.finding import Findings, ask, begins_of, find, name_objects
-from sa2va_cli.pipeline.job import Search
+from sa2va_cli.pipeline.job import LOOKING_IN_SHOTS, Search
 from sa2va_cli.pipeline.keyframes import keyframe_indices, read_keyframes, read_placements
 from sa2va_cli.pipeline.pointing import Placement, pictures_of, placements
 from sa2va_cli.pipeline.shots import Shots
@@ -131,7 +131,7 @@ def find_in_shots(
     said = placements(search.prompts, reader)
     asked: list[Shot[Queries]] = []
     for number, span in enumerate(shots.spans, 1):
-        report(Progress("looking for it in each shot", number, len(shots)))
+        report(Progress(LOOKING_IN_SHOTS, number, len(shots)))
         wanted = [span.start + index for index in keyframe_indices(len(span), search)]
         keyframes = _seen(reader, search, wanted)
         groundings = ask(session, [frame.image for frame in keyframes], search) if keyframes else {}

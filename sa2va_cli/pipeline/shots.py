@@ -12,12 +12,8 @@ from sa2va_cli.datatypes import RGB
 from sa2va_cli.events import Progress, Report, no_report
 from sa2va_cli.media.cuts import SIZE, find_cuts
 from sa2va_cli.media.reader import Reader
-from sa2va_cli.pipeline.job import Search
+from sa2va_cli.pipeline.job import LOOKING_FOR_CUTS, Search
 from sa2va_cli.queues import read_ahead
-
-STAGE = "looking for cuts"
-"""What finding shots is called in progress."""
-
 
 _TOLD_EVERY = 24
 """Frames after which progress is told."""
@@ -107,7 +103,7 @@ def _told(pictures: Iterable[tuple[int, RGB]], total: int, report: Report) -> It
     for done, picture in enumerate(pictures, 1):
         yield picture
         if done % _TOLD_EVERY == 0:
-            report(Progress(STAGE, done, total))
+            report(Progress(LOOKING_FOR_CUTS, done, total))
 
 
 def cut_at(firsts: Sequence[int], first: int, last: int, begin: int, end: int) -> tuple[int, int]:

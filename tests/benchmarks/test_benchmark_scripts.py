@@ -35,6 +35,7 @@ SLOW = (
     "steadiness",
     "confidence",
     "moments",
+    "shots",
 )
 SHARED = ("recording", "report", "gpu_tables")
 
