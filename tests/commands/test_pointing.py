@@ -143,6 +143,24 @@ def test_a_correction_changes_the_frames_it_is_about_and_no_other_byte(sa2va, fo
     assert not outcome.err.count("Traceback")
 
 
+def test_what_was_corrected_is_told_the_last_first(sa2va, folder):
+    make_video(folder / "a.mp4")
+    assert sa2va("segment", "a.mp4", "red corner", "--save", "tracks").code == 0
+    assert sa2va("correct", "a.tracks.sa2va", "--point", "2,40@4f", "-o", "b.sa2va").code == 0
+    assert sa2va("correct", "b.sa2va", "--drop-range", "6f-9f", "-o", "c.sa2va").code == 0
+    told = [line for line in sa2va("tracks", "info", "c.sa2va").out.splitlines() if line[:9] == "corrected"]
+    assert told == [
+        "corrected  red corner: taken away; frames 6-9",
+        "corrected  red corner: 2,40@4f on frame 4; frames 0-19",
+    ]
+    document = json.loads(sa2va("tracks", "info", "c.sa2va", "--json").out)
+    dropped, pointed = document["corrections"]
+    assert (dropped["object"], dropped["visual"], dropped["model"]) == (1, [], None)
+    assert pointed["visual"] == [{"name": "", "at": "4f", "point": ["2", "40"], "positive": True}]
+    assert (pointed["frames"], pointed["first_frame"], pointed["last_frame"]) == ([4], 0, 19)
+    assert json.loads(sa2va("tracks", "info", "a.tracks.sa2va", "--json").out)["corrections"] == []
+
+
 def test_the_next_correction_ends_where_the_last_one_was_made(sa2va, folder):
     make_video(folder / "a.mp4")
     assert sa2va("segment", "a.mp4", "red corner", "--save", "tracks").code == 0
