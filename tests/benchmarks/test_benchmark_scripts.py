@@ -34,6 +34,7 @@ SLOW = (
     "steadiness",
     "confidence",
     "moments",
+    "gallery",
 )
 SHARED = ("recording", "report", "gpu_tables")
 
