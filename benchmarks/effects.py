@@ -1,6 +1,7 @@
 """Effects of ``sa2va edit``: what ``remove`` restores, whether painted styles swim, and what effects cost.
 
     python benchmarks/effects.py                      # about ten minutes
+    python benchmarks/effects.py --only remove        # or steady, or speed
 
 1. ``remove`` on clips of the demo world whose camera moves and whose actor walks, flies or drives: the world
    is drawn again without the actor, so the truth is known. PSNR and SSIM inside the hole, against inpainting
@@ -14,7 +15,7 @@
 import argparse
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -36,13 +37,17 @@ from sa2va_cli.pipeline.job import Search, SegmentJob, numbered
 from sa2va_cli.pipeline.rendering import RenderJob, render
 from sa2va_cli.pipeline.segmentation import segment
 from sa2va_cli.render.effects.drawing import Drawer, Scene, Seen
-from sa2va_cli.render.effects.reading import read_effect
+from sa2va_cli.render.effects.reading import EffectUse, read_effect
 from sa2va_cli.render.effects.table import EFFECTS
 from sa2va_cli.runtime.choice import ModelChoice
 
 SEED = 77
 FPS = 24
-LEAST_AREA = 0.004
+REMOVE_FPS = 12
+"""Half the frames of a clip show as much of what is behind."""
+LEAST_AREA = 0.006
+SKETCH = (160, 90)
+SECTIONS = ("remove", "steady", "speed")
 NEEDED = {"recolour": "recolour=blue", "background": "background=grey", "caption": "caption=Hello"}
 TARGETS = {"colour": 1.5, "redact": 1.5, "style": 4.0}
 
@@ -65,6 +70,8 @@ SPEED = (
     Column("target", "target", ".1f"),
 )
 
+TIMED = tuple(name for name, row in EFFECTS.items() if row.family != "generated")
+
 Pixels = NDArray[np.uint8]
 
 
@@ -85,18 +92,18 @@ class Walk:
     clean: list[Pixels]
 
 
-def walks(clips: int, frames: int, size: tuple[int, int]) -> Iterator[Walk]:
+def walks(clips: int, frames: int, size: tuple[int, int], fps: int = FPS) -> Iterator[Walk]:
     """Clips whose camera moves and whose first actor that goes somewhere is to be seen well enough."""
     found = 0
     for number in range(1000):
-        world = World.sample(scene_seed("clips", SEED, number), frames, FPS)
+        world = World.sample(scene_seed("clips", SEED, number), frames, fps)
         walkers = [actor for actor in world.actors if actor.motion in DIRECTED]
         if world.camera.start == world.camera.end or not walkers:
             continue
-        walk = _walk(world, walkers[0].id, f"{walkers[0].kind}, {walkers[0].motion}", size)
-        if np.mean([np.mean(scene.objects[0].alpha > 0.5) for scene in walk.scenes]) < LEAST_AREA:
+        one = walkers[0]
+        if min(np.mean(world.draw(t, SKETCH)[1] == one.id) for t in (0, frames // 2, frames - 1)) < LEAST_AREA:
             continue
-        yield walk
+        yield _walk(world, one.id, f"{one.kind}, {one.motion}", size)
         found += 1
         if found == clips:
             return
@@ -110,7 +117,7 @@ def _walk(world: World, actor: int, name: str, size: tuple[int, int]) -> Walk:
         (picture, ids), (truth, _) = world.draw(t, size), empty.draw(t, size)
         alpha = cv2.GaussianBlur((ids == actor).astype(np.float32), (0, 0), 0.8)
         grainy = np.clip(np.rint(picture + grain), 0, 255).astype(np.uint8)
-        scenes.append(Scene(t, t / FPS, grainy, (Seen(1, 1, name, alpha),), FPS))
+        scenes.append(Scene(t, t / world.fps, grainy, (Seen(1, 1, name, alpha),), world.fps))
         truths.append(truth)
         clean.append(picture)
     return Walk(name, scenes, truths, clean)
@@ -231,12 +238,13 @@ def speed(
     )
     segment(job, load=lambda *_: FreeSegmenter(1))
 
-    def edit(*texts: str) -> Processor:
-        drawing = Drawing(effects=tuple(read_effect(text) for text in texts))
+    def edit(use: EffectUse) -> Processor:
+        drawing = Drawing(effects=(use,))
         saving = Saving(("edit",), str(folder / "edit.mp4"), "overwrite")
         return Processor(lambda: render(RenderJob(tracks, saving=saving, drawing=drawing)))
 
-    works = {"": edit()} | {name: edit(NEEDED.get(name, name)) for name in names}
+    later = replace(read_effect("grey"), begin_seconds=1e6)  # an edit in which nothing is edited
+    works = {"": edit(later)} | {name: edit(read_effect(NEEDED.get(name, name))) for name in names}
     take_turns(works, turns)
     rows: list[dict[str, Cell]] = []
     for name in names:
@@ -247,44 +255,57 @@ def speed(
     return rows
 
 
-def _shown(row: Mapping[str, Cell]) -> str:
+def _shown(row: dict[str, Cell]) -> dict[str, Cell]:
+    """The row, printed."""
     cells = (one["median"] if isinstance(one, Mapping) else one for one in row.values())
-    return "  ".join(f"{one:.2f}" if isinstance(one, float) else str(one) for one in cells)
+    print("  ".join(f"{one:.2f}" if isinstance(one, float) else str(one) for one in cells), flush=True)
+    return row
 
 
-def main(arguments: Sequence[str] | None = None) -> float:
+def main(arguments: Sequence[str] | None = None) -> float | None:
     """Measures, prints, and returns by how many dB ``remove`` is better than inpainting, on average."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--clips", type=int, default=8)
-    parser.add_argument("--frames", type=int, default=48)
+    parser.add_argument("--only", choices=SECTIONS, help="measure this alone")
+    parser.add_argument("--clips", type=int, default=4, help="with remove; half as many with styles")
+    parser.add_argument("--frames", type=int, default=28, help="of a clip with remove; half as many with styles")
     parser.add_argument("--size", default="1920x1080", metavar="WxH", help="of the pictures that are timed")
-    parser.add_argument("--timed", type=int, default=24, metavar="N", help="frames that are timed")
+    parser.add_argument("--timed", type=int, default=8, metavar="N", help="frames that are timed")
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--effects", default=",".join(EFFECTS), help="those that are timed")
+    parser.add_argument("--effects", default=",".join(TIMED), help="those that are timed, or looked at for steadiness")
     parser.add_argument("--quick", action="store_true", help="one small clip, three effects, one round")
     add_options(parser)
     options = parser.parse_args(arguments)
     size, styles = (640, 360), [name for name, row in EFFECTS.items() if row.family == "style"]
     if options.quick:
-        options.clips, options.frames, size, styles = 1, 8, (160, 90), ["ink"]
+        options.clips, options.frames, size, styles = 1, 14, (160, 90), ["ink"]
         options.size, options.timed, options.rounds, options.effects = "160x90", 4, 1, "grey,fill,ink"
-    clips = list(walks(options.clips, options.frames, size))
-    removed = [removal(walk) for walk in clips]
-    steady = steadiness(clips[:4], styles)
-    with tempfile.TemporaryDirectory() as folder:
-        names = options.effects.split(",")
-        timed = speed(Path(folder), names, options.timed, picture_size(options.size), options.rounds)
-    for row in (*removed, *steady, *timed):
-        print(_shown(row))
-    for rows, columns, suffix in (
-        (removed, REMOVED, ""),
-        (steady, STEADY, "_steady"),
-        (timed, SPEED, "_speed"),
-    ):
-        record(options, __file__, arguments, columns, rows, suffix=suffix)
-    gain = float(np.mean([row["gain"] for row in removed]))  # type: ignore[arg-type]
-    print(f"ratio {gain:.1f} dB of remove above inpainting frame by frame")
+    names = [name for name in SECTIONS if options.only in (None, name)]
+    gain = None
+    for name in names:
+        rows, columns = _section(name, options, size, styles)
+        record(options, __file__, arguments, columns, rows, suffix="" if name == "remove" else f"_{name}")
+        if name == "remove":
+            gain = float(np.mean([float(str(row["gain"])) for row in rows]))
+    print("ratio" if gain is None else f"ratio {gain:.1f} dB of remove above inpainting frame by frame")
     return gain
+
+
+def _section(
+    name: str, options: argparse.Namespace, size: tuple[int, int], styles: Sequence[str]
+) -> tuple[list[dict[str, Cell]], Sequence[Column]]:
+    """Measures and prints one table."""
+    if name == "remove":
+        clips = walks(options.clips, options.frames, size, REMOVE_FPS)
+        return [_shown(removal(walk)) for walk in clips], REMOVED
+    effects = options.effects.split(",")
+    if name == "steady":
+        styles = [style for style in styles if style in effects]
+        clips = walks(-(-options.clips // 2), options.frames // 2, size)
+        return [_shown(row) for row in steadiness(list(clips), styles)], STEADY
+    with tempfile.TemporaryDirectory() as folder:
+        timed = picture_size(options.size)
+        rows = speed(Path(folder), effects, options.timed, timed, options.rounds)
+    return [_shown(row) for row in rows], SPEED
 
 
 if __name__ == "__main__":

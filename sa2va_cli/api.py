@@ -91,6 +91,7 @@ class Sa2VA:
         boxes: tuple[BoxPrompt, ...] = (),
         masks: tuple[MaskPrompt, ...] = (),
         when: str | None = None,
+        reground: str | None = None,
     ) -> Iterator[FrameMasks]:
         """Finds what the prompts name, frame by frame; the options are those of ``sa2va segment``.
 
@@ -116,6 +117,8 @@ class Sa2VA:
             boxes: boxes around things, as ``read_box`` makes them.
             masks: masks of things, as ``MaskPrompt.of(array, at="1.5")``.
             when: what happens while anything is looked for; the model is asked for that time first.
+            reground: when the language model looks again: ``scenes``, ``every:N`` or ``off``; None for
+                at the cuts of a video file.
 
         Returns:
             One result for each frame, each made when it is asked for: ``.frame``, ``.masks`` (N, H, W) bool,
@@ -144,6 +147,7 @@ class Sa2VA:
             boxes=boxes,
             masks=masks,
             when=when,
+            reground=reground,
         )
         if isinstance(source, str | Path):
             if times is not None:
@@ -288,5 +292,8 @@ def _check_one_by_one(search: Search) -> None:
         raise UsageError(
             "points, boxes and masks are for files and lists; leave them out for frames as they come"
         )
-    if (search.start, search.end, search.every, search.when) != (None, None, 1, None):
-        raise UsageError("start, end, every and when are for files and lists; leave out frames as they come")
+    given = search.start, search.end, search.every, search.when, search.reground
+    if given not in ((None, None, 1, None, None), (None, None, 1, None, "off")):
+        raise UsageError(
+            "start, end, every, when and reground are for files and lists; leave out frames as they come"
+        )

@@ -648,6 +648,19 @@ class Session(Protocol[View, Queries, Memory]):
         """
         ...
 
+    @property
+    def grid(self) -> int:
+        """How many logits a mask has on each side."""
+        ...
+
+    def appearance(self, memory: Memory) -> NDArray[np.float32]:
+        """What objects look like, (N, C): the more alike, the larger the cosine.
+
+        Args:
+            memory: what ``condition`` returned.
+        """
+        ...
+
     def freeze(self, memory: Memory) -> bytes:
         """Packs a memory, to go on from it at another time or in another process."""
         ...
@@ -700,7 +713,8 @@ class Remark:
         effect: which one says it.
         index: of the frame.
         seconds: time of the frame.
-        what: ``unprotected`` where something was to be hidden and there is no mask; ``invented`` where the
+        what: ``unprotected`` where something was to be hidden and there is no mask; ``doubtful`` where that
+            mask cannot be trusted; ``invented`` where the
             background of a removed object was never seen and is a guess.
         share: of the target's pixels on this frame that it is about, 0..1.
     """

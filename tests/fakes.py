@@ -147,6 +147,12 @@ class FakeSession:
             scores, ious = (np.full(len(memory), value, np.float32) for value in (0.9, 0.95))
             yield Followed(frame, logits, scores, ious, memory)
 
+    grid = GRID
+
+    def appearance(self, memory: np.ndarray) -> np.ndarray:
+        """Objects of one channel look the same."""
+        return np.eye(3, dtype=np.float32)[memory]
+
     def freeze(self, memory: np.ndarray) -> bytes:
         return memory.astype(np.int64).tobytes()
 

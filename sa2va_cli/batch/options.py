@@ -15,7 +15,7 @@ from sa2va_cli.outputs.delivery import Delivery
 from sa2va_cli.outputs.drawing import Drawing
 from sa2va_cli.outputs.saving import Saving
 from sa2va_cli.parameters import LOOKING, Option, Switches, check_fields, declared
-from sa2va_cli.pipeline.job import Search
+from sa2va_cli.pipeline.job import Search, check_reground
 from sa2va_cli.runtime.choice import ModelChoice
 
 
@@ -40,6 +40,7 @@ class SharedSearch(Search):
 
     def __post_init__(self) -> None:
         check_fields(self)
+        check_reground(self.reground)
 
     @lru_cache(maxsize=64)  # noqa: B019  (jobs that look for the same thing share one value)
     def search(self, prompts: tuple[str, ...] = ()) -> Search:

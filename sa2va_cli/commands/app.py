@@ -21,6 +21,7 @@ from sa2va_cli.commands import (
     clean,
     config,
     correct,
+    data,
     doctor,
     edit,
     models,
@@ -64,6 +65,7 @@ add_command(app, "probe", probe.probe_command, probe.EPILOG)
 add_command(app, "check", check.check_command, check.EPILOG)
 app.add_typer(tracks.app, name="tracks")
 app.add_typer(models.app, name="models")
+app.add_typer(data.app, name="data")
 add_command(app, "doctor", doctor.doctor_command, doctor.EPILOG)
 add_command(app, "bench", bench.bench_command, bench.EPILOG)
 add_command(app, "clean", clean.clean_command, clean.EPILOG)

@@ -228,13 +228,7 @@ def _run(plan: "Plan", session: Session, *, as_json: bool) -> "BatchResult":
         showing(session.console, as_json=as_json) as show,
         _counted_signals(interrupts),
     ):
-        if session.load is None and plan.jobs == 1 and not plan.gpus:
-            from sa2va_cli.batch.kinds import kind_of
-            from sa2va_cli.runtime.loading import import_network
-
-            if kind_of(plan.request.kind).needs_model:
-                import_network()
-        imported()
+        imported()  # the network is imported by the first job that needs it, once the list is read
         result = run_batch(plan, show.tell, interrupts)
         show.end(result)
     return result

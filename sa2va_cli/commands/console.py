@@ -252,6 +252,9 @@ class Console:
             self.line(f"prompt {prompt.id:<3} {' '.join(said)}: objects {names}, ...")
         if plan.keyframes:
             self.line(f"keyframes  {', '.join(map(str, plan.keyframes))}")
+        if plan.reground != "off":
+            when = "at each cut" if plan.reground == "scenes" else f"every {plan.reground} s"
+            self.line(f"reground   {when}, with keyframes of its own for each shot")
         self.line(f"model      {plan.model}{', not here yet: would be downloaded' if to_download else ''}")
         self.line(f"device     {plan.placement.device}, {plan.placement.dtype}")
         for output in plan.outputs:

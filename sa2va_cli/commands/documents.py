@@ -105,6 +105,10 @@ def result_document(result: SegmentResult) -> dict[str, Any]:
         "skipped": [str(path) for path in result.skipped],
         "warnings": [on_command_line(text) for text in result.warnings],
         "look_at": [range_facts(one) for one in result.look_at],
+        "shots": [
+            asdict(one) | {"answers": {str(number): answer for number, answer in one.answers.items()}}
+            for one in result.shots
+        ],
     }
 
 
@@ -202,6 +206,7 @@ def plan_document(job: SegmentJob, plan: "Plan", *, to_download: bool) -> dict[s
         ],
         "frames": plan.frames,
         "keyframes": list(plan.keyframes),
+        "reground": plan.reground if plan.reground in ("scenes", "off") else f"every:{plan.reground}",
         "model": plan.model,
         "model_to_download": to_download,
         "device": plan.placement.device,

@@ -314,9 +314,15 @@ def _tell(job: EditJob, result: "SegmentResult", session: Session, *, as_json: b
     if as_json:
         document = result_document(result) | {"plan": plan_document(job.plan)}
         session.console.data(document | {"remarks": [one.document for one in ranges]})
-    unprotected = [one for one in ranges if one.what == "unprotected"]
-    if unprotected:
+    told = (("unprotected", "nothing was hidden"), ("doubtful", "it is not sure that all was hidden"))
+    faults = []
+    for what, text in told:
         frames = ", ".join(
-            f"{one.first}-{one.last}" if one.last > one.first else str(one.first) for one in unprotected
+            f"{one.first}-{one.last}" if one.last > one.first else str(one.first)
+            for one in ranges
+            if one.what == what
         )
-        raise LookAtTheseError(f"done, but look at these: nothing was hidden on frames {frames}")
+        if frames:
+            faults.append(f"{text} on frames {frames}")
+    if faults:
+        raise LookAtTheseError(f"done, but look at these: {'; '.join(faults)}")

@@ -3,13 +3,14 @@
 Knows nothing about how a plan is written; ``schema`` has it as JSON, ``grammar`` makes one of a sentence.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from sa2va_cli.editing.times import WHOLE, Span
 from sa2va_cli.errors import UsageError
-from sa2va_cli.render.effects.parameters import read_value
+from sa2va_cli.render.effects.parameters import Match, read_value
 from sa2va_cli.render.effects.reading import effect_row
 
 _T = TypeVar("_T")
@@ -66,6 +67,9 @@ REST = Target(inverse=True)
 PICTURE = Target(picture=True)
 
 
+_NUMBERED = re.compile(r"(?:object\s+|#)(\d+)", re.IGNORECASE)
+
+
 @dataclass(frozen=True)
 class Edit:
     """One change.
@@ -109,6 +113,15 @@ class Edit:
             if name not in known:
                 row.complete({name: None})  # says which there are
         return {name: read_value(row.name, known[name], value) for name, value in self.parameters}
+
+    @property
+    def reference(self) -> Target | None:
+        """The object whose colour is matched; None where none is."""
+        words = next((value.words for value in self.values.values() if isinstance(value, Match)), None)
+        if words is None:
+            return None
+        numbered = _NUMBERED.fullmatch(words)
+        return Target(objects=(int(numbered[1]),)) if numbered else Target(prompts=(words,))
 
     @property
     def prompt(self) -> str:
@@ -155,14 +168,22 @@ class EditPlan:
             )
 
     @property
+    def _targets(self) -> Iterator[Target]:
+        """What is changed, and what colours are taken from."""
+        for edit in self.edits:
+            yield edit.target
+            if edit.reference is not None:
+                yield edit.reference
+
+    @property
     def prompts(self) -> tuple[str, ...]:
         """What must be looked for, in order, each once."""
-        return _once(prompt for edit in self.edits for prompt in edit.target.prompts)
+        return _once(prompt for target in self._targets for prompt in target.prompts)
 
     @property
     def objects(self) -> tuple[int, ...]:
         """The objects that are named by their numbers, in order, each once."""
-        return _once(number for edit in self.edits for number in edit.target.objects)
+        return _once(number for target in self._targets for number in target.objects)
 
     @property
     def generates(self) -> bool:
@@ -177,7 +198,7 @@ class EditPlan:
     @property
     def only_pictures(self) -> bool:
         """Whether whole pictures are changed, for which nothing has to be found."""
-        return all(edit.target.picture for edit in self.edits)
+        return all(target.picture for target in self._targets)
 
     @property
     def lines(self) -> tuple[str, ...]:

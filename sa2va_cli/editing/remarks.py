@@ -13,7 +13,7 @@ class RemarkedRange:
 
     Attributes:
         effect: which one says it.
-        what: ``unprotected`` or ``invented``, as in ``Remark``.
+        what: ``unprotected``, ``doubtful`` or ``invented``, as in ``Remark``.
         first: frame of the run, from 0.
         last: likewise, itself included.
         begin_seconds: time of the first.
@@ -43,6 +43,8 @@ class RemarkedRange:
         )
         if self.what == "unprotected":
             return f"{self.effect} found nothing to hide on {frames} ({times})"
+        if self.what == "doubtful":
+            return f"{self.effect} was not sure what to hide on {frames} ({times})"
         return f"{self.effect} had to guess up to {self.share:.0%} of what is behind on {frames} ({times})"
 
 

@@ -93,12 +93,18 @@ def _use(
 ) -> EffectUse:
     values = edit.values | ({"frames": made[place]} if place in made else {})
     target = _meant(edit.target, prompts)
+    reference = None if edit.reference is None else _meant(edit.reference, prompts)
     if moments is None:
-        return EffectUse(edit.effect, values, target)
+        return EffectUse(edit.effect, values, target, reference=reference)
     start, end = edit.span.seconds(moments.duration, moments.rate)
     last = None if end >= moments.duration else float(moments.begin + end)
     return EffectUse(
-        edit.effect, values, target, float(moments.begin + start) if start else float(moments.begin), last
+        edit.effect,
+        values,
+        target,
+        float(moments.begin + start) if start else float(moments.begin),
+        last,
+        reference,
     )
 
 

@@ -13,14 +13,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
+import cv2
 import numpy as np
 
-from sa2va_cli.datatypes import Frame
+from sa2va_cli.datatypes import RGB, Frame
 from sa2va_cli.errors import InputError, OutputError, UsageError
 from sa2va_cli.media.metadata import Metadata
 from sa2va_cli.media.probe import find_source
 from sa2va_cli.media.source import Source, SourceInfo
 from sa2va_cli.media.timecode import Timecode
+from sa2va_cli.media.video import VideoSource
 from sa2va_cli.staging import require_temporary_folder, staged
 
 LONGEST_GROUP = 1_000
@@ -218,9 +220,29 @@ class Reader:
         """Decodes the selection once, in order; undecodable frames leave gaps in ``Frame.index``."""
         return self._numbered(self._source.pictures(self._ordinals))
 
+    def glimpses(self, size: tuple[int, int]) -> Iterator[tuple[int, RGB]]:
+        """Decodes the selection once, in order, into small pictures, which is much sooner for video.
+
+        Args:
+            size: (width, height) of the pictures; those of a video are not turned upright.
+
+        Yields:
+            ``Frame.index`` and (H, W, 3) uint8 RGB.
+        """
+        if isinstance(self._source, VideoSource):
+            for ordinal, small in self._source.glimpses(self._ordinals, size):
+                yield self._ordinals.index(ordinal), small
+            return
+        for frame in self:
+            yield frame.index, np.asarray(cv2.resize(frame.image, size, interpolation=cv2.INTER_LINEAR))
+
     def starting_at(self, index: int) -> Iterator[Frame]:
         """Decodes from a ``Frame.index`` on, with the numbers that frames have from the beginning."""
         return self._numbered(self._source.pictures(self._ordinals[index:]))
+
+    def source_number(self, index: int) -> int:
+        """``Frame.source_index`` of a frame by its ``Frame.index``."""
+        return self._ordinals[index]
 
     def count_selected(self) -> int:
         """Number of frames that the selection names, known without decoding."""

@@ -16,7 +16,7 @@ from typing import Any
 import av
 import numpy as np
 
-from sa2va_cli.datatypes import HIGH_RANGE, Frame
+from sa2va_cli.datatypes import HIGH_RANGE, RGB, Frame
 from sa2va_cli.errors import InputError
 from sa2va_cli.media.clock import Clock
 from sa2va_cli.media.conversion import (
@@ -127,6 +127,19 @@ class VideoSource:
             if ordinal in ordinals:
                 yield self._picture(ordinal, frame)
         self._report(ordinals, decoded, corrupt)
+
+    def glimpses(self, ordinals: range, size: tuple[int, int]) -> Iterator[tuple[int, RGB]]:
+        """The wanted pictures in order, each with its ordinal: small, not turned, made in one rough step.
+
+        Args:
+            ordinals: of them.
+            size: (width, height) of what is made.
+        """
+        width, height = size
+        for ordinal, frame in self._decoded(ordinals):
+            if ordinal in ordinals:
+                small = frame.reformat(width, height, "rgb24", interpolation="FAST_BILINEAR", threads=1)
+                yield ordinal, small.to_ndarray()
 
     def pictures_at(self, ordinals: Sequence[int]) -> Iterator[Frame]:
         """Single frames by ascending ordinal; seeks where that saves decoding."""

@@ -264,8 +264,7 @@ class NetworkSession:
     ) -> tuple[*Arrays, Memory]:
         if not isinstance(memory, ClipMemory):
             return self._step_batch(index, features, memory, graphs, pool)
-        side = self._network.sam2.input_size // 4
-        logits = np.full((memory.objects, side, side), ABSENT_LOGIT, np.float32)
+        logits = np.full((memory.objects, self.grid, self.grid), ABSENT_LOGIT, np.float32)
         scores, ious = np.zeros((2, memory.objects), np.float32)
         stepped: dict[Batch, BatchMemory] = {}
         for batch in memory.at(index):
@@ -294,6 +293,23 @@ class NetworkSession:
             assert isinstance(memory, TrackerMemory)  # noqa: S101  (only graphs leave the other kind)
             decoded, after = self._segmenter.tracker.step(index, features, memory, pool)
         return (*_arrays(decoded), after)
+
+    @property
+    def grid(self) -> int:
+        """How many logits a mask has on each side."""
+        return self._network.sam2.input_size // 4
+
+    @torch.inference_mode()
+    def appearance(self, memory: Memory) -> NDArray[np.float32]:
+        """What objects look like: the mean of their pointers on the keyframes, (N, C).
+
+        Args:
+            memory: what ``condition`` returned.
+        """
+        if not isinstance(memory, TrackerMemory):
+            raise TypeError(f"memory must be what condition returned, got {type(memory).__name__}")
+        pointers = torch.stack([one.pointers.float() for one in memory.conditioning])
+        return np.asarray(pointers.mean(dim=0).cpu().numpy(), np.float32)
 
     def freeze(self, memory: Memory) -> bytes:
         """Packs a memory, to go on from it at another time or in another process."""

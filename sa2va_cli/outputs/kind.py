@@ -39,6 +39,7 @@ class OutputKind:
         transparent: says whether with these options it has alpha, which few kinds of file can hold.
         content: what its pictures are, where they have no alpha by that; None for data, whose form cannot be
             chosen.
+        needs_effects: whether it shows effects, and is a plain copy of the source without any.
     """
 
     text: str
@@ -50,6 +51,7 @@ class OutputKind:
     finish: Finish = "drawn"
     transparent: Callable[[Drawing], bool] = lambda _: False
     content: Content | None = None
+    needs_effects: bool = False
 
     def drawn(self, drawing: Drawing | None) -> "OutputKind":
         """What it is when it is drawn so."""

@@ -86,6 +86,7 @@ def plan_outputs(
         UsageError: unknown kinds, a faulty template, one name for two outputs, or what cannot be stored so.
     """
     check_kinds(saving.kinds)
+    _check_effects(saving.kinds, drawing)
     kinds = tuple(dict.fromkeys(saving.kinds))
     delivery = delivery or Delivery()
     template, names = _split_names(_template(saving.output, kinds), saving.output)
@@ -122,6 +123,22 @@ def plan_outputs(
     _check_used(delivery, planned, drawing)
     _check_distinct(planned, saving)
     return tuple(planned)
+
+
+def _check_effects(kinds: Iterable[str], drawing: Drawing | None) -> None:
+    """Refuses what shows effects where there are none.
+
+    Raises:
+        UsageError: it would be a plain copy of the source.
+    """
+    if drawing is not None and drawing.effects:
+        return
+    for kind in kinds:
+        if KINDS[kind].needs_effects:
+            raise UsageError(
+                f"{parameter('kinds', option='--save')} {kind}: nothing says what is to be changed; "
+                'sa2va edit INPUT "blur the dog" does'
+            )
 
 
 def _check_distinct(planned: Iterable[PlannedOutput], saving: Saving) -> None:

@@ -15,7 +15,7 @@ DEFAULT_KINDS = ("mask", "overlay")
 
 
 def _kinds_text() -> str:
-    rows = " ".join(f"{name}: {kind.text}" for name, kind in KINDS.items())
+    rows = " ".join(f"{name}: {kind.text}" for name, kind in KINDS.items() if not kind.needs_effects)
     return f"What to make; several with commas, or repeated. {rows}"
 
 

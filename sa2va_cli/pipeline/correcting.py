@@ -28,6 +28,7 @@ from sa2va_cli.pipeline.rendering import RenderJob, check_source, planned_render
 from sa2va_cli.pipeline.revision import Revision
 from sa2va_cli.pipeline.segmentation import Threads, leave_threads
 from sa2va_cli.pipeline.selection import moment
+from sa2va_cli.pipeline.shots import cut_at
 from sa2va_cli.runtime.choice import ModelChoice
 from sa2va_cli.runtime.loading import Load, load_segmenter, memory_errors_explained
 from sa2va_cli.staging import atomic
@@ -227,6 +228,8 @@ def _extent(
     begin, end = min(indices), max(indices)
     first = max((index + 1 for index in earlier if index < begin), default=0)
     last = min((index - 1 for index in earlier if index > end), default=reader.count_selected() - 1)
+    shots = [int(shot["first"]) for shot in tracks.header.settings.get("shots", ())]
+    first, last = cut_at(shots, first, last, begin, end)
     if within is not None:
         stamps = [stamp * reader.info.time_base for stamp in reader.stamps()]
         reach = Fraction(within)

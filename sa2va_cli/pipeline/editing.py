@@ -118,10 +118,18 @@ def _prompts(job: EditJob) -> tuple[Prompt, ...]:
     prompts = numbered(job.plan.prompts)
     if not prompts:
         raise UsageError(
-            f'{job.source}: nothing says what is to be found; name it, as in --target "the dog" or '
-            '"blur the background of the dog"'
+            f"{job.source}: nothing says what is to be found; name it, as in "
+            f'{_with_subject(job.plan.instruction)}; tracks need no name, as they hold what was found'
         )
     return prompts
+
+
+def _with_subject(instruction: str) -> str:
+    """What to say, with a subject: the instruction itself where it has the place for one."""
+    for background, subject in (("背景", "女孩的背景"), ("background", "background of the dog")):
+        if background in instruction:
+            return f'"{instruction.replace(background, subject, 1)}"'
+    return '--target "the dog"'
 
 
 def _drawn(job: EditJob, uses: tuple[EffectUse, ...]) -> Drawing:

@@ -69,7 +69,7 @@ def find(
         search: what is looked for.
         pointed: what is pointed at, each with its frame; it finds objects of its own, or corrects others.
     """
-    groundings = _ask(session, [frame.image for frame in keyframes], search)
+    groundings = ask(session, [frame.image for frame in keyframes], search)
     counts = {prompt: len(groundings.get(prompt, ())) for prompt in search.prompts}
     for one, _ in pointed:
         counts[one.prompt] = max(counts[one.prompt], min(one.number, counts[one.prompt] + 1))
@@ -130,7 +130,7 @@ def _rows(counts: Mapping[Prompt, int]) -> dict[Prompt, int]:
     return dict(zip(counts, begins, strict=False))
 
 
-def _ask(
+def ask(
     session: Session[View, Queries, Memory], images: Sequence[RGB], search: Search
 ) -> dict[Prompt, Grounding[Queries]]:
     """Shows the pictures to the language model once, and asks about each prompt."""

@@ -38,6 +38,8 @@ SAMPLINGS: tuple[str, ...] = ("uniform", "first")
 _INTERVAL = re.compile(r"(\d+(?:\.\d+)?)(s|f|m)")
 
 
+_EVERY = re.compile(r"every:(\d+(?:\.\d+)?)")
+
 Points = Annotated[
     tuple[PointPrompt, ...],
     Option(
@@ -92,6 +94,9 @@ class Search:
         boxes: boxes around things.
         masks: masks of things.
         when: what happens while anything is looked for; the model is asked for that time first.
+        reground: when the language model looks again: ``scenes`` for at cuts, ``every:N`` for after each N
+            seconds, ``off`` for never; None for at the cuts of a video, unless ``sampling`` is ``first`` or
+            nothing is said in words.
     """
 
     prompts: Annotated[
@@ -167,6 +172,17 @@ class Search:
         ),
     ] = None
 
+    reground: Annotated[
+        str | None,
+        Option(
+            "When the language model looks again, so that nothing is dragged along: scenes (at cuts), "
+            "every:N (seconds) or off.",
+            LOOKING,
+            "WHEN",
+            shown="scenes; off with --sampling first, for frames, and without words",
+        ),
+    ] = None
+
     def __post_init__(self) -> None:
         prompts = numbered(with_visual(self.prompts, (*self.points, *self.boxes, *self.masks)))
         object.__setattr__(self, "prompts", prompts)
@@ -183,6 +199,7 @@ class Search:
                 f"{parameter('masks', option='--mask')}"
             )
         check_fields(self)
+        check_reground(self.reground)
 
     @property
     def has_words(self) -> bool:
@@ -196,6 +213,22 @@ class Search:
         Among tracked frames, a keyframe that is shown as decoded stands out for a moment.
         """
         return self.sampling != "first"
+
+
+def check_reground(given: str | None) -> None:
+    """Makes sure that it can be meant.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    if given in (None, "scenes", "off"):
+        return
+    found = _EVERY.fullmatch(given)
+    if found is None or float(found[1]) <= 0:
+        raise UsageError(
+            f"{parameter('reground', given)} is not understood; choose scenes, off, or every:N with seconds, "
+            "as in every:10"
+        )
 
 
 class Stopped(BaseException):
@@ -365,6 +398,23 @@ class ObjectSummary:
 
 
 @dataclass(frozen=True)
+class ShotSummary:
+    """A stretch of frames for which the language model looked again.
+
+    Attributes:
+        first_frame: of the source, from 0.
+        last_frame: likewise.
+        answers: what it said, by the id of the prompt.
+        objects: the ids of those that were found.
+    """
+
+    first_frame: int
+    last_frame: int
+    answers: Mapping[int, str]
+    objects: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class SegmentResult:
     """What a run came to.
 
@@ -384,6 +434,7 @@ class SegmentResult:
         warnings: what was odd about the input or the run.
         look_at: where masks may be wrong, by the beginning.
         remarks: what a person should look at in an edit.
+        shots: where the language model looked again; none where it looked once.
     """
 
     source: str
@@ -401,6 +452,7 @@ class SegmentResult:
     warnings: tuple[str, ...] = ()
     look_at: "tuple[DoubtfulRange, ...]" = ()
     remarks: "tuple[Remark, ...]" = ()
+    shots: tuple[ShotSummary, ...] = ()
 
     @property
     def answers_by_label(self) -> dict[str, str]:

@@ -49,6 +49,10 @@ class MotionCheck:
         moved = [cv2.remap(one, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) for one in before[1]]
         return np.array([_soft_iou(a, b) for a, b in zip(alphas, moved, strict=True)], np.float32)
 
+    def forget(self) -> None:
+        """Begins anew, as at a cut: the next frame is the first one."""
+        self._before = None
+
     def freeze(self) -> bytes:
         """Packs what is remembered, to go on from it in another process."""
         file = io.BytesIO()

@@ -22,6 +22,7 @@ _SELECTION = (
     "verbatim",
     "stream",
     "deinterlace",
+    "reground",
 )
 
 

@@ -10,7 +10,6 @@ import os
 import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Generic
@@ -22,10 +21,11 @@ from sa2va_cli.media.reader import Reader
 from sa2va_cli.outputs.kinds import KINDS
 from sa2va_cli.outputs.leftovers import clear, leftovers_of
 from sa2va_cli.outputs.naming import PlannedOutput
-from sa2va_cli.pipeline.directions import follow_both_ways
 from sa2va_cli.pipeline.finding import Findings
 from sa2va_cli.pipeline.job import Resuming, Stopped
 from sa2va_cli.pipeline.motion import MotionCheck
+from sa2va_cli.pipeline.regrounding import ShotFindings, follow_found
+from sa2va_cli.pipeline.shots import ONE, Shots
 from sa2va_cli.pipeline.tracks_file import checkpoint_of, growing_log, unfinished
 from sa2va_cli.queues import read_ahead
 from sa2va_cli.staging import check_replaceable, discard, publish
@@ -36,6 +36,10 @@ from sa2va_cli.tracks.log import Tracks, TracksWriter
 STEP = 4
 """Checkpoints come after a multiple of so many frames: that many are encoded in one call on a GPU
 (``model.session.ENCODED_AT_ONCE``), and batches must be cut where an undisturbed run cuts them."""
+
+
+_NOTHING = b""
+"""The memory of a shot in which nothing was found."""
 
 
 class Log(Generic[Memory]):
@@ -61,6 +65,8 @@ class Log(Generic[Memory]):
         self._last_index = -1 if start is None else start.last
         self._frozen: dict[int, bytes] = {}
         self._last = time.monotonic(), 0
+        self._shots = ONE
+        self._appended = self._last_index
         if start is not None:
             self.motion.thaw(start.motion)
 
@@ -74,24 +80,31 @@ class Log(Generic[Memory]):
         workers: int,
     ) -> Generator[FrameMasks | Followed[Memory] | Followed[None], None, None]:
         """Every frame: first those of the log, then those that are followed."""
+        if isinstance(findings, ShotFindings):
+            self._shots = Shots(tuple(shot.span.start for shot in findings.shots), reader.count_selected())
         drawn = any(KINDS[output.kind].make is not None for output in outputs)
         with self._frames(reader, drawn=drawn) as (logged, rest):
             if self._start is not None:
                 yield from logged
-                findings = replace(findings, memory=self._memory)
-            items = follow_both_ways(
+            items = follow_found(
                 session,
                 reader,
                 findings,
                 self.writer.header.threshold,
                 frames=rest,
+                after=None if self._start is None else (self._last_index, self._memory),
                 report=report,
                 workers=workers,
             )
+            place, in_shot = self._shots.place_of(self._last_index), 0
             with closing(items):
                 for done, one in enumerate(items, 1):
-                    if one.memory is not None and self._due(done):
-                        self._frozen[one.frame.index] = session.freeze(one.memory)
+                    before, place = place, self._shots.place_of(one.frame.index)
+                    in_shot = in_shot + 1 if place == before else 1
+                    if self._due(done, in_shot):
+                        self._frozen[one.frame.index] = (
+                            _NOTHING if one.memory is None else session.freeze(one.memory)
+                        )
                     yield one
 
     @contextmanager
@@ -113,9 +126,9 @@ class Log(Generic[Memory]):
         with read_ahead(reader.starting_at(self._last_index + 1)) as frames:
             yield _logged(tracks, unseen, done), frames
 
-    def _due(self, done: int) -> bool:
-        """Whether a checkpoint is wanted after so many followed frames."""
-        if self._kept is None or done % STEP:
+    def _due(self, done: int, in_shot: int) -> bool:
+        """Whether a checkpoint is wanted after so many followed frames, in all and of the shot."""
+        if self._kept is None or in_shot % STEP:
             return False
         resuming = self._kept[1]
         number, unit = resuming.interval
@@ -132,6 +145,9 @@ class Log(Generic[Memory]):
         Raises:
             Stopped: somebody asked for it.
         """
+        if self._shots.place_of(one.frame.index) != self._shots.place_of(self._appended):
+            self.motion.forget()
+        self._appended = one.frame.index
         agreements = self.motion.agreements(one.frame, one.logits)
         masks = self.writer.append(one.frame, one.logits, one.scores, one.ious, agreements)
         frozen = self._frozen.pop(one.frame.index, None)
@@ -237,7 +253,7 @@ def kept_log(stem: str, named: Sequence[Path]) -> Path:
 
 def _start(
     session: Session[View, Queries, Memory], place: Path, checkpoint: Path, header: Header
-) -> tuple[Checkpoint, Memory] | tuple[None, None]:
+) -> tuple[Checkpoint, Memory | None] | tuple[None, None]:
     """What an earlier run with the same header left; nothing where any of it is not whole."""
     found = Checkpoint.read(checkpoint)
     if found is None:
@@ -249,6 +265,6 @@ def _start(
         if sum(1 for _ in islice(tracks, found.frames)) < found.frames:
             return None, None
         MotionCheck().thaw(found.motion)
-        return found, session.thaw(found.memory)
+        return found, None if found.memory == _NOTHING else session.thaw(found.memory)
     except (InputError, OSError, ValueError):
         return None, None

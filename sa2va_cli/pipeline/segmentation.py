@@ -26,14 +26,16 @@ from sa2va_cli.outputs.driver import Driver
 from sa2va_cli.outputs.existing import choose_outputs, claimed
 from sa2va_cli.outputs.kinds import check_kinds
 from sa2va_cli.outputs.naming import PlannedOutput, check_frame_names, plan_outputs
-from sa2va_cli.pipeline.finding import Findings, find, nothing_found
-from sa2va_cli.pipeline.job import NEVER_RESUMED, Resuming, SegmentJob, SegmentResult
-from sa2va_cli.pipeline.keyframes import keyframe_indices, read_keyframes, read_placements
+from sa2va_cli.pipeline.finding import Findings, nothing_found
+from sa2va_cli.pipeline.job import NEVER_RESUMED, Resuming, SegmentJob, SegmentResult, ShotSummary
+from sa2va_cli.pipeline.keyframes import keyframe_indices
 from sa2va_cli.pipeline.opening import files_read, opened, stem_of
 from sa2va_cli.pipeline.pointing import placements, with_masks
 from sa2va_cli.pipeline.provenance import settings_of, source_facts
+from sa2va_cli.pipeline.regrounding import found_in, objects_by_shot
 from sa2va_cli.pipeline.replay import draw_again
 from sa2va_cli.pipeline.resuming import Log, logged
+from sa2va_cli.pipeline.shots import Shots, regrounding, shots_of
 from sa2va_cli.pipeline.tally import Tally
 from sa2va_cli.queues import write_behind
 from sa2va_cli.runtime.device import Placement
@@ -81,6 +83,11 @@ class Plan:
     placement: Placement
     outputs: tuple[PlannedOutput, ...]
     skipped: tuple[Path, ...]
+
+    @property
+    def reground(self) -> str:
+        """When the language model looks again: ``scenes``, ``off``, or after so many seconds."""
+        return regrounding(self.job.search, self.reader.info.kind)
 
 
 @contextmanager
@@ -219,6 +226,19 @@ def run(
         warnings=(*filter(None, [plan.placement.concern]), *warnings),
         look_at=tally.look_at(),
         remarks=tally.remarks,
+        shots=_told_of_shots(plan.reader, findings),
+    )
+
+
+def _told_of_shots(reader: Reader, findings: Findings[Memory]) -> tuple[ShotSummary, ...]:
+    return tuple(
+        ShotSummary(
+            reader.source_number(shot["first"]),
+            reader.source_number(shot["last"]),
+            {int(number): answer for number, answer in shot["answers"].items()},
+            tuple(shot["objects"]),
+        )
+        for shot in objects_by_shot(findings)
     )
 
 
@@ -226,12 +246,11 @@ def _ask(plan: Plan, session: Session[View, Queries, Memory], report: Report) ->
     """Shows the keyframes to the language model."""
     search = plan.job.search
     report(Progress("looking for " + ", ".join(prompt.text or prompt.label for prompt in search.prompts)))
-    pointed = read_placements(plan.reader, search)
-    keyframes = read_keyframes(plan.reader, search, plan.keyframes)
-    if keyframes:
-        indices = ", ".join(str(frame.index) for frame in keyframes)
-        report(Notice(f"the language model sees frame {indices}", "detail"))
-    findings = find(session, keyframes, search, pointed)
+    usual = plan.keyframes == _usual_keyframes(plan)  # those that were chosen are for the whole clip
+    shots = shots_of(plan.reader, search, report) if usual else Shots((0,), plan.frames)
+    if len(shots) > 1:
+        report(Notice(f"{len(shots)} shots; the language model looks at each"))
+    findings = found_in(session, plan.reader, search, shots, report, plan.keyframes)
     for prompt, answer in findings.answers.items():
         report(Notice(f"{prompt.label!r}: {answer}", "detail"))
     if not findings.objects and not plan.job.saving.allow_empty:
@@ -254,14 +273,25 @@ def _header(plan: Plan, findings: Findings[Memory], identity: ModelIdentity) -> 
         threshold=plan.job.search.threshold,
         frames=plan.frames,
         model=identity,
-        settings=settings_of(plan.job.search, plan.job.model) | _keyframes_chosen(plan),
+        settings=settings_of(plan.job.search, plan.job.model) | _keyframes_chosen(plan) | _shots_of(findings),
     )
 
 
 def _keyframes_chosen(plan: Plan) -> dict[str, Any]:
     """The keyframes, where the settings do not say which they are."""
-    usual = tuple(keyframe_indices(plan.frames, plan.job.search))
-    return {} if plan.keyframes == usual else {"keyframe_indices": list(plan.keyframes)}
+    usual = plan.keyframes == _usual_keyframes(plan)
+    return {} if usual else {"keyframe_indices": list(plan.keyframes)}
+
+
+def _usual_keyframes(plan: Plan) -> tuple[int, ...]:
+    """The keyframes that follow from the settings."""
+    return tuple(keyframe_indices(plan.frames, plan.job.search))
+
+
+def _shots_of(findings: Findings[Memory]) -> dict[str, Any]:
+    """The shots, where there are several."""
+    shots = objects_by_shot(findings)
+    return {"shots": shots} if shots else {}
 
 
 def _draw(

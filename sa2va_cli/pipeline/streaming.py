@@ -18,14 +18,14 @@ from sa2va_cli.datatypes import (
 from sa2va_cli.errors import InputError
 from sa2va_cli.events import no_report
 from sa2va_cli.media.reader import Reader
-from sa2va_cli.pipeline.directions import follow_both_ways
 from sa2va_cli.pipeline.finding import find, follow
 from sa2va_cli.pipeline.job import Search
-from sa2va_cli.pipeline.keyframes import read_keyframes, read_placements
 from sa2va_cli.pipeline.motion import MotionCheck
 from sa2va_cli.pipeline.opening import opened
 from sa2va_cli.pipeline.pointing import with_masks
+from sa2va_cli.pipeline.regrounding import follow_found, found_in
 from sa2va_cli.pipeline.selection import selection
+from sa2va_cli.pipeline.shots import shots_of
 from sa2va_cli.queues import read_ahead
 from sa2va_cli.tracks.confidence import gathered
 
@@ -53,12 +53,17 @@ def stream(
             search = during(search, reader, segmenter)
             reader = reader.narrowed(selection(search))  # noqa: PLW2901  (the same input)
         search = with_masks(search)
-        pointed = read_placements(reader, search)
-        findings = find(session, read_keyframes(reader, search), search, pointed)
-        followed = follow_both_ways(session, reader, findings, search.threshold)
-        motion = MotionCheck()
-        with closing(followed):
+        shots = shots_of(reader, search)
+        findings = found_in(session, reader, search, shots)
+        motion, place = MotionCheck(), 0
+        with (
+            read_ahead(reader) as frames,
+            closing(follow_found(session, reader, findings, search.threshold, frames=frames)) as followed,
+        ):
             for one in followed:
+                if shots.place_of(one.frame.index) != place:
+                    motion.forget()
+                    place = shots.place_of(one.frame.index)
                 yield judged(one, findings.objects, search.threshold, motion)
 
 

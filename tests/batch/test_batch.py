@@ -3,6 +3,8 @@
 import io
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -266,3 +268,19 @@ def test_progress_is_told_as_json_lines_with_the_time_left(clips, batch):
     assert {"began", "progress", "saved", "done", "summary"} <= names
     assert all("seconds_left" in one for one in told if one["event"] == "progress")
     assert told[-1]["clip_seconds"] == pytest.approx(0.96)
+
+
+def test_looking_at_a_batch_imports_no_network(clips, batch):
+    batch()
+    program = (
+        "import sys; from sa2va_cli.commands.app import main; code = main(sys.argv[1:]);"
+        "print([name for name in ('torch', 'av', 'transformers') if name in sys.modules])"
+    )
+    for command in ("status", "errors"):
+        done = subprocess.run(
+            [sys.executable, "-c", program, "batch", command, "out"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout.endswith("[]\n")

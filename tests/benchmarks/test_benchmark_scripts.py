@@ -23,6 +23,7 @@ QUICK = (
     "answering",
     "conversation",
     "effects",
+    "redaction",
 )
 SLOW = (
     "batch",
@@ -57,6 +58,7 @@ def test_every_script_is_tested():
         *QUICK,
         *SLOW,
         *SHARED,
+        "gallery",
         "gpu",
         "official_schedule",
     }

@@ -103,6 +103,52 @@ def test_edits_of_a_video_and_of_its_tracks_are_the_same_bytes(sa2va, folder):
     assert (folder / "a/a.edit.mp4").read_bytes() == (folder / "b/a.edit.mp4").read_bytes()
 
 
+def test_a_thing_takes_the_colour_of_another_that_is_looked_for_as_well(sa2va, folder):
+    made = tracks(sa2va, folder, "red corner", "blue corner")
+    words = "make the red corner match the blue corner"
+    for source, where in ((made.name, "a/"), ("a.mp4", "b/")):
+        done = sa2va("edit", source, words, "-o", where)
+        assert done.code == 0, done.err
+    assert sa2va("edit", made.name, "make the red corner match the hat").code == 2  # tracks hold none
+    missing = sa2va("edit", "a.mp4", "make the red corner match the hat", "-o", "c/")
+    assert missing.code == 4
+    assert "'the hat' was found on no frame" in missing.err
+    assert not (folder / "c").exists()
+
+
+@pytest.mark.parametrize("kind", ["edit", "side", "wipe", "preview"])
+def test_an_edit_without_effects_is_no_output(sa2va, folder, kind):
+    made = tracks(sa2va, folder)
+    for command in (("segment", "a.mp4", "red corner", "-o", "a/"), ("render", made.name)):
+        done = sa2va(*command, "--save", kind)
+        assert done.code == 2
+        assert "sa2va edit INPUT" in done.err
+    assert sa2va("segment", "a.mp4", "red corner", "--save", "stars").err.count("wipe") == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "suggested"),
+    [
+        ("blur the background", "blur the background of the dog"),
+        ("make the background darker from 0.1 s", "make the background of the dog darker from 0.1 s"),
+        ("把背景虚化", "把女孩的背景虚化"),
+    ],
+)
+def test_a_background_of_nothing_is_refused_with_the_sentence_to_say(sa2va, folder, words, suggested):
+    made = tracks(sa2va, folder)
+    done = sa2va("edit", "a.mp4", words)
+    assert done.code == 2
+    assert f'"{suggested}"' in done.err
+    assert sa2va("edit", "a.mp4", suggested.replace("dog", "red corner").replace("女孩", "red角")).code == 0
+    assert sa2va("edit", made.name, words, "-o", "t/").code == 0
+
+
+def test_a_background_is_that_of_what_else_is_named(sa2va, folder):
+    video(folder)
+    done = sa2va("edit", "a.mp4", "make the red corner grey and blur the background", "--dry-run")
+    assert done.code == 0, done.err
+
+
 def test_whole_pictures_need_no_model(sa2va, folder):
     video(folder, sound="aac")
     done = sa2va("edit", "a.mp4", "turn the whole picture black and white", *LOSSLESS, load=None)

@@ -22,6 +22,7 @@ MODELS = ("list", "pull", "path", "info", "verify", "prune", "convert", "upgrade
         ["doctor", "--help"],
         ["clean", "--help"],
         ["bench", "--help"],
+        ["batch", "run", "--help"],
         ["config", "--help"],
         ["config", "path", "--help"],
         ["models", "--help"],

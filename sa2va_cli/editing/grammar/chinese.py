@@ -17,7 +17,7 @@ from sa2va_cli.editing.grammar.lexicon import (
 )
 from sa2va_cli.editing.grammar.marks import MARK, marked
 from sa2va_cli.editing.grammar.refusal import NotUnderstood
-from sa2va_cli.editing.grammar.said import Context, Said
+from sa2va_cli.editing.grammar.said import Context, Said, matching
 from sa2va_cli.editing.plan import FOUND, GENERATE, Edit, Target
 from sa2va_cli.render.effects.colour_words import named_colour
 
@@ -229,6 +229,24 @@ def _subject(words: str | None, context: Context) -> str | Target:
     return words
 
 
+def _matches(text: str, context: Context) -> Iterator[Said]:
+    """The colour of another thing: 把球变成和女孩一样的颜色, 让球和裙子颜色一致, 把球染成狗的颜色."""
+    into = r"(?:(?:变|改|换|调|染|涂|做|弄|设|画)(?:成|为|得|到))"
+    like = r"(?:一样|相同|同样|一致|匹配|同色)(?:的?(?:颜色|色))?"
+    for pattern in (
+        rf"[把将让使给]?(?P<target>.+?)(?:的?颜色)?{into}?(?:和|跟|与|同)(?P<other>.+?)(?:的?颜色)?(?:相|保持)?{like}",
+        rf"[把将让使给]?(?P<target>.+?)(?:的?颜色)?{into}(?P<other>.+?)的颜色",
+        r"[让使](?P<target>.+?)(?:的?颜色)?匹配(?P<other>.+?)(?:的?颜色)?",
+    ):
+        found = re.fullmatch(pattern, text)
+        if found is None or re.fullmatch(CHINESE_COLOUR, found["other"], re.IGNORECASE):
+            continue
+        last = context.last.target if context.last else None
+        value = matching(target_of(found["other"], context.sentence, last), found["other"])
+        yield Said(found["target"], Meaning("recolour", (("colour", value),)))
+        return
+
+
 def _texts(text: str, context: Context) -> Iterator[Said]:
     """Name plates and captions with words of the user's own."""
     kind = r"(?P<kind>标签|字幕|文字|名字|名牌|说明文字|说明|标注|标记|字)"
@@ -349,4 +367,4 @@ def _replacing(text: str, context: Context) -> Iterator[Said]:
 
 
 Frame = Callable[[str, Context], Iterator[Said]]
-_FRAMES: tuple[Frame, ...] = (_backgrounds, _texts, _changing, _covering, _becoming, _doing, _replacing)
+_FRAMES: tuple[Frame, ...] = (_backgrounds, _matches, _texts, _changing, _covering, _becoming, _doing, _replacing)

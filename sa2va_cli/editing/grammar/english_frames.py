@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from sa2va_cli.editing.grammar.english_backgrounds import backgrounds
+from sa2va_cli.editing.grammar.english_matches import matches
 from sa2va_cli.editing.grammar.english_tails import degreed, tailed, told
 from sa2va_cli.editing.grammar.english_words import (
     ADJECTIVES,
@@ -190,5 +191,5 @@ def _recoloured(meaning: Meaning, target: str) -> tuple[str, Meaning]:
 
 
 Frame = Callable[[str, Context], Iterator[Said]]
-FRAMES: tuple[Frame, ...] = (backgrounds, _texts, _changing, _adding, _making, _verbs, _replacing)
+FRAMES: tuple[Frame, ...] = (backgrounds, matches, _texts, _changing, _adding, _making, _verbs, _replacing)
 """All of them; the first that fits counts."""

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from sa2va_cli.editing.grammar.clauses import Clause
 from sa2va_cli.editing.grammar.lexicon import Meaning
 from sa2va_cli.editing.grammar.marks import Marked
+from sa2va_cli.editing.grammar.refusal import NotUnderstood
 from sa2va_cli.editing.plan import Target
+from sa2va_cli.render.effects.parameters import Match
 
 
 @dataclass(frozen=True)
@@ -30,3 +32,19 @@ class Context:
     sentence: Marked
     last: Clause | None
     generative: bool
+
+
+def matching(other: Target, words: str) -> str:
+    """The colour of another thing, as the effect is told it.
+
+    Args:
+        other: the thing.
+        words: that named it.
+
+    Raises:
+        NotUnderstood: it is not one thing.
+    """
+    named = (*other.prompts, *(f"#{number}" for number in other.objects))
+    if len(named) != 1 or other.inverse:
+        raise NotUnderstood(words, "a colour is taken from one thing")
+    return str(Match(named[0]))

@@ -23,7 +23,12 @@ def _making(manner: "Manner") -> "Callable[[Path, Clip, Objects], Sink]":
 
 
 SIDE = OutputKind(
-    "the source beside its edit.", _making("side"), for_each_prompt=False, finish="alphas", content="colour"
+    "the source beside its edit.",
+    _making("side"),
+    for_each_prompt=False,
+    finish="alphas",
+    content="colour",
+    needs_effects=True,
 )
 WIPE = OutputKind(
     "the edit wiped over its source.",
@@ -31,4 +36,5 @@ WIPE = OutputKind(
     for_each_prompt=False,
     finish="alphas",
     content="colour",
+    needs_effects=True,
 )

@@ -23,4 +23,5 @@ KIND = OutputKind(
     finish="alphas",
     transparent=lambda drawing: drawing.edit_is_transparent,
     content="colour",
+    needs_effects=True,
 )

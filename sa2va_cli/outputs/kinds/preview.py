@@ -24,4 +24,5 @@ KIND = OutputKind(
     frames=(".png",),
     for_each_prompt=False,
     finish="alphas",
+    needs_effects=True,
 )

@@ -15,10 +15,10 @@ _CELL = 7.0
 _SHADES = 14
 """Steps of each colour of large pixels."""
 
-_PITCH = 3.1
+_PITCH = 5.2
 """Units between dots."""
 
-_FINEST = 7.0
+_FINEST = 13.0
 """Pixels between dots at least: finer ones would flicker as they move by parts of a pixel."""
 
 _ANGLE = np.pi / 4
@@ -71,7 +71,7 @@ class Halftone(Painting):
         """Dots on paper or on flat colours."""
         dark, bright = self.tones(canvas)
         soft = canvas.blur(canvas.luma, 0.45 * _PITCH)
-        light = 0.65 * soft + 0.35 * canvas.blur(canvas.luma, 0.8)
+        light = 0.88 * soft + 0.12 * canvas.blur(canvas.luma, 1.2)
         tone = np.clip((bright - light) / np.float32(bright - dark), 0, 1)
         waves = _waves(canvas)
         level = 1 - 2 * np.sqrt(np.float32(0.7) * np.power(tone, np.float32(1.4)))
@@ -79,7 +79,7 @@ class Halftone(Painting):
         flat = cv2.GaussianBlur(canvas.pixels, (0, 0), max(0.5, 1.8 * canvas.unit)).astype(np.float32) / 255
         bright_flat = flat / np.maximum(flat.max(axis=2, keepdims=True), 0.05) * 0.96
         sheet = _SHEET + np.float32(self.colour) * (bright_flat * 0.92 + 0.06 - _SHEET)
-        return as_pixels(sheet + dots[..., None] * np.float32(0.85) * (_INK - sheet))
+        return as_pixels(sheet + dots[..., None] * np.float32(0.68) * (_INK - sheet))
 
 
 def _waves(canvas: Canvas) -> Floats:

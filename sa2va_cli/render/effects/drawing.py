@@ -152,6 +152,7 @@ class Drawer:
             scene.fps,
             scene.transfer,
             scene.wide_gamut,
+            None if use.reference is None else self._target(scene, use.reference)[0],
             tuple(self._moment(one, use, one.picture) for one in around),
         )
 

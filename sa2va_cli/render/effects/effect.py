@@ -48,6 +48,7 @@ class Moment:
         fps: frames per second of the clip.
         transfer: number of the transfer function in ITU-T H.273, 2 for ordinary video.
         wide_gamut: whether the primaries are those of BT.2020.
+        reference: (H, W) float32, 0..1, of the object whose colour is matched; None where none is.
         around: the frame's neighbours in order, itself left out; as many as ``Effect.reach`` asks for.
     """
 
@@ -60,6 +61,7 @@ class Moment:
     fps: float = 25.0
     transfer: int = 2
     wide_gamut: bool = False
+    reference: Floats | None = field(default=None, repr=False)
     around: "tuple[Moment, ...]" = field(default=(), repr=False)
 
     @cached_property

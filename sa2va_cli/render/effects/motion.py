@@ -31,7 +31,10 @@ _BETTER = 0.8
 _LEAST_SIZE = 0.8
 """No thing shrinks to less than that from one frame to the next."""
 
-_KEPT = 0.85
+_GRAIN_SIGMA = 1.0
+"""Pixels over which a picture is smoothed before that comparison: a camera's grain is no motion."""
+
+_KEPT = 0.9
 """The most that counts of what was painted before."""
 
 _UNLIKE = 10.0
@@ -181,7 +184,8 @@ def _brought(last: _Last, now: _Last, flow: Floats, painted: NDArray[np.uint8]) 
     kind: dict[str, Any] = {"borderMode": cv2.BORDER_REPLICATE}
     source = cv2.remap(last.pixels, columns, rows, cv2.INTER_LINEAR, **kind)
     before = cv2.remap(last.painted, columns, rows, cv2.INTER_CUBIC, **kind)
-    unlike = cv2.blur(cv2.absdiff(source, now.pixels), (5, 5)).max(axis=2).astype(np.float32)
+    smooth = (cv2.GaussianBlur(one, (0, 0), _GRAIN_SIGMA) for one in (source, now.pixels))
+    unlike = cv2.blur(cv2.absdiff(*smooth), (5, 5)).max(axis=2).astype(np.float32)
     inside = (columns >= 0) & (columns < last.box.size[0]) & (rows >= 0) & (rows < last.box.size[1])
     share = np.where(inside, _KEPT / (1 + np.square(unlike / _UNLIKE)), 0).astype(np.float32)
     return np.asarray(cv2.blendLinear(before, painted, share, 1 - share))

@@ -107,6 +107,43 @@ class ColourParameter(Parameter):
 
 
 @dataclass(frozen=True)
+class Match:
+    """Stands for the colour that another object has.
+
+    Attributes:
+        words: that name it, or its number as ``#2``.
+    """
+
+    words: str
+
+    def __str__(self) -> str:
+        return f"{MATCH}{self.words}"
+
+
+MATCH = "match:"
+
+
+@dataclass(frozen=True)
+class ColourOrMatch(ColourParameter):
+    """A colour, or that of another object: ``match:the dog``, ``match:#2``."""
+
+    @property
+    def allowed(self) -> str:
+        """What it may be, for messages."""
+        return f"{super().allowed}, or {MATCH}OBJECT"
+
+    def read(self, given: str) -> Any:
+        """Makes a ``Colour`` or a ``Match`` of a text."""
+        text = given.strip()
+        if not text.lower().startswith(MATCH):
+            return super().read(given)
+        words = " ".join(text[len(MATCH) :].split())
+        if not words:
+            raise ValueError(given)
+        return Match(words)
+
+
+@dataclass(frozen=True)
 class Word(Parameter):
     """One of a few words.
 

@@ -33,9 +33,9 @@ class Pencil(Painting):
         """Lines and hatching, broken by the tooth of the paper."""
         dark, bright = self.tones(canvas)
         tone = np.clip((bright - canvas.blur(canvas.luma, 1.2)) / np.float32(bright - dark), 0, 1)
-        tooth = canvas.texture(paper(), 0.55)
+        tooth = canvas.texture(paper(), 1.3)
         shade = _hatched(canvas, np.asarray(tone, np.float32), tooth)
-        lines = np.maximum(canvas.lines(0.5, 34, 0.008), 0.8 * canvas.contour(0.9))
+        lines = np.maximum(canvas.lines(0.8, 26, 0.01), 0.8 * canvas.contour(0.9))
         lines = lines * (0.75 + 0.25 * smoothstep(-tooth, -1.0, 0.2))
         graphite = 1 - (1 - 0.95 * lines) * (1 - shade)
         sheet = _PAPER * (1 + 0.015 * tooth)[..., None]
@@ -52,8 +52,8 @@ def _hatched(canvas: Canvas, tone: Floats, tooth: Floats) -> Floats:
     grain = 0.72 + 0.42 * smoothstep(tooth, -0.9, 0.9)
     left = 1 - _SMUDGE * np.power(tone, np.float32(1.5)) * grain
     for seed, (angle, begin, darkness) in enumerate(_HATCHING):
-        bristles = canvas.texture(streaks(20 + seed, 22), 0.5, turn=angle)
+        bristles = canvas.texture(streaks(20 + seed, 22), 1.5, turn=angle)
         amount = smoothstep(tone, begin - 0.1, begin + 0.35)
-        marks = smoothstep(bristles + 0.2 * tooth, -0.55, 0.9)
+        marks = smoothstep(bristles + 0.2 * tooth, -0.75, 1.05)
         left = left * (1 - darkness * amount * marks)
     return np.asarray(1 - left, np.float32)

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from sa2va_cli.errors import UsageError
-from sa2va_cli.render.effects.parameters import Text, read_value
+from sa2va_cli.render.effects.parameters import Match, Text, read_value
 from sa2va_cli.render.effects.plates import OpenPlate
 from sa2va_cli.render.effects.row import EffectRow
 from sa2va_cli.render.effects.table import EFFECTS
@@ -42,6 +42,7 @@ class EffectUse:
         target: what it is about.
         begin_seconds: from when on, in the time of the source.
         end_seconds: until when, that moment left out; None for the end.
+        reference: the object whose colour is matched; None where none is.
 
     Raises:
         UsageError: the effect is unknown, or the values are not for it.
@@ -52,6 +53,7 @@ class EffectUse:
     target: Target = field(default_factory=Target)
     begin_seconds: float = 0.0
     end_seconds: float | None = None
+    reference: Target | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", effect_row(self.name).name)
@@ -70,6 +72,11 @@ class EffectUse:
     def made(self, open_plate: OpenPlate | None = None) -> "Effect":
         """The effect itself, for one clip; see ``EffectRow.made``."""
         return self.row.made(self.values, open_plate)
+
+    @property
+    def matched(self) -> str:
+        """The words that name the object whose colour is matched; empty where none is."""
+        return next((value.words for value in self.values.values() if isinstance(value, Match)), "")
 
     def covers(self, seconds: float) -> bool:
         """Whether it is to be seen at a time."""

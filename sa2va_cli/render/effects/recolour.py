@@ -1,13 +1,15 @@
 """Another hue and chroma in CIE Lab; lightness stays, so do folds, shadows and highlights."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import cv2
 import numpy as np
 
+from sa2va_cli.errors import NothingFoundError
 from sa2va_cli.render.effects.effect import Effect, Floats, Layer, Moment, Pixels
 from sa2va_cli.render.effects.light import coded, unit
+from sa2va_cli.render.effects.parameters import Match
 from sa2va_cli.render.effects.tones import inside
 from sa2va_cli.render.palette import Colour
 
@@ -23,8 +25,14 @@ _LIGHTENED = 0.8
 _NEUTRAL = 0.18
 """How much of the colour a neutral part of a coloured thing takes: a highlight, a button, an eye."""
 
+_SURE = 0.5
+"""Alpha above which a pixel is the object's own."""
+
 _LAG = 0.85
 """How much the last frame counts in what is known of the whole thing, so that it does not flicker."""
+
+_COLOURFUL = 60.0
+"""Percent of another object's pixels that are less colourful than those whose colour is matched."""
 
 
 @dataclass
@@ -32,20 +40,42 @@ class Recolour(Effect):
     """Dyes a thing.
 
     Attributes:
-        colour: the new colour.
+        colour: the new colour, or whose colour it is.
         strength: how much of it.
         lightness: how far the mean lightness goes to that of the colour; below 0 for what suits: not at
-            all, but for white, grey and black, which are nothing else than that.
+            all, but for white, grey, black and what another object has, which are not told by hue alone.
     """
 
-    colour: Colour
+    colour: Colour | Match
     strength: float = 1.0
     lightness: float = -1.0
     _mean: Floats | None = None
+    _references: list[Floats] = field(default_factory=list, repr=False)
+
+    @property
+    def surveys(self) -> bool:
+        """Whether another object's colour must be known first."""
+        return isinstance(self.colour, Match)
+
+    def survey(self, moment: Moment) -> None:
+        """Takes the colour of the other object on one frame."""
+        sure = None if moment.reference is None else moment.reference > _SURE
+        if sure is not None and sure.any():
+            self._references.append(_typical(moment.picture[sure]))
 
     @cached_property
     def _target(self) -> Floats:
-        """Lightness, a and b."""
+        """Lightness, a and b.
+
+        Raises:
+            NothingFoundError: the object that has the colour was not seen.
+        """
+        if isinstance(self.colour, Match):
+            if not self._references:
+                raise NothingFoundError(
+                    f"recolour: {self.colour.words!r} was found on no frame, so there is no colour to match"
+                )
+            return np.asarray(np.median(self._references, axis=0), np.float32)
         pixel = np.array([[self.colour]], np.float32) / 255
         return np.asarray(cv2.cvtColor(pixel, cv2.COLOR_RGB2Lab)[0, 0])
 
@@ -67,6 +97,8 @@ class Recolour(Effect):
     def _lightness(self) -> float:
         if self.lightness >= 0:
             return self.lightness
+        if self.surveys:
+            return 1.0
         return _LIGHTENED if float(np.hypot(*self._target[1:])) < _COLOURLESS else 0.0
 
     @cached_property
@@ -108,12 +140,23 @@ class Recolour(Effect):
 
     def _whole(self, lightness: Floats, chroma: Floats, alpha: Floats) -> tuple[float, float]:
         """Mean lightness of the thing, and the chroma that most of its colour has."""
-        sure = alpha > 0.5
+        sure = alpha > _SURE
         if not sure.any():
             sure = alpha > 0
         now = np.array([lightness[sure].mean(), np.percentile(chroma[sure][::4], 70)], np.float32)
         self._mean = now if self._mean is None else _LAG * self._mean + (1 - _LAG) * now
         return float(self._mean[0]), float(self._mean[1])
+
+
+def _typical(pixels: Pixels) -> Floats:
+    """Lightness, a and b that (n, 3) pixels of an object have, by the more colourful of them."""
+    lab = cv2.cvtColor(unit(pixels[:: max(1, len(pixels) // _COUNTED)])[None], cv2.COLOR_RGB2Lab)[0]
+    chroma = np.hypot(lab[:, 1], lab[:, 2])
+    return np.asarray(np.median(lab[chroma >= np.percentile(chroma, _COLOURFUL)], axis=0), np.float32)
+
+
+_COUNTED = 4000
+"""Pixels of an object that are looked at for its colour."""
 
 
 def _window(lightness: Floats) -> Floats:

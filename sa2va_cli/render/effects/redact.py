@@ -1,7 +1,8 @@
 """Hiding: a colour, a blur or coarse cells over the object, and no frame is passed silently.
 
-Masks fail: so they are widened, held over frames where they go missing or cannot be trusted, and every frame
-of which nothing is known is remarked upon. What hides is laid on hard: a soft edge would show what it hides.
+Masks fail: so they are widened, joined with those of the frames beside them, held over frames where they go
+missing, and every frame whose mask cannot be trusted, or that has none, is remarked upon. What hides is laid on
+hard: a soft edge would show what it hides. The numbers were chosen with ``benchmarks/redaction.py``.
 """
 
 from collections.abc import Sequence
@@ -20,11 +21,17 @@ from sa2va_cli.render.palette import Colour
 _GROWN_SHARE = 0.008
 """Of the picture's short side: by how much a mask is widened where nothing else is said."""
 
-_DOUBTFUL = 0.5
-"""A mask of less confidence is joined with its neighbours'."""
+_OBJECT_SHARE, _DOUBTFUL_SHARE = 0.06, 0.12
+"""Of the side of a square that is as large as the object: likewise, the latter where it is doubtful."""
 
-_SHRUNK = 0.6
-"""A mask that has less of the area of a neighbour's than that is joined with it."""
+_SHRUNK = 0.85
+"""A mask that has less of the area of one that is held beside it is doubtful, whatever its confidence."""
+
+_SURE = 0.9
+"""A mask of less confidence is joined with all that are held, and a person should look at the frame."""
+
+_BESIDE = 3
+"""Frames before and after whose masks each mask is joined with: a part that is missed is missed for a moment."""
 
 _SEEN = 0.02
 """Alpha from which on a pixel is hidden."""
@@ -35,7 +42,7 @@ class Redaction(Effect):
     """What all three share: where to hide; holes within a mask are filled.
 
     Attributes:
-        hold: frames before and after from which a missing mask is taken.
+        hold: frames before and after from which a missing or doubtful mask is taken.
         grow: pixels by which it is widened; less than 0 for what suits the picture.
     """
 
@@ -46,51 +53,69 @@ class Redaction(Effect):
     @property
     def reach(self) -> int:
         """How many frames before and after each it needs."""
-        return self.hold
+        return max(self.hold, _BESIDE)
 
     @property
     def remarks(self) -> Sequence[Remark]:
-        """The frames on which there was nothing to hide."""
+        """The frames on which there was nothing to hide, and those whose masks are doubtful."""
         return tuple(self._remarks)
 
     def apply(self, moment: Moment) -> Layer | None:
         """Draws one frame."""
-        mask = held(moment)
+        doubtful = moment.box is not None and _is_doubtful(moment)
+        mask = held(moment, self.hold, doubtful=doubtful)
         box = mask_box(mask)
+        name = type(self).__name__.lower()
         if box is None:
-            self._remarks.append(
-                Remark(type(self).__name__.lower(), moment.index, moment.seconds, "unprotected")
-            )
+            self._remarks.append(Remark(name, moment.index, moment.seconds, "unprotected"))
             return None
-        grown = _grown(mask, box, self._pixels(moment))
+        if doubtful:
+            self._remarks.append(Remark(name, moment.index, moment.seconds, "doubtful"))
+        grown = _grown(mask, box, self._pixels(moment, mask, doubtful=doubtful))
         box = mask_box(grown)
         assert box is not None  # noqa: S101
         part = slice(box.y0, box.y1), slice(box.x0, box.x1)
         return Layer(self.cover(moment, box, grown), grown[part].astype(np.float32), box)
 
-    def _pixels(self, moment: Moment) -> int:
+    def _pixels(self, moment: Moment, mask: NDArray[np.bool_], *, doubtful: bool) -> int:
         if self.grow >= 0:
             return int(np.ceil(self.grow))
-        return max(2, round(_GROWN_SHARE * min(moment.size)))
+        share = _DOUBTFUL_SHARE if doubtful else _OBJECT_SHARE
+        return max(2, round(_GROWN_SHARE * min(moment.size)), round(share * np.count_nonzero(mask) ** 0.5))
 
     def cover(self, moment: Moment, box: Box, mask: NDArray[np.bool_]) -> Pixels:
         """(h, w, 3) what hides, of the picture's type, for a box."""
         raise NotImplementedError
 
 
-def held(moment: Moment) -> NDArray[np.bool_]:
-    """(H, W) where to hide: the mask, or all that its neighbours say where it cannot be trusted."""
+def held(moment: Moment, hold: int, *, doubtful: bool) -> NDArray[np.bool_]:
+    """(H, W) where to hide: the mask with those beside it, or all that are held where it cannot be trusted.
+
+    Args:
+        moment: the frame, with its neighbours.
+        hold: frames before and after from which a missing or doubtful mask is taken.
+        doubtful: whether the mask is.
+    """
     own = moment.alpha > _SEEN
-    area = int(np.count_nonzero(own))
-    others = [(one, one.alpha > _SEEN) for one in moment.around if one.box is not None]
-    if area and moment.confidence >= _DOUBTFUL:
-        near = [mask for one, mask in others if abs(one.index - moment.index) <= 1]
-        return _joined([own, *(mask for mask in near if area < _SHRUNK * np.count_nonzero(mask))])
-    before = [mask for one, mask in others if one.index < moment.index][-1:]
-    after = [mask for one, mask in others if one.index > moment.index][:1]
-    if not area and before and after:
-        return _between(_joined([*before, *after]))
-    return _joined([own, *before, *after])
+    there = [one for one in moment.around if one.box is not None]
+    if moment.box is not None:
+        reach = max(hold, _BESIDE) if doubtful else _BESIDE
+        return _joined([own, *(one.alpha > _SEEN for one in there if abs(one.index - moment.index) <= reach)])
+    there = [one for one in there if abs(one.index - moment.index) <= hold]
+    before = [one.alpha > _SEEN for one in there if one.index < moment.index][-_BESIDE:]
+    after = [one.alpha > _SEEN for one in there if one.index > moment.index][:_BESIDE]
+    masks = _joined([own, *before, *after])
+    return _between(masks) if before and after else masks
+
+
+def _is_doubtful(moment: Moment) -> bool:
+    """Whether a mask that is there may lack something: by its confidence, or as it has shrunk for a moment."""
+    if moment.confidence < _SURE:
+        return True
+    area = np.count_nonzero(moment.alpha > _SEEN)
+    areas = [np.count_nonzero(one.alpha > _SEEN) * (1 if one.index < moment.index else -1) for one in moment.around]
+    before, after = max((n for n in areas if n > 0), default=0), max((-n for n in areas if n < 0), default=0)
+    return bool(area < _SHRUNK * min(before, after))
 
 
 def _joined(masks: Sequence[NDArray[np.bool_]]) -> NDArray[np.bool_]:
@@ -110,12 +135,16 @@ def _grown(mask: NDArray[np.bool_], box: Box, pixels: int) -> NDArray[np.bool_]:
     height, width = mask.shape
     y0, y1 = max(0, box.y0 - pixels), min(height, box.y1 + pixels)
     x0, x1 = max(0, box.x0 - pixels), min(width, box.x1 + pixels)
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * pixels + 1, 2 * pixels + 1))
-    wide = cv2.dilate(np.ascontiguousarray(mask[y0:y1, x0:x1]).view(np.uint8), disc)
+    away = cv2.distanceTransform((~mask[y0:y1, x0:x1]).view(np.uint8), cv2.DIST_L2, 5)
+    wide = (away <= pixels + _ROUNDING).view(np.uint8)
     outlines, _ = cv2.findContours(wide, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     grown = np.zeros(mask.shape, np.uint8)
     grown[y0:y1, x0:x1] = cv2.drawContours(wide, outlines, -1, 1, cv2.FILLED)
     return grown.view(np.bool_)
+
+
+_ROUNDING = 0.1
+"""Pixels by which distances may be too large."""
 
 
 @dataclass

@@ -3,8 +3,8 @@
 1. The camera's motion is known (``registration``): the nearest frames on which the background can be seen at
    a place are brought here, matched in brightness, and their median is taken.
 2. What the camera's motion does not reach is carried inwards along optical flow, from before and after.
-3. What was never seen is guessed: as the last frame had it, or by Telea's inpainting (2004). How much of the
-   hole that is, is remarked upon.
+3. What was never seen is guessed once, by pieces of what is around it (``exemplar``), and lies still in the scene
+   from then on; little of it by Telea's inpainting (2004). How much of the hole that is, is remarked upon.
 
 Of the clip only a bounded number of frames is kept, thinned evenly as it gets longer. Shadows and reflections
 of what is removed stay, unless the mask holds them.
@@ -12,6 +12,7 @@ of what is removed stay, unless the mask holds them.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -20,7 +21,8 @@ from numpy.typing import NDArray
 from sa2va_cli.datatypes import Remark
 from sa2va_cli.render.crop import Box, mask_box, padded
 from sa2va_cli.render.effects.carrying import Carrier
-from sa2va_cli.render.effects.effect import Effect, Floats, Layer, Moment, Pixels
+from sa2va_cli.render.effects.effect import Effect, Floats, Layer, Moment, Pixels, Shown
+from sa2va_cli.render.effects.exemplar import filled_by_example
 from sa2va_cli.render.effects.light import eight
 from sa2va_cli.render.effects.registration import CameraPath, Matrix
 
@@ -39,6 +41,25 @@ _RING = 10
 _SAMPLES = 7
 """Of how many frames the median is taken."""
 
+_LITTLE, _LITTLE_SHARE = 40, 0.03
+"""Pixels, and share of the hole, that are too little to look for examples for."""
+
+_BITS = 8
+_BESIDE_OTHERS = 3
+"""Pixels around other objects that are theirs as well."""
+
+_GONE = 0.3
+"""Of its size: an object that goes farther than that in the scene is no background."""
+
+_CONTEXT = 40
+"""Pixels around what was never seen, at least, that it may be filled with."""
+
+_OVERLAP = 2
+"""Pixels around it that go along with it, so that no seam is left."""
+
+_MOST_GUESSES = 12
+"""As many are remembered; the first ones are the largest."""
+
 _KEPT_BYTES = 700_000_000
 _MOST_KEPT, _LEAST_KEPT = 64, 8
 """Frames of the clip that are kept: as many as fit, within these."""
@@ -55,9 +76,31 @@ _SEEN = 0.02
 
 @dataclass(frozen=True, eq=False)
 class _Sample:
-    """A frame that background is taken from; ``shown`` is 255 where that is seen, and 0 elsewhere."""
+    """A frame that background is taken from.
+
+    Attributes:
+        index: of the frame.
+        picture: (H, W, 3) of it.
+        shown: (H, W) 255 where background is seen, and 0 elsewhere.
+        others: (H, W) a bit for each object of the run, by its place; which of them move is known late.
+    """
 
     index: int
+    picture: Pixels = field(repr=False)
+    shown: NDArray[np.uint8] = field(repr=False)
+    others: NDArray[np.uint8] = field(repr=False)
+
+    def hide(self, what: NDArray[np.bool_]) -> None:
+        """Takes no background from there."""
+        self.shown[what] = 0
+
+
+@dataclass(frozen=True, eq=False)
+class _Guess:
+    """What was made up on one frame; ``shown`` is 255 there."""
+
+    index: int
+    box: Box
     picture: Pixels = field(repr=False)
     shown: NDArray[np.uint8] = field(repr=False)
 
@@ -81,9 +124,10 @@ class Remove(Effect):
     _seen: int = 0
     _remarks: list[Remark] = field(default_factory=list, repr=False)
     _carrier: Carrier = field(default_factory=Carrier, repr=False)
+    _places: dict[int, list[tuple[int, Box]]] = field(default_factory=dict, repr=False)
     _neighbours: dict[int, _Sample] = field(default_factory=dict, repr=False)
     _without_moving: set[int] = field(default_factory=set, repr=False)
-    _last: tuple[int, Box, Pixels, NDArray[np.bool_]] | None = field(default=None, repr=False)
+    _guesses: "list[_Guess]" = field(default_factory=list, repr=False)
 
     @property
     def surveys(self) -> bool:
@@ -98,12 +142,16 @@ class Remove(Effect):
     def survey(self, moment: Moment) -> None:
         """Follows the camera, and keeps a frame now and then."""
         moving = moment.alpha > _SEEN
-        for one in moment.objects:
-            moving = moving | (one.alpha > _SEEN)
+        for place, one in enumerate(moment.objects):
+            there = one.alpha > _SEEN
+            moving = moving | there
+            if (box := mask_box(there)) is not None:
+                self._places.setdefault(place, []).append((moment.index, box))
         self._camera.add(moment.index, eight(moment.picture), moving)
         if self._seen % self._every == 0:
             shown = self._shown(moment.alpha)
-            self._samples.append(_Sample(moment.index, np.array(moment.picture), shown))
+            picture = np.array(moment.picture)
+            self._samples.append(_Sample(moment.index, picture, shown, _bits(moment.objects)))
         self._seen += 1
         most = min(max(_KEPT_BYTES // moment.picture.nbytes, _LEAST_KEPT), _MOST_KEPT)
         if len(self._samples) > most:
@@ -128,9 +176,9 @@ class Remove(Effect):
         if found is None:
             while len(self._neighbours) > 2 * self.reach + 1:
                 self._neighbours.pop(min(self._neighbours))
-            shown = self._shown(moment.alpha)
-            shown[self._camera.moves(moment.index, moment.size)] = 0
-            found = self._neighbours[moment.index] = _Sample(moment.index, moment.picture, shown)
+            shown, others = self._shown(moment.alpha), _bits(moment.objects)
+            found = _Sample(moment.index, moment.picture, shown, others)
+            self._neighbours[moment.index] = self._once_moving(found)
         return found
 
     def apply(self, moment: Moment) -> Layer | None:
@@ -153,7 +201,6 @@ class Remove(Effect):
         filled, known = self._carried(moment, box, filled, known, wanted)
         share = float((missing & ~known).sum() / missing.sum())
         filled = self._guessed(moment, box, filled, known, wanted)
-        self._last = moment.index, box, filled, known | ~wanted
         if share > _UNSEEN:
             self._remarks.append(Remark("remove", moment.index, moment.seconds, "invented", share))
         if self.grain == "on":
@@ -167,15 +214,36 @@ class Remove(Effect):
         for index in sorted({*near, *kept}, key=lambda k: (abs(k - moment.index), k)):
             if index == moment.index:
                 continue
-            yield self._sample(near[index]) if index in near else self._once_moving(kept[index])
+            if index in near:
+                yield self._sample(near[index])
+                continue
+            if index not in self._without_moving:
+                self._without_moving.add(index)
+                self._once_moving(kept[index])
+            yield kept[index]
 
     def _once_moving(self, sample: _Sample) -> _Sample:
-        """A kept frame without what moves by itself, which is known once the clip was seen."""
-        if sample.index not in self._without_moving:
-            size = sample.shown.shape[1], sample.shown.shape[0]
-            sample.shown[self._camera.moves(sample.index, size)] = 0
-            self._without_moving.add(sample.index)
+        """A frame without what moves by itself, which is known once the clip was seen."""
+        sample.hide(self._camera.moves(sample.index, (sample.shown.shape[1], sample.shown.shape[0])))
+        if self._moving:
+            sample.hide((sample.others & self._moving) > 0)
         return sample
+
+    @cached_property
+    def _moving(self) -> int:
+        """A bit for each object that goes somewhere in the scene: it is no background."""
+        return sum(1 << (place % _BITS) for place, seen in self._places.items() if self._goes(seen))
+
+    def _goes(self, seen: list[tuple[int, Box]]) -> bool:
+        first, begin = seen[0]
+        ways = [(self._camera.between(first, index), box) for index, box in seen]
+        middles = [
+            motion @ np.array([(box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2, 1.0])
+            for motion, box in ways
+            if motion is not None
+        ]
+        places = np.array([middle[:2] / middle[2] for middle in middles])
+        return bool(np.ptp(places, axis=0).max() > _GONE * max(begin.size)) if middles else False
 
     def _bring(self, sample: _Sample, here: int, box: Box, ring: NDArray[np.bool_], stack: "_Stack") -> None:
         """Brings what a frame shows of the background to this one."""
@@ -214,25 +282,55 @@ class Remove(Effect):
         known: NDArray[np.bool_],
         wanted: NDArray[np.bool_],
     ) -> Pixels:
-        """Fills what was never seen: as the last frame had it, so that it stays; what is left by Telea."""
+        """Fills what was never seen: once, by what is around it; it lies still in the scene from then on."""
         lacking = wanted & ~known
+        for guess in self._guesses:
+            if not lacking.any():
+                return filled
+            motion = self._camera.between(guess.index, moment.index)
+            if motion is None:
+                continue
+            place = _moved(-guess.box.x0, -guess.box.y0) @ motion @ _moved(box.x0, box.y0)
+            again = lacking & _shown(guess.shown, place, box)
+            if again.any():
+                filled[again] = _warped(guess.picture, place, box)[again]
+                lacking = lacking & ~again
         if not lacking.any():
             return filled
-        if self._last is not None and self._last[0] == moment.index - 1:
-            _, last_box, last, _ = self._last
-            motion = self._camera.between(moment.index - 1, moment.index)
-            if motion is not None:
-                place = (
-                    np.array([[1, 0, -last_box.x0], [0, 1, -last_box.y0], [0, 0, 1.0]])
-                    @ motion
-                    @ np.array([[1, 0, box.x0], [0, 1, box.y0], [0, 0, 1.0]])
-                )
-                inside = _shown(np.full(last.shape[:2], 255, np.uint8), place, box)
-                brought = _warped(last, place, box)
-                again = lacking & inside
-                filled[again] = brought[again]
-                lacking = lacking & ~inside
-        return _inpainted(filled, lacking)
+        filled = self._invented(moment, box, filled, lacking, wanted)
+        shown = 255 * _widened(lacking, _OVERLAP).view(np.uint8)
+        self._guesses = [*self._guesses[: _MOST_GUESSES - 1], _Guess(moment.index, box, filled, shown)]
+        return filled
+
+    def _invented(
+        self,
+        moment: Moment,
+        box: Box,
+        filled: Pixels,
+        lacking: NDArray[np.bool_],
+        wanted: NDArray[np.bool_],
+    ) -> Pixels:
+        """Fills by examples from around the hole; little, and what has nothing around it, by Telea's method."""
+        around = mask_box(lacking)
+        assert around is not None  # noqa: S101
+        if np.count_nonzero(lacking) < max(_LITTLE, _LITTLE_SHARE * np.count_nonzero(wanted)):
+            return _inpainted(filled, lacking)
+        place = Box(around.x0 + box.x0, around.y0 + box.y0, around.x1 + box.x0, around.y1 + box.y0)
+        wide = padded(place, moment.size, 0.0, even=False, least=max(_CONTEXT, round(0.7 * max(place.size))))
+        whole, hole = np.array(moment.picture), np.zeros(moment.alpha.shape, np.bool_)
+        usable = np.ones(moment.alpha.shape, np.bool_)
+        for one in moment.objects:
+            usable &= one.alpha <= _SEEN
+        part, seen = ((slice(one.y0, one.y1), slice(one.x0, one.x1)) for one in (box, wide))
+        whole[part], hole[part] = filled, lacking
+        usable[part] |= wanted & ~lacking
+        made = filled_by_example(whole[seen], hole[seen], usable[seen])
+        if made is None:
+            return _inpainted(filled, lacking)
+        whole[seen] = made
+        result = np.array(filled)
+        result[lacking] = whole[part][lacking]
+        return result
 
 
 class _Stack:
@@ -290,6 +388,18 @@ def _widened(mask: NDArray[np.bool_], pixels: int) -> NDArray[np.bool_]:
     wide = np.zeros(mask.shape, np.uint8)
     wide[part] = cv2.dilate(np.ascontiguousarray(mask[part]).view(np.uint8), disc)
     return wide.view(np.bool_)
+
+
+def _bits(objects: Sequence[Shown]) -> NDArray[np.uint8]:
+    """(H, W) a bit for each object, by its place; those beyond the last share bits."""
+    bits = np.zeros(objects[0].alpha.shape if objects else (1, 1), np.uint8)
+    for place, one in enumerate(objects):
+        bits[_widened(one.alpha > _SEEN, _BESIDE_OTHERS)] |= np.uint8(1 << (place % _BITS))
+    return bits
+
+
+def _moved(right: float, down: float) -> Matrix:
+    return np.array([[1, 0, right], [0, 1, down], [0, 0, 1.0]])
 
 
 def _warped(picture: Pixels, place: Matrix, box: Box) -> Pixels:

@@ -5,7 +5,7 @@ To add an effect, write its class in a file of this folder and a row here.
 
 from collections.abc import Mapping
 
-from sa2va_cli.render.effects.parameters import ColourParameter, Number, Text, Word
+from sa2va_cli.render.effects.parameters import ColourOrMatch, ColourParameter, Number, Text, Word
 from sa2va_cli.render.effects.row import EffectRow
 
 _STRENGTH = Number("strength", "how much of it, 0 to 1", 1.0, most=1.0)
@@ -25,7 +25,7 @@ _COLOUR_ROWS = (
         "another hue and chroma; lightness, highlights and shadows stay",
         "recolour:Recolour",
         "colour",
-        ColourParameter("colour", "the new colour"),
+        ColourOrMatch("colour", "the new colour, or match:OBJECT for that of another object"),
         (
             _STRENGTH,
             Number("lightness", "how far to the colour's; -1 for what suits", -1.0, least=-1.0, most=1.0),

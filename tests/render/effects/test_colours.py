@@ -1,13 +1,17 @@
 """Colours change as they should: what is said about hue, lightness and light holds in numbers."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 from render.effects.moving import SIZE, clip, drawn
 
+from sa2va_cli.errors import NothingFoundError, UsageError
 from sa2va_cli.render.effects.colour_words import named_colour
 from sa2va_cli.render.effects.drawing import Scene, Seen
 from sa2va_cli.render.effects.light import light_of, pixels_of
+from sa2va_cli.render.effects.reading import EffectUse, Target, read_effect, written_effect
 
 FULL = np.ones(SIZE[::-1], np.float32)
 
@@ -38,6 +42,36 @@ def test_recolouring_gives_the_hue(colour):
     colourful = np.hypot(after[..., 1], after[..., 2]) > 12
     angle = np.arctan2(after[..., 2], after[..., 1])[colourful] - np.arctan2(goal[2], goal[1])
     assert np.abs(np.rad2deg(np.angle(np.exp(1j * angle)))).max() < 12
+
+
+def two_things(*, seen: bool = True) -> list[Scene]:
+    """A brown thing on the left, and a green one on the right."""
+    picture = np.zeros((40, 60, 3), np.uint8)
+    picture[:, :30], picture[:, 30:] = (120, 70, 40), (30, 150, 60)
+    left = np.zeros(picture.shape[:2], np.float32)
+    left[:, :30] = 1
+    right = (1 - left) * seen
+    return [Scene(0, 0.0, picture, (Seen(1, 1, "left", left), Seen(2, 2, "right", right)))]
+
+
+def matching(words: str) -> EffectUse:
+    use = read_effect(f"recolour=match:{words}")
+    return replace(use, target=Target(objects=(1,)), reference=Target(objects=(2,)))
+
+
+def test_a_thing_takes_the_colour_of_another():
+    before, (after,) = two_things()[0].picture, drawn(two_things(), matching("the right"))[0]
+    goal = before[0, -1].astype(int)
+    assert np.abs(after.picture[:, :30] - goal).max() < 12
+    assert np.array_equal(after.picture[:, 30:], before[:, 30:])
+
+
+def test_the_colour_of_what_is_never_seen_is_refused():
+    with pytest.raises(NothingFoundError, match="'the right' was found on no frame"):
+        drawn(two_things(seen=False), matching("the right"))
+    assert written_effect(matching("the right")) == "recolour=match:the right"
+    with pytest.raises(UsageError, match="or match:OBJECT"):
+        read_effect("recolour=match: ")
 
 
 def test_recolouring_leaves_black_and_white_neutral():

@@ -11,9 +11,10 @@ from sa2va_cli.render.effects.parameters import Number
 from sa2va_cli.render.effects.reading import Target, effect_row, read_effect, written_effect
 from sa2va_cli.render.effects.table import EFFECTS
 
-NAMES = tuple(EFFECTS)
-INSIDE = tuple(name for name, row in EFFECTS.items() if row.area == "inside")
-OUTSIDE = tuple(name for name, row in EFFECTS.items() if row.area == "outside")
+NAMES = tuple(name for name, row in EFFECTS.items() if row.family != "generated")
+"""All but what shows frames that a back-end has made, which are in a folder."""
+INSIDE = tuple(name for name in NAMES if EFFECTS[name].area == "inside")
+OUTSIDE = tuple(name for name in NAMES if EFFECTS[name].area == "outside")
 NOTHING = np.zeros(SIZE[::-1], np.float32)
 EVERYTHING = np.ones(SIZE[::-1], np.float32)
 

@@ -1,0 +1,131 @@
+"""Looks a data set through: what it is, how much there is, what is broken, and a sheet of random samples."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from sa2va_cli.errors import InputError
+from sa2va_cli.training.datasets.sample import AnyFrames, Dataset, Pictures, Problem, ReferringSample
+from sa2va_cli.training.datasets.sheet import TRUTH, Cell, draw_sheet
+from sa2va_cli.training.datasets.table import FORMATS
+
+SHOWN = 16
+"""Samples on a sheet."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What was found.
+
+    Attributes:
+        format: its title.
+        videos: how many videos or pictures.
+        frames: how many frames of them.
+        sentences: how many can be used.
+        without_truth: of these, whose masks are not published.
+        without_target: of these, which mean nothing.
+        kinds: how many of each kind.
+        splits: how many of each part.
+        problems: everything that is broken, in the order of the files.
+    """
+
+    format: str
+    videos: int
+    frames: int
+    sentences: int
+    without_truth: int
+    without_target: int
+    kinds: dict[str, int]
+    splits: dict[str, int]
+    problems: tuple[Problem, ...] = field(repr=False)
+
+
+def check_dataset(dataset: Dataset, progress: Callable[[int, int], None] = lambda _, __: None) -> Checked:
+    """Opens every picture's head and decodes every mask.
+
+    Args:
+        dataset: as a reader gave it.
+        progress: is told how many of how many samples were looked at.
+    """
+    problems = list(dataset.problems)
+    seen: dict[Path, int] = {}
+    broken: set[str] = set()
+    for number, sample in enumerate(dataset.samples):
+        progress(number, len(dataset.samples))
+        for what in _broken(sample, seen):
+            problems.append(Problem(sample.where, what))
+            broken.add(sample.where)
+    samples = [one for one in dataset.samples if one.where not in broken]
+    return Checked(
+        format=FORMATS[dataset.format].title,
+        videos=len({one.video for one in dataset.samples}),
+        frames=sum(seen.values()),
+        sentences=len(samples),
+        without_truth=sum(one.objects is None for one in samples),
+        without_target=sum(one.objects == () for one in samples),
+        kinds=dict(Counter(one.kind for one in samples if one.kind)),
+        splits=dict(Counter(one.split for one in samples if one.split)),
+        problems=tuple(problems),
+    )
+
+
+def _broken(sample: ReferringSample, seen: dict[Path, int]) -> Iterator[str]:
+    frames = sample.frames
+    missing = _missing(frames)
+    if missing is not None:
+        yield missing
+        return
+    seen[frames.source] = len(frames)
+    told = 0
+    for frame in range(len(frames)):
+        try:
+            size = frames.size(frame)
+        except InputError as error:
+            yield error.message
+            return
+        for number, source in enumerate(sample.objects or ()):
+            what = source.problem(frame, size)
+            if what is not None and told < 1:
+                told += 1  # one is enough to find the sentence; a shifted video has one on every frame
+                place = f"frame {frames.names[frame]}, " if len(frames) > 1 else ""
+                yield f"{place}object {number}: {what}"
+
+
+def _missing(frames: AnyFrames) -> str | None:
+    paths = frames.paths if isinstance(frames, Pictures) else [frames.path]
+    gone = [path for path in paths if not path.is_file()]
+    more = f" and {len(gone) - 1} more of this video" if len(gone) > 1 else ""
+    return f"there is no file {gone[0]}{more}" if gone else None
+
+
+def draw_samples(dataset: Dataset, broken: set[str], path: Path, seed: int = 0) -> int:
+    """Draws random samples, each on the frame where most of it is seen.
+
+    Args:
+        dataset: as a reader gave it.
+        broken: places of samples that are left out.
+        path: of the PNG.
+        seed: of the choice.
+
+    Returns:
+        How many there are on the sheet.
+    """
+    whole = [one for one in dataset.samples if one.where not in broken]
+    chosen = np.random.default_rng(seed).permutation(len(whole))[:SHOWN]
+    cells = [_cell(whole[k]) for k in sorted(chosen)]
+    draw_sheet(cells, path)
+    return len(cells)
+
+
+def _cell(sample: ReferringSample) -> Cell:
+    frames = sample.frames
+    some = sorted({int(k) for k in np.linspace(0, len(frames) - 1, 5)})
+    if sample.objects is None:
+        picture = frames.read(0)
+        return Cell(picture, np.zeros((0, *picture.shape[:2]), np.bool_), (), sample.sentence)
+    masks = {k: sample.mask(k) for k in some}
+    best = max(some, key=lambda k: np.count_nonzero(masks[k]))
+    return Cell(frames.read(best), masks[best][None], (TRUTH,), sample.sentence)

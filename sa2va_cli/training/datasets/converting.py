@@ -1,0 +1,187 @@
+"""Rewrites data sets: pickles as JSON, any format as the official fine-tuning format or as MeViS's.
+
+Pictures become ``finetune`` (polygons), videos ``mevis`` (run lengths). Both are exact: a mask that is read
+again is the same to the pixel. A data set appears under its name only when it is complete.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from sa2va_cli.errors import InputError, UsageError, parameter
+from sa2va_cli.export.coco import encode_mask
+from sa2va_cli.staging import atomic
+from sa2va_cli.training.datasets import finetune, mevis, unpickle
+from sa2va_cli.training.datasets.sample import Pictures, ReferringSample
+
+TARGETS = (finetune.NAME, mevis.NAME)
+
+
+def pickle_as_json(path: Path, out: Path) -> None:
+    """Makes JSON of a pickle in a process of its own that imports nothing the pickle asks for.
+
+    Raises:
+        InputError: it is missing, holds more than plain data, or is damaged.
+        OutputError: the JSON cannot be written.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such file")
+    command = [sys.executable, "-I", "-S", str(Path(unpickle.__file__))]
+    with path.open("rb") as pickled, atomic(out) as part, part.open("wb") as file:
+        done = subprocess.run(command, stdin=pickled, stdout=file, stderr=subprocess.PIPE, check=False)  # noqa: S603
+        if done.returncode:
+            told = done.stderr.decode(errors="replace").strip().splitlines()
+            raise InputError(f"{path}: not converted: {told[-1] if told else f'exit {done.returncode}'}")
+
+
+def suits(samples: Sequence[ReferringSample]) -> str:
+    """The format that holds samples: of pictures, or of videos."""
+    return finetune.NAME if all(len(one.frames) == 1 for one in samples) else mevis.NAME
+
+
+def write_dataset(samples: Sequence[ReferringSample], out: Path, target: str | None = None) -> str:
+    """Writes samples in another format; pictures are copied as they are, frames of videos become PNGs.
+
+    Args:
+        samples: what to write.
+        out: a new folder.
+        target: one of ``TARGETS``; None for the one that suits.
+
+    Returns:
+        The format's name.
+
+    Raises:
+        InputError: a picture or an annotation cannot be read.
+        OutputError: the folder is there already, or cannot be written.
+        UsageError: there is no such target, or it cannot hold the samples.
+    """
+    target = target or suits(samples)
+    if target not in TARGETS:
+        raise UsageError(f"{parameter('to', target)}: what can be written is {', '.join(TARGETS)}")
+    if target == finetune.NAME and suits(samples) != target:
+        raise UsageError(
+            f"{parameter('to', target)} holds pictures, and these are videos; write {mevis.NAME}"
+        )
+    if out.exists():
+        raise UsageError(f"{out} is there already; name a new folder")
+    with atomic(out) as part:
+        part.unlink()
+        part.mkdir()
+        (_write_finetune if target == finetune.NAME else _write_mevis)(samples, part)
+    return target
+
+
+def _by_video(samples: Sequence[ReferringSample]) -> dict[str, list[ReferringSample]]:
+    groups: dict[str, list[ReferringSample]] = {}
+    for one in samples:
+        groups.setdefault(one.video, []).append(one)
+    return groups
+
+
+def _write_finetune(samples: Sequence[ReferringSample], folder: Path) -> None:
+    images, entries = folder / "images", []
+    images.mkdir()
+    for number, group in enumerate(_by_video(samples).values()):
+        name = _copy(group[0], 0, images, f"{number:06d}")
+        masks = [rectangles(one.mask(0)) for one in group]
+        entries.append({"image": name, "mask": masks, "text": [one.sentence for one in group]})
+    (folder / finetune.FILE).write_text(json.dumps(entries, ensure_ascii=False), encoding="utf-8")
+
+
+def _write_mevis(samples: Sequence[ReferringSample], folder: Path) -> None:
+    videos: dict[str, Any] = {}
+    masks: dict[str, Any] = {}
+    for video, group in _by_video(samples).items():
+        frames, name = group[0].frames, video.replace("/", "_")
+        pictures = folder / "JPEGImages" / name
+        pictures.mkdir(parents=True)
+        stems = [f"{k:05d}" for k in range(len(frames))]
+        for k, stem in enumerate(stems):
+            _copy(group[0], k, pictures, stem)
+        expressions = {}
+        for one in group:
+            ids = []
+            if any(one.mask(k).any() for k in range(len(frames))):
+                ids = [len(masks)]
+                masks[str(len(masks))] = [
+                    encode_mask(mask) if (mask := one.mask(k)).any() else None for k in range(len(frames))
+                ]
+            expressions[one.expression] = {"exp": one.sentence, "obj_id": ids, "anno_id": ids}
+        videos[name] = {"frames": stems, "expressions": expressions}
+    for name, content in (("meta_expressions.json", {"videos": videos}), ("mask_dict.json", masks)):
+        (folder / name).write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+
+
+def _copy(sample: ReferringSample, frame: int, folder: Path, stem: str) -> str:
+    frames = sample.frames
+    if isinstance(frames, Pictures):
+        source = frames.paths[frame]
+        name = f"{stem}{source.suffix.lower()}"
+        try:
+            shutil.copyfile(source, folder / name)
+        except OSError as error:
+            raise InputError(f"{sample.where}: {source}: {error.strerror or error}") from error
+        return name
+    Image.fromarray(frames.read(frame)).save(folder / f"{stem}.png")
+    return f"{stem}.png"
+
+
+def rectangles(mask: NDArray[np.bool_]) -> list[list[int]]:
+    """Cuts a mask into rectangles that do not overlap, as polygons.
+
+    Polygons of an object cannot have holes in the official format, and what overlaps adds up; rectangles with
+    whole corners are drawn to the pixel by pycocotools.
+
+    Args:
+        mask: (H, W).
+
+    Returns:
+        Flat lists of x and y of four corners.
+    """
+    done: list[list[int]] = []
+    growing: dict[tuple[int, int], int] = {}
+    for y, row in enumerate([*mask, np.zeros(mask.shape[1], np.bool_)]):
+        edges = np.flatnonzero(np.diff(np.concatenate([[False], row, [False]]).astype(np.int8)))
+        runs = {(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)}
+        for a, b in [one for one in growing if one not in runs]:
+            top = growing.pop((a, b))
+            done.append([a, top, b, top, b, y, a, y])
+        for one in runs:
+            growing.setdefault(one, y)
+    return sorted(done)
+
+
+def divided(
+    samples: Sequence[ReferringSample], share: float, seed: int
+) -> tuple[list[ReferringSample], list[ReferringSample]]:
+    """Divides samples in two; all sentences of a video or picture stay together.
+
+    Args:
+        samples: all of them.
+        share: how much of the videos the second part gets; at least one, and never all.
+        seed: of the choice.
+
+    Raises:
+        UsageError: there are not two videos, or the share is not between 0 and 1.
+    """
+    if not 0 < share < 1:
+        raise UsageError(f"{parameter('share', share)} must lie between 0 and 1")
+    videos = list(_by_video(samples))
+    if len(videos) < 2:
+        raise UsageError(f"there is {len(videos)} video or picture, and two are needed to divide")
+    count = min(max(round(share * len(videos)), 1), len(videos) - 1)
+    order = np.random.default_rng(seed).permutation(len(videos))
+    chosen = {videos[k] for k in order[:count]}
+    return _without(samples, chosen), [one for one in samples if one.video in chosen]
+
+
+def _without(samples: Iterable[ReferringSample], videos: set[str]) -> list[ReferringSample]:
+    return [one for one in samples if one.video not in videos]

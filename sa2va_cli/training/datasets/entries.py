@@ -1,0 +1,105 @@
+"""Reading annotation files: JSON with the path in every message, and what is checked of every entry."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sa2va_cli.errors import InputError
+from sa2va_cli.training.datasets.sample import Problem
+
+_PICTURES = (".jpg", ".jpeg", ".png", ".webp")
+
+
+def read_json(path: Path) -> Any:
+    """Reads a JSON file.
+
+    Raises:
+        InputError: it is missing, or no JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}{_pickled_instead(path)}") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not JSON ({error})") from error
+
+
+def _pickled_instead(path: Path) -> str:
+    for ending in (".pkl", ".p"):
+        pickled = path.with_suffix(ending)
+        if pickled.exists():
+            return (
+                f"; there is {pickled.name}, which is a program as much as data: make JSON of it with "
+                f"sa2va data convert {pickled}"
+            )
+    return ""
+
+
+def mapping_in(path: Path, document: Any, key: str | None = None) -> Mapping[str, Any]:
+    """Takes a mapping out of a document, or the document itself.
+
+    Raises:
+        InputError: there is none.
+    """
+    found = document.get(key) if key is not None and isinstance(document, dict) else document
+    if not isinstance(found, dict):
+        raise InputError(f"{path}: {key or 'the document'} must be an object of JSON, got {_kind(found)}")
+    return found
+
+
+def list_in(path: Path, document: Any, key: str | None = None) -> Sequence[Any]:
+    """Takes a list out of a document, or the document itself.
+
+    Raises:
+        InputError: there is none.
+    """
+    found = document.get(key) if key is not None and isinstance(document, dict) else document
+    if not isinstance(found, list):
+        raise InputError(f"{path}: {key or 'the document'} must be a list, got {_kind(found)}")
+    return found
+
+
+def _kind(value: Any) -> str:
+    names = {dict: "an object", list: "a list", str: "a text", type(None): "nothing"}
+    return names.get(type(value), f"a {type(value).__name__}")
+
+
+@dataclass
+class Problems:
+    """Collects what is broken while a file is read.
+
+    Attributes:
+        found: so far.
+    """
+
+    found: list[Problem] = field(default_factory=list)
+
+    def add(self, where: str, what: str) -> None:
+        """Notes one."""
+        self.found.append(Problem(where, what))
+
+    def text(self, where: str, value: Any) -> str | None:
+        """Takes a sentence, which must be a text with something in it; None where it is not."""
+        if not isinstance(value, str):
+            self.add(where, f"its text is {_kind(value)}, not a text")
+            return None
+        if not value.strip():
+            self.add(where, "its text is empty")
+            return None
+        return value.strip()
+
+    def entries(self, where: str, values: Sequence[Any]) -> Iterator[tuple[str, int, dict[str, Any]]]:
+        """Goes through a list of objects; gives the place, the index and the object of each."""
+        for index, value in enumerate(values):
+            place = f"{where}: entry {index}"
+            if isinstance(value, dict):
+                yield place, index, value
+            else:
+                self.add(place, f"is {_kind(value)}, not an object")
+
+
+def picture_of(folder: Path, stem: str) -> Path:
+    """The file of a frame that is named without an ending; ``.jpg`` where there is none yet."""
+    return next((p for e in _PICTURES if (p := folder / f"{stem}{e}").exists()), folder / f"{stem}.jpg")

@@ -1,0 +1,176 @@
+"""Annotated masks as data sets store them, decoded when they are asked for.
+
+Every source counts: how many of its shapes cover a pixel. The official code adds shapes up, so where two
+polygons of one object overlap it sees a 2; whoever wants a mask takes what is not 0. Knows nothing about
+files of annotations.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from pycocotools import mask as coco_mask
+
+Counts = NDArray[np.uint8]
+"""(H, W): how many shapes of an object cover a pixel."""
+
+Size = tuple[int, int]
+"""(height, width) of a picture, as COCO writes it."""
+
+Rle = Mapping[str, Any]
+"""``size`` and ``counts``, as pycocotools has them; counts may be text, or a plain list of lengths."""
+
+
+class MaskSource(Protocol):
+    """The masks of one object."""
+
+    def on(self, frame: int, size: Size) -> Counts:
+        """Decodes the mask on a frame.
+
+        Args:
+            frame: place of the frame among those of the sample, from 0.
+            size: of the picture; what is annotated must have it.
+
+        Raises:
+            ValueError: what is annotated does not fit, or cannot be understood.
+        """
+        ...
+
+    def problem(self, frame: int, size: Size) -> str | None:
+        """Says what is wrong with the annotation on a frame; None for nothing."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class RunLengths:
+    """An object given as COCO's run lengths, one for each frame; None where it is not there."""
+
+    lengths: Sequence[Rle | None] = field(repr=False)
+
+    def on(self, frame: int, size: Size) -> Counts:
+        """See ``MaskSource``."""
+        rle = self.lengths[frame] if frame < len(self.lengths) else None
+        return np.zeros(size, np.uint8) if rle is None else fitted(decoded(rle), size)
+
+    def problem(self, frame: int, size: Size) -> str | None:
+        """See ``MaskSource``."""
+        if frame >= len(self.lengths):
+            return f"has masks for {len(self.lengths)} frames, not for frame {frame}"
+        return failure(self, frame, size)
+
+
+@dataclass(frozen=True, eq=False)
+class Polygons:
+    """An object given as polygons on one picture: each a flat list of x and y, as in COCO."""
+
+    polygons: Sequence[Sequence[float]] = field(repr=False)
+
+    def on(self, frame: int, size: Size) -> Counts:  # noqa: ARG002  (there is one picture)
+        """See ``MaskSource``; polygons that overlap add up."""
+        shapes = [list(map(float, one)) for one in self.polygons]
+        if not shapes:
+            return np.zeros(size, np.uint8)
+        if any(len(one) < 6 or len(one) % 2 for one in shapes):
+            raise ValueError("a polygon needs three corners or more, each as x and y in one flat list")
+        layers = coco_mask.decode(coco_mask.frPyObjects(shapes, *size))
+        return np.asarray(np.sum(layers, axis=2), np.uint8)
+
+    def problem(self, frame: int, size: Size) -> str | None:
+        """See ``MaskSource``."""
+        try:
+            for number, polygon in enumerate(self.polygons):
+                corners = np.asarray(polygon, float).reshape(-1, 2)
+                outside = (corners < -1).any() or (corners > np.array(size[::-1]) + 1).any()
+                if outside or not np.isfinite(corners).all():
+                    low, high = corners.min(axis=0), corners.max(axis=0)
+                    return (
+                        f"polygon {number} goes from {low[0]:g},{low[1]:g} to {high[0]:g},{high[1]:g}, "
+                        f"outside of the picture of {size[1]}x{size[0]}"
+                    )
+        except (TypeError, ValueError):
+            return "its polygons are not flat lists of numbers, x and y in turn"
+        return failure(self, frame, size)
+
+
+@dataclass(frozen=True, eq=False)
+class Values:
+    """An object given as one value of pictures of numbers, one picture for each frame.
+
+    Attributes:
+        paths: a palette or grey PNG for each frame, or COCO's panoptic PNG, whose colour is a number.
+        value: what the object's pixels have; None for every pixel that is not 0.
+    """
+
+    paths: Sequence[Path] = field(repr=False)
+    value: int | None
+
+    def on(self, frame: int, size: Size) -> Counts:
+        """See ``MaskSource``; a picture that is not there means that nothing is annotated on the frame."""
+        path = self.paths[frame]
+        if not path.exists():
+            return np.zeros(size, np.uint8)
+        try:
+            with Image.open(path) as picture:
+                values = np.asarray(picture).astype(np.int64)
+        except (OSError, SyntaxError) as error:
+            raise ValueError(f"{path.name} cannot be read: {error}") from error
+        if values.ndim == 3:  # panoptic: R + 256 G + 65536 B
+            values = values[..., :3] @ np.array([1, 256, 65536])
+        found = values != 0 if self.value is None else values == self.value
+        return fitted(found.astype(np.uint8), size)
+
+    def problem(self, frame: int, size: Size) -> str | None:
+        """See ``MaskSource``."""
+        return failure(self, frame, size)
+
+
+def decoded(rle: Rle) -> Counts:
+    """Decodes run lengths of any of COCO's kinds.
+
+    Raises:
+        ValueError: they cannot be understood.
+    """
+    try:
+        height, width = (int(side) for side in rle["size"])
+        counts = rle["counts"]
+        if isinstance(counts, list):
+            return _drawn([int(length) for length in counts], (height, width))
+        data = counts.encode("ascii") if isinstance(counts, str) else bytes(counts)
+        runs = {"size": [height, width], "counts": data}
+        return np.ascontiguousarray(coco_mask.decode(runs), np.uint8)
+    except (KeyError, TypeError, UnicodeEncodeError, ValueError) as error:
+        raise ValueError(f"its run lengths are not understood ({error})") from error
+
+
+def _drawn(lengths: list[int], size: Size) -> Counts:
+    """Draws uncompressed lengths of runs down the columns, background first."""
+    if sum(lengths) != size[0] * size[1] or min(lengths, default=0) < 0:
+        raise ValueError(f"lengths add up to {sum(lengths)}, not to {size[0]} x {size[1]}")
+    flat = np.repeat(np.arange(len(lengths)) % 2, lengths).astype(np.uint8)
+    return np.ascontiguousarray(flat.reshape(size, order="F"))
+
+
+def fitted(counts: Counts, size: Size) -> Counts:
+    """Checks that a mask has the size of its picture.
+
+    Raises:
+        ValueError: it has another.
+    """
+    if counts.shape != size:
+        raise ValueError(
+            f"its mask is {counts.shape[1]}x{counts.shape[0]} and the picture {size[1]}x{size[0]}"
+        )
+    return counts
+
+
+def failure(source: MaskSource, frame: int, size: Size) -> str | None:
+    """What decoding says that is wrong."""
+    try:
+        source.on(frame, size)
+    except (ValueError, TypeError) as error:
+        return str(error)
+    return None

@@ -1,0 +1,109 @@
+"""Our own tracks files: what was found, perhaps corrected, as something to learn from.
+
+The source must still be where it was, or beside the tracks under its name. A prompt is a sentence; what it
+found are its objects.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from sa2va_cli.errors import InputError
+from sa2va_cli.media.sequences import is_pattern
+from sa2va_cli.tracks.log import Tracks
+from sa2va_cli.training.datasets.entries import Problems
+from sa2va_cli.training.datasets.masks import Counts, Size, failure
+from sa2va_cli.training.datasets.sample import AnyFrames, Dataset, Pictures, ReferringSample, VideoFrames
+
+NAME = "tracks"
+ENDING = ".tracks.sa2va"
+
+
+def recognised(path: Path) -> bool:
+    """Whether it is a tracks file, or a folder with some."""
+    return bool(_files(path))
+
+
+def _files(path: Path) -> Sequence[Path]:
+    if path.is_dir():
+        return sorted(path.glob(f"*{ENDING}"))
+    return [path] if path.name.endswith(ENDING) and path.is_file() else []
+
+
+def read(path: Path, split: str | None) -> Dataset:
+    """Reads all tracks.
+
+    Raises:
+        InputError: a file is damaged.
+    """
+    problems, samples = Problems(), []
+    for file in _files(path):
+        tracks = Tracks(file)
+        numbers = [one.source_index for one in tracks]
+        if not numbers:
+            problems.add(file.name, "holds no frame")
+            continue
+        frames = _frames(file, tracks, numbers)
+        if frames is None:
+            problems.add(file.name, f"its source {tracks.header.source.path} is not there any more")
+            continue
+        for prompt in tracks.header.prompts:
+            place = f"{file.name}: prompt {prompt.id}"
+            sentence = problems.text(place, prompt.text or prompt.label)
+            ids = [one.id for one in tracks.header.objects if one.prompt.id == prompt.id]
+            if sentence:
+                objects = tuple(TrackedObject(file, one) for one in ids)
+                stem = file.name.removesuffix(ENDING)
+                samples.append(
+                    ReferringSample(stem, str(prompt.id), sentence, frames, objects, place, "", split or "")
+                )
+    return Dataset(NAME, path, samples, problems.found)
+
+
+def _frames(file: Path, tracks: Tracks, numbers: Sequence[int]) -> AnyFrames | None:
+    source = Path(tracks.header.source.path)
+    found = next((one for one in (source, file.parent / source.name) if one.exists()), None)
+    if found is None or is_pattern(str(source)):
+        return None
+    if found.is_dir():
+        pictures = sorted(one for one in found.iterdir() if one.is_file() and not one.name.startswith("."))
+        return Pictures([pictures[k] for k in numbers]) if max(numbers) < len(pictures) else None
+    return Pictures([found]) if tracks.header.source.kind == "image" else VideoFrames(found, numbers)
+
+
+class TrackedObject:
+    """One object of a tracks file.
+
+    Args:
+        file: the tracks.
+        number: of the object.
+    """
+
+    def __init__(self, file: Path, number: int) -> None:
+        self.file, self.number = file, number
+
+    def on(self, frame: int, size: Size) -> Counts:
+        """See ``MaskSource``; the last files are kept as they are stored."""
+        return _decoded(self.file, frame, size).get(self.number, np.zeros(size, np.uint8))
+
+    def problem(self, frame: int, size: Size) -> str | None:
+        """See ``MaskSource``."""
+        return failure(self, frame, size)
+
+
+@lru_cache(maxsize=8)
+def _decoded(file: Path, frame: int, size: Size) -> dict[int, Counts]:
+    from fractions import Fraction
+
+    from sa2va_cli.datatypes import Frame
+
+    tracks = Tracks(file)
+    found = next((one for place, one in enumerate(tracks) if place == frame), None)
+    if found is None:
+        raise InputError(f"{file}: there is no frame {frame}")
+    blank = np.zeros((*size, 3), np.uint8)
+    masks = found.masks(Frame(found.index, found.pts, Fraction(1), blank), tracks.header.threshold)
+    pairs = zip(found.objects, masks.masks, strict=True)
+    return {one.id: mask.astype(np.uint8) for one, mask in pairs}

@@ -1,0 +1,182 @@
+"""One contract for every reader: what a miniature in the exact layout on disk says is what is read."""
+
+import json
+import os
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from training.miniatures import MAKERS, TWO, boxed, finetune, grefcoco, mevis, refcoco
+
+from sa2va_cli.errors import InputError, UsageError
+from sa2va_cli.training.datasets.checking import check_dataset
+from sa2va_cli.training.datasets.converting import divided, pickle_as_json, rectangles, write_dataset
+from sa2va_cli.training.datasets.table import FORMATS, read_dataset
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_reader_gives_the_sentences_frames_and_masks_that_are_there(name, tmp_path):
+    format_name, make = MAKERS[name]
+    path, truth = make(tmp_path)
+    dataset = read_dataset(path)
+    assert dataset.format == format_name
+    samples = {one.id: one for one in dataset.usable()}
+    assert set(samples) == set(truth)
+    for key, (sentence, masks) in truth.items():
+        one = samples[key]
+        assert one.sentence == sentence
+        assert len(one.frames) == len(masks)
+        assert one.frames.read(len(masks) - 1).shape[:2] == masks[0].shape
+        for k, mask in enumerate(masks):
+            np.testing.assert_array_equal(one.counts(k), mask)
+            np.testing.assert_array_equal(one.mask(k), mask > 0)
+    checked = check_dataset(dataset)
+    assert checked.problems == ()
+    assert checked.sentences == len(truth)
+
+
+@pytest.mark.parametrize("name", [name for name in MAKERS if name != "park"])
+def test_what_is_written_in_another_format_is_the_same_to_the_pixel(name, tmp_path):
+    path, truth = MAKERS[name][1](tmp_path)
+    samples = read_dataset(path).usable()
+    write_dataset(samples, tmp_path / "again")
+    again = read_dataset(tmp_path / "again").usable()
+    assert [one.sentence for one in again] == [one.sentence for one in samples]
+    for before, after in zip(samples, again, strict=True):
+        for k in range(len(truth[before.id][1])):
+            np.testing.assert_array_equal(after.mask(k), before.mask(k))
+
+
+def test_every_format_but_tracks_has_a_miniature():
+    assert {name for name, _ in MAKERS.values()} == set(FORMATS) - {"tracks"}
+
+
+def test_overlapping_polygons_add_up_in_counts_and_are_united_in_the_mask(tmp_path):
+    both = {one.id: one for one in read_dataset(finetune(tmp_path)[0]).samples}["0/1"]
+    assert both.counts(0).max() == 2
+    np.testing.assert_array_equal(both.mask(0), boxed(*TWO) > 0)
+
+
+def test_broken_entries_are_named_by_file_and_index(tmp_path):
+    path, _ = finetune(tmp_path)
+    square = [[1, 1, 9, 1, 9, 9]]
+    entries = json.loads((path / "annotations.json").read_text())
+    entries += [
+        {"image": "gone.png", "mask": [square], "text": ["x"]},
+        {"image": "a.png", "mask": [square], "text": [" "]},
+        {"image": "a.png", "mask": [[[1, 1, 900, 1, 9, 9]]], "text": ["x"]},
+        {"image": "a.png", "mask": [square, square], "text": ["x"]},
+        {"image": "a.png", "mask": [[[1, 1, 9]]], "text": ["x"]},
+        "what",
+    ]
+    (path / "annotations.json").write_text(json.dumps(entries))
+    problems = check_dataset(read_dataset(path)).problems
+    told = sorted(str(one) for one in problems)
+    expected = [
+        ("entry 2, text 0", "there is no file"),
+        ("entry 3, text 0", "its text is empty"),
+        ("entry 4, text 0", "outside of the picture of 96x54"),
+        ("entry 5", "1 texts and 2 masks"),
+        ("entry 6, text 0", "flat lists"),
+        ("entry 7", "is a text, not an object"),
+    ]
+    assert len(told) == len(expected)
+    for line, (place, what) in zip(told, expected, strict=True):
+        assert line.startswith(f"annotations.json: {place}")
+        assert what in line
+    with pytest.raises(InputError, match="sa2va data check"):
+        read_dataset(path).usable()
+
+
+def test_masks_that_are_missing_too_short_or_of_another_size_are_named(tmp_path):
+    path, _ = mevis(tmp_path)
+    file = path / "valid_u" / "mask_dict.json"
+    masks = json.loads(file.read_text())
+    del masks["0"]
+    masks["2"] = masks["2"][:1]
+    masks["3"] = [{"size": [2, 2], "counts": "04"}] * 3
+    file.write_text(json.dumps(masks))
+    told = "\n".join(str(one) for one in check_dataset(read_dataset(path)).problems)
+    assert "videos/a1/expressions/0: there is no mask '0' in mask_dict.json" in told
+    assert "has masks for 1 frames" in told
+    assert "its mask is 2x2 and the picture 96x54" in told
+
+
+def test_test_of_refcoco_means_both_of_its_tests(tmp_path):
+    path, _ = refcoco(tmp_path)
+    assert [one.sentence for one in read_dataset(path, "test").samples] == ["both", "again"]
+    assert [one.sentence for one in read_dataset(path, "testB").samples] == ["again"]
+    with pytest.raises(UsageError, match="val, testA"):
+        read_dataset(path, "dev")
+
+
+def test_sentences_of_grefcoco_know_whether_they_mean_anything(tmp_path):
+    kinds = [one.kind for one in read_dataset(grefcoco(tmp_path)[0]).samples]
+    assert kinds == ["target", "target", "no target"]
+
+
+def test_parts_never_share_a_video(tmp_path):
+    samples = read_dataset(mevis(tmp_path)[0]).usable()
+    train, val = divided(samples, 0.5, seed=1)
+    assert {one.video for one in train}.isdisjoint(one.video for one in val)
+    assert len(train) + len(val) == len(samples)
+    with pytest.raises(UsageError, match="two are needed"):
+        divided(train, 0.5, seed=1)
+
+
+def test_rectangles_draw_any_mask_holes_included():
+    from sa2va_cli.training.datasets.masks import Polygons
+
+    rng = np.random.default_rng(0)
+    for share in (0, 0.3, 0.9, 1):
+        mask = rng.random((23, 31)) < share
+        drawn = Polygons(rectangles(mask)).on(0, (23, 31))
+        np.testing.assert_array_equal(drawn, mask.astype(np.uint8))
+
+
+def test_a_pickle_of_plain_data_becomes_json(tmp_path):
+    mask = {"size": [2, 2], "counts": b"04"}
+    content = {0: [mask, None], 1: (np.int64(3), np.arange(4, dtype=np.int32).reshape(2, 2), "é")}
+    for protocol in (2, 4):
+        path = tmp_path / f"{protocol}.pkl"
+        path.write_bytes(pickle.dumps(content, protocol=protocol))
+        pickle_as_json(path, path.with_suffix(".json"))
+        read = json.loads(path.with_suffix(".json").read_text())
+        assert read == {"0": [{"size": [2, 2], "counts": "04"}, None], "1": [3, [[0, 1], [2, 3]], "é"]}
+
+
+class Trap:
+    def __reduce__(self):
+        return os.mkdir, ("trapped",)
+
+
+@pytest.mark.parametrize("content", [Trap(), {"a": [Trap()]}, subprocess.Popen, sys.exit])
+def test_a_pickle_that_asks_for_anything_else_is_refused_and_does_nothing(content, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.pkl").write_bytes(pickle.dumps(content))
+    with pytest.raises(InputError, match="only plain data"):
+        pickle_as_json(tmp_path / "x.pkl", tmp_path / "x.json")
+    assert [one.name for one in tmp_path.iterdir()] == ["x.pkl"]
+
+
+def test_a_pickle_that_is_no_pickle_is_told(tmp_path):
+    (tmp_path / "x.pkl").write_bytes(b"no")
+    with pytest.raises(InputError, match="not converted"):
+        pickle_as_json(tmp_path / "x.pkl", tmp_path / "x.json")
+    assert not (tmp_path / "x.json").exists()
+
+
+def test_readers_never_read_pickles(tmp_path):
+    path, _ = refcoco(tmp_path)
+    (path / "refs(unc).json").unlink()
+    with pytest.raises(InputError, match="sa2va data convert"):
+        read_dataset(path)
+
+
+def test_what_is_no_data_set_is_told_with_what_is(tmp_path):
+    with pytest.raises(InputError, match=r"ReVOS \(revos\)"):
+        read_dataset(tmp_path)
+    with pytest.raises(InputError, match="no such file"):
+        read_dataset(tmp_path / "gone")
