@@ -73,12 +73,12 @@ def asking(session: NetworkSession, view: View, prompts: Sequence[str]) -> View:
 
 
 def in_passes_of(segmenter: NetworkSegmenter, view: View, size: int) -> None:
-    """Reads ``TOKENS`` tokens after the pictures, some at a time, and chooses a token after each of them."""
+    """Reads ``TOKENS`` words after the pictures, some at a time, and chooses a token after each of them."""
     chat: Any = segmenter.network.chat
     cache = DynamicCache(view.prefix.layers if view.prefix else None, config=chat.language_model.config)
     with torch.inference_mode():
         for _ in range(0, TOKENS, size):
-            chat.next_tokens(chat.read([chat.segment_id] * size, view.pictures, cache))
+            chat.next_tokens(chat.read([chat.segment_id] * size, None, cache))
 
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, Ratio]:

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from clips import make_image, make_video
 from fakes import FakeChat, FakeSegmenter
+from families import checkpoint
 
 from sa2va_cli import Sa2VA
-from sa2va_cli.errors import InputError, UsageError
+from sa2va_cli.errors import InputError, ModelError, UsageError
 from sa2va_cli.pipeline.job import Search
 from sa2va_cli.runtime.choice import ModelChoice
+from sa2va_cli.visual_prompts import read_point
 
 
 def model() -> Sa2VA:
@@ -54,6 +56,39 @@ def test_a_conversation_shows_files_and_pictures_and_gives_masks(tmp_path):
     assert Sa2VA(engine).ask("Hello", temperature=0.5).stop == "end"
     with pytest.raises(UsageError, match="top_p"):
         Sa2VA(engine).converse(top_p=2)
+
+
+def test_regions_of_an_image_are_pointed_at_or_given_as_masks():
+    image = np.zeros((48, 64, 3), np.uint8)
+    image[:, :32, 0], image[:, 32:, 2] = 250, 250
+    engine, mask = FakeChat(), np.zeros((48, 64), np.bool_)
+    mask[3:9, 5:7] = True
+    Sa2VA(engine).ask("What is region2?", image, regions=[read_point("50,9"), mask])
+    regions = engine.questions[0].regions
+    assert regions.shape == (2, 48, 64)
+    assert regions[0, 20, 50]
+    np.testing.assert_array_equal(regions[1], mask)
+    Sa2VA(engine).ask("What is region1?", image, regions=mask[None])
+    np.testing.assert_array_equal(engine.questions[1].regions, mask[None])
+    with pytest.raises(UsageError, match=r"regions are those of one still image, .*: frames \(video\)"):
+        Sa2VA(engine).ask("What is region1?", [image, image], regions=[mask])
+    with pytest.raises(UsageError, match="shape of"):
+        Sa2VA(engine).ask("What is region1?", image, regions=mask)
+    with pytest.raises(UsageError, match="outside the picture"):
+        Sa2VA(engine).ask("What is region1?", image, regions=[read_point("64,9")])
+
+
+def test_a_chat_model_without_masks_is_loaded_and_answers_and_segments_nothing(tmp_path):
+    model = Sa2VA.load(checkpoint("sail_vl"), device="cpu", dtype="fp32")
+    assert model.ask("Hello, who are you?", max_new_tokens=4).token_ids
+    image = np.full((48, 64, 3), 90, np.uint8)
+    talk = model.converse(max_new_tokens=2)
+    assert talk.ask("What is it?", image).stop == "length"
+    assert talk.masks() == []
+    with pytest.raises(ModelError, match="has no mask decoder: it answers"):
+        model.segment(make_video(tmp_path / "a.mp4"), "red")
+    with pytest.raises(UsageError, match="knows no regions"):
+        model.ask("What is region1?", image, regions=[read_point("5,5")])
 
 
 def test_stopping_early_leaves_no_threads(tmp_path):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sa2va_cli.pipeline.asking_job import AskJob, AskResult
     from sa2va_cli.pipeline.moments import Moment
     from sa2va_cli.pipeline.segmentation import Plan
+    from sa2va_cli.tracks.corrections import Correction
     from sa2va_cli.tracks.review import DoubtfulRange
 
 
@@ -45,6 +46,18 @@ def prompt_facts(prompt: "Prompt") -> dict[str, Any]:
 def object_facts(found: ObjectSummary) -> dict[str, Any]:
     """Describes an object."""
     return asdict(found)
+
+
+def correction_facts(correction: "Correction") -> dict[str, Any]:
+    """Describes what was corrected in a tracks file; frames are numbered as they were followed, from 0."""
+    return {
+        "object": correction.object,
+        "visual": [to_document(one) for one in correction.prompts],
+        "frames": list(correction.frames),
+        "first_frame": correction.first,
+        "last_frame": correction.last,
+        "model": correction.model or None,
+    }
 
 
 def range_facts(doubtful: "DoubtfulRange") -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sa2va_cli.commands.console import Console
-from sa2va_cli.commands.documents import prompt_facts, range_facts
+from sa2va_cli.commands.documents import correction_facts, prompt_facts, range_facts
 from sa2va_cli.commands.helptext import examples
 from sa2va_cli.commands.options import Talking, add_command, only
 from sa2va_cli.commands.session import Session
@@ -134,6 +134,7 @@ def _document(summary: "TracksSummary") -> dict[str, Any]:
             for one in summary.objects
         ],
         "look_at": [range_facts(one) for one in summary.look_at],
+        "corrections": [correction_facts(one) for one in summary.corrections],
     }
 
 
@@ -161,6 +162,14 @@ def _show(summary: "TracksSummary", console: Console) -> None:
             for one in summary.objects
         ]
         console.table(["object", "label", "prompt", "frames", "visible in", "share", "score"], rows)
+    labels = {one.id: one.label for one in header.objects}
+    for correction in summary.corrections:
+        what = " ".join(map(str, correction.prompts)) or "taken away"
+        when = f" on frame {', '.join(map(str, correction.frames))}" if correction.frames else ""
+        console.answer(
+            f"corrected  {labels.get(correction.object, correction.object)}: {what}{when}; "
+            f"frames {correction.first}-{correction.last}"
+        )
     console.look_at(summary.look_at)
     if condition.problem:
         console.line(f"warning: {condition.problem}", "yellow")

@@ -12,6 +12,7 @@ from sa2va_cli.datatypes import FoundObject, Frame
 from sa2va_cli.pipeline.job import ObjectSummary
 from sa2va_cli.pipeline.tally import Tally
 from sa2va_cli.render.crop import Box, mask_box
+from sa2va_cli.tracks.corrections import Correction, corrections_of
 from sa2va_cli.tracks.header import Header
 from sa2va_cli.tracks.log import Condition, TrackedFrame, Tracks
 from sa2va_cli.tracks.review import DoubtfulRange
@@ -28,6 +29,7 @@ class TracksSummary:
         condition: how whole the log is.
         objects: each object over the whole clip.
         look_at: where masks may be wrong.
+        corrections: what was corrected afterwards, the last correction first.
     """
 
     path: Path
@@ -36,6 +38,7 @@ class TracksSummary:
     condition: Condition
     objects: tuple[ObjectSummary, ...]
     look_at: tuple[DoubtfulRange, ...] = ()
+    corrections: tuple[Correction, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +83,13 @@ def summarise(path: Path) -> TracksSummary:
     for one in tracks:
         tally.add(tracks.masks(one, _blank(one, tracks.header)))
     return TracksSummary(
-        path, path.stat().st_size, tracks.header, tracks.condition, tally.summaries(), tally.look_at()
+        path=path,
+        size=path.stat().st_size,
+        header=tracks.header,
+        condition=tracks.condition,
+        objects=tally.summaries(),
+        look_at=tally.look_at(),
+        corrections=corrections_of(tracks),
     )
 
 

@@ -36,6 +36,7 @@ SLOW = (
     "confidence",
     "moments",
     "shots",
+    "gallery",
 )
 SHARED = ("recording", "report", "gpu_tables")
 

@@ -1,6 +1,7 @@
 """``segment`` with points, boxes and masks, and ``correct``, by a fake network that follows colours."""
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from clips import make_image, make_video
 from fakes import FakeSegmenter
 from PIL import Image
 
+from sa2va_cli.media import video
 from sa2va_cli.tracks.corrections import corrections_of
 from sa2va_cli.tracks.log import Tracks
 from sa2va_cli.tracks.records import Record
@@ -42,6 +44,29 @@ def test_a_point_on_the_first_frame_needs_no_way_back(sa2va, folder):
     segmenter = FakeSegmenter()
     assert sa2va("segment", "a.mp4", "--point", "2,40", load=lambda *_: segmenter).code == 0
     assert segmenter.stepped == list(range(20))
+
+
+def test_a_clip_with_few_key_frames_is_decoded_twice_before_the_point_and_once_behind_it(
+    sa2va, folder, monkeypatch
+):
+    counts: Counter[int] = Counter()
+
+    class Counting(video.Decoder):
+        def decode(self, packet):
+            frames = super().decode(packet)
+            counts.update(frame.pts for frame in frames)
+            return frames
+
+    options = {"g": "12", "bf": "0", "x264-params": "scenecut=0"}
+    make_video(folder / "a.mp4", stamps=range(96), options=options)
+    monkeypatch.setattr(video, "Decoder", Counting)
+    assert sa2va("segment", "a.mp4", "--point", "2,40@65f", "--save", "tracks").code == 0
+    often = [counts[pts] for pts in sorted(counts)]
+    assert len(often) == 96
+    assert often[0] <= 3  # opening the file shows its first frame
+    assert set(often[1:60]) == {2}
+    assert max(often[60:68]) <= 3  # the frame that is pointed at is looked at first, from its key frame on
+    assert set(often[68:]) == {1}
 
 
 @pytest.mark.parametrize(
@@ -141,6 +166,24 @@ def test_a_correction_changes_the_frames_it_is_about_and_no_other_byte(sa2va, fo
         12,
     ]
     assert not outcome.err.count("Traceback")
+
+
+def test_what_was_corrected_is_told_the_last_first(sa2va, folder):
+    make_video(folder / "a.mp4")
+    assert sa2va("segment", "a.mp4", "red corner", "--save", "tracks").code == 0
+    assert sa2va("correct", "a.tracks.sa2va", "--point", "2,40@4f", "-o", "b.sa2va").code == 0
+    assert sa2va("correct", "b.sa2va", "--drop-range", "6f-9f", "-o", "c.sa2va").code == 0
+    told = [line for line in sa2va("tracks", "info", "c.sa2va").out.splitlines() if line[:9] == "corrected"]
+    assert told == [
+        "corrected  red corner: taken away; frames 6-9",
+        "corrected  red corner: 2,40@4f on frame 4; frames 0-19",
+    ]
+    document = json.loads(sa2va("tracks", "info", "c.sa2va", "--json").out)
+    dropped, pointed = document["corrections"]
+    assert (dropped["object"], dropped["visual"], dropped["model"]) == (1, [], None)
+    assert pointed["visual"] == [{"name": "", "at": "4f", "point": ["2", "40"], "positive": True}]
+    assert (pointed["frames"], pointed["first_frame"], pointed["last_frame"]) == ([4], 0, 19)
+    assert json.loads(sa2va("tracks", "info", "a.tracks.sa2va", "--json").out)["corrections"] == []
 
 
 def test_the_next_correction_ends_where_the_last_one_was_made(sa2va, folder):

@@ -31,8 +31,9 @@ def demo():
 
 
 @pytest.fixture
-def samples(folder):
-    """A folder with what the examples name."""
+def samples(folder, monkeypatch):
+    """A folder with what the examples name; every eighth frame of the clip is taken."""
+    monkeypatch.setenv("SA2VA_EVERY", "8")
     (folder / "samples").mkdir()
     (folder / "samples" / "park.mp4").symlink_to(ROOT / "samples" / "park.mp4")
     before = torch.get_num_threads()

@@ -2,12 +2,16 @@
 
 import re
 import shutil
+from functools import cache
 from pathlib import Path
 
 import pytest
 from test_command_examples import ROOT, commands
 
 from sa2va_cli.commands.app import main
+from sa2va_cli.datatypes import AnySegmenter
+from sa2va_cli.runtime.choice import ModelChoice
+from sa2va_cli.runtime.loading import load_segmenter
 
 PAGE = (ROOT / "docs" / "guides" / "pointing.md").read_text(encoding="utf-8")
 
@@ -22,12 +26,19 @@ def samples(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@cache
+def demo() -> AnySegmenter:
+    """The demo network, loaded once."""
+    choice = ModelChoice("demo", device="cpu")
+    return load_segmenter(choice, choice.placed())
+
+
 def test_every_command_of_the_guide_runs_in_order(samples: Path) -> None:
     lines = [words[1:] for words in commands(PAGE) if words[0] == "sa2va" and "samples" in str(words)]
     lines += [words[1:] for words in commands(PAGE) if words[1:2] == ["correct"]]
     assert len(lines) >= 8
     for words in lines:
-        assert main(words) == 0, words
+        assert main(words, load=lambda *_: demo()) == 0, words
     for name in ("park.overlay.mp4", "boxed", "masked", "mended", "better.tracks.sa2va", "best.tracks.sa2va"):
         assert (samples / name).exists(), name
 
