@@ -112,7 +112,7 @@ def held(moment: Moment, hold: int, *, doubtful: bool) -> NDArray[np.bool_]:
 
 
 def _is_doubtful(moment: Moment) -> bool:
-    """Whether a mask that is there may lack something: by its confidence, or as it has shrunk for a moment."""
+    """Whether a mask may lack something: by its confidence, or as it has shrunk for a moment."""
     there = [one for one in moment.around if one.box is not None]
     beside = [one for one in there if abs(one.index - moment.index) <= _BESIDE]
     if moment.confidence < _SURE or any(one.confidence < _HARDLY for one in beside):
