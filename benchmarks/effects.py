@@ -101,7 +101,10 @@ def walks(clips: int, frames: int, size: tuple[int, int], fps: int = FPS) -> Ite
         if world.camera.start == world.camera.end or not walkers:
             continue
         one = walkers[0]
-        if min(np.mean(world.draw(t, SKETCH)[1] == one.id) for t in (0, frames // 2, frames - 1)) < LEAST_AREA:
+        if (
+            min(np.mean(world.draw(t, SKETCH)[1] == one.id) for t in (0, frames // 2, frames - 1))
+            < LEAST_AREA
+        ):
             continue
         yield _walk(world, one.id, f"{one.kind}, {one.motion}", size)
         found += 1
@@ -267,11 +270,15 @@ def main(arguments: Sequence[str] | None = None) -> float | None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--only", choices=SECTIONS, help="measure this alone")
     parser.add_argument("--clips", type=int, default=4, help="with remove; half as many with styles")
-    parser.add_argument("--frames", type=int, default=28, help="of a clip with remove; half as many with styles")
+    parser.add_argument(
+        "--frames", type=int, default=28, help="of a clip with remove; half as many with styles"
+    )
     parser.add_argument("--size", default="1920x1080", metavar="WxH", help="of the pictures that are timed")
     parser.add_argument("--timed", type=int, default=8, metavar="N", help="frames that are timed")
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--effects", default=",".join(TIMED), help="those that are timed, or looked at for steadiness")
+    parser.add_argument(
+        "--effects", default=",".join(TIMED), help="those that are timed, or looked at for steadiness"
+    )
     parser.add_argument("--quick", action="store_true", help="one small clip, three effects, one round")
     add_options(parser)
     options = parser.parse_args(arguments)

@@ -2,10 +2,10 @@
 
     python benchmarks/redaction.py
 
-Clips of the demo world in which somebody walks out of the picture, comes back, and goes behind somebody else on
-both ways; the world knows every true pixel. The demo model finds and follows; its own tracks are edited, masks
-grown and held as they are by default. A frame fails where more than 1 % of the true pixels can be seen and it
-is not in the list of frames to look at. Target: none does.
+Clips of the demo world in which somebody walks out of the picture, comes back, and goes behind somebody else
+on both ways; the world knows every true pixel. The demo model finds and follows; its own tracks are edited,
+masks grown and held as they are by default. A frame fails where more than 1 % of the true pixels can be seen
+and it is not in the list of frames to look at. Target: none does.
 """
 
 import argparse
@@ -124,8 +124,12 @@ def found_in(story: Story, folder: Path, size: tuple[int, int]) -> Path:
     tracks = stem.with_suffix(".tracks.sa2va")
     if not tracks.exists():
         clip, _ = write_clip(story.scene, stem, size)
-        saving = Saving(("tracks", "mask"), str(folder / "{stem}.{kind}.{ext}"), "overwrite", allow_empty=True)
-        segment(SegmentJob(str(clip), Search(numbered([story.words])), ModelChoice("demo", "cpu", "fp32"), saving))
+        saving = Saving(
+            ("tracks", "mask"), str(folder / "{stem}.{kind}.{ext}"), "overwrite", allow_empty=True
+        )
+        segment(
+            SegmentJob(str(clip), Search(numbered([story.words])), ModelChoice("demo", "cpu", "fp32"), saving)
+        )
     return tracks
 
 
@@ -153,7 +157,10 @@ def measured(story: Story, folder: Path, size: tuple[int, int], effect: str) -> 
     ious = [float((true[t] & masks[t]).sum() / (true[t] | masks[t]).sum()) for t in seen]
     silent = [t for t in seen if exposed[t] > EXPOSED and t not in listed]
     for t in silent:
-        print(f"  {story.words!r}, frame {t}: {exposed[t]:.1%} of {true[t].sum()} pixels seen, IoU {ious[seen.index(t)]:.2f}")
+        print(
+            f"  {story.words!r}, frame {t}: {exposed[t]:.1%} of {true[t].sum()} pixels seen, "
+            f"IoU {ious[seen.index(t)]:.2f}"
+        )
     return {
         "clip": story.name,
         "frames": len(seen),
@@ -174,7 +181,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--frames", type=int, default=72)
     parser.add_argument("--size", default="640x360", metavar="WxH")
     parser.add_argument("--effect", default="fill", help="as for sa2va edit; black")
-    parser.add_argument("--folder", type=Path, help="keep clips and tracks here, and take those that are there")
+    parser.add_argument(
+        "--folder", type=Path, help="keep clips and tracks here, and take those that are there"
+    )
     parser.add_argument("--quick", action="store_true", help="one small clip of a few frames")
     add_options(parser)
     options = parser.parse_args(arguments)
@@ -187,7 +196,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folder.mkdir(parents=True, exist_ok=True)
         for story in stories(options.clips, options.frames):
             rows.append(measured(story, folder, size, options.effect))
-            print("  ".join(f"{one:.2f}" if isinstance(one, float) else str(one) for one in rows[-1].values()), flush=True)
+            print(
+                "  ".join(f"{one:.2f}" if isinstance(one, float) else str(one) for one in rows[-1].values()),
+                flush=True,
+            )
     record(options, __file__, arguments, COLUMNS, rows)
     silent, frames = (sum(int(str(row[name])) for row in rows) for name in ("silent", "frames"))
     print(f"ratio {silent / max(frames, 1):.4f} of {frames} frames show more than 1 % and are not listed")

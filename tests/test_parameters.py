@@ -17,6 +17,7 @@ from sa2va_cli.runtime.choice import ModelChoice
 GROUPS = (Search, Saving, ModelChoice, BenchJob, SegmentJob, Talking)
 NEEDED = {Search: {"prompts": ("red",)}}
 
+SAVED = ", ".join(name for name, kind in KINDS.items() if not kind.needs_effects)
 REFUSED = [
     (Search, "sampling", "random", "unknown {} 'random'; choose uniform or first"),
     (Search, "keyframes", 0, "{} must be at least 1, got 0"),
@@ -26,8 +27,9 @@ REFUSED = [
     (Search, "max_frames", -3, "{} must be at least 1, got -3"),
     (Search, "threshold", 1.0, "{} must lie between 0 and 1, got 1"),
     (Search, "threshold", float("nan"), "{} must lie between 0 and 1, got nan"),
-    (Saving, "kinds", "gif", f"unknown {{}} 'gif'; choose from {', '.join(KINDS)}"),
-    (Saving, "kinds", (), f"nothing to save; choose from {', '.join(KINDS)} with {{}}"),
+    (Saving, "kinds", "gif", f"unknown {{}} 'gif'; choose from {SAVED}"),
+    (Saving, "kinds", (), f"nothing to save; choose from {SAVED} with {{}}"),
+    (Saving, "metadata", "hide", "unknown {} 'hide'; choose strip or keep"),
     (Saving, "existing", "delete", "unknown {} 'delete'; choose refuse, overwrite, skip"),
     (ModelChoice, "device", "tpu", "unknown {} 'tpu'; choose auto, cpu, cuda, cuda:N or mps"),
     (

@@ -120,6 +120,8 @@ class Saving:
             raise UsageError(
                 f"unknown {parameter('existing')} {self.existing!r}; choose {', '.join(allowed)}"
             )
+        if self.metadata not in (None, "strip", "keep"):
+            raise UsageError(f"unknown {parameter('metadata')} {self.metadata!r}; choose strip or keep")
         check_fields(self)
         if self.output is not None:
             object.__setattr__(self, "output", expanded(self.output))

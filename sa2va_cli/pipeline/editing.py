@@ -119,7 +119,7 @@ def _prompts(job: EditJob) -> tuple[Prompt, ...]:
     if not prompts:
         raise UsageError(
             f"{job.source}: nothing says what is to be found; name it, as in "
-            f'{_with_subject(job.plan.instruction)}; tracks need no name, as they hold what was found'
+            f"{_with_subject(job.plan.instruction)}; tracks need no name, as they hold what was found"
         )
     return prompts
 

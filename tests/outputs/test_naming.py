@@ -3,15 +3,18 @@ from pathlib import Path
 import pytest
 
 from sa2va_cli.errors import OutputError, UsageError
+from sa2va_cli.outputs.drawing import Drawing
 from sa2va_cli.outputs.existing import choose_outputs, claimed
 from sa2va_cli.outputs.kinds import KINDS
 from sa2va_cli.outputs.naming import plan_outputs
 from sa2va_cli.outputs.saving import Saving
 from sa2va_cli.pipeline.job import numbered
+from sa2va_cli.render.effects.reading import read_effect
 
 
 def plan(output=None, save=("mask", "overlay"), prompts=("red",), kind="video"):
-    return plan_outputs(Saving(save, output), numbered(prompts), kind, "a")
+    drawing = Drawing(effects=(read_effect("grey"),))
+    return plan_outputs(Saving(save, output), numbered(prompts), kind, "a", drawing=drawing)
 
 
 def names(*arguments, **keywords):

@@ -11,7 +11,7 @@ from clips import make_image, make_video
 
 from sa2va_cli.outputs.kinds import KINDS
 
-DRAWN = [name for name, kind in KINDS.items() if kind.make is not None]
+DRAWN = [name for name, kind in KINDS.items() if kind.make is not None and not kind.needs_effects]
 SAVE = [word for name in DRAWN for word in ("--save", name)]
 
 

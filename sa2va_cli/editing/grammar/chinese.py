@@ -367,4 +367,13 @@ def _replacing(text: str, context: Context) -> Iterator[Said]:
 
 
 Frame = Callable[[str, Context], Iterator[Said]]
-_FRAMES: tuple[Frame, ...] = (_backgrounds, _matches, _texts, _changing, _covering, _becoming, _doing, _replacing)
+_FRAMES: tuple[Frame, ...] = (
+    _backgrounds,
+    _matches,
+    _texts,
+    _changing,
+    _covering,
+    _becoming,
+    _doing,
+    _replacing,
+)

@@ -59,8 +59,9 @@ def check_kinds(names: Sequence[str]) -> None:
     Raises:
         UsageError: there is none, or an unknown one; lists the allowed ones.
     """
-    field, allowed = parameter("kinds", option="--save"), ", ".join(
-        name for name, kind in KINDS.items() if not kind.needs_effects
+    field, allowed = (
+        parameter("kinds", option="--save"),
+        ", ".join(name for name, kind in KINDS.items() if not kind.needs_effects),
     )
     for name in names:
         if name not in KINDS:

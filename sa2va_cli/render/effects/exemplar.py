@@ -1,7 +1,7 @@
 """Fills a hole with what looks as its surroundings do: pieces of them, that fit together.
 
 After Wexler, Shechtman and Irani, "Space-Time Completion of Video" (2007): each patch of the hole is to be
-found in the surroundings, from coarse to fine; the nearest patches are found as Barnes et al. do, "PatchMatch"
+found in the surroundings, from coarse to fine; the nearest are looked for as Barnes et al. do, "PatchMatch"
 (2009). It is one picture's work; what is filled is carried through a clip by others.
 """
 
@@ -30,8 +30,8 @@ _DEPTH = 1.12
 """By that factor a pixel of the hole counts less for each pixel that it lies deeper."""
 
 _LEVEL = 0.6
-"""What a pixel up or down costs, in squared levels of 255 for each pixel of a patch: what is above is often sky,
-and what is below, ground."""
+"""What a pixel up or down costs, in squared levels of 255 for each pixel of a patch: what is above is often
+sky, and what is below, ground."""
 
 _LEAST_EXAMPLES = 200
 """Patches of the surroundings without which there is nothing to choose from."""
@@ -40,7 +40,9 @@ Places = NDArray[np.int64]
 """(n, 2) rows and columns."""
 
 
-def filled_by_example(picture: Pixels, lacking: NDArray[np.bool_], usable: NDArray[np.bool_]) -> Pixels | None:
+def filled_by_example(
+    picture: Pixels, lacking: NDArray[np.bool_], usable: NDArray[np.bool_]
+) -> Pixels | None:
     """Fills a hole.
 
     Args:
@@ -51,7 +53,7 @@ def filled_by_example(picture: Pixels, lacking: NDArray[np.bool_], usable: NDArr
     Returns:
         The picture, filled; None where there is too little around the hole.
     """
-    scale = min(1.0, float(np.sqrt(_MOST / max(1, np.count_nonzero(lacking)))))
+    scale = min(1.0, float(np.sqrt(_MOST / max(1, int(np.count_nonzero(lacking))))))
     levels = _levels(eight(picture), lacking, usable & ~lacking, scale)
     found: _Search | None = None
     for level in reversed(levels):
@@ -91,7 +93,8 @@ def _levels(
     while True:
         size = max(2, round(width * scale)), max(2, round(height * scale))
         hole, known = (
-            cv2.resize(one.astype(np.float32), size, interpolation=cv2.INTER_AREA) for one in (lacking, usable)
+            cv2.resize(one.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+            for one in (lacking, usable)
         )
         examples = cv2.erode((known > 0.999).view(np.uint8), np.ones((2 * _RADIUS + 1,) * 2, np.uint8))
         examples[:_RADIUS], examples[-_RADIUS:], examples[:, :_RADIUS], examples[:, -_RADIUS:] = 0, 0, 0, 0
@@ -176,7 +179,8 @@ class _Search:
 
     def _allowed(self, there: Places) -> NDArray[np.bool_]:
         inside = ((there >= 0) & (there < (self._height, self._width))).all(axis=1)
-        return np.asarray(inside & self.level.examples[tuple(np.where(inside[:, None], there, 0).T)])
+        rows, columns = np.where(inside[:, None], there, 0).T
+        return np.asarray(inside & self.level.examples[rows, columns])
 
     def _try(self, which: NDArray[np.int64], there: Places) -> None:
         good = self._allowed(there)

@@ -63,6 +63,6 @@ def _edges(canvas: Canvas) -> Floats:
 
 
 def _ring(canvas: Canvas) -> Floats:
-    """A tube just inside of the edge; of a blurred alpha, as a distance from pixels would jump by whole ones."""
+    """A tube just inside of the edge; of a blurred alpha, as distances jump by whole pixels."""
     at = (canvas.blur(canvas.alpha, 2.2) - np.float32(0.76)) / np.float32(0.14)
     return np.asarray(np.exp(-np.square(at)) * canvas.alpha, np.float32)

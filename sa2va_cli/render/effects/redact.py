@@ -1,8 +1,8 @@
 """Hiding: a colour, a blur or coarse cells over the object, and no frame is passed silently.
 
 Masks fail: so they are widened, joined with those of the frames beside them, held over frames where they go
-missing, and every frame whose mask cannot be trusted, or that has none, is remarked upon. What hides is laid on
-hard: a soft edge would show what it hides. The numbers were chosen with ``benchmarks/redaction.py``.
+missing, and every frame whose mask cannot be trusted, or that has none, is remarked upon. What hides is laid
+on hard: a soft edge would show what it hides. The numbers were chosen with ``benchmarks/redaction.py``.
 """
 
 from collections.abc import Sequence
@@ -30,8 +30,11 @@ _SHRUNK = 0.85
 _SURE = 0.9
 """A mask of less confidence is joined with all that are held, and a person should look at the frame."""
 
+_HARDLY = 0.5
+"""A mask beside one of less confidence is doubtful itself."""
+
 _BESIDE = 3
-"""Frames before and after whose masks each mask is joined with: a part that is missed is missed for a moment."""
+"""Frames before and after whose masks each is joined with: a part is missed for a moment only."""
 
 _SEEN = 0.02
 """Alpha from which on a pixel is hidden."""
@@ -109,12 +112,19 @@ def held(moment: Moment, hold: int, *, doubtful: bool) -> NDArray[np.bool_]:
 
 
 def _is_doubtful(moment: Moment) -> bool:
-    """Whether a mask that is there may lack something: by its confidence, or as it has shrunk for a moment."""
-    if moment.confidence < _SURE:
+    """Whether a mask may lack something: by its confidence, or as it has shrunk for a moment."""
+    there = [one for one in moment.around if one.box is not None]
+    beside = [one for one in there if abs(one.index - moment.index) <= _BESIDE]
+    if moment.confidence < _SURE or any(one.confidence < _HARDLY for one in beside):
         return True
     area = np.count_nonzero(moment.alpha > _SEEN)
-    areas = [np.count_nonzero(one.alpha > _SEEN) * (1 if one.index < moment.index else -1) for one in moment.around]
-    before, after = max((n for n in areas if n > 0), default=0), max((-n for n in areas if n < 0), default=0)
+    before, after = (
+        max((np.count_nonzero(one.alpha > _SEEN) for one in side), default=0)
+        for side in (
+            [one for one in there if one.index < moment.index],
+            [one for one in there if one.index > moment.index],
+        )
+    )
     return bool(area < _SHRUNK * min(before, after))
 
 

@@ -3,8 +3,8 @@
 1. The camera's motion is known (``registration``): the nearest frames on which the background can be seen at
    a place are brought here, matched in brightness, and their median is taken.
 2. What the camera's motion does not reach is carried inwards along optical flow, from before and after.
-3. What was never seen is guessed once, by pieces of what is around it (``exemplar``), and lies still in the scene
-   from then on; little of it by Telea's inpainting (2004). How much of the hole that is, is remarked upon.
+3. What was never seen is guessed once, by pieces of what is around it (``exemplar``), and lies still in the
+   scene from then on; little of it by Telea's inpainting (2004). Its share of the hole is remarked upon.
 
 Of the clip only a bounded number of frames is kept, thinned evenly as it gets longer. Shadows and reflections
 of what is removed stay, unless the mask holds them.
@@ -25,6 +25,7 @@ from sa2va_cli.render.effects.effect import Effect, Floats, Layer, Moment, Pixel
 from sa2va_cli.render.effects.exemplar import filled_by_example
 from sa2va_cli.render.effects.light import eight
 from sa2va_cli.render.effects.registration import CameraPath, Matrix
+from sa2va_cli.render.effects.stack import Stack
 
 _GROWN_SHARE = 0.007
 """Of the picture's short side: by how much a mask is widened where nothing else is said."""
@@ -37,9 +38,6 @@ _FEATHER = 3
 
 _RING = 10
 """Pixels around the hole in which brightness is compared."""
-
-_SAMPLES = 7
-"""Of how many frames the median is taken."""
 
 _LITTLE, _LITTLE_SHARE = 40, 0.03
 """Pixels, and share of the hole, that are too little to look for examples for."""
@@ -191,7 +189,7 @@ class Remove(Effect):
         part = slice(box.y0, box.y1), slice(box.x0, box.x1)
         own, missing = moment.picture[part], np.ascontiguousarray(hole[part])
         wanted = _widened(missing, _FEATHER)
-        stack = _Stack(own, wanted)
+        stack = Stack(own, wanted)
         ring = _widened(missing, _RING) & ~wanted
         for sample in self._nearest(moment):
             if stack.is_full:
@@ -245,7 +243,7 @@ class Remove(Effect):
         places = np.array([middle[:2] / middle[2] for middle in middles])
         return bool(np.ptp(places, axis=0).max() > _GONE * max(begin.size)) if middles else False
 
-    def _bring(self, sample: _Sample, here: int, box: Box, ring: NDArray[np.bool_], stack: "_Stack") -> None:
+    def _bring(self, sample: _Sample, here: int, box: Box, ring: NDArray[np.bool_], stack: Stack) -> None:
         """Brings what a frame shows of the background to this one."""
         motion = self._camera.between(sample.index, here)
         if motion is None:
@@ -310,7 +308,7 @@ class Remove(Effect):
         lacking: NDArray[np.bool_],
         wanted: NDArray[np.bool_],
     ) -> Pixels:
-        """Fills by examples from around the hole; little, and what has nothing around it, by Telea's method."""
+        """Fills by examples from around the hole; little, and what has nothing around it, by Telea."""
         around = mask_box(lacking)
         assert around is not None  # noqa: S101
         if np.count_nonzero(lacking) < max(_LITTLE, _LITTLE_SHARE * np.count_nonzero(wanted)):
@@ -331,49 +329,6 @@ class Remove(Effect):
         result = np.array(filled)
         result[lacking] = whole[part][lacking]
         return result
-
-
-class _Stack:
-    """Samples of each pixel of a part of a picture, up to a number of them.
-
-    Attributes:
-        own: (h, w, 3) the picture there.
-        lacking: (h, w) where more samples are wanted.
-    """
-
-    def __init__(self, own: Pixels, wanted: NDArray[np.bool_]) -> None:
-        self.own = own
-        self.lacking = wanted.copy()
-        self._wanted = wanted
-        self._rows, self._columns = np.nonzero(wanted)
-        self._values = np.full((_SAMPLES, len(self._rows), 3), np.inf, np.float32)
-        self._count = np.zeros(len(self._rows), np.int32)
-
-    @property
-    def is_full(self) -> bool:
-        """Whether each pixel has its samples."""
-        return bool((self._count >= _SAMPLES).all())
-
-    def add(self, brought: Floats, shown: NDArray[np.bool_]) -> None:
-        """Takes the samples of a frame, where it shows the background."""
-        new = np.flatnonzero(shown[self._rows, self._columns] & (self._count < _SAMPLES))
-        self._values[self._count[new], new] = brought[self._rows[new], self._columns[new]]
-        self._count[new] += 1
-        full = self._count >= _SAMPLES
-        self.lacking[self._rows[full], self._columns[full]] = False
-
-    def median(self) -> tuple[Pixels, NDArray[np.bool_]]:
-        """The picture with the median where there are samples, and where it is known."""
-        ordered = np.sort(self._values, axis=0)
-        some = np.flatnonzero(self._count)
-        count = self._count[some]
-        middle = 0.5 * (ordered[(count - 1) // 2, some] + ordered[count // 2, some])
-        filled = np.array(self.own)
-        top = np.iinfo(filled.dtype).max
-        filled[self._rows[some], self._columns[some]] = np.clip(np.rint(middle), 0, top).astype(filled.dtype)
-        known = ~self._wanted
-        known[self._rows[some], self._columns[some]] = True
-        return filled, known
 
 
 def _widened(mask: NDArray[np.bool_], pixels: int) -> NDArray[np.bool_]:
