@@ -186,3 +186,17 @@ def test_what_is_no_data_set_is_told_with_what_is(tmp_path):
         read_dataset(tmp_path)
     with pytest.raises(InputError, match="no such file"):
         read_dataset(tmp_path / "gone")
+
+
+def test_tracks_are_read_in_any_order(sa2va, folder):
+    from clips import make_video
+
+    make_video(folder / "clip.mp4", stamps=range(4))
+    assert sa2va("segment", "clip.mp4", "red", "green", "--save", "tracks", "--quiet").code == 0
+    one, other = read_dataset(folder / "clip.tracks.sa2va").usable()
+    forwards = [one.mask(k) for k in range(4)]
+    assert any(mask.any() for mask in forwards)
+    for k in (3, 0, 2, 1):
+        np.testing.assert_array_equal(one.mask(k), forwards[k])
+        assert other.mask(k).shape == forwards[k].shape
+    assert (one.sentence, other.sentence) == ("red", "green")

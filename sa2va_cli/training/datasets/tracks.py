@@ -5,14 +5,16 @@ found are its objects.
 """
 
 from collections.abc import Sequence
+from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
+from sa2va_cli.datatypes import Frame
 from sa2va_cli.errors import InputError
 from sa2va_cli.media.sequences import is_pattern
-from sa2va_cli.tracks.log import Tracks
+from sa2va_cli.tracks.log import TrackedFrame, Tracks
 from sa2va_cli.training.datasets.entries import Problems
 from sa2va_cli.training.datasets.masks import Counts, Size, failure
 from sa2va_cli.training.datasets.sample import AnyFrames, Dataset, Pictures, ReferringSample, VideoFrames
@@ -95,15 +97,35 @@ class TrackedObject:
 
 @lru_cache(maxsize=8)
 def _decoded(file: Path, frame: int, size: Size) -> dict[int, Counts]:
-    from fractions import Fraction
-
-    from sa2va_cli.datatypes import Frame
-
-    tracks = Tracks(file)
-    found = next((one for place, one in enumerate(tracks) if place == frame), None)
-    if found is None:
-        raise InputError(f"{file}: there is no frame {frame}")
+    found, threshold = _cursor(file).at(frame), _cursor(file).threshold
     blank = np.zeros((*size, 3), np.uint8)
-    masks = found.masks(Frame(found.index, found.pts, Fraction(1), blank), tracks.header.threshold)
-    pairs = zip(found.objects, masks.masks, strict=True)
-    return {one.id: mask.astype(np.uint8) for one, mask in pairs}
+    masks = found.masks(Frame(found.index, found.pts, Fraction(1), blank), threshold)
+    return {one.id: mask.astype(np.uint8) for one, mask in zip(found.objects, masks.masks, strict=True)}
+
+
+class _Cursor:
+    """A place in a log, which is read forwards; going back begins anew."""
+
+    def __init__(self, file: Path) -> None:
+        self._tracks = Tracks(file)
+        self._frames, self._next = iter(self._tracks), 0
+        self.threshold = self._tracks.header.threshold
+
+    def at(self, frame: int) -> TrackedFrame:
+        """Reads on to a frame.
+
+        Raises:
+            InputError: there is none.
+        """
+        if frame < self._next:
+            self._frames, self._next = iter(self._tracks), 0
+        for one in self._frames:
+            self._next += 1
+            if self._next > frame:
+                return one
+        raise InputError(f"{self._tracks.path}: there is no frame {frame}")
+
+
+@lru_cache(maxsize=1)
+def _cursor(file: Path) -> _Cursor:
+    return _Cursor(file)
