@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sa2va_cli.api import Sa2VA
     from sa2va_cli.datatypes import FoundObject, Frame, FrameMasks, Prompt
     from sa2va_cli.errors import (
+        BatchError,
         InputError,
         LookAtTheseError,
         ModelError,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 __version__ = VERSION
 __all__ = [
+    "BatchError",
     "Delivery",
     "Dialogue",
     "FoundObject",
@@ -66,6 +68,7 @@ _HOMES = {
     "sa2va_cli.conversation": ("Mention", "Reply"),
     "sa2va_cli.datatypes": ("FoundObject", "Frame", "FrameMasks", "Prompt"),
     "sa2va_cli.errors": (
+        "BatchError",
         "InputError",
         "LookAtTheseError",
         "ModelError",
