@@ -178,7 +178,7 @@ class _Search:
         return np.asarray(total + _LEVEL * np.abs(there - here)[:, 0], np.float32)
 
     def _allowed(self, there: Places) -> NDArray[np.bool_]:
-        inside = ((there >= 0) & (there < (self._height, self._width))).all(axis=1)
+        inside = np.asarray(((there >= 0) & (there < (self._height, self._width))).all(axis=1))
         rows, columns = np.where(inside[:, None], there, 0).T
         return np.asarray(inside & self.level.examples[rows, columns])
 
