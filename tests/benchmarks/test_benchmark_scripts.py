@@ -36,6 +36,7 @@ SLOW = (
     "confidence",
     "moments",
     "gallery",
+    "shots",
 )
 SHARED = ("recording", "report", "gpu_tables")
 
