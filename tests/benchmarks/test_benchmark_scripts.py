@@ -37,6 +37,7 @@ SLOW = (
     "moments",
     "shots",
     "gallery",
+    "shots",
 )
 SHARED = ("recording", "report", "gpu_tables")
 
