@@ -28,10 +28,10 @@ RATIO = 3.0
 LEAST_CHANGE = 15.0
 """What a cut changes at least, of 255: the mean over hue, saturation and value of all pixels."""
 
-LEAST_SHARE = 0.4
+LEAST_SHARE = 0.45
 """The least part of the picture that changes at a cut: where a title or a thing appears, the rest stays."""
 
-PIXEL_CHANGE = 8
+PIXEL_CHANGE = 16
 """Levels by which a pixel is another one: more than what a lossy codec does to it."""
 
 LEAST_SECONDS = 0.3
