@@ -230,6 +230,7 @@ def logged(
         given = {} if start is None else {"frames": start.frames, "size": start.size}
         with TracksWriter(place, header, **given) as writer:
             yield Log(writer, start, memory, (checkpoint, resuming))
+        discard(checkpoint)  # first: killed behind it, nothing is left of a run that is complete
         if wanted is not None:
             publish(place, wanted, Publication(replaces))
             report(Saved(wanted))
@@ -240,8 +241,8 @@ def logged(
         raise
     finally:
         if not stays:
-            discard(place)
             discard(checkpoint)
+            discard(place)
 
 
 def kept_log(stem: str, named: Sequence[Path]) -> Path:

@@ -26,7 +26,7 @@ QUICK = (
     "redaction",
 )
 SLOW = (
-    "batch",
+    "throughput",
     "soak",
     "memory_growth",
     "cold_start",

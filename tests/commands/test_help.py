@@ -61,8 +61,8 @@ def test_the_program_without_arguments_shows_its_help_once(sa2va):
 def test_the_help_of_segment_names_every_kind_and_every_exit_code(sa2va, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     outcome = sa2va("segment", "--help")
-    for kind in KINDS:
-        assert f"{kind}:" in outcome.out
+    for name, kind in KINDS.items():
+        assert (f"{name}:" in outcome.out) is not kind.needs_effects
     for code in (
         "1 a bug",
         "2 usage",

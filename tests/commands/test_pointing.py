@@ -176,13 +176,13 @@ def test_what_was_corrected_is_told_the_last_first(sa2va, folder):
     told = [line for line in sa2va("tracks", "info", "c.sa2va").out.splitlines() if line[:9] == "corrected"]
     assert told == [
         "corrected  red corner: taken away; frames 6-9",
-        "corrected  red corner: 2,40@4f on frame 4; frames 0-15",  # at 16 there is a cut
+        "corrected  red corner: 2,40@4f on frame 4; frames 0-19",
     ]
     document = json.loads(sa2va("tracks", "info", "c.sa2va", "--json").out)
     dropped, pointed = document["corrections"]
     assert (dropped["object"], dropped["visual"], dropped["model"]) == (1, [], None)
     assert pointed["visual"] == [{"name": "", "at": "4f", "point": ["2", "40"], "positive": True}]
-    assert (pointed["frames"], pointed["first_frame"], pointed["last_frame"]) == ([4], 0, 15)
+    assert (pointed["frames"], pointed["first_frame"], pointed["last_frame"]) == ([4], 0, 19)
     assert json.loads(sa2va("tracks", "info", "a.tracks.sa2va", "--json").out)["corrections"] == []
 
 
@@ -195,7 +195,7 @@ def test_the_next_correction_ends_where_the_last_one_was_made(sa2va, folder):
             "correct", source, "--point", f"2,40@{index}f", "-o", name, load=lambda *_, one=segmenter: one
         )
         assert outcome.code == 0, outcome.err
-    assert segmenter.spans == {0: (5, 15)}  # five blocks of the picture change at 16, which is a cut
+    assert segmenter.spans == {0: (5, 19)}
     assert [one.frames for one in corrections_of(Tracks(folder / "c.sa2va"))] == [(12,), (4,)]
     assert segmenter.pointed[0].before is not None  # the mask that is there is corrected
 

@@ -8,7 +8,11 @@ from fakes import FakeSegmenter
 
 from sa2va_cli.outputs.kinds import KINDS
 
-KINDS_OF = {"a.mp4": KINDS, "shot": ["mask", "yolo", "davis", "coco"], "a.png": ["mask", "overlay", "davis"]}
+KINDS_OF = {
+    "a.mp4": [name for name, kind in KINDS.items() if not kind.needs_effects],
+    "shot": ["mask", "yolo", "davis", "coco"],
+    "a.png": ["mask", "overlay", "davis"],
+}
 
 
 class Intruded(FakeSegmenter):

@@ -10,6 +10,9 @@ from fakes import FakeSegmenter
 
 from sa2va_cli.outputs.kinds import KINDS
 
+PLAIN = [name for name, kind in KINDS.items() if not kind.needs_effects]
+"""Kinds that show what was found; the others show what was done to it, and need effects."""
+
 SOURCES = {"a.mp4": make_video, "a": make_folder, "a.png": make_image}
 
 
@@ -57,7 +60,7 @@ def check(outcome, code: int) -> None:
     assert "internal error" not in line
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", PLAIN)
 def test_the_folder_is_deleted_during_the_run(kind, run, folder):
     outcome, left = run(kind, lambda: remove(folder / "out"))
     if outcome.code == 0:  # one picture, or a crop, is written whole at the end, into a folder made again
@@ -68,7 +71,7 @@ def test_the_folder_is_deleted_during_the_run(kind, run, folder):
     assert left == []
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", PLAIN)
 def test_a_file_takes_the_place_of_the_folder_during_the_run(kind, run, folder):
     def replace() -> None:
         remove(folder / "out")
@@ -80,7 +83,7 @@ def test_a_file_takes_the_place_of_the_folder_during_the_run(kind, run, folder):
     assert (folder / "out").read_text() == "mine"
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", PLAIN)
 def test_somebody_puts_a_folder_where_the_output_is_to_be(kind, run, folder):
     def come_between() -> None:
         for name in ("a.matte.mov", "a.tracks.sa2va", *(f"a.{name}.mp4" for name in KINDS)):
@@ -96,7 +99,7 @@ def test_somebody_puts_a_folder_where_the_output_is_to_be(kind, run, folder):
     assert (folder / "out" / f"a.{kind}" / "plate.png").read_text() == "mine"
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", PLAIN)
 def test_the_disk_fills_up_during_the_run(kind, run):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     try:
@@ -107,7 +110,7 @@ def test_the_disk_fills_up_during_the_run(kind, run):
     assert left == []
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", PLAIN)
 def test_someone_ends_the_run(kind, run):
     def interrupt() -> None:
         raise KeyboardInterrupt
@@ -121,7 +124,7 @@ def must_not_load(*_):
     raise AssertionError("the model was loaded")
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", PLAIN)
 @pytest.mark.parametrize("source", SOURCES)
 def test_names_count_in_bytes_up_to_what_the_file_system_allows(source, kind, sa2va, folder):
     SOURCES[source](folder / source)

@@ -249,7 +249,9 @@ def test_a_run_whose_output_is_wrong_exits_7_and_leaves_nothing(sa2va, folder, m
         assert outcome.files == ["a.mask.mp4", "a.mp4"]
 
 
-FINISHED_BY_SINKS = ",".join(name for name, kind in KINDS.items() if kind.make is not None)
+FINISHED_BY_SINKS = ",".join(
+    name for name, kind in KINDS.items() if kind.make is not None and not kind.needs_effects
+)
 
 
 def note_verified(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, bool, bool]]:

@@ -1,7 +1,7 @@
 """Throughput of ``sa2va batch`` on clips of 2 s, against ``xargs -P2 sa2va segment`` and a plain loop.
 
-    python benchmarks/batch.py                      # 24 clips; targets: 5 times xargs, 1.3 times the loop
-    python benchmarks/batch.py --jobs 10000         # with the start and the status of a long list
+    python benchmarks/throughput.py                 # 24 clips; targets: 5 times xargs, 1.3 times the loop
+    python benchmarks/throughput.py --jobs 10000    # with the start and the status of a long list
 
 Each arm is one process (xargs: one for each clip, two at a time) from start to end, so that loading the model
 counts. The loop is the same program with one loaded model and one clip after the other. The clips are those
