@@ -287,10 +287,13 @@ class Console:
         if result.objects:
             self._screen.print(table)
         count = sum(found.frames_visible > 0 for found in result.objects)
-        self.line(
-            f"{count or 'no'} object{'' if count == 1 else 's'} found, {result.frames} "
-            f"frame{'' if result.frames == 1 else 's'} at {result.fps:.1f} fps with {result.model}"
-        )
+        visited = f"{result.frames} frame{'' if result.frames == 1 else 's'} at {result.fps:.1f} fps"
+        if result.model is None:  # nothing was looked for
+            self.line(visited)
+        else:
+            self.line(
+                f"{count or 'no'} object{'' if count == 1 else 's'} found, {visited} with {result.model}"
+            )
         self.look_at(result.look_at)
         for path in result.files:
             self.line(f"wrote {'standard output' if str(path) == '-' else path}", "green")

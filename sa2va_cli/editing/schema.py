@@ -140,7 +140,7 @@ def _parameters(document: Any, path: str, faults: list[str]) -> tuple[tuple[str,
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             faults.append(f"{path}.{name}: must be a text or a number, got {_shown(value)}")
     return tuple(
-        (name, value if isinstance(value, str) else f"{value:g}")
+        (name, value if isinstance(value, str) else f"{value:.15g}")
         for name, value in document.items()
         if isinstance(value, str | int | float)
     )

@@ -69,10 +69,7 @@ def check_objects(plan: EditPlan, objects: Sequence[FoundObject]) -> None:
 
 
 def effect_uses(
-    plan: EditPlan,
-    prompts: Mapping[str, Prompt],
-    moments: Moments | None = None,
-    made: Mapping[int, str] | None = None,
+    plan: EditPlan, prompts: Mapping[str, Prompt], moments: Moments | None = None
 ) -> tuple[EffectUse, ...]:
     """The effects of a run, in order.
 
@@ -80,27 +77,23 @@ def effect_uses(
         plan: what is to be done.
         prompts: what each target means, as ``named_prompts`` gives it.
         moments: the time of the clip; None while it is not known: then all last from beginning to end.
-        made: folders of frames that a back-end has made, by the places of the edits.
 
     Raises:
         UsageError: an edit lies outside the clip.
     """
-    return tuple(_use(place, edit, prompts, moments, made or {}) for place, edit in enumerate(plan.edits))
+    return tuple(_use(edit, prompts, moments) for edit in plan.edits)
 
 
-def _use(
-    place: int, edit: Edit, prompts: Mapping[str, Prompt], moments: Moments | None, made: Mapping[int, str]
-) -> EffectUse:
-    values = edit.values | ({"frames": made[place]} if place in made else {})
+def _use(edit: Edit, prompts: Mapping[str, Prompt], moments: Moments | None) -> EffectUse:
     target = _meant(edit.target, prompts)
     reference = None if edit.reference is None else _meant(edit.reference, prompts)
     if moments is None:
-        return EffectUse(edit.effect, values, target, reference=reference)
+        return EffectUse(edit.effect, edit.values, target, reference=reference)
     start, end = edit.span.seconds(moments.duration, moments.rate)
     last = None if end >= moments.duration else float(moments.begin + end)
     return EffectUse(
         edit.effect,
-        values,
+        edit.values,
         target,
         float(moments.begin + start) if start else float(moments.begin),
         last,

@@ -2,24 +2,23 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from sa2va_cli.authorship import mark
-from sa2va_cli.datatypes import FoundObject, FrameMasks, Sink
+from sa2va_cli.datatypes import FoundObject, FrameMasks
 from sa2va_cli.errors import OutputError
 from sa2va_cli.export.frame_names import source_number
-from sa2va_cli.staging import discard, output_errors, publish, staged
+from sa2va_cli.export.writing import FolderSink
+from sa2va_cli.staging import output_errors
 from sa2va_cli.written import WrittenPictures
 
 _MOST_OBJECTS = 255
 
 
-class DavisSink(Sink):
+class DavisSink(FolderSink):
     """Writes a folder of palette PNGs; 0 is background, other values are ids of objects.
 
     A picture is called like its frame where that came from an image file, else by its frame index, or its
@@ -28,6 +27,7 @@ class DavisSink(Sink):
 
     Attributes:
         folder: where the folder appears when every frame is written.
+        objects: what the masks of a frame are, in their order.
     """
 
     def __init__(
@@ -54,12 +54,9 @@ class DavisSink(Sink):
                 f"a palette PNG holds {_MOST_OBJECTS} objects, got one with the number {largest}; "
                 "use fewer prompts or export COCO instead"
             )
-        self.folder = folder
+        super().__init__(folder, objects)
         self._ids = tuple(found.id for found in objects)
         self._by_source_number = by_source_number
-        self._part = staged(folder)
-        self._is_open = False
-        self._names: list[str] = []
         self._size = (0, 0)
 
     @property
@@ -67,28 +64,10 @@ class DavisSink(Sink):
         """The palette PNGs."""
         return WrittenPictures(tuple(self._names), self._size, alpha=False) if self._names else None
 
-    def __enter__(self) -> Self:
-        """Makes the folder under its temporary name.
+    def _begin(self) -> None:
+        pass
 
-        Raises:
-            OutputError: the folder cannot be made.
-        """
-        with output_errors(self.folder):
-            self._part.mkdir()
-        self._is_open = True
-        return self
-
-    def write(self, masks: FrameMasks) -> None:
-        """Takes one frame.
-
-        Raises:
-            OutputError: the picture cannot be written, or two frames have the same name.
-            ValueError: there are more or fewer masks than objects.
-        """
-        if not self._is_open:
-            raise ValueError("write() needs an open sink: use it in a with statement")
-        if len(masks) != len(self._ids):
-            raise ValueError(f"got {len(masks)} masks for {len(self._ids)} objects")
+    def _frame(self, masks: FrameMasks) -> None:
         frame = masks.frame
         number = source_number(frame) if self._by_source_number else frame.index
         name = f"{number:05d}.png" if frame.name is None else f"{frame.name}.png"
@@ -103,22 +82,6 @@ class DavisSink(Sink):
                 raise OutputError(f"two frames are called {name}; put them into different outputs") from error
         self._names.append(name)
         self._size = frame.size
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Renames the folder into place, or removes it when ``kind`` is an exception.
-
-        Raises:
-            OutputError: the folder cannot be renamed.
-        """
-        self._is_open = False
-        try:
-            if kind is None:
-                with output_errors(self.folder):
-                    publish(self._part, self.folder, self.publication)
-        finally:
-            discard(self._part)
 
 
 def index_map(masks: FrameMasks, ids: Sequence[int]) -> NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""Files and folders of text that grow frame by frame and appear when they are complete.
+"""Files of text and folders that grow frame by frame and appear when they are complete.
 
 What all sinks here have in common. Knows nothing about formats.
 """
@@ -14,7 +14,7 @@ from sa2va_cli.authorship import LIST, listed
 from sa2va_cli.datatypes import FoundObject, FrameMasks, Sink
 from sa2va_cli.errors import OutputError
 from sa2va_cli.staging import discard, output_errors, publish, staged
-from sa2va_cli.written import WrittenFiles
+from sa2va_cli.written import Written, WrittenFiles
 
 
 class FileSink(Sink):
@@ -103,7 +103,7 @@ class FileSink(Sink):
 
 
 class FolderSink(Sink):
-    """A folder of text files, one or more for each frame.
+    """A folder of files, one or more for each frame.
 
     Attributes:
         folder: where the folder appears when every frame is written.
@@ -124,7 +124,7 @@ class FolderSink(Sink):
         self._names: list[str] = []
 
     @property
-    def meant(self) -> WrittenFiles | None:
+    def meant(self) -> Written | None:
         """The files, with the list of them."""
         return WrittenFiles((LIST, *self._names))
 
@@ -137,7 +137,7 @@ class FolderSink(Sink):
         """Writes one frame."""
 
     def add(self, name: str, text: str) -> None:
-        """Writes one file, whose name may have folders in front.
+        """Writes one file of text, whose name may have folders in front.
 
         Raises:
             OutputError: it cannot be written, or there is one of this name.

@@ -5,19 +5,16 @@ from typing import Literal
 
 import cv2
 import numpy as np
-from PIL import Image
 
-from sa2va_cli.authorship import mark
 from sa2va_cli.datatypes import RGB, FrameMasks, Remark
 from sa2va_cli.outputs.clip import Clip
 from sa2va_cli.outputs.editing import scene_of
-from sa2va_cli.outputs.late_file import LateFileSink
 from sa2va_cli.outputs.pictures import DrawingSink
 from sa2va_cli.outputs.plates import open_plate
+from sa2va_cli.outputs.sheet import ContactSheet, fitting_size
 from sa2va_cli.render.compare import side_by_side, wipe_share, wiped
 from sa2va_cli.render.effects.drawing import Drawer
-from sa2va_cli.render.sheet import Cell, draw_sheet
-from sa2va_cli.tracks.review import clock
+from sa2va_cli.render.sheet import Cell
 
 Manner = Literal["side", "wipe"]
 
@@ -100,8 +97,8 @@ class CompareSink(DrawingSink):
         return wiped(edited, masks.frame.image, wipe_share(masks.frame.seconds - self._begin))
 
 
-class PreviewSink(LateFileSink):
-    """Writes one contact sheet of the frames that it is shown, source and result side by side.
+class PreviewSink(ContactSheet):
+    """A contact sheet of source and result, side by side.
 
     Args:
         path: the final file.
@@ -109,13 +106,9 @@ class PreviewSink(LateFileSink):
     """
 
     def __init__(self, path: Path, clip: Clip) -> None:
-        super().__init__(path)
-        self._clip = clip
+        super().__init__(path, clip, PREVIEWED)
         self._images = EditedImages(clip)
         self.reach, self.surveys = self._images.reach, self._images.surveys
-        total = clip.reader.count_selected()
-        self._wanted = spread(total)
-        self._cells: list[Cell] = []
 
     @property
     def remarks(self) -> tuple[Remark, ...]:
@@ -126,31 +119,11 @@ class PreviewSink(LateFileSink):
         """Shows a frame to the effects that must know the whole clip."""
         self._images.survey(masks)
 
-    def write(self, masks: FrameMasks) -> None:
-        """Draws the frame if its turn has come; for one that cannot be decoded, the next stands in."""
-        if not self._wanted or masks.frame.index < self._wanted[0]:
-            return
-        while self._wanted and self._wanted[0] <= masks.frame.index:
-            self._wanted.pop(0)
+    def _cell(self, masks: FrameMasks) -> Cell:
         both = side_by_side(_small(masks.frame.image), _small(self._images.drawn(masks)))
-        seconds = float(masks.frame.pts * masks.frame.time_base - self._clip.info.start_seconds)
-        self._cells.append(Cell(both, clock(seconds)))
-
-    def finish(self, hidden: Path) -> None:
-        """Writes the sheet."""
-        Image.fromarray(draw_sheet(self._cells)).save(hidden, "PNG")
-        mark(hidden)
-
-
-def spread(total: int) -> list[int]:
-    """Indices of the frames of a contact sheet: the first, the last, and evenly between."""
-    places = np.linspace(0, max(0, total - 1), min(PREVIEWED, max(1, total)), dtype=int)
-    return [int(place) for place in np.unique(places)]
+        return Cell(both, self._clock(masks))
 
 
 def _small(image: RGB) -> RGB:
-    height, width = image.shape[:2]
-    scale = min(1.0, _CELL_SIDE / max(width, height))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    made: RGB = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    made: RGB = cv2.resize(image, fitting_size(image, _CELL_SIDE), interpolation=cv2.INTER_AREA)
     return made

@@ -105,8 +105,8 @@ class Driver:
         objects: tuple[FoundObject, ...],
         report: Report,
         *,
-        verify: bool = True,
-        replaces: bool = True,
+        verify: bool,
+        replaces: bool,
     ) -> None:
         self._outputs = [output for output in outputs if KINDS[output.kind].make is not None]
         self._clip = clip

@@ -294,7 +294,7 @@ def _template(output: str | None, kinds: Sequence[str]) -> str:
     if output == STANDARD_OUTPUT:
         if len(kinds) > 1:
             raise UsageError(
-                f"-o - carries one kind, but --save asks for {len(kinds)} ({', '.join(kinds)}); choose one"
+                f"-o - carries one kind, but {len(kinds)} are made ({', '.join(kinds)}); choose one"
             )
         return output
     if not output:
@@ -310,7 +310,7 @@ def _template(output: str | None, kinds: Sequence[str]) -> str:
         return f"{_literal(output.rstrip('/') or '/')}/{default}"
     if len(kinds) > 1:
         raise UsageError(
-            f"-o {output} is one file, but --save asks for {len(kinds)} ({', '.join(kinds)}); "
+            f"-o {output} is one file, but {len(kinds)} kinds are made ({', '.join(kinds)}); "
             f"give a folder ({output}/) or a template such as {{stem}}.{{kind}}.{{ext}}"
         )
     return _literal(output)

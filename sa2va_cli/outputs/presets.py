@@ -1,6 +1,6 @@
 """What receivers want, as one table: ``--for`` picks a row, and docs/guides/delivery.md agrees with it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Content = Literal["mask", "colour", "alpha"]
@@ -62,75 +62,47 @@ _FFV1 = Storage("mkv", "ffv1")
 _EXR = Storage("exr")
 _PNG = Storage("png")
 
+_EDITOR = Preset("", ("matte",), mask=_PRORES, colour=_PRORES, alpha=_PRORES)
+"""What every program for cutting wants."""
+_COMPOSITOR = Preset(
+    "",
+    ("matte",),
+    mask=_EXR,
+    colour=_EXR,
+    alpha=_EXR,
+    alpha_kind="premultiplied",
+    start_number=1001,
+    names="{stem}.%04d",
+    why="OpenEXR: linear premultiplied RGBA, each object's mask as a layer of its own.",
+)
+_PLAYER = Preset("", ("matte",), mask=_H264, colour=_H264, alpha=_VP9)
+"""What programs want that show a film over something else at once."""
+
 PRESETS: dict[str, Preset] = {
-    "premiere": Preset(
-        "Adobe Premiere Pro",
-        ("matte",),
-        mask=_PRORES,
-        colour=_PRORES,
-        alpha=_PRORES,
+    "premiere": replace(
+        _EDITOR,
+        title="Adobe Premiere Pro",
         why="ProRes 4444 with 16-bit straight alpha, tagged BT.709 where the source says nothing.",
     ),
-    "aftereffects": Preset(
-        "Adobe After Effects",
-        ("matte",),
-        mask=_PRORES,
-        colour=_PRORES,
-        alpha=_PRORES,
+    "aftereffects": replace(
+        _EDITOR,
+        title="Adobe After Effects",
         why="ProRes 4444; choose Straight - Unmatted in Interpret Footage.",
     ),
-    "resolve": Preset(
-        "DaVinci Resolve",
-        ("matte",),
-        mask=_PRORES,
-        colour=_PRORES,
-        alpha=_PRORES,
-        why="ProRes 4444; the clip's alpha mode is Straight.",
+    "resolve": replace(
+        _EDITOR, title="DaVinci Resolve", why="ProRes 4444; the clip's alpha mode is Straight."
     ),
-    "finalcut": Preset(
-        "Final Cut Pro",
-        ("matte",),
-        mask=_PRORES,
-        colour=_PRORES,
-        alpha=_PRORES,
-        why="ProRes 4444; the alpha handling is Straight.",
-    ),
-    "nuke": Preset(
-        "Nuke",
-        ("matte",),
-        mask=_EXR,
-        colour=_EXR,
-        alpha=_EXR,
-        alpha_kind="premultiplied",
-        start_number=1001,
-        names="{stem}.%04d",
-        why="OpenEXR: linear premultiplied RGBA, each object's mask as a layer of its own.",
-    ),
-    "fusion": Preset(
-        "Fusion",
-        ("matte",),
-        mask=_EXR,
-        colour=_EXR,
-        alpha=_EXR,
-        alpha_kind="premultiplied",
-        start_number=1001,
-        names="{stem}.%04d",
-        why="OpenEXR: linear premultiplied RGBA, each object's mask as a layer of its own.",
-    ),
-    "web": Preset(
-        "Browsers",
-        ("matte",),
-        mask=_H264,
-        colour=_H264,
-        alpha=_VP9,
+    "finalcut": replace(_EDITOR, title="Final Cut Pro", why="ProRes 4444; the alpha handling is Straight."),
+    "nuke": replace(_COMPOSITOR, title="Nuke"),
+    "fusion": replace(_COMPOSITOR, title="Fusion"),
+    "web": replace(
+        _PLAYER,
+        title="Browsers",
         why="WebM with VP9 and alpha, which Chrome, Edge and Firefox show over the page.",
     ),
-    "obs": Preset(
-        "OBS Studio",
-        ("matte",),
-        mask=_H264,
-        colour=_H264,
-        alpha=_VP9,
+    "obs": replace(
+        _PLAYER,
+        title="OBS Studio",
         why="WebM with VP9 and alpha in a media source; --save stacked is for stacked-matte transitions.",
     ),
     "corridorkey": Preset(

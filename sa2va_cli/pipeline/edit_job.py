@@ -9,7 +9,7 @@ from sa2va_cli.errors import UsageError, parameter
 from sa2va_cli.outputs.delivery import Delivery
 from sa2va_cli.outputs.drawing import Drawing
 from sa2va_cli.outputs.saving import Saving
-from sa2va_cli.parameters import expanded
+from sa2va_cli.parameters import expanded, one_of
 from sa2va_cli.pipeline.job import Search
 from sa2va_cli.runtime.choice import ModelChoice
 
@@ -80,7 +80,7 @@ class EditJob:
     def __post_init__(self) -> None:
         object.__setattr__(self, "source", expanded(self.source))
         if self.compare is not None and self.compare not in COMPARISONS:
-            raise UsageError(f"unknown {parameter('compare')} {self.compare!r}; choose side or wipe")
+            raise UsageError(f"unknown {parameter('compare')} {self.compare!r}; choose {one_of(COMPARISONS)}")
         if self.plan.generates and self.backend is None:
             raise UsageError(
                 "the effect generate needs what makes it: --backend ./program, or one of sa2va[generate]"

@@ -5,7 +5,8 @@ are changed there is nothing to find. What a back-end makes is made from tracks,
 """
 
 import tempfile
-from collections.abc import Generator
+import time
+from collections.abc import Generator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from fractions import Fraction
@@ -42,9 +43,6 @@ from sa2va_cli.tracks.log import Tracks
 
 _LOOKED_AT_SECONDS = 1
 """How long the part of a clip is in which something "at 3 s" is looked for: until 4 s."""
-
-_PREVIEWED = 6
-"""Frames that a preview looks at."""
 
 
 def edit(
@@ -185,10 +183,12 @@ def _keyframes(job: EditJob, plan: Plan, moments: Moments) -> tuple[int, ...] | 
 
 def _previewed(search: Search, source: str, report: Report) -> Search:
     """A search that looks at a few frames only, spread over the clip."""
+    from sa2va_cli.outputs.comparing import PREVIEWED
+
     with opened(source, search, report) as reader:
         total = reader.count_selected()
-    every = max(1, (total - 1) // (_PREVIEWED - 1))
-    return replace(search, every=search.every * every, max_frames=_PREVIEWED)
+    every = max(1, (total - 1) // (PREVIEWED - 1))
+    return replace(search, every=search.every * every, max_frames=PREVIEWED)
 
 
 # --- tracks ----------------------------------------------------------------------------------------
@@ -201,9 +201,7 @@ def _edit_tracks(job: EditJob, report: Report, back_end: BackEnd | None = None) 
         if not plan.outputs:
             return SegmentResult(plan.source, skipped=plan.skipped)
         with with_generated(job, plan, back_end, report) as whole:
-            if job.preview:
-                return _preview_tracks(whole, report)
-            return run_rendering(whole, report)
+            return run_rendering(whole, report, draw=_draw_preview if job.preview else None)
 
 
 @contextmanager
@@ -224,18 +222,18 @@ def planned_from_tracks(job: EditJob, report: Report = no_report) -> Generator[R
         yield replace(plan, job=replace(plan.job, drawing=drawing))
 
 
-def _preview_tracks(plan: RenderPlan, report: Report) -> SegmentResult:
+def _draw_preview(plan: RenderPlan, outputs: Sequence[PlannedOutput], report: Report) -> Tally:
     """Draws a contact sheet of a few frames, and reads no others."""
-    from sa2va_cli.outputs.comparing import spread
+    from sa2va_cli.outputs.comparing import PREVIEWED
+    from sa2va_cli.outputs.sheet import spread
 
     header = plan.tracks.header
-    frames = plan.reader.frames_at(spread(plan.reader.count_selected()))
+    frames = plan.reader.frames_at(spread(plan.reader.count_selected(), PREVIEWED))
     tally = Tally(header.objects, plan.reader.info.start_seconds)
     clip = Clip(plan.reader, header.stem, header.prompts, plan.job.drawing)
-    with (
-        claimed(plan.outputs, plan.job.saving, (plan.job.tracks, *plan.reader.all_files), report),
-        Driver(plan.outputs, clip, header.objects, report, verify=plan.job.saving.verify) as driver,
-    ):
+    saving = plan.job.saving
+    ends = {"verify": saving.verify, "replaces": saving.replaces}
+    with Driver(outputs, clip, header.objects, report, **ends) as driver:
         for masks in replay(plan.tracks, frames):
             tally.add(masks)
             driver.write(masks)
@@ -244,15 +242,7 @@ def _preview_tracks(plan: RenderPlan, report: Report) -> SegmentResult:
             for masks in replay(plan.tracks, frames):
                 driver.write_again(masks)
             driver.end_second_pass()
-    return SegmentResult(
-        plan.source,
-        plan.reader.info,
-        header.model.name,
-        prompts=header.prompts,
-        objects=tally.summaries(),
-        frames=tally.frames,
-        files=tuple(output.path for output in plan.outputs),
-    )
+    return tally
 
 
 # --- whole pictures, in which nothing has to be found ----------------------------------------------
@@ -260,6 +250,7 @@ def _preview_tracks(plan: RenderPlan, report: Report) -> SegmentResult:
 
 def _edit_pictures(job: EditJob, report: Report) -> SegmentResult:
     """Draws over whole pictures; no model is needed."""
+    started = time.perf_counter()
     search = job.looking.searching(numbered(("picture",)))
     if job.preview:
         search = _previewed(search, job.source, report)
@@ -282,12 +273,20 @@ def _edit_pictures(job: EditJob, report: Report) -> SegmentResult:
         if not outputs:
             return SegmentResult(job.source, skipped=skipped)
         with claimed(outputs, job.saving, read, report):
-            clip = Clip(reader, stem, (), drawing, strip_metadata=job.saving.strip_metadata)
+            clip = Clip(
+                reader,
+                stem,
+                (),
+                drawing,
+                by_source_number=job.saving.source_numbers,
+                strip_metadata=job.saving.strip_metadata,
+            )
             frames, remarks = _draw_pictures(clip, outputs, job.saving, report)
         return SegmentResult(
             job.source,
             reader.info,
             frames=frames,
+            seconds=time.perf_counter() - started,
             files=tuple(output.path for output in outputs),
             skipped=skipped,
             warnings=tuple(reader.warnings),
@@ -299,7 +298,8 @@ def _draw_pictures(
     clip: Clip, outputs: tuple[PlannedOutput, ...], saving: Saving, report: Report
 ) -> tuple[int, tuple[Remark, ...]]:
     total, done = clip.reader.count_selected(), 0
-    with Driver(outputs, clip, (), report, verify=saving.verify) as driver:
+    ends = {"verify": saving.verify, "replaces": saving.replaces}
+    with Driver(outputs, clip, (), report, **ends) as driver:
         with write_behind(driver.write) as hand_over, closing(_without_masks(clip.reader)) as frames:
             for done, one in enumerate(frames, 1):
                 hand_over(one)

@@ -1,7 +1,7 @@
 """The story of ``sa2va render``: every output from a log and its source, without a network."""
 
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,6 +71,10 @@ class RenderPlan:
     reader: Reader
     outputs: tuple[PlannedOutput, ...]
     skipped: tuple[Path, ...]
+
+
+Draw = Callable[[RenderPlan, Sequence[PlannedOutput], Report], Tally]
+"""Visits frames of a plan and writes its outputs; gives what was seen."""
 
 
 @contextmanager
@@ -155,8 +159,13 @@ def render(job: RenderJob, *, report: Report = no_report) -> SegmentResult:
         return run_rendering(plan, report)
 
 
-def run_rendering(plan: RenderPlan, report: Report = no_report) -> SegmentResult:
+def run_rendering(plan: RenderPlan, report: Report, draw: Draw | None = None) -> SegmentResult:
     """Carries out a plan.
+
+    Args:
+        plan: what is decided.
+        report: is told how far the run is and what a person should know.
+        draw: visits the frames; None for all of them.
 
     Raises:
         Sa2VAError: see ``render``.
@@ -166,7 +175,7 @@ def run_rendering(plan: RenderPlan, report: Report = no_report) -> SegmentResult
     if not outputs:
         raise nothing_found(header.prompts, header.answers)
     with claimed(outputs, plan.job.saving, _files_read(plan.job, plan.source, plan.reader), report):
-        tally = _draw(plan, outputs, report)
+        tally = (draw or draw_all)(plan, outputs, report)
     problem = plan.tracks.condition.problem
     warnings = [*([f"{plan.job.tracks}: {problem}"] if problem else []), *plan.reader.warnings]
     for text in warnings:
@@ -200,7 +209,7 @@ def _with_objects(plan: RenderPlan) -> tuple[PlannedOutput, ...]:
     )
 
 
-def _draw(plan: RenderPlan, outputs: tuple[PlannedOutput, ...], report: Report) -> Tally:
+def draw_all(plan: RenderPlan, outputs: Sequence[PlannedOutput], report: Report) -> Tally:
     """Visits every frame once: decoded in one thread, read from the log in this one, drawn in a third."""
     header, total = plan.tracks.header, plan.reader.count_selected()
     tally = Tally(header.objects, plan.reader.info.start_seconds)

@@ -7,6 +7,7 @@ from clips import make_folder, make_image, make_video
 from fakes import FakeSegmenter
 
 from sa2va_cli.outputs.kinds import KINDS
+from sa2va_cli.render.effects.drawing import Drawer
 
 KINDS_OF = {
     "a.mp4": [name for name, kind in KINDS.items() if not kind.needs_effects],
@@ -79,3 +80,25 @@ def test_with_overwrite_what_appears_is_replaced(sa2va, folder):
     assert outcome.code == 0, outcome.err
     assert outcome.files == ["a.mask.mp4", "a.mp4"]
     assert (folder / "a.mask.mp4").stat().st_size > 100
+
+
+@pytest.mark.parametrize("kind", ["edit", "preview"])
+@pytest.mark.parametrize("source", ["a.mp4", "a.tracks.sa2va"])
+def test_it_stays_in_edits_of_whole_pictures_and_of_tracks_too(sa2va, folder, monkeypatch, source, kind):
+    make_video(folder / "a.mp4", stamps=range(4))
+    assert sa2va("segment", "a.mp4", "red", "--save", "tracks").code == 0
+    target = "picture" if source == "a.mp4" else "red"
+    place = folder / f"out/a.{kind}{'.png' if kind == 'preview' else '.mp4'}"
+    place.parent.mkdir()
+    draw = Drawer.draw
+
+    def intruded(*arguments):
+        place.write_text("somebody else's")
+        return draw(*arguments)
+
+    monkeypatch.setattr(Drawer, "draw", intruded)
+    more = ["--preview"] if kind == "preview" else []
+    outcome = sa2va("edit", source, "--target", target, "--effect", "grey", *more, "-o", "out/")
+    assert outcome.code == 7, outcome.err
+    assert place.read_text() == "somebody else's"
+    assert place.with_name(f"{place.stem}-2{place.suffix}").exists()

@@ -68,7 +68,8 @@ def driven(monkeypatch):
 
         monkeypatch.setitem(KINDS, "mask", replace(KINDS["mask"], make=build, finish="none"))
         output = PlannedOutput("mask", Path("a.mp4"), prompt, folder=False)
-        return Driver([output], Clip(cast("Any", None), "a"), OBJECTS, report, verify=False), made
+        clip = Clip(cast("Any", None), "a")
+        return Driver([output], clip, OBJECTS, report, verify=False, replaces=True), made
 
     return make
 

@@ -45,7 +45,8 @@ def edited(path: Path, source: Path, *texts, form=H264, drawing=None, hidden=(),
     drawing = replace(drawing or Drawing(refine="none"), effects=uses)
     with open_source(source, Selection()) as reader:
         output = PlannedOutput("edit", path, None, folder=False, form=form)
-        with Driver([output], Clip(reader, "a", (PROMPT,), drawing), OBJECTS, lambda _: None) as driver:
+        clip = Clip(reader, "a", (PROMPT,), drawing)
+        with Driver([output], clip, OBJECTS, lambda _: None, verify=True, replaces=True) as driver:
             for frame in reader:
                 driver.write(masks_of(frame, hidden))
             driver.end_first_pass()

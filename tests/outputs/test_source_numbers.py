@@ -16,3 +16,14 @@ def test_davis_pictures_have_the_numbers_of_the_source_on_request(sa2va, folder)
     )
     assert again.code == 0, again.err
     assert sorted(path.name for path in (folder / "2" / "a.davis").iterdir()) == names["1"]
+
+
+def test_pictures_of_a_whole_picture_edit_have_them_too(sa2va, folder):
+    make_video(folder / "a.mp4")
+    outcome = sa2va(
+        "edit", "a.mp4", "--target", "picture", "--effect", "grey", "--container", "png",
+        "--start", "1f", "--every", "4", "--max-frames", "3", "--source-numbers", "-o", "0/",
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    names = sorted(path.name for path in (folder / "0" / "a.edit").iterdir())
+    assert names == ["00001.png", "00005.png", "00009.png"]

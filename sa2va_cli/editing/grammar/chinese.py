@@ -2,11 +2,12 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from sa2va_cli.editing.grammar.chinese_targets import target_of
 from sa2va_cli.editing.grammar.chinese_times import mark_times
 from sa2va_cli.editing.grammar.clauses import Clause, assembled, read_clauses
+from sa2va_cli.editing.grammar.language import Frame, Language, split_at
 from sa2va_cli.editing.grammar.lexicon import (
     CHINESE_COLOUR,
     Meaning,
@@ -63,7 +64,7 @@ def read_chinese(instruction: str, *, generative: bool = False) -> tuple[Edit, .
     sentence.text = _plain(sentence.text)
     mark_times(sentence)
     text = _POLITE_END.sub("", _POLITE.sub("", sentence.text))
-    pieces, joints = _split(text)
+    pieces, joints = split_at(_JOINT.finditer(text), text)
 
     def read(part: str, last: Clause | None) -> Clause:
         return _clause(part, Context(sentence, last, generative))
@@ -79,47 +80,13 @@ def _plain(text: str) -> str:
     return re.sub(r"(?<=[\u3400-\u9fff])\s+|\s+(?=[\u3400-\u9fff])", "", text).strip()
 
 
-def _split(text: str) -> tuple[list[str], list[str]]:
-    pieces, joints, begin = [], [], 0
-    for found in _JOINT.finditer(text):
-        if text[begin : found.start()].strip():
-            pieces.append(text[begin : found.start()])
-            joints.append(found[0])
-        elif joints:
-            joints[-1] += found[0]
-        begin = found.end()
-    if text[begin:].strip() or not pieces:
-        pieces.append(text[begin:])
-    return pieces, joints[: len(pieces) - 1]
-
-
 def _clause(part: str, context: Context) -> Clause:
     sentence = context.sentence
-    words = sentence.restored(part)
-    span = sentence.span(part)
     text = re.sub(r"\s+", " ", _POLITE.sub("", sentence.without_times(part)))
     text = re.sub(r"(?<=[\u3400-\u9fff]) | (?=[\u3400-\u9fff])", "", text).strip(" ,;")
     text = re.sub(r"^(?:的时候|的|时)|(?:一下子?|起来|了)$", "", text)
     text = re.sub(r"^([把将给让对使])的", r"\1", text)
-    if not text:
-        if span is None:
-            raise NotUnderstood(words, "there is nothing in it")
-        return Clause(words, None, span=span)
-    if _NOT.search(text):
-        raise NotUnderstood(words, "it says what not to do; say what to do")
-    if found := _IF.search(text):
-        raise NotUnderstood(found[0], "effects begin and end at times, such as 从2秒到5秒")
-    reason: NotUnderstood | None = None
-    for frame in _FRAMES:
-        try:
-            for said in frame(text, context):
-                target = said.target
-                if isinstance(target, str):
-                    target = target_of(target, sentence, context.last.target if context.last else None)
-                return Clause(words, said.meaning, target, span, said.verb)
-        except NotUnderstood as error:
-            reason = reason or error
-    raise reason or _unknown(text, context)
+    return _CHINESE.clause(text, part, context)
 
 
 def _unknown(text: str, context: Context) -> NotUnderstood:
@@ -366,7 +333,6 @@ def _replacing(text: str, context: Context) -> Iterator[Said]:
     yield Said(found["target"] or found["target2"], Meaning(GENERATE, (("prompt", what),)))
 
 
-Frame = Callable[[str, Context], Iterator[Said]]
 _FRAMES: tuple[Frame, ...] = (
     _backgrounds,
     _matches,
@@ -377,3 +343,4 @@ _FRAMES: tuple[Frame, ...] = (
     _doing,
     _replacing,
 )
+_CHINESE = Language(_FRAMES, target_of, _unknown, _NOT, _IF, "从2秒到5秒")

@@ -1,12 +1,14 @@
 """English instructions: "turn the girl in red dress into ink wash from 0:03 and blur everything else"."""
 
 import re
+from collections.abc import Iterator
 
 from sa2va_cli.editing.grammar.clauses import Clause, assembled, read_clauses
 from sa2va_cli.editing.grammar.english_frames import FRAMES
 from sa2va_cli.editing.grammar.english_targets import target_of
 from sa2va_cli.editing.grammar.english_times import mark_times
 from sa2va_cli.editing.grammar.english_words import MAKING
+from sa2va_cli.editing.grammar.language import Language, split_at
 from sa2va_cli.editing.grammar.marks import marked
 from sa2va_cli.editing.grammar.refusal import NotUnderstood
 from sa2va_cli.editing.grammar.said import Context
@@ -44,7 +46,7 @@ def read_english(instruction: str, *, generative: bool = False) -> tuple[Edit, .
     sentence = marked(" ".join(instruction.replace("’", "'").split()))
     mark_times(sentence)
     text = _POLITE_END.sub("", _POLITE.sub("", sentence.text))
-    pieces, joints = _split(text)
+    pieces, joints = split_at(_joints(text), text)
 
     def read(part: str, last: Clause | None) -> Clause:
         return _clause(part, Context(sentence, last, generative))
@@ -52,49 +54,18 @@ def read_english(instruction: str, *, generative: bool = False) -> tuple[Edit, .
     return assembled(read_clauses(pieces, joints, read))
 
 
-def _split(text: str) -> tuple[list[str], list[str]]:
-    """Takes a sentence apart at commas and "and"; what is empty between two belongs to the joint."""
-    pieces, joints, begin = [], [], 0
+def _joints(text: str) -> Iterator[re.Match[str]]:
+    """Commas and words for "and", but not the one of "black and white"."""
     for found in _JOINT.finditer(text):
-        if _BLACK_AND_WHITE.match(text, max(0, found.start() - 5)):
-            continue
-        piece = text[begin : found.start()]
-        if piece.strip():
-            pieces.append(piece)
-            joints.append(found[0])
-        elif joints:
-            joints[-1] += found[0]
-        begin = found.end()
-    if text[begin:].strip() or not pieces:
-        pieces.append(text[begin:])
-    return pieces, joints[: len(pieces) - 1]
+        if not _BLACK_AND_WHITE.match(text, max(0, found.start() - 5)):
+            yield found
 
 
 def _clause(part: str, context: Context) -> Clause:
     sentence = context.sentence
-    words = sentence.restored(part)
-    span = sentence.span(part)
     text = " ".join(_POLITE.sub("", sentence.without_times(part)).split()).strip(" ,;:")
     text = re.sub(r"\s+(?:only|just)$", "", text, flags=re.IGNORECASE)
-    if not text:
-        if span is None:
-            raise NotUnderstood(words, "there is nothing in it")
-        return Clause(words, None, span=span)
-    if _NOT.search(text):
-        raise NotUnderstood(words, "it says what not to do; say what to do")
-    if found := _IF.search(text):
-        raise NotUnderstood(found[0], "effects begin and end at times, such as from 2 s to 5 s")
-    reason: NotUnderstood | None = None
-    for frame in FRAMES:
-        try:
-            for said in frame(text, context):
-                target = said.target
-                if isinstance(target, str):
-                    target = target_of(target, sentence, context.last.target if context.last else None)
-                return Clause(words, said.meaning, target, span, said.verb)
-        except NotUnderstood as error:
-            reason = reason or error
-    raise reason or _unknown(text, context)
+    return _ENGLISH.clause(text, part, context)
 
 
 def _unknown(text: str, context: Context) -> NotUnderstood:
@@ -109,3 +80,6 @@ def _unknown(text: str, context: Context) -> NotUnderstood:
         return NotUnderstood(context.sentence.restored(found[1]), "no effect is called so")
     first = text.split(maxsplit=1)[0]
     return NotUnderstood(context.sentence.restored(first), "no effect is called so")
+
+
+_ENGLISH = Language(FRAMES, target_of, _unknown, _NOT, _IF, "from 2 s to 5 s")

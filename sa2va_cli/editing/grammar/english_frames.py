@@ -1,7 +1,7 @@
 """The ways in which an English instruction is put: "make X red", "add a glow to X", "blur X"."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from sa2va_cli.editing.grammar.english_backgrounds import backgrounds
 from sa2va_cli.editing.grammar.english_matches import matches
@@ -20,6 +20,7 @@ from sa2va_cli.editing.grammar.english_words import (
     MAKING,
     ON,
 )
+from sa2va_cli.editing.grammar.language import Frame
 from sa2va_cli.editing.grammar.lexicon import Meaning, english
 from sa2va_cli.editing.grammar.marks import MARK
 from sa2va_cli.editing.grammar.refusal import NotUnderstood
@@ -190,6 +191,5 @@ def _recoloured(meaning: Meaning, target: str) -> tuple[str, Meaning]:
     return target, meaning
 
 
-Frame = Callable[[str, Context], Iterator[Said]]
 FRAMES: tuple[Frame, ...] = (backgrounds, matches, _texts, _changing, _adding, _making, _verbs, _replacing)
 """All of them; the first that fits counts."""

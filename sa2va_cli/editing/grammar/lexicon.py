@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from sa2va_cli.render.effects.colour_words import COLOUR_WORDS, named_colour
-from sa2va_cli.render.effects.parameters import ColourParameter, Text
+from sa2va_cli.render.effects.parameters import ColourParameter
 from sa2va_cli.render.effects.table import EFFECTS
 
 
@@ -170,11 +170,6 @@ def colour_parameter(effect: str) -> str | None:
     return next(
         (one.name for one in EFFECTS[effect].all_parameters if isinstance(one, ColourParameter)), None
     )
-
-
-def text_parameter(effect: str) -> str | None:
-    """What an effect calls the words or the file that it is told; None for an effect without one."""
-    return next((one.name for one in EFFECTS[effect].all_parameters if isinstance(one, Text)), None)
 
 
 DEGREES: Mapping[str, tuple[str, str, str]] = {

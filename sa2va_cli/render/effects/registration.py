@@ -5,7 +5,6 @@ by itself, and the simplest motion that explains them is taken: a shift, turn an
 else a homography. Motions of neighbours are chained.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import cv2
@@ -210,9 +209,6 @@ def _simplest(begin: Matrix, end: Matrix) -> Matrix:
         if best is None or now < _BETTER * error - 0.01:
             best, error = found, now
     return np.eye(3) if best is None else best
-
-
-Fit = Callable[[Matrix, Matrix], Matrix | None]
 
 
 def _similar(begin: Matrix, end: Matrix) -> Matrix | None:

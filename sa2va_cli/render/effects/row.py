@@ -54,11 +54,6 @@ class EffectRow:
         """Everything that it can be told, the value first."""
         return self.parameters if self.value is None else (self.value, *self.parameters)
 
-    @property
-    def changes_outside(self) -> bool:
-        """Whether it changes pixels outside of the target on purpose."""
-        return self.area != "inside"
-
     def is_transparent(self, values: Values) -> bool:
         """Whether with these values nothing is left of the background, which few kinds of file can hold."""
         return self.name == "background" and values.get("plate") == "transparent"
