@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from recording import Cell, Column, add_options, record
+from recording import Cell, Column, add_clip_options, record
 
 from sa2va_cli.demo.actors import KINDS
 from sa2va_cli.demo.scene import Scene
@@ -86,12 +86,7 @@ def overlap(moment: Moment | None, truth: tuple[int, int]) -> float:
 def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
     """Asks, prints, and returns the mean IoU of each form of question."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--model", default="demo")
-    parser.add_argument("--clips", type=int, default=20)
-    parser.add_argument("--seed", type=int, default=2000)
-    parser.add_argument("--frames", type=int, default=96, help="of a clip")
-    parser.add_argument("--quick", action="store_true", help="one short clip")
-    add_options(parser)
+    add_clip_options(parser, clips=20, seed=2000, frames=96, length="of a clip")
     options = parser.parse_args(arguments)
     clips, frames = (1, 24) if options.quick else (options.clips, options.frames)
     choice = ModelChoice(options.model, device="cpu")

@@ -159,6 +159,18 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_clip_options(
+    parser: argparse.ArgumentParser, *, clips: int, seed: int, frames: int, length: str
+) -> None:
+    """Adds the model and which clips it is tried on, with defaults; ``length`` says what frames are of."""
+    parser.add_argument("--model", default="demo")
+    parser.add_argument("--clips", type=int, default=clips)
+    parser.add_argument("--seed", type=int, default=seed)
+    parser.add_argument("--frames", type=int, default=frames, help=length)
+    parser.add_argument("--quick", action="store_true", help="one short clip")
+    add_options(parser)
+
+
 def record(
     options: argparse.Namespace,
     script: str,

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from recording import Cell, Column, add_options, record
+from recording import Cell, Column, add_clip_options, record
 
 from sa2va_cli.datatypes import AnySegmenter
 from sa2va_cli.demo.edited import Film
@@ -116,12 +116,7 @@ def score(
 def main(arguments: Sequence[str] | None = None) -> list[dict[str, Cell]]:
     """Runs, prints, and returns the rows of the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--model", default="demo")
-    parser.add_argument("--clips", type=int, default=8)
-    parser.add_argument("--seed", type=int, default=4000)
-    parser.add_argument("--frames", type=int, default=18, help="of a shot")
-    parser.add_argument("--quick", action="store_true", help="one film of short shots")
-    add_options(parser)
+    add_clip_options(parser, clips=8, seed=4000, frames=18, length="of a shot")
     options = parser.parse_args(arguments)
     clips, frames = (1, 10) if options.quick else (options.clips, options.frames)
     choice = ModelChoice(options.model, device="cpu")

@@ -146,9 +146,10 @@ def _predict(
     part: str | None,
     session: Session,
 ) -> None:
-    from sa2va_cli.evaluation.predicting import by_video, predict
+    from sa2va_cli.evaluation.predicting import predict
     from sa2va_cli.events import Progress
     from sa2va_cli.runtime.loading import load_segmenter, memory_errors_explained
+    from sa2va_cli.training.datasets.sample import by_video
 
     first, step = _share(part)
     placement = model.placed()
@@ -157,9 +158,14 @@ def _predict(
         return (session.load or load_segmenter)(model, placement)
 
     with session.console.reporting() as report, memory_errors_explained(model.name_on(placement), placement):
-        videos = by_video(samples)[first::step]
+        videos = list(by_video(samples).values())[first::step]
         made = predict(
-            load, videos, folder, protocol, lambda k, n: report(Progress("predicting", k, n, "videos"))
+            load,
+            model.name_on(placement),
+            videos,
+            folder,
+            protocol,
+            lambda k, n: report(Progress("predicting", k, n, "videos")),
         )
     session.console.note(f"{made} of {len(videos)} videos predicted, the others were there")
 

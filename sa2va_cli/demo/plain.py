@@ -31,6 +31,8 @@ WIDER: dict[str, tuple[str, ...]] = {
 CLEARLY_SEEN = 0.004
 """Share of the picture that scenery must cover at one time at least to count as there."""
 
+_SHARE_OF_NONE = 0.25
+_SHARE_OF_CHINESE = 0.4
 _HYPERNYMS = ("person", "child", "animal", "pet", "toy", "vehicle")
 
 ENGLISH: dict[str, tuple[tuple[str, str], ...]] = {
@@ -116,12 +118,7 @@ def members(sightings: Sightings, noun: str, colour: str | None = None) -> list[
 
 
 def plain_expressions(
-    scene: Scene,
-    times: Sequence[int],
-    rng: np.random.Generator,
-    count: int,
-    none_share: float = 0.25,
-    chinese_share: float = 0.4,
+    scene: Scene, times: Sequence[int], rng: np.random.Generator, count: int
 ) -> list[Expression]:
     """Expressions in plain words, of the kinds ``hypernym`` and ``scenery``; ``none`` where nothing fits.
 
@@ -130,20 +127,18 @@ def plain_expressions(
         times: frame numbers over which they are true.
         rng: chooses statements and wordings.
         count: how many at most.
-        none_share: share of them that names nothing.
-        chinese_share: share of them that is Chinese.
     """
     sightings = measure(scene, times)
     told = []
     for _ in range(count):
         wide = rng.random() < 0.6
         pool = _wide_claims(sightings, rng) if wide else _scenery_claims(scene, times)
-        empty = rng.random() < none_share
+        empty = rng.random() < _SHARE_OF_NONE
         pool = [c for c in pool if bool(c.numbers) != empty] or pool
         if not pool:
             continue
         claim = pool[int(rng.integers(len(pool)))]
-        language = "zh" if rng.random() < chinese_share else "en"
+        language = "zh" if rng.random() < _SHARE_OF_CHINESE else "en"
         kind = ("hypernym" if wide else "scenery") if claim.numbers else "none"
         text = _english(claim, rng) if language == "en" else _chinese(claim, rng)
         told.append(Expression(text, language, kind, claim.numbers))

@@ -15,13 +15,11 @@ from sa2va_cli.datatypes import RGB
 from sa2va_cli.demo.landscape import SCENERY
 from sa2va_cli.demo.scene import SCENERY_NUMBERS
 from sa2va_cli.demo.shapes import Ids
+from sa2va_cli.demo.sightings import EXISTS
 from sa2va_cli.evaluation.davis import jaccard
 from sa2va_cli.model.points import BOTTOM_RIGHT, NEGATIVE, POSITIVE, TOP_LEFT, PointedAt
 
 Mask = NDArray[np.bool_]
-
-LEAST = 0.0015
-"""Share of the picture that must be seen of what is pointed at: what ``demo.sightings`` calls there."""
 
 _SURE = 8.0
 _SCENERY = tuple(SCENERY_NUMBERS[name] for name in SCENERY if name not in {"sky", "hill", "grass"})
@@ -57,11 +55,11 @@ def score_pointing(segmenter: Any, image: RGB, ids: Ids, actors: Sequence[int]) 
     with torch.inference_mode():
         sam2 = segmenter.network.sam2
         pointer = _Pointer(segmenter, sam2.encode(segmenter.pixels([image], still=True)), ids.shape)
-        seen = {number: ids == number for number in actors if np.mean(ids == number) >= LEAST}
+        seen = {number: ids == number for number in actors if np.mean(ids == number) >= EXISTS}
         scores = [s for number in seen for s in _scored(pointer, number, seen)]
         for number in _SCENERY:
             piece = _largest_piece(ids == number)
-            if np.mean(piece) >= LEAST:
+            if np.mean(piece) >= EXISTS:
                 found = pointer.masks([deepest(piece)], [POSITIVE])
                 scores.append(PointScore("point", "scenery", None, jaccard(found, piece)))
     return scores

@@ -7,6 +7,7 @@ that ``sa2va segment`` has for defaults. Of DAVIS the first frame's masks are sh
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from sa2va_cli.datatypes import AnySegmenter, FrameMasks, ModelIdentity, Prompt
@@ -22,14 +23,6 @@ from sa2va_cli.tracks.log import Tracks, TracksWriter
 from sa2va_cli.training.datasets.sample import Pictures, ReferringSample, VideoFrames
 from sa2va_cli.version import VERSION
 from sa2va_cli.visual_prompts import MaskPrompt
-
-
-def by_video(samples: Sequence[ReferringSample]) -> list[list[ReferringSample]]:
-    """Sentences of each video, in the order of the data set."""
-    groups: dict[str, list[ReferringSample]] = {}
-    for one in samples:
-        groups.setdefault(one.video, []).append(one)
-    return list(groups.values())
 
 
 def official_words(sample: ReferringSample) -> str:
@@ -59,6 +52,7 @@ def search_for(samples: Sequence[ReferringSample], protocol: str) -> Search:
 
 def predict(
     load: Callable[[], AnySegmenter],
+    name: str,
     videos: Sequence[Sequence[ReferringSample]],
     folder: Path,
     protocol: str,
@@ -68,6 +62,7 @@ def predict(
 
     Args:
         load: loads the model; called when there is anything to do.
+        name: of the model, as it was asked for.
         videos: sentences of each.
         folder: where tracks go; made if it does not exist.
         protocol: whose words and frames.
@@ -79,32 +74,50 @@ def predict(
     Raises:
         InputError: a video cannot be read, or what is there is of other sentences or another model.
     """
-    segmenter: AnySegmenter | None = None
-    made = 0
-    for number, samples in enumerate(videos):
-        progress(number, len(videos))
-        search = search_for(samples, protocol)
+    todo: list[Sequence[ReferringSample]] = []
+    weights: dict[Path, str | None] = {}
+    for samples in videos:
         path = tracks_path(folder, samples[0].video)
         if path.is_file():
-            _check_same(path, search, None if segmenter is None else segmenter.identity)
-            continue
-        segmenter = segmenter or load()
-        _predict(segmenter, samples, search, path)
-        made += 1
+            weights[path] = _made_by(path, search_for(samples, protocol), name).weights
+        else:
+            todo.append(samples)
+    if todo:
+        segmenter = load()
+        identity = replace(segmenter.identity, name=name)
+        for path, known in weights.items():
+            if known != identity.weights:
+                raise _of_another_model(path, "other weights")
+        for number, samples in enumerate(todo):
+            progress(len(weights) + number, len(videos))
+            path = tracks_path(folder, samples[0].video)
+            _predict(segmenter, identity, samples, search_for(samples, protocol), path)
     progress(len(videos), len(videos))
-    return made
+    return len(todo)
 
 
-def _check_same(path: Path, search: Search, identity: ModelIdentity | None) -> None:
+def _made_by(path: Path, search: Search, name: str) -> ModelIdentity:
+    """The model that made predictions which are there already."""
     header = Tracks(path).header
     told = [(one.text, one.label) for one in header.prompts]
     if told != [(one.text, one.label) for one in search.prompts]:
         raise InputError(f"{path} is of other sentences or another protocol; name a new folder with --output")
-    if identity is not None and header.model.weights != identity.weights:
-        raise InputError(f"{path} was made by another model; name a new folder with --output")
+    if header.model.name != name:
+        raise _of_another_model(path, header.model.name)
+    return header.model
 
 
-def _predict(segmenter: AnySegmenter, samples: Sequence[ReferringSample], search: Search, path: Path) -> None:
+def _of_another_model(path: Path, which: str) -> InputError:
+    return InputError(f"{path} was made by another model ({which}); name a new folder with --output")
+
+
+def _predict(
+    segmenter: AnySegmenter,
+    identity: ModelIdentity,
+    samples: Sequence[ReferringSample],
+    search: Search,
+    path: Path,
+) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
     with suppress(FileNotFoundError):
@@ -113,7 +126,7 @@ def _predict(segmenter: AnySegmenter, samples: Sequence[ReferringSample], search
         writer: TracksWriter | None = None
         try:
             for masks in results:
-                writer = writer or TracksWriter(part, _header(reader, samples[0], search, masks, segmenter))
+                writer = writer or TracksWriter(part, _header(reader, samples[0], search, masks, identity))
                 _append(writer, masks)
             if writer is not None:
                 writer.finish()
@@ -131,7 +144,7 @@ def _append(writer: TracksWriter, masks: FrameMasks) -> None:
 
 
 def _header(
-    reader: Reader, sample: ReferringSample, search: Search, masks: FrameMasks, segmenter: AnySegmenter
+    reader: Reader, sample: ReferringSample, search: Search, masks: FrameMasks, identity: ModelIdentity
 ) -> Header:
     return Header(
         program=VERSION,
@@ -142,7 +155,7 @@ def _header(
         answers={},
         threshold=search.threshold,
         frames=len(sample.frames),
-        model=segmenter.identity,
+        model=identity,
         settings={"sampling": search.sampling, "keyframes": search.keyframes, "verbatim": search.verbatim},
     )
 

@@ -7,11 +7,10 @@ import numpy as np
 
 from sa2va_cli.errors import InputError
 from sa2va_cli.evaluation.measures import names_for
-from sa2va_cli.evaluation.predicting import by_video
 from sa2va_cli.evaluation.predictions import Predictions, sorted_frames
 from sa2va_cli.evaluation.protocols import Mask
 from sa2va_cli.evaluation.sentences import SentenceScore, score_sentence
-from sa2va_cli.training.datasets.sample import ReferringSample
+from sa2va_cli.training.datasets.sample import ReferringSample, by_video
 from sa2va_cli.training.datasets.sheet import FOUND, TRUTH, Cell, draw_sheet
 
 WORST = 20
@@ -40,7 +39,7 @@ def score(
         raise InputError(
             f"{len(missing)} of {len(samples)} sentences have no prediction, {missing[0]} for one"
         )
-    videos = by_video(samples)
+    videos = by_video(samples).values()
     for number, video in enumerate(videos):
         progress(number, len(videos))
         found = masks_of(predictions, video, protocol)

@@ -12,10 +12,9 @@ import numpy as np
 from PIL import Image
 
 from sa2va_cli.errors import InputError
-from sa2va_cli.evaluation.predicting import by_video
 from sa2va_cli.evaluation.predictions import Predictions
 from sa2va_cli.staging import atomic
-from sa2va_cli.training.datasets.sample import ReferringSample
+from sa2va_cli.training.datasets.sample import ReferringSample, by_video
 
 ROOTS = {"ref-youtube-vos": "Annotations/", "ref-davis17": "Annotations/", "mevis": ""}
 """What stands before the video's name; nothing for any other format."""
@@ -71,7 +70,7 @@ def _write(
     protocol: str,
 ) -> int:
     count = 0
-    for video in by_video(samples):
+    for video in by_video(samples).values():
         found = predictions.of_video(video, first_only=protocol == "official")
         for one in video:
             for name, mask in zip(one.frames.names, found[one.id], strict=True):

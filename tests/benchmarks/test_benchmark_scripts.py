@@ -37,7 +37,6 @@ SLOW = (
     "moments",
     "shots",
     "gallery",
-    "shots",
 )
 SHARED = ("recording", "report", "gpu_tables")
 

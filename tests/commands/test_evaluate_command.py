@@ -234,6 +234,16 @@ def test_predictions_of_another_protocol_are_not_mixed_in(sa2va, folder):
     assert "another protocol" in outcome.err
 
 
+@pytest.mark.parametrize("part", ["1/2", "1/1"])
+def test_predictions_of_another_model_are_not_taken_for_its_own(part, sa2va, folder):
+    path = colours(folder)
+    assert sa2va("evaluate", "demo", path, "--part", part).code == 0
+    outcome = sa2va("evaluate", "4b", path)
+    assert outcome.code == 3
+    assert "another model (demo)" in outcome.err
+    assert not (folder / "evaluation" / "report.json").exists()
+
+
 def test_two_runs_are_compared(sa2va, folder):
     path, truth = miniatures.mevis(folder)
     out = predict(path, truth)

@@ -20,7 +20,7 @@ from sa2va_cli.errors import InputError, UsageError, parameter
 from sa2va_cli.export.coco import encode_mask
 from sa2va_cli.staging import atomic
 from sa2va_cli.training.datasets import finetune, mevis, unpickle
-from sa2va_cli.training.datasets.sample import Pictures, ReferringSample
+from sa2va_cli.training.datasets.sample import Pictures, ReferringSample, by_video
 
 TARGETS = (finetune.NAME, mevis.NAME)
 
@@ -81,17 +81,10 @@ def write_dataset(samples: Sequence[ReferringSample], out: Path, target: str | N
     return target
 
 
-def _by_video(samples: Sequence[ReferringSample]) -> dict[str, list[ReferringSample]]:
-    groups: dict[str, list[ReferringSample]] = {}
-    for one in samples:
-        groups.setdefault(one.video, []).append(one)
-    return groups
-
-
 def _write_finetune(samples: Sequence[ReferringSample], folder: Path) -> None:
     images, entries = folder / "images", []
     images.mkdir()
-    for number, group in enumerate(_by_video(samples).values()):
+    for number, group in enumerate(by_video(samples).values()):
         name = _copy(group[0], 0, images, f"{number:06d}")
         masks = [rectangles(one.mask(0)) for one in group]
         entries.append({"image": name, "mask": masks, "text": [one.sentence for one in group]})
@@ -101,7 +94,7 @@ def _write_finetune(samples: Sequence[ReferringSample], folder: Path) -> None:
 def _write_mevis(samples: Sequence[ReferringSample], folder: Path) -> None:
     videos: dict[str, Any] = {}
     masks: dict[str, Any] = {}
-    for video, group in _by_video(samples).items():
+    for video, group in by_video(samples).items():
         frames, name = group[0].frames, video.replace("/", "_")
         pictures = folder / "JPEGImages" / name
         pictures.mkdir(parents=True)
@@ -176,7 +169,7 @@ def divided(
     """
     if not 0 < share < 1:
         raise UsageError(f"{parameter('share', share)} must lie between 0 and 1")
-    videos = list(_by_video(samples))
+    videos = list(by_video(samples))
     if len(videos) < 2:
         raise UsageError(f"there is {len(videos)} video or picture, and two are needed to divide")
     count = min(max(round(share * len(videos)), 1), len(videos) - 1)

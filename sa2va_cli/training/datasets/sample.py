@@ -248,3 +248,11 @@ class Dataset:
 def _unreadable(path: Path, error: Exception) -> InputError:
     missing = isinstance(error, FileNotFoundError)
     return InputError(f"{path}: {'there is no such file' if missing else f'cannot be read ({error})'}")
+
+
+def by_video(samples: Sequence[ReferringSample]) -> dict[str, list[ReferringSample]]:
+    """Sentences of each video or picture, in the order of the data set."""
+    groups: dict[str, list[ReferringSample]] = {}
+    for one in samples:
+        groups.setdefault(one.video, []).append(one)
+    return groups

@@ -17,7 +17,7 @@ from sa2va_cli.staging import atomic
 TRUTH, FOUND = (60, 200, 90), (230, 70, 60)
 """Colours of what is annotated and of what was found."""
 
-_CELL, _LINE, _LETTERS, _LINES = 320, 16, 44, 3
+_CELL, _LINE, _LETTERS, _LINES, _COLUMNS = 320, 16, 44, 3, 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,23 +37,22 @@ class Cell:
     text: str
 
 
-def draw_sheet(cells: Sequence[Cell], path: Path, columns: int = 4) -> None:
+def draw_sheet(cells: Sequence[Cell], path: Path) -> None:
     """Writes a sheet as PNG.
 
     Args:
         cells: row by row; none makes an empty sheet.
         path: of the PNG; replaces what is there.
-        columns: how many in a row.
 
     Raises:
         OutputError: it cannot be written.
     """
     tall = _CELL * 3 // 4
     high = tall + _LINES * _LINE + 8
-    rows = max(1, -(-len(cells) // columns))
-    sheet = Image.new("RGB", (_CELL * columns, high * rows), (255, 255, 255))
+    rows = max(1, -(-len(cells) // _COLUMNS))
+    sheet = Image.new("RGB", (_CELL * _COLUMNS, high * rows), (255, 255, 255))
     for place, cell in enumerate(cells):
-        left, top = place % columns * _CELL, place // columns * high
+        left, top = place % _COLUMNS * _CELL, place // _COLUMNS * high
         drawn = draw_overlay(cell.picture, cell.masks, [""] * len(cell.masks), list(cell.colours))
         small = Image.fromarray(drawn)
         small = ImageOps.contain(small, (_CELL - 4, tall - 4))
