@@ -98,8 +98,7 @@ class Sa2VA:
         Args:
             source: a video, an image, or a folder or pattern of frames, by name; or the frames themselves,
                 each (H, W, 3) uint8 RGB. A list, a tuple or a (T, H, W, 3) array can be looked at in any
-                order; frames that
-                come one by one need ``sampling="first"``.
+                order; frames that come one by one need ``sampling="first"``.
             prompts: one or several; each finds objects of its own. Not needed where something is pointed at.
             times: seconds of each frame, where ``source`` is the frames themselves; 24 per second if None.
             sampling: which frames the language model sees: ``uniform`` or ``first``.
@@ -217,12 +216,11 @@ class Dialogue:
         self._engine = engine
         self._conversation = engine.converse(generation)
         self._viewing = viewing
-        self._shown: list[tuple[Viewed, ...]] = []
-        self._last: Reply | None = None
+        self._asked: list[tuple[Reply, tuple[Viewed, ...]]] = []
 
     def __len__(self) -> int:
         """How many questions were answered."""
-        return len(self._conversation)
+        return len(self._asked)
 
     def ask(
         self,
@@ -246,9 +244,9 @@ class Dialogue:
         """
         visual = [MaskPrompt.of(one) if isinstance(one, np.ndarray) else one for one in regions]
         shown = with_regions(self._engine, [self._view(source) for source in sources], visual)
-        self._last = self._conversation.ask(question_about(question, shown), listener)
-        self._shown.append(shown)
-        return self._last
+        reply = self._conversation.ask(question_about(question, shown), listener)
+        self._asked.append((reply, shown))
+        return reply
 
     def _view(self, source: Shown) -> Viewed:
         """What the model sees of a source; frames that a program holds are chosen as those of a file."""
@@ -263,18 +261,20 @@ class Dialogue:
     def undo(self) -> None:
         """Takes the last question and its answer back, with what was shown with it."""
         self._conversation.undo()
-        self._shown = self._shown[:-1]
-        self._last = None
+        self._asked = self._asked[:-1]
 
     def masks(self) -> list[FrameMasks]:
         """The masks of what the last answer marks, on each frame that the model saw.
 
         Their rows are in the order of the reply's ``mentions``.
         """
-        if self._last is None or not self._engine.has_masks or not len(self._last.queries):
+        if not self._asked or not self._engine.has_masks:
             return []
-        inputs = [one for shown in self._shown for one in shown]
-        return [masks for one in inputs for masks in masks_on(self._engine, one, self._last, self._viewing)]
+        last, _ = self._asked[-1]
+        if not len(last.queries):
+            return []
+        inputs = [one for _, shown in self._asked for one in shown]
+        return [masks for one in inputs for masks in masks_on(self._engine, one, last, self._viewing)]
 
 
 def _check_one_by_one(search: Search) -> None:
@@ -295,5 +295,6 @@ def _check_one_by_one(search: Search) -> None:
     given = search.start, search.end, search.every, search.when, search.reground
     if given not in ((None, None, 1, None, None), (None, None, 1, None, "off")):
         raise UsageError(
-            "start, end, every, when and reground are for files and lists; leave out frames as they come"
+            "start, end, every, when and reground are for files and lists; "
+            "leave them out for frames as they come"
         )

@@ -23,6 +23,9 @@ SIDE = 28
 PATCH = 7
 GRID = [[SIDE * rows, SIDE * columns] for rows in range(1, 4) for columns in range(1, 4)]
 
+_TEXT = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4}
+_VISION = {"hidden_size": 24, "intermediate_size": 32, "num_attention_heads": 2}
+
 _PARTS = "{% for part in message['content'] | selectattr('type', 'equalto', 'KIND') %}"
 _SHOWN = "".join(
     f"{_PARTS.replace('KIND', kind)}{{{{ '<{kind}>\\n' }}}}{{% endfor %}}" for kind in ("image", "video")
@@ -57,23 +60,14 @@ def onevision(
     ids = _qwen_tokenizer(folder, special)
     grid = grid or GRID
     text = Qwen2Config(
+        **_TEXT,
         vocab_size=300,
-        hidden_size=32,
-        intermediate_size=48,
-        num_hidden_layers=2,
-        num_attention_heads=4,
         num_key_value_heads=2,
         eos_token_id=ids["<|im_end|>"],
         tie_word_embeddings=True,
     )
     vision = SiglipVisionConfig(
-        hidden_size=24,
-        intermediate_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        image_size=side,
-        patch_size=patch,
-        vision_use_head=False,
+        **_VISION, num_hidden_layers=2, image_size=side, patch_size=patch, vision_use_head=False
     )
     config = LlavaOnevisionConfig(
         vision_config=vision,
@@ -123,22 +117,12 @@ def next_video(
         [SIDE, 3 * SIDE],
     ]
     text = LlamaConfig(
+        **_TEXT,
         vocab_size=512,
-        hidden_size=32,
-        intermediate_size=48,
-        num_hidden_layers=2,
-        num_attention_heads=4,
         num_key_value_heads=4,
         eos_token_id=2,
     )
-    vision = CLIPVisionConfig(
-        hidden_size=24,
-        intermediate_size=32,
-        num_hidden_layers=3,
-        num_attention_heads=2,
-        image_size=side,
-        patch_size=patch,
-    )
+    vision = CLIPVisionConfig(**_VISION, num_hidden_layers=3, image_size=side, patch_size=patch)
     config = LlavaNextVideoConfig(
         vision_config=vision,
         text_config=text,

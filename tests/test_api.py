@@ -53,6 +53,7 @@ def test_a_conversation_shows_files_and_pictures_and_gives_masks(tmp_path):
     assert talk.masks() == []
     talk.undo()
     assert len(talk) == 1
+    assert len(talk.masks()) == 7
     assert Sa2VA(engine).ask("Hello", temperature=0.5).stop == "end"
     with pytest.raises(UsageError, match="top_p"):
         Sa2VA(engine).converse(top_p=2)
@@ -168,7 +169,7 @@ def test_times_must_rise_and_be_enough():
 def test_frames_that_come_once_cannot_be_looked_at_out_of_order():
     with pytest.raises(UsageError, match='sampling="first"'):
         model().segment(iter(pictures()), "red")
-    with pytest.raises(UsageError, match="as they come"):
+    with pytest.raises(UsageError, match="leave them out for frames as they come"):
         model().segment(iter(pictures()), "red", sampling="first", every=2)
 
 

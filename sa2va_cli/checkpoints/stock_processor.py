@@ -113,9 +113,7 @@ def load_processor(folder: Path, config: Any) -> tuple[Any, bool]:
             processor = kind.from_args_and_dict(list(parts.values()), settings)
     except ModelError:
         raise
-    except (
-        Exception
-    ) as error:  # the files can be wrong in any way, and the libraries have errors of their own
+    except Exception as error:  # the files can be wrong in any way; the libraries have errors of their own
         raise ModelError(f"the processor in {folder} is not understood: {one_line(error)}") from error
     _complete(processor, settings, config)
     if not processor.chat_template:

@@ -234,7 +234,7 @@ def _ask_when(session: Session, job: AskJob, imported: Callable[[], None], *, as
             raise UsageError(f"--times takes a video, and {source} is an image")
         placement = job.model.placed()
         name = job.model.name_on(placement)
-        with memory_errors_explained(name, placement):
+        with memory_errors_explained(name, placement, "frames"):
             engine: ChatEngine = loader(session, imported)(job.model, placement)
             moment = find_moment(engine, reader, job.question, job.viewing, report)
     if as_json:
@@ -301,7 +301,7 @@ def _answer_each(
     placement = job.model.placed()
     name = job.model.name_on(placement)
     failed = 0
-    with memory_errors_explained(name, placement):
+    with memory_errors_explained(name, placement, "frames"):
         announce(placement, report)
         report(Progress(f"loading {name}"))
         engine: ChatEngine = loader(session, imported)(job.model, placement)
@@ -361,7 +361,7 @@ def _interview(
     check_regions(inputs, job.regions.visual)
     placement = job.model.placed()
     name = job.model.name_on(placement)
-    with memory_errors_explained(name, placement):
+    with memory_errors_explained(name, placement, "frames"):
         with console.reporting() as report:
             announce(placement, report)
             console.note(f"loading {name}")

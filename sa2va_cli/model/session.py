@@ -135,17 +135,9 @@ class NetworkSession:
         pointed: Sequence[Pointed],
         spans: Mapping[int, tuple[int, int | None]],
     ) -> Directions[Memory]:
-        """Conditions objects on points, boxes and masks; those that words have found are corrected.
+        """Conditions objects on what they are pointed at with; see ``datatypes.Session``.
 
         Each frame that is pointed at is shown as it is decoded here, whatever ``condition`` was told.
-
-        Args:
-            found: what ``condition`` returned; None where there are no words, or they found nothing.
-            rows: which of the clip's objects those of ``found`` are.
-            objects: how many the clip has, those that are pointed at included.
-            pointed: what is said about an object on a frame, once for each object and frame.
-            spans: the first and the last frame over which an object is followed, by its row; None for the
-                end. Objects that are not in it are followed everywhere.
         """
         if not isinstance(found, TrackerMemory | None):
             raise TypeError(f"found must be what condition returned, got {type(found).__name__}")

@@ -345,9 +345,8 @@ class StockConversation:
         self._turns: list[_Turn] = []
         self._answered: list[int] = []  # how many turns came with each question that was answered
         self._cache: Any = None
-        self._known: list[
-            int
-        ] = []  # the tokens that the cache is known to hold; it may hold more after an error
+        # The tokens that the cache is known to hold; it may hold more after an error.
+        self._known: list[int] = []
         self._processor = copy.copy(engine.processor)
         for name in ("image_processor", "video_processor"):
             if getattr(self._processor, name, None) is not None:

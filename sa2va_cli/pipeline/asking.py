@@ -224,7 +224,7 @@ def ask(
     with planned_question(job, report) as plan:
         placement = plan.run.placement if plan.run else job.model.placed()
         name = job.model.name_on(placement)
-        with memory_errors_explained(name, placement):
+        with memory_errors_explained(name, placement, "frames"):
             announce(placement, report)
             report(Progress(f"loading {name}"))
             engine = load(job.model, placement)

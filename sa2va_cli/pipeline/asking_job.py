@@ -211,7 +211,7 @@ class SeenFrames:
 
     Attributes:
         source: the input as it was given.
-        kind: ``video``, ``image`` or ``frames``.
+        kind: see ``asking.Viewed``.
         numbers: of the frames, in the source.
         seconds: of the same; empty for an image.
     """

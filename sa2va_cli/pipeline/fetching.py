@@ -45,7 +45,8 @@ def name_in(address: str) -> str:
     """The name of the file that an address leads to: ``clip.mp4``; its host where it has none."""
     parts = urlsplit(address)
     name = unquote(parts.path).rpartition("/")[2]
-    return re.sub(r"[^\w.()+ -]", "_", name)[-100:] or re.sub(r"[^\w.-]", "_", parts.hostname or "input")
+    plain = re.sub(r"[^\w.()+ -]", "_", name)[-100:].strip(". ")  # "..", for one, is a folder
+    return plain or re.sub(r"[^\w.-]", "_", parts.hostname or "input")
 
 
 def cache_folder() -> Path:

@@ -94,18 +94,17 @@ def placements(prompts: Sequence[Prompt], reader: Reader) -> tuple[Placement, ..
     return found
 
 
-def placed_on(image: RGB, prompts: Sequence[VisualPrompt], name: str = "") -> Pointed:
+def placed_on(image: RGB, prompts: Sequence[VisualPrompt]) -> Pointed:
     """What one thing on a picture by itself is pointed at with.
 
     Args:
         image: (H, W, 3) uint8 RGB.
         prompts: points and boxes, or a mask; their times do not count.
-        name: of the thing, for messages.
 
     Raises:
         UsageError: something lies outside the picture, or there is nowhere that the thing is.
     """
-    prompt = Prompt(1, "", name or "region", tuple(_loaded(one) for one in prompts))
+    prompt = Prompt(1, "", "region", tuple(_loaded(one) for one in prompts))
     placement = _placed(prompt, 1, 0, list(prompt.visual), (image.shape[1], image.shape[0]))
     _check_positive((placement,))
     return placement.on(image, 0)

@@ -17,6 +17,7 @@ from sa2va_cli.parameters import expanded
 from sa2va_cli.pipeline.asking import Viewed, question_about, view, with_regions
 from sa2va_cli.pipeline.asking_job import Regions, Viewing
 from sa2va_cli.queues import batched
+from sa2va_cli.staging import atomic, output_errors
 from sa2va_cli.visual_prompts import VisualPrompt, each, read_box, read_mask, read_point
 
 _KEYS = ("id", "question", "input", "inputs", "history", "points", "boxes", "masks")
@@ -73,7 +74,7 @@ def read_questions(path: Path, inputs: Sequence[str], regions: tuple[VisualPromp
         raise InputError(
             f"{path}: cannot be read as UTF-8 text ({getattr(error, 'strerror', None) or error})"
         ) from error
-    lines = [line.strip() for line in text.splitlines()]
+    lines = [line.strip() for line in text.split("\n")]  # JSON may hold other ends of lines
     lines = [line for line in lines if line and not line.startswith("#")]
     if not lines:
         raise InputError(f"{path}: has no question; write one on each line")
@@ -102,16 +103,18 @@ def _from_json(
 ) -> Listed:
     if unknown := sorted(set(record) - set(_KEYS)):
         raise ValueError(f"unknown {', '.join(map(repr, unknown))}; known are {', '.join(_KEYS)}")
-    given = record.get("inputs", [record["input"]] if record.get("input") is not None else None)
-    named = inputs if given is None else tuple(expanded(_text(one)) for one in given)
+    given = record.get("inputs")
+    if given is None and record.get("input") is not None:
+        given = [record["input"]]
+    named = inputs if given is None else tuple(map(expanded, _texts("inputs", given)))
     past = tuple(Exchange(_text(asked), _text(said)) for asked, said in record.get("history", ()))
     key = record.get("id", number)
     if not isinstance(key, str | int):
         raise TypeError(f"the id {key!r} is neither a text nor a whole number")
     own = Regions(
-        each(read_point)(_texts(record, "points")),
-        each(read_box)(_texts(record, "boxes")),
-        each(read_mask)(_texts(record, "masks")),
+        each(read_point)(_texts("points", record.get("points", []))),
+        each(read_box)(_texts("boxes", record.get("boxes", []))),
+        each(read_mask)(_texts("masks", record.get("masks", []))),
     ).visual
     return Listed(key, _text(record["question"]), named, past, own or (regions if given is None else ()))
 
@@ -122,8 +125,7 @@ def _text(value: object) -> str:
     return value
 
 
-def _texts(record: Mapping[str, Any], name: str) -> list[str]:
-    listed = record.get(name, [])
+def _texts(name: str, listed: object) -> list[str]:
     if not isinstance(listed, list):
         raise TypeError(f"{name} is no list")
     return [_text(one) for one in listed]
@@ -198,20 +200,25 @@ def left_to_ask(listed: Sequence[Listed], path: Path) -> list[Listed]:
         InputError: it is no file of answers.
     """
     done: set[str] = set()
-    for line in _whole_lines(path):
-        try:
-            record = json.loads(line)
+    try:
+        for record in map(json.loads, _whole_lines(path)):
             if "error" not in record:
                 done.add(str(record["id"]))
-        except (ValueError, TypeError, KeyError) as error:
-            raise InputError(f"{path}: is no file of answers; choose another -o") from error
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        raise InputError(f"{path}: is no file of answers; choose another -o") from error
     return [one for one in listed if str(one.id) not in done]
 
 
 def keep_answers(path: Path) -> None:
     """Takes out of a file of answers what failed, and what a killed run left half written."""
     kept = [line for line in _whole_lines(path) if "error" not in json.loads(line)]
-    path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+    _rewrite(path, kept)
+
+
+def _rewrite(path: Path, lines: Sequence[str]) -> None:
+    """Puts lines in the place of a file's, all of them or, where the program is killed, none."""
+    with output_errors(path), atomic(path) as part:
+        part.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
 def _whole_lines(path: Path) -> list[str]:
@@ -225,4 +232,4 @@ def in_order(path: Path, listed: Sequence[Listed]) -> None:
     lines = _whole_lines(path)
     wanted = sorted(lines, key=lambda line: places.get(str(json.loads(line)["id"]), len(places)))
     if wanted != lines:
-        path.write_text("".join(f"{line}\n" for line in wanted), encoding="utf-8")
+        _rewrite(path, wanted)

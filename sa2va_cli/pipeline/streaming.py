@@ -94,9 +94,3 @@ def judged(
     agreements = motion.agreements(one.frame, one.logits)
     evidence = gathered(one.logits, threshold, one.scores, one.ious, agreements)
     return FrameMasks(one.frame, one.logits, one.scores, threshold, objects, evidence=evidence)
-
-
-def decoded(reader: Reader) -> Generator[Frame, None, None]:
-    """The frames of an input, decoded ahead in a thread."""
-    with read_ahead(reader) as frames:
-        yield from frames

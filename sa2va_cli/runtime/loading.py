@@ -164,8 +164,15 @@ def _identity(name: str, folder: Path, placement: Placement) -> ModelIdentity:
 
 
 @contextmanager
-def memory_errors_explained(model: str, placement: Placement) -> Generator[None, None, None]:
+def memory_errors_explained(
+    model: str, placement: Placement, seen: str = "keyframes"
+) -> Generator[None, None, None]:
     """Turns every way of running out of memory into one error with advice.
+
+    Args:
+        model: its name.
+        placement: where it runs.
+        seen: the option that says how many frames the language model sees.
 
     Raises:
         OutOfMemoryError: memory ran out inside.
@@ -178,7 +185,7 @@ def memory_errors_explained(model: str, placement: Placement) -> Generator[None,
         where = "the computer" if placement.device == "cpu" else placement.device
         advice = [
             f"a smaller model ({parameter('name', option='--model')})",
-            f"fewer {parameter('keyframes')}",
+            f"fewer {parameter(seen)}",
         ]
         if "fp32" in placement.dtypes.values():
             advice.append(parameter("dtype", "bf16"))

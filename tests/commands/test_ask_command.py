@@ -366,18 +366,28 @@ def test_a_file_of_questions_is_answered_in_order(folder, ask, engine, size):
         json.dumps({"question": "refuse"}),
         json.dumps({"question": "q", "inptu": "a.png"}),
         "Last?",
+        json.dumps({"question": "q", "inputs": "a.png"}),
+        json.dumps(
+            {"question": "One\u2028and\x85the other?", "inputs": None, "input": "a.png"}, ensure_ascii=False
+        ),
     ]
     (folder / "q.txt").write_text("\n".join(records), encoding="utf-8")
     outcome = ask("a.png", "--questions", "q.txt", "--batch-size", size)
     assert outcome.code == 0
-    rows = [json.loads(line) for line in outcome.out.splitlines()]
-    assert [row["id"] for row in rows] == [1, "x", 3, 4, 5, 6, 7, 8]
-    assert ["error" in row for row in rows] == [False, False, True, False, True, True, True, False]
+    rows = [json.loads(line) for line in outcome.out.strip().split("\n")]
+    assert [row["id"] for row in rows] == [1, "x", *range(3, 11)]
+    assert ["error" in row for row in rows] == [
+        *(False, False, True, False, True, True, True),
+        False,
+        True,
+        False,
+    ]
     assert "missing.png" in rows[2]["error"]
     assert "'inptu'" in rows[6]["error"]
     assert rows[1]["text"] == "It is the red"
     assert rows[3]["inputs"] == []
-    assert "4 of 8 questions could not be answered" in outcome.err
+    assert "inputs is no list" in rows[8]["error"]
+    assert "5 of 10 questions could not be answered" in outcome.err
     history = next(one for one in engine.questions if "蓝" in one.text)
     assert [(one.question, one.answer) for one in history.past] == [("Hi", "Hello")]
     assert max(engine.batches) <= size
@@ -399,6 +409,17 @@ def test_answers_that_are_there_are_not_asked_for_again(folder, ask, engine):
     assert "all questions are answered" in outcome.err
     assert ask("--questions", "q.txt", "-o", "a.jsonl", "--overwrite").code == 0
     assert answers(folder / "a.jsonl") == whole
+
+
+@pytest.mark.parametrize("there", [b"\xff\n", b"[\n", b"5\n", b"[" * 100_000 + b"\n", None])
+def test_what_holds_no_answers_is_not_gone_on_with(folder, ask, there):
+    (folder / "q.txt").write_text("One?\n")
+    if there is None:
+        (folder / "a.jsonl").mkdir()
+    else:
+        (folder / "a.jsonl").write_bytes(there)
+    outcome = ask("--questions", "q.txt", "-o", "a.jsonl", "--skip-existing")
+    assert (outcome.code, "a.jsonl: is no file of answers" in outcome.err) == (3, True)
 
 
 @pytest.mark.parametrize(

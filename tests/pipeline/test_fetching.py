@@ -133,4 +133,5 @@ def test_names_come_from_addresses():
     assert not is_address("http")
     assert name_in("https://example.org/x/clip%2F..%2Fa.mp4?y=/z.png") == "a.mp4"
     assert name_in("https://example.org/") == "example.org"
+    assert name_in("https://example.org/x/..") == name_in("https://example.org/%2e%2e") == "example.org"
     assert stem_of("https://example.org/x/clip.mp4") == "clip"

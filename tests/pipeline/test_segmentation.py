@@ -124,3 +124,11 @@ def test_other_errors_pass_through():
         memory_errors_explained("4b", Placement("cuda", "bf16")),
     ):
         raise RuntimeError("shapes do not fit")
+
+
+def test_advice_on_memory_names_an_option_that_the_command_has():
+    with (
+        pytest.raises(OutOfMemoryError, match="fewer frames"),
+        memory_errors_explained("4b", Placement("cuda", "bf16"), "frames"),
+    ):
+        raise MemoryError
