@@ -75,8 +75,14 @@ def ask_command(
         ),
     ] = None,
     batch_size: Annotated[
-        int, typer.Option("--batch-size", metavar="N", min=1, help="Answer N of these questions at once.")
-    ] = 1,
+        int | None,
+        typer.Option(
+            "--batch-size",
+            metavar="N",
+            min=1,
+            help="Answer N of these questions at once, instead of one by one.",
+        ),
+    ] = None,
     viewing: Viewing,
     regions: Regions,
     answering: Answering,
@@ -89,6 +95,13 @@ def ask_command(
     """Ask about an image, several images, a video, or nothing; the answer may come with masks."""
     if sum([interactive, times, questions is not None]) > 1:
         raise UsageError("--interactive, --times and --questions exclude each other; give one of them")
+    if batch_size is not None and questions is None:
+        raise UsageError("--batch-size is for --questions FILE; leave it out")
+    if times and answering != Answering():
+        raise UsageError(
+            "--times asks in words of its own, greedily; leave out --max-new-tokens, --temperature, --top-p, "
+            "--seed and --system"
+        )
     given = list(words or ())
     wanted = saving if saving.kinds_given or (saving.output is not None and questions is None) else None
     if questions is not None:
@@ -96,7 +109,7 @@ def ask_command(
             raise UsageError("--questions writes answers and no pictures; leave --save out")
         job = AskJob(tuple(given), "?", viewing, answering, model, regions=regions)
         with collector_paused() as go_on:
-            _ask_all(session, job, questions, batch_size, saving, go_on)
+            _ask_all(session, job, questions, batch_size or 1, saving, go_on)
         return
     if interactive:
         inputs, first = _first_question(given)

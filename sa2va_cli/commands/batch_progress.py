@@ -231,7 +231,8 @@ def tell_plainly(event: BatchEvent, console: "Console") -> None:
     """Prints a line about what a person wants to know."""
     if isinstance(event, Counted):
         before = f", {event.done_before} done before" if event.done_before else ""
-        console.note(f"{event.total} jobs{before}, {event.waiting} to do")
+        jobs = "1 job" if event.total == 1 else f"{event.total} jobs"
+        console.note(f"{jobs}{before}, {event.waiting} to do")
     elif isinstance(event, Notice):
         _notice(event, "", console)
     elif isinstance(event, JobTold) and isinstance(event.event, Notice):

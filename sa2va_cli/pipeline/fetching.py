@@ -15,6 +15,7 @@ import os
 import re
 import socket
 import ssl
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
@@ -77,7 +78,8 @@ def fetched(address: str, report: Report) -> Path:
                 _fetch(address, file)
         finally:
             if not path.exists():
-                path.parent.rmdir()
+                with suppress(OSError):  # another run may be fetching the same
+                    path.parent.rmdir()
     return path
 
 

@@ -166,6 +166,8 @@ def test_options_of_answers_reach_the_model(folder, ask, engine):
         (("a.png", "a.png", "What?", "--save", "mask"), 2, "ask about each by itself"),
         (("What?", "--save", "mask"), 2, "there are 0"),
         (("a.png", "What?", "--times", "-i"), 2, "exclude each other"),
+        (("a.png", "What?", "--times", "--seed", "3"), 2, "--times asks in words of its own"),
+        (("a.png", "What?", "--batch-size", "4"), 2, "--batch-size is for --questions FILE"),
         (("a.png", "When?", "--times"), 2, "--times takes a video"),
         (("a.png", "refuse"), 2, "this cannot be asked"),
         (("a.png", "What?", "--save", "mask", "-o", "-"), 2, "standard output"),
