@@ -95,15 +95,15 @@ def _segment_outputs(job: SegmentJob) -> tuple[Path, ...]:
 
 
 def _run_segment(job: SegmentJob, tools: Tools) -> SegmentResult:
-    from sa2va_cli.pipeline.segmentation import planned, run
+    from sa2va_cli.pipeline.segmentation import all_there, planned, run_within
     from sa2va_cli.runtime.loading import memory_errors_explained
 
     with planned(job, tools.report) as plan:
         if not plan.outputs:
-            return SegmentResult(job.source, skipped=plan.skipped)
+            return all_there(plan, tools.resuming)
         segmenter = tools.segmenter()
         with memory_errors_explained(plan.model, plan.placement):
-            return run(plan, segmenter, tools.report, tools.threads, resuming=tools.resuming)
+            return run_within(plan, segmenter, tools.report, tools.threads, tools.resuming)
 
 
 def _make_render(source: str, _: tuple[str, ...], options: Options) -> Any:

@@ -2,11 +2,8 @@
 
 import os
 import re
-import signal
 import sys
-import threading
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -34,6 +31,7 @@ from sa2va_cli.commands import (
 from sa2va_cli.commands.defaults import KNOWN, default_map, origin_of, path_of, schema
 from sa2va_cli.commands.options import add_command
 from sa2va_cli.commands.session import Interrupted, Session
+from sa2va_cli.commands.signals import signals_told
 from sa2va_cli.configuration import read_configuration
 from sa2va_cli.errors import OutputError, Sa2VAError, UsageError
 
@@ -111,7 +109,7 @@ def main(arguments: Sequence[str] | None = None, *, load: "Load | None" = None) 
     _open_closed_streams()
     session = Session(load, list(sys.argv[1:] if arguments is None else arguments))
     try:
-        with _signals_raise():
+        with signals_told(_interrupt):
             return _guarded(lambda: _invoke(session), session)
     finally:
         session.console.flush()
@@ -198,34 +196,7 @@ def _plainer(text: str) -> str:
     return re.sub(r"\. Did you mean (.+)\?$", r"; did you mean \1", text.rstrip("."))
 
 
-@contextmanager
-def _signals_raise() -> Generator[None, None, None]:
-    """Makes Ctrl-C, ``kill`` and a closed terminal end the run in order: the first raises ``Interrupted``.
-
-    Further ones are ignored while things are put in order, but the third ends the program at once. Signals
-    that whoever started the program has switched off (``nohup``) stay off.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    received = 0
-
-    def receive(number: int, _: object) -> None:
-        nonlocal received
-        received += 1
-        if received == 1:
-            raise Interrupted
-        if received > 2:
-            signal.signal(number, signal.SIG_DFL)
-            signal.raise_signal(number)
-
-    before: dict[int, Any] = {}
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) != signal.SIG_IGN:
-            before[number] = signal.signal(number, receive)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _interrupt(received: int) -> None:
+    """Ends the run in order at the first signal; the second is ignored while things are put in order."""
+    if received == 1:
+        raise Interrupted

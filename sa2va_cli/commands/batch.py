@@ -2,12 +2,8 @@
 
 import os
 import re
-import signal
 import subprocess
-import threading
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,6 +15,7 @@ from sa2va_cli.batch.options import Options, SharedSearch
 from sa2va_cli.commands.helptext import examples
 from sa2va_cli.commands.options import Talking, add_command, only
 from sa2va_cli.commands.session import Interrupted, Session
+from sa2va_cli.commands.signals import signals_told
 from sa2va_cli.errors import BatchError, UsageError
 from sa2va_cli.outputs.delivery import Delivery
 from sa2va_cli.outputs.drawing import Drawing
@@ -28,7 +25,7 @@ from sa2va_cli.pipeline.job import Resuming
 from sa2va_cli.runtime.choice import ModelChoice
 
 if TYPE_CHECKING:
-    from sa2va_cli.batch.running import BatchResult, Interrupts, Plan
+    from sa2va_cli.batch.running import BatchResult, Plan
     from sa2va_cli.batch.state import Row, Summary
     from sa2va_cli.commands.console import Console
 
@@ -223,40 +220,19 @@ def _run(plan: "Plan", session: Session, *, as_json: bool) -> "BatchResult":
     from sa2va_cli.commands.startup import collector_paused
 
     interrupts = Interrupts()
+
+    def count(received: int) -> None:
+        interrupts.count = received
+
     with (
         collector_paused() as imported,
         showing(session.console, as_json=as_json) as show,
-        _counted_signals(interrupts),
+        signals_told(count),
     ):
         imported()  # the network is imported by the first job that needs it, once the list is read
         result = run_batch(plan, show.tell, interrupts)
         show.end(result)
     return result
-
-
-@contextmanager
-def _counted_signals(interrupts: "Interrupts") -> Generator[None, None, None]:
-    """Counts Ctrl-C and its like in place of what ``main`` does about them; the third ends the program."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def receive(number: int, _: object) -> None:
-        interrupts.count += 1
-        if interrupts.count > 2:
-            signal.signal(number, signal.SIG_DFL)
-            signal.raise_signal(number)
-
-    before: dict[int, Any] = {}
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) != signal.SIG_IGN:
-            before[number] = signal.signal(number, receive)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _preview(found: Any, console: "Console", *, as_json: bool) -> None:

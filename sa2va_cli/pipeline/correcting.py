@@ -19,7 +19,7 @@ from sa2va_cli.outputs.saving import Existing, Saving
 from sa2va_cli.pipeline.directions import follow_both_ways
 from sa2va_cli.pipeline.finding import Findings, begins_of
 from sa2va_cli.pipeline.inspecting import summarise
-from sa2va_cli.pipeline.job import Search, SegmentResult
+from sa2va_cli.pipeline.job import Search, SegmentResult, object_label
 from sa2va_cli.pipeline.motion import MotionCheck
 from sa2va_cli.pipeline.opening import opened
 from sa2va_cli.pipeline.pointing import Placement, pictures_of, placements, with_masks
@@ -222,7 +222,7 @@ def _extent(
     earlier = {
         one.index
         for one in placements(tracks.header.prompts, reader)
-        if one.prompt == found.prompt and _label(one) == found.label
+        if one.prompt == found.prompt and object_label(one.prompt, one.number) == found.label
     }
     earlier |= {index for one in corrections_of(tracks) if one.object == found.id for index in one.frames}
     begin, end = min(indices), max(indices)
@@ -236,10 +236,6 @@ def _extent(
         first = max(first, next(k for k, at in enumerate(stamps) if at >= stamps[begin] - reach))
         last = min(last, max(k for k, at in enumerate(stamps) if at <= stamps[end] + reach))
     return first, last
-
-
-def _label(one: Placement) -> str:
-    return one.prompt.label if one.number == 1 else f"{one.prompt.label} {one.number}"
 
 
 def _write(

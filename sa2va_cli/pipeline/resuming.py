@@ -9,17 +9,18 @@ import hashlib
 import os
 import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any, Generic
 
 from sa2va_cli.datatypes import Followed, Frame, FrameMasks, Memory, Publication, Queries, Session, View
-from sa2va_cli.errors import InputError, NothingFoundError
+from sa2va_cli.errors import InputError, NothingFoundError, OutputError
 from sa2va_cli.events import Notice, Report, Saved
 from sa2va_cli.media.reader import Reader
 from sa2va_cli.outputs.kinds import KINDS
 from sa2va_cli.outputs.leftovers import clear, leftovers_of
+from sa2va_cli.outputs.locks import check_unlocked
 from sa2va_cli.outputs.naming import PlannedOutput
 from sa2va_cli.pipeline.finding import Findings
 from sa2va_cli.pipeline.job import Resuming, Stopped
@@ -250,6 +251,28 @@ def kept_log(stem: str, named: Sequence[Path]) -> Path:
     paths = sorted(named)
     digits = hashlib.sha256("\n".join(map(os.fspath, paths)).encode("utf-8", "surrogateescape")).hexdigest()
     return unfinished(paths[0].with_name(f"{stem}-{digits[:8]}.tracks.sa2va"))
+
+
+def forget(stem: str, named: Sequence[Path]) -> None:
+    """Removes a log that is not wanted, and its checkpoint, where every output of the run has its name.
+
+    A run that is killed between giving the last output its name and putting things in order leaves them.
+    Those of a run that is at work are left alone.
+
+    Args:
+        stem: what names of outputs are derived from.
+        named: every output of the run.
+    """
+    place = kept_log(stem, named)
+    checkpoint = checkpoint_of(place)
+    if not (place.exists() or checkpoint.exists()):
+        return
+    with suppress(OutputError):
+        for path in named:
+            check_unlocked(path)
+        clear([*leftovers_of(place), *leftovers_of(checkpoint)])
+        discard(checkpoint)
+        discard(place)
 
 
 def _start(

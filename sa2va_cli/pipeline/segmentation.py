@@ -34,7 +34,7 @@ from sa2va_cli.pipeline.pointing import placements, with_masks
 from sa2va_cli.pipeline.provenance import settings_of, source_facts
 from sa2va_cli.pipeline.regrounding import found_in, objects_by_shot
 from sa2va_cli.pipeline.replay import draw_again
-from sa2va_cli.pipeline.resuming import Log, logged
+from sa2va_cli.pipeline.resuming import Log, forget, logged
 from sa2va_cli.pipeline.shots import Shots, regrounding, shots_of
 from sa2va_cli.pipeline.tally import Tally
 from sa2va_cli.queues import write_behind
@@ -147,17 +147,42 @@ def segment(
     """
     with planned(job, report) as plan:
         if not plan.outputs:
-            return SegmentResult(job.source, skipped=plan.skipped)
+            return all_there(plan, resuming)
         with memory_errors_explained(plan.model, plan.placement):
             announce(plan.placement, report)
             report(Progress(f"loading {plan.model}"))
             segmenter = load(job.model, plan.placement)
-            if job.search.when is None:
-                return run(plan, segmenter, report, threads, resuming=resuming)
-            from sa2va_cli.pipeline.limiting import limited
+            return run_within(plan, segmenter, report, threads, resuming)
 
-            with planned(limited(plan, segmenter, report), report) as narrower:
-                return run(narrower, segmenter, report, threads, resuming=resuming)
+
+def all_there(plan: Plan, resuming: Resuming, more: Sequence[Path] = ()) -> SegmentResult:
+    """What comes of a run with nothing to make; what one that was killed at its very end left goes.
+
+    Args:
+        plan: without outputs.
+        resuming: see ``segment``.
+        more: outputs that exist besides those the plan knows.
+    """
+    skipped = (*plan.skipped, *more)
+    if resuming.resume and skipped:
+        forget(plan.stem, skipped)
+    return SegmentResult(plan.job.source, skipped=skipped)
+
+
+def run_within(
+    plan: Plan, segmenter: AnySegmenter, report: Report, threads: Threads, resuming: Resuming
+) -> SegmentResult:
+    """``run`` on the time in which something happens, where the search names such a time.
+
+    Raises:
+        Sa2VAError: see ``segment``.
+    """
+    if plan.job.search.when is None:
+        return run(plan, segmenter, report, threads, resuming=resuming)
+    from sa2va_cli.pipeline.limiting import limited
+
+    with planned(limited(plan, segmenter, report), report) as narrower:
+        return run(narrower, segmenter, report, threads, resuming=resuming)
 
 
 def announce(placement: Placement, report: Report) -> None:
@@ -199,7 +224,7 @@ def run(
         late, skipped = _of_objects(plan, findings.objects, read)
         outputs = _with_objects(plan, (*ready, *late), findings)
         if not outputs:
-            return SegmentResult(job.source, skipped=(*plan.skipped, *skipped))
+            return all_there(plan, resuming, skipped)
         stack.enter_context(claimed(late, job.saving, read, report))
         header = _header(plan, findings, segmenter.identity)
         named = [*(output.path for output in outputs), *plan.skipped, *skipped]

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from batch.told import events, states
 from clips import make_folder, make_video
-from fakes import FakeSegmenter
+from fakes import FakeChat, FakeSegmenter
+from PIL import Image
 
 MASKS = ["out/a.mask.mp4", "out/b.mask.mp4", "out/c.mask.mp4"]
 
@@ -166,6 +167,18 @@ def test_a_manifest_says_everything_for_each_job(clips, sa2va):
     done = [name for name in outcome.files if name.startswith("x/")]
     assert (outcome.code, done) == (0, ["x/b.coco.json", "x/b.tracks.sa2va", "x/first.mp4"])
     assert len(json.loads(Path("x/b.coco.json").read_text())["images"]) == 3
+
+
+def test_jobs_are_limited_to_a_moment_as_a_run_is(folder, batch):
+    plates = folder / "plates"
+    plates.mkdir()
+    for number in range(40):
+        colour = (250, 20, 20) if 10 <= number < 25 else (90, 90, 90)
+        Image.new("RGB", (32, 32), colour).save(plates / f"{number:04}.png")
+    found = batch("--save", "coco", "--when", "red", inputs=("plates/%04d.png",), load=lambda *_: FakeChat())
+    assert found.code == 0, found.err
+    (document,) = Path("out").glob("*.coco.json")
+    assert len(json.loads(document.read_text())["images"]) == 15
 
 
 def test_rendering_is_a_kind_of_job_and_needs_no_model(clips, batch, sa2va):

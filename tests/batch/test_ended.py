@@ -13,12 +13,15 @@ from batch.told import events, states
 from clips import make_video
 from fakes import RememberingSegmenter, load_mortal, load_remembering
 
-from sa2va_cli.batch.listing import Request
+from sa2va_cli.batch.listing import Request, listed
 from sa2va_cli.batch.options import Options, SharedSearch
 from sa2va_cli.batch.running import Interrupts, JobTold, Plan, run_batch
+from sa2va_cli.batch.state import NAME, opened
 from sa2va_cli.events import Progress
 from sa2va_cli.outputs.locks import locked
 from sa2va_cli.outputs.saving import Saving
+from sa2va_cli.pipeline.resuming import kept_log
+from sa2va_cli.pipeline.tracks_file import checkpoint_of
 
 COMMAND = ("shots", "-p", "red", "--save", "mask,tracks", "-o", "out/", "--checkpoint", "4f", "--quiet")
 PROGRAM = """
@@ -75,6 +78,24 @@ def test_a_batch_that_is_killed_anywhere_is_gone_on_with_to_the_same_bytes(undis
     assert results() == undisturbed
     assert set(states().values()) == {"done"}
     assert not [path for path in Path("out").iterdir() if path.name.startswith(".")]
+
+
+def test_a_batch_that_was_killed_when_outputs_had_their_names_leaves_nothing(clips, sa2va):
+    """Simulated: such a job counts as running, and its log and its checkpoint are still there."""
+    sa2va("segment", "shots/a.mp4", "red", "--save", "mask", "-o", "out/")
+    made = Path("out/a.mask.mp4").read_bytes()
+    place = kept_log("a", [Path("out/a.mask.mp4")])
+    for path in (place, checkpoint_of(place)):
+        path.write_bytes(b"whatever was kept")
+    options = Options(SharedSearch(("red",)), Saving(("mask",), "out/"))
+    jobs = listed(Request(("shots",), options=options))
+    with opened(Path("out") / NAME) as state:
+        state.enter(jobs)
+        state.begin(jobs[0].key)
+    outcome = sa2va("batch", "shots", "-p", "red", "--save", "mask", "-o", "out/", load=load_remembering)
+    assert (outcome.code, set(states().values())) == (0, {"done"})
+    assert sorted(results()) == ["a.mask.mp4", "b.mask.mp4", "c.mask.mp4"]
+    assert results()["a.mask.mp4"] == made
 
 
 @pytest.mark.parametrize("times", [1, 2])

@@ -14,6 +14,7 @@ from sa2va_cli.errors import InputError, NothingFoundError, UsageError
 from sa2va_cli.events import Notice, Progress
 from sa2va_cli.media.reader import open_source
 from sa2va_cli.model.session import ENCODED_AT_ONCE
+from sa2va_cli.outputs.locks import locked
 from sa2va_cli.outputs.saving import Saving
 from sa2va_cli.pipeline.job import NEVER_RESUMED, Resuming, Search, SegmentJob, Stopped
 from sa2va_cli.pipeline.resuming import STEP, checkpoint_of
@@ -156,6 +157,42 @@ def test_nothing_is_kept_of_a_run_that_found_nothing_or_ended_well(clip):
         run(job("clip.mp4", prompts=("green",)))
     run(job("clip.mp4", ("mask",)))
     assert sorted(outputs()) == ["clip.mask.mp4"]
+
+
+class Killed(BaseException):
+    """Stands for the end of the process: nothing is put in order behind it."""
+
+
+@pytest.fixture
+def killed_at_the_end(clip, monkeypatch):
+    """Every output of a run has its name, and its log and its checkpoint are there as well."""
+
+    def die(_):
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr("sa2va_cli.pipeline.resuming.discard", lambda path: path.exists() and die(path))
+        with pytest.raises(Killed):
+            run(job("clip.mp4", ("mask", "coco")))
+    assert sorted(path.suffix for path in Path("out").iterdir()) == [".checkpoint", ".json", ".mp4", ".part"]
+
+
+@pytest.mark.parametrize("gone", ["nothing", "*.checkpoint"])
+def test_what_a_run_left_that_was_killed_when_all_outputs_had_their_names_goes(killed_at_the_end, gone):
+    for path in Path("out").glob(gone):
+        path.unlink()
+    wanted = job("clip.mp4", ("mask", "coco"))
+    saving = replace(wanted.saving, existing="skip")
+    segment(replace(wanted, saving=saving), load=lambda *_: pytest.fail("loaded"), resuming=EVERY_STEP)
+    assert sorted(outputs()) == ["clip.coco.json", "clip.mask.mp4"]
+
+
+def test_what_a_run_keeps_that_is_at_work_is_left_alone(killed_at_the_end):
+    wanted = job("clip.mp4", ("mask", "coco"))
+    wanted = replace(wanted, saving=replace(wanted.saving, existing="skip"))
+    with locked(Path("out/clip.mask.mp4")):
+        segment(wanted, load=lambda *_: pytest.fail("loaded"), resuming=EVERY_STEP)
+    assert len(outputs()) == 4
 
 
 def test_a_run_without_checkpoints_takes_old_ones_away(clip):
