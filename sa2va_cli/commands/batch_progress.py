@@ -239,7 +239,8 @@ def tell_plainly(event: BatchEvent, console: "Console") -> None:
         _notice(event.event, f"{event.source}: ", console)
     elif isinstance(event, JobEnded) and event.outcome.state == "failed":
         if not console.quiet:
-            console.line(f"failed  {event.source}: {event.outcome.error}", "red")
+            error = (event.outcome.error or "").removeprefix(f"{event.source}: ")  # most name the file
+            console.line(f"failed  {event.source}: {error}", "red")
     elif isinstance(event, JobEnded) and event.outcome.state == "done":
         names = ", ".join(Path(path).name for path in event.outcome.outputs) or "nothing to do"
         console.note(f"done    {event.source} -> {names} ({event.outcome.seconds:.1f} s)")

@@ -228,8 +228,7 @@ def _extent(
     begin, end = min(indices), max(indices)
     first = max((index + 1 for index in earlier if index < begin), default=0)
     last = min((index - 1 for index in earlier if index > end), default=reader.count_selected() - 1)
-    shots = [int(shot["first"]) for shot in tracks.header.settings.get("shots", ())]
-    first, last = cut_at(shots, first, last, begin, end)
+    first, last = cut_at(_shot_begins(tracks), first, last, begin, end)
     if within is not None:
         stamps = [stamp * reader.info.time_base for stamp in reader.stamps()]
         reach = Fraction(within)
@@ -277,6 +276,11 @@ def _write(
                 return write_corrected(tracks, path, told, found)
 
 
+def _shot_begins(tracks: Tracks) -> list[int]:
+    """The first frame of each shot."""
+    return [int(shot["first"]) for shot in tracks.header.settings.get("shots", ())]
+
+
 def _taken_away(tracks: Tracks, dropped: Sequence[_Change], index: int) -> dict[int, NewMask | None]:
     """No mask for each object that is dropped on a frame."""
     return {tracks.header.objects[one.row].id: None for one in dropped if index in one}
@@ -304,11 +308,13 @@ def _followed(
     span = range(
         min(one.first for one in (*changes, *dropped)), 1 + max(one.last for one in (*changes, *dropped))
     )
-    motion = MotionCheck()
+    motion, shots = MotionCheck(), _shot_begins(tracks)
     way = follow_both_ways(session, reader, findings, threshold, span=span, report=report, workers=workers)
     with closing(way):
         for done, one in enumerate(way, 1):
             index = one.frame.index
+            if index in shots:  # nothing moves over a cut
+                motion.forget()
             agreements = motion.agreements(one.frame, one.logits)
             masks: dict[int, NewMask | None] = {
                 objects[row].id: NewMask(
