@@ -5,19 +5,22 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from fakes import FakeSession, RememberingSegmenter, RememberingSession
+from fakes import FakeSegmenter, FakeSession, RememberingSegmenter, RememberingSession
 
 from sa2va_cli.datatypes import Grounding
 from sa2va_cli.errors import InputError, NothingFoundError, UsageError
 from sa2va_cli.media.cuts import SIZE, find_cuts
 from sa2va_cli.media.reader import Selection, open_source
 from sa2va_cli.outputs.saving import Saving
+from sa2va_cli.pipeline.correcting import CorrectJob, correct
 from sa2va_cli.pipeline.job import NEVER_RESUMED, Resuming, Search, SegmentJob
 from sa2va_cli.pipeline.regrounding import matched
 from sa2va_cli.pipeline.resuming import STEP
+from sa2va_cli.pipeline.revision import Revision
 from sa2va_cli.pipeline.segmentation import planned, segment
 from sa2va_cli.pipeline.shots import cut_at, shots_of
 from sa2va_cli.pipeline.streaming import stream
+from sa2va_cli.tracks.corrections import corrections_of
 from sa2va_cli.tracks.log import Tracks
 from sa2va_cli.visual_prompts import read_point
 
@@ -229,6 +232,18 @@ def test_a_correction_ends_at_the_cuts_around_it():
     assert cut_at((0, 14, 28), 0, 41, 16, 20) == (14, 27)
     assert cut_at((0, 14, 28), 18, 41, 20, 30) == (18, 41)
     assert cut_at((), 3, 41, 16, 20) == (3, 41)
+
+
+def test_corrections_in_two_shots_compare_no_masks_over_the_cut(folder):
+    write_film(folder / "film.mp4", [(RED,), (RED,)])
+    job = SegmentJob("film.mp4", Search(("red",)), saving=Saving(("tracks",), "out/"))
+    segment(job, load=lambda *_: FakeSegmenter())
+    points = tuple(read_point(f"1:{6 + k},10@{t}f") for k, t in ((3, 3), (4, LENGTH + 4)))
+    tracks = Path("out/film.tracks.sa2va")
+    correct(CorrectJob(tracks, Path("new.sa2va"), Revision(points=points)), load=lambda *_: FakeSegmenter())
+    agreements = [one.agreements[0] for one in Tracks(Path("new.sa2va"))]
+    assert agreements[LENGTH] == agreements[0]  # the first frame of a shot has none before it
+    assert corrections_of(Tracks(Path("new.sa2va")))[0].frames == (3, LENGTH + 4)
 
 
 def test_objects_of_one_prompt_are_told_apart_by_their_looks_and_new_ones_by_their_order():
