@@ -57,6 +57,7 @@ def correction_facts(correction: "Correction") -> dict[str, Any]:
         "first_frame": correction.first,
         "last_frame": correction.last,
         "model": correction.model or None,
+        "added": correction.added,
     }
 
 

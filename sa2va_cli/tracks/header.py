@@ -6,13 +6,13 @@ Knows nothing about frames.
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
 from sa2va_cli.datatypes import FoundObject, ModelIdentity, Prompt
 from sa2va_cli.tracks.fingerprint import Fingerprint
-from sa2va_cli.visual_prompts import from_document, to_document
+from sa2va_cli.visual_prompts import VisualPrompt, from_document, to_document
 
 FORMAT = 1
 """Version of the format; a reader refuses those it does not know."""
@@ -74,6 +74,26 @@ class Header:
     frames: int
     model: ModelIdentity
     settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def with_object(self, label: str, visual: tuple[VisualPrompt, ...]) -> "Header":
+        """The same with one more object behind the others, whose numbers and names stay.
+
+        Args:
+            label: what it is called. It belongs to the prompt that is called so, or else to a new one.
+            visual: what it is pointed at with; the prompt keeps it.
+        """
+        old = next((one for one in self.prompts if one.label == label), None)
+        if old is None:
+            prompt = Prompt(max((one.id for one in self.prompts), default=0) + 1, "", label, visual)
+        else:
+            prompt = replace(old, visual=(*old.visual, *visual))
+        prompts = (
+            *(prompt if one is old else one for one in self.prompts),
+            *([prompt] if old is None else []),
+        )
+        objects = tuple(replace(one, prompt=prompt) if one.prompt == old else one for one in self.objects)
+        number = max((one.id for one in objects), default=0) + 1
+        return replace(self, prompts=prompts, objects=(*objects, FoundObject(number, prompt, label)))
 
     def to_json(self) -> bytes:
         """The header as UTF-8."""

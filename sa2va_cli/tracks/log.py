@@ -66,6 +66,11 @@ class TrackedFrame:
         return FrameMasks(frame, self.logits, self.scores, threshold, self.objects, evidence=evidence)
 
 
+def head_of(header: Header) -> bytes:
+    """How a log begins."""
+    return MAGIC + packed(_HEADER, header.to_json())
+
+
 class TracksWriter:
     """Appends to a log, one record by one call of the system, so that what was written can be read.
 
@@ -89,7 +94,7 @@ class TracksWriter:
                 self._file.truncate(size)
                 self._file.seek(size)
             else:
-                self._write(MAGIC + packed(_HEADER, header.to_json()))
+                self._write(head_of(header))
 
     def append(
         self,
