@@ -362,22 +362,27 @@ def _interview(
     *,
     as_json: bool,
 ) -> None:
-    from sa2va_cli.commands.interview import Interview
+    from sa2va_cli.commands.interview import Interview, lines_from_terminal
     from sa2va_cli.pipeline.asking import check_regions, shows_apart, view
+    from sa2va_cli.pipeline.opening import STANDARD_INPUT, streams_kept
     from sa2va_cli.pipeline.segmentation import announce
     from sa2va_cli.pipeline.talk import Talk
     from sa2va_cli.runtime.loading import memory_errors_explained
 
     console = session.console
-    apart = bool(job.inputs) and shows_apart(job.model)
-    inputs = [view(source, job.viewing, apart=apart) for source in job.inputs]
-    check_regions(inputs, job.regions.visual)
-    placement = job.model.placed()
-    name = job.model.name_on(placement)
-    with memory_errors_explained(name, placement, "frames"):
+    with streams_kept():
+        apart = bool(job.inputs) and shows_apart(job.model)
         with console.reporting() as report:
-            announce(placement, report)
-            console.note(f"loading {name}")
-            engine: ChatEngine = loader(session, imported)(job.model, placement)
-        talk = Talk.begin(replace(job, model=replace(job.model, name=name)), engine, inputs)
-        Interview(talk, console, saving, as_json=as_json).run(first)
+            inputs = [view(source, job.viewing, report, apart=apart) for source in job.inputs]
+        if STANDARD_INPUT in job.inputs:
+            lines_from_terminal()
+        check_regions(inputs, job.regions.visual)
+        placement = job.model.placed()
+        name = job.model.name_on(placement)
+        with memory_errors_explained(name, placement, "frames"):
+            with console.reporting() as report:
+                announce(placement, report)
+                console.note(f"loading {name}")
+                engine: ChatEngine = loader(session, imported)(job.model, placement)
+            talk = Talk.begin(replace(job, model=replace(job.model, name=name)), engine, inputs)
+            Interview(talk, console, saving, as_json=as_json).run(first)

@@ -4,6 +4,7 @@ Ctrl-C ends an answer, Ctrl-D the program. Where standard input is no terminal i
 """
 
 import json
+import os
 import signal
 import sys
 import threading
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from sa2va_cli.pipeline.talk import Talk
 
 PROMPT = "> "
+TERMINAL = "/dev/tty"
 _MOST_LINES = 1_000
 """Lines of the history that are kept."""
 
@@ -207,6 +209,23 @@ class Interview:
 
     def _quit(self, _: str) -> None:
         raise EOFError
+
+
+def lines_from_terminal() -> None:
+    """Takes what is typed from the terminal where standard input was what is asked about.
+
+    Raises:
+        UsageError: there is no terminal.
+    """
+    try:
+        terminal = os.open(TERMINAL, os.O_RDWR)
+    except OSError as error:
+        raise UsageError(
+            "standard input is what is asked about, and there is no terminal to ask questions at; give a file"
+        ) from error
+    os.dup2(terminal, 0)
+    os.close(terminal)
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115  (standard input, as readline takes it)
 
 
 def _read_line() -> str:

@@ -22,7 +22,7 @@ from sa2va_cli.pipeline.inspecting import summarise
 from sa2va_cli.pipeline.job import SegmentResult
 from sa2va_cli.pipeline.motion import MotionCheck
 from sa2va_cli.pipeline.opening import opened
-from sa2va_cli.pipeline.pointing import pictures_of
+from sa2va_cli.pipeline.pointing import read_pictures
 from sa2va_cli.pipeline.provenance import search_of
 from sa2va_cli.pipeline.rendering import RenderJob, check_source, planned_rendering, render, source_of
 from sa2va_cli.pipeline.revision import Revision
@@ -231,8 +231,7 @@ def follow_anew(
         The index of each frame, rising, and the masks there by the objects' ids.
     """
     pairs = [(change.row, one) for change in followed for one in change.said]
-    frames = reader.frames_at(sorted({one.index for _, one in pairs}))
-    pictures = dict(pictures_of([one for _, one in pairs], frames))
+    pictures = dict(read_pictures([one for _, one in pairs], reader))
     known = before or {}
     said = [one.on(pictures[one].image, row, known.get((row, one.index))) for row, one in pairs]
     spans = {change.row: (change.first, change.last) for change in followed}

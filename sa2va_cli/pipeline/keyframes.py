@@ -9,7 +9,7 @@ from sa2va_cli.datatypes import Frame
 from sa2va_cli.errors import InputError, parameter
 from sa2va_cli.media.reader import Reader
 from sa2va_cli.pipeline.job import Search
-from sa2va_cli.pipeline.pointing import Placement, pictures_of, placements
+from sa2va_cli.pipeline.pointing import Placement, placements, read_pictures
 
 
 def keyframe_indices(total: int, search: Search) -> list[int]:
@@ -56,5 +56,4 @@ def read_placements(reader: Reader, search: Search) -> list[tuple[Placement, Fra
         InputError: one cannot be decoded.
         UsageError: something lies outside the picture or the clip.
     """
-    found = placements(search.prompts, reader)
-    return pictures_of(found, reader.frames_at(sorted({one.index for one in found})))
+    return read_pictures(placements(search.prompts, reader), reader)

@@ -46,9 +46,9 @@ def test_a_point_on_the_first_frame_needs_no_way_back(sa2va, folder):
     assert segmenter.stepped == list(range(20))
 
 
-def test_a_clip_with_few_key_frames_is_decoded_twice_before_the_point_and_once_behind_it(
-    sa2va, folder, monkeypatch
-):
+@pytest.fixture
+def decoded(folder, monkeypatch):
+    """How often each time stamp of a clip with a key frame every twelve frames came out of a decoder."""
     counts: Counter[int] = Counter()
 
     class Counting(video.Decoder):
@@ -60,13 +60,31 @@ def test_a_clip_with_few_key_frames_is_decoded_twice_before_the_point_and_once_b
     options = {"g": "12", "bf": "0", "x264-params": "scenecut=0"}
     make_video(folder / "a.mp4", stamps=range(96), options=options)
     monkeypatch.setattr(video, "Decoder", Counting)
-    assert sa2va("segment", "a.mp4", "--point", "2,40@65f", "--save", "tracks").code == 0
-    often = [counts[pts] for pts in sorted(counts)]
+    return counts
+
+
+@pytest.mark.parametrize("places", [["65f"], ["65f", "a:30f"], ["65f", "a:61f", "b:5f"], ["60f", "a:59f"]])
+def test_frames_are_decoded_twice_before_the_last_thing_that_is_pointed_at_and_once_behind_it(
+    sa2va, decoded, places
+):
+    last = max(int(place.rpartition(":")[2][:-1]) for place in places)
+    points = [f"{name}{colon}2,40@{at}" for name, colon, at in (one.rpartition(":") for one in places)]
+    options = [part for point in points for part in ("--point", point)]
+    assert sa2va("segment", "a.mp4", *options, "--save", "tracks").code == 0
+    often = [decoded[pts] for pts in sorted(decoded)]
     assert len(often) == 96
     assert often[0] <= 3  # opening the file shows its first frame
-    assert set(often[1:60]) == {2}
-    assert max(often[60:68]) <= 3  # the frame that is pointed at is looked at first, from its key frame on
-    assert set(often[68:]) == {1}
+    assert set(often[1:last]) == {2}
+    assert max(often[last:]) <= 2
+    assert set(often[72:]) == {1}
+
+
+def test_a_later_correction_costs_its_group_once_more(sa2va, decoded):
+    options = ("--point", "2,40@30f", "--point", "2,44@65f", "--save", "tracks")
+    assert sa2va("segment", "a.mp4", *options).code == 0
+    often = [decoded[pts] for pts in sorted(decoded)]
+    assert max(often[1:]) == 2
+    assert set(often[36:60]) == {1}
 
 
 @pytest.mark.parametrize(
