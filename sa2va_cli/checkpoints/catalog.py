@@ -68,8 +68,10 @@ class CatalogEntry:
 
 # Counts are of the tensors of a published file: lm, vit, sam2, and how many of lm can be quantised. Licences
 # are those of https://huggingface.co/ByteDance/Sa2VA-1B/tree/main, .../Sa2VA-4B/commit/5ef95036 (MIT before),
-# .../Sa2VA-8B/commits/main/model.safetensors.index.json, .../Sa2VA-26B/discussions and
-# .../Sa2VA-Qwen3-VL-4B/resolve/fa5f0ed5/README.md.
+# .../Sa2VA-8B/commits/main/model.safetensors.index.json, .../Sa2VA-26B/discussions,
+# .../Sa2VA-Qwen3-VL-4B/resolve/fa5f0ed5/README.md, .../BytedanceDouyinContent/SAIL-VL-2B/tree/main,
+# .../llava-hf/llava-onevision-qwen2-0.5b-ov-hf/blob/92e5373a/vocab.json and
+# .../llava-hf/LLaVA-NeXT-Video-7B-hf/raw/6ae32f63/README.md.
 CATALOG: dict[str, CatalogEntry] = {
     entry.alias: entry
     for entry in (
@@ -185,6 +187,7 @@ CATALOG: dict[str, CatalogEntry] = {
             "BytedanceDouyinContent/SAIL-VL-2B",
             "sail-vl",
             Counts(1_777_088_000, 312_674_304, 0, 1_310_195_712),
+            licence=APACHE,
             file_bytes=4_180_000_000,
             has_masks=False,
         ),
@@ -193,6 +196,7 @@ CATALOG: dict[str, CatalogEntry] = {
             "llava-hf/llava-onevision-qwen2-0.5b-ov-hf",
             STOCK,
             Counts(494_090_112, 399_585_440, 0, 357_826_560),
+            licence=APACHE,
             file_bytes=1_790_000_000,
             has_masks=False,
         ),
@@ -201,6 +205,7 @@ CATALOG: dict[str, CatalogEntry] = {
             "llava-hf/LLaVA-NeXT-Video-7B-hf",
             STOCK,
             Counts(6_738_939_904, 324_491_264, 0, 6_476_005_376),
+            licence="Llama 2",
             has_masks=False,
         ),
     )
