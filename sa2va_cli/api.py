@@ -255,7 +255,7 @@ class Dialogue:
         frames = [source] if isinstance(source, np.ndarray) and source.ndim == 3 else list(source)
         search = self._viewing.search("?")
         with Reader(ArraySource(frames, None), selection(search)) as reader:
-            seen = viewed("frames", reader, search)
+            seen = viewed("frames", reader, search, apart=not self._engine.has_masks)
         return replace(seen, source="an image", kind="image") if frames[0] is source else seen
 
     def undo(self) -> None:

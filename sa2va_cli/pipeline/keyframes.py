@@ -24,6 +24,16 @@ def keyframe_indices(total: int, search: Search) -> list[int]:
     return [int(index) for index in np.unique(np.linspace(0, total - 1, count, dtype=int))]
 
 
+def first_of_parts(total: int, count: int) -> list[int]:
+    """The first frame of each of so many equal parts of a clip.
+
+    Chat models without masks are shown these: transformers samples so, and the cards of LLaVA do, with
+    ``arange(0, total, total / count)`` (reference set, section 10.3).
+    """
+    count = min(count, total)
+    return [place * total // count for place in range(count)]
+
+
 def read_keyframes(reader: Reader, search: Search, indices: Sequence[int] | None = None) -> Sequence[Frame]:
     """Fetches the keyframes; of a damaged clip, those that can be decoded.
 
