@@ -55,7 +55,7 @@ class Interview:
         self._as_json = as_json
         self._read = read or _read_line
         self._stopped = False
-        self._waiting = False
+        self._answering = False
         self._commands: dict[str, tuple[str, str, Callable[[str], None]]] = {
             "save": ("[KIND,...] [PATH]", "write what the last answer marks", self._save),
             "segment": (
@@ -83,7 +83,7 @@ class Interview:
             waiting = [first] if first else []
             while True:
                 try:
-                    line = waiting.pop() if waiting else self._next()
+                    line = waiting.pop() if waiting else self._read()
                     self._do(line.strip())
                 except EOFError:
                     return
@@ -92,22 +92,15 @@ class Interview:
                 except Sa2VAError as error:
                     self._console.error(error.command_line)
 
-    def _next(self) -> str:
-        self._waiting = True
-        try:
-            return self._read()
-        finally:
-            self._waiting = False
-
     @contextmanager
     def _stop_signals(self) -> Generator[None, None, None]:
-        """While an answer comes, the first Ctrl-C stops it and the second gives it up."""
+        """The first Ctrl-C stops an answer, the second gives it up; all else ends at the first."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
 
         def receive(_: int, __: object) -> None:
-            if self._waiting or self._stopped:
+            if self._stopped or not self._answering:
                 raise KeyboardInterrupt
             self._stopped = True
 
@@ -135,9 +128,11 @@ class Interview:
 
     def _ask(self, question: str) -> None:
         telling = Telling(self._console, silent=self._as_json, goes_on=lambda: not self._stopped)
+        self._answering = True
         try:
             reply = self._talk.ask(question, telling)
         finally:
+            self._answering = False
             telling.end()
         if self._as_json:
             from sa2va_cli.commands.documents import reply_facts

@@ -114,14 +114,14 @@ def _is_stream(source: str) -> bool:
 
 @contextmanager
 def _spooled(source: str, name: str, report: Report) -> Generator[Path, None, None]:
-    if source == STANDARD_INPUT and sys.stdin.isatty():
-        raise UsageError(
-            "standard input is a terminal; pipe a video in, as in: sa2va segment - PROMPT < clip.mp4"
-        )
     kept = _KEPT.get()
     if kept is not None and source in kept:
         yield kept[source]
         return
+    if source == STANDARD_INPUT and sys.stdin.isatty():
+        raise UsageError(
+            "standard input is a terminal; pipe a video in, as in: sa2va segment - PROMPT < clip.mp4"
+        )
     report(Notice(f"{name} cannot be read twice; keeping it in a temporary file"))
     clear(left for left in find_temporary() if left.path.suffix == Path(SPOOLED).suffix and left.is_dead)
     if source == STANDARD_INPUT:

@@ -309,6 +309,33 @@ def test_an_interruption_stops_the_answer_and_not_the_program(folder, engine, mo
     assert "interrupted" in printed.err
 
 
+def test_ctrl_c_ends_what_is_no_answer_at_once(engine, monkeypatch, capsys):
+    from sa2va_cli.commands.console import Console
+    from sa2va_cli.outputs.saving import Saving
+    from sa2va_cli.pipeline.asking_job import AskJob
+    from sa2va_cli.pipeline.talk import Talk
+
+    lines, saved = iter(["Where is the red thing?", "/save mask", "And then?"]), []
+
+    def read() -> str:
+        line = next(lines, None)
+        if line is None:
+            raise EOFError
+        return line
+
+    def save(*_):
+        saved.append("begun")
+        signal.raise_signal(signal.SIGINT)
+        saved.append("ended")
+
+    talk = Talk.begin(AskJob((), "?"), engine, [])
+    monkeypatch.setattr(talk, "save", save)
+    interview.Interview(talk, Console(), Saving(), read=read).run()
+    assert saved == ["begun"]
+    assert [question.text for question in engine.questions] == ["Where is the red thing?", "And then?"]
+    assert "interrupted" in capsys.readouterr().err
+
+
 class Terminal:
     """The whole program with a fake model, on a terminal of its own.
 

@@ -107,7 +107,7 @@ def test_videos_are_answered_as_the_class_itself_does(stock, total, options, num
     outcome = ask(sa2va, "a.mp4", "What happens?", *options, "--model", made)
     assert outcome.code == 0, outcome.err
     answer = json.loads(outcome.out)
-    assert answer["inputs"][0]["frames"] == numbers
+    assert answer["inputs"][0]["numbers"] == numbers
     frames = tuple(frame.image for frame in open_source(clip).frames_at(numbers))
     question = Question("What happens?", (Pictures(frames, video=True),))
     assert answer["token_ids"] == stockmodels.direct(engine, question, tokens=24)
