@@ -15,6 +15,7 @@ import av
 from av.stream import Discard
 
 from sa2va_cli.errors import InputError
+from sa2va_cli.media import texts
 from sa2va_cli.media.clock import Clock
 from sa2va_cli.media.timeline import packets
 
@@ -50,6 +51,10 @@ _COPIED: dict[str, tuple[str, ...]] = {
     ".nut": ("aac", "mp3", "ac3", "opus", "flac", "vorbis", "pcm_"),
 }
 """By file name ending: codecs (or beginnings of their names) that the container plays widely."""
+
+
+_AS_THEY_ARE = (("ass", ".mkv"), ("ssa", ".mkv"), ("text", ".mkv"), ("webvtt", ".mkv"))
+"""Texts that a container takes with their styles, although its players show others more often."""
 
 
 class Sound:
@@ -93,8 +98,8 @@ class Sound:
         self._has_edit_lists = suffix in (".mp4", ".m4v", ".mov")
         for number, stream in enumerate(self._input.streams.audio, 1):
             self._add(number, stream, container, suffix)
-        for number, texts in enumerate(self._input.streams.subtitles, 1):
-            self._add_subtitles(number, texts, container, suffix)
+        for number, stream in enumerate(self._input.streams.subtitles, 1):
+            self._add_subtitles(number, stream, container, suffix)
         for other in self._input.streams:
             if other.index not in self._tracks:
                 other.discard = Discard.all
@@ -117,8 +122,9 @@ class Sound:
     def _add_subtitles(self, number: int, stream: Any, container: Any, suffix: str) -> None:
         codec = "unknown codec" if stream.codec_context is None else stream.codec_context.name
         name = f"subtitle track {number} ({codec})"
-        if codec == "mov_text" and suffix == ".mkv":
-            self._tracks[stream.index] = _PlainTexts(name, stream, container, self._start)
+        into = texts.INTO.get(suffix)
+        if into is not None and into != codec and texts.is_text(codec) and (codec, suffix) not in _AS_THEY_ARE:
+            self._tracks[stream.index] = _PlainTexts(name, stream, container, self._start, into)
             return
         if stream.codec_context is None or not _is_taken(name, stream, container.format.name, None):
             self.warnings.append(f"{name} cannot be copied into {suffix} and is left out")
@@ -323,21 +329,24 @@ class _Subtitles(_Copied):
 
 
 class _PlainTexts(_Subtitles):
-    """Texts of QuickTime (``mov_text``) as plain ones (SubRip); their styles are left out."""
+    """Texts of one format as plain ones of another; their styles are left out."""
+
+    def __init__(self, name: str, stream: Any, container: Any, start: Fraction, into: str) -> None:
+        self._from, self._into = stream.codec_context.name, into
+        super().__init__(name, stream, container, start)
 
     def _added(self, stream: Any) -> Any:
-        return self._container.add_mux_stream("subrip", time_base=stream.time_base)
+        return texts.added(self._container, self._into, stream.time_base)
 
     def write(self, packet: Any, origin: Fraction) -> None:
-        """Takes the text out of a sample: two bytes of length, and UTF-8 (3GPP TS 26.245, 5.17)."""
-        sample = bytes(packet)
-        text = sample[2 : 2 + int.from_bytes(sample[:2], "big")]
+        """Takes the text out of a packet, and writes it as the other format has it."""
+        text = texts.plain(self._from, bytes(packet))
         if not text.strip():  # the gap between two texts
             return
-        plain = av.Packet(text)
-        plain.pts, plain.dts, plain.duration = packet.pts, packet.dts, packet.duration
-        plain.time_base = packet.time_base
-        super().write(plain, origin)
+        other = av.Packet(texts.coded(self._into, text))
+        other.pts, other.dts, other.duration = packet.pts, packet.dts, packet.duration
+        other.time_base = packet.time_base
+        super().write(other, origin)
 
     def rehearse(self) -> None:
         """Nothing has to be tried: any bytes are text."""

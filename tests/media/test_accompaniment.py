@@ -58,8 +58,9 @@ def copied(source: Path, target: Path, selection: Selection | None = None) -> li
     """Writes a selection as a mask would be written; returns the writer's warnings."""
     reader = open_source(source, selection or Selection())
     start, end = reader.audio_range
+    codec = {".webm": "vp9_gray", ".avi": "ffv1_gray"}.get(target.suffix, "gray")
     with VideoWriter(
-        target, size=reader.info.size, rate=reader.rate, time_base=reader.info.time_base, codec="gray",
+        target, size=reader.info.size, rate=reader.rate, time_base=reader.info.time_base, codec=codec,
         audio_from=source, audio_start_seconds=start, audio_end_seconds=end, metadata=reader.metadata,
         clock_offsets=reader.info.clock_offsets,
     ) as writer:  # fmt: skip
@@ -105,14 +106,17 @@ def test_every_sound_track_is_kept_with_its_language(tmp_path: Path) -> None:
         ("a.mov", "mov_text", "out.mkv", True),
         ("a.mkv", "srt", "out.mkv", True),
         ("a.mkv", "ass", "out.mkv", True),
-        ("a.mkv", "srt", "out.mov", False),
+        ("a.mkv", "srt", "out.mov", True),
+        ("a.mkv", "ass", "out.mp4", True),
+        ("a.mkv", "srt", "out.webm", True),
+        ("a.mkv", "srt", "out.avi", False),
     ],
 )
-def test_subtitles_are_copied_where_the_container_can(
+def test_subtitles_are_carried_as_the_container_can(
     tmp_path: Path, source: str, codec: str, target: str, *, kept: bool
 ) -> None:
     texts = tmp_path / "texts.srt"
-    texts.write_text("1\n00:00:00,100 --> 00:00:00,800\nhello\n\n2\n00:00:00,900 --> 00:00:01,000\nbye\n")
+    texts.write_text("1\n00:00:00,100 --> 00:00:00,800\n<i>hello</i> é\n\n2\n00:00:00,900 --> 00:00:01,000\nbye\n")
     plain = make_video(tmp_path / "plain.mp4", stamps=range(25))
     path = tmp_path / source
     command = [
@@ -141,6 +145,8 @@ def test_subtitles_are_copied_where_the_container_can(
         assert warnings == []
         shown = [packet for packet in container.demux(subtitles=0) if packet.size > 2]
         assert b"hello" in bytes(shown[0])
+        if codec != "mov_text" and target != "out.mkv":
+            assert bytes(shown[0])[2 if target != "out.webm" else 0 :].decode() == "hello é"
         assert shown[0].pts == 0
         assert shown[0].duration * shown[0].time_base == pytest.approx(Fraction(3, 10), abs=0.02)
         assert shown[1].pts * shown[1].time_base == pytest.approx(Fraction(2, 5), abs=0.02)
