@@ -123,7 +123,7 @@ class Sound:
         codec = "unknown codec" if stream.codec_context is None else stream.codec_context.name
         name = f"subtitle track {number} ({codec})"
         into = texts.INTO.get(suffix)
-        if into is not None and into != codec and texts.is_text(codec) and (codec, suffix) not in _AS_THEY_ARE:
+        if into not in (None, codec) and texts.is_text(codec) and (codec, suffix) not in _AS_THEY_ARE:
             self._tracks[stream.index] = _PlainTexts(name, stream, container, self._start, into)
             return
         if stream.codec_context is None or not _is_taken(name, stream, container.format.name, None):

@@ -54,7 +54,7 @@ def decontaminate(image: NDArray[Same], alpha: Floats) -> NDArray[Same]:
 
 
 def edge_colours(image: NDArray[Same], alpha: Floats) -> NDArray[np.float32]:
-    """The object's own colours where alpha is soft, and nothing else: what laying it elsewhere needs, quickly.
+    """The object's own colours where alpha is soft: what laying it elsewhere needs, quickly.
 
     By ``blurred_colours`` at half the size, as a blur needs no more.
 

@@ -18,7 +18,7 @@ The fits are made on a reduced picture ("Fast Guided Filter", He and Sun 2015) a
 nothing about time: what is still in the picture stays still in alpha, because nothing here is random.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -269,12 +269,12 @@ def _cells(values: NDArray[T], factor: int) -> NDArray[T]:
 def _enlarged(
     functions: _Functions, rows: NDArray[np.intp], columns: NDArray[np.intp], factor: int
 ) -> Floats:
-    """All values in n cells at full size, (6, n, factor, factor), between cells as by ``cv2.INTER_LINEAR``."""
+    """All values in n cells at full size, (6, n, factor, factor), as by ``cv2.INTER_LINEAR``."""
     every = [*functions.slopes, functions.offset, functions.share, functions.unsure]
-    padded_ = np.stack([cv2.copyMakeBorder(k, 1, 1, 1, 1, cv2.BORDER_REPLICATE) for k in every])
-    around = np.stack([padded_[:, rows + y, columns + x] for y in range(3) for x in range(3)], axis=-1)
+    wider = np.stack([cv2.copyMakeBorder(k, 1, 1, 1, 1, cv2.BORDER_REPLICATE) for k in every])
+    around = np.stack([wider[:, rows + y, columns + x] for y in range(3) for x in range(3)], axis=-1)
     weights = _between(factor)
-    return np.asarray((around @ np.einsum("iy,jx->ijyx", weights, weights).reshape(9, -1))).reshape(
+    return np.asarray(around @ np.einsum("iy,jx->ijyx", weights, weights).reshape(9, -1)).reshape(
         6, len(rows), factor, factor
     )
 
