@@ -75,6 +75,7 @@ class Sound:
         start: Fraction,
         end: Fraction | None,
         offsets: Sequence[Fraction] = (Fraction(0),),
+        strip: bool = False,
     ) -> None:
         """Opens the source and adds its sound tracks to the output.
 
@@ -85,7 +86,9 @@ class Sound:
             start: sound that ends before this time on the source's clock is left out.
             end: sound that begins after it is left out; None for all.
             offsets: seconds that were added to the times of each stretch of the video's clock.
+            strip: whether subtitles, which cameras write places into, and titles of tracks are left out.
         """
+        self._strip = strip
         self._start, self._end, self._origin = start, end, origin
         self._offsets = offsets
         self.warnings: list[str] = []
@@ -118,10 +121,15 @@ class Sound:
             self.warnings.append(f"{name}, {channels} channels, does not fit into {suffix} and is left out")
             return
         self._tracks[stream.index] = track
+        if self._strip:
+            track.forget_title()
 
     def _add_subtitles(self, number: int, stream: Any, container: Any, suffix: str) -> None:
         codec = "unknown codec" if stream.codec_context is None else stream.codec_context.name
         name = f"subtitle track {number} ({codec})"
+        if self._strip:
+            self.warnings.append(f"{name} is left out with the metadata: it may tell names and places")
+            return
         into = texts.INTO.get(suffix)
         if into not in (None, codec) and texts.is_text(codec) and (codec, suffix) not in _AS_THEY_ARE:
             self._tracks[stream.index] = _PlainTexts(name, stream, container, self._start, into)
@@ -255,6 +263,8 @@ class _Track:
         end: when what was written ends on the output's clock, in seconds; None where nothing was.
     """
 
+    _stream: Any
+
     def __init__(self, name: str) -> None:
         self.name = name
         self.failed = False
@@ -264,6 +274,10 @@ class _Track:
     def write(self, packet: Any, origin: Fraction) -> None:
         """Takes a packet of the source."""
         raise NotImplementedError
+
+    def forget_title(self) -> None:
+        """Leaves out what the track is called."""
+        self._stream.metadata.pop("title", None)
 
     def finish(self) -> None:
         """Writes what is held back."""

@@ -107,7 +107,9 @@ def test_fields_are_compared_where_the_codec_tells_them(sa2va, folder):
     other = sa2va("check", "bottom.mp4", "--against", "top.mp4")
     assert other.code == 7
     assert "field order: bottom in the file, top in the source" in other.out
-    assert sa2va("segment", "top.mp4", "red", "--save", "overlay", "--deinterlace", "-o", "whole.mp4").code == 0
+    assert (
+        sa2va("segment", "top.mp4", "red", "--save", "overlay", "--deinterlace", "-o", "whole.mp4").code == 0
+    )
     whole = sa2va("check", "whole.mp4", "--against", "top.mp4")
     assert "field order: progressive in the file, top in the source" in whole.out
     assert sa2va("segment", "top.mp4", "red", "--save", "mask", "-o", "mask.mp4").code == 0

@@ -33,7 +33,8 @@ _WISH = re.compile(
     re.IGNORECASE,
 )
 _SOMEWHERE = re.compile(
-    r"\s+(?:from|in|out\s+of)\s+(?:the|this)\s+(?:scene|picture|video|clip|film|footage|image)$", re.IGNORECASE
+    r"\s+(?:from|in|out\s+of)\s+(?:the|this)\s+(?:scene|picture|video|clip|film|footage|image)$",
+    re.IGNORECASE,
 )
 """That a thing is in the picture says nothing about it."""
 _NOT = re.compile(r"^(?:do\s+not|don't|dont|never|stop|undo|no|not)\b", re.IGNORECASE)
