@@ -75,6 +75,7 @@ class Sound:
         start: Fraction,
         end: Fraction | None,
         offsets: Sequence[Fraction] = (Fraction(0),),
+        *,
         strip: bool = False,
     ) -> None:
         """Opens the source and adds its sound tracks to the output.
