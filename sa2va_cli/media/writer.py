@@ -272,15 +272,8 @@ class VideoWriter:
             assert self._origin is not None  # noqa: S101
             start, end = self._sound_range
             start = self._origin if start is None else max(start, self._origin)
-            self._sound = Sound(
-                self._sound_source,
-                self._container,
-                self._origin,
-                start,
-                end,
-                self._clock_offsets,
-                self._strip,
-            )
+            source = self._sound_source, self._container, self._origin
+            self._sound = Sound(*source, start, end, self._clock_offsets, strip=self._strip)
 
     def _opened(self) -> Any:
         """The container, in a hidden file or on the way into a stream."""
