@@ -95,7 +95,7 @@ def _luma_codes(picture: Pixels, row: NDArray[np.float64], zero: float, depth: i
     if picture.dtype == np.uint8 and depth == 8:  # OpenCV rounds and clips by itself
         return np.asarray(cv2.transform(np.ascontiguousarray(picture), line))
     values = np.asarray(cv2.transform(picture.astype(np.float32), line))
-    return np.rint(np.clip(values, 0, 2**depth - 1))
+    return np.asarray(np.rint(np.clip(values, 0, 2**depth - 1)))
 
 
 def _half(values: Floats) -> Floats:

@@ -95,7 +95,8 @@ def guided(image: RGB, soft: Floats) -> Floats:
         functions = _fit(
             reduced(_part(image, window, factor), factor), _part(mask, window), _part(variance, window)
         )
-        _finish(functions, factor, *(_part(one, window, factor) for one in (image, soft, alpha)))
+        pictures = _part(image, window, factor), _part(soft, window, factor), _part(alpha, window, factor)
+        _finish(functions, factor, *pictures)
         inside = Box(*(factor * k for k in (window.x0, window.y0, window.x1, window.y1)))
         _part(alpha, inside)[...] = without_specks(_part(alpha, inside), _part(soft, inside), factor)
     return np.asarray(alpha[:height, :width])
