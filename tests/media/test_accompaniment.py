@@ -183,6 +183,14 @@ def test_what_is_stripped_has_neither_subtitles_nor_titles(tmp_path: Path) -> No
     assert b"Ann" not in out.read_bytes()
 
 
+def test_timecode_is_the_same_at_few_frames_per_second(tmp_path: Path) -> None:
+    out = tmp_path / "out.mov"
+    assert copied(make_camera(tmp_path / "a.mov"), out, Selection(every=3)) == []
+    reader = open_source(tmp_path / "a.mov", Selection(every=3))
+    assert reader.rate <= 10
+    assert open_source(out).info.metadata.timecode == reader.metadata.timecode == "10:11:12:04"
+
+
 def test_a_timecode_that_its_rate_does_not_allow_is_left_out() -> None:
     said = Metadata(timecode="10:11:12:13").cut(
         Fraction(0), None, frames=0, rate=Fraction(10), to=Fraction(10)
