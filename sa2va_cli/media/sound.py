@@ -102,8 +102,8 @@ class Sound:
         self._has_edit_lists = suffix in (".mp4", ".m4v", ".mov")
         for number, stream in enumerate(self._input.streams.audio, 1):
             self._add(number, stream, container, suffix)
-        for number, stream in enumerate(self._input.streams.subtitles, 1):
-            self._add_subtitles(number, stream, container, suffix)
+        for number, subtitles in enumerate(self._input.streams.subtitles, 1):
+            self._add_subtitles(number, subtitles, container, suffix)
         for other in self._input.streams:
             if other.index not in self._tracks:
                 other.discard = Discard.all
