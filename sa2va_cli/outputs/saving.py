@@ -93,7 +93,7 @@ class Saving:
                     "--strip-metadata",
                     "strip",
                     "Leave out what the source's container says (title, dates, place, device, timecode, "
-                    "chapters); edit does where it hides something.",
+                    "chapters, subtitles); edit does where it hides something.",
                 ),
                 Switch("--keep-metadata", "keep", "Keep it there, too."),
             ),
