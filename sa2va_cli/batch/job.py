@@ -22,6 +22,7 @@ class BatchJob:
         source: the input, as a command would be given it.
         work: the value that its kind runs.
         outputs: what it will most likely make, by the input's name alone; nothing was opened.
+        reads: files besides the input that decide about that, such as one of questions.
     """
 
     key: str
@@ -29,6 +30,7 @@ class BatchJob:
     source: str
     work: Any = field(repr=False)
     outputs: tuple[Path, ...] = field(default=(), repr=False)
+    reads: tuple[Path, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from sa2va_cli.batch.job import BatchJob, Outcome
 from sa2va_cli.batch.kinds import Tools, kind_of
@@ -29,7 +30,6 @@ from sa2va_cli.queues import Channel
 from sa2va_cli.runtime.choice import ModelChoice
 
 if TYPE_CHECKING:
-    from sa2va_cli.datatypes import AnySegmenter
     from sa2va_cli.runtime.loading import Load
 
 FINISHING = ("finishing the files", "drawing what needs the whole clip")
@@ -39,6 +39,9 @@ _PROGRESS_SECONDS = 0.5
 """How often progress of one job is told at most."""
 
 BUG = 1
+
+Use = Literal["open", "answer_all"]
+"""What a job does with the model: opens sessions in which things are followed, or asks questions."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +150,7 @@ class Worker:
     def __init__(self, setup: Setup, emit: Emit, stop: Stop) -> None:
         self._setup, self._emit, self._stop = setup, emit, stop
         self._tasks: Channel[Task] = Channel(room=1)
-        self._segmenter: AnySegmenter | None = None
+        self._model: Any = None
         self._loading = threading.Lock()
         self._followed = _Turns(1)
         self._threads = [
@@ -200,7 +203,7 @@ class Worker:
 
     def _outcome(self, task: Task) -> Outcome:
         """Runs a job; whatever goes wrong in it is its own affair."""
-        mark = Mark.of_source(task.job.source)
+        mark = Mark.of_source(task.job.source, task.job.reads)
         known = None if mark is None else mark.as_json()
         started = time.perf_counter()
         try:
@@ -221,9 +224,10 @@ class Worker:
         kind = kind_of(task.job.kind)
         turn = self._followed.turn()
         tools = Tools(
-            self._loaded,
+            partial(self._loaded, "open"),
+            partial(self._loaded, "answer_all"),
             turn.taken,
-            self._reporting(task, kind.needs_model, turn),
+            self._reporting(task, kind.resumes(task.job.work), turn),
             Resuming(
                 resume=self._setup.checkpoint is not None,
                 checkpoint=self._setup.checkpoint or "10s",
@@ -260,24 +264,25 @@ class Worker:
 
         return report
 
-    def _loaded(self) -> "AnySegmenter":
-        """The model, which the first job that needs it loads."""
+    def _loaded(self, use: Use) -> Any:
+        """The model, which the first job that needs it loads; a chat model serves questions alone."""
         with self._loading:
-            if self._segmenter is None:
+            if self._model is None or not hasattr(self._model, use):
                 try:
-                    self._segmenter = self._load()
+                    self._model = self._load(use)
                 except Exception as error:
                     self._stop.soon.set()
                     raise BrokenWorker from error
-        return self._segmenter
+        return self._model
 
-    def _load(self) -> "AnySegmenter":
-        from sa2va_cli.runtime.loading import load_segmenter, memory_errors_explained
+    def _load(self, use: Use) -> Any:
+        from sa2va_cli.runtime.loading import load_chat, load_segmenter, memory_errors_explained
 
         choice = self._setup.model
         placement = choice.placed()
         with memory_errors_explained(choice.name_on(placement), placement):
-            segmenter = (self._setup.load or load_segmenter)(choice, placement)
+            load: Any = self._setup.load or (load_segmenter if use == "open" else load_chat)
+            segmenter = load(choice, placement)
         if getattr(segmenter, "is_small_on_processor", False):
             import torch
 
@@ -349,7 +354,7 @@ def _done(result: SegmentResult, mark: Mark | None, job: BatchJob) -> Outcome:
     )
     if mark is None or info is None:
         return outcome
-    holds = mark.holds_for(job.source)
+    holds = mark.holds_for(job.source, job.reads)
     if holds is False:
         error = InputError(
             f"{job.source}: it was replaced while it was read, so its outputs cannot be trusted; "

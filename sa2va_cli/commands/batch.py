@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from sa2va_cli.batch.options import Options, SharedSearch
+from sa2va_cli.batch.options import Asking, Editing, FromTracks, Options, SharedSearch
 from sa2va_cli.commands.helptext import examples
-from sa2va_cli.commands.options import Talking, add_command, only
+from sa2va_cli.commands.options import Talking, add_command, only, without
 from sa2va_cli.commands.session import Interrupted, Session
 from sa2va_cli.commands.signals import signals_told
 from sa2va_cli.errors import BatchError, UsageError
@@ -21,6 +21,7 @@ from sa2va_cli.outputs.delivery import Delivery
 from sa2va_cli.outputs.drawing import Drawing
 from sa2va_cli.outputs.saving import Saving
 from sa2va_cli.parameters import Option, check_fields
+from sa2va_cli.pipeline.asking_job import Answering
 from sa2va_cli.pipeline.job import Resuming
 from sa2va_cli.runtime.choice import ModelChoice
 
@@ -75,9 +76,12 @@ class Batching:
         bool,
         Option("Names on standard input end in a zero byte, as of find -print0.", names=("--null", "-0")),
     ] = False
-    kind: Annotated[str, Option("What is done: segment, or render (of tracks files).", "", "KIND")] = (
-        "segment"
-    )
+    kind: Annotated[
+        str,
+        Option(
+            "What is done: segment, edit, render (of tracks files), or ask (a file of questions).", "", "KIND"
+        ),
+    ] = "segment"
     mirror: Annotated[bool, Option("Make the tree of the inputs again below -o.")] = False
     state: Annotated[
         str | None,
@@ -161,18 +165,22 @@ def run_command(
     saving: Saving,
     drawing: Drawing,
     delivery: Delivery,
+    editing: Editing,
+    from_tracks: Annotated[FromTracks, without("force")],
+    asking: Asking,
+    answering: Answering,
     model: ModelChoice,
     talking: Talking,
 ) -> None:
     """Do many inputs with one loaded model; what is done already is left out.
 
-    Folders are searched for videos and pictures. -o takes {parent}, {relative} and {index}, too.
+    Folders are searched for what the kind of job reads. -o takes {parent}, {relative} and {index}, too.
     """
     from sa2va_cli.batch.choosing import Again
     from sa2va_cli.batch.listing import Request
     from sa2va_cli.batch.running import Plan, previewed
 
-    options = Options(search, saving, drawing, delivery, model)
+    options = Options(search, saving, drawing, delivery, model, editing, from_tracks, asking, answering)
     manifest = None if batching.manifest is None else Path(batching.manifest)
     plan = Plan(
         Request(_named(inputs or [], batching), manifest, batching.kind, options, batching.mirror),

@@ -138,7 +138,7 @@ class Interview:
         finally:
             telling.end()
         if self._as_json:
-            from sa2va_cli.commands.documents import reply_facts
+            from sa2va_cli.pipeline.asking_job import reply_facts
 
             record = {"question": question, **reply_facts(reply)}
             self._console.answer(json.dumps(record, ensure_ascii=False))
