@@ -39,7 +39,8 @@ class Outcome:
 
     Attributes:
         state: ``done`` or ``failed``; ``pending`` for one that was stopped and will be gone on with.
-        code: the exit code that the command would have had.
+        code: the exit code that the command would have had; of one that is done it is 9 where something that
+            should be hidden may be seen.
         error: what went wrong, on one line.
         frames: how many were made.
         seconds: of work.

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from sa2va_cli.batch.job import BatchJob, Outcome
 from sa2va_cli.batch.kinds import Tools, kind_of
 from sa2va_cli.batch.marks import Mark, output_mark
-from sa2va_cli.errors import InputError, Sa2VAError
+from sa2va_cli.editing.remarks import EXPOSING, remarked_ranges
+from sa2va_cli.errors import InputError, LookAtTheseError, Sa2VAError
 from sa2va_cli.events import Event, Progress, Report
 from sa2va_cli.outputs.saving import Existing
 from sa2va_cli.pipeline.job import (
@@ -343,13 +344,16 @@ def _done(result: SegmentResult, mark: Mark | None, job: BatchJob) -> Outcome:
     """What came of a job that ended well, unless its input is another one by now."""
     made = {str(path): output_mark(Path(path)) for path in (*result.files, *result.skipped)}
     info = result.info
+    remarked = remarked_ranges(result.remarks)
+    exposed = any(one.what in EXPOSING for one in remarked)
     outcome = Outcome(
         "done",
+        LookAtTheseError.exit_code if exposed else 0,
         frames=result.frames,
         clip_seconds=_clip_seconds(result),
         outputs=made,
         warnings=tuple(str(text) for text in result.warnings),
-        look_at=tuple(one.text for one in result.look_at),
+        look_at=(*(one.text for one in remarked), *(one.text for one in result.look_at)),
         model=result.model or "",
     )
     if mark is None or info is None:

@@ -16,7 +16,7 @@ from sa2va_cli.commands.helptext import examples
 from sa2va_cli.commands.options import Talking, add_command, only, without
 from sa2va_cli.commands.session import Interrupted, Session
 from sa2va_cli.commands.signals import signals_told
-from sa2va_cli.errors import BatchError, UsageError
+from sa2va_cli.errors import BatchError, LookAtTheseError, UsageError
 from sa2va_cli.outputs.delivery import Delivery
 from sa2va_cli.outputs.drawing import Drawing
 from sa2va_cli.outputs.saving import Saving
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from sa2va_cli.commands.console import Console
 
 RUN_EPILOG = """
-Exit codes: 0 all done, 8 some failed, 130 interrupted; those of sa2va segment where nothing could be begun.
+Exit codes: 0 all done, 8 some failed, 9 as for sa2va edit, 130 interrupted; those of sa2va segment where nothing could be begun.
 
 The same command again does what is missing, interrupted or changed. Ctrl-C once ends after the next \
 checkpoints, twice at once; both can be gone on with.
@@ -40,6 +40,8 @@ checkpoints, twice at once; both can be gone on with.
     'sa2va batch "day*/*.mp4" -p "the dog" -p "the ball" --mirror -o masks/ --jobs 2',
     'find shots -name "*.mp4" -print0 | sa2va batch - -0 -p "the dog" -o "out/{parent}-{stem}.{kind}.{ext}"',
     "sa2va batch --manifest jobs.jsonl --model demo --json",
+    'sa2va batch street/ --kind edit --instruction "blur all faces" -o hidden/',
+    "sa2va batch clips/ --kind ask --questions questions.txt -o answers/",
     "sa2va batch status out/ --follow",
 )
 STATUS_EPILOG = examples("sa2va batch status out/", "sa2va batch status out/ --json | jq .counts")
@@ -205,6 +207,11 @@ def run_command(
         raise BatchError(
             f"{result.failed} of {result.total} failed; sa2va batch errors {result.state} --why tells why, "
             "--retry-failed tries again"
+        )
+    if result.exposed:
+        raise LookAtTheseError(
+            f"done, but look at these, in which what should be hidden may be seen: {', '.join(result.exposed)}; "
+            "sa2va batch status --all --json lists the frames"
         )
 
 

@@ -185,6 +185,7 @@ def summary_facts(result: BatchResult) -> dict[str, Any]:
         "clip_seconds_per_second": round(result.clip_seconds / max(result.seconds, 1e-6), 3),
         "failures": [{"input": source, "error": text} for source, text in result.failures],
         "look_at": [{"input": source, "range": text} for source, text in result.look_at],
+        "exposed": list(result.exposed),
         "interrupted": result.interrupted,
     }
 

@@ -7,6 +7,10 @@ from typing import Any
 from sa2va_cli.datatypes import Remark
 
 
+EXPOSING = ("unprotected", "doubtful")
+"""What is said of frames on which something that should be hidden may be seen."""
+
+
 @dataclass(frozen=True)
 class RemarkedRange:
     """Frames in a row about which the same is to be said.
