@@ -1,7 +1,6 @@
 """Every kind of job through the same cases: what it makes, what it leaves out, and how it goes on."""
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +12,8 @@ from fakes import FakeChat, RememberingSegmenter
 from sa2va_cli.batch.kinds import KINDS
 from sa2va_cli.batch.listing import Request, listed
 from sa2va_cli.batch.manifest import read_manifest
-from sa2va_cli.batch.options import SPECIAL, Options
+from sa2va_cli.batch.options import SPECIAL, Options, SharedSearch
+from sa2va_cli.batch.running import Interrupts, JobTold, Plan, run_batch
 from sa2va_cli.errors import UsageError
 from sa2va_cli.parameters import declared
 
@@ -184,44 +184,32 @@ def test_every_option_of_every_kind_can_stand_in_a_row():
             assert group in changed.special
 
 
-def test_a_stopped_job_goes_on_and_ends_with_the_same_outputs(sa2va, kind, monkeypatch):
-    """Each kind is interrupted in its first job, as by Ctrl-C twice, and then given the same command."""
+def test_a_stopped_job_goes_on_and_ends_with_the_same_outputs(sa2va, kind):
+    """Each kind is ended at the first thing a job tells, as by a second Ctrl-C, and then gone on with."""
     case = CASES[kind]
     sa2va(*case.batch(kind), load=chat)
     whole = made()
     for path in Path("out").iterdir():
         path.unlink()
-    stop: list[Callable[[int], None]] = []
+    plan = plan_of(case, kind)
+    interrupts = Interrupts()
 
-    def told(handler):
-        stop.append(handler)
-        return nullcontext()
+    def report(event):
+        if isinstance(event, JobTold):
+            interrupts.count = 2
 
-    from contextlib import nullcontext
-
-    monkeypatch.setattr("sa2va_cli.commands.batch.signals_told", told)
-    seen = []
-
-    def report_stops(event_text):
-        seen.append(event_text)
-
-    from sa2va_cli.batch import running
-
-    began = running._Batch._hear
-
-    def hear(self, said, idle, pool):
-        began(self, said, idle, pool)
-        if type(said[1]).__name__ == "Told" and not seen:
-            report_stops("stop")
-            stop[0](2)
-
-    monkeypatch.setattr(running._Batch, "_hear", hear)
-    stopped = sa2va(*case.batch(kind), load=chat)
-    assert stopped.code == 130
-    monkeypatch.undo()
+    assert run_batch(plan, report, interrupts).left > 0
     assert sa2va(*case.batch(kind), load=chat).code == 0
     assert made() == whole
     assert set(states().values()) == {"done"}
+
+
+def plan_of(case: Case, kind: str) -> Plan:
+    """What a case asks for, as the command line makes it."""
+    said = {name: value for name, value in case.row.items() if name != "prompts"}
+    prompts = tuple(case.row.get("prompts", ()))
+    options = Options(search=SharedSearch(prompts)).changed({**said, "output": "out/"}, "case")
+    return Plan(Request((case.inputs,), kind=kind, options=options), load=chat)
 
 
 # --- what only one kind has ---------------------------------------------------------------------------
