@@ -215,7 +215,7 @@ class Worker:
             raise
         except Sa2VAError as error:
             outcome = Outcome("failed", error.exit_code, error.command_line)
-        except Exception as error:
+        except BaseException as error:  # also what would end a program: this thread must not end, unheard
             outcome = Outcome("failed", BUG, f"internal error: {type(error).__name__}: {error}")
         else:
             outcome = _done(result, mark, task.job)
@@ -271,7 +271,7 @@ class Worker:
             if self._model is None or not hasattr(self._model, use):
                 try:
                     self._model = self._load(use)
-                except Exception as error:
+                except BaseException as error:
                     self._stop.soon.set()
                     raise BrokenWorker from error
         return self._model

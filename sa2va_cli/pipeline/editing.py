@@ -104,7 +104,7 @@ def planned_editing(job: EditJob, report: Report = no_report) -> Generator[Plan,
     Raises:
         Sa2VAError: something cannot be meant, or cannot be read or written.
     """
-    prompts = _prompts(job)
+    prompts = prompts_of(job)
     drawn = _drawn(job, effect_uses(job.plan, named_prompts(job.plan, prompts)))
     search = job.looking.searching(prompts)
     if job.preview:
@@ -118,7 +118,7 @@ def planned_editing(job: EditJob, report: Report = no_report) -> Generator[Plan,
         yield replace(plan, job=replace(plan.job, drawing=drawing), keyframes=keyframes)
 
 
-def _prompts(job: EditJob) -> tuple[Prompt, ...]:
+def prompts_of(job: EditJob) -> tuple[Prompt, ...]:
     """What is looked for.
 
     Raises:
@@ -344,7 +344,7 @@ def _edit_generated(job: EditJob, load: Load, report: Report, threads: Threads) 
             "--save tracks does not go with --backend; find with segment --save tracks, and edit the tracks"
         )
     back_end = back_end_of(str(job.backend), job.reference)
-    search = job.looking.searching(_prompts(job))
+    search = job.looking.searching(prompts_of(job))
     with tempfile.TemporaryDirectory(prefix="sa2va-edit-") as folder:
         path = Path(folder) / f"{stem_of(job.source)}.tracks.sa2va"
         saving = Saving(("tracks",), str(path), allow_empty=job.saving.allow_empty)

@@ -17,7 +17,7 @@ def _make(source: str, prompts: tuple[str, ...], options: Options) -> QuestionsJ
     search, asking = options.search, options.asking
     if asking.questions is None:
         raise UsageError("there are no questions; give a file of them with --questions")
-    if prompts:
+    if prompts or search.prompts:
         raise UsageError("questions stand in the file that --questions names; leave the prompts out")
     if options.saving.kinds_given:
         raise UsageError("--questions writes answers and no pictures; leave --save out")

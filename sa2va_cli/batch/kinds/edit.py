@@ -55,11 +55,11 @@ def _make(source: str, prompts: tuple[str, ...], options: Options) -> EditJob:
 
 
 def _outputs(job: EditJob) -> tuple[Path, ...]:
+    from sa2va_cli.pipeline.editing import prompts_of
     from sa2va_cli.pipeline.opening import stem_of
     from sa2va_cli.tracks.log import Tracks
 
     kind, stem, source = source_kind(job.source), stem_of(job.source), Path(job.source)
-    prompts = numbered(job.plan.prompts)
     if job.is_tracks:
         try:
             header = Tracks(source).header
@@ -67,10 +67,13 @@ def _outputs(job: EditJob) -> tuple[Path, ...]:
             return ()
         kind, stem, source = header.source.kind, header.stem, Path(header.source.path)
         prompts = header.prompts
-    uses = effect_uses(job.plan, named_prompts(job.plan, prompts))
+    else:
+        prompts = numbered(("picture",)) if job.plan.only_pictures else prompts_of(job)
+    named = named_prompts(job.plan, prompts)
+    uses = effect_uses(job.plan, named)
     planned = plan_outputs(
         job.saving,
-        prompts or numbered(("picture",)),
+        prompts,
         kind,
         stem,
         drawing=replace(job.drawing, effects=uses),
