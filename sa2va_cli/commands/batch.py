@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from sa2va_cli.commands.console import Console
 
 RUN_EPILOG = """
-Exit codes: 0 all done, 8 some failed, 9 as for sa2va edit, 130 interrupted; those of sa2va segment where nothing could be begun.
+Exit codes: 0 all done, 8 some failed, 9 as for sa2va edit, 130 interrupted; those of sa2va segment where \
+nothing could be begun.
 
 The same command again does what is missing, interrupted or changed. Ctrl-C once ends after the next \
 checkpoints, twice at once; both can be gone on with.
@@ -210,8 +211,8 @@ def run_command(
         )
     if result.exposed:
         raise LookAtTheseError(
-            f"done, but look at these, in which what should be hidden may be seen: {', '.join(result.exposed)}; "
-            "sa2va batch status --all --json lists the frames"
+            "done, but look at these, in which what should be hidden may be seen: "
+            f"{', '.join(result.exposed)}; sa2va batch status --all --json lists the frames"
         )
 
 
