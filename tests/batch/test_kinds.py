@@ -14,8 +14,13 @@ from sa2va_cli.batch.listing import Request, listed
 from sa2va_cli.batch.manifest import read_manifest
 from sa2va_cli.batch.options import SPECIAL, Options, SharedSearch
 from sa2va_cli.batch.running import Interrupts, JobTold, Plan, run_batch
+from sa2va_cli.editing.explicit import explicit_plan
 from sa2va_cli.errors import UsageError
+from sa2va_cli.outputs.saving import Saving
 from sa2va_cli.parameters import declared
+from sa2va_cli.pipeline.edit_job import EditJob
+from sa2va_cli.pipeline.editing import edit
+from sa2va_cli.pipeline.job import Resuming, Stopped
 
 QUESTIONS = ("Is red seen?", "What is green?", '{"id": "third", "question": "Is blue seen?"}')
 
@@ -215,19 +220,22 @@ def plan_of(case: Case, kind: str) -> Plan:
 # --- what only one kind has ---------------------------------------------------------------------------
 
 
-def test_an_edit_is_gone_on_with_within_the_clip(sa2va, clips):
-    case = CASES["edit"]
-    sa2va(*case.batch("edit"), load=lambda *_: RememberingSegmenter(0))
-    whole = made()
-    for path in Path("out").iterdir():
-        path.unlink()
-    failing = RememberingSegmenter(0, fails_at=6)
-    assert sa2va(*case.batch("edit", "--checkpoint", "2f"), load=lambda *_: failing).code == 8
+def test_an_edit_is_gone_on_with_within_the_clip(folder):
+    make_video(folder / "a.mp4", stamps=range(20))
+    plan = explicit_plan(["the red corner"], ["recolour=blue"])
+
+    def edited(place, segmenter, resuming):
+        job = EditJob("a.mp4", plan, saving=Saving(("edit",), place))
+        edit(job, load=lambda *_: segmenter, resuming=resuming)
+
+    edited("whole/", RememberingSegmenter(0), Resuming())
+    with pytest.raises(Stopped):
+        edited("out/", RememberingSegmenter(0), Resuming(resume=True, checkpoint="4f", stop=lambda: True))
     again = RememberingSegmenter(0)
-    done = sa2va(*case.batch("edit", "--checkpoint", "2f", "--retry-failed"), load=lambda *_: again)
-    assert done.code == 0, done.err
-    assert len(again.stepped) < 3 * 8
-    assert made() == whole
+    edited("out/", again, Resuming(resume=True))
+    assert 0 < len(again.stepped) < 20
+    assert Path("out/a.edit.mp4").read_bytes() == Path("whole/a.edit.mp4").read_bytes()
+    assert [path.name for path in Path("out").iterdir()] == ["a.edit.mp4"]
 
 
 def test_instructions_and_plans_are_plans_for_all(sa2va, clips):
@@ -258,6 +266,7 @@ def test_tracks_are_edited_without_a_model(sa2va, clips):
 
 
 def test_an_edit_that_may_show_what_it_should_hide_is_said_each_time(sa2va, clips):
+    make_video(clips[0], stamps=range(10))
     command = ("batch", "shots/a.mp4", "--kind", "edit", "--instruction", "fill the red corner", "-o", "out/")
     for more in ((), ("--json",)):
         outcome = sa2va(*command, *more)
