@@ -33,10 +33,12 @@ Arrays = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 """Logits (N, h, w), scores (N,) and predicted IoUs (N,)."""
 
 ENCODED_AT_ONCE = 4
-"""Pictures that are encoded in one call ahead of the tracker on a GPU, to start a quarter as many kernels.
+"""Pictures that are encoded in one call ahead of the tracker, to start a quarter as many operations.
 
-An estimate, not yet measured: one picture in eager mode is about 700 kernels, whose start takes as long as
-their work. Each picture more holds some 300 MB while it is encoded in bfloat16.
+On a GPU an estimate, not yet measured: one picture in eager mode is about 700 kernels, whose start takes as
+long as their work. Each picture more holds some 300 MB while it is encoded in bfloat16. On a processor the
+demo network takes 20.3 ms of its time for a picture alone and 15.9 ms for one of four (15.3 of eight), to the
+same bits (docs/history/performance.md).
 """
 
 
@@ -219,9 +221,8 @@ class NetworkSession:
         a large one with every core for one thing at a time. On a GPU a second thread keeps launching while
         the first waits for results.
         """
-        if self._network.sam2.device.type != "cpu":
-            return ENCODED_AT_ONCE
-        return 1 if self._segmenter.is_small_on_processor else 0
+        is_on_processor = self._network.sam2.device.type == "cpu"
+        return 0 if is_on_processor and not self._segmenter.is_small_on_processor else ENCODED_AT_ONCE
 
     def _prepared(
         self, frames: Iterable[Frame], memory: Memory, at_once: int, graphs: "Graphs | None"

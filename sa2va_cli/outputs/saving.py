@@ -114,7 +114,8 @@ class Saving:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "kinds_given", self.kinds is not DEFAULT_KINDS)
-        object.__setattr__(self, "kinds", split_names(self.kinds))
+        if self.kinds_given:  # the default stays the same object, by which a changed copy knows it
+            object.__setattr__(self, "kinds", split_names(self.kinds))
         check_kinds(self.kinds)
         if self.existing not in (allowed := ("refuse", "overwrite", "skip")):
             raise UsageError(
