@@ -1,5 +1,6 @@
 """Tiny followers with random weights, as transformers builds and saves them."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -112,3 +113,50 @@ def saved(config: Any, folder: Path) -> Path:
     """The same as transformers saves it: the layout in which followers are published."""
     built(config).save_pretrained(folder)
     return folder
+
+
+def published_edgetam(folder: Path) -> Path:
+    """An EdgeTAM in its published layout, made without timm: normalisations as they are before training."""
+    from safetensors.torch import save_file
+
+    from sa2va_cli.model.edgetam import EdgeTam
+
+    config = edgetam_config()
+    config.vision_config.backbone_channel_list = [384, 192, 96, 48]
+    network = EdgeTam(config, repvit=True)
+    randomised(network.layers)
+    tensors: dict[str, torch.Tensor] = {}
+    for name, tensor in network.layers.state_dict().items():
+        prefix = "vision_encoder.backbone."
+        if not name.startswith(prefix):
+            tensors[name] = tensor
+            continue
+        path, _, kind = name.removeprefix(prefix).rpartition(".")
+        path = f"{prefix}timm_model.{path}"
+        if ".se." in path:
+            tensors[f"{path}.{kind}"] = tensor
+        elif path.endswith("token_mixer"):
+            tensors |= _normalised(f"{path}.conv", kind, 0.3 * tensor)
+            lone = tensor[..., 1:2, 1:2] if kind == "weight" else tensor
+            tensors |= _normalised(f"{path}.conv1", kind, 0.1 * lone)
+        else:
+            tensors |= _normalised(path, kind, 0.3 * tensor)
+    folder.mkdir(parents=True)
+    save_file({name: one.contiguous() for name, one in tensors.items()}, folder / "model.safetensors")
+    written = config.to_dict()
+    written["vision_config"] |= {
+        "model_type": "edgetam_vision_model",
+        "backbone_config": REPVIT,
+    }
+    (folder / "config.json").write_text(json.dumps(written))
+    return folder
+
+
+def _normalised(path: str, kind: str, tensor: torch.Tensor) -> dict[str, torch.Tensor]:
+    """A convolution's weight, or what normalises after it with the given bias."""
+    if kind == "weight":
+        return {f"{path}.c.weight": tensor}
+    names = ("weight", "bias", "running_mean", "running_var")
+    values = (torch.ones_like(tensor), tensor, torch.zeros_like(tensor), torch.ones_like(tensor))
+    rows = {f"{path}.bn.{name}": value for name, value in zip(names, values, strict=True)}
+    return rows | {f"{path}.bn.num_batches_tracked": torch.tensor(7)}
