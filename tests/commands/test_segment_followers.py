@@ -92,6 +92,8 @@ def test_what_cannot_follow_is_told_in_one_line(sa2va, folder, arguments, code, 
 
 def test_a_follower_is_looked_into_and_verified(sa2va, follower):
     assert "is whole" in sa2va("models", "verify", follower).out
-    described = json.loads(sa2va("models", "info", follower, "--json").out)
+    outcome = sa2va("models", "info", follower, "--json")
+    assert outcome.code == 0, outcome.err
+    described = json.loads(outcome.out)
     assert (described["family"], described["concern"]) == ("sam2_video", None)
     assert [part["part"] for part in described["parts"]] == ["SAM 2"]
