@@ -105,6 +105,7 @@ class Header:
             facts.pop("visual")  # older versions do not know of it
             if prompt.visual:
                 facts["visual"] = [to_document(one) for one in prompt.visual]
+        _forget_none(document["model"])
         document["answers"] = {str(number): answer for number, answer in self.answers.items()}
         # Names that are not UTF-8 keep their bytes as surrogate escapes, which JSON writes as such.
         return json.dumps(document, default=str, allow_nan=False).encode()
@@ -134,7 +135,7 @@ class Header:
                 answers={int(number): str(answer) for number, answer in document["answers"].items()},
                 threshold=float(document["threshold"]),
                 frames=int(document["frames"]),
-                model=ModelIdentity(**document["model"]),
+                model=_identity(document["model"]),
                 settings=dict(document["settings"]),
             )
         except (KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -142,6 +143,19 @@ class Header:
         if not 0 < header.threshold < 1:
             raise ValueError(f"the header has a threshold of {header.threshold}")
         return header
+
+
+def _forget_none(model: dict[str, Any]) -> None:
+    """Leaves out that a network followed for itself: older versions do not know of another way."""
+    follower = model.pop("follower")
+    if follower is not None:
+        _forget_none(follower)
+        model["follower"] = follower
+
+
+def _identity(document: dict[str, Any]) -> ModelIdentity:
+    follower = document.pop("follower", None)
+    return ModelIdentity(**document, follower=None if follower is None else _identity(follower))
 
 
 def _prompt(document: dict[str, Any]) -> Prompt:

@@ -32,6 +32,7 @@ SLOW = (
     "cold_start",
     "demo_scores",
     "stage_times",
+    "followers",
     "steadiness",
     "confidence",
     "moments",
