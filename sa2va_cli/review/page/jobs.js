@@ -1,0 +1,71 @@
+// What the server is working on: how far it is, and a way to stop it.
+
+import * as api from "./api.js";
+import { Icon, IconButton } from "./icons.js";
+import { t, tServer } from "./language.js";
+import { attempt, forgetJob, isActive, notify, page } from "./page_state.js";
+import { useStore } from "./store.js";
+import { html } from "./vendor/preact-htm.js";
+
+// Jobs of a clip that are going on, in one line each.
+export function JobLines({ clip }) {
+  const jobs = useStore(page, (state) => state.jobs);
+  const active = [...jobs.values()].filter((job) => job.clip === clip && isActive(job));
+  if (!active.length) return null;
+  return html`<ul class="jobs" aria-label=${t("jobs.label")}>
+    ${active.map(
+      (job) => html`<li key=${job.id} data-testid="job">
+        <span class="job-words">${wordsOf(job)}</span>
+        <${Progress} job=${job} />
+        <${IconButton}
+          icon="close"
+          label=${t("jobs.cancel")}
+          onClick=${() => attempt(() => api.cancelJob(job.id))}
+        />
+      </li>`,
+    )}
+  </ul>`;
+}
+
+const wordsOf = (job) => job.label || tServer("job", job.kind);
+
+export function Progress({ job }) {
+  const known = job.state === "running" && job.progress > 0;
+  const words = known
+    ? job.remaining
+      ? t("jobs.remaining", { percent: Math.round(job.progress * 100), seconds: Math.ceil(job.remaining) })
+      : `${Math.round(job.progress * 100)} %`
+    : t(`jobs.${job.state}`);
+  return html`<progress max="1" value=${known ? job.progress : undefined} aria-label=${wordsOf(job)}></progress>
+    <span class="quiet progress-words">${words}</span>`;
+}
+
+// Files that were made, where they lie, and jobs that failed or were stopped.
+export function Delivered({ clip }) {
+  const jobs = useStore(page, (state) => state.jobs);
+  const ended = [...jobs.values()].filter((job) => job.clip === clip && !isActive(job) && job.files?.length);
+  if (!ended.length) return null;
+  return html`<section aria-labelledby="delivered-title">
+    <h2 id="delivered-title">${t("deliver.done")}</h2>
+    ${ended.reverse().map(
+      (job) => html`<div key=${job.id} class="delivered" data-testid="delivered">
+        ${job.files.map((file) => html`<${File} key=${file} file=${file} />`)}
+        <${IconButton} icon="close" label=${t("jobs.forget")} onClick=${() => forgetJob(job.id)} />
+      </div>`,
+    )}
+  </section>`;
+}
+
+function File({ file }) {
+  const cut = Math.max(file.lastIndexOf("/"), file.lastIndexOf("\\"));
+  return html`<p class="file">
+    <strong>${file.slice(cut + 1)}</strong>
+    <span class="folder"><${Icon} name="folder" /><span>${file.slice(0, cut) || "."}</span></span>
+    <button type="button" onClick=${() => copy(file.slice(0, cut) || ".")}>${t("deliver.copy_folder")}</button>
+  </p>`;
+}
+
+export async function copy(text) {
+  await navigator.clipboard.writeText(text);
+  notify(t("said.copied"));
+}
