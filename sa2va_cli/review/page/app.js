@@ -65,13 +65,15 @@ function App() {
   return html`<a class="skip" href="#main" onClick=${skip}>${t("skip")}</a>
     <${Header} review=${review} open=${openClip} />
     <${Connection} />
-    ${review
-      ? html`<${ClipPage} key=${review.id} review=${review} />`
-      : clips
-        ? html`<${Queue} open=${openClip} />`
-        : problem
-          ? html`<${Problem} words=${problem} again=${readClips} />`
-          : html`<${Waiting} />`}
+    ${
+      review
+        ? html`<${ClipPage} key=${review.id} review=${review} />`
+        : clips
+          ? html`<${Queue} open=${openClip} />`
+          : problem
+            ? html`<${Problem} words=${problem} again=${readClips} />`
+            : html`<${Waiting} />`
+    }
     <${Notices} />`;
 }
 
@@ -92,11 +94,12 @@ function Notices() {
   const notices = useStore(page, (state) => state.notices);
   return html`<div class="notices" role="status" aria-live="polite">
     ${notices.map(
-      ({ id, words, kind }) => html`<div key=${id} class=${`notice ${kind}`} data-testid="notice">
-        <${Icon} name=${kind === "problem" ? "warn" : "check"} />
-        <span>${words}</span>
-        <${IconButton} icon="close" label=${t("dialog.close")} onClick=${() => dismiss(id)} />
-      </div>`,
+      ({ id, words, kind }) =>
+        html`<div key=${id} class=${`notice ${kind}`} data-testid="notice">
+          <${Icon} name=${kind === "problem" ? "warn" : "check"} />
+          <span>${words}</span>
+          <${IconButton} icon="close" label=${t("dialog.close")} onClick=${() => dismiss(id)} />
+        </div>`,
     )}
   </div>`;
 }

@@ -38,15 +38,29 @@ export function Ask({ review }) {
     <form onSubmit=${send}>
       <p class="quiet">${marked ? t("ask.about_range", { first, last }) : t("ask.about_frame", { frame })}</p>
       <label class="hidden" for="question">${t("ask.question")}</label>
-      <textarea id="question" name="question" rows="3" placeholder=${t("ask.question")} onKeyDown=${sendOnEnter}></textarea>
+      <textarea
+        id="question"
+        name="question"
+        rows="3"
+        placeholder=${t("ask.question")}
+        onKeyDown=${sendOnEnter}
+      ></textarea>
       <footer>
-        ${turns.length > 0 &&
-        html`<button type="button" disabled=${asking} onClick=${() => review.set({ turns: [], conversation: null })}>
-          ${t("ask.again")}
-        </button>`}
-        ${asking
-          ? html`<button type="button" onClick=${() => asking.abort()}>${t("ask.stop")}</button>`
-          : html`<button type="submit" class="primary">${t("ask.send")}</button>`}
+        ${
+          turns.length > 0 &&
+          html`<button
+            type="button"
+            disabled=${asking}
+            onClick=${() => review.set({ turns: [], conversation: null })}
+          >
+            ${t("ask.again")}
+          </button>`
+        }
+        ${
+          asking
+            ? html`<button type="button" onClick=${() => asking.abort()}>${t("ask.stop")}</button>`
+            : html`<button type="submit" class="primary">${t("ask.send")}</button>`
+        }
       </footer>
     </form>
   </div>`;
@@ -68,16 +82,19 @@ function Turn({ review, turn, last }) {
       ${turn.answer || (turn.done ? "" : html`<span class="spinner"></span>`)}
       ${turn.stopped && html`<span class="quiet"> ${t("ask.stopped")}</span>`}
     </p>
-    ${last &&
-    turn.objects.map(
-      (one, index) => html`<button
-        key=${index}
-        type="button"
-        onClick=${() => review.change({ type: "answer", conversation: turn.conversation, index, frame: turn.frames[0] })}
-      >
-        ${t("ask.keep", { name: one.label })}
-      </button>`,
-    )}
+    ${
+      last &&
+      turn.objects.map(
+        (one, index) =>
+          html`<button
+            key=${index}
+            type="button"
+            onClick=${() => review.change({ type: "answer", conversation: turn.conversation, index, frame: turn.frames[0] })}
+          >
+            ${t("ask.keep", { name: one.label })}
+          </button>`,
+      )
+    }
   </div>`;
 }
 
@@ -108,5 +125,8 @@ function framesAskedAbout(review) {
   if (marks.in === null && marks.out === null) return [frame];
   const { first, last } = review.span;
   const count = Math.min(MOST_FRAMES, last - first + 1);
-  return Array.from({ length: count }, (_, at) => first + Math.round((at * (last - first)) / Math.max(1, count - 1)));
+  return Array.from(
+    { length: count },
+    (_, at) => first + Math.round((at * (last - first)) / Math.max(1, count - 1)),
+  );
 }

@@ -77,18 +77,19 @@ function Panel({ review }) {
   return html`<aside class="panel" aria-label=${t("panel.label")}>
     <div class="tabs" role="tablist" aria-label=${t("panel.label")} onKeyDown=${press}>
       ${TABS.map(
-        (tab, at) => html`<button
-          key=${tab.name}
-          id=${`tab-${tab.name}`}
-          type="button"
-          role="tab"
-          aria-selected=${at === open}
-          aria-controls="panel-body"
-          tabindex=${at === open ? 0 : -1}
-          onClick=${() => setOpen(at)}
-        >
-          ${t(`panel.${tab.name}`)}
-        </button>`,
+        (tab, at) =>
+          html`<button
+            key=${tab.name}
+            id=${`tab-${tab.name}`}
+            type="button"
+            role="tab"
+            aria-selected=${at === open}
+            aria-controls="panel-body"
+            tabindex=${at === open ? 0 : -1}
+            onClick=${() => setOpen(at)}
+          >
+            ${t(`panel.${tab.name}`)}
+          </button>`,
       )}
     </div>
     <div id="panel-body" role="tabpanel" aria-labelledby=${`tab-${name}`}>
@@ -99,7 +100,10 @@ function Panel({ review }) {
 }
 
 export function Waiting() {
-  return html`<main class="state-page" id="main" aria-busy="true"><span class="spinner large"></span><p>${t("loading")}</p></main>`;
+  return html`<main class="state-page" id="main" aria-busy="true">
+    <span class="spinner large"></span>
+    <p>${t("loading")}</p>
+  </main>`;
 }
 
 export function Problem({ words, again }) {

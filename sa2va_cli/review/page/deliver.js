@@ -16,7 +16,10 @@ const GROUPS = [
 
 export function Deliver({ review }) {
   const outputs = useOutputs();
-  if (!outputs) return html`<div class="panel-body"><p class="empty"><span class="spinner"></span> ${t("loading")}</p></div>`;
+  if (!outputs)
+    return html`<div class="panel-body">
+      <p class="empty"><span class="spinner"></span> ${t("loading")}</p>
+    </div>`;
   return html`<${Order} review=${review} outputs=${outputs} />`;
 }
 
@@ -59,15 +62,16 @@ function Order({ review, outputs }) {
       <fieldset class="segments">
         <legend class="hidden">${t("deliver.what")}</legend>
         ${GROUPS.map(
-          ({ list }, at) => html`<label key=${list}>
-            <input
-              type="radio"
-              name="group"
-              checked=${at === order.group}
-              onChange=${() => change({ group: at, name: outputs[list][0].name, options: {} })}
-            />
-            <span>${t(`deliver.${list}`)}</span>
-          </label>`,
+          ({ list }, at) =>
+            html`<label key=${list}>
+              <input
+                type="radio"
+                name="group"
+                checked=${at === order.group}
+                onChange=${() => change({ group: at, name: outputs[list][0].name, options: {} })}
+              />
+              <span>${t(`deliver.${list}`)}</span>
+            </label>`,
         )}
       </fieldset>
       <label class="field">
@@ -81,10 +85,19 @@ function Order({ review, outputs }) {
         </select>
       </label>
       <p class="help">${row.help}</p>
-      <${Options} key=${row.name} row=${row} values=${order.options} set=${(options) => change({ options })} />
+      <${Options}
+        key=${row.name}
+        row=${row}
+        values=${order.options}
+        set=${(options) => change({ options })}
+      />
       <${WhichObjects} clip=${clip} chosen=${order.objects} set=${(objects) => change({ objects })} />
       <${Preview} review=${review} wanted=${wanted} order=${order} />
-      <footer><button type="submit" class="primary" disabled=${!clip.objects.length} data-testid="deliver">${t("deliver.make")}</button></footer>
+      <footer>
+        <button type="submit" class="primary" disabled=${!clip.objects.length} data-testid="deliver">
+          ${t("deliver.make")}
+        </button>
+      </footer>
     </form>
     ${command && html`<${Command} command=${command} />`}
     <${JobLines} clip=${clip.id} />
@@ -98,18 +111,20 @@ const firstOrder = (outputs) => ({ group: 0, name: outputs.kinds[0].name, option
 function Options({ row, values, set }) {
   if (!row.options?.length) return null;
   const change = (option, value) => {
-    const { [option.name]: _, ...others } = values;
-    set(value === null || value === option.default ? others : { ...others, [option.name]: value });
+    const changed = { ...values, [option.name]: value };
+    if (value === null || value === option.default) delete changed[option.name];
+    set(changed);
   };
   return html`<details class="options" open=${row.options.length <= 4}>
     <summary>${t("deliver.options", { count: row.options.length })}</summary>
     ${row.options.map(
-      (option) => html`<${Field}
-        key=${option.name}
-        option=${option}
-        value=${option.name in values ? values[option.name] : option.default}
-        set=${(value) => change(option, value)}
-      />`,
+      (option) =>
+        html`<${Field}
+          key=${option.name}
+          option=${option}
+          value=${option.name in values ? values[option.name] : option.default}
+          set=${(value) => change(option, value)}
+        />`,
     )}
   </details>`;
 }
@@ -123,18 +138,20 @@ function Field({ option, value, set }) {
   }
   return html`<label class="field" title=${option.help}>
     <span>${option.name}</span>
-    ${option.choices?.length
-      ? html`<select value=${value ?? ""} onChange=${(event) => set(event.target.value || null)}>
-          ${option.default === null && html`<option value="">${t("deliver.automatic")}</option>`}
-          ${option.choices.map((one) => html`<option key=${one} value=${one}>${one}</option>`)}
-        </select>`
-      : html`<input
-          type=${isNumber(option) ? "number" : "text"}
-          step=${option.type === "int" ? 1 : "any"}
-          value=${value ?? ""}
-          placeholder=${t("deliver.automatic")}
-          onChange=${(event) => set(read(option, event.target.value))}
-        />`}
+    ${
+      option.choices?.length
+        ? html`<select value=${value ?? ""} onChange=${(event) => set(event.target.value || null)}>
+            ${option.default === null && html`<option value="">${t("deliver.automatic")}</option>`}
+            ${option.choices.map((one) => html`<option key=${one} value=${one}>${one}</option>`)}
+          </select>`
+        : html`<input
+            type=${isNumber(option) ? "number" : "text"}
+            step=${option.type === "int" ? 1 : "any"}
+            value=${value ?? ""}
+            placeholder=${t("deliver.automatic")}
+            onChange=${(event) => set(read(option, event.target.value))}
+          />`
+    }
     <small>${option.help}</small>
   </label>`;
 }
@@ -151,16 +168,23 @@ function WhichObjects({ clip, chosen, set }) {
   if (clip.objects.length < 2) return null;
   const all = clip.objects.map((one) => one.id);
   const toggle = (id) => {
-    const now = (chosen ?? all).includes(id) ? (chosen ?? all).filter((one) => one !== id) : [...(chosen ?? all), id];
+    const now = (chosen ?? all).includes(id)
+      ? (chosen ?? all).filter((one) => one !== id)
+      : [...(chosen ?? all), id];
     set(now.length === all.length ? null : now);
   };
   return html`<fieldset class="which">
     <legend>${t("deliver.objects")}</legend>
     ${clip.objects.map(
-      (one) => html`<label class="check" key=${one.id}>
-        <input type="checkbox" checked=${(chosen ?? all).includes(one.id)} onChange=${() => toggle(one.id)} />
-        <span class="swatch" style=${{ background: one.colour }}></span><span>${one.name}</span>
-      </label>`,
+      (one) =>
+        html`<label class="check" key=${one.id}>
+          <input
+            type="checkbox"
+            checked=${(chosen ?? all).includes(one.id)}
+            onChange=${() => toggle(one.id)}
+          />
+          <span class="swatch" style=${{ background: one.colour }}></span><span>${one.name}</span>
+        </label>`,
     )}
   </fieldset>`;
 }
@@ -179,11 +203,13 @@ function Preview({ review, wanted, order }) {
     if (picture) setShown(URL.createObjectURL(picture));
   };
   return html`<div class="preview">
-    ${shown
-      ? html`<img src=${shown} alt=${t("deliver.preview_of", { frame })} data-testid="preview" />`
-      : html`<button type="button" class="wide-button" disabled=${busy} onClick=${make}>
-          ${busy ? html`<span class="spinner"></span>` : html`<${Icon} name="eye" />`}${t("deliver.preview", { frame })}
-        </button>`}
+    ${
+      shown
+        ? html`<img src=${shown} alt=${t("deliver.preview_of", { frame })} data-testid="preview" />`
+        : html`<button type="button" class="wide-button" disabled=${busy} onClick=${make}>
+            ${busy ? html`<span class="spinner"></span>` : html`<${Icon} name="eye" />`}${t("deliver.preview", { frame })}
+          </button>`
+    }
   </div>`;
 }
 

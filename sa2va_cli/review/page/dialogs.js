@@ -9,7 +9,12 @@ export function Dialog({ title, close, wide = false, children }) {
   useLayoutEffect(() => {
     dialog.current.showModal();
   }, []);
-  return html`<dialog ref=${dialog} class=${wide ? "wide" : ""} aria-labelledby="dialog-title" onClose=${close}>
+  return html`<dialog
+    ref=${dialog}
+    class=${wide ? "wide" : ""}
+    aria-labelledby="dialog-title"
+    onClose=${close}
+  >
     <header>
       <h2 id="dialog-title">${title}</h2>
       <${IconButton} icon="close" label=${t("dialog.close")} onClick=${() => dialog.current.close()} />
@@ -31,7 +36,9 @@ export function AskForText({ title, label, value = "", needed = true, action, cl
   useLayoutEffect(() => input.current.select(), []);
   return html`<${Dialog} title=${title} close=${close}>
     <form onSubmit=${send}>
-      <label class="field"><span>${label}</span><input ref=${input} type="text" defaultValue=${value} autofocus /></label>
+      <label class="field"
+        ><span>${label}</span><input ref=${input} type="text" defaultValue=${value} autofocus
+      /></label>
       <footer>
         <button type="button" onClick=${close}>${t("dialog.cancel")}</button>
         <button type="submit" class="primary">${action}</button>

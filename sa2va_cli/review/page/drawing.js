@@ -24,7 +24,10 @@ function tint(pixels, { width, height, alphas }, row, [red, green, blue], edge) 
       const alpha = alphas[start + at];
       if (alpha === 0) continue;
       let opacity = (alpha / 255) * TINT;
-      if (alpha > 127 && !(inside(x - edge, y) && inside(x + edge, y) && inside(x, y - edge) && inside(x, y + edge))) {
+      if (
+        alpha > 127 &&
+        !(inside(x - edge, y) && inside(x + edge, y) && inside(x, y - edge) && inside(x, y + edge))
+      ) {
         opacity = 1;
       }
       over(pixels, 4 * at, red, green, blue, opacity);
@@ -81,7 +84,8 @@ export function drawFrame(canvas, { image, layers, mode, wipe, view, size }) {
   context.rect(left, 0, canvas.width - left, canvas.height);
   context.clip();
   if (mode === "overlay") context.drawImage(layers.tint, ...place);
-  else context.drawImage(cutOut(canvas, image, layers.matte, mode, place, context.imageSmoothingEnabled), 0, 0);
+  else
+    context.drawImage(cutOut(canvas, image, layers.matte, mode, place, context.imageSmoothingEnabled), 0, 0);
   context.restore();
   if (wipe !== null) line(context, left, canvas.height);
 }

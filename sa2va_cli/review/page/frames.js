@@ -120,7 +120,13 @@ async function masks(clip, { frame, width, revision }, signal) {
   const { data } = context.getImageData(0, 0, image.width, image.height);
   const alphas = new Uint8Array(image.width * image.height);
   for (let at = 0; at < alphas.length; at++) alphas[at] = data[4 * at];
-  const found = { objects, width: image.width, height: image.height / objects.length, alphas, bytes: alphas.length };
+  const found = {
+    objects,
+    width: image.width,
+    height: image.height / objects.length,
+    alphas,
+    bytes: alphas.length,
+  };
   image.close();
   return found;
 }

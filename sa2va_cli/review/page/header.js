@@ -15,9 +15,11 @@ export function Header({ review, open }) {
   const clips = useStore(page, (state) => state.clips);
   const many = clips?.length > 1;
   return html`<header class="top">
-    ${many && review
-      ? html`<${IconButton} icon="grid" label=${t("header.queue")} onClick=${() => open(null)} />`
-      : null}
+    ${
+      many && review
+        ? html`<${IconButton} icon="grid" label=${t("header.queue")} onClick=${() => open(null)} />`
+        : null
+    }
     <span class="brand">sa2va</span>
     ${review ? html`<${ClipTitle} review=${review} clips=${clips} open=${open} />` : html`<span class="title">${project?.name ?? ""}</span>`}
     <span class="spring"></span>
@@ -38,19 +40,21 @@ function ClipTitle({ review, clips, open }) {
   }, [name, unsaved]);
   const order = sortedClips(clips ?? []).map((clip) => clip.id);
   const at = order.indexOf(review.id);
-  return html`${order.length > 1 &&
-    html`<${IconButton}
-        icon="left"
-        label=${t("header.previous")}
-        disabled=${at <= 0}
-        onClick=${() => open(order[at - 1])}
-      />
-      <${IconButton}
-        icon="right"
-        label=${t("header.next")}
-        disabled=${at >= order.length - 1}
-        onClick=${() => open(order[at + 1])}
-      />`}
+  return html`${
+      order.length > 1 &&
+      html`<${IconButton}
+          icon="left"
+          label=${t("header.previous")}
+          disabled=${at <= 0}
+          onClick=${() => open(order[at - 1])}
+        />
+        <${IconButton}
+          icon="right"
+          label=${t("header.next")}
+          disabled=${at >= order.length - 1}
+          onClick=${() => open(order[at + 1])}
+        />`
+    }
     <h1 class="title" title=${name}>${name}</h1>
     ${status && html`<${Status} status=${status} />`}`;
 }
@@ -89,11 +93,20 @@ function Changes({ review }) {
       </button>
     </div>
     <div class="group">
-      <button type="button" onClick=${accept} data-testid="accept"><${Icon} name="check" />${t("triage.accept")}</button>
-      <button type="button" onClick=${() => setRejecting(true)}><${Icon} name="cross" />${t("triage.reject")}</button>
+      <button type="button" onClick=${accept} data-testid="accept">
+        <${Icon} name="check" />${t("triage.accept")}
+      </button>
+      <button type="button" onClick=${() => setRejecting(true)}>
+        <${Icon} name="cross" />${t("triage.reject")}
+      </button>
     </div>
-    ${rejecting &&
-    html`<${RejectDialog} close=${() => setRejecting(false)} give=${(reason) => review.triage("rejected", reason)} />`}`;
+    ${
+      rejecting &&
+      html`<${RejectDialog}
+        close=${() => setRejecting(false)}
+        give=${(reason) => review.triage("rejected", reason)}
+      />`
+    }`;
 }
 
 function Looks() {
@@ -127,17 +140,19 @@ function Help({ close }) {
   return html`<${Dialog} title=${t("help.title")} close=${close} wide=${true}>
     <div class="help-groups">
       ${groups.map(
-        (group) => html`<section key=${group} aria-labelledby=${`help-${group}`}>
-          <h3 id=${`help-${group}`}>${t(`help.${group}`)}</h3>
-          <dl>
-            ${TABLE.filter((row) => row.group === group).map(
-              (row) => html`<div key=${row.words}>
-                <dt>${row.keys.map((key) => html`<kbd key=${key}>${key}</kbd>`)}</dt>
-                <dd>${t(row.words)}</dd>
-              </div>`,
-            )}
-          </dl>
-        </section>`,
+        (group) =>
+          html`<section key=${group} aria-labelledby=${`help-${group}`}>
+            <h3 id=${`help-${group}`}>${t(`help.${group}`)}</h3>
+            <dl>
+              ${TABLE.filter((row) => row.group === group).map(
+                (row) =>
+                  html`<div key=${row.words}>
+                    <dt>${row.keys.map((key) => html`<kbd key=${key}>${key}</kbd>`)}</dt>
+                    <dd>${t(row.words)}</dd>
+                  </div>`,
+              )}
+            </dl>
+          </section>`,
       )}
     </div>
     <p class="quiet">${t("help.pointing")}</p>

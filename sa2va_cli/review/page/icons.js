@@ -24,7 +24,8 @@ const PATHS = {
   redo: "m15 6 4.5 4.500L15 15M19 10.500h-9a5 5 0 0 0 0 10h3",
   save: "M5 4h11l3 3v13H5zM8 4v5h7V4M8 20v-7h8v7",
   eye: "M2.5 12S6 5.5 12 5.5 21.5 12 21.5 12 18 18.5 12 18.5 2.5 12 2.5 12zM12 9.200a2.8 2.8 0 1 0 0 5.6 2.8 2.8 0 0 0 0-5.600z",
-  eyeOff: "M4 4l16 16M9.5 6a9 9 0 0 1 2.5-.5c6 0 9.5 6.5 9.5 6.500a17 17 0 0 1-3 3.700M6.2 7.700A16 16 0 0 0 2.5 12S6 18.5 12 18.500a9 9 0 0 0 3.8-.8",
+  eyeOff:
+    "M4 4l16 16M9.5 6a9 9 0 0 1 2.5-.5c6 0 9.5 6.5 9.5 6.500a17 17 0 0 1-3 3.700M6.2 7.700A16 16 0 0 0 2.5 12S6 18.5 12 18.500a9 9 0 0 0 3.8-.8",
   pencil: "M4 20l1-4L16 5l3 3L8 19z",
   trash: "M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13",
   split: "M12 3v4M12 17v4M5 9v6M19 9v6M12 10v4",
@@ -44,7 +45,9 @@ const PATHS = {
 };
 
 export function Icon({ name }) {
-  return html`<svg class="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false"><path d=${PATHS[name]} /></svg>`;
+  return html`<svg class="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false">
+    <path d=${PATHS[name]} />
+  </svg>`;
 }
 
 // A button that shows an icon only; its words are for the tooltip and for screen readers.

@@ -14,15 +14,16 @@ export function JobLines({ clip }) {
   if (!active.length) return null;
   return html`<ul class="jobs" aria-label=${t("jobs.label")}>
     ${active.map(
-      (job) => html`<li key=${job.id} data-testid="job">
-        <span class="job-words">${wordsOf(job)}</span>
-        <${Progress} job=${job} />
-        <${IconButton}
-          icon="close"
-          label=${t("jobs.cancel")}
-          onClick=${() => attempt(() => api.cancelJob(job.id))}
-        />
-      </li>`,
+      (job) =>
+        html`<li key=${job.id} data-testid="job">
+          <span class="job-words">${wordsOf(job)}</span>
+          <${Progress} job=${job} />
+          <${IconButton}
+            icon="close"
+            label=${t("jobs.cancel")}
+            onClick=${() => attempt(() => api.cancelJob(job.id))}
+          />
+        </li>`,
     )}
   </ul>`;
 }
@@ -36,7 +37,11 @@ export function Progress({ job }) {
       ? t("jobs.remaining", { percent: Math.round(job.progress * 100), seconds: Math.ceil(job.remaining) })
       : `${Math.round(job.progress * 100)} %`
     : t(`jobs.${job.state}`);
-  return html`<progress max="1" value=${known ? job.progress : undefined} aria-label=${wordsOf(job)}></progress>
+  return html`<progress
+      max="1"
+      value=${known ? job.progress : undefined}
+      aria-label=${wordsOf(job)}
+    ></progress>
     <span class="quiet progress-words">${words}</span>`;
 }
 
@@ -48,10 +53,11 @@ export function Delivered({ clip }) {
   return html`<section aria-labelledby="delivered-title">
     <h2 id="delivered-title">${t("deliver.done")}</h2>
     ${ended.reverse().map(
-      (job) => html`<div key=${job.id} class="delivered" data-testid="delivered">
-        ${job.files.map((file) => html`<${File} key=${file} file=${file} />`)}
-        <${IconButton} icon="close" label=${t("jobs.forget")} onClick=${() => forgetJob(job.id)} />
-      </div>`,
+      (job) =>
+        html`<div key=${job.id} class="delivered" data-testid="delivered">
+          ${job.files.map((file) => html`<${File} key=${file} file=${file} />`)}
+          <${IconButton} icon="close" label=${t("jobs.forget")} onClick=${() => forgetJob(job.id)} />
+        </div>`,
     )}
   </section>`;
 }
@@ -61,7 +67,9 @@ function File({ file }) {
   return html`<p class="file">
     <strong>${file.slice(cut + 1)}</strong>
     <span class="folder"><${Icon} name="folder" /><span>${file.slice(0, cut) || "."}</span></span>
-    <button type="button" onClick=${() => copy(file.slice(0, cut) || ".")}>${t("deliver.copy_folder")}</button>
+    <button type="button" onClick=${() => copy(file.slice(0, cut) || ".")}>
+      ${t("deliver.copy_folder")}
+    </button>
   </p>`;
 }
 

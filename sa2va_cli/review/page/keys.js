@@ -18,11 +18,36 @@ export const TABLE = [
   { group: "playing", keys: ["Shift+←"], words: "keys.ten_back", act: (review) => review.step(-10) },
   { group: "playing", keys: ["Home"], words: "keys.first", act: (review) => review.seek(0) },
   { group: "playing", keys: ["End"], words: "keys.last", act: (review) => review.seek(Infinity) },
-  { group: "places", keys: ["N"], words: "keys.range", act: (review) => review.jump(rangeStarts(review.state.clip), 1) },
-  { group: "places", keys: ["Shift+N"], words: "keys.range_back", act: (review) => review.jump(rangeStarts(review.state.clip), -1) },
-  { group: "places", keys: ["C"], words: "keys.cut", act: (review) => review.jump(review.state.clip.cuts, 1) },
-  { group: "places", keys: ["Shift+C"], words: "keys.cut_back", act: (review) => review.jump(review.state.clip.cuts, -1) },
-  { group: "places", keys: ["G"], words: "keys.correction", act: (review) => review.jump(correctionFrames(review), 1) },
+  {
+    group: "places",
+    keys: ["N"],
+    words: "keys.range",
+    act: (review) => review.jump(rangeStarts(review.state.clip), 1),
+  },
+  {
+    group: "places",
+    keys: ["Shift+N"],
+    words: "keys.range_back",
+    act: (review) => review.jump(rangeStarts(review.state.clip), -1),
+  },
+  {
+    group: "places",
+    keys: ["C"],
+    words: "keys.cut",
+    act: (review) => review.jump(review.state.clip.cuts, 1),
+  },
+  {
+    group: "places",
+    keys: ["Shift+C"],
+    words: "keys.cut_back",
+    act: (review) => review.jump(review.state.clip.cuts, -1),
+  },
+  {
+    group: "places",
+    keys: ["G"],
+    words: "keys.correction",
+    act: (review) => review.jump(correctionFrames(review), 1),
+  },
   { group: "places", keys: ["I"], words: "keys.in", act: (review) => review.mark("in") },
   { group: "places", keys: ["O"], words: "keys.out", act: (review) => review.mark("out") },
   { group: "view", keys: ["M"], words: "keys.mode", act: (review) => review.cycleMode() },
@@ -34,14 +59,29 @@ export const TABLE = [
   { group: "correcting", keys: ["P"], words: "tools.point", act: (review) => review.set({ tool: "point" }) },
   { group: "correcting", keys: ["B"], words: "tools.box", act: (review) => review.set({ tool: "box" }) },
   { group: "correcting", keys: ["U"], words: "tools.brush", act: (review) => review.set({ tool: "brush" }) },
-  { group: "correcting", keys: ["E"], words: "tools.eraser", act: (review) => review.set({ tool: "eraser" }) },
+  {
+    group: "correcting",
+    keys: ["E"],
+    words: "tools.eraser",
+    act: (review) => review.set({ tool: "eraser" }),
+  },
   { group: "correcting", keys: ["]"], words: "keys.wider", act: (review) => changeRadius(review, 1.25) },
   { group: "correcting", keys: ["["], words: "keys.thinner", act: (review) => changeRadius(review, 0.8) },
   { group: "correcting", keys: ["X"], words: "keys.drop", act: dropChosen },
-  { group: "correcting", keys: ["Delete"], words: "keys.delete", act: (review) => changeChosen(review, { type: "delete" }) },
+  {
+    group: "correcting",
+    keys: ["Delete"],
+    words: "keys.delete",
+    act: (review) => changeChosen(review, { type: "delete" }),
+  },
   { group: "correcting", keys: ["H"], words: "keys.hide", act: hideChosen },
   { group: "correcting", keys: ["Ctrl+Z"], words: "keys.undo", act: (review) => review.undo() },
-  { group: "correcting", keys: ["Ctrl+Shift+Z", "Ctrl+Y"], words: "keys.redo", act: (review) => review.redo() },
+  {
+    group: "correcting",
+    keys: ["Ctrl+Shift+Z", "Ctrl+Y"],
+    words: "keys.redo",
+    act: (review) => review.redo(),
+  },
   { group: "correcting", keys: ["Ctrl+S"], words: "keys.save", act: (review) => review.save() },
 ];
 
@@ -59,7 +99,8 @@ const NAMES = { " ": "Space", ArrowRight: "→", ArrowLeft: "←" };
 export function nameOf(event) {
   const name = NAMES[event.key] ?? (event.key.length === 1 ? event.key.toUpperCase() : event.key);
   const control = event.ctrlKey || event.metaKey ? "Ctrl+" : "";
-  const shift = event.shiftKey && (name.length > 1 || name !== name.toLowerCase() || name === "→" || name === "←");
+  const shift =
+    event.shiftKey && (name.length > 1 || name !== name.toLowerCase() || name === "→" || name === "←");
   return control + (shift ? "Shift+" : "") + name;
 }
 

@@ -61,13 +61,25 @@ function NewObject({ review }) {
     input.value = "";
     review.change({ type: "words", prompt, frame: review.state.frame });
   };
-  const point = () => review.set({ target: null, tool: review.state.tool === "look" ? "point" : review.state.tool });
+  const point = () =>
+    review.set({ target: null, tool: review.state.tool === "look" ? "point" : review.state.tool });
   return html`<form class="new-object" onSubmit=${add}>
       <label class="hidden" for="new-words">${t("objects.by_words")}</label>
-      <input id="new-words" name="prompt" type="text" autocomplete="off" placeholder=${t("objects.by_words")} />
+      <input
+        id="new-words"
+        name="prompt"
+        type="text"
+        autocomplete="off"
+        placeholder=${t("objects.by_words")}
+      />
       <button type="submit">${t("objects.add")}</button>
     </form>
-    <button type="button" class=${`wide-button${target === null ? " pressed" : ""}`} aria-pressed=${target === null} onClick=${point}>
+    <button
+      type="button"
+      class=${`wide-button${target === null ? " pressed" : ""}`}
+      aria-pressed=${target === null}
+      onClick=${point}
+    >
       <${Icon} name="add" />${t("objects.by_pointing")}
     </button>`;
 }
@@ -102,34 +114,48 @@ function Chosen({ review, clip }) {
         disabled=${frame === 0}
         act=${() => change({ type: "split", frame })}
       />
-      ${others.length > 0 &&
-      html`<label class="action-select">
-        <${Icon} name="merge" />
-        <select
-          aria-label=${t("objects.merge")}
-          value=""
-          onChange=${(event) => change({ type: "merge", into: others[Number(event.target.value)].id })}
-        >
-          <option value="" disabled selected>${t("objects.merge")}</option>
-          ${others.map((one, at) => html`<option key=${one.id} value=${at}>${one.name}</option>`)}
-        </select>
-      </label>`}
-      <${Action} icon="trash" words=${t("objects.delete")} keys="Del" act=${() => change({ type: "delete" })} />
+      ${
+        others.length > 0 &&
+        html`<label class="action-select">
+          <${Icon} name="merge" />
+          <select
+            aria-label=${t("objects.merge")}
+            value=""
+            onChange=${(event) => change({ type: "merge", into: others[Number(event.target.value)].id })}
+          >
+            <option value="" disabled selected>${t("objects.merge")}</option>
+            ${others.map((one, at) => html`<option key=${one.id} value=${at}>${one.name}</option>`)}
+          </select>
+        </label>`
+      }
+      <${Action}
+        icon="trash"
+        words=${t("objects.delete")}
+        keys="Del"
+        act=${() => change({ type: "delete" })}
+      />
     </div>
-    ${renaming &&
-    html`<${AskForText}
-      title=${t("objects.rename")}
-      label=${t("objects.name")}
-      value=${object.name}
-      action=${t("objects.rename")}
-      close=${() => setRenaming(false)}
-      give=${(name) => change({ type: "rename", name })}
-    />`}
+    ${
+      renaming &&
+      html`<${AskForText}
+        title=${t("objects.rename")}
+        label=${t("objects.name")}
+        value=${object.name}
+        action=${t("objects.rename")}
+        close=${() => setRenaming(false)}
+        give=${(name) => change({ type: "rename", name })}
+      />`
+    }
   </section>`;
 }
 
 function Action({ icon, words, keys, act, disabled }) {
-  return html`<button type="button" disabled=${disabled} title=${keys ? `${words} (${keys})` : words} onClick=${act}>
+  return html`<button
+    type="button"
+    disabled=${disabled}
+    title=${keys ? `${words} (${keys})` : words}
+    onClick=${act}
+  >
     <${Icon} name=${icon} /><span>${words}</span>
   </button>`;
 }
@@ -153,14 +179,15 @@ function WorthALook({ review, clip }) {
     ${!clip.ranges.length && html`<p class="empty">${t("ranges.empty")}</p>`}
     <ul class="places">
       ${clip.ranges.map(
-        (range, at) => html`<${Place}
-          key=${at}
-          review=${review}
-          frame=${range.first}
-          object=${range.object}
-          where=${range.first === range.last ? range.first : `${range.first}–${range.last}`}
-          words=${`${name(range.object)}: ${tServer("why", range.why)}`}
-        />`,
+        (range, at) =>
+          html`<${Place}
+            key=${at}
+            review=${review}
+            frame=${range.first}
+            object=${range.object}
+            where=${range.first === range.last ? range.first : `${range.first}–${range.last}`}
+            words=${`${name(range.object)}: ${tServer("why", range.why)}`}
+          />`,
       )}
     </ul>
   </section>`;
@@ -169,17 +196,20 @@ function WorthALook({ review, clip }) {
 function Corrections({ review, clip }) {
   if (!clip.corrections.length) return null;
   return html`<section aria-labelledby="corrections-title">
-    <h2 id="corrections-title">${t("corrections.title")} <span class="count">${clip.corrections.length}</span></h2>
+    <h2 id="corrections-title">
+      ${t("corrections.title")} <span class="count">${clip.corrections.length}</span>
+    </h2>
     <ul class="places">
       ${clip.corrections.map(
-        (one, at) => html`<${Place}
-          key=${at}
-          review=${review}
-          frame=${one.frame}
-          object=${one.object}
-          where=${one.frame}
-          words=${one.words || tServer("correction", one.kind)}
-        />`,
+        (one, at) =>
+          html`<${Place}
+            key=${at}
+            review=${review}
+            frame=${one.frame}
+            object=${one.object}
+            where=${one.frame}
+            words=${one.words || tServer("correction", one.kind)}
+          />`,
       )}
     </ul>
   </section>`;

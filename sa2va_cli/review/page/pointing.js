@@ -100,7 +100,8 @@ export class Pointing {
     if (started.moving) this.#pan(at.x - started.last.x, at.y - started.last.y);
     else if (this.tool === "box") this.#show({ box: boxOf(this.#source(started.at), this.#source(at)) });
     else if (this.#paints()) this.#stretch(event);
-    if (!this.#paints() || Math.hypot(at.x - started.last.x, at.y - started.last.y) > STROKE_PX) started.last = at;
+    if (!this.#paints() || Math.hypot(at.x - started.last.x, at.y - started.last.y) > STROKE_PX)
+      started.last = at;
   }
 
   #stretch(event) {
@@ -150,9 +151,12 @@ export class Pointing {
     const column = Math.min(masks.width - 1, Math.floor((x / clip.width) * masks.width));
     const row = Math.min(masks.height - 1, Math.floor((y / clip.height) * masks.height));
     const hit = masks.objects.findLastIndex(
-      (id, index) => this.review.colours.has(id) && masks.alphas[(index * masks.height + row) * masks.width + column] > 127,
+      (id, index) =>
+        this.review.colours.has(id) &&
+        masks.alphas[(index * masks.height + row) * masks.width + column] > 127,
     );
-    if (hit >= 0) this.review.set({ target: clip.objects.find((one) => String(one.id) === masks.objects[hit]).id });
+    if (hit >= 0)
+      this.review.set({ target: clip.objects.find((one) => String(one.id) === masks.objects[hit]).id });
   }
 
   // --- keyboard: the arrows move a crosshair, Enter does what a click would ---
@@ -160,7 +164,9 @@ export class Pointing {
   #key(event) {
     if (this.tool === "look" || event.ctrlKey || event.metaKey) return;
     const far = event.shiftKey ? 10 : 1;
-    const way = { ArrowLeft: [-far, 0], ArrowRight: [far, 0], ArrowUp: [0, -far], ArrowDown: [0, far] }[event.key];
+    const way = { ArrowLeft: [-far, 0], ArrowRight: [far, 0], ArrowUp: [0, -far], ArrowDown: [0, far] }[
+      event.key
+    ];
     if (way) this.#moveCross(way);
     else if (event.key === "Enter") this.#enter(!event.altKey);
     else if (event.key === "Escape" && (this.corner || this.drawn.cross)) {

@@ -34,8 +34,13 @@ export function Queue({ open }) {
     ${!clips.length && html`<p class="empty large">${t("queue.empty")}</p>`}
     ${clips.length > 0 && !shown.length && html`<p class="empty large">${t("queue.none_shown")}</p>`}
     <${Grid} clips=${shown} open=${open} reject=${setRejecting} />
-    ${rejecting &&
-    html`<${RejectDialog} close=${() => setRejecting(null)} give=${(reason) => decide(rejecting, "rejected", reason)} />`}
+    ${
+      rejecting &&
+      html`<${RejectDialog}
+        close=${() => setRejecting(null)}
+        give=${(reason) => decide(rejecting, "rejected", reason)}
+      />`
+    }
   </main>`;
 }
 
@@ -57,7 +62,9 @@ async function decide(clip, status, reason = null) {
 }
 
 function Filters({ clips, filter, set }) {
-  const counts = new Map(STATUSES.map((status) => [status, clips.filter((clip) => clip.status === status).length]));
+  const counts = new Map(
+    STATUSES.map((status) => [status, clips.filter((clip) => clip.status === status).length]),
+  );
   const done = clips.length - counts.get("new") - counts.get("tracked");
   return html`<header class="queue-head">
     <h1>${t("queue.title")}</h1>
@@ -65,14 +72,15 @@ function Filters({ clips, filter, set }) {
     <span class="spring"></span>
     <div class="segments" role="group" aria-label=${t("queue.filter")}>
       ${["all", ...STATUSES].map(
-        (status) => html`<button
-          key=${status}
-          type="button"
-          aria-pressed=${filter.status === status}
-          onClick=${() => set({ ...filter, status })}
-        >
-          ${t(`status.${status}`)} <span class="count">${counts.get(status) ?? clips.length}</span>
-        </button>`,
+        (status) =>
+          html`<button
+            key=${status}
+            type="button"
+            aria-pressed=${filter.status === status}
+            onClick=${() => set({ ...filter, status })}
+          >
+            ${t(`status.${status}`)} <span class="count">${counts.get(status) ?? clips.length}</span>
+          </button>`,
       )}
     </div>
     <input
@@ -89,7 +97,10 @@ function Filters({ clips, filter, set }) {
 function Grid({ clips, open, reject }) {
   const [current, setCurrent] = useState(null);
   const grid = useRef();
-  const at = Math.max(0, clips.findIndex((clip) => clip.id === current));
+  const at = Math.max(
+    0,
+    clips.findIndex((clip) => clip.id === current),
+  );
   useEffect(() => {
     if (document.activeElement === document.body) grid.current.querySelector("[tabindex='0']")?.focus();
   }, []);
@@ -119,9 +130,15 @@ function Grid({ clips, open, reject }) {
 
   return html`<ul class="grid" ref=${grid} aria-label=${t("queue.grid")} onKeyDown=${press}>
       ${clips.map(
-        (clip, index) => html`<li key=${clip.id}>
-          <${Card} clip=${clip} inOrder=${index === at} focused=${() => setCurrent(clip.id)} open=${() => open(clip.id)} />
-        </li>`,
+        (clip, index) =>
+          html`<li key=${clip.id}>
+            <${Card}
+              clip=${clip}
+              inOrder=${index === at}
+              focused=${() => setCurrent(clip.id)}
+              open=${() => open(clip.id)}
+            />
+          </li>`,
       )}
     </ul>
     <p class="quiet keys-line">${t("queue.keys")}</p>`;
@@ -159,11 +176,15 @@ function Card({ clip, inOrder, focused, open }) {
 
 export function Status({ status }) {
   const icon = { accepted: "check", corrected: "pencil", rejected: "cross" }[status];
-  return html`<span class=${`status ${status}`}>${icon && html`<${Icon} name=${icon} />`}${t(`status.${status}`)}</span>`;
+  return html`<span class=${`status ${status}`}
+    >${icon && html`<${Icon} name=${icon} />`}${t(`status.${status}`)}</span
+  >`;
 }
 
 // How much of a clip is worth a look.
 function Need({ value }) {
   const words = t("queue.need", { need: Math.round(value * 100) });
-  return html`<span class="need" title=${words}><span style=${{ width: `${Math.round(value * 100)}%` }}></span></span>`;
+  return html`<span class="need" title=${words}
+    ><span style=${{ width: `${Math.round(value * 100)}%` }}></span
+  ></span>`;
 }

@@ -43,7 +43,12 @@ export class Review extends Store {
     try {
       const clip = await api.readClip(this.id);
       const first = this.state.clip === null;
-      if (first) this.frames = new FrameStore(this.id, () => this.#arrived(), (problem) => this.#failed(problem));
+      if (first)
+        this.frames = new FrameStore(
+          this.id,
+          () => this.#arrived(),
+          (problem) => this.#failed(problem),
+        );
       for (const job of clip.jobs ?? []) takeJob(job);
       const known = clip.objects.some((one) => one.id === this.state.target);
       const target = known ? this.state.target : first && clip.objects.length ? clip.objects[0].id : null;
@@ -158,7 +163,9 @@ export class Review extends Store {
 
   stillWidth() {
     const { view, clip, canvas } = this.state;
-    const shown = view ? view.scale * clip.width : Math.min(canvas.width, (canvas.height * clip.width) / clip.height);
+    const shown = view
+      ? view.scale * clip.width
+      : Math.min(canvas.width, (canvas.height * clip.width) / clip.height);
     return Math.max(this.scrubbingWidth(), this.#stepUp(shown));
   }
 
@@ -171,7 +178,12 @@ export class Review extends Store {
     const revision = this.state.clip.revision;
     const find = (kind) =>
       this.frames.get({ kind, frame, width: this.stillWidth(), revision: kind === "masks" ? revision : 0 }) ??
-      this.frames.get({ kind, frame, width: this.scrubbingWidth(), revision: kind === "masks" ? revision : 0 });
+      this.frames.get({
+        kind,
+        frame,
+        width: this.scrubbingWidth(),
+        revision: kind === "masks" ? revision : 0,
+      });
     return { image: find("picture")?.image ?? null, masks: find("masks") };
   }
 
@@ -190,7 +202,8 @@ export class Review extends Store {
       .map((away) => frame + away)
       .filter((one) => one >= 0 && one < clip.frames)
       .flatMap((one) => this.#both(one, this.scrubbingWidth()));
-    if (still && this.stillWidth() > this.scrubbingWidth()) list.splice(2, 0, ...this.#both(frame, this.stillWidth()));
+    if (still && this.stillWidth() > this.scrubbingWidth())
+      list.splice(2, 0, ...this.#both(frame, this.stillWidth()));
     this.frames.want(list);
   }
 
@@ -229,12 +242,14 @@ export class Review extends Store {
 
   async undo() {
     const done = this.state.clip.undo;
-    if (done && (await attempt(() => api.undo(this.id)))) await this.#changed(t("said.undone", { what: done }));
+    if (done && (await attempt(() => api.undo(this.id))))
+      await this.#changed(t("said.undone", { what: done }));
   }
 
   async redo() {
     const done = this.state.clip.redo;
-    if (done && (await attempt(() => api.redo(this.id)))) await this.#changed(t("said.redone", { what: done }));
+    if (done && (await attempt(() => api.redo(this.id))))
+      await this.#changed(t("said.redone", { what: done }));
   }
 
   async save() {

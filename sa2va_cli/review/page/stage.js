@@ -48,7 +48,9 @@ export function Stage({ review }) {
 
 // Says that a picture is being read, but only where it takes long enough to be noticed (the delay is in the style sheet).
 function Loading({ shown }) {
-  return shown ? html`<div class="stage-loading" aria-hidden="true"><span class="spinner"></span></div>` : null;
+  return shown
+    ? html`<div class="stage-loading" aria-hidden="true"><span class="spinner"></span></div>`
+    : null;
 }
 
 export function isPending(clip, frame) {

@@ -38,7 +38,9 @@ export function Timeline({ review }) {
 
   return html`<section class="timeline" aria-label=${t("timeline.label")}>
     <div class="labels">
-      <div class="label ruler-label"><${WindowButtons} window=${windowShown} clip=${clip} set=${setWindow} review=${review} /></div>
+      <div class="label ruler-label">
+        <${WindowButtons} window=${windowShown} clip=${clip} set=${setWindow} review=${review} />
+      </div>
       <div class="label thumbs-label"></div>
       ${clip.objects.map((one) => html`<${Label} key=${one.id} review=${review} object=${one} />`)}
       ${!clip.objects.length && html`<div class="label quiet">${t("timeline.empty")}</div>`}
@@ -47,7 +49,8 @@ export function Timeline({ review }) {
       <${Ruler} review=${review} clip=${clip} window=${windowShown} width=${width} />
       <${Thumbnails} clip=${clip} window=${windowShown} width=${width} />
       ${clip.objects.map(
-        (one) => html`<${Row} key=${one.id} clip=${clip} object=${one} window=${windowShown} width=${width} />`,
+        (one) =>
+          html`<${Row} key=${one.id} clip=${clip} object=${one} window=${windowShown} width=${width} />`,
       )}
       <${Marked} review=${review} window=${windowShown} clip=${clip} />
       <${Playhead} review=${review} window=${windowShown} />
@@ -60,7 +63,9 @@ const lengthOf = ({ first, last }) => last - first + 1;
 const share = (frame, { first, last }) => (frame - first) / (last - first + 1);
 
 function zoomedWindow(shown, factor, at, frames) {
-  const length = Math.round(Math.max(Math.min(NARROWEST, frames), Math.min(frames, lengthOf(shown) * factor)));
+  const length = Math.round(
+    Math.max(Math.min(NARROWEST, frames), Math.min(frames, lengthOf(shown) * factor)),
+  );
   const first = Math.round(at - share(at, shown) * length);
   return movedWindow({ first, last: first + length - 1 }, 0, frames);
 }
@@ -182,7 +187,12 @@ function Row({ clip, object, window: shown, width }) {
   const doubtful = clip.ranges.filter((range) => range.object === object.id).length;
   const visible = object.visible.reduce((sum, [first, last]) => sum + last - first + 1, 0);
   const words = t("timeline.row", { name: object.name, visible, frames: clip.frames, doubtful });
-  return html`<canvas ref=${canvas} class=${`row${object.hidden ? " faint" : ""}`} role="img" aria-label=${words}></canvas>`;
+  return html`<canvas
+    ref=${canvas}
+    class=${`row${object.hidden ? " faint" : ""}`}
+    role="img"
+    aria-label=${words}
+  ></canvas>`;
 }
 
 function Playhead({ review, window: shown }) {

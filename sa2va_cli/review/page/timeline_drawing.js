@@ -4,7 +4,7 @@ import { clock, framesPerSecond } from "./timecode.js";
 
 const DOUBTFUL = 0.5; // bins whose confidence is less are drawn in the colour of warnings
 const STEPS_S = [0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600];
-const TICK_PX = 80; // between two times on the ruler
+const TICK_EM = 6; // between two times on the ruler
 
 function pen(canvas, { first, last }) {
   const context = canvas.getContext("2d");
@@ -12,18 +12,19 @@ function pen(canvas, { first, last }) {
   return {
     context,
     ratio: devicePixelRatio,
+    em: Number.parseFloat(style.fontSize), // in pixels of the page
     height: canvas.height,
     x: (frame) => ((frame - first) / (last - first + 1)) * canvas.width,
     colour: (name) => style.getPropertyValue(`--${name}`).trim(),
-    font: `${Math.round(11 * devicePixelRatio)}px ${style.fontFamily}`,
+    font: `${Math.round(0.85 * Number.parseFloat(style.fontSize) * devicePixelRatio)}px ${style.fontFamily}`,
   };
 }
 
 export function drawRuler(canvas, clip, shown) {
-  const { context, x, ratio, height, colour, font } = pen(canvas, shown);
+  const { context, x, ratio, height, colour, font, em } = pen(canvas, shown);
   const rate = framesPerSecond(clip);
-  const perSecond = (canvas.width / ((shown.last - shown.first + 1) / rate)) / ratio;
-  const step = STEPS_S.find((one) => one * perSecond >= TICK_PX) ?? STEPS_S.at(-1);
+  const perSecond = canvas.width / ((shown.last - shown.first + 1) / rate) / ratio;
+  const step = STEPS_S.find((one) => one * perSecond >= TICK_EM * em) ?? STEPS_S.at(-1);
   context.font = font;
   context.textBaseline = "middle";
   context.fillStyle = colour("quiet");
@@ -36,7 +37,10 @@ export function drawRuler(canvas, clip, shown) {
   for (const cut of clip.cuts) context.fillRect(x(cut) - ratio, 0, 2 * ratio, height);
 }
 
-const shortClock = (seconds) => clock(seconds).replace(/(\.\d)\d\d$/, "$1").replace(/\.0$/, "");
+const shortClock = (seconds) =>
+  clock(seconds)
+    .replace(/(\.\d)\d\d$/, "$1")
+    .replace(/\.0$/, "");
 
 export function drawRow(canvas, clip, object, shown) {
   const tools = pen(canvas, shown);

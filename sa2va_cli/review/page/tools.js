@@ -20,27 +20,30 @@ export function Tools({ review }) {
   const paints = tool === "brush" || tool === "eraser";
   return html`<div class="tools" role="toolbar" aria-orientation="vertical" aria-label=${t("tools.label")}>
     ${ROWS.map(
-      (row) => html`<${IconButton}
-        key=${row.tool}
-        icon=${row.icon}
-        label=${t(`tools.${row.tool}`)}
-        keys=${row.keys}
-        pressed=${tool === row.tool}
-        onClick=${() => review.set({ tool: row.tool })}
-      />`,
+      (row) =>
+        html`<${IconButton}
+          key=${row.tool}
+          icon=${row.icon}
+          label=${t(`tools.${row.tool}`)}
+          keys=${row.keys}
+          pressed=${tool === row.tool}
+          onClick=${() => review.set({ tool: row.tool })}
+        />`,
     )}
-    ${paints &&
-    html`<label class="radius" title=${`${t("tools.radius")} ([ ])`}>
-      <span class="hidden">${t("tools.radius")}</span>
-      <input
-        type="range"
-        min="1"
-        max=${LARGEST_RADIUS}
-        value=${radius}
-        onInput=${(event) => review.set({ radius: Number(event.target.value) })}
-      />
-      <output>${radius}</output>
-    </label>`}
+    ${
+      paints &&
+      html`<label class="radius" title=${`${t("tools.radius")} ([ ])`}>
+        <span class="hidden">${t("tools.radius")}</span>
+        <input
+          type="range"
+          min="1"
+          max=${LARGEST_RADIUS}
+          value=${radius}
+          onInput=${(event) => review.set({ radius: Number(event.target.value) })}
+        />
+        <output>${radius}</output>
+      </label>`
+    }
   </div>`;
 }
 

@@ -106,24 +106,27 @@ function Marks({ review }) {
   const marks = useStore(review, (state) => state.marks);
   const clip = useStore(review, (state) => state.clip);
   const sound = useStore(review, (state) => state.sound);
-  const button = (end) => html`<button
-    type="button"
-    class=${`text-button${marks[end] === null ? "" : " pressed"}`}
-    aria-pressed=${marks[end] !== null}
-    title=${`${t(`marks.${end}.help`)} (${end === "in" ? "I" : "O"})`}
-    onClick=${() => review.mark(end)}
-  >
-    ${t(`marks.${end}`)}${marks[end] === null ? "" : ` ${marks[end]}`}
-  </button>`;
+  const button = (end) =>
+    html`<button
+      type="button"
+      class=${`text-button${marks[end] === null ? "" : " pressed"}`}
+      aria-pressed=${marks[end] !== null}
+      title=${`${t(`marks.${end}.help`)} (${end === "in" ? "I" : "O"})`}
+      onClick=${() => review.mark(end)}
+    >
+      ${t(`marks.${end}`)}${marks[end] === null ? "" : ` ${marks[end]}`}
+    </button>`;
   return html`<div class="group">
     ${button("in")} ${button("out")}
-    ${clip.sound &&
-    html`<${IconButton}
-      icon=${sound ? "sound" : "silent"}
-      label=${t("transport.sound")}
-      pressed=${sound}
-      onClick=${() => review.set({ sound: !sound })}
-    />`}
+    ${
+      clip.sound &&
+      html`<${IconButton}
+        icon=${sound ? "sound" : "silent"}
+        label=${t("transport.sound")}
+        pressed=${sound}
+        onClick=${() => review.set({ sound: !sound })}
+      />`
+    }
   </div>`;
 }
 
@@ -160,7 +163,12 @@ function Zoom({ review }) {
   const clip = useStore(review, (state) => state.clip);
   const { scale } = view ?? fitted(clip, canvas);
   return html`<div class="group">
-    <${IconButton} icon="minus" label=${t("view.smaller")} keys="-" onClick=${() => zoomBy(review, 1 / 1.5)} />
+    <${IconButton}
+      icon="minus"
+      label=${t("view.smaller")}
+      keys="-"
+      onClick=${() => zoomBy(review, 1 / 1.5)}
+    />
     <output class="zoom" aria-label=${t("view.zoom")}>${Math.round(scale * 100)} %</output>
     <${IconButton} icon="add" label=${t("view.larger")} keys="+" onClick=${() => zoomBy(review, 1.5)} />
     <${IconButton} icon="fit" label=${t("view.fit")} keys="0" onClick=${() => review.look(null)} />

@@ -34,16 +34,20 @@ export default {
   "queue.grid": "Clips, those that need a look first",
   "queue.empty": "There is no clip in what was opened.",
   "queue.none_shown": "No clip is like this. Choose another status or another name.",
-  "queue.keys": "Arrows move, Enter opens, A accepts, C corrects, R rejects with a reason, U takes a decision back.",
+  "queue.keys":
+    "Arrows move, Enter opens, A accepts, C corrects, R rejects with a reason, U takes a decision back.",
   "queue.card": "{name}, {status}, {need} % worth a look",
   "queue.need": "{need} % of the frames are worth a look",
   // the picture
   "stage.label": "Picture",
   "stage.help.look": "Drag to move, turn the wheel to zoom, click an object to choose it.",
-  "stage.help.point": "Click what belongs to the object; with Alt or the right button what does not. Arrow keys move a crosshair, Enter points.",
+  "stage.help.point":
+    "Click what belongs to the object; with Alt or the right button what does not. Arrow keys move a crosshair, Enter points.",
   "stage.help.box": "Drag a box around the object. Arrow keys move a crosshair, Enter sets each corner.",
-  "stage.help.brush": "Paint what belongs to the object. Arrow keys move the brush, Enter begins and ends a stroke.",
-  "stage.help.eraser": "Paint what does not belong to the object. Arrow keys move the eraser, Enter begins and ends a stroke.",
+  "stage.help.brush":
+    "Paint what belongs to the object. Arrow keys move the brush, Enter begins and ends a stroke.",
+  "stage.help.eraser":
+    "Paint what does not belong to the object. Arrow keys move the eraser, Enter begins and ends a stroke.",
   "stage.waiting": "Working on this frame…",
   "stage.pending": "Not yet followed to this frame",
   "wipe.label": "Line between source and result",
@@ -194,7 +198,8 @@ export default {
   "help.places": "Places",
   "help.view": "Picture",
   "help.correcting": "Correcting",
-  "help.pointing": "On the picture, with a tool other than the first: arrows move a crosshair (Shift: further), Enter points (Alt: what does not belong). Digits choose an object. On the timeline, Ctrl and the wheel zoom.",
+  "help.pointing":
+    "On the picture, with a tool other than the first: arrows move a crosshair (Shift: further), Enter points (Alt: what does not belong). Digits choose an object. On the timeline, Ctrl and the wheel zoom.",
   "keys.play": "play or pause",
   "keys.forward": "play; again: faster",
   "keys.backward": "play backwards; again: faster",

@@ -194,7 +194,8 @@ export default {
   "help.places": "位置",
   "help.view": "画面",
   "help.correcting": "修正",
-  "help.pointing": "在画面上使用第一个以外的工具时：方向键移动十字线（Shift：更远），回车落点（Alt：不属于）。数字键选择对象。在时间线上，Ctrl 加滚轮缩放。",
+  "help.pointing":
+    "在画面上使用第一个以外的工具时：方向键移动十字线（Shift：更远），回车落点（Alt：不属于）。数字键选择对象。在时间线上，Ctrl 加滚轮缩放。",
   "keys.play": "播放或暂停",
   "keys.forward": "播放；再按加速",
   "keys.backward": "倒放；再按加速",
