@@ -1,0 +1,177 @@
+"""The routes: what comes in over HTTP as one call of a room, and what it gives as an answer.
+
+No logic but that of HTTP. Handlers that are no coroutines run in threads of their own.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from sa2va_cli.errors import (
+    InputError,
+    ModelError,
+    NothingFoundError,
+    OutOfMemoryError,
+    OutputError,
+    Sa2VAError,
+    UsageError,
+)
+from sa2va_cli.review.clip import OpenClip
+from sa2va_cli.review.desk import Desk, UnknownError
+from sa2va_cli.review.security import Access, Application, Guard
+
+PREFIX = "/api/v1"
+PAGE = Path(__file__).with_name("page")
+WIDEST_VIEW = 8192
+
+_CODES: tuple[tuple[type[Sa2VAError], int], ...] = (
+    (UnknownError, 404),
+    (UsageError, 400),
+    (InputError, 422),
+    (NothingFoundError, 422),
+    (OutputError, 409),
+    (ModelError, 503),
+    (OutOfMemoryError, 503),
+)
+
+
+def status_of(error: Sa2VAError) -> int:
+    """The status of an answer that tells of an error."""
+    return next((code for kind, code in _CODES if isinstance(error, kind)), 500)
+
+
+def told(error: Exception) -> JSONResponse:
+    """An error as an answer."""
+    if isinstance(error, Sa2VAError):
+        return JSONResponse({"error": str(error)}, status_of(error))
+    if isinstance(error, HTTPException):
+        return JSONResponse({"error": error.detail}, error.status_code, headers=error.headers)
+    return JSONResponse({"error": f"internal error: {type(error).__name__}: {error}"}, 500)
+
+
+def application(desk: Desk, access: Access) -> Application:
+    """The whole server.
+
+    Args:
+        desk: what was opened, and everything that is done with it.
+        access: who may ask.
+    """
+    routes = Routes(desk)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            desk.close()
+
+    inner = Starlette(
+        routes=routes.table(),
+        lifespan=lifespan,
+        exception_handlers={
+            Sa2VAError: lambda _, error: told(error),
+            HTTPException: lambda _, error: told(error),
+            Exception: lambda _, error: told(error),
+        },
+    )
+    return Guard(inner, access)
+
+
+class Page(StaticFiles):
+    """The page's own files, which are looked at anew each time."""
+
+    def file_response(self, *arguments: Any, **named: Any) -> Response:
+        """A file, which a browser may keep if it asks whether it is still the same."""
+        response = super().file_response(*arguments, **named)
+        response.headers["cache-control"] = "no-cache"
+        return response
+
+
+class Routes:
+    """What answers each address.
+
+    Args:
+        desk: what was opened.
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def table(self) -> list[Route | Mount]:
+        """All routes."""
+        get = ["GET"]
+        api = [
+            Route("/clips", self.clips, methods=get),
+            Route("/clips/{clip}", self.clip, methods=get),
+            Route("/clips/{clip}/frames/{frame:int}", self.frame, methods=get),
+            Route("/clips/{clip}/masks/{frame:int}", self.masks, methods=get),
+            Route("/clips/{clip}/thumbnail", self.thumbnail, methods=get),
+            Route("/events", self.events, methods=get),
+        ]
+        return [Mount(PREFIX, routes=api), Mount("/", Page(directory=PAGE, html=True, check_dir=False))]
+
+    def clips(self, _: Request) -> Response:
+        """All clips."""
+        return JSONResponse(self._desk.overview())
+
+    def clip(self, request: Request) -> Response:
+        """One clip."""
+        return JSONResponse(self._desk.describe(request.path_params["clip"]))
+
+    def frame(self, request: Request) -> Response:
+        """A picture."""
+        clip, index, width = self._seen(request)
+        etag = f'"{clip.clip.id}-{index}-{width or 0}"'
+        headers = {"ETag": etag, "Cache-Control": "private, max-age=86400, immutable"}
+        clip.check_frame(index)
+        if request.headers.get("if-none-match") == etag:
+            return Response(status_code=304, headers=headers)
+        return Response(clip.picture(index, width), media_type="image/jpeg", headers=headers)
+
+    def masks(self, request: Request) -> Response:
+        """Masks."""
+        clip, index, width = self._seen(request)
+        data, objects = clip.masks(index, width)
+        headers = {"X-Objects": ",".join(map(str, objects)), "Cache-Control": "no-store"}
+        return Response(data, media_type="image/png", headers=headers)
+
+    def thumbnail(self, request: Request) -> Response:
+        """A small picture."""
+        clip = self._clip(request)
+        index = number(request, "frame", 0, 1 << 31)
+        data = clip.thumbnail(index)
+        headers = {"Cache-Control": "private, max-age=86400"}
+        return Response(data, media_type="image/jpeg", headers=headers)
+
+    async def events(self, _: Request) -> Response:
+        """News, for as long as somebody listens."""
+        return StreamingResponse(self._desk.events.stream(), media_type="text/event-stream")
+
+    def _clip(self, request: Request) -> OpenClip:
+        return self._desk.clip(request.path_params["clip"])
+
+    def _seen(self, request: Request) -> tuple[OpenClip, int, int | None]:
+        index = request.path_params["frame"]
+        return self._clip(request), index, number(request, "width", 16, WIDEST_VIEW)
+
+
+def number(request: Request, name: str, least: int, most: int) -> int | None:
+    """A whole number from the address; None where it is not there.
+
+    Raises:
+        UsageError: it is none, or too large or too small.
+    """
+    given = request.query_params.get(name)
+    if given is None:
+        return None
+    if not given.isascii() or not given.isdecimal() or len(given) > 10 or not least <= int(given) <= most:
+        raise UsageError(f"{name}={given[:40]!r} cannot be meant; give a whole number from {least} to {most}")
+    return int(given)
