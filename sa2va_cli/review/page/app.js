@@ -45,11 +45,11 @@ function useServer(review) {
       if (review && (event.id === review.id || event.clip === review.id)) review.take(event);
       if (!review && event.type === "clip") readClips();
     };
-    const returned = () => {
+    const missed = () => {
       readClips();
       review?.read();
     };
-    return follow(take, returned);
+    return follow(take, missed);
   }, [review]);
 }
 

@@ -176,7 +176,8 @@ function WorthALook({ review, clip }) {
   if (!clip.objects.length) return null;
   return html`<section aria-labelledby="look-title">
     <h2 id="look-title">${t("ranges.title")} <span class="count">${clip.ranges.length}</span></h2>
-    ${!clip.ranges.length && html`<p class="empty">${t("ranges.empty")}</p>`}
+    ${!clip.surveyed && html`<p class="empty"><span class="spinner"></span> ${t("ranges.looking")}</p>`}
+    ${clip.surveyed && !clip.ranges.length && html`<p class="empty">${t("ranges.empty")}</p>`}
     <ul class="places">
       ${clip.ranges.map(
         (range, at) =>

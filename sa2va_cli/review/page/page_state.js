@@ -66,17 +66,19 @@ export function forgetJob(id) {
 
 export const isActive = (job) => job.state === "waiting" || job.state === "running";
 
-// Follows the server's events; `take` gets those that concern a clip. `returned` is called when the server is back.
-export function follow(take, returned) {
+// Follows the server's events; `take` gets those that concern a clip. `missed` is called when there may have been more:
+// when the server is back, or when it says that the page was too slow.
+export function follow(take, missed) {
   return listen(
     (event) => {
       if (event.type === "job") takeJob(event);
+      else if (event.type === "missed") missed();
       else take(event);
     },
     (connected) => {
       const back = connected && !page.state.connected;
       if (connected !== page.state.connected) page.set({ connected });
-      if (back) returned();
+      if (back) missed();
     },
   );
 }

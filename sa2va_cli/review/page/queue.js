@@ -16,7 +16,8 @@ export const STATUSES = ["new", "tracked", "accepted", "corrected", "rejected"];
 export function sortedClips(clips) {
   const decided = (clip) => ["accepted", "corrected", "rejected"].includes(clip.status);
   return [...clips].sort(
-    (a, b) => decided(a) - decided(b) || b.needs_look - a.needs_look || a.name.localeCompare(b.name),
+    (a, b) =>
+      decided(a) - decided(b) || (b.needs_look ?? 0) - (a.needs_look ?? 0) || a.name.localeCompare(b.name),
   );
 }
 
@@ -147,11 +148,7 @@ function Grid({ clips, open, reject }) {
 function Card({ clip, inOrder, focused, open }) {
   const jobs = useStore(page, (state) => state.jobs);
   const job = [...jobs.values()].find((one) => one.clip === clip.id && isActive(one));
-  const words = t("queue.card", {
-    name: clip.name,
-    status: t(`status.${clip.status}`),
-    need: Math.round(clip.needs_look * 100),
-  });
+  const words = [clip.name, t(`status.${clip.status}`), clip.error, needOf(clip)].filter(Boolean).join(", ");
   return html`<button
     type="button"
     class="card"
@@ -165,11 +162,12 @@ function Card({ clip, inOrder, focused, open }) {
     <span class="card-name" title=${clip.name}>${clip.name}</span>
     <span class="card-line">
       <${Status} status=${clip.status} />
-      <span class="quiet">${clock(clip.duration).replace(/\.\d+$/, "")}</span>
+      ${clip.duration !== null && html`<span class="quiet">${clock(clip.duration).replace(/\.\d+$/, "")}</span>`}
       <span class="spring"></span>
-      <${Need} value=${clip.needs_look} />
+      ${clip.needs_look !== null && html`<${Need} clip=${clip} />`}
     </span>
     ${clip.reason && html`<span class="quiet reason">${clip.reason}</span>`}
+    ${clip.error && html`<span class="reason bad"><${Icon} name="warn" />${clip.error}</span>`}
     ${job && html`<span class="card-job"><${Progress} job=${job} /></span>`}
   </button>`;
 }
@@ -181,10 +179,13 @@ export function Status({ status }) {
   >`;
 }
 
-// How much of a clip is worth a look.
-function Need({ value }) {
-  const words = t("queue.need", { need: Math.round(value * 100) });
-  return html`<span class="need" title=${words}
-    ><span style=${{ width: `${Math.round(value * 100)}%` }}></span
+// How much of a clip is worth a look, in words; null as long as nobody knows.
+function needOf({ needs_look: share }) {
+  return share === null ? null : t("queue.need", { need: Math.round(share * 100) });
+}
+
+function Need({ clip }) {
+  return html`<span class="need" title=${needOf(clip)}
+    ><span style=${{ width: `${Math.round(clip.needs_look * 100)}%` }}></span
   ></span>`;
 }

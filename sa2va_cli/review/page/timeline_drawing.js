@@ -2,7 +2,6 @@
 
 import { clock, framesPerSecond } from "./timecode.js";
 
-const DOUBTFUL = 0.5; // bins whose confidence is less are drawn in the colour of warnings
 const STEPS_S = [0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600];
 const TICK_EM = 6; // between two times on the ruler
 
@@ -61,13 +60,12 @@ function drawVisible({ context, x, height, ratio }, object) {
   context.globalAlpha = 1;
 }
 
-function drawConfidence({ context, x, height, ratio, colour }, clip, object, shown) {
-  const warn = colour("warn");
+function drawConfidence({ context, x, height, ratio }, clip, object, shown) {
   const tall = height - 6 * ratio;
   object.confidence.forEach((value, bin) => {
     const first = bin * clip.bins;
     if (value === null || first > shown.last || first + clip.bins < shown.first) return;
-    context.fillStyle = value < DOUBTFUL ? warn : object.colour;
+    context.fillStyle = object.colour;
     const high = Math.round(Math.max(2 * ratio, value * tall));
     const left = Math.floor(x(first)); // whole pixels, so that no seams show between bins
     context.fillRect(left, height - ratio - high, Math.max(1, Math.floor(x(first + clip.bins)) - left), high);
@@ -105,7 +103,7 @@ function drawCuts({ context, x, height, ratio, colour }, clip) {
 }
 
 function drawRanges({ context, x, ratio, colour }, clip, object) {
-  context.fillStyle = colour("warn");
+  context.fillStyle = colour("doubt");
   for (const { first, last } of clip.ranges.filter((range) => range.object === object.id)) {
     context.fillRect(x(first), 0, Math.max(3 * ratio, x(last + 1) - x(first)), 3 * ratio);
   }

@@ -36,7 +36,6 @@ export default {
   "queue.none_shown": "No clip is like this. Choose another status or another name.",
   "queue.keys":
     "Arrows move, Enter opens, A accepts, C corrects, R rejects with a reason, U takes a decision back.",
-  "queue.card": "{name}, {status}, {need} % worth a look",
   "queue.need": "{need} % of the frames are worth a look",
   // the picture
   "stage.label": "Picture",
@@ -118,6 +117,7 @@ export default {
   "objects.merge": "Merge into…",
   "objects.delete": "Delete",
   "ranges.title": "Worth a look",
+  "ranges.looking": "Looking all frames through…",
   "ranges.empty": "No frame stands out.",
   "why.lost": "lost",
   "why.nearly hidden": "nearly hidden",

@@ -35,7 +35,6 @@ export default {
   "queue.empty": "打开的位置没有片段。",
   "queue.none_shown": "没有符合条件的片段。请换一个状态或名称。",
   "queue.keys": "方向键移动，回车打开，A 接受，C 修正，R 拒绝并写原因，U 取消决定。",
-  "queue.card": "{name}，{status}，{need}% 值得查看",
   "queue.need": "{need}% 的帧值得查看",
   // the picture
   "stage.label": "画面",
@@ -114,6 +113,7 @@ export default {
   "objects.merge": "合并到…",
   "objects.delete": "删除对象",
   "ranges.title": "值得查看",
+  "ranges.looking": "正在检查所有帧…",
   "ranges.empty": "没有可疑的帧。",
   "why.lost": "丢失",
   "why.nearly hidden": "几乎看不见",
