@@ -148,12 +148,10 @@ function Grid({ clips, open, reject }) {
 function Card({ clip, inOrder, focused, open }) {
   const jobs = useStore(page, (state) => state.jobs);
   const job = [...jobs.values()].find((one) => one.clip === clip.id && isActive(one));
-  const words = [clip.name, t(`status.${clip.status}`), clip.error, needOf(clip)].filter(Boolean).join(", ");
   return html`<button
     type="button"
     class="card"
     tabindex=${inOrder ? 0 : -1}
-    aria-label=${words}
     data-testid="card"
     onFocus=${focused}
     onClick=${open}
@@ -179,13 +177,11 @@ export function Status({ status }) {
   >`;
 }
 
-// How much of a clip is worth a look, in words; null as long as nobody knows.
-function needOf({ needs_look: share }) {
-  return share === null ? null : t("queue.need", { need: Math.round(share * 100) });
-}
-
+// How much of a clip is worth a look.
 function Need({ clip }) {
-  return html`<span class="need" title=${needOf(clip)}
-    ><span style=${{ width: `${Math.round(clip.needs_look * 100)}%` }}></span
-  ></span>`;
+  const share = Math.round(clip.needs_look * 100);
+  const words = t("queue.need", { need: share });
+  return html`<span class="need" title=${words}
+    ><span style=${{ width: `${share}%` }}></span><span class="hidden">${words}</span></span
+  >`;
 }

@@ -1,0 +1,167 @@
+"""The page in a real browser, on a server that runs as people run it. Skipped where there is no Chromium."""
+
+import base64
+import io
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from clips import make_video, number_of
+from PIL import Image
+from reviewing import Server
+
+from sa2va_cli.commands.app import main
+from sa2va_cli.demo.scene import Scene
+from sa2va_cli.demo.world import scene_seed, write_clip
+from sa2va_cli.tracks.log import Tracks
+
+playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed (pip install playwright)")
+CHROMIUM = shutil.which("chromium")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium (apt-get install chromium)")
+
+expect = playwright.expect
+SIZE = (320, 180)
+FRAMES = 16
+PATIENCE_MS = 60_000
+"""Machines that run tests are busy; a test that passes does not wait."""
+
+AXE = Path(__file__).parent / "axe" / "axe.min.js"
+
+
+@pytest.fixture(scope="module")
+def shots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder: clips of the demo world with tracks, and one without any that counts its frames."""
+    folder = tmp_path_factory.mktemp("shots")
+    scene = Scene.sample(scene_seed("clips", 5743, 0), FRAMES)
+    video, truth = write_clip(scene, folder / "one", SIZE, audio=True)
+    truth.unlink()
+    words = ["segment", str(video), "girl in red dress", "--model", "demo", "--device", "cpu", "--quiet"]
+    assert main([*words, "--save", "tracks", "-o", str(folder / "one.tracks.sa2va")]) == 0
+    for name in ("two", "three", "four"):
+        shutil.copy(video, folder / f"{name}.mp4")
+        shutil.copy(folder / "one.tracks.sa2va", folder / f"{name}.tracks.sa2va")
+    make_video(folder / "numbers.mp4", size=SIZE)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(shots: Path) -> Iterator[Server]:
+    with Server(shots) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def context(browser, server: Server):
+    """A browser that knows the token, and in which nothing may go wrong unseen."""
+    opened = browser.new_context(viewport={"width": 1280, "height": 720}, locale="en-US")
+    opened.set_default_timeout(PATIENCE_MS)
+    expect.set_options(timeout=PATIENCE_MS)
+    problems: list[str] = []
+    opened.on("weberror", lambda problem: problems.append(str(problem.error)))
+    page = opened.new_page()
+    page.goto(server.address)
+    page.close()
+    yield opened
+    opened.close()
+    assert problems == []
+
+
+def open_clip(context, server: Server, name: str):
+    """The page of one clip, through the queue."""
+    page = context.new_page()
+    page.goto(server.address.partition("?")[0])
+    page.get_by_test_id("card").filter(has_text=name).click()
+    expect(page.get_by_test_id("stage")).to_have_attribute("data-frame", "0")
+    return page
+
+
+def picture(page) -> np.ndarray:
+    """(H, W, 3) uint8: what the canvas shows of the video, at the video's own size."""
+    data = page.get_by_test_id("stage").evaluate(
+        """(canvas, [width, height]) => {
+            const scale = Math.min(canvas.width / width, canvas.height / height);
+            const copy = new OffscreenCanvas(width, height);
+            const [wide, high] = [width * scale, height * scale];
+            copy.getContext("2d").drawImage(
+                canvas, (canvas.width - wide) / 2, (canvas.height - high) / 2, wide, high, 0, 0, width, height);
+            return copy.convertToBlob().then((blob) => new Promise((done) => {
+                const reader = new FileReader();
+                reader.onload = () => done(reader.result.split(",")[1]);
+                reader.readAsDataURL(blob);
+            }));
+        }""",
+        list(SIZE),
+    )
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB"))
+
+
+def shows(page, frame: int) -> None:
+    """Waits until a frame is on the screen, its masks too where it has any."""
+    expect(page.get_by_test_id("stage")).to_have_attribute("data-frame", str(frame))
+
+
+def click_source(page, x: float, y: float, **how) -> None:
+    """Clicks a pixel of the video."""
+    box = page.get_by_test_id("stage").bounding_box()
+    scale = min(box["width"] / SIZE[0], box["height"] / SIZE[1])
+    left, top = (box["width"] - SIZE[0] * scale) / 2, (box["height"] - SIZE[1] * scale) / 2
+    page.get_by_test_id("stage").click(position={"x": left + x * scale, "y": top + y * scale}, **how)
+
+
+def test_frames_are_exact_however_one_gets_there(context, server):
+    page = open_clip(context, server, "numbers")
+    page.get_by_role("button", name="Point at it instead").click()
+    assert number_of(picture(page)) == 0
+    for press, frame in (("ArrowRight", 1), ("ArrowRight", 2), ("Shift+ArrowRight", 12), ("ArrowLeft", 11), ("End", 19)):
+        page.keyboard.press(press)
+        shows(page, frame)
+        assert number_of(picture(page)) == frame
+    page.get_by_test_id("frame").fill("7")
+    page.keyboard.press("Enter")
+    shows(page, 7)
+    assert number_of(picture(page)) == 7
+    page.get_by_test_id("stage").focus()
+    page.keyboard.press("l")
+    shows(page, 19)
+    assert number_of(picture(page)) == 19
+
+
+def test_no_page_has_a_serious_fault_of_accessibility(context, server):
+    page = context.new_page()
+    page.goto(server.address.partition("?")[0])
+    expect(page.get_by_test_id("card")).to_have_count(5)
+    faults = {"queue": serious_faults(page)}
+    page.get_by_test_id("card").filter(has_text="one").click()
+    shows(page, 0)
+    for tab in ("Ask", "Deliver", "Objects"):
+        page.get_by_role("tab", name=tab).click()
+        faults[tab] = serious_faults(page)
+    page.emulate_media(color_scheme="dark")
+    faults["dark"] = serious_faults(page)
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    faults["help"] = serious_faults(page)
+    assert faults == dict.fromkeys(faults, [])
+
+
+def serious_faults(page) -> list[str]:
+    """What axe-core calls serious or critical."""
+    if page.evaluate("typeof axe") == "undefined":
+        page.evaluate(AXE.read_text(encoding="utf-8"))  # as a debugger would, past the content security policy
+    found = page.evaluate("axe.run({ resultTypes: ['violations'] })")
+    return [
+        f"{one['id']}: {node['html'][:120]}"
+        for one in found["violations"]
+        if one["impact"] in {"serious", "critical"}
+        for node in one["nodes"]
+    ]
