@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -62,6 +61,7 @@ class OpenClip:
         self._stack = ExitStack()
         self._reader: Reader | None = None
         self._reader_lock = threading.Lock()
+        self._times_known: list[float] | None = None
         self._pictures: Pictures | None = None
         self._thumbnails: Thumbnails | None = None
         self.revising: Revising | None = None
@@ -255,14 +255,22 @@ class OpenClip:
             seconds = self.frames / float(rate)
             return _timing(rate, seconds) | {"start": 0.0, "timecode": None, "times": None, "sound": False}
         info = reader.info
-        stamps = [float(stamp * info.time_base - info.start_seconds) for stamp in reader.stamps()]
         timecode = first_timecode(info)
         return _timing(reader.rate, self.frames / float(reader.rate)) | {
-            "start": stamps[0],
+            "start": float(next(reader.stamps()) * info.time_base - info.start_seconds),
             "timecode": None if timecode is None else str(timecode),
-            "times": None if info.constant_rate else stamps,
+            "times": self._stamps(reader),
             "sound": info.has_audio,
         }
+
+    def _stamps(self, reader: Reader) -> list[float] | None:
+        """Seconds of each frame; None where all are shown equally long."""
+        if reader.info.constant_rate:
+            return None
+        if self._times_known is None:
+            base, start = reader.info.time_base, reader.info.start_seconds
+            self._times_known = [float(stamp * base - start) for stamp in reader.stamps()]
+        return self._times_known
 
     def _edited(self) -> dict[str, Any]:
         revising, survey = self.edits, self.survey
@@ -303,23 +311,26 @@ class OpenClip:
     def _corrections(self) -> list[dict[str, Any]]:
         """What was corrected, in the log and since."""
         earlier = [
-            {"frame": index, "object": one.object, "kind": "point", "words": ""}
+            {**_DRAWN, "frame": index, "object": one.object, "kind": "point", "words": ""}
             for one in corrections_of(self.tracks)
             for index in one.frames
         ]
         since = [
-            {"frame": one.frame, "object": one.object, "kind": one.means, "words": one.words}
+            {
+                **_DRAWN,
+                **one.drawn,
+                "frame": one.frame,
+                "object": one.object,
+                "kind": one.means,
+                "words": one.words,
+            }
             for one in self.edits.edited.edits
             if isinstance(one, Correct)
         ]
         return [*earlier, *since]
 
-    @property
-    def default_save(self) -> Path:
-        """The file that ``save`` writes."""
-        return self.clip.tracks
 
-
+_DRAWN: dict[str, Any] = {"points": None, "box": None, "stroke": None, "radius": None, "add": None}
 _NO_EDITS: dict[str, Any] = {
     "cuts": [],
     "undo": None,

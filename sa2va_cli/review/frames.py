@@ -1,15 +1,15 @@
 """Frame-exact pictures of a clip by index, as JPEG at the size of a view.
 
 One thread decodes. It goes on where it stands when the next frame is wanted, begins somewhat earlier when one
-before is wanted, and, when nobody waits, works ahead in the direction in which somebody goes. What was made is
-kept up to so many bytes. Knows nothing about masks and nothing about browsers.
+before is wanted, and, when nobody waits, works ahead in the direction in which somebody goes. What was made
+is kept up to so many bytes. Knows nothing about masks and nothing about browsers.
 """
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -17,6 +17,9 @@ import numpy as np
 from sa2va_cli.datatypes import RGB, Frame
 from sa2va_cli.errors import InputError
 from sa2va_cli.media.reader import Reader
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 CACHE_BYTES = 256 << 20
 """Of pictures of all clips: some 1,500 at 1280x720."""

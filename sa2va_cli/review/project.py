@@ -1,7 +1,7 @@
 """What was opened: a tracks file, a video, a folder or the state of a batch, as a list of clips.
 
-Nothing outside what was opened is ever read, but for the sources that its tracks name. Knows nothing about what
-is in the files.
+Nothing outside what was opened is ever read, but for the sources that its tracks name. Knows nothing about
+what is in the files.
 """
 
 import hashlib

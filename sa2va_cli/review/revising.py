@@ -6,6 +6,7 @@ Knows nothing about networks: the masks of a correction come from outside, into 
 import os
 import shutil
 import threading
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +27,7 @@ from sa2va_cli.review.store import (
     write_review,
 )
 from sa2va_cli.staging import atomic, output_errors
-from sa2va_cli.tracks.edits import Correct, Edit, EditedTracks, Split, write_edited
+from sa2va_cli.tracks.edits import Correct, Delete, Edit, EditedTracks, mentioned, write_edited
 from sa2va_cli.tracks.indexed import CodedMask, IndexedFrames
 from sa2va_cli.tracks.layers import Layer
 from sa2va_cli.tracks.log import Tracks
@@ -42,6 +43,7 @@ class Revising:
         review: the edits, and what was decided.
         tracks: the log that the edits are of.
         edited: it with those that count on it.
+        lock: held while anything changes.
 
     Args:
         path: the tracks file.
@@ -54,7 +56,7 @@ class Revising:
         self.path = path
         self.file = review_file(path)
         self.folder = review_folder(path)
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
         self._stack = ExitStack()
         self._layers: dict[str, Layer] = {}
         self._claimed = False
@@ -85,7 +87,7 @@ class Revising:
 
     def close(self) -> None:
         """Closes the files."""
-        with self._lock:
+        with self.lock:
             for layer in self._layers.values():
                 layer.close()
             self._layers = {}
@@ -97,18 +99,25 @@ class Revising:
 
     def layer(self, name: str) -> Layer:
         """The masks of a correction."""
-        with self._lock:
+        with self.lock:
             if name not in self._layers:
                 self._layers[name] = Layer(self.folder / name)
             return self._layers[name]
 
     def _edited(self, review: Review) -> EditedTracks:
-        return EditedTracks(self.tracks, self._frames, review.counting, self)
+        return self.edited_by(review.counting)
+
+    def edited_by(self, edits: Sequence[Edit]) -> EditedTracks:
+        """The log with other edits on it."""
+        return EditedTracks(self.tracks, self._frames, edits, self)
 
     def _claim(self) -> None:
         """Keeps other programs from changing the same review."""
         if not self._claimed:
-            self._stack.enter_context(locked(self.file))
+            try:
+                self._stack.enter_context(locked(self.file))
+            except OutputError as error:
+                raise OutputError(f"{self.path} is edited by another program now: {error}") from error
             self._claimed = True
 
     def change(self, review: Review) -> None:
@@ -118,7 +127,7 @@ class Revising:
             UsageError: an edit cannot be meant; then nothing changes.
             OutputError: it cannot be written, or another program has it.
         """
-        with self._lock:
+        with self.lock:
             edited = self._edited(review)
             self._claim()
             if review.edits and not review.base:
@@ -133,7 +142,7 @@ class Revising:
             UsageError: it cannot be meant.
             OutputError: see ``change``.
         """
-        with self._lock:
+        with self.lock:
             gone = {one.layer for one in self.review.edits[self.review.done :] if isinstance(one, Correct)}
             self.change(self.review.edited(edit))
             for name in gone - {edit.layer if isinstance(edit, Correct) else ""}:
@@ -149,7 +158,7 @@ class Revising:
         Raises:
             UsageError: there is none.
         """
-        with self._lock:
+        with self.lock:
             self.change(self.review.undone())
             return self.review.edits[self.review.done]
 
@@ -159,13 +168,13 @@ class Revising:
         Raises:
             UsageError: there is none.
         """
-        with self._lock:
+        with self.lock:
             self.change(self.review.redone())
             return self.review.edits[self.review.done - 1]
 
     def decide(self, decision: Decision) -> None:
         """Writes down what a person decided."""
-        with self._lock:
+        with self.lock:
             self.change(self.review.decided(decision))
 
     @property
@@ -181,7 +190,7 @@ class Revising:
 
     def next_layer(self) -> str:
         """A name for another layer."""
-        with self._lock:
+        with self.lock:
             taken = {one.layer for one in self.review.edits if isinstance(one, Correct)}
             number = len(taken) + 1
             while f"{number:04}.layer" in taken:
@@ -190,21 +199,71 @@ class Revising:
 
     def next_object(self) -> int:
         """A number that no object has, or had before it was taken away."""
-        with self._lock:
+        with self.lock:
             taken = [one.id for one in self.tracks.header.objects]
-            taken += [number for one in self.review.edits for number in _numbers(one)]
+            taken += [number for one in self.review.edits for number in mentioned(one)]
             return max(taken, default=0) + 1
+
+    def waiting(self, frames: int) -> dict[str, NDArray[np.bool_]]:
+        """Which frames wait for masks, by the layer of the correction; later ones cover earlier ones."""
+        found: dict[str, NDArray[np.bool_]] = {}
+        covered: dict[int, NDArray[np.bool_]] = {}
+        with self.lock:
+            for one in reversed(self.review.counting):
+                if isinstance(one, Delete):
+                    covered[one.object] = np.ones(frames, np.bool_)
+                if not isinstance(one, Correct):
+                    continue
+                hidden = covered.setdefault(one.object, np.zeros(frames, np.bool_))
+                wanted = np.zeros(frames, np.bool_)
+                wanted[one.first : one.last + 1] = True
+                missing = wanted & ~hidden
+                missing &= ~self.layer(one.layer).done(frames)
+                if missing.any():
+                    found[one.layer] = missing
+                hidden |= wanted
+        return found
 
     def pending(self, frames: int) -> NDArray[np.bool_]:
         """Which frames wait for masks of corrections."""
         waiting = np.zeros(frames, np.bool_)
-        with self._lock:
-            for one in self.review.counting:
-                if isinstance(one, Correct):
-                    done = self.layer(one.layer)
-                    for index in range(one.first, min(one.last, frames - 1) + 1):
-                        waiting[index] |= index not in done
+        for one in self.waiting(frames).values():
+            waiting |= one
         return waiting
+
+    def correction(self, layer: str) -> Correct | None:
+        """The correction with a layer, if it counts."""
+        for one in self.review.counting:
+            if isinstance(one, Correct) and one.layer == layer:
+                return one
+        return None
+
+    def cut_short(self, layer: str) -> None:
+        """Ends a correction where it has come to; takes it away where not even its own frame is done.
+
+        Raises:
+            OutputError: see ``change``.
+        """
+        with self.lock:
+            places = [
+                place
+                for place, one in enumerate(self.review.counting)
+                if isinstance(one, Correct) and one.layer == layer
+            ]
+            if not places:
+                return
+            edit = self.review.edits[places[0]]
+            assert isinstance(edit, Correct)  # noqa: S101  (looked at above)
+            first, last = edit.frame, edit.frame
+            done = self.layer(layer)
+            while first - 1 >= edit.first and first - 1 in done:
+                first -= 1
+            while last + 1 <= edit.last and last + 1 in done:
+                last += 1
+            if edit.frame not in done:
+                self.change(self.review.without(places[0]))
+            else:
+                self.change(self.review.with_edit(places[0], replace(edit, first=first, last=last)))
 
     def save(self, name: str | None = None) -> Path:
         """Writes what is seen as a tracks file; returns it.
@@ -216,7 +275,7 @@ class Revising:
             UsageError: the name cannot be meant.
             OutputError: it is taken, or cannot be written.
         """
-        with self._lock:
+        with self.lock:
             if name is not None:
                 path = self._beside(name)
                 with atomic(path) as part:
@@ -231,9 +290,9 @@ class Revising:
             return self.path
 
     def _beside(self, name: str) -> Path:
-        path = self.path.with_name(name if name.endswith(TRACKS_ENDING) else name + TRACKS_ENDING)
         if Path(name).name != name or name.startswith(".") or "\0" in name or "\\" in name:
             raise UsageError(f"{name!r} is no name of a file; give one without folders")
+        path = self.path.with_name(name if name.endswith(TRACKS_ENDING) else name + TRACKS_ENDING)
         if path.exists():
             raise OutputError(f"{path} exists already; choose another name")
         return path
@@ -258,10 +317,6 @@ def _copy(path: Path, part: Path) -> None:
     shutil.copyfile(path, part)
     with part.open("rb") as file:
         os.fsync(file.fileno())
-
-
-def _numbers(edit: Edit) -> tuple[int, ...]:
-    return (edit.object, edit.new) if isinstance(edit, Split) else (edit.object,)
 
 
 def _words(edit: Edit) -> str:

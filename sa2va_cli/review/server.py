@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool as in_thread
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -24,8 +25,9 @@ from sa2va_cli.errors import (
     Sa2VAError,
     UsageError,
 )
+from sa2va_cli.review.bodies import NOTHING, SAVE, SEGMENT, TRIAGE, parsed, parsed_edit
 from sa2va_cli.review.clip import OpenClip
-from sa2va_cli.review.desk import Desk, UnknownError
+from sa2va_cli.review.desk import BusyError, Desk, UnknownError
 from sa2va_cli.review.security import Access, Application, Guard
 
 PREFIX = "/api/v1"
@@ -34,6 +36,7 @@ WIDEST_VIEW = 8192
 
 _CODES: tuple[tuple[type[Sa2VAError], int], ...] = (
     (UnknownError, 404),
+    (BusyError, 429),
     (UsageError, 400),
     (InputError, 422),
     (NothingFoundError, 422),
@@ -107,13 +110,21 @@ class Routes:
 
     def table(self) -> list[Route | Mount]:
         """All routes."""
-        get = ["GET"]
+        get, post = ["GET"], ["POST"]
         api = [
             Route("/clips", self.clips, methods=get),
             Route("/clips/{clip}", self.clip, methods=get),
             Route("/clips/{clip}/frames/{frame:int}", self.frame, methods=get),
             Route("/clips/{clip}/masks/{frame:int}", self.masks, methods=get),
             Route("/clips/{clip}/thumbnail", self.thumbnail, methods=get),
+            Route("/clips/{clip}/edits", self.edit, methods=post),
+            Route("/clips/{clip}/undo", self.undo, methods=post),
+            Route("/clips/{clip}/redo", self.redo, methods=post),
+            Route("/clips/{clip}/save", self.save, methods=post),
+            Route("/clips/{clip}/segment", self.segment, methods=post),
+            Route("/clips/{clip}/triage", self.triage, methods=post),
+            Route("/jobs/{job}", self.job, methods=get),
+            Route("/jobs/{job}/cancel", self.cancel, methods=post),
             Route("/events", self.events, methods=get),
         ]
         return [Mount(PREFIX, routes=api), Mount("/", Page(directory=PAGE, html=True, check_dir=False))]
@@ -155,12 +166,57 @@ class Routes:
         """News, for as long as somebody listens."""
         return StreamingResponse(self._desk.events.stream(), media_type="text/event-stream")
 
+    async def edit(self, request: Request) -> Response:
+        """An edit."""
+        kind, body = parsed_edit(await request.body())
+        return JSONResponse(await in_thread(self._desk.edit, _id(request), kind, body), 202)
+
+    async def undo(self, request: Request) -> Response:
+        """Takes an edit back."""
+        parsed(await request.body(), NOTHING)
+        return JSONResponse(await in_thread(self._desk.undo, _id(request)))
+
+    async def redo(self, request: Request) -> Response:
+        """Does an edit again."""
+        parsed(await request.body(), NOTHING)
+        return JSONResponse(await in_thread(self._desk.redo, _id(request)))
+
+    async def save(self, request: Request) -> Response:
+        """Writes the tracks."""
+        body = parsed(await request.body(), SAVE)
+        return JSONResponse(await in_thread(self._desk.save, _id(request), body.get("name")))
+
+    async def segment(self, request: Request) -> Response:
+        """Looks for things."""
+        body = parsed(await request.body(), SEGMENT)
+        return JSONResponse(await in_thread(self._desk.segment, _id(request), body["prompts"]), 202)
+
+    async def triage(self, request: Request) -> Response:
+        """Decides about a clip."""
+        body = parsed(await request.body(), TRIAGE)
+        return JSONResponse(
+            await in_thread(self._desk.decide, _id(request), body["status"], body.get("reason"))
+        )
+
+    def job(self, request: Request) -> Response:
+        """A job."""
+        return JSONResponse(self._desk.job(request.path_params["job"]).document())
+
+    async def cancel(self, request: Request) -> Response:
+        """Ends a job."""
+        parsed(await request.body(), NOTHING)
+        return JSONResponse(await in_thread(self._desk.cancel, request.path_params["job"]))
+
     def _clip(self, request: Request) -> OpenClip:
         return self._desk.clip(request.path_params["clip"])
 
     def _seen(self, request: Request) -> tuple[OpenClip, int, int | None]:
         index = request.path_params["frame"]
         return self._clip(request), index, number(request, "width", 16, WIDEST_VIEW)
+
+
+def _id(request: Request) -> str:
+    return str(request.path_params["clip"])
 
 
 def number(request: Request, name: str, least: int, most: int) -> int | None:

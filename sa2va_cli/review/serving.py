@@ -11,7 +11,8 @@ from sa2va_cli.review.project import opened_project
 from sa2va_cli.review.security import Access
 from sa2va_cli.runtime.choice import ModelChoice
 from sa2va_cli.runtime.extras import REVIEW, require
-from sa2va_cli.runtime.loading import Load
+from sa2va_cli.runtime.loading import Load, load_chat
+from sa2va_cli.runtime.threads import divide_cores
 
 
 @dataclass(frozen=True)
@@ -54,13 +55,15 @@ def serve(job: ReviewJob, *, say: Callable[[str], None], load: Load | None = Non
     import uvicorn
 
     from sa2va_cli.review.desk import Desk
+    from sa2va_cli.review.engine import Engine
     from sa2va_cli.review.server import application
 
     Access.chosen(job.host, job.port, job.token)  # what cannot be meant is told before anything is read
     project = opened_project(job.opened, job.tracks)
     with _listening(job.host, job.port) as listener:
         access = Access.chosen(job.host, listener.getsockname()[1], job.token)
-        desk = Desk(project, force=job.force)
+        engine = Engine(job.model, load or load_chat, divide_cores)
+        desk = Desk(project, engine, force=job.force)
         settings = uvicorn.Config(
             application(desk, access),
             access_log=False,
@@ -96,5 +99,5 @@ def _listening(host: str, port: int) -> socket.socket:
         ) from error
     except OSError as error:
         raise OutputError(
-            f"cannot listen on {host}:{port}: {error.strerror or error}; choose another --port, or leave it out"
+            f"cannot listen on {host}:{port}: {error.strerror or error}; choose another --port, or none"
         ) from error

@@ -8,14 +8,14 @@ from there; so a save can be undone, too. Knows nothing about masks.
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from sa2va_cli.errors import InputError, UsageError
 from sa2va_cli.staging import discard, output_errors, staged
-from sa2va_cli.tracks.edits import Edit, from_json, to_json
+from sa2va_cli.tracks.edits import Correct, Edit, from_json, mentioned, to_json
 from sa2va_cli.version import VERSION
 
 FORMAT = 1
@@ -123,6 +123,19 @@ class Review:
     def with_edit(self, place: int, edit: Edit) -> "Review":
         """With another edit in the place of one."""
         return self._next(edits=(*self.edits[:place], edit, *self.edits[place + 1 :]))
+
+    def without(self, place: int) -> "Review":
+        """Without one of the edits that count, and without those that only made sense after it."""
+        gone = self.edits[place]
+        number = gone.object if isinstance(gone, Correct) and gone.new else None
+        kept = [
+            k
+            for k, one in enumerate(self.edits)
+            if k != place and not (k > place and number is not None and number in mentioned(one))
+        ]
+        done = sum(k < self.done for k in kept)
+        saved = self.saved if self.saved <= place else -1
+        return self._next(edits=tuple(self.edits[k] for k in kept), done=done, saved=saved)
 
     def written_as(self, known: str) -> "Review":
         """After a save that made tracks with a mark."""
@@ -236,16 +249,3 @@ def mark(path: Path) -> str:
 
 
 _MARKED_BYTES = 1 << 16
-
-
-def kept_decisions(paths: Sequence[Path]) -> dict[Path, Decision]:
-    """What was decided about tracks files or videos; those without a decision are left out."""
-    found = {}
-    for path in paths:
-        try:
-            review = read_review(review_file(path))
-        except InputError:
-            continue
-        if review is not None and review.decision is not None:
-            found[path] = review.decision
-    return found

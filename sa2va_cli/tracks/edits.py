@@ -1,11 +1,10 @@
 """Edits of tracks: what a person changed about what was found, as a list of small values over a log.
 
 The log stays as it is; ``EditedTracks`` is what it says with the edits on it, frame by frame, and
-``write_edited`` makes a log of that. What an edit does to the masks of a frame is a pure function of these and
-of the frame's index. Knows nothing about networks, and nothing about who edits.
+``write_edited`` makes a log of that. What an edit does to the masks of a frame is a pure function of these
+and of the frame's index. Knows nothing about networks, and nothing about who edits.
 """
 
-import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -18,9 +17,8 @@ from sa2va_cli.errors import UsageError
 from sa2va_cli.staging import output_errors
 from sa2va_cli.tracks.coding import decode, encode
 from sa2va_cli.tracks.corrections import Correction, corrections_of
-from sa2va_cli.tracks.header import Header
 from sa2va_cli.tracks.indexed import CodedFrame, CodedMask, IndexedFrames
-from sa2va_cli.tracks.log import CORRECTION, END, FRAME, HEADER, MAGIC, Tracks
+from sa2va_cli.tracks.log import CORRECTION, FRAME, Tracks, end_of, head_of
 from sa2va_cli.tracks.records import packed
 from sa2va_cli.visual_prompts import VisualPrompt, from_document, to_document
 
@@ -191,10 +189,12 @@ class Correct:
         last: the last one.
         layer: name of the layer with the masks; they may still be coming.
         means: ``point``, ``box``, ``brush`` or ``words``.
-        words: what was said, or what the new object is called.
+        words: what was said.
+        name: what a new object is called.
         new: whether the object did not exist before.
         prompts: what it was pointed at with on the frame, all of it.
         model: name of the model that follows it.
+        drawn: what was said, for whoever draws it.
     """
 
     object: int
@@ -204,9 +204,11 @@ class Correct:
     layer: str
     means: str
     words: str = ""
+    name: str = ""
     new: bool = False
     prompts: tuple[VisualPrompt, ...] = field(default=(), repr=False)
     model: str = ""
+    drawn: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def correction(self) -> Correction:
@@ -219,9 +221,8 @@ class Correct:
             _of(things, self.object)
             return things
         number = 1 + max((one.found.prompt.id for one in things), default=0)
-        text = self.words if self.means == "words" else ""
-        prompt = Prompt(number, text, self.words, () if text else self.prompts)
-        return (*things, Thing(FoundObject(self.object, prompt, self.words)))
+        prompt = Prompt(number, self.words, self.name, self.prompts)
+        return (*things, Thing(FoundObject(self.object, prompt, self.name)))
 
     def masks(self, masks: Masks, index: int, threshold: float, layers: Layers) -> Masks:  # noqa: ARG002
         """The masks of a frame afterwards."""
@@ -235,6 +236,22 @@ Edit = Rename | Recolour | Hide | Drop | Delete | Merge | Split | Correct
 KINDS: Mapping[str, type[Edit]] = {
     one.__name__.lower(): one for one in (Rename, Recolour, Hide, Drop, Delete, Merge, Split, Correct)
 }
+
+
+def mentioned(edit: Edit) -> tuple[int, ...]:
+    """The numbers of the objects that an edit speaks of."""
+    if isinstance(edit, Merge):
+        return edit.object, edit.into
+    return (edit.object, edit.new) if isinstance(edit, Split) else (edit.object,)
+
+
+def changed(edit: Edit) -> tuple[int, int | None] | None:
+    """The first and the last frame whose masks an edit changes; None for the end, or for no masks at all."""
+    if isinstance(edit, Drop | Correct):
+        return edit.first, edit.last
+    if isinstance(edit, Split):
+        return edit.frame, None
+    return (0, None) if isinstance(edit, Delete | Merge) else None
 
 
 def to_json(edit: Edit) -> dict[str, Any]:
@@ -291,7 +308,7 @@ class EditedTracks:
             prompts |= {thing.found.prompt.id: thing.found.prompt for thing in self.things}
         _check_names(self.things)
         objects = tuple(sorted((one.found for one in self.things), key=lambda one: one.id))
-        self.header: Header = replace(tracks.header, objects=objects, prompts=tuple(prompts.values()))
+        self.header = replace(tracks.header, objects=objects, prompts=tuple(prompts.values()))
 
     def __iter__(self) -> Iterator[CodedFrame]:
         """The frames that the log has, in order."""
@@ -332,7 +349,7 @@ def write_edited(edited: EditedTracks, path: Path, objects: Sequence[int] | None
     made = tuple(one.correction for one in edited.edits if isinstance(one, Correct))
     count = 0
     with output_errors(path), path.open("wb") as file:
-        file.write(MAGIC + packed(HEADER, header.to_json()))
+        file.write(head_of(header))
         for one in (*reversed(made), *corrections_of(edited.tracks)):
             if one.object in kept:
                 file.write(packed(CORRECTION, one.to_json()))
@@ -340,7 +357,7 @@ def write_edited(edited: EditedTracks, path: Path, objects: Sequence[int] | None
             masks = {number: mask for number, mask in frame.masks.items() if number in kept}
             file.write(packed(FRAME, replace(frame, masks=masks).payload))
             count += 1
-        file.write(packed(END, struct.pack("<I", count)))
+        file.write(end_of(count))
     return count
 
 

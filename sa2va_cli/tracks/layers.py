@@ -10,6 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sa2va_cli.errors import InputError
 from sa2va_cli.staging import output_errors
 from sa2va_cli.tracks.coding import encode
@@ -69,6 +72,14 @@ class Layer:
     def __iter__(self) -> Iterator[int]:
         """The indices of the frames that are done, rising."""
         return iter(sorted(self._places))
+
+    def done(self, frames: int) -> NDArray[np.bool_]:
+        """Which of so many frames are done."""
+        flags = np.zeros(frames, np.bool_)
+        with self._lock:
+            indices = np.fromiter(self._places, np.int64, len(self._places))
+        flags[indices[indices < frames]] = True
+        return flags
 
     def __getitem__(self, index: int) -> CodedMask | None:
         """The mask on a frame; None where it is not done yet."""

@@ -31,7 +31,7 @@ from sa2va_cli.tracks.records import Damage, Record, packed, read_records
 MAGIC = b"sa2va tracks\n\x1a\x00\x01"
 """How a file begins: readable words, then what stops a terminal and what text mode would change."""
 
-HEADER, FRAME, END, CORRECTION = 1, 2, 3, 4
+_HEADER, FRAME, _END, CORRECTION = 1, 2, 3, 4
 FRAME_HEAD = struct.Struct("<IIqH")
 OBJECT_HEAD = struct.Struct("<HfffI")
 
@@ -66,6 +66,11 @@ class TrackedFrame:
         return FrameMasks(frame, self.logits, self.scores, threshold, self.objects, evidence=evidence)
 
 
+def head_of(header: Header) -> bytes:
+    """How a log begins."""
+    return MAGIC + packed(_HEADER, header.to_json())
+
+
 class TracksWriter:
     """Appends to a log, one record by one call of the system, so that what was written can be read.
 
@@ -89,7 +94,7 @@ class TracksWriter:
                 self._file.truncate(size)
                 self._file.seek(size)
             else:
-                self._write(MAGIC + packed(HEADER, header.to_json()))
+                self._write(head_of(header))
 
     def append(
         self,
@@ -145,7 +150,7 @@ class TracksWriter:
             OutputError: the disk is full, for example.
         """
         with output_errors(self.path):
-            self._write(packed(END, struct.pack("<I", self.frames)))
+            self._write(end_of(self.frames))
             os.fsync(self._file.fileno())
 
     def _write(self, data: bytes) -> None:
@@ -162,6 +167,11 @@ class TracksWriter:
     ) -> None:
         """Closes the file; what is in it stays."""
         self._file.close()
+
+
+def end_of(frames: int) -> bytes:
+    """How a log of so many frames ends."""
+    return packed(_END, struct.pack("<I", frames))
 
 
 @dataclass(frozen=True)
@@ -254,7 +264,7 @@ class Tracks:
             elif record.kind == FRAME:
                 whole = self._frame(record) is not None
                 frames, damaged = frames + whole, damaged + (not whole)
-            complete = isinstance(record, Record) and record.kind == END
+            complete = isinstance(record, Record) and record.kind == _END
         return Condition(frames, complete, damaged, torn)
 
     def records(self) -> Generator[Record | Damage, None, None]:
@@ -293,9 +303,9 @@ def _header(path: Path, file: BinaryIO) -> Header:
     if file.read(len(MAGIC)) != MAGIC:
         raise InputError(f"{path}: not a tracks file of sa2va; make one with segment --save tracks")
     first = next(read_records(file), None)
-    if not isinstance(first, Record) or first.kind != HEADER:
+    if not isinstance(first, Record) or first.kind != _HEADER:
         raise InputError(f"{path}: the header of the tracks file is damaged, so nothing in it can be read")
-    file.seek(first.offset + len(packed(HEADER, first.payload)))
+    file.seek(first.offset + len(packed(_HEADER, first.payload)))
     try:
         return Header.from_json(first.payload)
     except ValueError as error:
