@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -120,7 +121,7 @@ def click_source(page, x: float, y: float, **how) -> None:
 
 def test_frames_are_exact_however_one_gets_there(context, server):
     page = open_clip(context, server, "numbers")
-    page.get_by_role("button", name="Point at it instead").click()
+    page.get_by_role("button", name="Only look").click()
     assert number_of(picture(page)) == 0
     for press, frame in (("ArrowRight", 1), ("ArrowRight", 2), ("Shift+ArrowRight", 12), ("ArrowLeft", 11), ("End", 19)):
         page.keyboard.press(press)
@@ -165,3 +166,50 @@ def serious_faults(page) -> list[str]:
         if one["impact"] in {"serious", "critical"}
         for node in one["nodes"]
     ]
+
+
+def change_mask(page, act) -> np.ndarray:
+    """Does something to a mask; gives the picture that comes of it, once all frames are done."""
+    before = picture(page)
+    act()
+    expect(page.get_by_text("Working on this frame")).to_be_hidden()
+    expect(page.get_by_test_id("job")).to_have_count(0)
+    page.wait_for_function("() => document.querySelector('[data-testid=undo]').disabled === false")
+    after = settled(page)
+    assert not np.array_equal(before, after)
+    return after
+
+
+def settled(page) -> np.ndarray:
+    """The picture when it does not change any more."""
+    page.wait_for_load_state("networkidle")
+    return picture(page)
+
+
+def edits(shots: Path, name: str) -> list[dict]:
+    """What was kept beside the tracks."""
+    (kept,) = shots.glob(f"{name}*.review*")
+    return json.loads(kept.read_text(encoding="utf-8"))["edits"]
+
+
+def test_a_click_changes_the_mask_undo_takes_it_back_and_what_is_saved_stays(context, server, shots):
+    page = open_clip(context, server, "two")
+    tracks = shots / "two.tracks.sa2va"
+    as_found = tracks.read_bytes()
+    first = settled(page)
+    page.keyboard.press("p")
+    corrected = change_mask(page, lambda: click_source(page, 240, 60))
+    page.keyboard.press("Control+z")
+    expect(page.get_by_test_id("redo")).to_be_enabled()
+    np.testing.assert_array_equal(settled(page), first)
+    page.keyboard.press("Control+Shift+z")
+    expect(page.get_by_test_id("redo")).to_be_disabled()
+    np.testing.assert_array_equal(settled(page), corrected)
+    assert tracks.read_bytes() == as_found
+    page.keyboard.press("Control+s")
+    expect(page.get_by_test_id("save")).to_be_disabled()
+    assert tracks.read_bytes() != as_found
+    page.reload()
+    shows(page, 0)
+    page.keyboard.press("p")
+    np.testing.assert_array_equal(settled(page), corrected)

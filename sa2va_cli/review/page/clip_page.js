@@ -50,7 +50,7 @@ function letGo(event) {
 }
 
 function Middle({ review }) {
-  const untouched = useStore(review, (state) => state.clip.status === "new" && !state.clip.objects.length);
+  const untouched = useStore(review, (state) => !state.clip.tracks);
   return html`<div class="middle">
     <${Stage} review=${review} />
     ${untouched && html`<${Segment} review=${review} />`}

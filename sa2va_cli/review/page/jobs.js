@@ -32,17 +32,22 @@ const wordsOf = (job) => job.label || tServer("job", job.kind);
 
 export function Progress({ job }) {
   const known = job.state === "running" && job.progress > 0;
-  const words = known
-    ? job.remaining
-      ? t("jobs.remaining", { percent: Math.round(job.progress * 100), seconds: Math.ceil(job.remaining) })
-      : `${Math.round(job.progress * 100)} %`
-    : t(`jobs.${job.state}`);
   return html`<progress
       max="1"
       value=${known ? job.progress : undefined}
       aria-label=${wordsOf(job)}
     ></progress>
-    <span class="quiet progress-words">${words}</span>`;
+    <span class="quiet progress-words">${known ? howFar(job) : t(`jobs.${job.state}`)}</span>`;
+}
+
+function howFar({ progress, remaining }) {
+  const percent = `${Math.round(progress * 100)} %`;
+  if (!remaining) return percent;
+  const left =
+    remaining < 90
+      ? t("jobs.seconds", { count: Math.ceil(remaining) })
+      : t("jobs.minutes", { count: Math.round(remaining / 60) });
+  return `${percent}, ${left}`;
 }
 
 // Files that were made, where they lie, and jobs that failed or were stopped.

@@ -53,13 +53,14 @@ function Row({ review, object, number }) {
 
 function NewObject({ review }) {
   const target = useStore(review, (state) => state.target);
+  const tracks = useStore(review, (state) => state.clip.tracks);
   const add = (event) => {
     event.preventDefault();
     const input = event.target.elements.prompt;
     const prompt = input.value.trim();
     if (!prompt) return;
     input.value = "";
-    review.change({ type: "words", prompt, frame: review.state.frame });
+    review.find(prompt);
   };
   const point = () =>
     review.set({ target: null, tool: review.state.tool === "look" ? "point" : review.state.tool });
@@ -74,14 +75,17 @@ function NewObject({ review }) {
       />
       <button type="submit">${t("objects.add")}</button>
     </form>
-    <button
-      type="button"
-      class=${`wide-button${target === null ? " pressed" : ""}`}
-      aria-pressed=${target === null}
-      onClick=${point}
-    >
-      <${Icon} name="add" />${t("objects.by_pointing")}
-    </button>`;
+    ${
+      tracks &&
+      html`<button
+        type="button"
+        class=${`wide-button${target === null ? " pressed" : ""}`}
+        aria-pressed=${target === null}
+        onClick=${point}
+      >
+        <${Icon} name="add" />${t("objects.by_pointing")}
+      </button>`
+    }`;
 }
 
 // --- what can be done with the object that is chosen ---

@@ -218,19 +218,25 @@ export class Pointing {
     return { frame, object: target, ...(target === null ? { name } : {}) };
   }
 
+  #send(edit, drawn) {
+    const { practised, tool } = this.review.state;
+    this.review.set({ practised: { ...practised, [tool]: true } });
+    this.review.change(edit, drawn);
+  }
+
   #point({ x, y }, positive) {
     const points = [[...pair({ x, y }), positive ? 1 : 0]];
-    this.review.change({ type: "points", ...this.#where, points }, { points });
+    this.#send({ type: "points", ...this.#where, points }, { points });
   }
 
   #box(box) {
-    this.review.change({ type: "box", ...this.#where, box }, { box });
+    this.#send({ type: "box", ...this.#where, box }, { box });
   }
 
   #stroke(stroke) {
     const { radius } = this.review.state;
     const add = this.tool === "brush";
-    this.review.change({ type: "brush", ...this.#where, add, radius, stroke }, { stroke, radius, add });
+    this.#send({ type: "brush", ...this.#where, add, radius, stroke }, { stroke, radius, add });
   }
 }
 

@@ -33,6 +33,7 @@ export class Review extends Store {
       marks: { in: null, out: null },
       sound: true,
       loads: 0,
+      practised: {}, // tools that were used, whose help is not needed any more
       waiting: null, // {frame, points, box, stroke}: sent, and its mask has not come yet
     });
     this.id = id;
@@ -238,6 +239,13 @@ export class Review extends Store {
     await this.read();
     if (answer.object !== undefined && answer.object !== null) this.set({ target: answer.object });
     return answer;
+  }
+
+  // Looks for a thing in words: as one more object, or as the first thing in a video that has no tracks yet.
+  find(prompt) {
+    const { clip, frame } = this.state;
+    if (clip.tracks) return this.change({ type: "words", prompt, frame });
+    return attempt(() => api.segment(this.id, [prompt]));
   }
 
   async undo() {

@@ -36,7 +36,7 @@ export function Segment({ review }) {
               <textarea name="prompts" rows="3" placeholder=${t("segment.example")}></textarea>
             </label>
             <footer>
-              <button type="button" onClick=${() => setHidden(true)}>${t("segment.point")}</button>
+              <button type="button" onClick=${() => setHidden(true)}>${t("segment.look")}</button>
               <button type="submit" class="primary">${t("segment.find")}</button>
             </footer>`
     }

@@ -12,6 +12,7 @@ import { Wipe } from "./wipe.js";
 export function Stage({ review }) {
   const canvas = useRef();
   const tool = useStore(review, (state) => state.tool);
+  const practised = useStore(review, (state) => state.practised);
   const waiting = useStore(review, (state) => state.waiting !== null);
   const pending = useStore(review, (state) => isPending(state.clip, state.frame));
   const behind = useStore(review, (state) => !review.best(state.frame).image);
@@ -36,7 +37,9 @@ export function Stage({ review }) {
       aria-busy=${behind}
       data-testid="stage"
     ></canvas>
-    <p id="stage-help" class=${tool === "look" ? "hidden" : "stage-help"}>${t(`stage.help.${tool}`)}</p>
+    <p id="stage-help" class=${tool === "look" || practised[tool] ? "hidden" : "stage-help"}>
+      ${t(`stage.help.${tool}`)}
+    </p>
     <${Wipe} review=${review} />
     <div class="stage-notes" role="status">
       ${waiting && html`<span class="chip busy">${t("stage.waiting")}</span>`}

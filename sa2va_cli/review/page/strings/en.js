@@ -135,7 +135,7 @@ export default {
   "segment.prompts": "One thing on each line",
   "segment.example": "the girl in red dress",
   "segment.find": "Find",
-  "segment.point": "Point at it instead",
+  "segment.look": "Only look",
   "segment.working": "Looking at the video. This page may be closed meanwhile.",
   // questions
   "ask.log": "Conversation",
@@ -170,7 +170,8 @@ export default {
   "jobs.label": "Work in progress",
   "jobs.waiting": "waiting",
   "jobs.running": "starting",
-  "jobs.remaining": "{percent} %, about {seconds} s left",
+  "jobs.seconds": "about {count} s left",
+  "jobs.minutes": "about {count} min left",
   "jobs.cancel": "Cancel",
   "jobs.forget": "Take off the list",
   "job.segment": "finding",

@@ -131,7 +131,7 @@ export default {
   "segment.prompts": "每行写一个",
   "segment.example": "穿红裙子的女孩",
   "segment.find": "查找",
-  "segment.point": "改为直接指出",
+  "segment.look": "只看视频",
   "segment.working": "正在查看视频。期间可以关闭此页面。",
   // questions
   "ask.log": "对话",
@@ -166,7 +166,8 @@ export default {
   "jobs.label": "正在进行",
   "jobs.waiting": "等待中",
   "jobs.running": "正在开始",
-  "jobs.remaining": "{percent}%，约剩 {seconds} 秒",
+  "jobs.seconds": "约剩 {count} 秒",
+  "jobs.minutes": "约剩 {count} 分钟",
   "jobs.cancel": "取消",
   "jobs.forget": "从列表移除",
   "job.segment": "查找",
