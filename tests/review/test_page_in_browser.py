@@ -2,7 +2,6 @@
 
 import base64
 import io
-import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -186,12 +185,6 @@ def settled(page) -> np.ndarray:
     return picture(page)
 
 
-def edits(shots: Path, name: str) -> list[dict]:
-    """What was kept beside the tracks."""
-    (kept,) = shots.glob(f"{name}*.review*")
-    return json.loads(kept.read_text(encoding="utf-8"))["edits"]
-
-
 def test_a_click_changes_the_mask_undo_takes_it_back_and_what_is_saved_stays(context, server, shots):
     page = open_clip(context, server, "two")
     tracks = shots / "two.tracks.sa2va"
@@ -213,3 +206,80 @@ def test_a_click_changes_the_mask_undo_takes_it_back_and_what_is_saved_stays(con
     shows(page, 0)
     page.keyboard.press("p")
     np.testing.assert_array_equal(settled(page), corrected)
+
+
+def test_two_tabs_show_the_same(context, server):
+    one, other = (open_clip(context, server, "three") for _ in range(2))
+    one.get_by_test_id("object").get_by_role("button", name="Hide").click()
+    expect(other.get_by_test_id("object").get_by_role("button", name="Show")).to_be_visible()
+    np.testing.assert_array_equal(settled(one), settled(other))
+    other.get_by_test_id("undo").click()
+    expect(one.get_by_test_id("object").get_by_role("button", name="Hide")).to_be_visible()
+
+
+def test_a_clip_is_corrected_and_accepted_with_the_keyboard_alone(context, server):
+    page = context.new_page()
+    page.goto(server.address.partition("?")[0])
+    expect(page.get_by_test_id("card")).to_have_count(5)
+    while "four" not in page.evaluate("document.activeElement.textContent"):
+        page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    shows(page, 0)
+    expect(page.get_by_test_id("stage")).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    shows(page, 1)
+    page.keyboard.press("p")
+
+    def point():
+        for _ in range(5):
+            page.keyboard.press("Shift+ArrowRight")
+        page.keyboard.press("Enter")
+
+    change_mask(page, point)
+    page.keyboard.press("Control+s")
+    expect(page.get_by_test_id("save")).to_be_disabled()
+    while page.evaluate("document.activeElement.textContent").strip() != "Accept":
+        page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Space")
+    expect(page.get_by_role("banner").get_by_text("corrected")).to_be_visible()
+
+
+def test_a_queue_is_decided_with_the_keyboard(context, server):
+    page = context.new_page()
+    page.goto(server.address.partition("?")[0])
+    card = page.get_by_test_id("card").filter(has_text="numbers")
+    card.focus()
+    page.keyboard.press("r")
+    page.keyboard.type("nothing to find")
+    page.keyboard.press("Enter")
+    expect(card).to_contain_text("rejected")
+    expect(card).to_contain_text("nothing to find")
+    card.focus()
+    page.keyboard.press("u")
+    expect(card).not_to_contain_text("rejected")
+
+
+def test_words_are_those_of_the_language_and_the_theme_that_were_chosen(context, server):
+    page = open_clip(context, server, "one")
+    page.get_by_role("button", name="中文").click()
+    expect(page.get_by_role("tab", name="对象")).to_be_visible()
+    expect(page.locator("html")).to_have_attribute("lang", "zh-Hans")
+    page.get_by_role("button", name="主题：跟随系统").click()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    page.reload()
+    expect(page.get_by_role("tab", name="交付")).to_be_visible()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+
+
+def test_a_server_that_was_killed_is_missed_and_everything_is_found_again(context, server):
+    page = open_clip(context, server, "one")
+    page.keyboard.press("p")
+    click_source(page, 240, 60)
+    expect(page.get_by_test_id("undo")).to_be_enabled()
+    server.kill()
+    expect(page.get_by_role("alert")).to_contain_text("The server does not answer")
+    server.start()
+    expect(page.get_by_role("alert")).to_be_hidden()
+    expect(page.get_by_text("Corrections")).to_be_visible()
+    page.get_by_test_id("undo").click()
+    expect(page.get_by_test_id("redo")).to_be_enabled()

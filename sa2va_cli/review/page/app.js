@@ -4,7 +4,7 @@ import { ClipPage, Problem, Waiting } from "./clip_page.js";
 import { Header } from "./header.js";
 import { t } from "./language.js";
 import { Icon, IconButton } from "./icons.js";
-import { dismiss, follow, page, readClips } from "./page_state.js";
+import { dismiss, follow, forgetAllJobs, page, readClips } from "./page_state.js";
 import { preferences } from "./preferences.js";
 import { Queue } from "./queue.js";
 import { Review } from "./review.js";
@@ -46,6 +46,7 @@ function useServer(review) {
       if (!review && event.type === "clip") readClips();
     };
     const missed = () => {
+      forgetAllJobs(); // a server that was started anew counts its jobs from the beginning
       readClips();
       review?.read();
     };

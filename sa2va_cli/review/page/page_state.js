@@ -53,9 +53,25 @@ export async function readClips() {
 export function takeJob(job) {
   const jobs = new Map(page.state.jobs);
   const before = jobs.get(job.id);
-  jobs.set(job.id, { ...before, ...job });
+  jobs.set(job.id, job);
   page.set({ jobs });
   if (job.state === "failed" && before?.state !== "failed") notify(job.error, "problem");
+}
+
+// The jobs of a clip that are going on, as they were read. One that has ended meanwhile stays ended.
+export function takeActiveJobs(clip, read) {
+  const ids = new Set(read.map((job) => job.id));
+  const known = [...page.state.jobs.values()];
+  const kept = known.filter((job) => job.clip !== clip || !isActive(job) || ids.has(job.id));
+  const jobs = new Map(kept.map((job) => [job.id, job]));
+  for (const job of read) {
+    if (!jobs.has(job.id)) jobs.set(job.id, job);
+  }
+  page.set({ jobs });
+}
+
+export function forgetAllJobs() {
+  page.set({ jobs: new Map() });
 }
 
 export function forgetJob(id) {

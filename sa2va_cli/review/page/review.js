@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { MODES, rgb } from "./drawing.js";
 import { FrameStore } from "./frames.js";
 import { t } from "./language.js";
-import { attempt, isActive, notify, page, takeJob } from "./page_state.js";
+import { attempt, isActive, notify, page, takeActiveJobs } from "./page_state.js";
 import { Store } from "./store.js";
 import { clamp, framesPerSecond } from "./timecode.js";
 
@@ -50,7 +50,7 @@ export class Review extends Store {
           () => this.#arrived(),
           (problem) => this.#failed(problem),
         );
-      for (const job of clip.jobs ?? []) takeJob(job);
+      takeActiveJobs(this.id, clip.jobs);
       const known = clip.objects.some((one) => one.id === this.state.target);
       const target = known ? this.state.target : first && clip.objects.length ? clip.objects[0].id : null;
       this.set({ clip, problem: null, target });

@@ -20,6 +20,7 @@ export function Stage({ review }) {
   useLayoutEffect(() => {
     const painter = new Painter(canvas.current, review);
     const pointing = new Pointing(canvas.current, review, painter);
+    if (document.activeElement === document.body) canvas.current.focus();
     return () => {
       pointing.close();
       painter.close();
