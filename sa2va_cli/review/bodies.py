@@ -91,7 +91,7 @@ ASK: Schema = _record(
         "conversation": {"type": ["string", "null"], "maxLength": 64},
     },
 )
-_DELIVERY = {
+_DELIVERY: Mapping[str, Schema] = {
     "kind": _NAME,
     "preset": _NAME,
     "effect": _NAME,

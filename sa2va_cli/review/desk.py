@@ -12,10 +12,12 @@ from typing import Any
 from sa2va_cli.errors import OutputError, UsageError
 from sa2va_cli.review import correcting
 from sa2va_cli.review.clip import OpenClip
+from sa2va_cli.review.delivering import delivered_steps, order_on, preview
 from sa2va_cli.review.engine import Engine
 from sa2va_cli.review.events import Events
 from sa2va_cli.review.finding import found_steps
 from sa2va_cli.review.frames import Cache
+from sa2va_cli.review.ordering import Order
 from sa2va_cli.review.overview import Overview, decided
 from sa2va_cli.review.project import Project
 from sa2va_cli.review.store import Decision
@@ -230,6 +232,31 @@ class Desk:
         return self._submit(
             self.worker, job, partial(found_steps, clip, prompts, self.engine, self._tell_soon)
         )
+
+    def deliver(self, number: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Delivers what is seen.
+
+        Raises:
+            UsageError: it cannot be meant.
+            OutputError: frames are still to come, or it cannot be written.
+        """
+        clip = self.clip(number)
+        order = Order.of(body)
+        self.check_ready(clip)
+        made = order_on(clip, order, self.project.folder)
+        job = self._job(clip, "deliver", f"making {order.name}")
+        steps = partial(delivered_steps, made, self._tell_soon)
+        return self._submit(self.deliverer, job, steps) | {"command": made.command}
+
+    def preview(self, number: str, body: Mapping[str, Any]) -> bytes:
+        """One frame of what would be delivered, as PNG.
+
+        Raises:
+            UsageError: it cannot be meant, or is no picture.
+        """
+        clip = self.clip(number)
+        clip.check_frame(body["frame"])
+        return preview(order_on(clip, Order.of(body), self.project.folder), body["frame"])
 
     def job(self, number: str) -> Job:
         """A job.

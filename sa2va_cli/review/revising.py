@@ -265,6 +265,31 @@ class Revising:
             else:
                 self.change(self.review.with_edit(places[0], replace(edit, first=first, last=last)))
 
+    def materialised(self, objects: Sequence[int] | None = None) -> Path:
+        """A log of what is seen: the tracks themselves where that is the same, else one among the layers.
+
+        Args:
+            objects: ids of those that are kept; None for all.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        with self.lock:
+            every = [one.id for one in self.edited.header.objects]
+            chosen = None if objects is None or sorted(objects) == sorted(every) else sorted(objects)
+            if not self.review.unsaved and chosen is None:
+                return self.path
+            name = f"seen-{self.review.revision}" + (
+                "" if chosen is None else f"-{'-'.join(map(str, chosen))}"
+            )
+            path = self.folder / (name + TRACKS_ENDING)
+            if not path.exists():
+                with output_errors(path):
+                    self.folder.mkdir(parents=True, exist_ok=True)
+                with atomic(path) as part:
+                    write_edited(self.edited, part, chosen)
+            return path
+
     def save(self, name: str | None = None) -> Path:
         """Writes what is seen as a tracks file; returns it.
 

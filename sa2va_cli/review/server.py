@@ -25,9 +25,19 @@ from sa2va_cli.errors import (
     Sa2VAError,
     UsageError,
 )
-from sa2va_cli.review.bodies import NOTHING, SAVE, SEGMENT, TRIAGE, parsed, parsed_edit
+from sa2va_cli.review.bodies import (
+    DELIVER,
+    NOTHING,
+    PREVIEW,
+    SAVE,
+    SEGMENT,
+    TRIAGE,
+    parsed,
+    parsed_edit,
+)
 from sa2va_cli.review.clip import OpenClip
 from sa2va_cli.review.desk import BusyError, Desk, UnknownError
+from sa2va_cli.review.ordering import table
 from sa2va_cli.review.security import Access, Application, Guard
 
 PREFIX = "/api/v1"
@@ -123,6 +133,9 @@ class Routes:
             Route("/clips/{clip}/save", self.save, methods=post),
             Route("/clips/{clip}/segment", self.segment, methods=post),
             Route("/clips/{clip}/triage", self.triage, methods=post),
+            Route("/clips/{clip}/deliver", self.deliver, methods=post),
+            Route("/clips/{clip}/preview", self.preview, methods=post),
+            Route("/outputs", self.outputs, methods=get),
             Route("/jobs/{job}", self.job, methods=get),
             Route("/jobs/{job}/cancel", self.cancel, methods=post),
             Route("/events", self.events, methods=get),
@@ -197,6 +210,21 @@ class Routes:
         return JSONResponse(
             await in_thread(self._desk.decide, _id(request), body["status"], body.get("reason"))
         )
+
+    def outputs(self, _: Request) -> Response:
+        """What can be delivered."""
+        return JSONResponse(table())
+
+    async def deliver(self, request: Request) -> Response:
+        """Delivers."""
+        body = parsed(await request.body(), DELIVER)
+        return JSONResponse(await in_thread(self._desk.deliver, _id(request), body), 202)
+
+    async def preview(self, request: Request) -> Response:
+        """One frame of what would be delivered."""
+        body = parsed(await request.body(), PREVIEW)
+        data = await in_thread(self._desk.preview, _id(request), body)
+        return Response(data, media_type="image/png")
 
     def job(self, request: Request) -> Response:
         """A job."""

@@ -47,6 +47,7 @@ class Job:
         progress: 0..1.
         error: what went wrong, one line.
         files: what it made.
+        notes: what a person should know of it.
     """
 
     id: str
@@ -59,6 +60,7 @@ class Job:
     progress: float = 0.0
     error: str | None = None
     files: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()
     steps: Steps | None = field(default=None, repr=False)
     begun: float | None = field(default=None, repr=False)
     cancelled: threading.Event = field(default_factory=threading.Event, repr=False)
@@ -87,6 +89,7 @@ class Job:
             "progress": round(self.progress, 4),
             "remaining": None if remaining is None else round(remaining, 1),
             "error": self.error,
+            "notes": list(self.notes),
             "files": [str(path.absolute()) for path in self.files],
         }
 
