@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sa2va_cli.errors import UsageError
-from sa2va_cli.review.store import STATUSES
+from sa2va_cli.tracks.decisions import STATUSES
 
 Schema = Mapping[str, Any]
 

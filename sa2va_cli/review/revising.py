@@ -16,17 +16,9 @@ from numpy.typing import NDArray
 
 from sa2va_cli.errors import InputError, OutputError, UsageError
 from sa2va_cli.outputs.locks import locked
-from sa2va_cli.review.store import (
-    TRACKS_ENDING,
-    Decision,
-    Review,
-    mark,
-    read_review,
-    review_file,
-    review_folder,
-    write_review,
-)
+from sa2va_cli.review.store import Review, mark, read_review, review_folder, write_review
 from sa2va_cli.staging import atomic, output_errors
+from sa2va_cli.tracks.decisions import TRACKS_ENDING, Decision, review_file
 from sa2va_cli.tracks.edits import Correct, Delete, Edit, EditedTracks, mentioned, write_edited
 from sa2va_cli.tracks.indexed import CodedMask, IndexedFrames
 from sa2va_cli.tracks.layers import Layer

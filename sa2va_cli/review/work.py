@@ -48,6 +48,7 @@ class Job:
         error: what went wrong, one line.
         files: what it made.
         notes: what a person should know of it.
+        when_ended: is called when it has ended, however that was.
     """
 
     id: str
@@ -61,6 +62,7 @@ class Job:
     error: str | None = None
     files: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
+    when_ended: Callable[[], None] | None = field(default=None, repr=False)
     steps: Steps | None = field(default=None, repr=False)
     begun: float | None = field(default=None, repr=False)
     cancelled: threading.Event = field(default_factory=threading.Event, repr=False)
@@ -214,6 +216,8 @@ class Worker:
             self._active.remove(job)
             self._told.pop(job.id, None)
         self._tell(job)
+        if job.when_ended is not None:
+            job.when_ended()
 
     def tell_soon(self, job: Job) -> None:
         """Tells of a job, but not more than a few times a second."""
