@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sa2va_cli.errors import UsageError
-from sa2va_cli.review.store import STATUSES
+from sa2va_cli.tracks.decisions import STATUSES
 
 Schema = Mapping[str, Any]
 
@@ -91,7 +91,7 @@ ASK: Schema = _record(
         "conversation": {"type": ["string", "null"], "maxLength": 64},
     },
 )
-_DELIVERY = {
+_DELIVERY: Mapping[str, Schema] = {
     "kind": _NAME,
     "preset": _NAME,
     "effect": _NAME,

@@ -3,10 +3,12 @@
 Reading is for any thread; what changes is changed under one lock. Knows nothing about the network.
 """
 
+import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -23,6 +25,7 @@ from sa2va_cli.render.palette import colour
 from sa2va_cli.review.frames import Cache, Pictures, Thumbnails, view_size
 from sa2va_cli.review.project import Clip
 from sa2va_cli.review.revising import Revising
+from sa2va_cli.review.sound import write_sound
 from sa2va_cli.review.survey import Survey, runs
 from sa2va_cli.tracks.corrections import corrections_of
 from sa2va_cli.tracks.edits import Correct, Thing
@@ -61,6 +64,8 @@ class OpenClip:
         self._stack = ExitStack()
         self._reader: Reader | None = None
         self._reader_lock = threading.Lock()
+        self._sound: Path | None = None
+        self._sound_lock = threading.Lock()
         self._times_known: list[float] | None = None
         self._pictures: Pictures | None = None
         self._thumbnails: Thumbnails | None = None
@@ -197,6 +202,20 @@ class OpenClip:
             if self._thumbnails is None:
                 self._thumbnails = Thumbnails(reader, self._cache)
         return self._thumbnails.jpeg(index)
+
+    def sound(self) -> Path:
+        """A file with the sound, which is there for as long as the clip is open.
+
+        Raises:
+            InputError: there is no sound.
+        """
+        with self._sound_lock:
+            if self._sound is None:
+                folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="sa2va-review-"))
+                path = Path(folder) / "sound.ogg"
+                write_sound(self.reader(), path)
+                self._sound = path
+            return self._sound
 
     def masks(self, index: int, width: int | None) -> tuple[bytes, list[int]]:
         """The alphas of all objects on a frame, as a PNG with one below the other, and whose they are.

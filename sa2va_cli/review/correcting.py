@@ -16,6 +16,7 @@ from sa2va_cli.datatypes import Frame
 from sa2va_cli.errors import UsageError
 from sa2va_cli.pipeline.carrying import carry, extent, find_on, frame_at
 from sa2va_cli.pipeline.pointing import placed_on
+from sa2va_cli.review.asking import Chat, marked
 from sa2va_cli.review.clip import OpenClip
 from sa2va_cli.review.engine import Engine
 from sa2va_cli.review.work import Steps
@@ -97,6 +98,36 @@ def _prompts(clip: OpenClip, edit: Correct, kind: str, body: Mapping[str, Any]) 
         return (*(one for one in known if isinstance(one, PointPrompt)), box)
     points = [PointPrompt(Length(float(x)), Length(float(y)), sign > 0, at) for x, y, sign in body["points"]]
     return (*known, *(one for one in points if one not in known))
+
+
+def from_answer(clip: OpenClip, chat: Chat, body: Mapping[str, Any], model: str) -> Correct:
+    """Makes the edit that makes an object of something that an answer marks.
+
+    Args:
+        clip: which one.
+        chat: the conversation.
+        body: the fields of the edit.
+        model: name of the model that will follow it.
+
+    Raises:
+        UsageError: the answer marks no such thing.
+    """
+    label, index, mask = marked(chat, int(body["index"]), int(body["frame"]))
+    revising = clip.edits
+    edit = Correct(
+        object=revising.next_object(),
+        frame=index,
+        first=index,
+        last=index,
+        layer=revising.next_layer(),
+        means="answer",
+        name=free_name(revising.edited.things, body.get("name", label)),
+        new=True,
+        prompts=(MaskPrompt("", f"{index}f", bitmap=Bitmap.of(mask)),),
+        model=model,
+    )
+    first, last = _extent(clip, edit)
+    return replace(edit, first=first, last=last)
 
 
 def _box(corners: Sequence[float], at: str) -> BoxPrompt:

@@ -7,19 +7,23 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from sa2va_cli.errors import OutputError, UsageError
 from sa2va_cli.review import correcting
+from sa2va_cli.review.asking import Chats, asked_steps
 from sa2va_cli.review.clip import OpenClip
+from sa2va_cli.review.delivering import delivered_steps, order_on, preview
 from sa2va_cli.review.engine import Engine
-from sa2va_cli.review.events import Events
+from sa2va_cli.review.events import Event, Events
 from sa2va_cli.review.finding import found_steps
 from sa2va_cli.review.frames import Cache
+from sa2va_cli.review.ordering import Order
 from sa2va_cli.review.overview import Overview, decided
 from sa2va_cli.review.project import Project
-from sa2va_cli.review.store import Decision
 from sa2va_cli.review.work import MOST_WAITING, Job, Jobs, Steps, Worker
+from sa2va_cli.tracks.decisions import Decision
 from sa2va_cli.tracks.edits import (
     Correct,
     Delete,
@@ -60,6 +64,7 @@ class Desk:
         self.engine = engine
         self.events = Events()
         self.jobs = Jobs()
+        self.chats = Chats()
         self.worker = Worker("sa2va-work", self._tell_job)
         self.deliverer = Worker("sa2va-deliver", self._tell_job)
         self._force = force
@@ -75,6 +80,7 @@ class Desk:
         self._overview.close()
         self.worker.close()
         self.deliverer.close()
+        self.chats.clear()
         self.engine.close()
         with self._lock:
             clips = tuple(self._open.values())
@@ -151,6 +157,10 @@ class Desk:
                 raise BusyError("too much is waiting to be done; wait a little")
             model = self.engine.chosen(clip.tracks.header.model.name).name or ""
             return correcting.corrected(clip, kind, body, model)
+        if kind == "answer":
+            chat = self.chats.get(body["conversation"], clip.clip.id)
+            model = self.engine.chosen(clip.tracks.header.model.name).name or ""
+            return correcting.from_answer(clip, chat, body, model)
         if kind == "split":
             clip.check_frame(body["frame"])
             things = clip.edits.edited.things
@@ -230,6 +240,63 @@ class Desk:
         return self._submit(
             self.worker, job, partial(found_steps, clip, prompts, self.engine, self._tell_soon)
         )
+
+    def deliver(self, number: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Delivers what is seen.
+
+        Raises:
+            UsageError: it cannot be meant.
+            OutputError: frames are still to come, or it cannot be written.
+        """
+        clip = self.clip(number)
+        order = Order.of(body)
+        self.check_ready(clip)
+        made = order_on(clip, order, self.project.folder)
+        job = self._job(clip, "deliver", f"making {order.name}")
+        steps = partial(delivered_steps, made, self._tell_soon)
+        return self._submit(self.deliverer, job, steps) | {"command": made.command}
+
+    def preview(self, number: str, body: Mapping[str, Any]) -> bytes:
+        """One frame of what would be delivered, as PNG.
+
+        Raises:
+            UsageError: it cannot be meant, or is no picture.
+        """
+        clip = self.clip(number)
+        clip.check_frame(body["frame"])
+        return preview(order_on(clip, Order.of(body), self.project.folder), body["frame"])
+
+    def ask(self, number: str, body: Mapping[str, Any], say: Callable[[Event | None], None]) -> Job:
+        """Asks about a clip.
+
+        Args:
+            number: of the clip.
+            body: the question, and what is shown with it.
+            say: is given each piece of the answer, what came of it, and None at the end.
+
+        Raises:
+            UsageError: it cannot be meant.
+        """
+        clip = self.clip(number)
+        given = body.get("conversation")
+        known = self.chats.get(given, number) if given else None
+        frames = tuple(dict.fromkeys(body.get("frames") or (known.shown if known else (clip.frames // 2,))))
+        for frame in frames:
+            clip.check_frame(frame)
+        job = self._job(clip, "ask", "answering", urgent=True)
+        job.when_ended = lambda: say(None)
+        question = body["question"]
+        steps = partial(asked_steps, clip, question, frames, known, self.engine, self.chats, say)
+        self.worker.submit(job, steps)
+        return job
+
+    def sound(self, number: str) -> Path:
+        """A file with the sound of a clip.
+
+        Raises:
+            InputError: it has none.
+        """
+        return self.clip(number).sound()
 
     def job(self, number: str) -> Job:
         """A job.

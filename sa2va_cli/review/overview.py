@@ -12,8 +12,9 @@ import numpy as np
 from sa2va_cli.errors import InputError, Sa2VAError
 from sa2va_cli.review.clip import OpenClip
 from sa2va_cli.review.project import Clip, Project
-from sa2va_cli.review.store import Decision, Review, read_review, review_file, write_review
+from sa2va_cli.review.store import Review, read_review, write_review
 from sa2va_cli.tracks.confidence import DOUBTFUL, gathered
+from sa2va_cli.tracks.decisions import Decision, decision_on, review_file
 from sa2va_cli.tracks.log import Tracks
 from sa2va_cli.version import VERSION
 
@@ -29,13 +30,10 @@ _NOTHING: Mapping[str, Any] = {
 
 def decided(clip: Clip) -> dict[str, Any]:
     """What a person decided about a clip, or what can be said without one."""
-    try:
-        review = read_review(review_file(clip.tracks))
-    except InputError:
-        review = None
-    if review is None or review.decision is None:
+    decision = decision_on(clip.tracks)
+    if decision is None:
         return {"status": "tracked" if clip.tracks.exists() else "new", "reason": None}
-    return {"status": review.decision.status, "reason": review.decision.reason}
+    return decision.document
 
 
 class Overview:

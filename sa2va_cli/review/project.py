@@ -14,7 +14,7 @@ from sa2va_cli.batch.sources import MEDIA_ENDINGS, TRACKS_ENDINGS, sources
 from sa2va_cli.batch.state import NAME, read_state
 from sa2va_cli.errors import InputError
 from sa2va_cli.media.sequences import is_pattern
-from sa2va_cli.review.store import TRACKS_ENDING, stem_of
+from sa2va_cli.tracks.decisions import TRACKS_ENDING, stem_of
 
 Kind = Literal["tracks", "video", "folder", "batch"]
 

@@ -16,17 +16,9 @@ from numpy.typing import NDArray
 
 from sa2va_cli.errors import InputError, OutputError, UsageError
 from sa2va_cli.outputs.locks import locked
-from sa2va_cli.review.store import (
-    TRACKS_ENDING,
-    Decision,
-    Review,
-    mark,
-    read_review,
-    review_file,
-    review_folder,
-    write_review,
-)
+from sa2va_cli.review.store import Review, mark, read_review, review_folder, write_review
 from sa2va_cli.staging import atomic, output_errors
+from sa2va_cli.tracks.decisions import TRACKS_ENDING, Decision, review_file
 from sa2va_cli.tracks.edits import Correct, Delete, Edit, EditedTracks, mentioned, write_edited
 from sa2va_cli.tracks.indexed import CodedMask, IndexedFrames
 from sa2va_cli.tracks.layers import Layer
@@ -264,6 +256,31 @@ class Revising:
                 self.change(self.review.without(places[0]))
             else:
                 self.change(self.review.with_edit(places[0], replace(edit, first=first, last=last)))
+
+    def materialised(self, objects: Sequence[int] | None = None) -> Path:
+        """A log of what is seen: the tracks themselves where that is the same, else one among the layers.
+
+        Args:
+            objects: ids of those that are kept; None for all.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        with self.lock:
+            every = [one.id for one in self.edited.header.objects]
+            chosen = None if objects is None or sorted(objects) == sorted(every) else sorted(objects)
+            if not self.review.unsaved and chosen is None:
+                return self.path
+            name = f"seen-{self.review.revision}" + (
+                "" if chosen is None else f"-{'-'.join(map(str, chosen))}"
+            )
+            path = self.folder / (name + TRACKS_ENDING)
+            if not path.exists():
+                with output_errors(path):
+                    self.folder.mkdir(parents=True, exist_ok=True)
+                with atomic(path) as part:
+                    write_edited(self.edited, part, chosen)
+            return path
 
     def save(self, name: str | None = None) -> Path:
         """Writes what is seen as a tracks file; returns it.

@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool as in_thread
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
@@ -25,14 +25,25 @@ from sa2va_cli.errors import (
     Sa2VAError,
     UsageError,
 )
-from sa2va_cli.review.bodies import NOTHING, SAVE, SEGMENT, TRIAGE, parsed, parsed_edit
+from sa2va_cli.review.addresses import ADDRESSES, PREFIX, WIDEST_VIEW, description
+from sa2va_cli.review.bodies import (
+    ASK,
+    DELIVER,
+    NOTHING,
+    PREVIEW,
+    SAVE,
+    SEGMENT,
+    TRIAGE,
+    parsed,
+    parsed_edit,
+)
 from sa2va_cli.review.clip import OpenClip
 from sa2va_cli.review.desk import BusyError, Desk, UnknownError
+from sa2va_cli.review.events import Listener, encoded
+from sa2va_cli.review.ordering import table
 from sa2va_cli.review.security import Access, Application, Guard
 
-PREFIX = "/api/v1"
 PAGE = Path(__file__).with_name("page")
-WIDEST_VIEW = 8192
 
 _CODES: tuple[tuple[type[Sa2VAError], int], ...] = (
     (UnknownError, 404),
@@ -110,24 +121,14 @@ class Routes:
 
     def table(self) -> list[Route | Mount]:
         """All routes."""
-        get, post = ["GET"], ["POST"]
         api = [
-            Route("/clips", self.clips, methods=get),
-            Route("/clips/{clip}", self.clip, methods=get),
-            Route("/clips/{clip}/frames/{frame:int}", self.frame, methods=get),
-            Route("/clips/{clip}/masks/{frame:int}", self.masks, methods=get),
-            Route("/clips/{clip}/thumbnail", self.thumbnail, methods=get),
-            Route("/clips/{clip}/edits", self.edit, methods=post),
-            Route("/clips/{clip}/undo", self.undo, methods=post),
-            Route("/clips/{clip}/redo", self.redo, methods=post),
-            Route("/clips/{clip}/save", self.save, methods=post),
-            Route("/clips/{clip}/segment", self.segment, methods=post),
-            Route("/clips/{clip}/triage", self.triage, methods=post),
-            Route("/jobs/{job}", self.job, methods=get),
-            Route("/jobs/{job}/cancel", self.cancel, methods=post),
-            Route("/events", self.events, methods=get),
+            Route(one.path, getattr(self, one.name), methods=[one.method], name=one.name) for one in ADDRESSES
         ]
         return [Mount(PREFIX, routes=api), Mount("/", Page(directory=PAGE, html=True, check_dir=False))]
+
+    def description(self, _: Request) -> Response:
+        """What can be asked."""
+        return JSONResponse(description())
 
     def clips(self, _: Request) -> Response:
         """All clips."""
@@ -197,6 +198,50 @@ class Routes:
         return JSONResponse(
             await in_thread(self._desk.decide, _id(request), body["status"], body.get("reason"))
         )
+
+    def sound(self, request: Request) -> Response:
+        """The sound of a clip, of which a part may be asked for."""
+        try:
+            path = self._desk.sound(_id(request))
+        except InputError as error:
+            raise HTTPException(404, str(error)) from error
+        return FileResponse(path, media_type="audio/ogg", headers={"Cache-Control": "private, max-age=3600"})
+
+    async def ask(self, request: Request) -> Response:
+        """An answer, as it comes."""
+        body = parsed(await request.body(), ASK)
+        listener = Listener()
+
+        job = await in_thread(self._desk.ask, _id(request), body, listener.tell)
+
+        async def answer() -> AsyncIterator[bytes]:
+            try:
+                yield encoded({"ask": job.id})
+                async for data in listener.events():
+                    yield data
+            finally:  # whoever goes away does not want the rest
+                self._desk.worker.cancel(job)
+
+        return StreamingResponse(answer(), media_type="text/event-stream")
+
+    async def hush(self, request: Request) -> Response:
+        """Ends an answer."""
+        return JSONResponse(await in_thread(self._desk.cancel, request.path_params["job"]))
+
+    def outputs(self, _: Request) -> Response:
+        """What can be delivered."""
+        return JSONResponse(table())
+
+    async def deliver(self, request: Request) -> Response:
+        """Delivers."""
+        body = parsed(await request.body(), DELIVER)
+        return JSONResponse(await in_thread(self._desk.deliver, _id(request), body), 202)
+
+    async def preview(self, request: Request) -> Response:
+        """One frame of what would be delivered."""
+        body = parsed(await request.body(), PREVIEW)
+        data = await in_thread(self._desk.preview, _id(request), body)
+        return Response(data, media_type="image/png")
 
     def job(self, request: Request) -> Response:
         """A job."""

@@ -11,54 +11,21 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 from sa2va_cli.errors import InputError, UsageError
 from sa2va_cli.staging import discard, output_errors, staged
+from sa2va_cli.tracks.decisions import Decision, stem_of
 from sa2va_cli.tracks.edits import Correct, Edit, from_json, mentioned, to_json
 from sa2va_cli.version import VERSION
 
 FORMAT = 1
-TRACKS_ENDING = ".tracks.sa2va"
-ENDING = ".review.json"
 FOLDER_ENDING = ".review"
-
-Status = Literal["new", "tracked", "accepted", "corrected", "rejected"]
-STATUSES: tuple[Status, ...] = get_args(Status)
-
-
-def stem_of(path: Path) -> str:
-    """The part of a tracks file's or a video's name that names of a review begin with."""
-    if path.name.endswith(TRACKS_ENDING):
-        return path.name.removesuffix(TRACKS_ENDING)
-    return path.stem
-
-
-def review_file(path: Path) -> Path:
-    """Where the review of a tracks file or of a video lies."""
-    return path.with_name(stem_of(path) + ENDING)
 
 
 def review_folder(path: Path) -> Path:
     """Where its layers lie."""
     return path.with_name(stem_of(path) + FOLDER_ENDING)
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What a person decided about a clip.
-
-    Attributes:
-        status: what.
-        reason: why.
-    """
-
-    status: Status = "tracked"
-    reason: str | None = None
-
-    def __post_init__(self) -> None:
-        if self.status not in STATUSES:
-            raise UsageError(f"status {self.status!r} is unknown; choose from {', '.join(STATUSES)}")
 
 
 @dataclass(frozen=True)
@@ -150,7 +117,7 @@ class Review:
 
     def to_json(self) -> dict[str, Any]:
         """The review as JSON has it."""
-        decision = self.decision and {"status": self.decision.status, "reason": self.decision.reason}
+        decision = self.decision and self.decision.document
         return {
             "format": FORMAT,
             "program": VERSION,

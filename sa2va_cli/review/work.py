@@ -47,6 +47,8 @@ class Job:
         progress: 0..1.
         error: what went wrong, one line.
         files: what it made.
+        notes: what a person should know of it.
+        when_ended: is called when it has ended, however that was.
     """
 
     id: str
@@ -59,6 +61,8 @@ class Job:
     progress: float = 0.0
     error: str | None = None
     files: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()
+    when_ended: Callable[[], None] | None = field(default=None, repr=False)
     steps: Steps | None = field(default=None, repr=False)
     begun: float | None = field(default=None, repr=False)
     cancelled: threading.Event = field(default_factory=threading.Event, repr=False)
@@ -87,6 +91,7 @@ class Job:
             "progress": round(self.progress, 4),
             "remaining": None if remaining is None else round(remaining, 1),
             "error": self.error,
+            "notes": list(self.notes),
             "files": [str(path.absolute()) for path in self.files],
         }
 
@@ -211,6 +216,8 @@ class Worker:
             self._active.remove(job)
             self._told.pop(job.id, None)
         self._tell(job)
+        if job.when_ended is not None:
+            job.when_ended()
 
     def tell_soon(self, job: Job) -> None:
         """Tells of a job, but not more than a few times a second."""

@@ -126,7 +126,7 @@ class Server:
         rows = stacked.reshape(-1, SIZE[1], SIZE[0])
         return {number: rows[place] > 127 for place, number in enumerate(numbers)}
 
-    def until(self, holds: Callable[[], Any], seconds: float = 30) -> Any:
+    def until(self, holds: Callable[[], Any], seconds: float = 120) -> Any:
         """Waits until something holds, and returns it."""
         end = time.monotonic() + seconds
         while not (found := holds()):

@@ -1,4 +1,4 @@
-"""Corrections over HTTP: the frame itself first, then both directions, with progress, cancelled and gone on with."""
+"""Corrections over HTTP: the frame first, then both directions, with progress, cancelled and gone on with."""
 
 import threading
 
@@ -40,7 +40,8 @@ def test_a_point_changes_all_frames_of_the_object_and_only_of_it(serve):
     answer = point_at_green(server)
     assert server.done(answer["job"])["state"] == "done"
     found = server.surveyed()
-    assert found["pending"] == [] and found["undo"] == "points"
+    assert found["pending"] == []
+    assert found["undo"] == "points"
     assert found["corrections"][0] | {"words": ""} == {
         "frame": 5, "object": RED, "kind": "point", "words": "", "points": [[78, 38, 1]],
         "box": None, "stroke": None, "radius": None, "add": None,
@@ -50,7 +51,8 @@ def test_a_point_changes_all_frames_of_the_object_and_only_of_it(serve):
         assert np.array_equal(masks[RED], masks[GREEN])
     assert np.array_equal(server.masks(9)[GREEN], green)
     server.post(f"/clips/{server.id}/undo")
-    assert server.masks(9)[RED][16, 50] and not server.masks(9)[RED][42, 78]
+    assert server.masks(9)[RED][16, 50]
+    assert not server.masks(9)[RED][42, 78]
     server.post(f"/clips/{server.id}/redo")
     assert not server.masks(9)[RED][16, 50]
     assert len(server.chat.stepped) == FRAMES  # what was done is not done again
@@ -63,12 +65,14 @@ def test_the_frame_itself_comes_first_and_then_both_sides_by_turns(serve):
     job = point_at_green(server)["job"]
     server.chat.let(1)
     server.until(lambda: server.clip()["pending"] == [[0, 4], [6, 11]])
-    assert np.array_equal(*server.masks(5).values()) and not np.array_equal(*server.masks(6).values())
+    assert np.array_equal(*server.masks(5).values())
+    assert not np.array_equal(*server.masks(6).values())
     assert server.get(f"/jobs/{job}")["state"] == "running"
     server.chat.let(100)
     server.done(job)
     frames = [one["first"] for one in told if one["type"] == "frames"]
-    assert frames[:5] == [5, 6, 4, 7, 3] and sorted(frames) == list(range(FRAMES))
+    assert frames[:5] == [5, 6, 4, 7, 3]
+    assert sorted(frames) == list(range(FRAMES))
     assert told[-1]["type"] in ("clip", "job")
 
 
@@ -80,7 +84,8 @@ def test_a_second_click_counts_with_the_first_and_is_undone_alone(serve):
     assert len(server.chat.pointed[-1].points) == 2
     assert server.chat.pointed[-1].before is not None
     server.post(f"/clips/{server.id}/undo")
-    assert np.array_equal(*server.masks(3).values()) and server.clip()["undo"] == "points"
+    assert np.array_equal(*server.masks(3).values())
+    assert server.clip()["undo"] == "points"
 
 
 def test_a_correction_counts_up_to_the_next_one(serve):
@@ -88,7 +93,9 @@ def test_a_correction_counts_up_to_the_next_one(serve):
     server.done(point_at_green(server, 3)["job"])
     answer = server.edit("points", object=RED, frame=8, points=[[45, 16, 1]])
     server.done(answer["job"])
-    assert server.masks(3)[RED][34, 78] and server.masks(4)[RED][16, 28] and server.masks(11)[RED][16, 60]
+    assert server.masks(3)[RED][34, 78]
+    assert server.masks(4)[RED][16, 28]
+    assert server.masks(11)[RED][16, 60]
 
 
 def test_what_is_cancelled_keeps_what_was_done_and_nothing_waits_any_more(serve):
@@ -99,8 +106,10 @@ def test_what_is_cancelled_keeps_what_was_done_and_nothing_waits_any_more(serve)
     server.chat.let(1)
     assert server.done(job)["state"] == "cancelled"
     found = server.surveyed()
-    assert found["pending"] == [] and found["undo"] == "points"
-    assert server.masks(6)[RED][36, 78] and server.masks(7)[RED][16, 40]
+    assert found["pending"] == []
+    assert found["undo"] == "points"
+    assert server.masks(6)[RED][36, 78]
+    assert server.masks(7)[RED][16, 40]
 
 
 def test_a_server_that_was_killed_goes_on_with_what_was_not_done(serve):
@@ -112,7 +121,8 @@ def test_a_server_that_was_killed_goes_on_with_what_was_not_done(serve):
     assert server.desk.job(job).state == "cancelled"
     server = serve()
     server.until(lambda: server.clip()["pending"] == [])
-    assert np.array_equal(*server.masks(0).values()) and np.array_equal(*server.masks(11).values())
+    assert np.array_equal(*server.masks(0).values())
+    assert np.array_equal(*server.masks(11).values())
 
 
 def test_undoing_ends_the_work_and_redoing_goes_on_with_it(serve):
@@ -121,7 +131,8 @@ def test_undoing_ends_the_work_and_redoing_goes_on_with_it(serve):
     server.until(lambda: server.clip()["pending"] == [[0, 3], [7, 11]])
     server.post(f"/clips/{server.id}/undo")
     server.chat.let(100)
-    assert server.done(job)["state"] == "cancelled" and server.clip()["pending"] == []
+    assert server.done(job)["state"] == "cancelled"
+    assert server.clip()["pending"] == []
     server.post(f"/clips/{server.id}/redo")
     server.until(lambda: server.clip()["pending"] == [])
 
@@ -154,9 +165,8 @@ def test_a_new_object_is_made_by_each_means(serve, place, kind, body, prompt):
     answer = server.edit(kind, frame=5, **body)
     assert server.done(answer["job"])["state"] == "done"
     made = server.surveyed()["objects"][-1]
-    assert (made["id"], made["name"], made["prompt"]) == (answer["object"], "frog", prompt) and made[
-        "id"
-    ] == 3
+    assert (made["id"], made["name"], made["prompt"]) == (answer["object"], "frog", prompt)
+    assert made["id"] == 3
     assert made["visible"] == [[0, 11]]
     for index in (0, 11):
         masks = server.masks(index)
@@ -172,7 +182,8 @@ def test_a_brush_adds_to_the_mask_and_takes_away(serve):
     answer = server.edit("brush", object=RED, frame=5, add=False, radius=2, stroke=[[36, 10]])
     server.done(answer["job"])
     shown = server.chat.pointed[-1].mask
-    assert not shown[10, 36] and shown[16, 36]
+    assert not shown[10, 36]
+    assert shown[16, 36]
     answer = server.edit("brush", object=RED, frame=5, add=True, radius=2.5, stroke=[[2, 60], [20, 60]])
     server.done(answer["job"])
     assert server.chat.pointed[-1].mask[60, 10]
@@ -191,9 +202,12 @@ def test_words_that_name_nothing_leave_no_object(serve):
     server = serve()
     job = server.edit("words", frame=5, prompt="a unicorn")["job"]
     ended = server.done(job)
-    assert ended["state"] == "failed" and "nothing matches 'a unicorn'" in ended["error"]
+    assert ended["state"] == "failed"
+    assert "nothing matches 'a unicorn'" in ended["error"]
     found = server.clip()
-    assert len(found["objects"]) == 2 and found["undo"] is None and found["redo"] is None
+    assert len(found["objects"]) == 2
+    assert found["undo"] is None
+    assert found["redo"] is None
 
 
 def test_a_model_that_cannot_be_loaded_fails_the_job_and_leaves_the_rest(serve):
@@ -205,7 +219,8 @@ def test_a_model_that_cannot_be_loaded_fails_the_job_and_leaves_the_rest(serve):
     server.desk.engine._load = missing
     ended = server.done(point_at_green(server)["job"])
     assert (ended["state"], ended["error"]) == ("failed", "the model is not here")
-    assert server.clip()["undo"] is None and server.clip()["pending"] == []
+    assert server.clip()["undo"] is None
+    assert server.clip()["pending"] == []
 
 
 def test_pages_over_tracks_need_no_model(serve):

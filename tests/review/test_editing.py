@@ -14,12 +14,17 @@ RED, GREEN = 1, 2
 def test_a_clip_says_what_is_in_it(serve):
     server = serve()
     found = server.surveyed()
-    assert found["frames"] == 12 and (found["width"], found["height"]) == (96, 64)
+    assert found["frames"] == 12
+    assert (found["width"], found["height"]) == (96, 64)
     assert [(one["id"], one["name"]) for one in found["objects"]] == [(RED, "red"), (GREEN, "green")]
     assert found["objects"][0]["visible"] == [[0, 11]]
-    assert found["undo"] is None and not found["unsaved"] and found["pending"] == []
+    assert found["undo"] is None
+    assert not found["unsaved"]
+    assert found["pending"] == []
     masks = server.masks(3)
-    assert masks[RED][16, 28] and not masks[RED][16, 60] and masks[GREEN][34, 78]
+    assert masks[RED][16, 28]
+    assert not masks[RED][16, 60]
+    assert masks[GREEN][34, 78]
 
 
 def test_edits_change_what_is_seen_and_not_the_file(serve, place):
@@ -32,8 +37,10 @@ def test_edits_change_what_is_seen_and_not_the_file(serve, place):
     found = server.surveyed()
     one, other = found["objects"]
     assert (one["name"], one["colour"], other["hidden"]) == ("the car", "#102030", True)
-    assert one["visible"] == [[0, 1], [5, 11]] and found["unsaved"]
-    assert not server.masks(3)[RED].any() and server.masks(5)[RED].any()
+    assert one["visible"] == [[0, 1], [5, 11]]
+    assert found["unsaved"]
+    assert not server.masks(3)[RED].any()
+    assert server.masks(5)[RED].any()
     assert (place / "clip.tracks.sa2va").read_bytes() == before
 
 
@@ -41,10 +48,14 @@ def test_objects_are_deleted_merged_and_split(serve):
     server = serve()
     server.edit("merge", object=GREEN, into=RED)
     both = server.masks(3)
-    assert list(both) == [RED] and both[RED][16, 28] and both[RED][34, 78]
+    assert list(both) == [RED]
+    assert both[RED][16, 28]
+    assert both[RED][34, 78]
     made = server.edit("split", object=RED, frame=6, name="later")
     masks = server.masks(7)
-    assert not masks[RED].any() and masks[made["object"]].any() and server.masks(5)[RED].any()
+    assert not masks[RED].any()
+    assert masks[made["object"]].any()
+    assert server.masks(5)[RED].any()
     server.edit("delete", object=RED)
     assert [one["name"] for one in server.clip()["objects"]] == ["later"]
 
@@ -60,7 +71,8 @@ def test_everything_is_undone_and_done_again(serve):
         assert server.clip()["undo"] == words
         server.post(f"/clips/{server.id}/undo")
     found = server.surveyed()
-    assert found["objects"] == {**first, **found}["objects"] and not found["unsaved"]
+    assert found["objects"] == {**first, **found}["objects"]
+    assert not found["unsaved"]
     assert [one["visible"] for one in found["objects"]] == [[[0, 11]], [[0, 11]]]
     for _ in range(3):
         server.post(f"/clips/{server.id}/redo")
@@ -97,8 +109,10 @@ def test_everything_is_undone_and_done_again(serve):
 def test_what_cannot_be_meant_is_refused_and_changes_nothing(serve, place, kind, body, said):
     server = serve()
     answer = server.post(f"/clips/{server.id}/edits", {"type": kind, **body}, code=400)
-    assert said in answer["error"] and "\n" not in answer["error"]
-    assert not (place / "clip.review.json").exists() and server.clip()["undo"] is None
+    assert said in answer["error"]
+    assert "\n" not in answer["error"]
+    assert not (place / "clip.review.json").exists()
+    assert server.clip()["undo"] is None
 
 
 def test_a_server_that_comes_back_finds_everything(serve):
@@ -109,7 +123,9 @@ def test_a_server_that_comes_back_finds_everything(serve):
     before = server.surveyed()
     server.close()
     after = serve().surveyed()
-    assert after == before and after["undo"] == "rename" and after["redo"] == "drop"
+    assert after == before
+    assert after["undo"] == "rename"
+    assert after["redo"] == "drop"
 
 
 def test_saving_writes_what_is_seen_and_can_be_undone(serve, place):
@@ -120,14 +136,17 @@ def test_saving_writes_what_is_seen_and_can_be_undone(serve, place):
     answer = server.post(f"/clips/{server.id}/save", {"name": None})
     assert Path(answer["file"]) == place / "clip.tracks.sa2va"
     saved = Tracks(place / "clip.tracks.sa2va")
-    assert [one.label for one in saved.header.objects] == ["red", "frog"] and saved.condition.problem is None
+    assert [one.label for one in saved.header.objects] == ["red", "frog"]
+    assert saved.condition.problem is None
     assert not server.clip()["unsaved"]
     server.close()
     server = serve()
-    assert not server.clip()["unsaved"] and not server.masks(3)[RED].any()
+    assert not server.clip()["unsaved"]
+    assert not server.masks(3)[RED].any()
     for _ in range(2):
         server.post(f"/clips/{server.id}/undo")
-    assert server.clip()["unsaved"] and np.array_equal(server.masks(3)[RED], first[RED])
+    assert server.clip()["unsaved"]
+    assert np.array_equal(server.masks(3)[RED], first[RED])
     server.post(f"/clips/{server.id}/save", {})
     assert [one.label for one in Tracks(place / "clip.tracks.sa2va").header.objects] == ["red", "green"]
     assert not server.clip()["unsaved"]
