@@ -77,7 +77,9 @@ def test_every_module_is_reached_from_the_page_and_every_import_exists():
             continue
         reached.add(module)
         if "vendor" not in module.parts:
-            waiting += [one for one in imports(module) if one.is_file() or pytest.fail(f"{module.name}: {one}")]
+            waiting += [
+                one for one in imports(module) if one.is_file() or pytest.fail(f"{module.name}: {one}")
+            ]
     assert {path.resolve() for path in MODULES} <= reached
 
 
@@ -93,7 +95,11 @@ class _Inline(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self._open = tag
         for name, value in attrs:
-            if name.startswith("on") or name == "style" or (value or "").startswith(("javascript:", "http:", "https:")):
+            if (
+                name.startswith("on")
+                or name == "style"
+                or (value or "").startswith(("javascript:", "http:", "https:"))
+            ):
                 self.found.append(f"{tag} {name}")
             if name in {"src", "href"}:
                 self.files.append(value or "")
@@ -111,7 +117,9 @@ def test_the_page_has_no_inline_script_or_style_and_its_files_exist():
     assert [name for name in parser.files if not (PAGE / name).is_file()] == []
 
 
-@pytest.mark.parametrize("path", [path for path in PAGE.rglob("*") if path.suffix in {".js", ".css", ".html", ".svg"}])
+@pytest.mark.parametrize(
+    "path", [path for path in PAGE.rglob("*") if path.suffix in {".js", ".css", ".html", ".svg"}]
+)
 def test_nothing_comes_from_elsewhere_and_nothing_is_made_of_text(path: Path):
     text = path.read_text(encoding="utf-8")
     addresses = set(re.findall(r"https?://[\w./-]+", text)) - {"http://www.w3.org/2000/svg"}

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import shlex
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,9 @@ from sa2va_cli.demo.scene import Scene
 from sa2va_cli.demo.world import scene_seed, write_clip
 from sa2va_cli.tracks.log import Tracks
 
-playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed (pip install playwright)")
+playwright = pytest.importorskip(
+    "playwright.sync_api", reason="Playwright is not installed (pip install playwright)"
+)
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium (apt-get install chromium)")
 
@@ -122,7 +125,13 @@ def test_frames_are_exact_however_one_gets_there(context, server):
     page = open_clip(context, server, "numbers")
     page.get_by_role("button", name="Only look").click()
     assert number_of(picture(page)) == 0
-    for press, frame in (("ArrowRight", 1), ("ArrowRight", 2), ("Shift+ArrowRight", 12), ("ArrowLeft", 11), ("End", 19)):
+    for press, frame in (
+        ("ArrowRight", 1),
+        ("ArrowRight", 2),
+        ("Shift+ArrowRight", 12),
+        ("ArrowLeft", 11),
+        ("End", 19),
+    ):
         page.keyboard.press(press)
         shows(page, frame)
         assert number_of(picture(page)) == frame
@@ -157,7 +166,9 @@ def test_no_page_has_a_serious_fault_of_accessibility(context, server):
 def serious_faults(page) -> list[str]:
     """What axe-core calls serious or critical."""
     if page.evaluate("typeof axe") == "undefined":
-        page.evaluate(AXE.read_text(encoding="utf-8"))  # as a debugger would, past the content security policy
+        page.evaluate(
+            AXE.read_text(encoding="utf-8")
+        )  # as a debugger would, past the content security policy
     found = page.evaluate("axe.run({ resultTypes: ['violations'] })")
     return [
         f"{one['id']}: {node['html'][:120]}"
@@ -257,6 +268,32 @@ def test_a_queue_is_decided_with_the_keyboard(context, server):
     card.focus()
     page.keyboard.press("u")
     expect(card).not_to_contain_text("rejected")
+
+
+def test_a_matte_is_what_the_command_that_is_shown_makes(context, server, shots, tmp_path):
+    page = open_clip(context, server, "one")
+    page.get_by_role("tab", name="Deliver").click()
+    page.get_by_test_id("output").select_option("matte")
+    page.get_by_role("button", name="Preview frame 0").click()
+    expect(page.get_by_test_id("preview")).to_be_visible()
+    page.get_by_test_id("deliver").click()
+    expect(page.get_by_test_id("delivered")).to_contain_text("one.matte.mov")
+    words = shlex.split(page.get_by_test_id("command").inner_text())
+    assert words[:2] == ["sa2va", "render"]
+    words[words.index("--output") + 1] = f"{tmp_path}/"
+    assert main([*words[1:], "--quiet"]) == 0
+    assert (shots / "one.matte.mov").read_bytes() == (tmp_path / "one.matte.mov").read_bytes()
+
+
+def test_a_question_is_answered_and_what_it_names_becomes_an_object(context, server):
+    page = open_clip(context, server, "three")
+    page.get_by_role("tab", name="Ask").click()
+    page.get_by_label("Question").fill("Where is the dog? Please respond with a segmentation mask.")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Make").click()
+    expect(page.get_by_test_id("undo")).to_be_enabled()
+    page.get_by_role("tab", name="Objects").click()
+    expect(page.get_by_test_id("object")).to_have_count(2)
 
 
 def test_words_are_those_of_the_language_and_the_theme_that_were_chosen(context, server):

@@ -107,37 +107,40 @@ function Order({ review, outputs }) {
 
 const firstOrder = (outputs) => ({ group: 0, name: outputs.kinds[0].name, options: {}, objects: null });
 
-// Only options that differ from their defaults are sent, as on a command line.
+// Only options that differ from their defaults are sent, as on a command line. An effect's own parameters are in sight,
+// options of all kinds of file are folded away.
 function Options({ row, values, set }) {
-  if (!row.options?.length) return null;
   const change = (option, value) => {
     const changed = { ...values, [option.name]: value };
-    if (value === null || value === option.default) delete changed[option.name];
+    if (value === null || same(value, option.default)) delete changed[option.name];
     set(changed);
   };
-  return html`<details class="options" open=${row.options.length <= 4}>
-    <summary>${t("deliver.options", { count: row.options.length })}</summary>
-    ${row.options.map(
-      (option) =>
-        html`<${Field}
-          key=${option.name}
-          option=${option}
-          value=${option.name in values ? values[option.name] : option.default}
-          set=${(value) => change(option, value)}
-        />`,
-    )}
-  </details>`;
+  const field = (option) =>
+    html`<${Field}
+      key=${option.name}
+      option=${option}
+      value=${values[option.name] ?? option.default}
+      set=${(value) => change(option, value)}
+    />`;
+  return html`${(row.parameters ?? []).map(field)}
+    <details class="options">
+      <summary>${t("deliver.options", { count: row.options.length })}</summary>
+      ${row.options.map(field)}
+    </details>`;
 }
 
+const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
+
 function Field({ option, value, set }) {
-  if (option.type === "bool") {
+  const name = option.name.replaceAll("_", " ");
+  if (option.type === "boolean") {
     return html`<label class="check" title=${option.help}>
       <input type="checkbox" checked=${value} onChange=${(event) => set(event.target.checked)} />
-      <span>${option.name}</span>
+      <span>${name}</span>
     </label>`;
   }
   return html`<label class="field" title=${option.help}>
-    <span>${option.name}</span>
+    <span>${name}</span>
     ${
       option.choices?.length
         ? html`<select value=${value ?? ""} onChange=${(event) => set(event.target.value || null)}>
@@ -146,21 +149,24 @@ function Field({ option, value, set }) {
           </select>`
         : html`<input
             type=${isNumber(option) ? "number" : "text"}
-            step=${option.type === "int" ? 1 : "any"}
+            step=${option.type === "integer" ? 1 : "any"}
             value=${value ?? ""}
-            placeholder=${t("deliver.automatic")}
-            onChange=${(event) => set(read(option, event.target.value))}
+            placeholder=${option.required ? "" : t("deliver.automatic")}
+            required=${option.required}
+            onChange=${(event) => set(read(option, event.target.value.trim()))}
           />`
     }
     <small>${option.help}</small>
   </label>`;
 }
 
-const isNumber = (option) => option.type === "int" || option.type === "float";
+const isNumber = (option) => option.type === "integer" || option.type === "number";
 
 function read(option, text) {
   if (text === "") return null;
-  return isNumber(option) ? Number(text) : text;
+  if (option.type === "list") return text.split(/\s*,\s*/);
+  const readsAsNumber = option.type.includes("number") && Number.isFinite(Number(text));
+  return isNumber(option) || readsAsNumber ? Number(text) : text;
 }
 
 // `null` means all objects.

@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { MODES, rgb } from "./drawing.js";
 import { FrameStore } from "./frames.js";
 import { t } from "./language.js";
-import { attempt, isActive, notify, page, takeActiveJobs } from "./page_state.js";
+import { attempt, notify, page, takeActiveJobs } from "./page_state.js";
 import { Store } from "./store.js";
 import { clamp, framesPerSecond } from "./timecode.js";
 
@@ -273,10 +273,6 @@ export class Review extends Store {
 
   async triage(status, reason = null) {
     if (await attempt(() => api.triage(this.id, status, reason))) await this.#changed(t(`said.${status}`));
-  }
-
-  get jobs() {
-    return [...page.state.jobs.values()].filter((job) => job.clip === this.id && isActive(job));
   }
 }
 

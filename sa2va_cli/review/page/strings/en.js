@@ -156,7 +156,7 @@ export default {
   "deliver.choose.kinds": "Kind of file",
   "deliver.choose.presets": "For which program",
   "deliver.choose.effects": "Effect",
-  "deliver.options": "Options ({count})",
+  "deliver.options": "More options ({count})",
   "deliver.automatic": "automatic",
   "deliver.objects": "Objects",
   "deliver.preview": "Preview frame {frame}",

@@ -152,7 +152,7 @@ export default {
   "deliver.choose.kinds": "文件类型",
   "deliver.choose.presets": "用于哪个程序",
   "deliver.choose.effects": "效果",
-  "deliver.options": "选项（{count}）",
+  "deliver.options": "更多选项（{count}）",
   "deliver.automatic": "自动",
   "deliver.objects": "对象",
   "deliver.preview": "预览第 {frame} 帧",
