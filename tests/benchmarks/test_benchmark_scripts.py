@@ -37,6 +37,7 @@ SLOW = (
     "moments",
     "shots",
     "gallery",
+    "review_browser",
 )
 SHARED = ("recording", "report", "gpu_tables")
 

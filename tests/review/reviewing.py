@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-TOKEN = "a-token-for-tests-only"  # noqa: S105
+TOKEN = "a-token-for-tests-only"
 
 
 def free_port() -> int:
@@ -37,7 +37,7 @@ class Server:
         words = ["review", str(self._opened), "--model", "demo", "--device", "cpu", "--no-open"]
         words += ["--port", str(self._port), "--token", TOKEN]
         quiet = {name: value for name, value in os.environ.items() if not name.startswith("SA2VA_")}
-        self._process = subprocess.Popen(  # noqa: S603
+        self._process = subprocess.Popen(
             [sys.executable, "-m", "sa2va_cli", *words],
             stderr=subprocess.PIPE,
             text=True,

@@ -53,7 +53,9 @@ export class Review extends Store {
       takeActiveJobs(this.id, clip.jobs);
       const known = clip.objects.some((one) => one.id === this.state.target);
       const target = known ? this.state.target : first && clip.objects.length ? clip.objects[0].id : null;
-      this.set({ clip, problem: null, target });
+      const { waiting } = this.state;
+      const done = waiting && !isPending(clip, waiting.frame);
+      this.set({ clip, problem: null, target, waiting: done ? null : waiting });
       this.want();
     } catch (problem) {
       if (this.state.clip) notify(t("problem.no_answer"), "problem");
@@ -274,6 +276,11 @@ export class Review extends Store {
   async triage(status, reason = null) {
     if (await attempt(() => api.triage(this.id, status, reason))) await this.#changed(t(`said.${status}`));
   }
+}
+
+// Whether masks of a frame are still to come.
+export function isPending(clip, frame) {
+  return clip.pending.some(([first, last]) => first <= frame && frame <= last);
 }
 
 // While playing, only as many frames a second are shown as a screen is worth.

@@ -4,6 +4,7 @@ import { drawFrame, matteLayer, tintLayer } from "./drawing.js";
 import { t } from "./language.js";
 import { Pointing } from "./pointing.js";
 import { drawMarks } from "./marks.js";
+import { isPending } from "./review.js";
 import { useStore } from "./store.js";
 import { html, useLayoutEffect, useRef } from "./vendor/preact-htm.js";
 import { fitted } from "./viewport.js";
@@ -55,10 +56,6 @@ function Loading({ shown }) {
   return shown
     ? html`<div class="stage-loading" aria-hidden="true"><span class="spinner"></span></div>`
     : null;
-}
-
-export function isPending(clip, frame) {
-  return clip.pending.some(([first, last]) => first <= frame && frame <= last);
 }
 
 // Draws when something has changed, at most once for each picture of the screen.
