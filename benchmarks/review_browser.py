@@ -36,6 +36,7 @@ COLUMNS = (
 TARGET_MS = 100
 WAITED_MS = 60_000
 
+_SHOWN = "() => document.querySelector('[data-testid=stage]')?.dataset.masks === 'shown'"
 _CLOCK = """async ([keys, frame]) => {
     const canvas = document.querySelector("[data-testid=stage]");
     const shown = () => canvas.dataset.frame === String(frame) && canvas.dataset.masks === "shown";
@@ -79,7 +80,7 @@ def measure(address: str, frames: int, steps: int) -> dict[str, list[float]]:
         page = browser.new_page(viewport={"width": 1920, "height": 1080})
         page.set_default_timeout(WAITED_MS)
         page.goto(address)
-        page.wait_for_function("document.querySelector('[data-testid=stage]')?.dataset.masks === 'shown'")
+        page.wait_for_function(_SHOWN)
         page.wait_for_timeout(1000)
         found = {
             "a step forward": stepped(page, "ArrowRight", 0, 1, steps, 60),

@@ -105,7 +105,7 @@ function Chosen({ review, clip }) {
   return html`<section class="chosen" aria-labelledby="chosen-title">
     <h2 id="chosen-title">${object.name}</h2>
     <div class="actions">
-      <${Action} icon="pencil" words=${t("objects.rename")} keys="F2" act=${() => setRenaming(true)} />
+      <${Action} icon="pencil" words=${t("objects.rename")} act=${() => setRenaming(true)} />
       <${Action}
         icon="cut"
         words=${marked ? t("objects.drop_range", { first, last }) : t("objects.drop_frame", { frame })}
@@ -135,7 +135,7 @@ function Chosen({ review, clip }) {
       <${Action}
         icon="trash"
         words=${t("objects.delete")}
-        keys="Del"
+        keys="Delete"
         act=${() => change({ type: "delete" })}
       />
     </div>

@@ -46,6 +46,7 @@ export async function readClips() {
     const { clips, project = null } = await api.listClips();
     page.set({ clips, project, problem: null });
   } catch (problem) {
+    if (!(problem instanceof api.ApiError)) throw problem;
     page.set({ problem: problem.status === 0 ? t("problem.no_answer") : problem.message });
   }
 }

@@ -37,27 +37,26 @@ export class Review extends Store {
       waiting: null, // {frame, points, box, stroke}: sent, and its mask has not come yet
     });
     this.id = id;
-    this.frames = null;
+    this.frames = new FrameStore(
+      id,
+      () => this.set({ loads: this.state.loads + 1 }),
+      (problem) => this.#failed(problem),
+    );
   }
 
   async read() {
     try {
       const clip = await api.readClip(this.id);
-      const first = this.state.clip === null;
-      if (first)
-        this.frames = new FrameStore(
-          this.id,
-          () => this.#arrived(),
-          (problem) => this.#failed(problem),
-        );
       takeActiveJobs(this.id, clip.jobs);
       const known = clip.objects.some((one) => one.id === this.state.target);
-      const target = known ? this.state.target : first && clip.objects.length ? clip.objects[0].id : null;
+      const fresh = !this.state.clip?.tracks; // objects that were there first; later, no choice is a new object
+      const target = known ? this.state.target : fresh ? (clip.objects[0]?.id ?? null) : null;
       const { waiting } = this.state;
       const done = waiting && !isPending(clip, waiting.frame);
       this.set({ clip, problem: null, target, waiting: done ? null : waiting });
       this.want();
     } catch (problem) {
+      if (!(problem instanceof api.ApiError)) throw problem;
       if (this.state.clip) notify(t("problem.no_answer"), "problem");
       else this.set({ problem: problem.status === 0 ? t("problem.no_answer") : problem.message });
     }
@@ -65,14 +64,14 @@ export class Review extends Store {
 
   close() {
     clearTimeout(this.stillTimer);
-    this.frames?.close();
+    this.frames.close();
   }
 
   // What the server said about this clip.
   take(event) {
     if (event.type === "clip") this.#readSoon();
     if (event.type !== "frames") return;
-    this.frames?.forgetMasks(event.first, event.last);
+    this.frames.forgetMasks(event.first, event.last);
     const { waiting } = this.state;
     if (waiting && event.first <= waiting.frame && waiting.frame <= event.last) this.set({ waiting: null });
     this.#readSoon();
@@ -84,10 +83,6 @@ export class Review extends Store {
       this.soon = undefined;
       this.read();
     }, 120);
-  }
-
-  #arrived() {
-    this.set({ loads: this.state.loads + 1 });
   }
 
   #failed(problem) {

@@ -75,7 +75,7 @@ function movedWindow({ first, last }, by, frames) {
   return { first: moved, last: moved + last - first };
 }
 
-// Turns the page when the playhead leaves it, and shows all of a clip that has become shorter.
+// Turns the page when the playhead leaves it.
 function useFollowing(review, shown, setWindow) {
   useEffect(
     () =>
