@@ -4,8 +4,8 @@ import json
 import threading
 
 import numpy as np
-from conftest import API
 from fakes import FakeChat, FakeConversation
+from review.conftest import API
 
 GREEN = 2
 

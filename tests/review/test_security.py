@@ -4,9 +4,9 @@ import asyncio
 import json
 import threading
 
-import httpx
+import httpx2 as httpx
 import pytest
-from conftest import API, TOKEN
+from review.conftest import API, TOKEN
 
 from sa2va_cli.errors import UsageError
 from sa2va_cli.review.security import LARGEST_BODY, Access, Guard
