@@ -18,30 +18,33 @@ _HEAD = """# The interface of `sa2va review`
 
 Written by `scripts/reference` from `sa2va_cli/review/addresses.py` and `bodies.py`; change the text there.
 
-The page of `sa2va review` uses what is described here, and so can your own programs. All addresses begin with
-`/api/v1`; the same description as OpenAPI is at `/api/v1/openapi.json`.
+The page of `sa2va review` uses what is described here, and so can your own programs. All addresses begin
+with `/api/v1`; the same description as OpenAPI is at `/api/v1/openapi.json`.
 
     sa2va review park.tracks.sa2va --no-open --port 8900 --token "$SECRET" &
     curl -H "Authorization: Bearer $SECRET" http://127.0.0.1:8900/api/v1/clips
 
 **Who may ask.** The server listens on this computer alone. Whoever asks knows the token: it stands in the
-address that the command prints, becomes a cookie there (`HttpOnly`, `SameSite=Strict`), and programs send it as
-`Authorization: Bearer TOKEN`. `Host` must be this server's own name, `Origin` this server's own page. With
-`--host` other computers can ask, too: they need the token that you chose with `--token`, and nothing is encrypted.
+address that the command prints, becomes a cookie there (`HttpOnly`, `SameSite=Strict`), and programs send
+it as `Authorization: Bearer TOKEN`. `Host` must be this server's own name, `Origin` this server's own page.
+With `--host` other computers can ask, too: they need the token that you chose with `--token`, and nothing
+is encrypted.
 
-**What is sent.** Bodies are JSON (`Content-Type: application/json`), 1 MiB at most, and come within 10 seconds. A
-field that is unknown is refused, and so is everything else that cannot be meant, before anything changes. Files
-are read and written below what was opened only; beside that, the sources are read that tracks name.
+**What is sent.** Bodies are JSON (`Content-Type: application/json`), 1 MiB at most, and come within 10
+seconds. A field that is unknown is refused, and so is everything else that cannot be meant, before anything
+changes. Files are read and written below what was opened only; beside that, the sources are read that
+tracks name.
 
-**Frames** are numbered from 0 in the order in which they were looked at. Coordinates are pixels of the source.
+**Frames** are numbered from 0 in the order in which they were looked at. Coordinates are pixels of the
+source.
 
-**Edits** are a list beside the tracks, `NAME.review.json`, written at once; the masks of corrections are in the
-folder `NAME.review`. The tracks change when they are saved, and not before; a save can be undone. A server that is
-killed goes on where it was.
+**Edits** are a list beside the tracks, `NAME.review.json`, written at once; the masks of corrections are in
+the folder `NAME.review`. The tracks change when they are saved, and not before; a save can be undone. A
+server that is killed goes on where it was.
 
-**Jobs** are `waiting`, `running`, `done`, `failed` or `cancelled`. `GET /events` tells of them, of clips that
-should be read again (`{"type": "clip"}`), of frames that are done (`{"type": "frames"}`), and of events that were
-missed because nobody took them (`{"type": "missed"}`: read everything again).
+**Jobs** are `waiting`, `running`, `done`, `failed` or `cancelled`. `GET /events` tells of them, of clips
+that should be read again (`{"type": "clip"}`), of frames that are done (`{"type": "frames"}`), and of
+events that were missed because nobody took them (`{"type": "missed"}`: read everything again).
 """
 
 
@@ -72,13 +75,14 @@ def _sent(one: Address) -> Iterator[str]:
     yield f"### {one.method} {PREFIX}{plain(one.path)}"
     yield ""
     if one.query:
-        yield f"Behind the question mark: {', '.join(_field(*named, needed=False) for named in one.query.items())}."
+        fields = (_field(*named, needed=False) for named in one.query.items())
+        yield f"Behind the question mark: {', '.join(fields)}."
     if one.body is None:
         return
     if "oneOf" in one.body:
         yield "The body is an edit: see [Edits](#edits)."
-    elif fields := list(_fields(one.body)):
-        yield f"The body: {', '.join(fields)}."
+    elif sent := list(_fields(one.body)):
+        yield f"The body: {', '.join(sent)}."
     else:
         yield "The body is `{}`."
 

@@ -1,4 +1,4 @@
-"""``sa2va review`` as a process: it says where it is, answers there, and ends at a signal with everything kept."""
+"""``sa2va review`` as a process: it says where it is, answers there, and ends at a signal."""
 
 import re
 import signal
@@ -56,7 +56,10 @@ def test_serving_imports_no_torch():
 
 
 def test_nothing_of_it_is_imported_by_other_commands():
-    program = "import sys, sa2va_cli.commands.app; print([m for m in sys.modules if 'starlette' in m or 'cli.review' in m])"
+    program = (
+        "import sys, sa2va_cli.commands.app; "
+        "print([name for name in sys.modules if 'starlette' in name or 'cli.review' in name])"
+    )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=Path.cwd()
     )
