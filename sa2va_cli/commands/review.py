@@ -7,7 +7,7 @@ import typer
 
 from sa2va_cli.commands.helptext import examples
 from sa2va_cli.commands.options import Talking, only
-from sa2va_cli.commands.session import Session
+from sa2va_cli.commands.session import Interrupted, Session
 from sa2va_cli.runtime.choice import ModelChoice
 
 EPILOG = examples(
@@ -55,4 +55,7 @@ def review_command(
 
     del talking
     job = ReviewJob(opened, tracks, model, host=host, port=port, token=token, opens=not no_open, force=force)
-    serve(job, load=session.load, say=session.console.line)
+    try:
+        serve(job, load=session.load, say=session.console.line)
+    except (Interrupted, KeyboardInterrupt):  # the usual end
+        session.console.line("ended; edits are kept beside the tracks")

@@ -75,7 +75,7 @@ ADDRESSES = (
         "GET",
         "/clips/{clip}/masks/{frame:int}",
         "masks",
-        "The alphas of all objects on a frame, 8 bits of grey, one below the other in the order of X-Objects.",
+        "The alphas of all objects on a frame, in grey, one below the other in the order of X-Objects.",
         query={**_VIEW, "revision": {**_INTEGER, "description": "Is not looked at; sets addresses apart."}},
         answer="image/png",
     ),

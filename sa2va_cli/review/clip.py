@@ -71,6 +71,7 @@ class OpenClip:
         self._thumbnails: Thumbnails | None = None
         self.revising: Revising | None = None
         self.survey: Survey | None = None
+        self._looked = False
         if clip.tracks.exists():
             self.read_tracks()
 
@@ -80,7 +81,18 @@ class OpenClip:
             self.revising = Revising(self.clip.tracks)
             self._stack.callback(self.revising.close)
             self.survey = Survey(self.frames, self.tell_changed)
-            self.survey.look_at(self.revising.edited)
+            self._looked = False
+
+    def look(self, first: int = 0, last: int | None = None) -> Survey:
+        """Finds out about frames, anew where something is known already; at first about all."""
+        with self._lock:
+            survey = self.survey
+            assert survey is not None  # noqa: S101  (it comes with the edits)
+            if not self._looked:
+                first, last = 0, None
+            self._looked = True
+            survey.look_at(self.edits.edited, first, last)
+            return survey
 
     def close(self) -> None:
         """Ends its threads and closes its files."""
@@ -144,6 +156,8 @@ class OpenClip:
                 if self.revising is not None and not self._force:
                     check_source(self.clip.tracks, self.revising.tracks.header, reader, self.source)
                 self._reader = reader
+                if self.revising is not None:  # what only the source tells is known now
+                    self.tell_changed()
             return self._reader
 
     @property
@@ -292,8 +306,9 @@ class OpenClip:
         return self._times_known
 
     def _edited(self) -> dict[str, Any]:
-        revising, survey = self.edits, self.survey
-        assert survey is not None  # noqa: S101  (they come together)
+        revising = self.edits
+        survey = self.survey if self._looked else self.look()
+        assert survey is not None  # noqa: S101  (it comes with the edits)
         edited = revising.edited
         shots = edited.tracks.header.settings.get("shots", ())
         objects = [one.found for one in edited.things]

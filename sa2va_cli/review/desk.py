@@ -344,8 +344,8 @@ class Desk:
     def _changed(self, clip: OpenClip, edit: Edit | None) -> None:
         """After an edit was made or taken back: what is known of it is found out anew, and work adapts."""
         span = changed(edit) if edit is not None else (0, None)
-        if span is not None and clip.survey is not None:
-            clip.survey.look_at(clip.edits.edited, *span)
+        if span is not None:
+            clip.look(*span)
         self._resume(clip)
         clip.tell_changed()
 
@@ -375,8 +375,7 @@ class Desk:
             yield from correcting.steps(clip, edit, self.engine, partial(self._tell_frames, clip, edit))
         except Exception:
             clip.edits.cut_short(edit.layer)
-            if clip.survey is not None:
-                clip.survey.look_at(clip.edits.edited, edit.first, edit.last)
+            clip.look(edit.first, edit.last)
             clip.tell_changed()
             raise
         clip.tell_changed()
@@ -384,8 +383,7 @@ class Desk:
         return ()
 
     def _tell_frames(self, clip: OpenClip, edit: Correct, first: int, last: int) -> None:
-        if clip.survey is not None:
-            clip.survey.look_at(clip.edits.edited, first, last)
+        clip.look(first, last)
         event = {"type": "frames", "clip": clip.clip.id, "revision": clip.revision, "object": edit.object}
         self.events.tell({**event, "first": first, "last": last})
 

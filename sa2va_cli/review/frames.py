@@ -144,7 +144,7 @@ class Pictures:
             InputError: it cannot be decoded.
         """
         width = None if width is None else min(width, self._reader.info.size[0])
-        key = self._key(index, width)
+        key = self.key(index, width)
         data = self._cache.get(key)
         with self._changed:
             if width is not None:
@@ -159,7 +159,8 @@ class Pictures:
             self._changed.notify_all()
         return one.future.result()
 
-    def _key(self, index: int, width: int | None) -> tuple[object, int, int | None]:
+    def key(self, index: int, width: int | None) -> tuple[object, int, int | None]:
+        """What a picture is kept under."""
         return self._mark, index, width
 
     def _plan(self, index: int, width: int) -> None:
@@ -189,14 +190,14 @@ class Pictures:
                     return self._wanted.pop()
                 while self._ahead:
                     index = self._ahead.pop(0)
-                    if self._key(index, self._width) not in self._cache:
+                    if self.key(index, self._width) not in self._cache:
                         return _Wanted(index, self._width)
                 if not self._changed.wait(_IDLE_SECONDS):
                     self._frames = None
             return None
 
     def _made(self, index: int, width: int | None) -> bytes:
-        known = self._cache.get(self._key(index, width))
+        known = self._cache.get(self.key(index, width))
         if known is not None:
             return known
         if self._frames is None or not self._next <= index <= self._next + _NEAR:
@@ -209,9 +210,9 @@ class Pictures:
             if frame.index > index:
                 break
             near = width is not None and frame.index >= index - AHEAD
-            if frame.index == index or (near and self._key(frame.index, width) not in self._cache):
+            if frame.index == index or (near and self.key(frame.index, width) not in self._cache):
                 data = jpeg(frame.image, width)
-                self._cache.put(self._key(frame.index, width), data)
+                self._cache.put(self.key(frame.index, width), data)
                 if frame.index == index:
                     return data
         else:

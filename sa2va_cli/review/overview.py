@@ -48,6 +48,7 @@ class Overview:
         self._project = project
         self._tell = tell
         self._needs: dict[str, float] = {}
+        self._heads: dict[str, tuple[tuple[int, int], dict[str, Any]]] = {}
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
@@ -96,12 +97,24 @@ class Overview:
         return {
             "id": clip.id,
             "name": clip.name,
-            **(_facts(clip) if there else _opened(known)),
+            **(self._head(clip) if there else _opened(known)),
             **decided(clip),
             "needs_look": self._need(clip, known),
             "tracks": there,
             "thumbnail": f"/api/v1/clips/{clip.id}/thumbnail",
         }
+
+    def _head(self, clip: Clip) -> dict[str, Any]:
+        """What the head of a log says; it is read again where the file has changed."""
+        try:
+            facts = clip.tracks.stat()
+        except OSError:
+            return _facts(clip)
+        mark = facts.st_mtime_ns, facts.st_size
+        known = self._heads.get(clip.id)
+        if known is None or known[0] != mark:
+            known = self._heads[clip.id] = mark, _facts(clip)
+        return known[1]
 
     def _need(self, clip: Clip, known: OpenClip | None) -> float | None:
         if known is not None and known.survey is not None and known.survey.complete:

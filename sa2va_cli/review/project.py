@@ -13,7 +13,7 @@ from typing import Literal
 from sa2va_cli.batch.sources import MEDIA_ENDINGS, TRACKS_ENDINGS, sources
 from sa2va_cli.batch.state import NAME, read_state
 from sa2va_cli.errors import InputError
-from sa2va_cli.media.sequences import is_pattern
+from sa2va_cli.media.sequences import is_pattern, natural
 from sa2va_cli.tracks.decisions import TRACKS_ENDING, stem_of
 
 Kind = Literal["tracks", "video", "folder", "batch"]
@@ -102,15 +102,18 @@ def tracks_beside(video: Path) -> Path:
 def _of_folder(folder: Path) -> tuple[Clip, ...]:
     """Videos with their tracks, and tracks whose video lies elsewhere."""
     files = [Path(one.path) for one in sources([str(folder)], MEDIA_ENDINGS | TRACKS_ENDINGS)]
-    videos = {tracks_beside(file): file for file in reversed(files) if file.suffix not in TRACKS_ENDINGS}
-    found: dict[Path, Clip] = {}
+    videos: dict[Path, Path] = {}
     for file in files:
-        if file.suffix in TRACKS_ENDINGS:
-            found[file] = _of_tracks(file, folder)
-        elif videos[tracks_beside(file)] == file:
-            beside = tracks_beside(file)
-            found[beside] = _of_video(file, folder, beside, str(file))
-    return _distinct(found.values())
+        if file.suffix not in TRACKS_ENDINGS:
+            beside = tracks_beside(file)  # of two videos with one stem the second has its ending in the name
+            videos[beside.with_name(file.name + TRACKS_ENDING) if beside in videos else beside] = file
+    found = {beside: _of_video(file, folder, beside, str(file)) for beside, file in videos.items()}
+    found |= {
+        file: _of_tracks(file, folder)
+        for file in files
+        if file.suffix in TRACKS_ENDINGS and file not in found
+    }
+    return _distinct(found[path] for path in sorted(found, key=natural))
 
 
 def _of_batch(state: Path) -> tuple[Clip, ...]:

@@ -1,10 +1,14 @@
 """The story of ``sa2va review``: open, listen, say where, and go on until somebody ends it."""
 
+import os
 import socket
+import sys
 import webbrowser
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
 
 from sa2va_cli.errors import OutputError, UsageError
 from sa2va_cli.review.project import opened_project
@@ -13,6 +17,11 @@ from sa2va_cli.runtime.choice import ModelChoice
 from sa2va_cli.runtime.extras import REVIEW, require
 from sa2va_cli.runtime.loading import Load, load_chat
 from sa2va_cli.runtime.threads import divide_cores
+
+if TYPE_CHECKING:
+    import uvicorn
+
+    from sa2va_cli.review.desk import Desk
 
 
 @dataclass(frozen=True)
@@ -78,9 +87,27 @@ def serve(job: ReviewJob, *, say: Callable[[str], None], load: Load | None = Non
         count = len(project.clips)
         say(f"{count} clip{'s' if count > 1 else ''}; open {access.address}")
         say("Ctrl-C ends it")
-        if job.opens:
+        if job.opens and _has_screen():
             webbrowser.open(access.address)
-        uvicorn.Server(settings).run(sockets=[listener])
+        _server(settings, desk).run(sockets=[listener])
+
+
+def _server(settings: "uvicorn.Config", desk: "Desk") -> "uvicorn.Server":
+    """A server that sends those home who listen, as their connections would keep it from ending."""
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            desk.events.end()
+            super().handle_exit(sig, frame)
+
+    return Server(settings)
+
+
+def _has_screen() -> bool:
+    """Whether a browser with windows can be opened: one in the terminal would take it over."""
+    named = any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))
+    return named or sys.platform in ("win32", "darwin")
 
 
 def _listening(host: str, port: int) -> socket.socket:

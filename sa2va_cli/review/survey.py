@@ -70,7 +70,7 @@ class Survey:
     def complete(self) -> bool:
         """Whether everything is known."""
         with self._changed:
-            return self._edited is not None and not self._stale.any()
+            return self._edited is not None and not self._stale.any() and self._thread is None
 
     def wait(self, seconds: float) -> bool:
         """Waits until everything is known; says whether it is."""

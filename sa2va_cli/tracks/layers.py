@@ -19,7 +19,7 @@ from sa2va_cli.tracks.coding import encode
 from sa2va_cli.tracks.corrections import NewMask
 from sa2va_cli.tracks.indexed import CodedFrame, CodedMask
 from sa2va_cli.tracks.log import FRAME, FRAME_HEAD
-from sa2va_cli.tracks.records import heads, packed, record_at
+from sa2va_cli.tracks.records import HEAD_BYTES, heads, packed, record_at
 
 MAGIC = b"sa2va layer\n\x1a\x00\x01"
 
@@ -52,11 +52,16 @@ class Layer:
         if begin != MAGIC:
             self._file.close()
             raise InputError(f"{self.path}: not a layer of a correction; move it away")
-        return {
-            FRAME_HEAD.unpack(head)[0]: place
-            for kind, place, head in heads(self._file, FRAME_HEAD.size)
-            if kind == FRAME and len(head) == FRAME_HEAD.size and record_at(self._file, place) is not None
-        }
+        places, end = {}, len(MAGIC)
+        for _, place, head in heads(self._file, FRAME_HEAD.size):
+            record = record_at(self._file, place)
+            if record is None:
+                continue
+            end = place + HEAD_BYTES + len(record.payload)
+            if record.kind == FRAME and len(head) == FRAME_HEAD.size:
+                places[FRAME_HEAD.unpack(head)[0]] = place
+        self._file.truncate(end)  # what was cut off would hide what is written behind it
+        return places
 
     def close(self) -> None:
         """Closes the file."""

@@ -24,6 +24,7 @@ QUICK = (
     "conversation",
     "effects",
     "redaction",
+    "review_server",
 )
 SLOW = (
     "throughput",

@@ -4,8 +4,8 @@ import json
 import threading
 
 import numpy as np
-from conftest import API
 from fakes import FakeChat, FakeConversation
+from review.conftest import API
 
 GREEN = 2
 
@@ -24,7 +24,8 @@ def test_an_answer_comes_in_pieces_and_says_what_it_marks(serve):
     said = asked(server, "What is green?", frames=[2, 5])
     assert "".join(one.get("text", "") for one in said) == "It is the green"
     end = said[-1]
-    assert end["done"] and [one["label"] for one in end["objects"]] == ["the green"]
+    assert end["done"]
+    assert [one["label"] for one in end["objects"]] == ["the green"]
     assert [index for index, _ in end["objects"][0]["masks"]] == [2, 5]
     assert len(server.chat.questions[0].pictures[0].images) == 2
 

@@ -4,8 +4,8 @@ import threading
 
 import numpy as np
 import pytest
-from conftest import FRAMES, Server
 from fakes import FakeChat
+from review.conftest import FRAMES, Server
 
 from sa2va_cli.errors import ModelError
 from sa2va_cli.tracks.log import Tracks

@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from conftest import API
+from review.conftest import API
 
 from sa2va_cli.outputs.kinds import KINDS
 from sa2va_cli.outputs.presets import PRESETS
