@@ -4,7 +4,7 @@ import { ClipPage, Problem, Waiting } from "./clip_page.js";
 import { Header } from "./header.js";
 import { t } from "./language.js";
 import { Icon, IconButton } from "./icons.js";
-import { dismiss, follow, forgetAllJobs, page, readClips } from "./page_state.js";
+import { dismiss, follow, forgetAllJobs, page, readClips, readClipsSoon } from "./page_state.js";
 import { preferences } from "./preferences.js";
 import { Queue } from "./queue.js";
 import { Review } from "./review.js";
@@ -43,7 +43,7 @@ function useServer(review) {
   useEffect(() => {
     const take = (event) => {
       if (review && (event.id === review.id || event.clip === review.id)) review.take(event);
-      if (!review && event.type === "clip") readClips();
+      if (!review && event.type === "clip") readClipsSoon();
     };
     const missed = () => {
       forgetAllJobs(); // a server that was started anew counts its jobs from the beginning

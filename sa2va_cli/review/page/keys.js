@@ -56,14 +56,14 @@ export const TABLE = [
   { group: "view", keys: ["-"], words: "keys.smaller", act: (review) => zoomBy(review, 1 / 1.5) },
   { group: "view", keys: ["0"], words: "keys.fit", act: (review) => review.look(null) },
   { group: "correcting", keys: ["V"], words: "tools.look", act: (review) => review.set({ tool: "look" }) },
-  { group: "correcting", keys: ["P"], words: "tools.point", act: (review) => review.set({ tool: "point" }) },
-  { group: "correcting", keys: ["B"], words: "tools.box", act: (review) => review.set({ tool: "box" }) },
-  { group: "correcting", keys: ["U"], words: "tools.brush", act: (review) => review.set({ tool: "brush" }) },
+  { group: "correcting", keys: ["P"], words: "tools.point", act: (review) => takeTool(review, "point") },
+  { group: "correcting", keys: ["B"], words: "tools.box", act: (review) => takeTool(review, "box") },
+  { group: "correcting", keys: ["U"], words: "tools.brush", act: (review) => takeTool(review, "brush") },
   {
     group: "correcting",
     keys: ["E"],
     words: "tools.eraser",
-    act: (review) => review.set({ tool: "eraser" }),
+    act: (review) => takeTool(review, "eraser"),
   },
   { group: "correcting", keys: ["]"], words: "keys.wider", act: (review) => changeRadius(review, 1.25) },
   { group: "correcting", keys: ["["], words: "keys.thinner", act: (review) => changeRadius(review, 0.8) },
@@ -84,6 +84,10 @@ export const TABLE = [
   },
   { group: "correcting", keys: ["Ctrl+S"], words: "keys.save", act: (review) => review.save() },
 ];
+
+function takeTool(review, tool) {
+  if (review.state.clip.tracks) review.set({ tool });
+}
 
 function changeChosen(review, edit) {
   if (review.chosen) review.change({ object: review.chosen.id, ...edit });

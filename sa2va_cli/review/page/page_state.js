@@ -41,6 +41,16 @@ export async function attempt(work) {
   }
 }
 
+let soon;
+
+// Many events close together are one reading.
+export function readClipsSoon() {
+  soon ??= setTimeout(() => {
+    soon = undefined;
+    readClips();
+  }, 300);
+}
+
 export async function readClips() {
   try {
     const { clips, project = null } = await api.listClips();

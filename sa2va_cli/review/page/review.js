@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { MODES, rgb } from "./drawing.js";
 import { FrameStore } from "./frames.js";
 import { t } from "./language.js";
-import { attempt, notify, page, takeActiveJobs } from "./page_state.js";
+import { attempt, notify, takeActiveJobs } from "./page_state.js";
 import { Store } from "./store.js";
 import { clamp, framesPerSecond } from "./timecode.js";
 
@@ -85,8 +85,9 @@ export class Review extends Store {
     }, 120);
   }
 
+  // A server that is gone is told of elsewhere.
   #failed(problem) {
-    if (page.state.connected) notify(problem.message, "problem");
+    if (problem.status) notify(problem.message, "problem");
   }
 
   // --- where one is ---

@@ -17,6 +17,7 @@ const LARGEST_RADIUS = 200;
 export function Tools({ review }) {
   const tool = useStore(review, (state) => state.tool);
   const radius = useStore(review, (state) => state.radius);
+  const nothing = useStore(review, (state) => !state.clip.tracks); // there is nothing to correct yet
   const paints = tool === "brush" || tool === "eraser";
   return html`<div class="tools" role="toolbar" aria-orientation="vertical" aria-label=${t("tools.label")}>
     ${ROWS.map(
@@ -27,6 +28,7 @@ export function Tools({ review }) {
           label=${t(`tools.${row.tool}`)}
           keys=${row.keys}
           pressed=${tool === row.tool}
+          disabled=${nothing && row.tool !== "look"}
           onClick=${() => review.set({ tool: row.tool })}
         />`,
     )}

@@ -100,7 +100,7 @@ export default {
   "panel.ask": "Ask",
   "panel.deliver": "Deliver",
   "objects.title": "Objects",
-  "objects.empty": "Nothing has been found yet. Name a thing below, or point at it.",
+  "objects.empty": "Nothing has been found yet. Name a thing below.",
   "objects.new_name": "object {number}",
   "objects.by_words": "A new object in words",
   "objects.add": "Find",

@@ -96,7 +96,7 @@ export default {
   "panel.ask": "提问",
   "panel.deliver": "交付",
   "objects.title": "对象",
-  "objects.empty": "还没有找到任何对象。在下面写出名称，或直接指出它。",
+  "objects.empty": "还没有找到任何对象。请在下面写出名称。",
   "objects.new_name": "对象 {number}",
   "objects.by_words": "用文字添加新对象",
   "objects.add": "查找",
