@@ -1,6 +1,7 @@
 // Making files: what can be made, with which options, for which objects; a preview, and the command that does the same.
 
 import * as api from "./api.js";
+import { Dialog } from "./dialogs.js";
 import { Icon } from "./icons.js";
 import { copy, Delivered, JobLines } from "./jobs.js";
 import { t } from "./language.js";
@@ -200,6 +201,7 @@ function Preview({ review, wanted, order }) {
   const revision = useStore(review, (state) => state.clip.revision);
   const [shown, setShown] = useState(null);
   const [busy, setBusy] = useState(false);
+  const [large, setLarge] = useState(false);
   useEffect(() => () => shown && URL.revokeObjectURL(shown), [shown]);
   useEffect(() => setShown(null), [order, frame, revision]);
   const make = async () => {
@@ -208,13 +210,28 @@ function Preview({ review, wanted, order }) {
     setBusy(false);
     if (picture) setShown(URL.createObjectURL(picture));
   };
+  const title = t("deliver.preview_of", { frame });
   return html`<div class="preview">
     ${
       shown
-        ? html`<img src=${shown} alt=${t("deliver.preview_of", { frame })} data-testid="preview" />`
+        ? html`<button
+            type="button"
+            class="picture"
+            title=${t("deliver.larger")}
+            onClick=${() => setLarge(true)}
+          >
+            <img src=${shown} alt=${title} data-testid="preview" />
+          </button>`
         : html`<button type="button" class="wide-button" disabled=${busy} onClick=${make}>
             ${busy ? html`<span class="spinner"></span>` : html`<${Icon} name="eye" />`}${t("deliver.preview", { frame })}
           </button>`
+    }
+    ${
+      large &&
+      shown &&
+      html`<${Dialog} title=${title} wide=${true} close=${() => setLarge(false)}>
+        <img src=${shown} alt=${title} />
+      <//>`
     }
   </div>`;
 }

@@ -161,6 +161,7 @@ export default {
   "deliver.objects": "Objects",
   "deliver.preview": "Preview frame {frame}",
   "deliver.preview_of": "Preview of frame {frame}",
+  "deliver.larger": "Show it larger",
   "deliver.make": "Make the file",
   "deliver.command": "The same on the command line",
   "deliver.copy": "Copy",

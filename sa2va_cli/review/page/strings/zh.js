@@ -157,6 +157,7 @@ export default {
   "deliver.objects": "对象",
   "deliver.preview": "预览第 {frame} 帧",
   "deliver.preview_of": "第 {frame} 帧的预览",
+  "deliver.larger": "放大显示",
   "deliver.make": "生成文件",
   "deliver.command": "对应的命令行",
   "deliver.copy": "复制",
