@@ -79,9 +79,12 @@ class Server:
 
     def __init__(self, opened: str, engine: FakeChat | None = None, **settings: Any) -> None:
         self.chat = engine or FakeChat()
-        self.access = Access("127.0.0.1", 8000, TOKEN)
         choice = Engine(ModelChoice(name="fake"), lambda *_: self.chat)
-        self.desk = Desk(opened_project(opened), choice, **settings)
+        self.connect(Desk(opened_project(opened), choice, **settings))
+
+    def connect(self, desk: Desk) -> None:
+        """Serves a desk, and makes a client of it."""
+        self.desk, self.access = desk, Access("127.0.0.1", 8000, TOKEN)
         self.client = TestClient(
             application(self.desk, self.access),
             base_url="http://127.0.0.1:8000",
