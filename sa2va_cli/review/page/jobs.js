@@ -28,6 +28,8 @@ export function JobLines({ clip }) {
   </ul>`;
 }
 
+const TOLD_FROM = 0.1; // before, the time that is left is anybody's guess: a model was loaded first
+
 const wordsOf = (job) => job.label || tServer("job", job.kind);
 
 export function Progress({ job }) {
@@ -42,7 +44,7 @@ export function Progress({ job }) {
 
 function howFar({ progress, remaining }) {
   const percent = `${Math.round(progress * 100)} %`;
-  if (!remaining) return percent;
+  if (!remaining || progress < TOLD_FROM) return percent;
   const left =
     remaining < 90
       ? t("jobs.seconds", { count: Math.ceil(remaining) })
