@@ -358,7 +358,8 @@ def _status_document(summary: "Summary") -> dict[str, Any]:
 
 
 def _row_document(row: "Row") -> dict[str, Any]:
-    return {("input" if name == "source" else name): value for name, value in asdict(row).items()}
+    facts = {("input" if name == "source" else name): value for name, value in asdict(row).items()}
+    return facts | {"review": row.decision and row.decision.document}
 
 
 def errors_command(

@@ -32,8 +32,13 @@ from sa2va_cli.pipeline.edit_job import EditJob
 from sa2va_cli.pipeline.generating import with_generated
 from sa2va_cli.pipeline.job import NEVER_RESUMED, Resuming, Search, SegmentJob, SegmentResult, numbered
 from sa2va_cli.pipeline.opening import opened, stem_of
-from sa2va_cli.pipeline.rendering import RenderJob, RenderPlan, planned_rendering, run_rendering
-from sa2va_cli.pipeline.replay import replay
+from sa2va_cli.pipeline.rendering import (
+    RenderJob,
+    RenderPlan,
+    draw_frames,
+    planned_rendering,
+    run_rendering,
+)
 from sa2va_cli.pipeline.segmentation import (
     Plan,
     Threads,
@@ -238,22 +243,8 @@ def _draw_preview(plan: RenderPlan, outputs: Sequence[PlannedOutput], report: Re
     from sa2va_cli.outputs.comparing import PREVIEWED
     from sa2va_cli.outputs.sheet import spread
 
-    header = plan.tracks.header
-    frames = plan.reader.frames_at(spread(plan.reader.count_selected(), PREVIEWED))
-    tally = Tally(header.objects, plan.reader.info.start_seconds)
-    clip = Clip(plan.reader, header.stem, header.prompts, plan.job.drawing)
-    saving = plan.job.saving
-    ends = {"verify": saving.verify, "replaces": saving.replaces}
-    with Driver(outputs, clip, header.objects, report, **ends) as driver:
-        for masks in replay(plan.tracks, frames):
-            tally.add(masks)
-            driver.write(masks)
-        driver.end_first_pass()
-        if driver.needs_second_pass:
-            for masks in replay(plan.tracks, frames):
-                driver.write_again(masks)
-            driver.end_second_pass()
-    return tally
+    indices = spread(plan.reader.count_selected(), PREVIEWED)
+    return draw_frames(plan, outputs, report, indices=indices)
 
 
 # --- whole pictures, in which nothing has to be found ----------------------------------------------

@@ -150,7 +150,7 @@ class TracksWriter:
             OutputError: the disk is full, for example.
         """
         with output_errors(self.path):
-            self._write(packed(_END, struct.pack("<I", self.frames)))
+            self._write(end_of(self.frames))
             os.fsync(self._file.fileno())
 
     def _write(self, data: bytes) -> None:
@@ -167,6 +167,11 @@ class TracksWriter:
     ) -> None:
         """Closes the file; what is in it stays."""
         self._file.close()
+
+
+def end_of(frames: int) -> bytes:
+    """How a log of so many frames ends."""
+    return packed(_END, struct.pack("<I", frames))
 
 
 @dataclass(frozen=True)

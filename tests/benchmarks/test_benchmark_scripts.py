@@ -24,6 +24,7 @@ QUICK = (
     "conversation",
     "effects",
     "redaction",
+    "review_server",
 )
 SLOW = (
     "throughput",
@@ -38,6 +39,7 @@ SLOW = (
     "moments",
     "shots",
     "gallery",
+    "review_browser",
 )
 SHARED = ("recording", "report", "gpu_tables")
 
