@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sa2va_cli.commands.helptext import examples
-from sa2va_cli.commands.options import Talking, only, without
+from sa2va_cli.commands.options import Talking, completion, only, without
 from sa2va_cli.commands.session import Interrupted, Session
 from sa2va_cli.commands.standard_output import check_standard_output
 from sa2va_cli.commands.startup import collector_paused
@@ -19,6 +19,7 @@ from sa2va_cli.editing.schema import plan_document
 from sa2va_cli.errors import LookAtTheseError, UsageError
 from sa2va_cli.outputs.delivery import Delivery
 from sa2va_cli.outputs.drawing import Drawing
+from sa2va_cli.outputs.kinds import KINDS
 from sa2va_cli.outputs.saving import Saving, split_names
 from sa2va_cli.parameters import one_of
 from sa2va_cli.pipeline.edit_job import EditJob, Looking
@@ -74,7 +75,8 @@ def edit_command(
         ),
     ] = None,
     effect: Annotated[
-        list[str] | None, typer.Option("--effect", metavar="EFFECT", help=_effects_text())
+        list[str] | None,
+        typer.Option("--effect", metavar="EFFECT", help=_effects_text(), autocompletion=completion(EFFECTS)),
     ] = None,
     begins: Annotated[
         str | None,
@@ -124,7 +126,13 @@ def edit_command(
         typer.Option("--reference", metavar="IMAGE", help="Who is to be seen, for --backend wan-animate."),
     ] = None,
     save: Annotated[
-        list[str] | None, typer.Option("--save", metavar="KIND", help="Make this, too: tracks, mask, ...")
+        list[str] | None,
+        typer.Option(
+            "--save",
+            metavar="KIND",
+            help="Make this, too: tracks, mask, ...",
+            autocompletion=completion(KINDS),
+        ),
     ] = None,
     video: Annotated[
         str | None,

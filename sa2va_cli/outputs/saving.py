@@ -45,7 +45,15 @@ class Saving:
     """
 
     kinds: Annotated[
-        tuple[str, ...], Option(_kinds_text, SAVING, "KIND", names=("--save",), read=split_names)
+        tuple[str, ...],
+        Option(
+            _kinds_text,
+            SAVING,
+            "KIND",
+            names=("--save",),
+            read=split_names,
+            offered=tuple(name for name, kind in KINDS.items() if not kind.needs_effects),
+        ),
     ] = DEFAULT_KINDS
     output: Annotated[
         str | None,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from sa2va_cli.checkpoints.catalog import OWN, default_model
+from sa2va_cli.checkpoints.catalog import CATALOG, OWN, default_model
 from sa2va_cli.checkpoints.parts import LM, VIT
 from sa2va_cli.errors import UsageError, parameter
 from sa2va_cli.parameters import MODEL, Option, check_fields, expanded
@@ -47,6 +47,7 @@ class ModelChoice:
             MODEL,
             "NAME",
             names=("--model", "-m"),
+            offered=tuple(CATALOG),
             shown="ByteDance/Sa2VA-4B with a GPU, else ByteDance/Sa2VA-1B",
         ),
     ] = None
