@@ -347,6 +347,7 @@ class ModelIdentity:
         weights: SHA-256 of the sizes, beginnings and ends of the files of weights; None where there are none.
         device: where it ran, in torch's words.
         dtype: in which precision.
+        follower: what followed the objects, where that was another network.
     """
 
     name: str
@@ -354,6 +355,7 @@ class ModelIdentity:
     weights: str | None = None
     device: str | None = None
     dtype: str | None = None
+    follower: "ModelIdentity | None" = None
 
 
 @dataclass(frozen=True, eq=False)

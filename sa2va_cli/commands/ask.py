@@ -305,8 +305,8 @@ def _answer_each(
     write: Callable[[str], None],
     report: "Report",
 ) -> int:
-    from sa2va_cli.commands.documents import reply_facts
     from sa2va_cli.events import Progress
+    from sa2va_cli.pipeline.answering import answer_record
     from sa2va_cli.pipeline.questions import answer_listed
     from sa2va_cli.pipeline.segmentation import announce
     from sa2va_cli.runtime.loading import memory_errors_explained
@@ -321,9 +321,7 @@ def _answer_each(
         generation = job.answering.generation()
         answers = answer_listed(engine, wanted, job.viewing, generation, batch_size=batch_size, report=report)
         for done, one in enumerate(answers, 1):
-            asked = {"id": one.listed.id, "inputs": list(one.listed.inputs), "question": one.listed.question}
-            facts = reply_facts(one.reply) if one.reply else {"error": one.problem}
-            write(json.dumps(asked | facts, ensure_ascii=False))
+            write(json.dumps(answer_record(one), ensure_ascii=False))
             failed += one.reply is None
             report(Progress(f"answered {done} of {len(wanted)}"))
     return failed
@@ -362,22 +360,27 @@ def _interview(
     *,
     as_json: bool,
 ) -> None:
-    from sa2va_cli.commands.interview import Interview
+    from sa2va_cli.commands.interview import Interview, lines_from_terminal
     from sa2va_cli.pipeline.asking import check_regions, shows_apart, view
+    from sa2va_cli.pipeline.opening import STANDARD_INPUT, streams_kept
     from sa2va_cli.pipeline.segmentation import announce
     from sa2va_cli.pipeline.talk import Talk
     from sa2va_cli.runtime.loading import memory_errors_explained
 
     console = session.console
-    apart = bool(job.inputs) and shows_apart(job.model)
-    inputs = [view(source, job.viewing, apart=apart) for source in job.inputs]
-    check_regions(inputs, job.regions.visual)
-    placement = job.model.placed()
-    name = job.model.name_on(placement)
-    with memory_errors_explained(name, placement, "frames"):
+    with streams_kept():
+        apart = bool(job.inputs) and shows_apart(job.model)
         with console.reporting() as report:
-            announce(placement, report)
-            console.note(f"loading {name}")
-            engine: ChatEngine = loader(session, imported)(job.model, placement)
-        talk = Talk.begin(replace(job, model=replace(job.model, name=name)), engine, inputs)
-        Interview(talk, console, saving, as_json=as_json).run(first)
+            inputs = [view(source, job.viewing, report, apart=apart) for source in job.inputs]
+        if STANDARD_INPUT in job.inputs:
+            lines_from_terminal()
+        check_regions(inputs, job.regions.visual)
+        placement = job.model.placed()
+        name = job.model.name_on(placement)
+        with memory_errors_explained(name, placement, "frames"):
+            with console.reporting() as report:
+                announce(placement, report)
+                console.note(f"loading {name}")
+                engine: ChatEngine = loader(session, imported)(job.model, placement)
+            talk = Talk.begin(replace(job, model=replace(job.model, name=name)), engine, inputs)
+            Interview(talk, console, saving, as_json=as_json).run(first)

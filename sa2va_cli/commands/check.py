@@ -28,7 +28,7 @@ def check_command(
     ],
     talking: Annotated[Talking, only("as_json", "quiet", "debug")],
 ) -> None:
-    """Compare a file, from any tool, with its source: frames, times, size, colour tags, timecode, sound.
+    """Compare a file, from any tool, with its source: frames, times, size, colour, fields, timecode, sound.
 
     A clock that begins elsewhere is no difference, nor is a tag that one of them leaves out, nor the tags of
     a grey picture; what pictures show is not compared. One line for each difference; the exit code is 0 where

@@ -1,4 +1,4 @@
-"""``sa2va correct``: a result is mended by pointing, and only the frames that change are done again."""
+"""``sa2va correct``: a result is mended by pointing, or something added; only what changes is done again."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +14,7 @@ from sa2va_cli.runtime.choice import ModelChoice
 
 EPILOG = examples(
     "sa2va correct park.tracks.sa2va --point 320,200@1.5 --point 300,90,-@1.5 -o better.tracks.sa2va",
+    "sa2va correct park.tracks.sa2va --box cat:10%,60%,30%,90%@2 -o more.tracks.sa2va",
     "sa2va correct park.tracks.sa2va --object dog --drop-range 2.5-4 -o better.tracks.sa2va --save overlay",
 )
 
@@ -39,7 +40,7 @@ def correct_command(
     saving: Annotated[Saving, only("kinds", "existing", "verify")],
     talking: Annotated[Talking, only("as_json", "quiet", "debug")],
 ) -> None:
-    """Correct tracks by pointing; frames that do not change are kept as they are."""
+    """Correct tracks by pointing, or add an object (NAME: is a new name); what does not change is kept."""
     from sa2va_cli.commands.documents import result_document
     from sa2va_cli.pipeline.correcting import CorrectJob, correct
     from sa2va_cli.runtime.loading import load_segmenter

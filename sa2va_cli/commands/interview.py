@@ -4,6 +4,7 @@ Ctrl-C ends an answer, Ctrl-D the program. Where standard input is no terminal i
 """
 
 import json
+import os
 import signal
 import sys
 import threading
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from sa2va_cli.pipeline.talk import Talk
 
 PROMPT = "> "
+TERMINAL = "/dev/tty"
 _MOST_LINES = 1_000
 """Lines of the history that are kept."""
 
@@ -53,7 +55,7 @@ class Interview:
         self._as_json = as_json
         self._read = read or _read_line
         self._stopped = False
-        self._waiting = False
+        self._answering = False
         self._commands: dict[str, tuple[str, str, Callable[[str], None]]] = {
             "save": ("[KIND,...] [PATH]", "write what the last answer marks", self._save),
             "segment": (
@@ -81,7 +83,7 @@ class Interview:
             waiting = [first] if first else []
             while True:
                 try:
-                    line = waiting.pop() if waiting else self._next()
+                    line = waiting.pop() if waiting else self._read()
                     self._do(line.strip())
                 except EOFError:
                     return
@@ -90,22 +92,15 @@ class Interview:
                 except Sa2VAError as error:
                     self._console.error(error.command_line)
 
-    def _next(self) -> str:
-        self._waiting = True
-        try:
-            return self._read()
-        finally:
-            self._waiting = False
-
     @contextmanager
     def _stop_signals(self) -> Generator[None, None, None]:
-        """While an answer comes, the first Ctrl-C stops it and the second gives it up."""
+        """The first Ctrl-C stops an answer, the second gives it up; all else ends at the first."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
 
         def receive(_: int, __: object) -> None:
-            if self._waiting or self._stopped:
+            if self._stopped or not self._answering:
                 raise KeyboardInterrupt
             self._stopped = True
 
@@ -133,12 +128,14 @@ class Interview:
 
     def _ask(self, question: str) -> None:
         telling = Telling(self._console, silent=self._as_json, goes_on=lambda: not self._stopped)
+        self._answering = True
         try:
             reply = self._talk.ask(question, telling)
         finally:
+            self._answering = False
             telling.end()
         if self._as_json:
-            from sa2va_cli.commands.documents import reply_facts
+            from sa2va_cli.pipeline.asking_job import reply_facts
 
             record = {"question": question, **reply_facts(reply)}
             self._console.answer(json.dumps(record, ensure_ascii=False))
@@ -207,6 +204,23 @@ class Interview:
 
     def _quit(self, _: str) -> None:
         raise EOFError
+
+
+def lines_from_terminal() -> None:
+    """Takes what is typed from the terminal where standard input was what is asked about.
+
+    Raises:
+        UsageError: there is no terminal.
+    """
+    try:
+        terminal = os.open(TERMINAL, os.O_RDWR)
+    except OSError as error:
+        raise UsageError(
+            "standard input is what is asked about, and there is no terminal to ask questions at; give a file"
+        ) from error
+    os.dup2(terminal, 0)
+    os.close(terminal)
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115  (standard input, as readline takes it)
 
 
 def _read_line() -> str:

@@ -166,8 +166,9 @@ def _show(summary: "TracksSummary", console: Console) -> None:
     for correction in summary.corrections:
         what = " ".join(map(str, correction.prompts)) or "taken away"
         when = f" on frame {', '.join(map(str, correction.frames))}" if correction.frames else ""
+        change = "added    " if correction.added else "corrected"
         console.answer(
-            f"corrected  {labels.get(correction.object, correction.object)}: {what}{when}; "
+            f"{change}  {labels.get(correction.object, correction.object)}: {what}{when}; "
             f"frames {correction.first}-{correction.last}"
         )
     console.look_at(summary.look_at)

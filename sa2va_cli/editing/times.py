@@ -5,6 +5,7 @@ Knows nothing about sentences; ``grammar`` reads those.
 
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 from typing import Literal
 
@@ -83,7 +84,7 @@ def parse_point(text: str | float) -> TimePoint:
     Raises:
         ValueError: it is none; the message says how one is written.
     """
-    given = str(text).strip()
+    given = format(Decimal(str(text)), "f") if isinstance(text, float) else str(text).strip()
     from_end, plain = given.startswith("-"), given.removeprefix("-").strip()
     if match := _FRAME.fullmatch(plain):
         return TimePoint(Fraction(match[1]), "frames", from_end)

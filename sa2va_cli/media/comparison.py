@@ -1,4 +1,4 @@
-"""Compares a file with the source that it was made of: frames, times, size, colour, timecode, sound.
+"""Compares a file with the source that it was made of: frames, times, size, colour, fields, timecode, sound.
 
 Pixels are not compared: a matte shows something else than its source.
 """
@@ -30,7 +30,8 @@ class Difference:
     """One thing in which two inputs differ.
 
     Attributes:
-        what: ``frames``, ``times``, ``size``, ``aspect``, ``colour``, ``timecode`` or ``sound``.
+        what: ``frames``, ``times``, ``size``, ``aspect``, ``colour``, ``field order``, ``timecode`` or
+            ``sound``.
         file: how it is in the file.
         source: how it is in the source.
         text: all of it for people.
@@ -118,6 +119,7 @@ def _slack(one: Source, other: Source) -> Fraction:
 def _video_differences(one: Source, other: Source) -> Iterator[Difference]:
     if not _is_grey(one):
         yield from _colour_differences(_tagged(one), _tagged(other))
+        yield from _field_differences(one, other)
     codes = one.info.metadata.timecode, other.info.metadata.timecode
     if codes[0] != codes[1]:
         yield _difference("timecode", codes[0] or "none", codes[1] or "none")
@@ -152,6 +154,17 @@ def _tagged(source: Source) -> ColourTags | None:
     matrix = next((one.matrix for one in streams if one.index == source.stream_index), None)
     stated = UNSPECIFIED if matrix is None else matrix
     return ColourTags(stated, colour.primaries, colour.transfer, colour.full_range)
+
+
+def _field_differences(one: Source, other: Source) -> Iterator[Difference]:
+    """Which field is shown first, where the file's codec has a place for it; masks are whole frames."""
+    file, source = one.info.field_order, other.info.field_order
+    if file != source and (file is not None or one.info.codec in _TELLING_FIELDS):
+        yield _difference("field order", file or "progressive", source or "progressive")
+
+
+_TELLING_FIELDS = ("h264", "hevc", "prores", "ffv1", "mpeg2video", "dvvideo", "dnxhd")
+"""Codecs, by FFmpeg's names, whose files tell interlaced pictures from whole ones."""
 
 
 def _colour_differences(one: ColourTags | None, other: ColourTags | None) -> Iterator[Difference]:

@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 from sa2va_cli.errors import UsageError
-from sa2va_cli.media.timecode import Timecode
+from sa2va_cli.media.timecode import Timecode, written
 
 _TEXTS = (
     "title",
@@ -123,7 +123,7 @@ def read_metadata(container: Any, stream: Any) -> Metadata:
         container.metadata,
         *(s.metadata for s in container.streams if s.type == "data"),
     ]
-    codes = [value for place in places for key, value in place.items() if key.lower() == "timecode"]
+    codes = [written(value) for place in places for key, value in place.items() if key.lower() == "timecode"]
     chapters = []
     for chapter in container.chapters():
         base = chapter["time_base"] or Fraction(1, 1000)

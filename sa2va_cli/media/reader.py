@@ -1,10 +1,8 @@
 """One door to every input: frames of a range in order, or single ones, upright and with their times."""
 
 import errno
-import math
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,19 +16,13 @@ import numpy as np
 
 from sa2va_cli.datatypes import RGB, Frame
 from sa2va_cli.errors import InputError, OutputError, UsageError
+from sa2va_cli.media.groups import LONGEST_GROUP, Group
 from sa2va_cli.media.metadata import Metadata
 from sa2va_cli.media.probe import find_source
 from sa2va_cli.media.source import Source, SourceInfo
 from sa2va_cli.media.timecode import Timecode
 from sa2va_cli.media.video import VideoSource
 from sa2va_cli.staging import require_temporary_folder, staged
-
-LONGEST_GROUP = 1_000
-"""Frames that are kept at once to be given backwards: 6 GB of 1080p in a temporary file. Encoders set key
-frames every 250 frames at most, unless they are told otherwise."""
-
-_HELD_BYTES = 1 << 28
-"""Bytes of them that are kept in memory."""
 
 
 @dataclass(frozen=True)
@@ -157,6 +149,7 @@ class Reader:
         """
         self._source = source
         self._warnings: list[str] = []
+        self._groups: dict[int, Group] = {}  # by the index of the first frame
         self._ordinals = selection.ordinals(source)
         source.check(self._ordinals)
         self._cut_at_end = self._ordinals[-1] + selection.every < source.info.frames
@@ -206,7 +199,10 @@ class Reader:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Each iteration closes its own file."""
+        """Each iteration closes its own file; groups that are held go."""
+        for held in self._groups.values():
+            held.close()
+        self._groups.clear()
 
     def narrowed(self, selection: Selection) -> "Reader":
         """Other frames of the same input, which stays this reader's to close.
@@ -309,26 +305,51 @@ class Reader:
         """Decodes the frames from one ``Frame.index`` to before another, in order."""
         return self._numbered(self._source.pictures(self._ordinals[start:stop]))
 
+    def frames_to_follow(self, indices: Sequence[int], last: int) -> list[Frame]:
+        """``frames_at``; of those up to the last, the whole group is held for the next ``backwards``.
+
+        Args:
+            indices: see ``frames_at``.
+            last: from where ``backwards`` will go; it is among the frames that are held.
+        """
+        found: dict[int, Frame] = {}
+        for index in sorted(set(indices)):
+            first = self._first_of_group(index)
+            stop = self._end_of_group(index, last)
+            if index > last or stop - first > LONGEST_GROUP:
+                found |= {frame.index: frame for frame in self.frames_at([index])}
+                continue
+            if first not in self._groups:
+                self._groups[first] = Group(self.part(first, stop), stop)
+            found |= {frame.index: frame for frame in self._groups[first].backwards(index, index + 1)}
+        return [found[index] for index in indices if index in found]
+
     def backwards(self, start: int, stop: int) -> Iterator[Frame]:
         """Decodes the frames of ``part`` from the last to the first; of each, the RGB picture only.
 
         Each group of pictures is decoded once, and kept in a temporary file where it is large; groups of more
-        than ``LONGEST_GROUP`` frames are decoded again for each so many.
+        than ``LONGEST_GROUP`` frames are decoded again for each so many. What is held is not decoded again.
         """
         while stop > start:
-            begin = max(start, stop - LONGEST_GROUP)
-            key = self._source.group_start(self._ordinals[stop - 1])
-            first = next((k for k in range(begin, stop) if self._ordinals[k] >= key), stop - 1)
-            with tempfile.SpooledTemporaryFile(_HELD_BYTES, dir=require_temporary_folder()) as file:
-                held: list[tuple[int, int, Fraction, tuple[int, ...], int]] = []
-                for frame in self.part(first, stop):
-                    held.append((frame.index, frame.pts, frame.time_base, frame.image.shape, file.tell()))
-                    file.write(np.ascontiguousarray(frame.image).data)
-                for index, pts, time_base, shape, place in reversed(held):
-                    file.seek(place)
-                    pixels = np.frombuffer(file.read(math.prod(shape)), np.uint8)
-                    yield Frame(index, pts, time_base, pixels.reshape(shape))
+            first = self._first_of_group(stop - 1)
+            held = self._groups.pop(first, None)
+            if held is None or held.stop < stop:
+                first = max(first, start, stop - LONGEST_GROUP)
+                held = Group(self.part(first, stop), stop)
+            with held:
+                yield from held.backwards(start, stop)
             stop = first
+
+    def _first_of_group(self, index: int) -> int:
+        """``Frame.index`` of the first selected frame of a group of pictures."""
+        key = self._source.group_start(self._ordinals[index])
+        return max(0, -((self._ordinals.start - key) // self._ordinals.step))
+
+    def _end_of_group(self, index: int, last: int) -> int:
+        """Behind the last selected frame of a group of pictures, as far as some frame."""
+        first = self._first_of_group(index)
+        behind = range(index + 1, min(last, first + LONGEST_GROUP) + 1)
+        return next((k for k in behind if self._first_of_group(k) != first), max(index, last) + 1)
 
     def _numbered(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         for frame in frames:

@@ -15,6 +15,7 @@ import av
 from av.stream import Discard
 
 from sa2va_cli.errors import InputError
+from sa2va_cli.media import texts
 from sa2va_cli.media.clock import Clock
 from sa2va_cli.media.timeline import packets
 
@@ -52,6 +53,10 @@ _COPIED: dict[str, tuple[str, ...]] = {
 """By file name ending: codecs (or beginnings of their names) that the container plays widely."""
 
 
+_AS_THEY_ARE = (("ass", ".mkv"), ("ssa", ".mkv"), ("text", ".mkv"), ("webvtt", ".mkv"))
+"""Texts that a container takes with their styles, although its players show others more often."""
+
+
 class Sound:
     """Every sound track of a file, on its way into an output container.
 
@@ -70,6 +75,8 @@ class Sound:
         start: Fraction,
         end: Fraction | None,
         offsets: Sequence[Fraction] = (Fraction(0),),
+        *,
+        strip: bool = False,
     ) -> None:
         """Opens the source and adds its sound tracks to the output.
 
@@ -80,7 +87,9 @@ class Sound:
             start: sound that ends before this time on the source's clock is left out.
             end: sound that begins after it is left out; None for all.
             offsets: seconds that were added to the times of each stretch of the video's clock.
+            strip: whether subtitles, which cameras write places into, and titles of tracks are left out.
         """
+        self._strip = strip
         self._start, self._end, self._origin = start, end, origin
         self._offsets = offsets
         self.warnings: list[str] = []
@@ -93,8 +102,8 @@ class Sound:
         self._has_edit_lists = suffix in (".mp4", ".m4v", ".mov")
         for number, stream in enumerate(self._input.streams.audio, 1):
             self._add(number, stream, container, suffix)
-        for number, texts in enumerate(self._input.streams.subtitles, 1):
-            self._add_subtitles(number, texts, container, suffix)
+        for number, subtitles in enumerate(self._input.streams.subtitles, 1):
+            self._add_subtitles(number, subtitles, container, suffix)
         for other in self._input.streams:
             if other.index not in self._tracks:
                 other.discard = Discard.all
@@ -113,12 +122,18 @@ class Sound:
             self.warnings.append(f"{name}, {channels} channels, does not fit into {suffix} and is left out")
             return
         self._tracks[stream.index] = track
+        if self._strip:
+            track.forget_title()
 
     def _add_subtitles(self, number: int, stream: Any, container: Any, suffix: str) -> None:
         codec = "unknown codec" if stream.codec_context is None else stream.codec_context.name
         name = f"subtitle track {number} ({codec})"
-        if codec == "mov_text" and suffix == ".mkv":
-            self._tracks[stream.index] = _PlainTexts(name, stream, container, self._start)
+        if self._strip:
+            self.warnings.append(f"{name} is left out with the metadata: it may tell names and places")
+            return
+        into = texts.INTO.get(suffix)
+        if into not in (None, codec) and texts.is_text(codec) and (codec, suffix) not in _AS_THEY_ARE:
+            self._tracks[stream.index] = _PlainTexts(name, stream, container, self._start, into)
             return
         if stream.codec_context is None or not _is_taken(name, stream, container.format.name, None):
             self.warnings.append(f"{name} cannot be copied into {suffix} and is left out")
@@ -249,6 +264,8 @@ class _Track:
         end: when what was written ends on the output's clock, in seconds; None where nothing was.
     """
 
+    _stream: Any
+
     def __init__(self, name: str) -> None:
         self.name = name
         self.failed = False
@@ -258,6 +275,10 @@ class _Track:
     def write(self, packet: Any, origin: Fraction) -> None:
         """Takes a packet of the source."""
         raise NotImplementedError
+
+    def forget_title(self) -> None:
+        """Leaves out what the track is called."""
+        self._stream.metadata.pop("title", None)
 
     def finish(self) -> None:
         """Writes what is held back."""
@@ -323,21 +344,24 @@ class _Subtitles(_Copied):
 
 
 class _PlainTexts(_Subtitles):
-    """Texts of QuickTime (``mov_text``) as plain ones (SubRip); their styles are left out."""
+    """Texts of one format as plain ones of another; their styles are left out."""
+
+    def __init__(self, name: str, stream: Any, container: Any, start: Fraction, into: str) -> None:
+        self._from, self._into = stream.codec_context.name, into
+        super().__init__(name, stream, container, start)
 
     def _added(self, stream: Any) -> Any:
-        return self._container.add_mux_stream("subrip", time_base=stream.time_base)
+        return texts.added(self._container, self._into, stream.time_base)
 
     def write(self, packet: Any, origin: Fraction) -> None:
-        """Takes the text out of a sample: two bytes of length, and UTF-8 (3GPP TS 26.245, 5.17)."""
-        sample = bytes(packet)
-        text = sample[2 : 2 + int.from_bytes(sample[:2], "big")]
+        """Takes the text out of a packet, and writes it as the other format has it."""
+        text = texts.plain(self._from, bytes(packet))
         if not text.strip():  # the gap between two texts
             return
-        plain = av.Packet(text)
-        plain.pts, plain.dts, plain.duration = packet.pts, packet.dts, packet.duration
-        plain.time_base = packet.time_base
-        super().write(plain, origin)
+        other = av.Packet(texts.coded(self._into, text))
+        other.pts, other.dts, other.duration = packet.pts, packet.dts, packet.duration
+        other.time_base = packet.time_base
+        super().write(other, origin)
 
     def rehearse(self) -> None:
         """Nothing has to be tried: any bytes are text."""

@@ -98,6 +98,11 @@ class Timecode:
         return f"{hour:02}:{minute:02}:{second:02}{sign}{frame:02}"
 
 
+def written(text: str) -> str:
+    """A timecode with two digits for its frame, of which FFmpeg gives one at up to 10 frames per second."""
+    return re.sub(r"([:;.])(\d)$", r"\g<1>0\2", text)
+
+
 def base_of(rate: Fraction) -> int:
     """How many numbers a second has: 24 for 24000/1001, 30 for 30000/1001."""
     return max(1, round(rate))

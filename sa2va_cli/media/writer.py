@@ -77,6 +77,7 @@ class VideoWriter:
         stream: BinaryIO | None = None,
         container: str | None = None,
         field_order: FieldOrder | None = None,
+        strip: bool = False,
     ) -> None:
         """Checks the arguments; nothing is touched before the ``with`` block begins.
 
@@ -101,6 +102,8 @@ class VideoWriter:
             container: FFmpeg's name of the stream's format.
             field_order: which field of each picture of colour is shown first, where these are interlaced;
                 grey ones are whole.
+            strip: whether subtitles and the titles of sound tracks are left out, as they may tell names and
+                places.
 
         Raises:
             UsageError: for a codec that does not exist or that the container cannot hold.
@@ -128,6 +131,7 @@ class VideoWriter:
         self._fields: FieldMarker | None = None
         self._colour = SDR if colour is None else colour
         self._sound_source = audio_from
+        self._strip = strip
         self._clock_offsets = clock_offsets
         self._metadata = metadata
         self._sound_range = (_fraction(audio_start_seconds), _fraction(audio_end_seconds))
@@ -268,9 +272,8 @@ class VideoWriter:
             assert self._origin is not None  # noqa: S101
             start, end = self._sound_range
             start = self._origin if start is None else max(start, self._origin)
-            self._sound = Sound(
-                self._sound_source, self._container, self._origin, start, end, self._clock_offsets
-            )
+            source = self._sound_source, self._container, self._origin
+            self._sound = Sound(*source, start, end, self._clock_offsets, strip=self._strip)
 
     def _opened(self) -> Any:
         """The container, in a hidden file or on the way into a stream."""

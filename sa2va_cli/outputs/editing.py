@@ -4,6 +4,7 @@ Knows nothing about single effects; what they need of the clip is what the sink 
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +37,7 @@ class EditSink(DrawingSink):
         self._drawer = Drawer(clip.drawing.effects, open_plate)
         self.reach = self._drawer.reach
         self.surveys = self._drawer.surveys
+        self._keeps_numbers = _keeps_numbers(path, clip)
         codec = "prores4444" if clip.drawing.edit_is_transparent else "h264"
         super().__init__(path, clip, self._drawn, codec)
 
@@ -59,6 +61,11 @@ class EditSink(DrawingSink):
         canvas = self._clip.canvas(frame)
         if isinstance(canvas, Yuv420):
             return into_planes(canvas, drawn.picture, drawn.touched)
+        if frame.alpha is None:
+            return drawn.picture
+        if self._keeps_numbers:
+            return _with_opacity(drawn.picture, frame.alpha)
+        self._clip.reader.warn(_NO_ALPHA)
         return drawn.picture
 
     def _scene(self, masks: FrameMasks) -> Scene:
@@ -68,11 +75,33 @@ class EditSink(DrawingSink):
         planes = canvas if isinstance(canvas, Yuv420) else None
         return scene_of(
             masks,
-            _pixels(frame, canvas),
+            frame.finest if self._keeps_numbers else _pixels(frame, canvas),
             self._clip,
             2 if planes is None else planes.colour.transfer,
             wide_gamut=planes is not None and planes.colour.wide_gamut,
         )
+
+
+_NO_ALPHA = "the source's transparency is not in the edit, which shows it over grey; PNG and TIFF keep it"
+
+
+def _keeps_numbers(path: Path, clip: Clip) -> bool:
+    """Whether pictures are written one by one in files that hold all that pictures do: 16 bits and alpha."""
+    form = clip.form
+    if clip.info.kind == "video" or (form is not None and form.in_time):
+        return False
+    ending = path.suffix if form is None or form.layout == "picture" else form.picture_ending
+    return (ending or ".png").lower() in (".png", ".tif", ".tiff", ".exr")
+
+
+def _with_opacity(
+    picture: NDArray[Any], opacity: NDArray[np.uint8] | NDArray[np.uint16]
+) -> NDArray[np.uint16]:
+    """(H, W, 4) uint16 RGBA of a picture that is as opaque as it was."""
+    colours, alpha = (
+        one.astype(np.uint16) * np.uint16(257) if one.dtype == np.uint8 else one for one in (picture, opacity)
+    )
+    return np.dstack([colours, alpha])
 
 
 def scene_of(

@@ -211,6 +211,7 @@ class PictureVideo:
             stream=_standard_output() if form is not None and form.layout == "stream" else None,
             container=None if form is None else form.muxer,
             field_order=clip.info.field_order,
+            strip=clip.strip_metadata,
         )
 
     @property

@@ -30,7 +30,7 @@ from sa2va_cli.model.prompt_text import spoken
 from sa2va_cli.pipeline.asking_job import AskJob, AskResult, FoundMask, SeenFrames, Viewing
 from sa2va_cli.pipeline.finding import Findings, decode_on, named_as_mentioned, nothing_found
 from sa2va_cli.pipeline.job import Search, SegmentJob
-from sa2va_cli.pipeline.keyframes import read_keyframes
+from sa2va_cli.pipeline.keyframes import first_of_parts, read_keyframes
 from sa2va_cli.pipeline.opening import opened
 from sa2va_cli.pipeline.regions import placed_regions, region_masks
 from sa2va_cli.pipeline.segmentation import Plan, Threads, announce, leave_threads, planned, run
@@ -81,9 +81,12 @@ def number_of(frame: Frame) -> int:
     return frame.index if frame.source_index is None else frame.source_index
 
 
-def viewed(source: str, reader: Reader, search: Search) -> Viewed:
-    """Looks at an open input."""
-    return Viewed(source, reader.info.kind, tuple(read_keyframes(reader, search)))
+def viewed(source: str, reader: Reader, search: Search, *, apart: bool = False) -> Viewed:
+    """Looks at an open input; of a video, ``apart`` chooses frames as chat models without masks are shown."""
+    indices = None
+    if apart and search.sampling == "uniform":
+        indices = first_of_parts(reader.count_selected(), search.keyframes)
+    return Viewed(source, reader.info.kind, tuple(read_keyframes(reader, search, indices)))
 
 
 def view(source: str, viewing: Viewing, report: Report = no_report, *, apart: bool = False) -> Viewed:
@@ -93,7 +96,8 @@ def view(source: str, viewing: Viewing, report: Report = no_report, *, apart: bo
         source: of the input.
         viewing: which frames are looked at.
         report: is told what a person should know.
-        apart: whether images of a folder or pattern are several images, of any sizes, and no video's frames.
+        apart: whether it is for a chat model without masks: images of a folder or pattern are several
+            images, of any sizes, and no video's frames, and of a video other frames are shown.
 
     Raises:
         InputError: it cannot be read.
@@ -104,7 +108,7 @@ def view(source: str, viewing: Viewing, report: Report = no_report, *, apart: bo
         seen = [view(str(file), viewing, report).frames for file in files]
         return Viewed(source, "images", tuple(frame for frames in seen for frame in frames))
     with opened(source, search, report) as reader:
-        return viewed(source, reader, search)
+        return viewed(source, reader, search, apart=apart)
 
 
 def check_regions(inputs: Sequence[Viewed], visual: Sequence[VisualPrompt]) -> None:

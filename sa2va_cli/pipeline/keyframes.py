@@ -9,7 +9,7 @@ from sa2va_cli.datatypes import Frame
 from sa2va_cli.errors import InputError, parameter
 from sa2va_cli.media.reader import Reader
 from sa2va_cli.pipeline.job import Search
-from sa2va_cli.pipeline.pointing import Placement, pictures_of, placements
+from sa2va_cli.pipeline.pointing import Placement, placements, read_pictures
 
 
 def keyframe_indices(total: int, search: Search) -> list[int]:
@@ -22,6 +22,16 @@ def keyframe_indices(total: int, search: Search) -> list[int]:
     if search.sampling == "first":
         return list(range(count))
     return [int(index) for index in np.unique(np.linspace(0, total - 1, count, dtype=int))]
+
+
+def first_of_parts(total: int, count: int) -> list[int]:
+    """The first frame of each of so many equal parts of a clip.
+
+    Chat models without masks are shown these: transformers samples so, and the cards of LLaVA do, with
+    ``arange(0, total, total / count)`` (reference set, section 10.3).
+    """
+    count = min(count, total)
+    return [place * total // count for place in range(count)]
 
 
 def read_keyframes(reader: Reader, search: Search, indices: Sequence[int] | None = None) -> Sequence[Frame]:
@@ -56,5 +66,4 @@ def read_placements(reader: Reader, search: Search) -> list[tuple[Placement, Fra
         InputError: one cannot be decoded.
         UsageError: something lies outside the picture or the clip.
     """
-    found = placements(search.prompts, reader)
-    return pictures_of(found, reader.frames_at(sorted({one.index for one in found})))
+    return read_pictures(placements(search.prompts, reader), reader)

@@ -5,6 +5,7 @@ import stat
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,6 +20,9 @@ from sa2va_cli.pipeline.job import Search, SegmentJob
 from sa2va_cli.pipeline.selection import selection, timecodes_counted_from
 
 STANDARD_INPUT = "-"
+
+_KEPT: ContextVar[dict[str, Path] | None] = ContextVar("kept", default=None)
+"""The temporary files of streams that were read, while ``streams_kept`` is entered."""
 
 
 def stem_of(source: str) -> str:
@@ -110,6 +114,10 @@ def _is_stream(source: str) -> bool:
 
 @contextmanager
 def _spooled(source: str, name: str, report: Report) -> Generator[Path, None, None]:
+    kept = _KEPT.get()
+    if kept is not None and source in kept:
+        yield kept[source]
+        return
     if source == STANDARD_INPUT and sys.stdin.isatty():
         raise UsageError(
             "standard input is a terminal; pipe a video in, as in: sa2va segment - PROMPT < clip.mp4"
@@ -124,10 +132,27 @@ def _spooled(source: str, name: str, report: Report) -> Generator[Path, None, No
                 path = spool(stream)
         except OSError as error:
             raise InputError(f"{source}: {error.strerror or error}") from error
+    if kept is not None:
+        kept[source] = path
+        yield path
+        return
     try:
         yield path
     finally:
         path.unlink(missing_ok=True)
+
+
+@contextmanager
+def streams_kept() -> Generator[None, None, None]:
+    """While it is entered, each stream is read once and can be opened as often as anybody wants."""
+    kept: dict[str, Path] = {}
+    token = _KEPT.set(kept)
+    try:
+        yield
+    finally:
+        _KEPT.reset(token)
+        for path in kept.values():
+            path.unlink(missing_ok=True)
 
 
 def _binary_stdin() -> BinaryIO:

@@ -210,13 +210,19 @@ def _outside(kind: str, one: VisualPrompt, size: tuple[int, int]) -> UsageError:
     )
 
 
-def pictures_of(found: Sequence[Placement], frames: Sequence[Frame]) -> list[tuple[Placement, Frame]]:
-    """Each placement with its frame.
+def read_pictures(found: Sequence[Placement], reader: Reader) -> list[tuple[Placement, Frame]]:
+    """Each placement with its frame; what is decoded for that is held for following backwards from there.
 
     Raises:
         InputError: a frame cannot be decoded.
     """
-    by_index = {frame.index: frame for frame in frames}
+    begins: dict[tuple[Prompt, int], int] = {}
+    for one in found:
+        begins[one.prompt, one.number] = min(one.index, begins.get((one.prompt, one.number), one.index))
+    wanted = sorted({one.index for one in found})
+    by_index = {
+        frame.index: frame for frame in reader.frames_to_follow(wanted, max(begins.values(), default=0))
+    }
     missing = [one.index for one in found if one.index not in by_index]
     if missing:
         raise InputError(f"frame {missing[0]} was pointed at and cannot be decoded; point at another one")

@@ -35,7 +35,7 @@ from sa2va_cli.pipeline.directions import follow_both_ways
 from sa2va_cli.pipeline.finding import Findings, ask, begins_of, find, name_objects
 from sa2va_cli.pipeline.job import LOOKING_IN_SHOTS, Search
 from sa2va_cli.pipeline.keyframes import keyframe_indices, read_keyframes, read_placements
-from sa2va_cli.pipeline.pointing import Placement, pictures_of, placements
+from sa2va_cli.pipeline.pointing import Placement, placements, read_pictures
 from sa2va_cli.pipeline.shots import Shots
 
 ABSENT_LOGIT = -1024.0
@@ -335,7 +335,7 @@ def _conditioned(
         memory = session.condition(keyframes, queries, track_keyframes=search.tracks_keyframes)
     if not shot.pointed:
         return Findings((), {}, memory)
-    pictures = pictures_of(shot.pointed, reader.frames_at(sorted({one.index for one in shot.pointed})))
+    pictures = read_pictures(shot.pointed, reader)
     said = [one.on(frame.image, row) for (one, frame), row in zip(pictures, shot.at, strict=True)]
     worded = sum(len(one) for one in shot.groundings.values())
     span = shot.span.start, shot.span.stop - 1

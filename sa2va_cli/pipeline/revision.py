@@ -15,7 +15,7 @@ class Revision:
 
     Attributes:
         object: name or number of the object that is meant where none is named; None for the only one.
-        points: points on objects; ``NAME:`` is an object's name or number.
+        points: points on objects; ``NAME:`` is an object's name or number, or the name of a new one.
         boxes: boxes around them.
         masks: their masks.
         drop_ranges: ``A-B``: from when to when it has no mask, as ``start`` accepts times; both included.

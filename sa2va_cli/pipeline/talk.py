@@ -109,7 +109,7 @@ class Talk:
         viewing = replace(self.job.viewing, frames=frames)
         last = self.waiting or self.inputs[-1:]
         self.waiting = [
-            replace(view(one.source, viewing, apart=one.kind == "images"), regions=one.regions)
+            replace(view(one.source, viewing, apart=not self.engine.has_masks), regions=one.regions)
             for one in last
         ]
         self.job = replace(self.job, viewing=viewing)

@@ -1,7 +1,9 @@
-"""A log with some masks replaced: what a correction leaves of it, and what it says about itself.
+"""A log with some masks replaced or added: what a correction leaves of it, and what it says about itself.
 
-Records of frames that do not change are copied as they are, and so is the header. What was corrected is told
-in a record of its own kind, which readers that do not know it pass over.
+Records of frames that do not change are copied as they are, and so is the header. On a frame that changes,
+the masks of all other objects keep their bytes. A new object stands behind the others in the header and on
+each frame; a header that is not the old one's is written anew. What was corrected is told in a record of its
+own kind, which readers that do not know it pass over.
 """
 
 import json
@@ -15,7 +17,8 @@ from numpy.typing import NDArray
 
 from sa2va_cli.staging import output_errors
 from sa2va_cli.tracks.coding import encode
-from sa2va_cli.tracks.log import CORRECTION, FRAME, FRAME_HEAD, OBJECT_HEAD, Tracks
+from sa2va_cli.tracks.header import Header
+from sa2va_cli.tracks.log import CORRECTION, FRAME, FRAME_HEAD, OBJECT_HEAD, Tracks, head_of
 from sa2va_cli.tracks.records import Record, packed
 from sa2va_cli.visual_prompts import VisualPrompt, from_document, to_document
 
@@ -31,6 +34,7 @@ class Correction:
         first: index of the first frame that changed.
         last: index of the last one.
         model: name of the model that followed it; empty where none did.
+        added: whether the object was not there before.
     """
 
     object: int
@@ -39,6 +43,7 @@ class Correction:
     first: int
     last: int
     model: str = ""
+    added: bool = False
 
     def to_json(self) -> bytes:
         """The correction as UTF-8."""
@@ -49,6 +54,7 @@ class Correction:
             "first": self.first,
             "last": self.last,
             "model": self.model,
+            "added": self.added,
         }
         return json.dumps(document).encode()
 
@@ -68,6 +74,7 @@ class Correction:
                 int(document["first"]),
                 int(document["last"]),
                 str(document["model"]),
+                bool(document.get("added", False)),  # older versions have none
             )
         except (KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError(f"a correction is not understood ({type(error).__name__}: {error})") from error
@@ -107,14 +114,16 @@ def write_corrected(
     path: Path,
     corrections: Sequence[Correction],
     changed: Iterable[tuple[int, Mapping[int, NewMask | None]]],
+    header: Header | None = None,
 ) -> int:
-    """Writes a log with some masks replaced.
+    """Writes a log with some masks replaced or added.
 
     Args:
         tracks: the log as it was.
         path: of the new one; a file that may be written over.
         corrections: what is told in it besides.
         changed: by rising index of the frame, the new masks of objects by their id; None for none.
+        header: with the objects that are new behind the others; None for that of the log.
 
     Returns:
         How many frames have changed.
@@ -124,7 +133,7 @@ def write_corrected(
     """
     count = 0
     with output_errors(path), path.open("wb") as file:
-        _copy_head(tracks, file)
+        _write_head(tracks, header, file)
         for one in corrections:
             file.write(packed(CORRECTION, one.to_json()))
         ahead = iter(changed)
@@ -144,7 +153,10 @@ def write_corrected(
     return count
 
 
-def _copy_head(tracks: Tracks, file: BinaryIO) -> None:
+def _write_head(tracks: Tracks, header: Header | None, file: BinaryIO) -> None:
+    if header is not None and header != tracks.header:
+        file.write(head_of(header))
+        return
     with tracks.path.open("rb") as old:
         file.write(old.read(tracks.begin))
 

@@ -6,13 +6,13 @@ Knows nothing about frames.
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
 from sa2va_cli.datatypes import FoundObject, ModelIdentity, Prompt
 from sa2va_cli.tracks.fingerprint import Fingerprint
-from sa2va_cli.visual_prompts import from_document, to_document
+from sa2va_cli.visual_prompts import VisualPrompt, from_document, to_document
 
 FORMAT = 1
 """Version of the format; a reader refuses those it does not know."""
@@ -75,6 +75,26 @@ class Header:
     model: ModelIdentity
     settings: Mapping[str, Any] = field(default_factory=dict)
 
+    def with_object(self, label: str, visual: tuple[VisualPrompt, ...]) -> "Header":
+        """The same with one more object behind the others, whose numbers and names stay.
+
+        Args:
+            label: what it is called. It belongs to the prompt that is called so, or else to a new one.
+            visual: what it is pointed at with; the prompt keeps it.
+        """
+        old = next((one for one in self.prompts if one.label == label), None)
+        if old is None:
+            prompt = Prompt(max((one.id for one in self.prompts), default=0) + 1, "", label, visual)
+        else:
+            prompt = replace(old, visual=(*old.visual, *visual))
+        prompts = (
+            *(prompt if one is old else one for one in self.prompts),
+            *([prompt] if old is None else []),
+        )
+        objects = tuple(replace(one, prompt=prompt) if one.prompt == old else one for one in self.objects)
+        number = max((one.id for one in objects), default=0) + 1
+        return replace(self, prompts=prompts, objects=(*objects, FoundObject(number, prompt, label)))
+
     def to_json(self) -> bytes:
         """The header as UTF-8."""
         document = {"format": FORMAT, **asdict(self)}
@@ -85,6 +105,7 @@ class Header:
             facts.pop("visual")  # older versions do not know of it
             if prompt.visual:
                 facts["visual"] = [to_document(one) for one in prompt.visual]
+        _forget_none(document["model"])
         document["answers"] = {str(number): answer for number, answer in self.answers.items()}
         # Names that are not UTF-8 keep their bytes as surrogate escapes, which JSON writes as such.
         return json.dumps(document, default=str, allow_nan=False).encode()
@@ -114,7 +135,7 @@ class Header:
                 answers={int(number): str(answer) for number, answer in document["answers"].items()},
                 threshold=float(document["threshold"]),
                 frames=int(document["frames"]),
-                model=ModelIdentity(**document["model"]),
+                model=_identity(document["model"]),
                 settings=dict(document["settings"]),
             )
         except (KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -122,6 +143,19 @@ class Header:
         if not 0 < header.threshold < 1:
             raise ValueError(f"the header has a threshold of {header.threshold}")
         return header
+
+
+def _forget_none(model: dict[str, Any]) -> None:
+    """Leaves out that a network followed for itself: older versions do not know of another way."""
+    follower = model.pop("follower")
+    if follower is not None:
+        _forget_none(follower)
+        model["follower"] = follower
+
+
+def _identity(document: dict[str, Any]) -> ModelIdentity:
+    follower = document.pop("follower", None)
+    return ModelIdentity(**document, follower=None if follower is None else _identity(follower))
 
 
 def _prompt(document: dict[str, Any]) -> Prompt:

@@ -33,11 +33,13 @@ SLOW = (
     "cold_start",
     "demo_scores",
     "stage_times",
+    "followers",
     "steadiness",
     "confidence",
     "moments",
     "shots",
     "gallery",
+    "review_browser",
 )
 SHARED = ("recording", "report", "gpu_tables")
 

@@ -1,4 +1,5 @@
 import fcntl
+import io
 import json
 import os
 import pty
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import termios
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from pycocotools import mask as rle
 
 from sa2va_cli.commands import interview
 from sa2va_cli.conversation import Generation
+from sa2va_cli.tracks.log import Tracks
 
 ROOT = Path(__file__).parents[2]
 
@@ -306,48 +309,135 @@ def test_an_interruption_stops_the_answer_and_not_the_program(folder, engine, mo
     assert "interrupted" in printed.err
 
 
+def test_ctrl_c_ends_what_is_no_answer_at_once(engine, monkeypatch, capsys):
+    from sa2va_cli.commands.console import Console
+    from sa2va_cli.outputs.saving import Saving
+    from sa2va_cli.pipeline.asking_job import AskJob
+    from sa2va_cli.pipeline.talk import Talk
+
+    lines, saved = iter(["Where is the red thing?", "/save mask", "And then?"]), []
+
+    def read() -> str:
+        line = next(lines, None)
+        if line is None:
+            raise EOFError
+        return line
+
+    def save(*_):
+        saved.append("begun")
+        signal.raise_signal(signal.SIGINT)
+        saved.append("ended")
+
+    talk = Talk.begin(AskJob((), "?"), engine, [])
+    monkeypatch.setattr(talk, "save", save)
+    interview.Interview(talk, Console(), Saving(), read=read).run()
+    assert saved == ["begun"]
+    assert [question.text for question in engine.questions] == ["Where is the red thing?", "And then?"]
+    assert "interrupted" in capsys.readouterr().err
+
+
+class Terminal:
+    """The whole program with a fake model, on a terminal of its own.
+
+    Args:
+        folder: where it runs, and keeps its history.
+        words: of the command line.
+        given: what standard input is; None for the terminal.
+    """
+
+    LONGEST = 600
+    """Seconds after which something hangs: on a busy machine a start takes minutes."""
+
+    def __init__(self, folder: Path, *words: str, given: BinaryIO | None = None) -> None:
+        program = (
+            "import sys; from fakes import load_fake_chat; from sa2va_cli.commands.app import main;"
+            f"sys.exit(main({list(words)!r}, load=load_fake_chat))"
+        )
+        environment = os.environ | {
+            "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}",
+            "XDG_STATE_HOME": str(folder / "state"),
+            "TERM": "xterm",
+            "TMPDIR": str(folder / "temporary"),
+        }
+        (folder / "temporary").mkdir()
+        self.seen = ""
+        self._ours, theirs = pty.openpty()
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", program],
+            stdin=given or theirs,
+            stdout=theirs,
+            stderr=theirs,
+            env=environment,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(1, termios.TIOCSCTTY, 0),  # noqa: PLW1509  (for Ctrl-C)
+        )
+        os.close(theirs)
+
+    def until(self, text: str) -> None:
+        """Waits for what comes behind what was waited for before."""
+        while text not in self.seen:
+            ready, _, _ = select.select([self._ours], [], [], self.LONGEST)
+            assert ready, self.seen
+            try:
+                read = os.read(self._ours, 4096)
+            except OSError:  # the program has ended
+                read = b""
+            assert read, f"{text!r} never came: {self.seen!r}"
+            self.seen += read.decode(errors="replace")
+        self.seen = self.seen.partition(text)[2]
+
+    def type(self, text: str) -> None:
+        os.write(self._ours, text.encode())
+
+    def end(self) -> int:
+        """Presses Ctrl-D; returns the exit code."""
+        self.type("\x04")
+        try:
+            return self._process.wait(self.LONGEST)
+        finally:
+            os.close(self._ours)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such terminals")
 def test_a_terminal_has_a_prompt_and_a_history(folder):
-    """The whole program on a terminal of its own, with a fake model."""
-    program = (
-        "import sys; from fakes import load_fake_chat; from sa2va_cli.commands.app import main;"
-        "sys.exit(main(['ask', '-i'], load=load_fake_chat))"
-    )
-    environment = os.environ | {
-        "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}",
-        "XDG_STATE_HOME": str(folder / "state"),
-        "TERM": "xterm",
-    }
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-c", program],
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        env=environment,
-        start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509  (for Ctrl-C)
-    )
-    os.close(theirs)
-    seen = ""
-
-    def until(text: str) -> None:
-        nonlocal seen
-        while text not in seen:
-            ready, _, _ = select.select([ours], [], [], 60)
-            assert ready, seen
-            seen += os.read(ours, 4096).decode(errors="replace")
-
-    until("> ")
-    os.write(ours, b"Where is red?\n")
-    until("It is the red")
-    until("first after")
-    os.write(ours, b"half a line\x03")
-    until("interrupted")
-    os.write(ours, b"\x04")
-    assert process.wait(60) == 0
-    os.close(ours)
+    terminal = Terminal(folder, "ask", "-i")
+    terminal.until("> ")
+    terminal.type("Where is red?\n")
+    terminal.until("It is the red")
+    terminal.until("first after")
+    terminal.until("> ")  # before it, Ctrl-C would be for the answer
+    terminal.type("half a line\x03")
+    terminal.until("interrupted")
+    assert terminal.end() == 0
     assert (folder / "state" / "sa2va" / "history").read_text().splitlines() == ["Where is red?"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such terminals")
+def test_a_conversation_about_standard_input_is_typed_at_the_terminal_and_saves(folder):
+    with make_video(folder / "a.mp4").open("rb") as clip:
+        terminal = Terminal(folder, "ask", "-", "-i", given=clip)
+        terminal.until("> ")
+        terminal.type("Where is the red thing?\n")
+        terminal.until("first after")
+        terminal.until("> ")
+        terminal.type("/frames 2\n")
+        terminal.until("with the next question")
+        terminal.type("/save tracks\n")
+        terminal.until("wrote stdin.tracks.sa2va")
+        terminal.until("> ")
+        assert terminal.end() == 0
+    assert Tracks(folder / "stdin.tracks.sa2va").header.source.path == "-"
+    assert not list((folder / "temporary").iterdir())
+
+
+def test_a_conversation_about_standard_input_needs_a_terminal(sa2va, folder, monkeypatch):
+    make_video(folder / "a.mp4")
+    monkeypatch.setattr(interview, "TERMINAL", str(folder / "none"))
+    with (folder / "a.mp4").open("rb") as clip, io.TextIOWrapper(clip) as stream:
+        monkeypatch.setattr("sys.stdin", stream)
+        outcome = sa2va("ask", "-", "-i", load=None)
+    assert outcome.code == 2
+    assert "there is no terminal to ask questions at" in outcome.err
 
 
 def answers(path: Path) -> list[dict]:

@@ -1,12 +1,17 @@
 """Models without a mask decoder on the command line: ``ask`` asks them, ``segment`` refuses them."""
 
 import json
+from pathlib import Path
 
+import numpy as np
 import pytest
 import stockmodels
-from clips import make_image
+from clips import make_image, make_video
 from families import REFERENCE, cases, checkpoint
-from PIL import Image
+from PIL import Image, ImageOps
+
+from sa2va_cli.conversation import Pictures, Question
+from sa2va_cli.media.reader import open_source
 
 OPTIONS = ("--device", "cpu", "--dtype", "fp32")
 
@@ -40,13 +45,92 @@ def test_questions_of_a_file_are_answered_in_batches(sa2va, folder):
     assert texts == [case["prediction"], cases("sail_vl")["image_frame"]["prediction"]]
 
 
-@pytest.mark.parametrize("make", [stockmodels.onevision, stockmodels.next_video])
-def test_a_model_of_transformers_is_asked(make, sa2va, folder):
-    make_image(folder / "a.png")
-    make(folder / "model")
-    outcome = ask(sa2va, "a.png", "What is it?", "--model", "model")
-    assert outcome.code == 0
-    assert json.loads(outcome.out)["tokens"]["generated"] <= 24
+MAKERS = {"onevision": stockmodels.onevision, "next-video": stockmodels.next_video}
+
+
+@pytest.fixture(scope="module", params=MAKERS)
+def stock(request, tmp_path_factory):
+    """A folder with a model of transformers, and the model."""
+    made = MAKERS[request.param](tmp_path_factory.mktemp(request.param))
+    return made, stockmodels.loaded(made, request.param)
+
+
+def noise(*shape: int) -> np.ndarray:
+    return np.random.default_rng(sum(shape)).integers(0, 256, shape, dtype=np.uint8)
+
+
+def save_images(folder: Path) -> None:
+    """Pictures of all kinds that people have."""
+    Image.fromarray(noise(30, 100, 3)).save(folder / "wide.png")
+    Image.fromarray(noise(120, 25, 3)).save(folder / "tall.png")
+    Image.fromarray(noise(40, 52)).save(folder / "grey.png")
+    Image.fromarray(noise(40, 51, 3)).convert("P", palette=Image.Palette.ADAPTIVE).save(
+        folder / "palette.png"
+    )
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    Image.fromarray(noise(33, 57, 3)).save(folder / "turned.png", exif=turned)
+    (folder / "several").mkdir()
+    for name, size in (("a", (30, 61, 3)), ("b", (47, 47, 3)), ("c", (70, 31, 3))):
+        Image.fromarray(noise(*size)).save(folder / "several" / f"{name}.png")
+
+
+def picture(path: Path) -> np.ndarray:
+    """As transformers loads it."""
+    return np.asarray(ImageOps.exif_transpose(Image.open(path)).convert("RGB"))
+
+
+@pytest.mark.parametrize("name", ["wide.png", "tall.png", "grey.png", "palette.png", "turned.png", "several"])
+@pytest.mark.parametrize("words", ["图里有什么?"])
+def test_pictures_of_all_kinds_are_answered_as_the_class_itself_does(stock, name, words, sa2va, folder):
+    save_images(folder)
+    made, engine = stock
+    outcome = ask(sa2va, name, words, "--model", made)
+    assert outcome.code == 0, outcome.err
+    files = sorted((folder / name).iterdir()) if (folder / name).is_dir() else [folder / name]
+    question = Question(words, (Pictures(tuple(map(picture, files))),))
+    assert json.loads(outcome.out)["token_ids"] == stockmodels.direct(engine, question, tokens=24)
+
+
+@pytest.mark.parametrize(
+    ("total", "options", "numbers"),
+    [
+        (3, (), [0, 1, 2]),
+        (20, (), [0, 2, 5, 7, 10, 12, 15, 17]),
+        (40, ("--frames", 32), [k * 40 // 32 for k in range(32)]),
+        (20, ("--frames", 5, "--sampling", "first"), [0, 1, 2, 3, 4]),
+    ],
+)
+def test_videos_are_answered_as_the_class_itself_does(stock, total, options, numbers, sa2va, folder):
+    made, engine = stock
+    clip = make_video(folder / "a.mp4", stamps=range(total))
+    outcome = ask(sa2va, "a.mp4", "What happens?", *options, "--model", made)
+    assert outcome.code == 0, outcome.err
+    answer = json.loads(outcome.out)
+    assert answer["inputs"][0]["numbers"] == numbers
+    frames = tuple(frame.image for frame in open_source(clip).frames_at(numbers))
+    question = Question("What happens?", (Pictures(frames, video=True),))
+    assert answer["token_ids"] == stockmodels.direct(engine, question, tokens=24)
+
+
+def test_prompts_of_all_kinds_in_one_batch_are_answered_as_the_class_itself_does(stock, sa2va, folder):
+    save_images(folder)
+    made, engine = stock
+    clip = make_video(folder / "a.mp4", stamps=range(20))
+    listed = [("Hello", None), ("What is it?", "wide.png"), ("What happens?", "a.mp4"), ("然后?", "grey.png")]
+    records = [{"question": words} | ({"input": shown} if shown else {}) for words, shown in listed]
+    (folder / "q.jsonl").write_text("\n".join(map(json.dumps, records)))
+    arguments = ["ask", "--questions", "q.jsonl", "--batch-size", 4, "--max-new-tokens", 8, "--model", made]
+    outcome = sa2va(*arguments, *OPTIONS, load=None)
+    assert outcome.code == 0, outcome.err
+    frames = open_source(clip).frames_at([0, 2, 5, 7, 10, 12, 15, 17])
+    shown = [(), (Pictures((picture(folder / "wide.png"),)),)]
+    shown += [(Pictures(tuple(one.image for one in frames), video=True),)]
+    shown += [(Pictures((picture(folder / "grey.png"),)),)]
+    questions = [Question(words, seen) for (words, _), seen in zip(listed, shown, strict=True)]
+    assert [json.loads(line)["token_ids"] for line in outcome.out.splitlines()] == [
+        stockmodels.direct(engine, question) for question in questions
+    ]
 
 
 @pytest.mark.parametrize("name", ["sail-vl-2b", "llava-hf/LLaVA-NeXT-Video-7B-hf"])

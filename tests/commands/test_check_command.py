@@ -6,6 +6,7 @@ from fractions import Fraction
 import pytest
 from clips import make_folder, make_video
 from commands.test_choosing_frames import make_with_timecode
+from outputs.test_fields import make_interlaced
 
 
 def test_what_segment_writes_goes_with_its_source(sa2va, folder):
@@ -97,3 +98,19 @@ def test_json_lists_the_differences(sa2va, folder):
 def test_a_file_that_cannot_be_read_is_exit_code_3(sa2va, folder):
     make_video(folder / "a.mp4")
     assert sa2va("check", "missing.mov", "--against", "a.mp4").code == 3
+
+
+def test_fields_are_compared_where_the_codec_tells_them(sa2va, folder):
+    make_interlaced(folder / "top.mp4", "top")
+    make_interlaced(folder / "bottom.mp4", "bottom")
+    assert sa2va("check", "top.mp4", "--against", "top.mp4").code == 0
+    other = sa2va("check", "bottom.mp4", "--against", "top.mp4")
+    assert other.code == 7
+    assert "field order: bottom in the file, top in the source" in other.out
+    assert (
+        sa2va("segment", "top.mp4", "red", "--save", "overlay", "--deinterlace", "-o", "whole.mp4").code == 0
+    )
+    whole = sa2va("check", "whole.mp4", "--against", "top.mp4")
+    assert "field order: progressive in the file, top in the source" in whole.out
+    assert sa2va("segment", "top.mp4", "red", "--save", "mask", "-o", "mask.mp4").code == 0
+    assert sa2va("check", "mask.mp4", "--against", "top.mp4").code == 0

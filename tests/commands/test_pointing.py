@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from clips import make_image, make_video
-from fakes import FakeSegmenter
+from fakes import FakeSegmenter, FakeSession
 from PIL import Image
 
 from sa2va_cli.media import video
 from sa2va_cli.tracks.corrections import corrections_of
-from sa2va_cli.tracks.log import Tracks
+from sa2va_cli.tracks.log import FRAME_HEAD, OBJECT_HEAD, Tracks
 from sa2va_cli.tracks.records import Record
 
 
@@ -46,9 +46,9 @@ def test_a_point_on_the_first_frame_needs_no_way_back(sa2va, folder):
     assert segmenter.stepped == list(range(20))
 
 
-def test_a_clip_with_few_key_frames_is_decoded_twice_before_the_point_and_once_behind_it(
-    sa2va, folder, monkeypatch
-):
+@pytest.fixture
+def decoded(folder, monkeypatch):
+    """How often each time stamp of a clip with a key frame every twelve frames came out of a decoder."""
     counts: Counter[int] = Counter()
 
     class Counting(video.Decoder):
@@ -60,13 +60,31 @@ def test_a_clip_with_few_key_frames_is_decoded_twice_before_the_point_and_once_b
     options = {"g": "12", "bf": "0", "x264-params": "scenecut=0"}
     make_video(folder / "a.mp4", stamps=range(96), options=options)
     monkeypatch.setattr(video, "Decoder", Counting)
-    assert sa2va("segment", "a.mp4", "--point", "2,40@65f", "--save", "tracks").code == 0
-    often = [counts[pts] for pts in sorted(counts)]
+    return counts
+
+
+@pytest.mark.parametrize("places", [["65f"], ["65f", "a:30f"], ["65f", "a:61f", "b:5f"], ["60f", "a:59f"]])
+def test_frames_are_decoded_twice_before_the_last_thing_that_is_pointed_at_and_once_behind_it(
+    sa2va, decoded, places
+):
+    last = max(int(place.rpartition(":")[2][:-1]) for place in places)
+    points = [f"{name}{colon}2,40@{at}" for name, colon, at in (one.rpartition(":") for one in places)]
+    options = [part for point in points for part in ("--point", point)]
+    assert sa2va("segment", "a.mp4", *options, "--save", "tracks").code == 0
+    often = [decoded[pts] for pts in sorted(decoded)]
     assert len(often) == 96
     assert often[0] <= 3  # opening the file shows its first frame
-    assert set(often[1:60]) == {2}
-    assert max(often[60:68]) <= 3  # the frame that is pointed at is looked at first, from its key frame on
-    assert set(often[68:]) == {1}
+    assert set(often[1:last]) == {2}
+    assert max(often[last:]) <= 2
+    assert set(often[72:]) == {1}
+
+
+def test_a_later_correction_costs_its_group_once_more(sa2va, decoded):
+    options = ("--point", "2,40@30f", "--point", "2,44@65f", "--save", "tracks")
+    assert sa2va("segment", "a.mp4", *options).code == 0
+    often = [decoded[pts] for pts in sorted(decoded)]
+    assert max(often[1:]) == 2
+    assert set(often[36:60]) == {1}
 
 
 @pytest.mark.parametrize(
@@ -186,6 +204,100 @@ def test_what_was_corrected_is_told_the_last_first(sa2va, folder):
     assert json.loads(sa2va("tracks", "info", "a.tracks.sa2va", "--json").out)["corrections"] == []
 
 
+def unpacked(payload: bytes) -> tuple[bytes, dict[int, bytes]]:
+    """The head of a frame's record without its count, and the bytes of each object."""
+    *_, count = FRAME_HEAD.unpack_from(payload)
+    place, found = FRAME_HEAD.size, {}
+    for _ in range(count):
+        number, *_, length = OBJECT_HEAD.unpack_from(payload, place)
+        end = place + OBJECT_HEAD.size + length
+        found[number], place = payload[place:end], end
+    assert place == len(payload)
+    return payload[: FRAME_HEAD.size - 2], found
+
+
+def test_a_name_that_no_object_has_is_a_new_object_and_the_others_keep_their_bytes(sa2va, folder):
+    make_video(folder / "a.mp4")
+    assert sa2va("segment", "a.mp4", "green", "red corner", "--save", "tracks").code == 0
+    segmenter = FakeSegmenter()
+    outcome = sa2va(
+        *("correct", "a.tracks.sa2va", "--point", "dog:2,40@8f", "--box", "cat:1,30,9,47@12f"),
+        *("--point", "dog:4,40,-@12f", "-o", "b.sa2va", "--save", "coco", "--json"),
+        load=lambda *_: segmenter,
+    )
+    assert outcome.code == 0, outcome.err
+    assert "dog (3) is new beside green (1), red corner (2)" in outcome.err
+    assert segmenter.spans == {2: (0, 19), 3: (0, 19)}
+    assert segmenter.stepped == [*range(11, -1, -1), *range(20)]
+    assert [one["label"] for one in json.loads(outcome.out)["objects"]] == [
+        *("green", "red corner", "dog", "cat")
+    ]
+    tracks = Tracks(folder / "b.sa2va")
+    assert [(one.id, one.label) for one in tracks.header.prompts] == [
+        *((1, "green"), (2, "red corner"), (3, "dog"), (4, "cat"))
+    ]
+    assert [one.label for one in tracks.header.objects[:2]] == ["green", "red corner"]
+    old, new = records("a.tracks.sa2va"), records("b.sa2va")[2:]
+    assert len(old) == len(new) == 21
+    assert old[-1] == new[-1]
+    for before, after in zip(old[:-1], new[:-1], strict=True):
+        (head, known), (same, more) = unpacked(before), unpacked(after)
+        assert head == same
+        assert more == known | {3: more[3], 4: more[4]}
+    assert [(one.object, one.added, one.frames) for one in corrections_of(tracks)] == [
+        *((3, True, (8, 12)), (4, True, (12,)))
+    ]
+    told = sa2va("tracks", "info", "b.sa2va").out
+    assert "added      dog: 2,40@8f 4,40,-@12f on frame 8, 12; frames 0-19" in told
+
+
+def test_a_new_object_counts_as_far_as_it_is_told_and_can_be_corrected(sa2va, folder):
+    make_video(folder / "a.mp4")
+    assert sa2va("segment", "a.mp4", "red corner", "--save", "tracks").code == 0
+    first = sa2va("correct", "a.tracks.sa2va", "--point", "dog:2,40@8f", "--within", "0.1", "-o", "b.sa2va")
+    assert first.code == 0, first.err
+    assert [len(one.objects) for one in Tracks(folder / "b.sa2va")] == [1] * 6 + [2] * 5 + [1] * 9
+    untouched = [6, 7, 8, 9, 10]
+    old, new = records("a.tracks.sa2va"), records("b.sa2va")[1:]
+    assert [k for k, pair in enumerate(zip(old, new, strict=True)) if pair[0] != pair[1]] == untouched
+    segmenter = FakeSegmenter()
+    outcome = sa2va(
+        *("correct", "b.sa2va", "--point", "dog:4,40@15f", "-o", "c.sa2va"), load=lambda *_: segmenter
+    )
+    assert outcome.code == 0, outcome.err
+    assert segmenter.spans == {1: (9, 19)}
+    assert sa2va("render", "c.sa2va", "--save", "mask,coco", "-o", "out/").code == 0
+
+
+def test_what_words_did_not_find_is_added_to_them(sa2va, folder):
+    make_video(folder / "a.mp4")
+    assert sa2va("segment", "a.mp4", "dog", "--save", "tracks", "--allow-empty").code == 0
+    outcome = sa2va("correct", "a.tracks.sa2va", "--point", "dog:2,40", "-o", "b.sa2va")
+    assert outcome.code == 0, outcome.err
+    (prompt,) = Tracks(folder / "b.sa2va").header.prompts
+    (found,) = Tracks(folder / "b.sa2va").header.objects
+    assert (prompt.text, len(prompt.visual), found.prompt) == ("dog", 1, prompt)
+    unnamed = sa2va("correct", "a.tracks.sa2va", "--point", "2,40", "-o", "c.sa2va")
+    assert unnamed.code == 0, unnamed.err
+    assert [one.label for one in Tracks(folder / "c.sa2va").header.objects] == ["object"]
+
+
+def test_masks_of_another_size_are_not_mixed(sa2va, folder):
+    make_video(folder / "a.mp4")
+    assert sa2va("segment", "a.mp4", "red corner", "--save", "tracks").code == 0
+
+    class Coarse(FakeSession):
+        grid = 16
+
+    segmenter = FakeSegmenter()
+    segmenter.open = lambda still: Coarse(segmenter)
+    outcome = sa2va(
+        "correct", "a.tracks.sa2va", "--point", "dog:2,40", "-o", "b.sa2va", load=lambda *_: segmenter
+    )
+    assert (outcome.code, outcome.files) == (2, ["a.mp4", "a.tracks.sa2va"])
+    assert "has masks of 64x64, and this model makes others (16x16)" in outcome.err
+
+
 def test_the_next_correction_ends_where_the_last_one_was_made(sa2va, folder):
     make_video(folder / "a.mp4")
     assert sa2va("segment", "a.mp4", "red corner", "--save", "tracks").code == 0
@@ -221,7 +333,10 @@ def test_a_range_is_dropped_without_a_model(sa2va, folder):
     ("options", "message"),
     [
         ([], "nothing is corrected"),
-        (["--point", "cat:1,2"], "has no object 'cat'; choose red corner (1)"),
+        (["--point", "2:1,2"], "has no object '2'; choose red corner (1)"),
+        (["--point", "1,2", "--object", "cat"], "has no object 'cat'; choose red corner (1)"),
+        (["--point", "cat:1,2,-"], "'cat' begins with --points that are negative"),
+        (["--point", "cat:1,2", "--drop-range", "1f-2f", "--object", "cat"], "has no object 'cat'"),
         (["--drop-range", "5"], "write A-B"),
         (["--drop-range", "9f-2f"], "ends before it begins"),
         (["--point", "1,2", "-o", "a.tracks.sa2va"], "is the file that is corrected"),

@@ -116,6 +116,8 @@ def test_a_plan_is_the_same_after_its_json():
 def test_a_plan_may_be_written_by_hand():
     text = '[{"target": "the dog", "effect": "outline", "parameters": {"width": 4}, "from": 1.5}]'
     assert read_plan(text, "plan.json").edits[0].words == "the dog: outline, width=4, from 1.5 s"
+    text = '[{"effect": "grey", "from": 1e-05, "to": 1e2}]'
+    assert read_plan(text, "plan.json").edits[0].words.endswith("from 0.00001 s to 100 s")
 
 
 @pytest.mark.parametrize(
@@ -127,6 +129,7 @@ def test_a_plan_may_be_written_by_hand():
         ({"edits": [{"effect": "inc"}]}, ["edits[0]: unknown effect 'inc'"]),
         ({"edits": [{"target": "a"}]}, ["edits[0].effect: must be the name of an effect, got null"]),
         ({"edits": [{"effect": "grey", "when": 1}]}, ["edits[0].when: unknown"]),
+        ({"edits": [{"effect": "grey", "from": float("nan")}]}, ["edits[0].from: 'NaN' is not a time"]),
         ({"edits": [{"effect": "grey", "from": "soon"}]}, ["edits[0].from: 'soon' is not a time"]),
         ({"edits": [{"effect": "grey", "from": 3, "to": 2}]}, ["edits[0].to: 2 does not come after 3"]),
         ({"edits": [{"effect": "grey", "target": {"objects": ["1"]}}]}, ["edits[0].target.objects: must be"]),

@@ -58,8 +58,9 @@ def copied(source: Path, target: Path, selection: Selection | None = None) -> li
     """Writes a selection as a mask would be written; returns the writer's warnings."""
     reader = open_source(source, selection or Selection())
     start, end = reader.audio_range
+    codec = {".webm": "vp9_gray", ".avi": "ffv1_gray"}.get(target.suffix, "gray")
     with VideoWriter(
-        target, size=reader.info.size, rate=reader.rate, time_base=reader.info.time_base, codec="gray",
+        target, size=reader.info.size, rate=reader.rate, time_base=reader.info.time_base, codec=codec,
         audio_from=source, audio_start_seconds=start, audio_end_seconds=end, metadata=reader.metadata,
         clock_offsets=reader.info.clock_offsets,
     ) as writer:  # fmt: skip
@@ -105,14 +106,19 @@ def test_every_sound_track_is_kept_with_its_language(tmp_path: Path) -> None:
         ("a.mov", "mov_text", "out.mkv", True),
         ("a.mkv", "srt", "out.mkv", True),
         ("a.mkv", "ass", "out.mkv", True),
-        ("a.mkv", "srt", "out.mov", False),
+        ("a.mkv", "srt", "out.mov", True),
+        ("a.mkv", "ass", "out.mp4", True),
+        ("a.mkv", "srt", "out.webm", True),
+        ("a.mkv", "srt", "out.avi", False),
     ],
 )
-def test_subtitles_are_copied_where_the_container_can(
+def test_subtitles_are_carried_as_the_container_can(
     tmp_path: Path, source: str, codec: str, target: str, *, kept: bool
 ) -> None:
     texts = tmp_path / "texts.srt"
-    texts.write_text("1\n00:00:00,100 --> 00:00:00,800\nhello\n\n2\n00:00:00,900 --> 00:00:01,000\nbye\n")
+    texts.write_text(
+        "1\n00:00:00,100 --> 00:00:00,800\n<i>hello</i> é\n\n2\n00:00:00,900 --> 00:00:01,000\nbye\n"
+    )
     plain = make_video(tmp_path / "plain.mp4", stamps=range(25))
     path = tmp_path / source
     command = [
@@ -141,9 +147,48 @@ def test_subtitles_are_copied_where_the_container_can(
         assert warnings == []
         shown = [packet for packet in container.demux(subtitles=0) if packet.size > 2]
         assert b"hello" in bytes(shown[0])
+        if codec != "mov_text" and target != "out.mkv":
+            assert bytes(shown[0])[2 if target != "out.webm" else 0 :].decode() == "hello é"
         assert shown[0].pts == 0
         assert shown[0].duration * shown[0].time_base == pytest.approx(Fraction(3, 10), abs=0.02)
         assert shown[1].pts * shown[1].time_base == pytest.approx(Fraction(2, 5), abs=0.02)
+
+
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg, which writes subtitles, is not here")
+def test_what_is_stripped_has_neither_subtitles_nor_titles(tmp_path: Path) -> None:
+    place = tmp_path / "place.srt"
+    place.write_text("1\n00:00:00,100 --> 00:00:00,800\nGPS (47.1, 8.5, 12)\n")
+    camera, path = make_camera(tmp_path / "a.mov"), tmp_path / "a.mkv"
+    told = ["-metadata:s:a:0", "title=Ann", "-map", "0", "-map", "1", "-c:v", "copy", "-c:s", "srt"]
+    command = ["ffmpeg", "-nostdin", "-v", "error", "-i", camera, "-i", place, *told, "-dn", "-y", path]
+    subprocess.run(command, check=True)
+    out = tmp_path / "out.mkv"
+    reader = open_source(path, Selection())
+    with VideoWriter(
+        out,
+        size=reader.info.size,
+        rate=reader.rate,
+        time_base=reader.info.time_base,
+        audio_from=path,
+        strip=True,
+    ) as writer:
+        for frame in reader:
+            writer.write(frame.image, frame.pts, frame.time_base)
+    assert [text for text in writer.warnings if "subtitle track 1" in text and "places" in text]
+    with av.open(str(out)) as container:
+        assert not container.streams.subtitles
+        assert len(container.streams.audio) == 2
+        assert "title" not in container.streams.audio[0].metadata
+    assert b"GPS" not in out.read_bytes()
+    assert b"Ann" not in out.read_bytes()
+
+
+def test_timecode_is_the_same_at_few_frames_per_second(tmp_path: Path) -> None:
+    out = tmp_path / "out.mov"
+    assert copied(make_camera(tmp_path / "a.mov"), out, Selection(every=3)) == []
+    reader = open_source(tmp_path / "a.mov", Selection(every=3))
+    assert reader.rate <= 10
+    assert open_source(out).info.metadata.timecode == reader.metadata.timecode == "10:11:12:04"
 
 
 def test_a_timecode_that_its_rate_does_not_allow_is_left_out() -> None:

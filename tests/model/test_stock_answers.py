@@ -2,18 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import stockmodels
-import torch
-from PIL import Image
+from stockmodels import direct, loaded
 
-from sa2va_cli.checkpoints.stock_loader import load_stock
-from sa2va_cli.checkpoints.stock_processor import load_processor
 from sa2va_cli.conversation import Exchange, Generation, Pictures, Question, Reply
-from sa2va_cli.datatypes import RGB, ModelIdentity
+from sa2va_cli.datatypes import RGB
 from sa2va_cli.errors import UsageError
 from sa2va_cli.model.stock import StockEngine
 
@@ -26,10 +22,7 @@ GREEDY = Generation(max_new_tokens=8)
 
 @pytest.fixture(scope="module", params=MAKERS)
 def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> StockEngine:
-    folder = MAKERS[request.param](tmp_path_factory.mktemp(request.param))
-    model = load_stock(folder, torch.device("cpu"), torch.float32)
-    processor, takes_videos = load_processor(folder, model.config)
-    return StockEngine(model, processor, ModelIdentity(request.param), takes_videos=takes_videos)
+    return loaded(MAKERS[request.param](tmp_path_factory.mktemp(request.param)), request.param)
 
 
 def noise(*shape: int) -> np.ndarray:
@@ -51,62 +44,6 @@ QUESTIONS = {
     "video": Question("What happens?", (Pictures(tuple(CLIP), video=True),)),
     "video and image": Question("Is it there?", (*stills(TALL), Pictures(tuple(CLIP), video=True))),
 }
-
-
-def frames(engine: StockEngine, video: np.ndarray) -> torch.Tensor:
-    """A video's pixels as the first processors of both models made them, written out."""
-    squares = []
-    for frame in video:
-        image = Image.fromarray(frame)
-        if engine.identity.name == "onevision":
-            image = image.resize((stockmodels.SIDE, stockmodels.SIDE), Image.Resampling.BICUBIC)
-            mean = std = np.full(3, 0.5, np.float32)
-        else:
-            scale = stockmodels.SIDE / min(image.size)
-            size = tuple(int(side * scale + 1e-6) for side in image.size)
-            image = image.resize(size, Image.Resampling.BICUBIC)
-            left, top = ((side - stockmodels.SIDE) // 2 for side in image.size)
-            image = image.crop((left, top, left + stockmodels.SIDE, top + stockmodels.SIDE))
-            mean = np.array([0.48145466, 0.4578275, 0.40821073], np.float32)
-            std = np.array([0.26862954, 0.26130258, 0.27577711], np.float32)
-        squares.append((np.asarray(image, np.float32) / 255 - mean) / std)
-    return torch.from_numpy(np.stack(squares)).permute(0, 3, 1, 2)
-
-
-def image_tokens(engine: StockEngine, images: list[Image.Image]) -> list[int]:
-    """How many features the model itself makes of each image."""
-    made = engine.processor.image_processor([images], return_tensors="pt")
-    features = engine.model.get_image_features(**dict(made), return_dict=True).pooler_output
-    return [len(one) for one in features]
-
-
-def direct(engine: StockEngine, question: Question, *, before: str = "", tokens: int = 8) -> list[int]:
-    """The class's own ``generate`` on inputs that are put together here, as the cards do."""
-    images = [Image.fromarray(i) for p in question.pictures if not p.video for i in p.images]
-    videos = [np.stack(p.images) for p in question.pictures if p.video]
-    tags = "<image>\n" * len(images) + "<video>\n" * len(videos)
-    if engine.identity.name == "onevision":
-        prompt = f"<|im_start|>user\n{tags}{question.text}<|im_end|>\n<|im_start|>assistant\n"
-        per_frame = (stockmodels.SIDE // stockmodels.PATCH // 2) ** 2
-        video_tokens = [len(video) * per_frame + 1 for video in videos]
-    else:
-        prompt = f"USER: {tags}{question.text} ASSISTANT:"
-        per_frame = (stockmodels.SIDE // stockmodels.PATCH // 2) ** 2
-        video_tokens = [len(video) * per_frame for video in videos]
-    prompt = before + prompt
-    inputs: dict[str, Any] = {}
-    if images:
-        inputs |= dict(engine.processor.image_processor([images], return_tensors="pt"))
-        for count in image_tokens(engine, images):
-            prompt = prompt.replace("<image>", "\0" * count, 1)
-    if videos:
-        inputs["pixel_values_videos"] = torch.stack([frames(engine, video) for video in videos])
-        for count in video_tokens:
-            prompt = prompt.replace("<video>", "\1" * count, 1)
-    prompt = prompt.replace("\0", "<image>").replace("\1", "<video>")
-    ids = engine.processor.tokenizer(prompt, return_tensors="pt")
-    done = engine.model.generate(**ids, **inputs, max_new_tokens=tokens, do_sample=False)
-    return done[0, ids["input_ids"].shape[1] :].tolist()
 
 
 def ask(engine: StockEngine, question: Question, generation: Generation = GREEDY) -> Reply:

@@ -8,13 +8,16 @@ import av
 import clips
 import numpy as np
 import pytest
+from media.test_depth import make_ramp
 
-from sa2va_cli.datatypes import FoundObject, FrameMasks, Prompt
+from sa2va_cli.datatypes import FoundObject, FrameMasks, Prompt, Yuv420
 from sa2va_cli.errors import UsageError
+from sa2va_cli.media.images import write_image
 from sa2va_cli.media.reader import Selection, open_source
 from sa2va_cli.outputs.clip import Clip
 from sa2va_cli.outputs.drawing import Drawing
 from sa2va_cli.outputs.driver import Driver
+from sa2va_cli.outputs.editing import EditSink
 from sa2va_cli.outputs.forms import Form
 from sa2va_cli.outputs.kinds import KINDS
 from sa2va_cli.outputs.naming import PlannedOutput
@@ -163,3 +166,41 @@ def test_a_plate_that_is_a_video_begins_again_after_its_end(tmp_path):
 def test_a_plate_that_is_no_file_is_refused():
     with pytest.raises(UsageError, match=r"'nowhere\.png' is no file and no colour"):
         open_plate("nowhere.png")
+
+
+@pytest.mark.parametrize("alpha", [False, True], ids=["opaque", "with alpha"])
+def test_stills_are_edited_at_their_own_depth_and_stay_as_opaque_as_they_were(tmp_path, alpha):
+    rng = np.random.default_rng(0)
+    numbers = rng.integers(0, 65536, (48, 64, 4 if alpha else 3), dtype=np.uint16)
+    source = tmp_path / "deep.png"
+    write_image(source, numbers)
+    still = Form("picture", (".png",), "")
+    edited(tmp_path / "edit.png", source, "sepia", form=still, targets=[Target(objects=(1,))])
+    with open_source(tmp_path / "edit.png", Selection()) as reader:
+        (frame,) = reader
+    assert frame.deep is not None
+    changed = (frame.deep != numbers[..., :3]).any(axis=2)
+    assert not changed[:, 32:].any()
+    assert changed[20:28, 12:20].mean() > 0.9
+    if alpha:
+        assert (frame.alpha == numbers[..., 3]).all()
+
+
+@pytest.mark.parametrize("effect", ["grey", "brightness=2", "blur"])
+def test_ten_bits_of_high_range_stay_to_the_bit_outside_of_the_target(tmp_path, effect):
+    source = make_ramp(tmp_path / "pq.mkv", "yuv420p10le", matrix=9, primaries=9, transfer=16)
+    use = replace(read_effect(effect), target=Target(objects=(1,)))
+    with open_source(source, Selection()) as reader:
+        clip = Clip(reader, "a", (PROMPT,), Drawing(refine="none", effects=(use,)))
+        sink = EditSink(tmp_path / "edit.mkv", clip, OBJECTS)
+        for frame in reader:
+            masks = replace(masks_of(frame), around=())
+            made, own = sink._drawn(masks), frame.planes
+            assert isinstance(made, Yuv420)
+            assert (made.depth, made.colour) == (10, own.colour)
+            height, width = own.planes[0].shape
+            for plane, before in zip(made.planes, own.planes, strict=True):
+                beyond = plane.shape[1] // 2
+                assert (plane[:, beyond:] == before[:, beyond:]).all()
+            inside = slice(2 * height // 5, 3 * height // 5), slice(width // 5, 3 * width // 10)
+            assert (made.planes[0][inside] != own.planes[0][inside]).mean() > 0.5

@@ -182,7 +182,7 @@ def _backgrounds(text: str, context: Context) -> Iterator[Said]:
             yield Said(_subject(found["target"], context), Meaning("background", (("plate", plate),)))
             return
     if found := re.fullmatch(
-        r"(?:抠出|抠取|抠下|抠图|扣出|提取)(?:出来?)?(.+)|[把将](.+?)(?:抠出来|抠出|抠下来|抠图|单独抠出来?|提取出来)|给(.+?)抠图",
+        r"(?:抠出|抠取|抠下|抠图|扣出|提取|[只仅]保留)(?:出来?)?(.+)|[把将](.+?)(?:抠出来|抠出|抠下来|抠图|单独抠出来?|提取出来)|给(.+?)抠图",
         text,
     ):
         yield Said(found[1] or found[2] or found[3], Meaning("background", (("plate", "transparent"),)))
@@ -236,7 +236,7 @@ def _texts(text: str, context: Context) -> Iterator[Said]:
 
 def _becoming(text: str, context: Context) -> Iterator[Said]:
     """把 X 变成蓝色, 让 X 变成水墨风, X 换成卡通风格; and Y 变成绿色 behind them."""
-    verbs = r"(?:的颜色|颜色|的画风|的风格)?(?:都|全部|全|整个)?"
+    verbs = rf"(?:的颜色|颜色|的画风|的风格)?(?:[从由]{CHINESE_COLOUR})?(?:都|全部|全|整个)?"
     look = rf"(?:更|更加|得更|得)?{_DEGREE}?(?:更)?{_EFFECT}{_KIND_OF_LOOK}{_DEGREE_BEHIND}?"
     result = rf"(?:{_COLOUR}(?:的)?|{look})"
     found = re.fullmatch(rf"[把将让使给]?(?P<target>.+?){verbs}{_INTO}{result}", text, re.IGNORECASE)

@@ -27,6 +27,16 @@ _JOINT = re.compile(
     re.IGNORECASE,
 )
 _BLACK_AND_WHITE = re.compile(r"black\s+and\s+white\b", re.IGNORECASE)
+_WISH = re.compile(
+    r"^i(?:'d|\s+would)?\s+(?:like|want)\s+(?!you\b|to\b)(?P<wanted>.+)"
+    r"|^(?P<thing>.+?)\s+(?:should|must|has\s+to|needs\s+to)\s+(?P<state>(?:be|become|look|turn)\b.+)",
+    re.IGNORECASE,
+)
+_SOMEWHERE = re.compile(
+    r"\s+(?:from|in|out\s+of)\s+(?:the|this)\s+(?:scene|picture|video|clip|film|footage|image)$",
+    re.IGNORECASE,
+)
+"""That a thing is in the picture says nothing about it."""
 _NOT = re.compile(r"^(?:do\s+not|don't|dont|never|stop|undo|no|not)\b", re.IGNORECASE)
 _IF = re.compile(
     r"\b(?:if|when|whenever|unless|gradually|slowly|quickly|randomly|sometimes)\b", re.IGNORECASE
@@ -64,7 +74,9 @@ def _joints(text: str) -> Iterator[re.Match[str]]:
 def _clause(part: str, context: Context) -> Clause:
     sentence = context.sentence
     text = " ".join(_POLITE.sub("", sentence.without_times(part)).split()).strip(" ,;:")
-    text = re.sub(r"\s+(?:only|just)$", "", text, flags=re.IGNORECASE)
+    text = _SOMEWHERE.sub("", re.sub(r"\s+(?:only|just)$", "", text, flags=re.IGNORECASE))
+    if wish := _WISH.match(text):  # the same said as an instruction
+        text = f"make {wish['wanted'] or wish['thing'] + ' ' + wish['state']}"
     return _ENGLISH.clause(text, part, context)
 
 

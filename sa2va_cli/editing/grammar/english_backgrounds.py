@@ -93,7 +93,9 @@ def _put(text: str, context: Context) -> Iterator[Said]:
 def _cut(text: str, _: Context) -> Iterator[Said]:
     """As in "cut out X"."""
     if found := re.fullmatch(
-        r"(?:cut\s+out|isolate|extract|crop\s+out)\s+(.+)|cut\s+(.+?)\s+out", text, re.IGNORECASE
+        r"(?:cut\s+out|isolate|extract|crop\s+out|(?:keep|leave)\s+only)\s+(.+)|cut\s+(.+?)\s+out",
+        text,
+        re.IGNORECASE,
     ):
         subject = found[1] or found[2]
         yield Said(subject, Meaning("background", (("plate", "transparent"),)))

@@ -21,7 +21,7 @@ from sa2va_cli.editing.grammar.english_words import (
     ON,
 )
 from sa2va_cli.editing.grammar.language import Frame
-from sa2va_cli.editing.grammar.lexicon import Meaning, english
+from sa2va_cli.editing.grammar.lexicon import ENGLISH_COLOUR, Meaning, english
 from sa2va_cli.editing.grammar.marks import MARK
 from sa2va_cli.editing.grammar.refusal import NotUnderstood
 from sa2va_cli.editing.grammar.said import Context, Said
@@ -48,7 +48,7 @@ def _texts(text: str, context: Context) -> Iterator[Said]:
 def _adding(text: str, _: Context) -> Iterator[Said]:
     """As in "Add a red outline to X", "give X a glow", "cover X with a mosaic"."""
     for pattern in (
-        rf"(?:add|apply|put|draw|use|cast|create|lay|place)\s+{ARTICLE}{ADJECTIVES}{EFFECT}{KIND_OF_LOOK}\s+{ON}\s+(?P<target>.+)",
+        rf"(?:add|apply|put|draw|paint|use|cast|create|lay|place)\s+{ARTICLE}{ADJECTIVES}{EFFECT}{KIND_OF_LOOK}\s+{ON}\s+(?P<target>.+)",
         rf"give\s+(?P<target>.+?)\s+(?:an?|some|the|more|less)\s+{ADJECTIVES}{EFFECT}{KIND_OF_LOOK}(?P<tail>\s+(?:in|with|by)\s+.+)?",
         rf"(?:cover|hide|mask|surround|obscure|conceal)\s+(?P<target>.+?)\s+(?:with|behind|under|by|using)\s+{ARTICLE}{ADJECTIVES}{EFFECT}{KIND_OF_LOOK}",
     ):
@@ -118,7 +118,14 @@ def _making(text: str, context: Context) -> Iterator[Said]:
     if left:
         raise NotUnderstood(left, f"the effect {meaning.effect} cannot be told that")
     last = context.last.target if context.last else None
-    yield Said(found["target"] or last, meaning, verb=word)
+    target = found["target"]
+    if meaning.effect == "recolour":  # "the colour of the car from red" is the car
+        target = _COLOUR_OF.sub("", _COLOUR_BEFORE.sub("", target))
+    yield Said(target or last, meaning, verb=word)
+
+
+_COLOUR_OF = re.compile(r"^(?:the\s+)?colou?r\s+of\s+(?=\S)|(?:'s)?\s+colou?r$", re.IGNORECASE)
+_COLOUR_BEFORE = re.compile(rf"\s+from\s+{ENGLISH_COLOUR}$", re.IGNORECASE)
 
 
 def _result(found: re.Match[str], verb: str) -> Meaning:

@@ -191,6 +191,7 @@ _RULES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Span]], ...] = tu
         ),
         (rf"(?:until|till|til|up\s+to|before|to)\s+({_POINT})", lambda m: Span(None, _end(_point(m[1])))),
         (rf"{_IN}(first|last|final)\s+({_NUMBER})\s*({_UNIT}){_CLIP}", lambda m: _lasting(m[2], m[3], m[1])),
+        (rf"{_IN}(last|final)\s+(second|minute|frame){_CLIP}", lambda m: _lasting("1", m[2], m[1])),
         (
             rf"{_IN}(first|second|third|fourth|last|latter|other|final)\s+(half|third|quarter){_CLIP}",
             lambda m: _part(m[1], m[2].lower()),

@@ -40,6 +40,8 @@ SOFTER = Meaning("contrast", (("amount", "0.7"),))
 _ENGLISH: Mapping[str, Meaning] = {
     **dict.fromkeys(("darken", "darker", "dim", "dimmer"), DARKER),
     **dict.fromkeys(("brighten", "brighter", "lighten", "lighter", "light up"), BRIGHTER),
+    "twice as bright": Meaning("brightness", (("amount", "2"),)),
+    "half as bright": Meaning("brightness", (("amount", "0.5"),)),
     **dict.fromkeys(("warm", "warmer", "warm up"), WARMER),
     **dict.fromkeys(("cool", "cooler", "colder", "cool down"), COOLER),
     **dict.fromkeys(("less colourful", "less colorful", "paler", "less saturated"), PALER),

@@ -15,7 +15,7 @@ from sa2va_cli.render.effects.plates import OpenPlate, Plate
 from sa2va_cli.render.effects.redact import blurred
 from sa2va_cli.render.effects.tones import LUMA
 from sa2va_cli.render.palette import Colour
-from sa2va_cli.render.refine.foreground import decontaminate
+from sa2va_cli.render.refine.foreground import edge_colours
 
 _BLUR_SHARE = 0.03
 """Standard deviation of a blurred background where none is given, of the picture's short side."""
@@ -77,16 +77,14 @@ class Background(Effect):
         """Draws one frame; what is all the target's stays as it is."""
         if self._behind is None:
             return None
-        behind = self._behind(moment)
-        colours = np.array(behind, order="C")
-        box = moment.box
-        if box is not None:
-            part = slice(box.y0, box.y1), slice(box.x0, box.x1)
-            share = moment.alpha[part][..., None]
-            own = decontaminate(moment.picture, moment.alpha)[part].astype(np.float32)
-            under = behind[part].astype(np.float32)
-            colours[part] = np.rint(under + share * (own - under)).astype(behind.dtype)
-        outside = np.where(moment.alpha < 1, np.float32(1), np.float32(0))
+        colours = np.array(self._behind(moment), order="C")
+        alpha = moment.alpha
+        soft = (alpha > 0) & (alpha < 1)
+        if soft.any():
+            under, share = colours[soft].astype(np.float32), alpha[soft][:, None]
+            laid = under + share * (edge_colours(moment.picture, alpha) - under)
+            colours[soft] = np.rint(laid).astype(colours.dtype)
+        outside = np.less(alpha, 1).astype(np.float32)
         return Layer(colours, outside, whole(outside.shape))
 
 

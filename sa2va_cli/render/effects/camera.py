@@ -24,6 +24,9 @@ _LEAST = 1.3
 _CLOSEST = 6.0
 """The camera goes no closer by itself: then pixels would be seen."""
 
+_HEADROOM = 0.06
+"""Of the camera's picture, above a target that is taller than it: of people one wants to see the heads."""
+
 
 @dataclass
 class Camera(Effect):
@@ -37,7 +40,7 @@ class Camera(Effect):
     _boxes: dict[int, Box | None] = field(default_factory=dict, repr=False)
     _size: tuple[int, int] = (1, 1)
     _fps: float = 25.0
-    _path: dict[int, tuple[float, float]] | None = field(default=None, repr=False)
+    _path: dict[int, tuple[float, float, float]] | None = field(default=None, repr=False)
 
     @property
     def surveys(self) -> bool:
@@ -67,9 +70,11 @@ class Camera(Effect):
         if at is None or factor <= 1:
             return None
         width, height = moment.size
+        across, down, head = at
+        looks_at = across, _with_head(down, head, height / factor)
         left, top = (
             min(max(middle - side / factor / 2, 0), side - side / factor)
-            for middle, side in zip(at, (width, height), strict=True)
+            for middle, side in zip(looks_at, (width, height), strict=True)
         )
         # Corners stay corners: the middle of a pixel lies half a pixel in.
         half = 0.5 / factor - 0.5
@@ -92,18 +97,24 @@ class Camera(Effect):
         return min(max(_LEAST, fits), _CLOSEST)
 
 
-def _steady_path(boxes: dict[int, Box | None], sigma: float) -> dict[int, tuple[float, float]]:
-    """Where the camera looks on each frame; where there is no target, between where it was and will be."""
+def _with_head(middle: float, head: float, tall: float) -> float:
+    """Where a picture so tall is centred: on the target's middle, or lower than its top if it is taller."""
+    beyond = 2 * (middle - head) - tall
+    return middle if beyond <= 0 else head + tall / 2 - min(_HEADROOM * tall, beyond)
+
+
+def _steady_path(boxes: dict[int, Box | None], sigma: float) -> dict[int, tuple[float, float, float]]:
+    """Where the target's middle and its top are; where there is none, between where it was and will be."""
     frames = sorted(boxes)
     seen = [(k, box) for k, frame in enumerate(frames) if (box := boxes[frame]) is not None]
     if not seen:
         return {}
     at = [k for k, _ in seen]
-    middles = np.array([((box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2) for _, box in seen])
-    across, down = (
-        _without_lag(np.interp(range(len(frames)), at, middles[:, axis]), sigma) for axis in (0, 1)
+    places = np.array([((box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2, box.y0) for _, box in seen])
+    across, down, head = (
+        _without_lag(np.interp(range(len(frames)), at, places[:, axis]), sigma) for axis in range(3)
     )
-    return {frame: (float(across[k]), float(down[k])) for k, frame in enumerate(frames)}
+    return {frame: (float(across[k]), float(down[k]), float(head[k])) for k, frame in enumerate(frames)}
 
 
 def _without_lag(values: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:

@@ -64,31 +64,42 @@ def into_planes(source: Yuv420, picture: Pixels, touched: NDArray[np.uint8]) -> 
     box = even_corners(box)
     part = slice(box.y0, box.y1), slice(box.x0, box.x1)
     some = touched[part]
-    codes = _codes(picture[part], source)
+    laid = picture[part]
     luma, blue, red = (np.array(plane, order="C") for plane in source.planes)
-    type_ = luma.dtype
-    luma[part] = cv2.copyTo(np.rint(codes[0]).astype(type_), some, np.ascontiguousarray(luma[part]))
+    matrix, offset = _coding(source, picture.dtype)
+    codes = _luma_codes(laid, matrix[0], offset[0], source.depth).astype(luma.dtype, copy=False)
+    luma[part] = cv2.copyTo(codes, some, np.ascontiguousarray(luma[part]))
     share = some.astype(np.float32)
     cells = _half(share)
     half = slice(box.y0 // 2, box.y1 // 2), slice(box.x0 // 2, box.x1 // 2)
-    for plane, fine in zip((blue, red), codes[1:], strict=True):
-        laid = _half(fine * share) + (1 - cells) * plane[half]
-        plane[half] = np.where(cells > 0, np.rint(laid).astype(type_), plane[half])
+    # Codes are linear in colours, so those of a cell's mean are the mean of its codes.
+    colours = laid.astype(np.float32)
+    mean = _half(colours if some.all() else colours * share[..., None])
+    for plane, row, zero in zip((blue, red), matrix[1:], offset[1:], strict=True):
+        fine = cv2.transform(mean, row[None].astype(np.float32)).reshape(cells.shape) + zero * cells
+        whole_cell = np.clip(fine + (1 - cells) * plane[half], 0, 2**source.depth - 1)
+        plane[half] = np.where(cells > 0, np.rint(whole_cell).astype(plane.dtype), plane[half])
     return Yuv420(luma, blue, red, source.colour, source.depth)
 
 
-def _codes(picture: Pixels, source: Yuv420) -> list[Floats]:
-    """Luma and both differences as code values, before they are rounded."""
+def _coding(source: Yuv420, type_: np.dtype[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """How code values are made of colours of a type: a row for each plane, and what is added."""
     colour = source.colour
     matrix, offset = coding_matrix(colour.weights, source.depth, full_range=colour.full_range)
-    top = np.iinfo(picture.dtype).max
-    values: Any = cv2.transform(picture.astype(np.float32), np.column_stack([matrix / top, offset]))
-    np.clip(values, 0, 2**source.depth - 1, out=values)
-    return list(cv2.split(values))
+    return np.asarray(matrix / np.iinfo(type_).max), np.asarray(offset)
+
+
+def _luma_codes(picture: Pixels, row: NDArray[np.float64], zero: float, depth: int) -> Pixels:
+    """Rounded and held within what the depth can say."""
+    line = np.append(row, zero)[None]
+    if picture.dtype == np.uint8 and depth == 8:  # OpenCV rounds and clips by itself
+        return np.asarray(cv2.transform(np.ascontiguousarray(picture), line))
+    values = np.asarray(cv2.transform(picture.astype(np.float32), line))
+    return np.asarray(np.rint(np.clip(values, 0, 2**depth - 1)))
 
 
 def _half(values: Floats) -> Floats:
-    height, width = values.shape
+    height, width = values.shape[:2]
     return np.asarray(cv2.resize(values, (width // 2, height // 2), interpolation=cv2.INTER_AREA))
 
 

@@ -53,6 +53,38 @@ def decontaminate(image: NDArray[Same], alpha: Floats) -> NDArray[Same]:
     return colours
 
 
+def edge_colours(image: NDArray[Same], alpha: Floats) -> NDArray[np.float32]:
+    """The object's own colours where alpha is soft: what laying it elsewhere needs, quickly.
+
+    By ``blurred_colours`` at half the size, as a blur needs no more.
+
+    Args:
+        image: (H, W, 3) uint8 or uint16 RGB.
+        alpha: (H, W) float32 in 0..1.
+
+    Returns:
+        (n, 3) float32 in the picture's numbers, one row for each pixel where 0 < alpha < 1, in the order of
+        ``image[(alpha > 0) & (alpha < 1)]``.
+    """
+    soft = (alpha > 0) & (alpha < 1)
+    own = np.asarray(image[soft], np.float32)
+    height, width = alpha.shape
+    far = max(_LEAST_FAR, round(_FAR_SHARE * min(height, width)))
+    box = mask_box(soft)
+    if box is None:
+        return own
+    box = padded(box, (width, height), 0.0, even=False, least=far // 2)
+    part = slice(box.y0, box.y1), slice(box.x0, box.x1)
+    half = max(1, box.size[0] // 2), max(1, box.size[1] // 2)
+    small, shares = (cv2.resize(one[part], half, interpolation=cv2.INTER_AREA) for one in (image, alpha))
+    estimate = blurred_colours(small, shares, _sure(shares), _NEAR // 2 | 1, far // 2)
+    rows, columns = np.nonzero(soft[part])
+    at = np.minimum(rows // 2, half[1] - 1), np.minimum(columns // 2, half[0] - 1)
+    smooth = estimate[at]
+    sure = _sure(alpha[soft])[:, None]
+    return np.asarray(smooth + sure * (own - smooth), np.float32)
+
+
 def blurred_colours(image: Colours, alpha: Floats, sure: Floats, near: int, far: int) -> Floats:
     """Estimates the object's colours from those of its sure pixels.
 
@@ -82,8 +114,11 @@ def blurred_colours(image: Colours, alpha: Floats, sure: Floats, near: int, far:
 
 
 def _blurred(image: Colours, alpha: Floats, far: int) -> Floats:
-    sure = np.clip((alpha - _SOLID) / (1 - _SOLID), 0, 1)
-    return blurred_colours(image, alpha, sure, _NEAR, far)
+    return blurred_colours(image, alpha, _sure(alpha), _NEAR, far)
+
+
+def _sure(alpha: Floats) -> Floats:
+    return np.asarray(np.clip((alpha - _SOLID) / (1 - _SOLID), 0, 1))
 
 
 def _multi_level(image: Colours, alpha: Floats, far: int) -> Floats:

@@ -18,7 +18,7 @@ The fits are made on a reduced picture ("Fast Guided Filter", He and Sun 2015) a
 nothing about time: what is still in the picture stays still in alpha, because nothing here is random.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -44,8 +44,6 @@ _LEAST_RESIDUAL = 1e-4  # variance of alpha that colour can never explain
 _LEAST_EXPLAINED = 1e-3
 _SNAP = 0.04  # alpha nearer to 0 or 1 than this is grain
 _SPECK = 9  # cells
-_TILE = 96  # pixels along a side of what is finished at once: small enough for the processor's cache
-_SUM = np.ones(3, np.float32)
 _PAIRS = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
 
 
@@ -54,13 +52,13 @@ class _Functions:
     """What alpha is in each cell of a window: ``slopes . colour + share * steep mask + offset``.
 
     Attributes:
-        slopes: (h, w, 3) float32, for colours in 0..255.
+        slopes: three of (h, w) float32, for colours in 0..255.
         share: (h, w) float32.
         offset: (h, w) float32.
         unsure: (h, w) float32, the variance of the mask; above zero inside the band.
     """
 
-    slopes: Floats
+    slopes: Sequence[Floats]
     share: Floats
     offset: Floats
     unsure: Floats
@@ -85,8 +83,11 @@ def guided(image: RGB, soft: Floats) -> Floats:
     height, width = soft.shape
     factor = cell_size(soft.shape)
     image, soft = whole_cells(image, factor), whole_cells(soft, factor)
-    alpha = cv2.threshold(soft, 0.5, 1.0, cv2.THRESH_BINARY)[1]
     mask = reduced(soft, factor)
+    alpha = np.zeros_like(soft)
+    some = mask_box(mask > 0.5 / (factor * factor + 1))  # no cell without holds a pixel inside
+    if some is not None:
+        cv2.threshold(_part(soft, some, factor), 0.5, 1.0, cv2.THRESH_BINARY, dst=_part(alpha, some, factor))
     variance = doubt(mask)
     box = mask_box(variance > 0)
     if box is not None:
@@ -94,10 +95,8 @@ def guided(image: RGB, soft: Floats) -> Floats:
         functions = _fit(
             reduced(_part(image, window, factor), factor), _part(mask, window), _part(variance, window)
         )
-        for tile in _tiles(functions.unsure > 0, max(1, _TILE // factor)):
-            place = Box(tile.x0 + window.x0, tile.y0 + window.y0, tile.x1 + window.x0, tile.y1 + window.y0)
-            parts = _part(image, place, factor), _part(soft, place, factor), _part(alpha, place, factor)
-            _finish(functions, tile, factor, *parts)
+        pictures = _part(image, window, factor), _part(soft, window, factor), _part(alpha, window, factor)
+        _finish(functions, factor, *pictures)
         inside = Box(*(factor * k for k in (window.x0, window.y0, window.x1, window.y1)))
         _part(alpha, inside)[...] = without_specks(_part(alpha, inside), _part(soft, inside), factor)
     return np.asarray(alpha[:height, :width])
@@ -143,9 +142,18 @@ def _part(values: NDArray[T], box: Box, factor: int = 1) -> NDArray[T]:
     return values[box.y0 * factor : box.y1 * factor, box.x0 * factor : box.x1 * factor]
 
 
+def _window_means(seen: Sequence[Floats]) -> list[Floats]:
+    """The means over near windows, with a little of those over far ones, four at a time as OpenCV likes."""
+    means: list[Floats] = []
+    for start in range(0, len(seen), 4):
+        four = cv2.merge(seen[start : start + 4])
+        means += cv2.split(cv2.scaleAdd(_far_box(four), _FAR_SHARE, box_mean(four, _NEAR)))
+    return means
+
+
 def _far_box(values: Floats) -> Floats:
     """The near box on a picture of a third of the size."""
-    height, width = values.shape
+    height, width = values.shape[:2]
     third = max(1, width // _FARTHER), max(1, height // _FARTHER)
     small = cv2.resize(values, third, interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.resize(box_mean(small, _NEAR), (width, height), interpolation=cv2.INTER_LINEAR))
@@ -155,7 +163,9 @@ def _fit(image: RGB, mask: Floats, unsure: Floats) -> _Functions:
     """Fits alpha to colour around every cell of a reduced picture."""
     colours = [cv2.extractChannel(image, k).astype(np.float32) / 255 for k in range(3)]
     squares = [colours[j] * colours[k] for j, k in _PAIRS]
-    alpha = mask
+    alpha, steep = mask, _steeper(mask)
+    band = unsure > 0
+    doubt_here, colours_here = unsure[band], [k[band] for k in colours]
     for _ in range(_ROUNDS):
         sure = np.square(2 * alpha - 1)
         weight = sure * sure + _LEAST_SURE
@@ -164,18 +174,30 @@ def _fit(image: RGB, mask: Floats, unsure: Floats) -> _Functions:
         seen += (
             [k * weight for k in colours] + [k * weighted for k in colours] + [k * weight for k in squares]
         )
-        sums = [box_mean(k, _NEAR) + _FAR_SHARE * _far_box(k) for k in seen]
-        solved = _solved([k / sums[0] for k in sums[1:]], unsure, colours)
-        *slopes, offset, share = (box_mean(k, 1) for k in solved)
-        alpha = offset + share * _steeper(mask) + sum(a * b for a, b in zip(slopes, colours, strict=True))
+        sums = [k[band] for k in _window_means(seen)]
+        solved = _solved([k / sums[0] for k in sums[1:]], doubt_here, colours_here)
+        *slopes, offset, share = (
+            box_mean(_laid(k, band, outside), 1) for k, outside in zip(solved, _CERTAIN, strict=True)
+        )
+        alpha = offset + share * steep + _dot(slopes, colours)
         alpha = np.clip(alpha, 0, 1)
     stretch = 1 / (1 - 2 * _SNAP)
-    slopes = cv2.merge([k * (stretch / 255) for k in slopes])
+    slopes = [k * (stretch / 255) for k in slopes]
     return _Functions(slopes, share * stretch, (offset - _SNAP) * stretch, unsure)
 
 
+_CERTAIN = (0, 0, 0, 0, 1)
+"""Slopes, offset and share where the mask is sure: it stands."""
+
+
+def _laid(values: Floats, band: NDArray[np.bool_], outside: float) -> Floats:
+    laid = np.full(band.shape, outside, np.float32)
+    laid[band] = values
+    return laid
+
+
 def _solved(means: Sequence[Floats], unsure: Floats, colours: Sequence[Floats]) -> Sequence[Floats]:
-    """The windows' functions: three slopes, offset and share, each (h, w).
+    """The windows' functions: three slopes, offset and share, each (n,), of n cells.
 
     Args:
         means: weighted means over the windows of alpha, its square, the three colours, these times alpha, and
@@ -209,7 +231,7 @@ def _dot(one: Sequence[Floats], other: Sequence[Floats]) -> Floats:
 
 
 def _inverse(upper: Sequence[Floats]) -> Sequence[Sequence[Floats]]:
-    """The rows of inverse symmetric 3 by 3 matrices, given the upper triangle by rows, each (h, w)."""
+    """The rows of inverse symmetric 3 by 3 matrices, given the upper triangle by rows, each (n,)."""
     a, b, c, d, e, f = upper
     aa, ab, ac = d * f - e * e, c * e - b * f, b * e - c * d
     bb, bc, cc = a * f - c * c, b * c - a * e, a * d - b * b
@@ -225,32 +247,40 @@ def _steeper(soft: Floats) -> Floats:
     return np.asarray(inside / (inside + outside))
 
 
-def _tiles(band: NDArray[np.bool_], side: int) -> Iterator[Box]:
-    """The squares of a grid that hold a cell of the band."""
-    height, width = band.shape
-    for y in range(0, height, side):
-        for x in range(0, width, side):
-            if band[y : y + side, x : x + side].any():
-                yield Box(x, y, min(x + side, width), min(y + side, height))
+def _finish(functions: _Functions, factor: int, image: RGB, soft: Floats, alpha: Floats) -> None:
+    """Computes alpha at full size, in place where the band is, in those cells alone that it touches."""
+    band = functions.unsure > 0
+    rows, columns = np.nonzero(cv2.dilate(band.view(np.uint8), np.ones((3, 3), np.uint8)))
+    red, green, blue, offset, share, unsure = _enlarged(functions, rows, columns, factor)
+    colours = _cells(image, factor)[rows, :, columns].astype(np.float32)
+    mask = _cells(soft, factor)[rows, :, columns]
+    fine = offset + share * _steeper(mask)
+    for slope, colour in zip((red, green, blue), np.moveaxis(colours, -1, 0), strict=True):
+        fine += slope * colour
+    cells = _cells(alpha, factor)
+    cells[rows, :, columns] = np.where(unsure > 0, np.clip(fine, 0, 1), cells[rows, :, columns])
 
 
-def _finish(functions: _Functions, tile: Box, factor: int, image: RGB, soft: Floats, alpha: Floats) -> None:
-    """Computes alpha of one tile at full size, in place where the band is."""
-    share, offset, unsure = (
-        _enlarged(k, tile, factor) for k in (functions.share, functions.offset, functions.unsure)
+def _cells(values: NDArray[T], factor: int) -> NDArray[T]:
+    """A view (h, factor, w, factor, ...) of a picture of whole cells."""
+    height, width = values.shape[0] // factor, values.shape[1] // factor
+    return values.reshape(height, factor, width, factor, *values.shape[2:])
+
+
+def _enlarged(
+    functions: _Functions, rows: NDArray[np.intp], columns: NDArray[np.intp], factor: int
+) -> Floats:
+    """All values in n cells at full size, (6, n, factor, factor), as by ``cv2.INTER_LINEAR``."""
+    every = [*functions.slopes, functions.offset, functions.share, functions.unsure]
+    wider = np.stack([cv2.copyMakeBorder(k, 1, 1, 1, 1, cv2.BORDER_REPLICATE) for k in every])
+    around = np.stack([wider[:, rows + y, columns + x] for y in range(3) for x in range(3)], axis=-1)
+    weights = _between(factor)
+    return np.asarray(around @ np.einsum("iy,jx->ijyx", weights, weights).reshape(9, -1)).reshape(
+        6, len(rows), factor, factor
     )
-    products = _enlarged(functions.slopes, tile, factor) * image.astype(np.float32)
-    fine = (products.reshape(-1, 3) @ _SUM).reshape(soft.shape)  # much faster than sum(axis=-1)
-    fine += share * _steeper(soft) + offset
-    np.copyto(alpha, np.clip(fine, 0, 1), where=unsure > 0)
 
 
-def _enlarged(values: Floats, tile: Box, factor: int) -> Floats:
-    """The values of a tile at full size, between cells as in the whole picture."""
-    y0, x0 = max(0, tile.y0 - 1), max(0, tile.x0 - 1)
-    cells = values[y0 : tile.y1 + 1, x0 : tile.x1 + 1]
-    size = cells.shape[1] * factor, cells.shape[0] * factor
-    large = cv2.resize(cells, size, interpolation=cv2.INTER_LINEAR)
-    top, left = (tile.y0 - y0) * factor, (tile.x0 - x0) * factor
-    height, width = (tile.y1 - tile.y0) * factor, (tile.x1 - tile.x0) * factor
-    return np.asarray(large[top : top + height, left : left + width])
+def _between(factor: int) -> Floats:
+    """(3, factor) float32: what the cell before, the cell itself and the next count in each of its pixels."""
+    place = (np.arange(factor, dtype=np.float32) + 0.5) / factor - 0.5
+    return np.stack([np.maximum(-place, 0), 1 - np.abs(place), np.maximum(place, 0)])

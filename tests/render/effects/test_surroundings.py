@@ -132,6 +132,16 @@ def test_a_camera_twice_as_close_shows_half_of_the_sides():
     assert (found[3:-3, 3:-3] > 225).all()
 
 
+def test_of_what_is_taller_than_the_camera_s_picture_the_head_is_seen():
+    picture = np.zeros((72, 96, 3), np.uint8)
+    picture[8:70, 40:56] = 100
+    alpha = (picture[..., 0] > 0).astype(np.float32)
+    picture[8:16, 40:56] = 250
+    _, found = only("follow=2", Scene(0, 0.0, picture, (Seen(1, 1, "person", alpha),)))
+    assert found[6:18, 36:60].min() > 225
+    assert found[:3].max() < 60
+
+
 def test_a_zoom_begins_with_the_whole_picture_and_ends_close():
     scenes = clip(25, step=0.2)
     found, _ = drawn(scenes, "zoom=2,seconds=0.5")
