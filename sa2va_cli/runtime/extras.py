@@ -39,7 +39,9 @@ EXR = Extra("OpenEXR", "OpenEXR", "exr")
 OTIO = Extra("opentimelineio", "opentimelineio", "otio")
 GENERATE = Extra("diffusers", "diffusers", "generate")
 WATCH = Extra("watchfiles", "watchfiles", "watch")
-EXTRAS = (QUANT, FLASH, OFFLOAD, HEIF, EXR, OTIO, GENERATE, WATCH)
+PEFT = Extra("peft", "peft", "train")
+TENSORBOARD = Extra("tensorboard", "tensorboard", "train")
+EXTRAS = (QUANT, FLASH, OFFLOAD, HEIF, EXR, OTIO, GENERATE, WATCH, PEFT, TENSORBOARD)
 
 
 def require(extra: Extra, asked: str) -> None:
