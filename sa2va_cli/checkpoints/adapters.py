@@ -7,7 +7,7 @@ weights are elsewhere. Beside low-rank pairs there are tensors that replace thos
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,6 +77,13 @@ class Adapter:
         headers = read_header(folder / ADAPTER_WEIGHTS)
         self._tensors = TensorFiles.of(folder, headers)
         self._names = {header.name.removeprefix(_PREFIX): header.name for header in headers}
+
+    def outlined(self, tensors: Tensors) -> Tensors:
+        """Yields what is changed as float32: steps of training are smaller than those of bfloat16."""
+        for name, tensor in tensors:
+            layer = name.removesuffix(".weight")
+            changed = name in self._names or layer + _FIRST in self._names
+            yield name, tensor.to(torch.float32) if changed else tensor
 
     def applied(self, tensors: Tensors) -> Tensors:
         """Yields the tensors of the base with what was learned.
@@ -195,7 +202,7 @@ def merge(folder: Path, target: Path, to: LayoutName, dtype: torch.dtype | None 
         folder: of the adapter.
         target: a folder that does not exist, or is empty.
         to: its layout.
-        dtype: its precision; None for that of each tensor in the base.
+        dtype: its precision; None for float32 of what is changed, and what is in the base of the rest.
 
     Raises:
         ModelError: it is no adapter, or does not fit its base.
@@ -230,8 +237,10 @@ def _merged(folder: Path, part: Path, target: Path, to: LayoutName, dtype: torch
     layout, files = full_layout(folder), TensorFiles(folder)
     native = part if to == "native" else part / "native"
     native.mkdir(exist_ok=True)
-    changed: Iterator[tuple[str, Tensor]] = Adapter(folder).applied(with_native_names(layout, files))
-    written = write_native(folder, native, layout, with_native_names(layout, outlines(files)), changed, dtype)
+    adapter = Adapter(folder)
+    outlined = adapter.outlined(with_native_names(layout, outlines(files)))
+    changed = adapter.applied(with_native_names(layout, files))
+    written = write_native(folder, native, layout, outlined, changed, dtype)
     if to == "published":
         written_published = convert(native, part / "published", "published", None)
         for path in (part / "published").iterdir():
