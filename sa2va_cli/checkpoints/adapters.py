@@ -1,7 +1,7 @@
-"""Adapters: what a training changed, kept beside the model that it began from, and put into it when it is read.
+"""Adapters: what a training changed, kept beside the model that it began from and put into it when read.
 
-A folder of an adapter has ``adapter_config.json`` and ``adapter_model.safetensors`` in the format of peft, with
-native names, and the config and tokenizer of the base; so it is read like any checkpoint, and only its
+A folder of an adapter has ``adapter_config.json`` and ``adapter_model.safetensors`` in the format of peft,
+with native names, and the config and tokenizer of the base; so it is read like any checkpoint, and only its
 weights are elsewhere. Beside low-rank pairs there are tensors that replace those of the base as a whole.
 """
 

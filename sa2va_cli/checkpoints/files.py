@@ -99,8 +99,8 @@ def weights_folder(folder: Path) -> Path:
     found = find_local(name) if name else None
     if found is None or is_adapter(found):
         raise ModelError(
-            f"{folder} is an adapter of {name or 'no model that it names'}, which is not on this machine; get it "
-            f"with: sa2va models pull {name}, or write its folder into {ADAPTER_CONFIG} as base_folder"
+            f"{folder} is an adapter of {name or 'no model that it names'}, which is not on this machine; "
+            f"get it with: sa2va models pull {name}, or write its folder into {ADAPTER_CONFIG} as base_folder"
         )
     return found
 

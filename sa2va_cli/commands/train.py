@@ -101,7 +101,7 @@ def train_command(
         list[str],
         typer.Argument(
             metavar="DATA...",
-            help="Data sets: folders or files, each with a weight if it is to be seen more or less: PATH:0.5.",
+            help="Data sets: folders or files; with a weight one is seen more or less often: PATH:0.5.",
             show_default=False,
         ),
     ],
@@ -147,9 +147,9 @@ def train_command(
 ) -> None:
     """Fine-tune a model on data sets of sentences and masks.
 
-    The official recipe is the default: adapters on the language model, and the mask decoder. The same command again
-    goes on where it was stopped. The new folder is a model that every command takes; beside it are adapter/
-    (what was trained, alone) and training/ (checkpoints, metrics.jsonl, report.html).
+    The official recipe is the default: adapters on the language model, and the mask decoder. The same
+    command again goes on where it was stopped. The new folder is a model that every command takes; in it are
+    adapter/ (what was trained, alone) and training/ (checkpoints, metrics.jsonl, report.html).
     """
     if to not in LAYOUTS:
         raise UsageError(f"{parameter('to', to)}: give one of {', '.join(LAYOUTS)}")

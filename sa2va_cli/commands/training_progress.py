@@ -42,7 +42,8 @@ class TrainingProgress:
         losses = " ".join(
             f"{name} {line[name]:.3f}" for name in ("total", "answer", "bce", "dice") if name in line
         )
-        told = f"training: {losses}, rate {line['rate']:.2g}, {line['samples_per_second']:.3g} samples/s, {left} left"
+        pace = f"{line['samples_per_second']:.3g} samples/s, {left} left"
+        told = f"training: {losses}, rate {line['rate']:.2g}, {pace}"
         self._report(Progress(told, done, steps, "steps"))
         if self._writer is not None:
             for name in _TOLD:

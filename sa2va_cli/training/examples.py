@@ -160,6 +160,6 @@ def _said(sample: ReferringSample, meant: bool, words: Words, rng: np.random.Gen
 
 
 def shrunk(mask: NDArray[np.bool_], side: int) -> NDArray[np.bool_]:
-    """A mask (H, W) at (side, side), each cell that of its upper left corner, as torch's ``nearest`` takes it."""
+    """A mask (H, W) at (side, side), each cell its upper left corner, as torch's ``nearest``."""
     rows, columns = (np.arange(side) * length // side for length in mask.shape)
     return mask[np.ix_(rows, columns)]

@@ -27,7 +27,7 @@ from sa2va_cli.training.recipe import LANGUAGE_MODEL, LORA, Recipe, as_document
 from sa2va_cli.training.referring import ReferringObjective
 from sa2va_cli.training.run_files import RunFiles
 from sa2va_cli.training.trained_parts import Counted, count, frozen_modules, prepare, trained_tensors
-from sa2va_cli.training.trainer import Plan, StoppedError, Trainer, Watch
+from sa2va_cli.training.trainer import Plan, StoppedError, Trainer, Watch, made_ahead
 
 RUN_FOLDER = "training"
 """Within the folder of the new model: the run's state, its table and its report."""
@@ -171,7 +171,7 @@ class Training:
         return Trainer(
             self._objective,
             optimiser,
-            self.examples.example,
+            made_ahead(self.examples.example, plan.accumulate),
             plan,
             self.files,
             lambda: trained_tensors(self.network),
@@ -188,8 +188,8 @@ class Training:
             different = [key for key in begun if known.get(key) != begun[key]]
             if different:
                 raise UsageError(
-                    f"{job.out} holds a training with another {' and '.join(different)}; give the same again to go "
-                    f"on with it, or name a new folder with {parameter('output')}"
+                    f"{job.out} holds a training with another {' and '.join(different)}; give the same again "
+                    f"to go on with it, or name a new folder with {parameter('output')}"
                 )
         elif job.out.exists() and any(job.out.iterdir()):
             raise OutputError(f"{job.out} exists already, and holds no training; name a folder that does not")

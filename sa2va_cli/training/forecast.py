@@ -1,7 +1,7 @@
 """How much memory a step of training takes, before one is made.
 
-Weights, gradients and AdamW's two means are counted exactly; what a pass keeps for the way back is an estimate
-from the sizes of the network and the longest conversation. Knows nothing about devices.
+Weights, gradients and AdamW's two means are counted exactly; what a pass keeps for the way back is an
+estimate from the sizes of the network and the longest conversation. Knows nothing about devices.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from sa2va_cli.training.recipe import Recipe
 from sa2va_cli.training.trained_parts import trained_tensors
 
 ADAM_BYTES = {False: 8, True: 2}
-"""Of the two means of AdamW for one parameter; in 8 bits, bitsandbytes keeps one byte of each."""
+"""Of AdamW's two means of one parameter; in 8 bits, bitsandbytes keeps one byte of each."""
 
 _DECODER_MAPS = 40
 """How many maps of the size of a mask, of the width of the decoder's finest features, decoding one mask keeps:

@@ -214,26 +214,42 @@ class Recipe:
 
 
 def _check(recipe: Recipe) -> None:
-    for part, way in recipe.parts.items():
+    _check_parts(recipe.parts)
+    _check_numbers(recipe)
+    if not recipe.words.questions or any("{}" not in one for one in recipe.words.questions):
+        raise UsageError("words.questions must be sentences with {} where the thing is named")
+    if not recipe.words.answers or any(one.count("[SEG]") != 1 for one in recipe.words.answers):
+        raise UsageError("words.answers must be sentences with [SEG] where the mask is")
+    if "[SEG]" in recipe.words.nothing:
+        raise UsageError(
+            f"words.nothing is {recipe.words.nothing!r}; where nothing is meant there is no [SEG]"
+        )
+
+
+def _check_parts(parts: Mapping[str, str]) -> None:
+    for part, way in parts.items():
         if part not in PARTS:
             raise UsageError(f"there is no part {part!r} to train; parts are {', '.join(PARTS)}")
         if way not in WAYS or (way == LORA and part != LANGUAGE_MODEL):
             allowed = WAYS if part == LANGUAGE_MODEL else WAYS[1:]
             raise UsageError(f"the part {part} is trained as {way!r}; give one of {', '.join(allowed)}")
+    if all(way == FROZEN for way in parts.values()):
+        raise UsageError("all parts are frozen, so there is nothing to train; leave one out of --freeze")
+
+
+def _check_numbers(recipe: Recipe) -> None:
     positive: dict[str, float] = {
         "lora.r": recipe.lora.r,
         "lora.alpha": recipe.lora.alpha,
         "losses.points": recipe.losses.points,
+        "losses.oversampling": recipe.losses.oversampling,
         "optimiser.rate": recipe.optimiser.rate,
         "optimiser.max_norm": recipe.optimiser.max_norm,
-        "frames": recipe.frames,
-        "expressions": recipe.expressions,
-        "batch": recipe.batch,
-        "accumulate": recipe.accumulate,
-        "epochs": recipe.epochs,
         "steps": 1 if recipe.steps is None else recipe.steps,
-        "save_every": recipe.save_every,
-        "losses.oversampling": recipe.losses.oversampling,
+        **{
+            k: getattr(recipe, k)
+            for k in ("frames", "expressions", "batch", "accumulate", "epochs", "save_every")
+        },
     }
     for name, value in positive.items():
         if not (math.isfinite(value) and value > 0):
@@ -246,12 +262,6 @@ def _check(recipe: Recipe) -> None:
     for name, value in shares.items():
         if not 0 <= value <= 1:
             raise UsageError(f"{name} is {value}; it must be from 0 to 1")
-    if not recipe.words.questions or any("{}" not in one for one in recipe.words.questions):
-        raise UsageError("words.questions must be sentences with {} where the thing is named")
-    if not recipe.words.answers or any("[SEG]" not in one for one in recipe.words.answers):
-        raise UsageError("words.answers must be sentences with [SEG] where the mask is")
-    if all(way == FROZEN for way in recipe.parts.values()):
-        raise UsageError("all parts are frozen, so there is nothing to train; leave one out of --freeze")
 
 
 OFFICIAL = Recipe()

@@ -1,8 +1,8 @@
 """The objective of Sa2VA for a network of any family: from an example to its losses.
 
 The language model reads a conversation with its answers (teacher forcing); its states at ``[SEG]`` become
-queries, which SAM 2 decodes on every frame by itself, as ``projects/sa2va/models/sa2va.py`` of bytedance/Sa2VA
-does. What the demo world adds to this is in ``objective.py``.
+queries, which SAM 2 decodes on every frame by itself, as ``projects/sa2va/models/sa2va.py`` of
+bytedance/Sa2VA does. What the demo world adds to this is in ``objective.py``.
 """
 
 from typing import Any

@@ -119,7 +119,8 @@ def _draw(sheet: Image.Image, curve: Curve, left: int, top: int) -> None:
     steps, values = [p[0] for p in curve.points], [p[1] for p in curve.points]
     low, high = min(values), max(values)
     low, high = (low, high) if high > low else (low - abs(low) * 0.1 - 1e-9, high + abs(high) * 0.1 + 1e-9)
-    first, last = min(steps), max(max(steps), min(steps) + 1)
+    first = min(steps)
+    last = max(*steps, first + 1)
 
     def at(step: float, value: float) -> tuple[float, float]:
         x = box[0] + (step - first) / (last - first) * (box[2] - box[0])

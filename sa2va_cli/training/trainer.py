@@ -1,4 +1,4 @@
-"""Steps of an optimiser, from one checkpoint to the next: deterministic, resumable, and stopped by bad losses.
+"""Steps of an optimiser, from checkpoint to checkpoint: deterministic, resumable, stopped by bad losses.
 
 What is trained is any module that gives losses for an example; what an example is, is its own business. Every
 example and every random number follows from the number of the step, so a run that was killed goes on as if
@@ -20,6 +20,9 @@ from sa2va_cli.errors import ModelError
 from sa2va_cli.training.run_files import RunFiles, State
 
 ExampleT = TypeVar("ExampleT")
+
+Ahead = Callable[[range], Iterator[list[ExampleT]]]
+"""Gives the examples of each of some steps."""
 
 _MEMORY = 0.9
 """How much of the mean of losses is that of the steps before."""
@@ -96,23 +99,25 @@ class Trainer(Generic[ExampleT]):
     Args:
         objective: called with an example it gives losses by name, ``total`` among them.
         optimiser: of what is trained.
-        example: makes an example by its number.
+        ahead: gives the examples of each of some steps, in their order; see ``made_ahead``.
         plan: how the run goes.
         files: where it is kept.
         learned: gives what is trained by name, as a state dict; loaded into the same tensors.
+        key: of what is trained, in the state.
     """
 
     def __init__(
         self,
         objective: nn.Module,
         optimiser: torch.optim.Optimizer,
-        example: Callable[[int], ExampleT],
+        ahead: Ahead[ExampleT],
         plan: Plan,
         files: RunFiles,
         learned: Callable[[], Mapping[str, Tensor]],
+        key: str = "learned",
     ) -> None:
-        self.objective, self.optimiser, self.example = objective, optimiser, example
-        self.plan, self.files, self.learned = plan, files, learned
+        self.objective, self.optimiser, self.ahead = objective, optimiser, ahead
+        self.plan, self.files, self.learned, self._key = plan, files, learned, key
         self.done = 0
         self.saved = -1
         self.losses = Losses()
@@ -125,8 +130,8 @@ class Trainer(Generic[ExampleT]):
             self.restore(state)
             self.optimiser.load_state_dict(state["optimiser"])
             self.done = self.saved = int(state["step"])
-            self.losses = Losses(dict(state["means"]), float(state["lowest"]))
-            self.extra = dict(state["extra"])
+            self.losses = Losses(dict(state.get("means", {})), float(state.get("lowest", math.inf)))
+            self.extra = dict(state.get("extra", {}))
         self.files.forget_after(self.done)
         return self.done
 
@@ -134,7 +139,7 @@ class Trainer(Generic[ExampleT]):
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes what a state has learned."""
         for name, tensor in self.learned().items():
-            tensor.copy_(state["learned"][name])
+            tensor.copy_(state[self._key][name])
 
     def save(self) -> None:
         """Writes a checkpoint.
@@ -144,7 +149,7 @@ class Trainer(Generic[ExampleT]):
         """
         state = {
             "step": self.done,
-            "learned": {name: tensor.detach() for name, tensor in self.learned().items()},
+            self._key: {name: tensor.detach() for name, tensor in self.learned().items()},
             "optimiser": self.optimiser.state_dict(),
             "means": self.losses.means,
             "lowest": self.losses.lowest,
@@ -162,7 +167,7 @@ class Trainer(Generic[ExampleT]):
         """
         end = self.plan.steps if until is None else min(until, self.plan.steps)
         first, began = self.done, time.monotonic()
-        for examples in self._ahead(range(self.done, end)):
+        for examples in self.ahead(range(self.done, end)):
             line = self._step(examples)
             self.done += 1
             pace = (time.monotonic() - began) / (self.done - first)
@@ -176,25 +181,9 @@ class Trainer(Generic[ExampleT]):
                 self.save()
                 watch.saved(self.done)
 
-    def _ahead(self, steps: range) -> Iterator[list[ExampleT]]:
-        """The examples of each step; the next step's are made while this one's are learned."""
-        with ThreadPoolExecutor(1, thread_name_prefix="sa2va-examples") as thread:
-
-            def of(step: int) -> list[ExampleT]:
-                first = step * self.plan.accumulate
-                return [self.example(first + k) for k in range(self.plan.accumulate)]
-
-            waiting = thread.submit(of, steps[0]) if steps else None
-            for step in steps:
-                assert waiting is not None  # noqa: S101 - there is one for each step
-                ready = waiting.result()
-                waiting = thread.submit(of, step + 1) if step + 1 in steps else None
-                yield ready
-
     def try_step(self, step: int) -> dict[str, Any]:
         """Makes one step without any trace in the files, to see how long it takes."""
-        first = step * self.plan.accumulate
-        return self._step([self.example(first + k) for k in range(self.plan.accumulate)])
+        return self._step(next(iter(self.ahead(range(step, step + 1)))))
 
     def _step(self, examples: list[ExampleT]) -> dict[str, Any]:
         plan, rate = self.plan, self.plan.rate(self.done)
@@ -236,5 +225,29 @@ class Trainer(Generic[ExampleT]):
         mean, most = self.losses.means["total"], self.plan.diverged
         if most is not None and self.done >= _GRACE and mean > most * self.losses.lowest + 1:
             raise StoppedError(
-                f"the loss rose to {mean:.3g} at step {self.done + 1}, after it was down to {self.losses.lowest:.3g}"
+                f"the loss rose to {mean:.3g} at step {self.done + 1}, "
+                f"after it was down to {self.losses.lowest:.3g}"
             )
+
+
+def made_ahead(example: Callable[[int], ExampleT], accumulate: int) -> Ahead[ExampleT]:
+    """Makes examples by their numbers, those of the next step while this one's are learned.
+
+    Args:
+        example: makes one.
+        accumulate: how many a step has.
+    """
+
+    def of(step: int) -> list[ExampleT]:
+        return [example(step * accumulate + place) for place in range(accumulate)]
+
+    def ahead(steps: range) -> Iterator[list[ExampleT]]:
+        with ThreadPoolExecutor(1, thread_name_prefix="sa2va-examples") as thread:
+            waiting = [thread.submit(of, step) for step in steps[:1]]
+            for step in steps:
+                ready = waiting.pop().result()
+                if step + 1 in steps:
+                    waiting.append(thread.submit(of, step + 1))
+                yield ready
+
+    return ahead

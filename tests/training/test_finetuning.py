@@ -125,21 +125,35 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bits(tmp_path: Path, data: P
             assert whole == stopped
 
 
-def test_the_new_folder_is_a_model_and_the_adapter_makes_the_same_of_its_base(tmp_path: Path, data: Path) -> None:
+def test_the_new_folder_is_a_model_and_the_adapter_makes_the_same_of_its_base(
+    tmp_path: Path, data: Path
+) -> None:
     training = Training(job(demo(), data, tmp_path / "out"))
     done = training.run(Silent())
     learned = losses_of(training.network, data)
     out = load_network(done.folder, CPU, torch.float32)
     assert losses_of(out, data) == pytest.approx(learned, rel=1e-4)
-    assert losses_of(out, data) != pytest.approx(losses_of(load_network(demo(), CPU, torch.float32), data), rel=0.01)
+    assert losses_of(out, data) != pytest.approx(
+        losses_of(load_network(demo(), CPU, torch.float32), data), rel=0.01
+    )
     assert done.adapter == tmp_path / "out" / ADAPTER_FOLDER
     adapted = load_network(done.adapter, CPU, torch.float32)
     assert losses_of(adapted, data) == pytest.approx(learned, rel=1e-4)
     config = json.loads((done.adapter / "adapter_config.json").read_text())
     assert (config["peft_type"], config["r"], config["lora_alpha"]) == ("LORA", 4, 8)
-    assert config["target_modules"] == ["down_proj", "gate_proj", "k_proj", "o_proj", "q_proj", "up_proj", "v_proj"]
+    assert config["target_modules"] == [
+        "down_proj",
+        "gate_proj",
+        "k_proj",
+        "o_proj",
+        "q_proj",
+        "up_proj",
+        "v_proj",
+    ]
     merge(done.adapter, tmp_path / "merged", "native")
-    assert (tmp_path / "merged/model.safetensors").read_bytes() == (done.folder / "model.safetensors").read_bytes()
+    assert (tmp_path / "merged/model.safetensors").read_bytes() == (
+        done.folder / "model.safetensors"
+    ).read_bytes()
     with pytest.raises(ModelError, match="is no adapter"):
         merge(done.folder, tmp_path / "again", "native")
 
@@ -161,7 +175,9 @@ def test_a_published_model_keeps_its_layout_and_names(tmp_path: Path, data: Path
     Training(job(base, data, tmp_path / "out", dataclasses.replace(TINY, steps=1), "published")).run(Silent())
     before, after = tensors(base), tensors(tmp_path / "out")
     assert {n: t.shape for n, t in before.items()} == {n: t.shape for n, t in after.items()}
-    assert json.loads((tmp_path / "out/config.json").read_text()) == json.loads((base / "config.json").read_text())
+    assert json.loads((tmp_path / "out/config.json").read_text()) == json.loads(
+        (base / "config.json").read_text()
+    )
     load_network(tmp_path / "out", CPU, torch.float32)
 
 
@@ -265,7 +281,6 @@ def iou_after(family: str, folder: Path, steps: int = 40) -> float:
             logits = objective.decode(example, queries)[0, 0]
         predicted, wanted = logits.numpy() > 0, example.masks[0, 0]
         found.append((predicted & wanted).sum() / (predicted | wanted).sum())
-    print(family, [round(float(one), 3) for one in found])
     return float(min(found))
 
 

@@ -38,7 +38,9 @@ def by_formula(logits: Array, masks: Array, candidates: Array, others: Array) ->
     count, height, width = logits.shape
     chosen = []
     for k in range(count):
-        doubts = np.abs(weights_at(candidates[k], height, width).reshape(len(candidates[k]), -1) @ logits[k].ravel())
+        doubts = np.abs(
+            weights_at(candidates[k], height, width).reshape(len(candidates[k]), -1) @ logits[k].ravel()
+        )
         nearest = np.argsort(doubts)[:48]
         chosen.append(weights_at(np.concatenate([candidates[k][nearest], others[k]]), height, width))
     at = np.stack(chosen).reshape(count, 64, -1)

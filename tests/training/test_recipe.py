@@ -10,14 +10,23 @@ from sa2va_cli.training.recipe import OFFICIAL, PARTS, RECIPES, Recipe, changed,
 
 
 def test_the_default_is_the_official_recipe() -> None:
-    assert OFFICIAL == Recipe()
+    assert read_recipe("official") == Recipe()
     assert (OFFICIAL.lora.r, OFFICIAL.lora.alpha, OFFICIAL.lora.dropout) == (128, 256, 0.05)
     assert (OFFICIAL.losses.answer, OFFICIAL.losses.bce, OFFICIAL.losses.dice) == (1.0, 2.0, 0.5)
-    assert (OFFICIAL.losses.points, OFFICIAL.losses.oversampling, OFFICIAL.losses.importance) == (12_544, 3.0, 0.75)
+    assert (OFFICIAL.losses.points, OFFICIAL.losses.oversampling, OFFICIAL.losses.importance) == (
+        12_544,
+        3.0,
+        0.75,
+    )
     assert OFFICIAL.optimiser.rate == 4e-5
     assert OFFICIAL.optimiser.betas == (0.9, 0.999)
     trained = {part: way for part, way in OFFICIAL.parts.items() if way != "frozen"}
-    assert trained == {"language_model": "lora", "embeddings": "full", "projection": "full", "mask_decoder": "full"}
+    assert trained == {
+        "language_model": "lora",
+        "embeddings": "full",
+        "projection": "full",
+        "mask_decoder": "full",
+    }
 
 
 def test_the_rate_rises_for_a_twentieth_and_falls_to_zero_as_a_cosine() -> None:
@@ -35,7 +44,9 @@ def test_steps_come_from_epochs_unless_they_are_given() -> None:
 
 def test_a_file_says_what_differs(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
-    path.write_text('like = "small"\nbatch = 1\n[lora]\nr = 8\n[parts]\nvision = "full"\n[optimiser]\nrate = 1e-3\n')
+    path.write_text(
+        'like = "small"\nbatch = 1\n[lora]\nr = 8\n[parts]\nvision = "full"\n[optimiser]\nrate = 1e-3\n'
+    )
     recipe = read_recipe(str(path))
     small = RECIPES["small"]
     assert (recipe.batch, recipe.lora.r, recipe.optimiser.rate) == (1, 8, 1e-3)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from sa2va_cli.errors import OutputError
 from sa2va_cli.training import run_files
 from sa2va_cli.training.run_files import RunFiles
-from sa2va_cli.training.trainer import Plan, StoppedError, Trainer
+from sa2va_cli.training.trainer import Plan, StoppedError, Trainer, made_ahead
 
 
 class Line(nn.Module):
@@ -60,7 +60,14 @@ def trainer(folder: Path, module: nn.Module, steps: int = 12) -> Trainer[int]:
         diverged=4.0,
     )
     optimiser = torch.optim.AdamW(module.parameters(), lr=0.05)
-    return Trainer(module, optimiser, lambda n: n, plan, RunFiles(folder), lambda: dict(module.named_parameters()))
+    return Trainer(
+        module,
+        optimiser,
+        made_ahead(lambda n: n, 2),
+        plan,
+        RunFiles(folder),
+        lambda: dict(module.named_parameters()),
+    )
 
 
 def curve(folder: Path) -> list[tuple[int, float]]:
@@ -100,9 +107,11 @@ def test_a_line_that_was_cut_off_is_made_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
-def test_a_loss_that_is_no_number_stops_and_leaves_the_last_good_checkpoint(tmp_path: Path, bad: float) -> None:
+def test_a_loss_that_is_no_number_stops_and_leaves_the_last_good_checkpoint(
+    tmp_path: Path, bad: float
+) -> None:
     module = Line(worse_from=10, to=bad)
-    with pytest.raises(StoppedError, match="the loss became (nan|inf) at step 6"):
+    with pytest.raises(StoppedError, match=r"the loss became (nan|inf) at step 6"):
         trainer(tmp_path, module).run(Silent())
     state = RunFiles(tmp_path).load(torch.device("cpu"))
     assert state is not None
@@ -111,7 +120,7 @@ def test_a_loss_that_is_no_number_stops_and_leaves_the_last_good_checkpoint(tmp_
 
 
 def test_a_loss_that_grows_out_of_all_proportion_stops(tmp_path: Path) -> None:
-    with pytest.raises(StoppedError, match="the loss rose to .* after it was down to"):
+    with pytest.raises(StoppedError, match=r"the loss rose to .* after it was down to"):
         trainer(tmp_path, Line(worse_from=60, to=1e4), steps=60).run(Silent())
 
 
@@ -141,6 +150,6 @@ def test_examples_that_cannot_be_made_are_told_as_they_are(tmp_path: Path) -> No
             raise OutputError("annotations.json: entry 5 is broken")
         return number
 
-    one.example = broken
+    one.ahead = made_ahead(broken, 2)
     with pytest.raises(OutputError, match="entry 5 is broken"):
         one.run(Silent())
