@@ -337,7 +337,8 @@ def make_optimiser(network: Sa2VANetwork, recipe: Recipe) -> torch.optim.Optimiz
         "weight_decay": recipe.optimiser.weight_decay,
     }
     if not recipe.optimiser.eight_bit:
-        return torch.optim.AdamW(parameters, **options)
+        fused = all(p.device.type in ("cpu", "cuda") for p in parameters)  # needs no memory beside its means
+        return torch.optim.AdamW(parameters, **options, fused=fused)
     from sa2va_cli.runtime.extras import QUANT, require
 
     require(QUANT, "optimiser.eight_bit")

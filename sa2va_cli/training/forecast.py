@@ -14,11 +14,15 @@ from sa2va_cli.training.recipe import Recipe
 from sa2va_cli.training.trained_parts import trained_tensors
 
 ADAM_BYTES = {False: 8, True: 2}
-"""Of AdamW's two means of one parameter; in 8 bits, bitsandbytes keeps one byte of each."""
+"""Of AdamW's two means of one number; in 8 bits, bitsandbytes keeps one byte of each."""
 
-_DECODER_MAPS = 40
-"""How many maps of the size of a mask, of the width of the decoder's finest features, decoding one mask keeps:
-upscaled features, their activations and norms. Measured on Hiera-L's decoder."""
+_BLOCK = 14
+"""How many maps of its width a block of an image encoder has at a time: the residual stream and its norm;
+queries, keys, values and what they give; a hidden layer of four widths before and after its activation."""
+
+_MASK_MAPS = 10
+"""How many maps at the size of a mask, of an eighth of SAM 2's width, decoding one mask keeps for the way
+back: upscaled features, their sums, norms and activations."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,7 @@ class Length:
         learned: tokens of all answers.
         masks: objects.
         frames: pictures.
+        visual: tokens of the pictures in one conversation.
     """
 
     rows: int
@@ -38,6 +43,7 @@ class Length:
     learned: int
     masks: int
     frames: int
+    visual: int
 
 
 @dataclass(frozen=True)
@@ -76,7 +82,8 @@ def forecast(network: Sa2VANetwork, recipe: Recipe, length: Length, work_bytes: 
         weights=_bytes(network),
         gradients=4 * trained,
         optimiser=ADAM_BYTES[recipe.optimiser.eight_bit] * trained,
-        activations=_language(network, recipe, length, work_bytes) + _masks(network, recipe, length),
+        activations=_language(network, recipe, length, work_bytes)
+        + max(_looking(network, length), _masks(network, recipe, length)),
     )
 
 
@@ -97,11 +104,22 @@ def _language(network: Sa2VANetwork, recipe: Recipe, length: Length, work_bytes:
     return kept + length.learned * config.vocab_size * (work_bytes + 8)
 
 
+def _looking(network: Sa2VANetwork, length: Length) -> int:
+    """One block of the vision encoder at work, on four patches for each visual token."""
+    sizes = network.chat.sizes.vision
+    width = int(sizes["hidden_size"])
+    parameter = next(network.chat.vision_model.parameters())
+    return 4 * length.visual * width * _BLOCK * parameter.element_size()
+
+
 def _masks(network: Sa2VANetwork, recipe: Recipe, length: Length) -> int:
-    """What decoding keeps: of one frame where it is computed twice, else of all; and the encoder's maps."""
+    """SAM 2's first stage at work on one picture, and what decoding keeps.
+
+    That is of one frame where it is computed twice, else of all.
+    """
     sam2 = network.sam2
     cells = (sam2.input_size // 4) ** 2
-    maps = cells * (sam2.width // 8 + sam2.width // 4 // 4 + sam2.width // 16) * 4
-    of_mask = cells * (sam2.width // 8) * 4 * _DECODER_MAPS // 8
+    stage = cells * sam2.layers.config.vision_config.backbone_config.hidden_size * _BLOCK * 4
+    kept = length.frames * cells * (sam2.width // 8 + sam2.width // 16 + sam2.width // 16) * 4
     decodings = length.masks * (1 if recipe.gradient_checkpointing else length.frames)
-    return length.frames * maps + decodings * of_mask
+    return stage + kept + decodings * cells * (sam2.width // 8) * _MASK_MAPS * 4

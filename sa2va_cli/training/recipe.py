@@ -234,7 +234,9 @@ def _check_parts(parts: Mapping[str, str]) -> None:
             allowed = WAYS if part == LANGUAGE_MODEL else WAYS[1:]
             raise UsageError(f"the part {part} is trained as {way!r}; give one of {', '.join(allowed)}")
     if all(way == FROZEN for way in parts.values()):
-        raise UsageError("all parts are frozen, so there is nothing to train; leave one out of --freeze")
+        raise UsageError(
+            f"all parts are frozen: there is nothing to train; leave one out of {parameter('freeze')}"
+        )
 
 
 def _check_numbers(recipe: Recipe) -> None:

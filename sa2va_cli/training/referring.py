@@ -63,6 +63,7 @@ class ReferringObjective(nn.Module):
             learned=sum(sum(one.learned) for one in taught),
             masks=len(example.masks),
             frames=len(example.images),
+            visual=taught[0].tokens.count(chat.picture_id),
         )
 
     def _conversations(self, example: Example, pictures: Any) -> list[list[Turn]]:
@@ -87,12 +88,13 @@ class ReferringObjective(nn.Module):
     def decode(self, example: Example, queries: Tensor) -> Tensor:
         """Mask logits (N, F, m, m) of queries (N, C) on each of the pictures."""
         sam2 = self.network.sam2
-        pixels = [
-            grounding_pixels(image, sam2.input_size, sam2.dtype, still=example.still, device=sam2.device)
-            for image in example.images
-        ]
-        _, features = sam2.encode_for_both(torch.cat(pixels))
-        decoded = [self._decoded(features[k : k + 1], queries) for k in range(len(pixels))]
+        decoded = []
+        for image in example.images:  # one by one: together their first maps would need the most memory
+            pixels = grounding_pixels(
+                image, sam2.input_size, sam2.dtype, still=example.still, device=sam2.device
+            )
+            _, features = sam2.encode_for_both(pixels)
+            decoded.append(self._decoded(features, queries))
         return torch.stack(decoded, dim=1)
 
     def _decoded(self, features: ImageFeatures, queries: Tensor) -> Tensor:

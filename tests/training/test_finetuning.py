@@ -265,7 +265,7 @@ def iou_after(family: str, folder: Path, steps: int = 40) -> float:
         lora=Lora(8, 16, 0.0),
         losses=Losses(points=1024),
         optimiser=dataclasses.replace(OFFICIAL.optimiser, rate=3e-3),
-        batch=4,
+        batch=8,
         steps=steps,
         save_every=1000,
     )
