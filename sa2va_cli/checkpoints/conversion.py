@@ -84,9 +84,9 @@ def convert(
         ModelError: the source is not understood, or a tensor has no place in the other layout.
         OutputError: the target exists, or cannot be written.
     """
+    refuse_adapter(source)
     if stock := find_stock(source):
         raise ModelError(f"{source} is a {stock}, which is used in the layout of transformers and no other")
-    refuse_adapter(source)
     layout = full_layout(source)
     if state is not None and layout.native:
         raise ModelError(f"{source} is native; a state dict goes with a checkpoint in the published layout")
@@ -159,6 +159,15 @@ def refuse_adapter(source: Path) -> None:
     """
     if is_adapter(source):
         raise ModelError(f"{source} is an adapter; first make a model of it: sa2va models merge {source} DST")
+
+
+def require_published(source: Path) -> None:
+    """Makes sure that the published layout can hold what a checkpoint describes.
+
+    Raises:
+        ModelError: it cannot.
+    """
+    _config(full_layout(source), source, "published")
 
 
 def write_native(

@@ -7,7 +7,7 @@ from typing import Any, Self
 from sa2va_cli.events import Progress, Report
 from sa2va_cli.training.run_files import RunFiles
 
-_TOLD = ("total", "answer", "bce", "dice", "rate", "norm", "samples_per_second")
+_CURVES = ("total", "answer", "bce", "dice", "rate", "norm", "samples_per_second")
 
 
 class TrainingProgress:
@@ -38,24 +38,14 @@ class TrainingProgress:
 
     def stepped(self, line: Mapping[str, Any], done: int, steps: int) -> None:
         """See ``trainer.Watch``."""
-        left = duration(float(line["seconds_left"]))
-        losses = " ".join(
-            f"{name} {line[name]:.3f}" for name in ("total", "answer", "bce", "dice") if name in line
-        )
-        pace = f"{line['samples_per_second']:.3g} samples/s, {left} left"
-        told = f"training: {losses}, rate {line['rate']:.2g}, {pace}"
-        self._report(Progress(told, done, steps, "steps"))
+        parts = ", ".join(f"{name} {line[name]:.3f}" for name in ("answer", "bce", "dice") if name in line)
+        pace = f"lr {line['rate']:.1e}, {line['samples_per_second']:.2g} samples/s"
+        told = f"loss {line['total']:.3f} ({parts}), {pace}"
+        self._report(Progress("training", done, steps, f"steps, {told}"))
         if self._writer is not None:
-            for name in _TOLD:
+            for name in _CURVES:
                 if name in line:
                     self._writer.add_scalar(name, line[name], done)
 
     def saved(self, done: int) -> None:
         """See ``trainer.Watch``."""
-
-
-def duration(seconds: float) -> str:
-    """A time as people say it: ``45 s``, ``12 min``, ``3.5 h``."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

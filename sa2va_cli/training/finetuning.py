@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import torch
 
 from sa2va_cli.checkpoints.adapters import LowRank, merge_into, save_adapter_tensors, write_adapter
-from sa2va_cli.checkpoints.conversion import LayoutName
+from sa2va_cli.checkpoints.conversion import LayoutName, require_published
 from sa2va_cli.checkpoints.files import CONFIG_FILE
 from sa2va_cli.checkpoints.loader import load_network
 from sa2va_cli.checkpoints.parts import LM, SAM2, VIT
@@ -142,6 +142,8 @@ class Training:
         self.job, self._validator = job, validator
         self.files = RunFiles(job.out / RUN_FOLDER)
         self._begun = self._begin()
+        if job.to == "published":
+            require_published(job.folder)
         self.network = load_network(
             job.folder, job.device, {LM: job.dtypes[LM], VIT: job.dtypes[VIT], SAM2: torch.float32}
         )

@@ -38,10 +38,10 @@ def test_a_model_is_trained_reported_used_and_merged(sa2va, folder):
     assert {"total", "answer", "bce", "dice", "rate", "samples_per_second"} <= lines[1].keys()
     again = sa2va("train", "demo", "data:2", "--val", "data", "-o", "new", *recipe, *FAST, "--json")
     assert json.loads(again.out)["scores"] == said["scores"]  # it was done already
-    merged = sa2va("models", "merge", "new/adapter", "merged", "--to", "published")
+    merged = sa2va("models", "merge", "new/adapter", "merged", "--dtype", "bf16")
     assert merged.code == 0, merged.err
     info = sa2va("models", "info", "merged", "--json")
-    assert json.loads(info.out)["layout"] == "published"
+    assert json.loads(info.out)["layout"] == "native"
 
 
 def test_a_dry_run_tells_parts_memory_steps_and_time(sa2va, folder):
@@ -84,6 +84,7 @@ def test_a_dry_run_tells_parts_memory_steps_and_time(sa2va, folder):
             2,
             "training in fp16 is not supported; use --dtype bf16 or fp32",
         ),
+        (("--to", "published"), 5, "the published layout knows nothing but 12 tiles of 448 pixels"),
         (("--val", "nothing"), 3, "nothing: there is no such file or folder"),
     ],
 )
