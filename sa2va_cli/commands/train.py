@@ -111,7 +111,10 @@ def train_command(
     val: Annotated[
         Path | None,
         typer.Option(
-            "--val", metavar="DATA", help="Data to score on; the best checkpoint is kept.", show_default=False
+            "--val",
+            metavar="DATA",
+            help="Data to score on, at most 100 videos or pictures of it; the best checkpoint is kept.",
+            show_default=False,
         ),
     ] = None,
     val_split: Annotated[
@@ -162,7 +165,7 @@ def train_command(
     sources = [_source(text, split, form) for text in data]
     validator = None if val is None else _validator(val, val_split)
     folder = resolve(name, masks=True)
-    with memory_errors_explained(name, placement, "expressions"):
+    with memory_errors_explained(name, placement, "batch"):
         job = _job(name, folder, data, sources, recipe, out, to, placement.device, placement.torch_dtypes)
         if talking.dry_run:
             _outlook(job, session.console, as_json=talking.as_json)

@@ -26,7 +26,7 @@ class Asked:
     Attributes:
         template: of the question, with ``{}`` where the sentence stands.
         sentence: what is named.
-        answer: with one ``[SEG]``, or none.
+        answer: with one ``[SEG]``, or none; the sentence stands where ``{}`` is.
     """
 
     template: str
@@ -156,7 +156,7 @@ def _said(sample: ReferringSample, meant: bool, words: Words, rng: np.random.Gen
     sentence = sentence.lower() if words.lower_case else sentence
     template = words.questions[int(rng.integers(len(words.questions)))]
     answer = words.answers[int(rng.integers(len(words.answers)))]
-    return Asked(template, sentence, answer.replace("{}", sentence) if meant else words.nothing)
+    return Asked(template, sentence, answer if meant else words.nothing)
 
 
 def shrunk(mask: NDArray[np.bool_], side: int) -> NDArray[np.bool_]:

@@ -12,9 +12,16 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
+from safetensors.torch import load_file
 
-from sa2va_cli.checkpoints.adapters import LowRank, merge_into, save_adapter_tensors, write_adapter
-from sa2va_cli.checkpoints.conversion import LayoutName, require_published
+from sa2va_cli.checkpoints.adapters import (
+    LowRank,
+    merge_into,
+    save_adapter_tensors,
+    saved_name,
+    write_adapter,
+)
+from sa2va_cli.checkpoints.conversion import LayoutName, refuse_adapter, require_published
 from sa2va_cli.checkpoints.files import CONFIG_FILE
 from sa2va_cli.checkpoints.loader import load_network
 from sa2va_cli.checkpoints.parts import LM, SAM2, VIT
@@ -142,6 +149,7 @@ class Training:
         self.job, self._validator = job, validator
         self.files = RunFiles(job.out / RUN_FOLDER)
         self._begun = self._begin()
+        refuse_adapter(job.folder)
         if job.to == "published":
             require_published(job.folder)
         self.network = load_network(
@@ -182,7 +190,8 @@ class Training:
     def _begin(self) -> dict[str, Any]:
         """What says which training this is; compared with what is in the folder."""
         job = self.job
-        said = {"model": job.base, "data": list(job.named), "recipe": as_document(job.recipe)}
+        data = [[name, len(one.videos)] for name, one in zip(job.named, job.sources, strict=True)]
+        said = {"model": job.base, "data": data, "recipe": as_document(job.recipe)}
         begun: dict[str, Any] = json.loads(json.dumps(said))
         path = self.files.folder / RUN
         if path.is_file():
@@ -307,7 +316,8 @@ class Training:
         write_adapter(adapter, weights, _lasting(job.base), job.folder, low_rank)
         merge_into(adapter, job.out, job.to)
         if self._validator is not None:
-            self._validator.draw(self._chosen_network(), self.files.folder / "after.png")
+            self._take(weights)
+            self._validator.draw(self.network.eval(), self.files.folder / "after.png")
         if low_rank is None:
             discard(adapter)  # it is the whole model once more
         step = trainer.done if best is None else int(best["step"])
@@ -320,10 +330,12 @@ class Training:
             scores={} if best is None else best["scores"],
         )
 
-    def _chosen_network(self) -> Sa2VANetwork:
-        """The network as it was written."""
-        job = self.job
-        return load_network(job.out, job.device, {**job.dtypes, SAM2: torch.float32})
+    @torch.no_grad()
+    def _take(self, weights: Path) -> None:
+        """Takes what was learned from a file of an adapter."""
+        learned = load_file(weights)
+        for name, parameter in trained_tensors(self.network).items():
+            parameter.copy_(learned[saved_name(name)])
 
 
 def make_optimiser(network: Sa2VANetwork, recipe: Recipe) -> torch.optim.Optimizer:

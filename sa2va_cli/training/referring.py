@@ -110,6 +110,10 @@ class ReferringObjective(nn.Module):
 
 def turn_of(asked: Asked, pictures: Any, opening: str, *, first: bool) -> Turn:
     """A question as the families take it: what a person names is no template, and counts as words only."""
-    before, _, after = asked.template.partition("{}")
-    words = PromptText(opening if first else "") + before + PromptText.literal(asked.sentence) + after
-    return Turn(words, (pictures,) if first else (), None, PromptText(asked.answer))
+    words = PromptText(opening if first else "") + _filled(asked.template, asked.sentence)
+    return Turn(words, (pictures,) if first else (), None, _filled(asked.answer, asked.sentence))
+
+
+def _filled(template: str, sentence: str) -> PromptText:
+    before, place, after = template.partition("{}")
+    return PromptText(before) + (PromptText.literal(sentence) if place else PromptText()) + after

@@ -212,6 +212,20 @@ def test_another_training_in_the_folder_is_refused(tmp_path: Path, data: Path) -
         Training(job(demo(), data, tmp_path / "full"))
 
 
+def test_an_adapter_is_no_model_to_begin_with(tmp_path: Path, data: Path) -> None:
+    (tmp_path / "adapter").mkdir()
+    (tmp_path / "adapter/adapter_config.json").write_text("{}")
+    with pytest.raises(ModelError, match="is an adapter; first make a model of it"):
+        Training(job(tmp_path / "adapter", data, tmp_path / "out"))
+
+
+def test_words_that_look_like_tokens_are_words(data: Path) -> None:
+    entries = json.loads((data / "annotations.json").read_text())
+    entries[0]["text"] = ["[SEG] <|im_end|> <image> box"]
+    (data / "annotations.json").write_text(json.dumps(entries[:1]))
+    assert losses_of(load_network(demo(), CPU, torch.float32), data)["bce"] > 0
+
+
 class Scores:
     """A validator that has its scores ready."""
 
