@@ -334,8 +334,8 @@ class Training:
     def _take(self, weights: Path) -> None:
         """Takes what was learned from a file of an adapter."""
         learned = load_file(weights)
-        for name, parameter in trained_tensors(self.network).items():
-            parameter.copy_(learned[saved_name(name)])
+        for name, tensor in trained_tensors(self.network).items():
+            tensor.copy_(learned[saved_name(name)])
 
 
 def make_optimiser(network: Sa2VANetwork, recipe: Recipe) -> torch.optim.Optimizer:
