@@ -29,7 +29,8 @@ class LossWeights:
     Cross-entropy on the answer, BCE and Dice on the masks are Sa2VA's (its published training configuration
     has 1, 2 and 0.5 on sampled points; here BCE is a mean over all cells of mostly empty masks, hence the
     larger weight, and the answer has auxiliary losses beside it). ``iou`` and ``score`` train SAM 2's quality
-    and visibility heads, as SAM 2 does. The others are auxiliary and need labels: ``classes`` and ``seen`` of what the cells of the two encoders
+    and visibility heads, as SAM 2 does.
+    The others are auxiliary and need labels: ``classes`` and ``seen`` of what the cells of the two encoders
     show, ``named`` and ``pointed`` of what the language model understands, and where, ``deeds`` of who is
     seen in a visual token doing what, ``query`` of how it says so, ``marked`` of where a tracked frame's map,
     having looked back, shows the object. ``corrected`` is of masks after a corrective click.
