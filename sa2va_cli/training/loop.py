@@ -6,7 +6,7 @@ unbroken one would have seen.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -63,6 +63,22 @@ class BatchSource(Protocol):
     def batch(self, number: int) -> list[Sample]:
         """The samples of batch ``number``."""
         ...
+
+
+@dataclass(frozen=True)
+class Interleaved:
+    """The batches of several sources in turn.
+
+    Attributes:
+        sources: at least one.
+    """
+
+    sources: Sequence[BatchSource]
+
+    def batch(self, number: int) -> list[Sample]:
+        """The samples of batch ``number``."""
+        round_, which = divmod(number, len(self.sources))
+        return self.sources[which].batch(round_)
 
 
 def train(
