@@ -39,7 +39,8 @@ EXR = Extra("OpenEXR", "OpenEXR", "exr")
 OTIO = Extra("opentimelineio", "opentimelineio", "otio")
 GENERATE = Extra("diffusers", "diffusers", "generate")
 WATCH = Extra("watchfiles", "watchfiles", "watch")
-EXTRAS = (QUANT, FLASH, OFFLOAD, HEIF, EXR, OTIO, GENERATE, WATCH)
+RAY = Extra("ray", "ray", "ray")
+EXTRAS = (QUANT, FLASH, OFFLOAD, HEIF, EXR, OTIO, GENERATE, WATCH, RAY)
 
 
 def require(extra: Extra, asked: str) -> None:
