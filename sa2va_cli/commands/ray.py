@@ -14,6 +14,8 @@ from sa2va_cli.parameters import one_of
 
 KINDS = ("slurm", "kuberay", "cluster")
 _TEMPLATES = Path(__file__).parent / "ray_templates"
+_BREAKING = "\"'\\$`\n"
+"""What means something in a shell, or ends a text in YAML."""
 _FILES = {"slurm": "slurm.sh", "kuberay": "kuberay.yaml", "cluster": "cluster.yaml"}
 
 SCRIPT_EPILOG = examples(
@@ -54,19 +56,24 @@ def script_command(
     ] = "/shared",
     storage_claim: Annotated[
         str,
-        typer.Option("--storage-claim", metavar="NAME", help="Of Kubernetes, for storage that many read and write."),
+        typer.Option(
+            "--storage-claim", metavar="NAME", help="Of Kubernetes, for storage that many read and write."
+        ),
     ] = "shared",
     image: Annotated[
         str,
         typer.Option("--image", metavar="NAME", help="Of a container that has sa2va[ray]."),
     ] = "registry.example/sa2va:latest",
-    talking: Annotated[Talking, only("debug")],
+    _: Annotated[Talking, only("debug")],
 ) -> None:
     """Print what starts a Ray cluster and a batch on it."""
     if kind not in KINDS:
         raise UsageError(f"unknown --kind {kind!r}; choose {one_of(KINDS)}")
-    if not storage.startswith("/") or any(sign in storage for sign in "\"'\\$`\n"):
-        raise UsageError(f"--storage {storage!r}: give the full path of a folder, without quotes, $ or backslashes")
+    if not storage.startswith("/"):
+        raise UsageError(f"--storage {storage!r}: give the full path of a folder")
+    for name, given in (("--storage", storage), ("--storage-claim", storage_claim), ("--image", image)):
+        if any(sign in _BREAKING for sign in given):
+            raise UsageError(f"{name} {given!r}: give it without quotes, $, ` and backslashes")
     text = (_TEMPLATES / _FILES[kind]).read_text("utf-8")
     values = {
         "nodes": nodes,
@@ -77,7 +84,7 @@ def script_command(
         "image": image,
         "slurm_gpus": f"#SBATCH --gpus-per-node={gpus}" if gpus else "# no GPUs",
     }
-    typer.echo(_Marked(text).substitute(values), nl=False)
+    session.console.answer(_Marked(text).substitute(values).rstrip("\n"))
 
 
 class _Marked(Template):

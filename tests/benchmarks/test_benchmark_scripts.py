@@ -24,6 +24,7 @@ QUICK = (
     "conversation",
     "effects",
     "redaction",
+    "scale",
 )
 SLOW = (
     "throughput",
