@@ -24,6 +24,8 @@ from sa2va_cli.batch.state import NAME, opened
 HOURS, GPUS = (10_000, 1_000_000), (1, 8, 64, 512)
 STATE_WRITES = 2
 """For each clip: that it was begun, and what came of it (``batch.running``)."""
+CALLS_A_SECOND = 1.0
+"""For each worker: progress of a second is heard in one call (``batch.ray_pool``)."""
 _LARGEST = 20_000
 """Clips that are simulated at most; a longer list is this one again and again."""
 
@@ -31,8 +33,10 @@ COLUMNS = (
     Column("hours", "hours of video", ",g"),
     Column("gpus", "GPUs", ",g"),
     Column("days", "days", ",.3g"),
-    Column("cost", "GPU-hours", ",.3g"),
+    Column("cost", "cost, thousand $", ",.3g"),
     Column("busy", "GPUs at work", ".0%"),
+    Column("driver", "the driver at work", ".1%"),
+    Column("storage", "the storage", ".1%"),
     Column("limit", "what limits it"),
     Column("read", "storage, Gbit/s", ",.3g"),
     Column("terabytes", "read and written, TB", ",.3g"),
@@ -57,6 +61,7 @@ class Costs:
         frame_bytes: written for each frame, tracks and masks together.
         storage_bits: that the storage gives and takes a second.
         driver_seconds: of the process that hands out, for each clip.
+        call_seconds: of that process, for each call that listens to a worker: one a second and worker.
     """
 
     clip_seconds: float
@@ -70,6 +75,7 @@ class Costs:
     frame_bytes: float
     storage_bits: float
     driver_seconds: float
+    call_seconds: float
 
 
 @dataclass(frozen=True)
@@ -102,10 +108,11 @@ class Outlook:
 
 
 def simulated(hours: float, gpus: int, costs: Costs, seed: int = 7) -> Outlook:
-    """One batch, clip by clip; lengths and deaths are drawn from exponential distributions.
+    """One batch, clip by clip; lengths are drawn from an exponential distribution.
 
-    A worker opens its next clip while one is followed (``batch.worker``), so what it waits for is only what
-    is not ready by then.
+    Of a long list a part is simulated. Its rate while all workers have clips holds for the rest, and its end, when
+    they run out of them one after the other, comes once. A worker opens its next clip while one is followed
+    (``batch.worker``), so what it waits for is only what is not ready by then.
     """
     wanted = hours * 3600 / costs.clip_seconds
     count = max(1, round(min(wanted, max(_LARGEST, 40 * gpus))))
@@ -113,16 +120,17 @@ def simulated(hours: float, gpus: int, costs: Costs, seed: int = 7) -> Outlook:
     free = [(costs.load_seconds, number) for number in range(gpus)]
     asked = [0.0] * gpus
     driver = storage = end = 0.0
-    worked = waited = bits = deaths = 0.0
+    worked = waited = bits = deaths = idle = 0.0
     for length in _lengths(draw, count, costs.clip_seconds):
         at, worker = heapq.heappop(free)
         driver = max(driver, asked[worker]) + costs.driver_seconds
         moved = length * (costs.read_bits + costs.rate * costs.frame_bytes * 8)
         storage = max(storage, driver) + moved / costs.storage_bits
         work = costs.start_seconds + length * costs.rate / costs.frames_per_second
-        died = draw.random() < work / 3600 / costs.hours_to_death
+        died = work / 3600 / costs.hours_to_death
         work += died * (costs.checkpoint_seconds / 2 + costs.load_seconds + costs.start_seconds)
         begun = max(at, storage)
+        idle += begun - at
         asked[worker] = begun
         heapq.heappush(free, (begun + work, worker))
         worked, waited, bits, deaths = (
@@ -133,11 +141,14 @@ def simulated(hours: float, gpus: int, costs: Costs, seed: int = 7) -> Outlook:
         )
         end = max(end, begun + work)
     more = wanted / count
+    at_work = 1 - idle / (gpus * free[0][0])
+    seconds = end + (more - 1) * worked / (gpus * at_work)
+    calls = gpus * CALLS_A_SECOND * costs.call_seconds
     return Outlook(
-        end * more,
-        worked / end / gpus,
-        count * costs.driver_seconds / end,
-        waited / end,
+        seconds,
+        worked * more / seconds / gpus,
+        wanted * costs.driver_seconds / seconds + calls,
+        waited * more / seconds,
         bits * more,
         wanted,
         deaths * more,
@@ -161,7 +172,7 @@ def measured_driver_seconds(count: int) -> float:
         return (time.process_time() - started) / count
 
 
-def rows_of(costs: Costs) -> list[dict[str, Cell]]:
+def rows_of(costs: Costs, price: float) -> list[dict[str, Cell]]:
     """A row for each amount of video and number of GPUs."""
     rows: list[dict[str, Cell]] = []
     for hours in HOURS:
@@ -172,8 +183,10 @@ def rows_of(costs: Costs) -> list[dict[str, Cell]]:
                     "hours": hours,
                     "gpus": gpus,
                     "days": seen.seconds / 86400,
-                    "cost": gpus * seen.seconds / 3600,
+                    "cost": gpus * seen.seconds / 3600 * price / 1000,
                     "busy": seen.busy,
+                    "driver": seen.driver,
+                    "storage": seen.storage,
                     "limit": seen.limit,
                     "read": seen.bits / seen.seconds / 1e9,
                     "terabytes": seen.bits / 8e12,
@@ -200,6 +213,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--megabits", type=float, default=8, help="a second of video")
     parser.add_argument("--kilobytes", type=float, default=10, help="written for a frame")
     parser.add_argument("--storage-gigabits", type=float, default=10, help="of the storage, a second")
+    parser.add_argument("--call-milliseconds", type=float, default=1, help="of listening once, assumed")
+    parser.add_argument("--price", type=float, default=2, help="of a GPU for an hour in $, assumed")
     parser.add_argument("--quick", action="store_true", help="one measurement of few clips")
     add_options(parser)
     options = parser.parse_args(arguments)
@@ -215,21 +230,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
         options.kilobytes * 1e3,
         options.storage_gigabits * 1e9,
         measured_driver_seconds(50 if options.quick else 2000),
+        options.call_milliseconds / 1e3,
     )
-    rows = rows_of(costs)
+    rows = rows_of(costs, options.price)
     for row in rows:
         print(row)
     notes = (
         f"simulated; measured: {costs.driver_seconds * 1e3:.2g} ms of processor time a clip for the state; "
         f"assumed: clips of {options.clip_minutes:g} minutes at {options.rate:g} frames a second and "
         f"{options.megabits:g} Mbit/s, {options.frames_per_second:g} frames a second on a GPU, storage of "
-        f"{options.storage_gigabits:g} Gbit/s"
+        f"{options.storage_gigabits:g} Gbit/s, {options.call_milliseconds:g} ms of the driver to listen, "
+        f"{options.price:g} $ for a GPU-hour"
     )
     record(options, __file__, arguments, COLUMNS, rows, notes=notes)
     clip = costs.start_seconds + costs.clip_seconds * costs.rate / costs.frames_per_second
     moved = costs.clip_seconds * (costs.read_bits + costs.rate * costs.frame_bytes * 8)
+    listening = 1 / (costs.driver_seconds / clip + CALLS_A_SECOND * costs.call_seconds)
     print(f"the storage is full with {clip * costs.storage_bits / moved:,.0f} workers", end=", ")
-    print(f"the driver with {clip / costs.driver_seconds:,.0f}")
+    print(f"the driver with {listening:,.0f}")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from sa2va_cli.batch.pool import DEATHS, Died, Said, hush
 from sa2va_cli.batch.ray_choice import RayChoice, Share, model_of, share_of
-from sa2va_cli.batch.worker import Begun, Broken, Ended, Message, Returned, Setup, Stop, Task, Worker
+from sa2va_cli.batch.worker import Begun, Broken, Ended, Message, Returned, Setup, Stop, Task, Told, Worker
 from sa2va_cli.errors import InputError, UsageError, parameter
 from sa2va_cli.runtime.extras import RAY, require
 from sa2va_cli.version import VERSION
@@ -30,6 +30,8 @@ _NAMESPACE = "sa2va-batch"
 _CONNECT_SECONDS = 5.0
 _LISTEN_SECONDS = 20.0
 """How long a call that listens to an actor waits for something to be told."""
+_GATHER_SECONDS = 1.0
+"""How long progress may wait for more of it; as often as it is shown."""
 _METHODS_AT_ONCE = 4
 """One listens, one is handed a job, one is told to stop, one waits for the end."""
 
@@ -89,6 +91,12 @@ class Mailbox:
             del self._messages[: max(0, heard - self._first)]
             self._first = max(self._first, heard)
             self._ready.wait_for(lambda: bool(self._messages), seconds)
+            if (
+                self._messages
+            ):  # progress of a moment is heard in one call; the driver may have many to listen to
+                self._ready.wait_for(
+                    lambda: not all(isinstance(one, Told) for one in self._messages), _GATHER_SECONDS
+                )
             return self._first, list(self._messages)
 
 
@@ -330,6 +338,8 @@ def _connect(address: str) -> None:
     os.environ.setdefault(
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0"
     )  # as Ray will do by itself; it warns else
+    # Ray prints what it thinks of a lost worker to standard output, whatever it is told about logs.
+    ray._private.worker._worker_logs_enabled = False
     ours = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(address, log_to_driver=False, logging_level="error", namespace=_NAMESPACE)
