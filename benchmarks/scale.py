@@ -30,18 +30,18 @@ _LARGEST = 20_000
 """Clips that are simulated at most; a longer list is this one again and again."""
 
 COLUMNS = (
-    Column("hours", "hours of video", ",g"),
-    Column("gpus", "GPUs", ",g"),
-    Column("days", "days", ",.3g"),
-    Column("cost", "cost, thousand $", ",.3g"),
+    Column("hours", "hours of video", ",.7g"),
+    Column("gpus", "GPUs", ",.7g"),
+    Column("days", "days", ",.7g"),
+    Column("cost", "cost, thousand $", ",.7g"),
     Column("busy", "GPUs at work", ".0%"),
     Column("driver", "the driver at work", ".1%"),
     Column("storage", "the storage", ".1%"),
     Column("limit", "what limits it"),
-    Column("read", "storage, Gbit/s", ",.3g"),
-    Column("terabytes", "read and written, TB", ",.3g"),
-    Column("writes", "state-file writes a second", ",.3g"),
-    Column("deaths", "workers that die", ",.3g"),
+    Column("read", "storage, Gbit/s", ",.7g"),
+    Column("terabytes", "read and written, TB", ",.7g"),
+    Column("writes", "state-file writes a second", ",.7g"),
+    Column("deaths", "workers that die", ",.7g"),
 )
 
 
@@ -110,9 +110,9 @@ class Outlook:
 def simulated(hours: float, gpus: int, costs: Costs, seed: int = 7) -> Outlook:
     """One batch, clip by clip; lengths are drawn from an exponential distribution.
 
-    Of a long list a part is simulated. Its rate while all workers have clips holds for the rest, and its end, when
-    they run out of them one after the other, comes once. A worker opens its next clip while one is followed
-    (``batch.worker``), so what it waits for is only what is not ready by then.
+    Of a long list a part is simulated. Its rate while all workers have clips holds for the rest, and its
+    end, when they run out of them one after the other, comes once. A worker opens its next clip while one
+    is followed (``batch.worker``), so what it waits for is only what is not ready by then.
     """
     wanted = hours * 3600 / costs.clip_seconds
     count = max(1, round(min(wanted, max(_LARGEST, 40 * gpus))))
@@ -182,19 +182,24 @@ def rows_of(costs: Costs, price: float) -> list[dict[str, Cell]]:
                 {
                     "hours": hours,
                     "gpus": gpus,
-                    "days": seen.seconds / 86400,
-                    "cost": gpus * seen.seconds / 3600 * price / 1000,
-                    "busy": seen.busy,
-                    "driver": seen.driver,
-                    "storage": seen.storage,
+                    "days": _short(seen.seconds / 86400),
+                    "cost": _short(gpus * seen.seconds / 3600 * price / 1000),
+                    "busy": _short(seen.busy),
+                    "driver": _short(seen.driver),
+                    "storage": _short(seen.storage),
                     "limit": seen.limit,
-                    "read": seen.bits / seen.seconds / 1e9,
-                    "terabytes": seen.bits / 8e12,
-                    "writes": seen.clips * STATE_WRITES / seen.seconds,
-                    "deaths": seen.deaths,
+                    "read": _short(seen.bits / seen.seconds / 1e9),
+                    "terabytes": _short(seen.bits / 8e12),
+                    "writes": _short(seen.clips * STATE_WRITES / seen.seconds),
+                    "deaths": _short(seen.deaths),
                 }
             )
     return rows
+
+
+def _short(figure: float) -> float:
+    """Three digits: more would look as if they were known."""
+    return float(f"{figure:.3g}")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
