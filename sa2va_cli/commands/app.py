@@ -24,6 +24,7 @@ from sa2va_cli.commands import (
     evaluate,
     models,
     probe,
+    ray,
     render,
     review,
     segment,
@@ -63,6 +64,7 @@ add_command(app, "correct", correct.correct_command, correct.EPILOG)
 add_command(app, "review", review.review_command, review.EPILOG)
 add_command(app, "edit", edit.edit_command, edit.EPILOG)
 app.add_typer(batch.app, name="batch")
+app.add_typer(ray.app, name="ray")
 add_command(app, "probe", probe.probe_command, probe.EPILOG)
 add_command(app, "check", check.check_command, check.EPILOG)
 app.add_typer(tracks.app, name="tracks")

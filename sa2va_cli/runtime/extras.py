@@ -42,7 +42,8 @@ WATCH = Extra("watchfiles", "watchfiles", "watch")
 REVIEW = Extra("starlette", "starlette", "review")
 PEFT = Extra("peft", "peft", "train")
 TENSORBOARD = Extra("tensorboard", "tensorboard", "train")
-EXTRAS = (QUANT, FLASH, OFFLOAD, HEIF, EXR, OTIO, GENERATE, WATCH, REVIEW, PEFT, TENSORBOARD)
+RAY = Extra("ray", "ray", "ray")
+EXTRAS = (QUANT, FLASH, OFFLOAD, HEIF, EXR, OTIO, GENERATE, WATCH, REVIEW, PEFT, TENSORBOARD, RAY)
 
 
 def require(extra: Extra, asked: str) -> None:
