@@ -382,6 +382,8 @@ class Followed(Generic[Memory]):
         scores: (N,) float32 probability that each object is visible.
         ious: (N,) float32 IoU with the truth that the mask decoder predicts for each mask.
         memory: all that is remembered of the clip now.
+        worded: (N,) float32 IoU of each mask with what the words alone name, when that was last looked at;
+            NaN for objects that were not found by words; None where nobody looked.
     """
 
     frame: Frame
@@ -389,6 +391,7 @@ class Followed(Generic[Memory]):
     scores: NDArray[np.float32]
     ious: NDArray[np.float32]
     memory: Memory = field(repr=False)
+    worded: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -404,9 +407,10 @@ class Directions(Generic[Memory]):
     backwards: Memory | None = field(repr=False)
 
 
-Reason = Literal["lost", "nearly hidden", "jumped", "unsure edge"]
+Reason = Literal["lost", "nearly hidden", "jumped", "unsure edge", "not as named"]
 """Why a mask may be wrong: it went although the thing may be there; hardly anything of the thing is seen; it
-does not lie where the last one moved to; its edge could run elsewhere as well."""
+does not lie where the last one moved to; its edge could run elsewhere as well; the words alone name something
+else on the frame."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -418,18 +422,21 @@ class Evidence:
         agreements: (N,) float32 IoU of each mask with the one before, moved as the picture moved.
         confidences: (N,) float32, 0..1, made of all that is known (``tracks/confidence.py`` has the rule).
         reasons: what most speaks against each mask.
+        worded: (N,) float32 IoU of each mask with what the words alone name; NaN or None where nobody looked.
     """
 
     ious: NDArray[np.float32]
     agreements: NDArray[np.float32]
     confidences: NDArray[np.float32]
     reasons: tuple[Reason, ...]
+    worded: NDArray[np.float32] | None = None
 
     def of(self, rows: Sequence[int]) -> "Evidence":
         """That about some of the objects."""
         chosen = list(rows)
         reasons = tuple(self.reasons[row] for row in chosen)
-        return Evidence(self.ious[chosen], self.agreements[chosen], self.confidences[chosen], reasons)
+        worded = None if self.worded is None else self.worded[chosen]
+        return Evidence(self.ious[chosen], self.agreements[chosen], self.confidences[chosen], reasons, worded)
 
 
 _LEAST_ALPHA = np.float32(1e-6)

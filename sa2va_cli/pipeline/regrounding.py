@@ -360,7 +360,11 @@ def _among(one: Followed[Any], rows: Sequence[int], objects: int) -> Followed[An
     scores, ious = np.zeros((2, objects), np.float32)
     chosen = list(rows)
     logits[chosen], scores[chosen], ious[chosen] = one.logits, one.scores, one.ious
-    return replace(one, logits=logits, scores=scores, ious=ious)
+    worded = None
+    if one.worded is not None:
+        worded = np.full(objects, np.nan, np.float32)
+        worded[chosen] = one.worded
+    return replace(one, logits=logits, scores=scores, ious=ious, worded=worded)
 
 
 def objects_by_shot(findings: Findings[Any]) -> list[dict[str, Any]]:

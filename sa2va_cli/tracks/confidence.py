@@ -44,7 +44,14 @@ _REASONS: tuple[Reason, ...] = ("unsure edge", "unsure edge", "jumped", "nearly 
 _LEAST_LOGIT, _LEAST_SHARE = -5.0, 1e-5
 
 
-def gathered(logits: Floats, threshold: float, scores: Floats, ious: Floats, agreements: Floats) -> Evidence:
+def gathered(
+    logits: Floats,
+    threshold: float,
+    scores: Floats,
+    ious: Floats,
+    agreements: Floats,
+    worded: Floats | None = None,
+) -> Evidence:
     """Judges the masks of N objects on one frame.
 
     Args:
