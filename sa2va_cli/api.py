@@ -45,6 +45,8 @@ class Sa2VA:
         quantize: str | None = None,
         device_map: str = "none",
         compile: str = "auto",  # noqa: A002
+        follower: str | Path = "own",
+        follow_size: int | None = None,
     ) -> Self:
         """Loads a model: a Sa2VA, or a chat model without masks, which answers and segments nothing.
 
@@ -58,6 +60,9 @@ class Sa2VA:
                 accelerate); ``none`` leaves it on the device.
             compile: whether what runs for every frame is compiled: ``on``, ``off``, or ``auto`` for clips on
                 a GPU that are long enough to pay for it.
+            follower: what carries the masks found on keyframes through the video: ``own``, or the alias,
+                folder or hub id of another SAM 2.
+            follow_size: side in pixels of the pictures that the follower sees; None for its own.
 
         Raises:
             ModelError: it is not available, or its files are not understood.
@@ -65,7 +70,9 @@ class Sa2VA:
             UsageError: the device cannot be used, or an option needs what is not installed.
         """
         choice = ModelChoice(
-            None if name is None else str(name), device, dtype, attention, quantize, device_map, compile
+            *(None if name is None else str(name), device, dtype, attention, quantize, device_map, compile),
+            str(follower),
+            follow_size,
         )
         placement = choice.placed()
         with memory_errors_explained(choice.name_on(placement), placement):

@@ -330,11 +330,13 @@ class FoundObject:
         id: number of the object in this run, from 1; also its index in a DAVIS palette.
         prompt: what found it.
         label: short text to draw beside it; no other object of the run has it.
+        margin: how decided the words were that found it (``Grounding.margin``); None where that is not known.
     """
 
     id: int
     prompt: Prompt
     label: str
+    margin: float | None = None
 
 
 @dataclass(frozen=True)
@@ -347,6 +349,7 @@ class ModelIdentity:
         weights: SHA-256 of the sizes, beginnings and ends of the files of weights; None where there are none.
         device: where it ran, in torch's words.
         dtype: in which precision.
+        follower: what followed the objects, where that was another network.
     """
 
     name: str
@@ -354,6 +357,7 @@ class ModelIdentity:
     weights: str | None = None
     device: str | None = None
     dtype: str | None = None
+    follower: "ModelIdentity | None" = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -363,10 +367,13 @@ class Grounding(Generic[Queries]):
     Attributes:
         answer: the answer's text, special tokens included, as the official code returns it.
         queries: (N, C) one query vector for each ``[SEG]`` of the answer, in the network's own terms.
+        margin: difference of the two highest logits at the least decided words of the answer; None where
+            it is not known.
     """
 
     answer: str
     queries: Queries = field(repr=False)
+    margin: float | None = None
 
     def __len__(self) -> int:
         return len(self.queries)
@@ -407,10 +414,10 @@ class Directions(Generic[Memory]):
     backwards: Memory | None = field(repr=False)
 
 
-Reason = Literal["lost", "nearly hidden", "jumped", "unsure edge", "not as named"]
+Reason = Literal["lost", "nearly hidden", "jumped", "unsure edge", "not as named", "unsure words"]
 """Why a mask may be wrong: it went although the thing may be there; hardly anything of the thing is seen; it
 does not lie where the last one moved to; its edge could run elsewhere as well; the words alone name something
-else on the frame."""
+else on the frame; the language model nearly took the words for something else."""
 
 
 @dataclass(frozen=True, eq=False)

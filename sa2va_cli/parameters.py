@@ -39,6 +39,7 @@ class Option:
         metavar: stands for its value.
         names: of the option where it is not called after its field: ``--model``, ``-m``.
         choices: the allowed values, if there are few.
+        offered: values that a shell completes, where others are allowed, or several with commas.
         least: the smallest allowed number.
         between: both ends of an open interval in which a number must lie.
         read: makes the field's value of what is written on the command line.
@@ -51,6 +52,7 @@ class Option:
     metavar: str = ""
     names: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
+    offered: tuple[str, ...] = ()
     least: int | None = None
     between: tuple[float, float] | None = None
     read: Callable[[Any], Any] | None = None

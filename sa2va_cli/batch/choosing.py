@@ -64,7 +64,7 @@ def choose(  # noqa: PLR0911  (one line for each state)
     if again.force:
         return Choice(True, ours, "forced")
     mark = Mark.read(row.mark)
-    if mark is not None and mark.holds_for(row.source) is False:
+    if mark is not None and mark.holds_for(row.source, job.reads) is False:
         return Choice(True, ours, "changed")
     if row.state == "failed":
         return Choice(again.retry_failed, ours, "failed")
@@ -107,7 +107,7 @@ def rebuilt(job: BatchJob) -> Outcome | None:
     """
     if not job.outputs or not all(path.exists() for path in job.outputs):
         return None
-    mark = Mark.of_source(job.source)
+    mark = Mark.of_source(job.source, job.reads)
     if mark is None or any(path.stat().st_mtime_ns < mark.modified for path in job.outputs):
         return None
     outputs = {os.fspath(path): output_mark(path) for path in job.outputs}

@@ -22,6 +22,7 @@ class BatchJob:
         source: the input, as a command would be given it.
         work: the value that its kind runs.
         outputs: what it will most likely make, by the input's name alone; nothing was opened.
+        reads: files besides the input that decide about that, such as one of questions.
     """
 
     key: str
@@ -29,6 +30,7 @@ class BatchJob:
     source: str
     work: Any = field(repr=False)
     outputs: tuple[Path, ...] = field(default=(), repr=False)
+    reads: tuple[Path, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,8 @@ class Outcome:
 
     Attributes:
         state: ``done`` or ``failed``; ``pending`` for one that was stopped and will be gone on with.
-        code: the exit code that the command would have had.
+        code: the exit code that the command would have had; of one that is done it is 9 where something that
+            should be hidden may be seen.
         error: what went wrong, on one line.
         frames: how many were made.
         seconds: of work.

@@ -13,12 +13,13 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from sa2va_cli.batch.job import BatchJob
-from sa2va_cli.batch.kinds import check_batchable, kind_of
+from sa2va_cli.batch.kinds import KINDS, check_batchable, kind_of
 from sa2va_cli.batch.manifest import Entry, read_manifest
 from sa2va_cli.batch.options import Options
 from sa2va_cli.batch.placing import placed, template_of
 from sa2va_cli.batch.sources import Source, sources
 from sa2va_cli.errors import UsageError
+from sa2va_cli.parameters import one_of
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ class Request:
         kind_of(self.kind)
         check_batchable(self.options.saving)
         template_of(self.options.saving.output, mirror=self.mirror)
+        if self.manifest is None:  # rows may be of other kinds
+            _check_used(self.kind, self.options, "")
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,18 @@ def _said(entry: Entry, request: Request) -> tuple[str, Options]:
         kind_of(kind)
     except UsageError as error:
         raise UsageError(f"{entry.where}: {error.message}") from error
-    return kind, request.options.changed(given, entry.where)
+    options = request.options.changed(given, entry.where)
+    own = Options().changed(given, entry.where)
+    _check_used(kind, own, f"{entry.where}: ")
+    return kind, options
+
+
+def _check_used(kind: str, options: Options, where: str) -> None:
+    """Refuses options that jobs of a kind have no use for."""
+    for group, name in options.special.items():
+        if group not in kind_of(kind).groups:
+            kinds = one_of(tuple(known for known, row in KINDS.items() if group in row.groups))
+            raise UsageError(f"{where}{name} is for --kind {kinds}, and this is {kind}")
 
 
 def made(wanted: _Wanted, request: Request) -> BatchJob:
@@ -133,7 +147,7 @@ def made(wanted: _Wanted, request: Request) -> BatchJob:
         raise UsageError(f"{wanted.where}: {error.message}") from error
     prompts = wanted.prompts or options.search.prompts
     identity = [wanted.kind, source.path, list(prompts), output, wanted.own, _digest(request.options)]
-    return BatchJob(_sha(identity), wanted.kind, source.path, work, outputs)
+    return BatchJob(_sha(identity), wanted.kind, source.path, work, outputs, kind.reads(options))
 
 
 @lru_cache(maxsize=8)

@@ -41,10 +41,11 @@ class Mark:
         return cls(len(states), found.size, max(state.st_mtime_ns for state in states), contents)
 
     @classmethod
-    def of_source(cls, path: str) -> Self | None:
-        """Looks at an input."""
+    def of_source(cls, path: str, also: Sequence[Path] = ()) -> Self | None:
+        """Looks at an input, and at what else is read with it."""
         try:
-            return cls.of(file_list(path))
+            files = file_list(path)
+            return cls.of([*files, *also]) if files else None
         except OSError:
             return None
 
@@ -60,14 +61,15 @@ class Mark:
         """As a JSON object."""
         return asdict(self)
 
-    def holds_for(self, path: str) -> bool | None:
-        """Whether an input still has the same contents; None where it is gone."""
+    def holds_for(self, path: str, also: Sequence[Path] = ()) -> bool | None:
+        """Whether an input, and what is read with it, has the same contents still; None where it is gone."""
         try:
             files = file_list(path)
+            if not files:
+                return None
+            files = [*files, *also]
             states = [file.stat() for file in files]
         except OSError:
-            return None
-        if not states:
             return None
         found = len(states), sum(one.st_size for one in states), max(one.st_mtime_ns for one in states)
         if found == (self.files, self.size, self.modified):

@@ -22,7 +22,7 @@ from sa2va_cli.batch.sources import Source
 from sa2va_cli.batch.state import NAME, Row, StateFile, opened, read_state
 from sa2va_cli.batch.watching import Watching, watched
 from sa2va_cli.batch.worker import Begun, Broken, Ended, Idle, Returned, Setup, Task, Told
-from sa2va_cli.errors import OutputError, Sa2VAError, UsageError
+from sa2va_cli.errors import LookAtTheseError, OutputError, Sa2VAError, UsageError
 from sa2va_cli.events import Event, Notice
 from sa2va_cli.outputs.leftovers import clear, leftovers_of
 from sa2va_cli.outputs.locks import lock_name, remove_abandoned
@@ -153,6 +153,7 @@ class BatchResult:
         clip_seconds: of the inputs that were done now.
         look_at: ranges worth a look, by input.
         failures: what went wrong, by input.
+        exposed: inputs of edits, done now or before, in which something that should be hidden may be seen.
         interrupted: whether somebody ended it.
     """
 
@@ -167,6 +168,7 @@ class BatchResult:
     clip_seconds: float
     look_at: tuple[tuple[str, str], ...]
     failures: tuple[tuple[str, str], ...]
+    exposed: tuple[str, ...]
     interrupted: bool
 
 
@@ -219,6 +221,7 @@ class _Batch:
         self._active: dict[str, Task] = {}
         self._ended: dict[str, Outcome] = {}
         self._failures: dict[str, str] = {}
+        self._exposed: dict[str, None] = {}
         self._skipped = 0
         self._broken: Broken | None = None
         self._written: set[str] = set()
@@ -272,6 +275,8 @@ class _Batch:
             self._failures[job.key] = row.error
         else:
             self._skipped += 1
+            if row is not None and row.code == LookAtTheseError.exit_code:
+                self._exposed[job.key] = None
         return choice.due
 
     def _work(self) -> None:
@@ -341,6 +346,8 @@ class _Batch:
         self._ended[key] = outcome
         if outcome.state == "failed":
             self._failures[key] = outcome.error
+        elif outcome.code == LookAtTheseError.exit_code:
+            self._exposed[key] = None
         self._report(JobEnded(key, self._jobs[key].source, outcome))
 
     def _revive(self, died: Died) -> None:
@@ -406,6 +413,7 @@ class _Batch:
             clip_seconds=sum(one.clip_seconds for one in done.values()),
             look_at=tuple((sources[key], text) for key, one in done.items() for text in one.look_at),
             failures=tuple((sources[key], text) for key, text in self._failures.items()),
+            exposed=tuple(sources[key] for key in self._exposed),
             interrupted=self._interrupts.count > 0,
         )
 

@@ -18,6 +18,7 @@ from sa2va_cli.batch.job import STATES, BatchJob, Outcome, State
 from sa2va_cli.errors import InputError, OutputError
 from sa2va_cli.outputs.locks import locked
 from sa2va_cli.staging import output_errors
+from sa2va_cli.tracks.decisions import TRACKS_ENDING, Decision, decision_on
 from sa2va_cli.version import VERSION
 
 NAME = "sa2va-batch.db"
@@ -97,6 +98,12 @@ class Row:
     outputs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     look_at: tuple[str, ...] = ()
+
+    @property
+    def decision(self) -> Decision | None:
+        """What a person decided in ``sa2va review`` about the tracks that were made; None for nothing."""
+        made = next((name for name in self.outputs if name.endswith(TRACKS_ENDING)), None)
+        return None if made is None else decision_on(Path(made))
 
 
 def _row(values: Sequence[Any]) -> Row:

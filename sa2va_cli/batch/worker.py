@@ -9,13 +9,15 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from sa2va_cli.batch.job import BatchJob, Outcome
 from sa2va_cli.batch.kinds import Tools, kind_of
 from sa2va_cli.batch.marks import Mark, output_mark
-from sa2va_cli.errors import InputError, Sa2VAError
+from sa2va_cli.editing.remarks import EXPOSING, remarked_ranges
+from sa2va_cli.errors import InputError, LookAtTheseError, Sa2VAError
 from sa2va_cli.events import Event, Progress, Report
 from sa2va_cli.outputs.saving import Existing
 from sa2va_cli.pipeline.job import (
@@ -29,7 +31,6 @@ from sa2va_cli.queues import Channel
 from sa2va_cli.runtime.choice import ModelChoice
 
 if TYPE_CHECKING:
-    from sa2va_cli.datatypes import AnySegmenter
     from sa2va_cli.runtime.loading import Load
 
 FINISHING = ("finishing the files", "drawing what needs the whole clip")
@@ -39,6 +40,9 @@ _PROGRESS_SECONDS = 0.5
 """How often progress of one job is told at most."""
 
 BUG = 1
+
+Use = Literal["open", "answer_all"]
+"""What a job does with the model: opens sessions in which things are followed, or asks questions."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +151,7 @@ class Worker:
     def __init__(self, setup: Setup, emit: Emit, stop: Stop) -> None:
         self._setup, self._emit, self._stop = setup, emit, stop
         self._tasks: Channel[Task] = Channel(room=1)
-        self._segmenter: AnySegmenter | None = None
+        self._model: Any = None
         self._loading = threading.Lock()
         self._followed = _Turns(1)
         self._threads = [
@@ -200,7 +204,7 @@ class Worker:
 
     def _outcome(self, task: Task) -> Outcome:
         """Runs a job; whatever goes wrong in it is its own affair."""
-        mark = Mark.of_source(task.job.source)
+        mark = Mark.of_source(task.job.source, task.job.reads)
         known = None if mark is None else mark.as_json()
         started = time.perf_counter()
         try:
@@ -211,7 +215,7 @@ class Worker:
             raise
         except Sa2VAError as error:
             outcome = Outcome("failed", error.exit_code, error.command_line)
-        except Exception as error:
+        except BaseException as error:  # also what would end a program: this thread must not end, unheard
             outcome = Outcome("failed", BUG, f"internal error: {type(error).__name__}: {error}")
         else:
             outcome = _done(result, mark, task.job)
@@ -221,9 +225,10 @@ class Worker:
         kind = kind_of(task.job.kind)
         turn = self._followed.turn()
         tools = Tools(
-            self._loaded,
+            partial(self._loaded, "open"),
+            partial(self._loaded, "answer_all"),
             turn.taken,
-            self._reporting(task, kind.needs_model, turn),
+            self._reporting(task, kind.resumes(task.job.work), turn),
             Resuming(
                 resume=self._setup.checkpoint is not None,
                 checkpoint=self._setup.checkpoint or "10s",
@@ -260,24 +265,25 @@ class Worker:
 
         return report
 
-    def _loaded(self) -> "AnySegmenter":
-        """The model, which the first job that needs it loads."""
+    def _loaded(self, use: Use) -> Any:
+        """The model, which the first job that needs it loads; a chat model serves questions alone."""
         with self._loading:
-            if self._segmenter is None:
+            if self._model is None or not hasattr(self._model, use):
                 try:
-                    self._segmenter = self._load()
-                except Exception as error:
+                    self._model = self._load(use)
+                except BaseException as error:
                     self._stop.soon.set()
                     raise BrokenWorker from error
-        return self._segmenter
+        return self._model
 
-    def _load(self) -> "AnySegmenter":
-        from sa2va_cli.runtime.loading import load_segmenter, memory_errors_explained
+    def _load(self, use: Use) -> Any:
+        from sa2va_cli.runtime.loading import load_chat, load_segmenter, memory_errors_explained
 
         choice = self._setup.model
         placement = choice.placed()
         with memory_errors_explained(choice.name_on(placement), placement):
-            segmenter = (self._setup.load or load_segmenter)(choice, placement)
+            load: Any = self._setup.load or (load_segmenter if use == "open" else load_chat)
+            segmenter = load(choice, placement)
         if getattr(segmenter, "is_small_on_processor", False):
             import torch
 
@@ -338,18 +344,21 @@ def _done(result: SegmentResult, mark: Mark | None, job: BatchJob) -> Outcome:
     """What came of a job that ended well, unless its input is another one by now."""
     made = {str(path): output_mark(Path(path)) for path in (*result.files, *result.skipped)}
     info = result.info
+    remarked = remarked_ranges(result.remarks)
+    exposed = any(one.what in EXPOSING for one in remarked)
     outcome = Outcome(
         "done",
+        LookAtTheseError.exit_code if exposed else 0,
         frames=result.frames,
         clip_seconds=_clip_seconds(result),
         outputs=made,
         warnings=tuple(str(text) for text in result.warnings),
-        look_at=tuple(one.text for one in result.look_at),
+        look_at=(*(one.text for one in remarked), *(one.text for one in result.look_at)),
         model=result.model or "",
     )
     if mark is None or info is None:
         return outcome
-    holds = mark.holds_for(job.source)
+    holds = mark.holds_for(job.source, job.reads)
     if holds is False:
         error = InputError(
             f"{job.source}: it was replaced while it was read, so its outputs cannot be trusted; "

@@ -8,7 +8,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from sa2va_cli.checkpoints.catalog import CATALOG, find
+from sa2va_cli.checkpoints.catalog import CATALOG, FOLLOWERS, find
 from sa2va_cli.checkpoints.files import CONFIG_FILE, is_complete
 from sa2va_cli.checkpoints.hub import cache_folder, cache_root, find_local
 from sa2va_cli.checkpoints.json_files import read_json_object
@@ -50,9 +50,9 @@ def cached_models() -> list[CachedModel]:
 
 
 def present_models() -> dict[str, Path]:
-    """The folders of the catalogue's models that are here and complete, by alias."""
+    """The folders of the catalogue's models and followers that are here and complete, by alias."""
     here: dict[str, Path] = {}
-    for alias, entry in CATALOG.items():
+    for alias, entry in (*CATALOG.items(), *FOLLOWERS.items()):
         if not entry.repository or cache_folder(entry.repository).is_dir():
             try:
                 folder = find_local(alias)

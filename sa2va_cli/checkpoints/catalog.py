@@ -23,6 +23,17 @@ STOCK = "transformers"
 NO_MASKS = "a chat model without a mask decoder: it answers questions (sa2va ask), but makes no masks"
 """What is said where masks are wanted of one."""
 
+ONLY_FOLLOWS = (
+    "a follower: it carries masks through a video and finds nothing itself; name it with --follower"
+)
+"""What is said where a model is wanted, and a SAM 2 was named."""
+
+OWN = "own"
+"""Stands for no follower: a Sa2VA follows with its own SAM 2 what it finds."""
+
+SAM2, SAM2_1, EDGETAM = "sam2", "sam2.1", "edgetam"
+"""The families of followers."""
+
 _VARIANT = "i-"
 """How the alias of a Sa2VA-i begins; the rest is the alias of the plain model of the same sizes."""
 
@@ -54,6 +65,11 @@ class CatalogEntry:
     def title(self) -> str:
         """The hub id, or what stands for it."""
         return self.repository or "bundled with the package"
+
+    @property
+    def only_follows(self) -> bool:
+        """Whether it is a follower, which no one can ask for anything."""
+        return self.family in (SAM2, SAM2_1, EDGETAM)
 
     @property
     def two_pass(self) -> bool:
@@ -212,10 +228,52 @@ CATALOG: dict[str, CatalogEntry] = {
 }
 
 
+_SIZES = {"tiny": 38_963_010, "small": 46_060_866, "base-plus": 80_850_690, "large": 224_447_154}
+"""Parameters of each SAM 2.1."""
+
+_NEW_IN_2_1 = 16_512
+"""How many of them a SAM 2.0 does not have: 64 that mark hidden objects, 64 x 257 that date pointers."""
+
+
+def _follower(size: str, version: str, parameters: int) -> CatalogEntry:
+    """A SAM 2 of Meta's, published in the layout of transformers; licence as on its page."""
+    family = f"sam{version}"
+    return CatalogEntry(
+        f"{family}-{size}",
+        f"facebook/{family}-hiera-{size}",
+        family,
+        Counts(0, 0, parameters, 0),
+        licence=APACHE,
+        file_bytes=4 * parameters,
+        has_masks=False,
+    )
+
+
+# Parameters are those of transformers' networks of these sizes; a test holds them to it.
+FOLLOWERS: dict[str, CatalogEntry] = {
+    entry.alias: entry
+    for entry in (
+        *(_follower(size, "2.1", count) for size, count in _SIZES.items()),
+        *(_follower(size, "2", count - _NEW_IN_2_1) for size, count in _SIZES.items()),
+        CatalogEntry(
+            EDGETAM,
+            "yonigozlan/EdgeTAM-hf",
+            EDGETAM,
+            Counts(0, 0, 13_881_162, 0),
+            licence=APACHE,
+            file_bytes=56_000_000,
+            has_masks=False,
+        ),
+    )
+}
+"""Networks that follow what a Sa2VA finds (``--follower``)."""
+
+
 def find(name: str) -> CatalogEntry | None:
-    """Finds a model by alias or by hub id, upper or lower case."""
+    """Finds a model or a follower by alias or by hub id, upper or lower case."""
     wanted = name.lower()
-    return next((e for e in CATALOG.values() if wanted and wanted in (e.alias, e.repository.lower())), None)
+    every = (*CATALOG.values(), *FOLLOWERS.values())
+    return next((e for e in every if wanted and wanted in (e.alias, e.repository.lower())), None)
 
 
 def refuse_without_masks(name: str) -> None:
@@ -226,7 +284,7 @@ def refuse_without_masks(name: str) -> None:
     """
     entry = find(name)
     if entry is not None and not entry.has_masks:
-        raise ModelError(f"{name} is {NO_MASKS}")
+        raise ModelError(f"{name} is {ONLY_FOLLOWS if entry.only_follows else NO_MASKS}")
 
 
 def default_model(has_gpu: bool) -> str:  # noqa: FBT001 - the one thing it depends on

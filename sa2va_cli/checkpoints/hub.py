@@ -24,7 +24,10 @@ from sa2va_cli.checkpoints.catalog import (
     CATALOG,
     DEMO,
     DEMO_FOLDER,
+    FOLLOWERS,
     NO_MASKS,
+    ONLY_FOLLOWS,
+    OWN,
     CatalogEntry,
     find,
     refuse_without_masks,
@@ -43,6 +46,7 @@ CONNECT_SECONDS = 8.0
 _FINAL = (RepositoryNotFoundError, RevisionNotFoundError, ModelError)
 
 _NAME, _DEMO = parameter("name", option="--model"), parameter("name", DEMO, option=f"--model {DEMO}")
+_OTHERWISE_FOLLOWER = f"name a folder that has it, or leave {parameter('follower')} out"
 _OTHERWISE = f"name a checkpoint folder with {_NAME}, or try {_DEMO}"
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
@@ -83,6 +87,54 @@ def resolve(name: str, *, masks: bool = False) -> Path:
     return _snapshot(place)
 
 
+def resolve_follower(name: str) -> Path:
+    """Finds a follower's folder, downloading it if it is not here yet.
+
+    Args:
+        name: an alias of ``catalog.FOLLOWERS``, a folder as transformers saves it, or a hub id.
+
+    Raises:
+        ModelError: when there is none of that name, or it cannot be had now.
+    """
+    place = _follower_place(name)
+    if isinstance(place, Path):
+        return place
+    if here := _cached(place):
+        return here
+    _ask_hub(place, _OTHERWISE_FOLLOWER, follower=True)
+    return _snapshot(place)
+
+
+def locate_follower(name: str) -> Path | None:
+    """Finds what ``resolve_follower`` would find, without downloading anything; None: the hub has it.
+
+    Raises:
+        ModelError: in the words of ``resolve_follower``.
+    """
+    place = _follower_place(name)
+    if isinstance(place, Path):
+        return place
+    here = _cached(place)
+    if here is None:
+        _ask_for_page(place, None, _OTHERWISE_FOLLOWER)
+    return here
+
+
+def _follower_place(name: str) -> Path | str:
+    entry = find(name)
+    if entry is not None and not entry.only_follows:
+        raise ModelError(f"{name} is no follower, but a model; {_known_followers()}")
+    try:
+        return _place(name)
+    except ModelError as error:
+        raise ModelError(f"there is no follower {name!r}; {_known_followers()}") from error
+
+
+def _known_followers() -> str:
+    known = ", ".join((OWN, *FOLLOWERS))
+    return f"name a folder as transformers saves a SAM 2, its hub id, or one of {known}"
+
+
 def locate(name: str, *, masks: bool = False) -> Path | None:
     """Finds what ``resolve`` would find, without downloading anything.
 
@@ -98,7 +150,8 @@ def locate(name: str, *, masks: bool = False) -> Path | None:
     """
     place = _place(name)
     if masks and (isinstance(place, str) or find(name) is None) and not makes_masks(name):
-        raise ModelError(f"{name} is {NO_MASKS}")
+        entry = find(name)
+        raise ModelError(f"{name} is {ONLY_FOLLOWS if entry and entry.only_follows else NO_MASKS}")
     if isinstance(place, Path):
         return place
     here = _cached(place)
@@ -267,18 +320,33 @@ def _ask_for_page(repository: str, revision: str | None, otherwise: str) -> None
         raise ModelError(_refusal(repository, revision, error, otherwise)) from error
 
 
-def _ask_hub(repository: str, otherwise: str, revision: str | None = None, *, masks: bool = False) -> None:
+def _ask_hub(
+    repository: str,
+    otherwise: str,
+    revision: str | None = None,
+    *,
+    masks: bool = False,
+    follower: bool = False,
+) -> None:
     """Makes sure, before gigabytes come, that the hub answers and has a model that can be loaded."""
     _ask_for_page(repository, revision, otherwise)
     try:
         config = hf_hub_download(repository, CONFIG_FILE, revision=revision, etag_timeout=CONNECT_SECONDS)
     except Exception as error:  # see _snapshot
         raise ModelError(_refusal(repository, revision, error, otherwise)) from error
-    from sa2va_cli.checkpoints.layout import find_stock, read_layout, require_masks  # brings torch along
+    # They bring torch along.
+    from sa2va_cli.checkpoints.layout import find_stock, is_follower, read_layout, require_masks
 
     folder = Path(config).parent
     try:
-        if masks:
+        written = read_json_object(Path(config))
+        if follower:
+            from sa2va_cli.checkpoints.followers import require_follower
+
+            require_follower(written, "it")
+        elif is_follower(written) and not masks:
+            return
+        elif masks:
             require_masks(read_layout(folder), "it")
         else:
             find_stock(folder)

@@ -107,18 +107,25 @@ def describe(folder: Path) -> Description:
     Raises:
         ModelError: the folder holds no config, or no weights that can be read.
     """
-    from sa2va_cli.checkpoints.layout import NATIVE_FORMAT, find_stock, read_layout
+    from sa2va_cli.checkpoints.layout import NATIVE_FORMAT, find_stock, is_follower, read_layout
 
     config = read_json_object(folder / CONFIG_FILE)
     headers = read_headers(folder)
+    follows = is_follower(config)
     try:
-        family = STOCK if find_stock(folder) else read_layout(folder).family
+        family = (
+            str(config["model_type"])
+            if follows
+            else STOCK
+            if find_stock(folder)
+            else read_layout(folder).family
+        )
         concern = ""
     except ModelError as error:
         family, concern = "", str(error).removeprefix(f"{folder}: ")
     grouped: dict[str, list[TensorHeader]] = {title: [] for title in GROUPS}
     for header in headers:
-        grouped[part_of(header.name)].append(header)
+        grouped[SEGMENTER if follows else part_of(header.name)].append(header)
     return Description(
         folder=folder,
         family=family,
@@ -152,7 +159,7 @@ def _dimensions(title: str, config: Config) -> dict[str, int]:
         published = (_child(config, family.text_config) for family in FAMILIES.values())
         sizes = next(filter(None, published), {}) or _child(chat, "text")
     elif title == SEGMENTER:
-        sizes = _child(config, "grounding_encoder_config") or _child(config, "sam2")
+        sizes = _child(config, "grounding_encoder_config") or _child(config, "sam2") or config
         return {key: sizes[key] for key in ("image_size", "d_model") if isinstance(sizes.get(key), int)}
     else:
         sizes = {}
@@ -176,12 +183,16 @@ def check_tensors(folder: Path) -> int:
     Raises:
         ModelError: naming what is missing, left over or of a wrong shape.
     """
-    from sa2va_cli.checkpoints.layout import find_stock
+    from sa2va_cli.checkpoints.layout import find_stock, is_follower
     from sa2va_cli.checkpoints.loader import build_network, fill
     from sa2va_cli.checkpoints.named_tensors import full_layout, outlines, with_native_names
     from sa2va_cli.checkpoints.streaming import TensorFiles
     from sa2va_cli.checkpoints.tokenizer import load_tokenizer
 
+    if is_follower(read_json_object(folder / CONFIG_FILE)):
+        from sa2va_cli.checkpoints.followers import check_follower_tensors
+
+        return check_follower_tensors(folder)
     if find_stock(folder):
         from sa2va_cli.checkpoints.stock_loader import check_stock_tensors, stock_class
         from sa2va_cli.checkpoints.stock_processor import load_processor

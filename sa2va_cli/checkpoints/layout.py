@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sa2va_cli.checkpoints.catalog import CATALOG, NO_MASKS
+from sa2va_cli.checkpoints.catalog import CATALOG, NO_MASKS, ONLY_FOLLOWS
 from sa2va_cli.checkpoints.families.sam2 import PUBLISHED_DECODERS
 from sa2va_cli.checkpoints.families.table import FAMILIES
 from sa2va_cli.checkpoints.files import CONFIG_FILE
@@ -23,6 +23,9 @@ from sa2va_cli.model.chat import ChatSizes
 from sa2va_cli.model.sam2 import HIERA_LARGE
 
 PUBLISHED_TYPE = "sa2va_chat"
+FOLLOWER_TYPES = ("sam2_video", "edgetam_video")
+"""What transformers calls networks that follow objects through a video, in ``model_type``."""
+
 NATIVE_FORMAT = "sa2va"
 NATIVE_VERSION = 1
 
@@ -62,7 +65,7 @@ class Layout:
     two_pass: bool = False
 
     def __post_init__(self) -> None:
-        _check_sizes({"chat": vars(self.chat), "sam2": self.sam2})
+        check_sizes({"chat": vars(self.chat), "sam2": self.sam2})
 
     @property
     def has_masks(self) -> bool:
@@ -75,8 +78,12 @@ class Layout:
         return FAMILIES[self.family].rules(self.chat)
 
 
-def _check_sizes(sizes: Config) -> None:
-    """Looks at every number; configs that are read are not nested deeply."""
+def check_sizes(sizes: Config) -> None:
+    """Looks at every number; configs that are read are not nested deeply.
+
+    Raises:
+        ValueError: one is of a size that no network has.
+    """
     for key, value in sizes.items():
         numbers = value if isinstance(value, list) else [value]
         most = MOST_LAYERS if key in _LAYER_KEYS else LARGEST_SIZE
@@ -84,7 +91,7 @@ def _check_sizes(sizes: Config) -> None:
             if isinstance(number, int | float) and not abs(number) <= most:
                 raise ValueError(f"{key} is {number}, at most {most} is possible")
         if isinstance(value, dict):
-            _check_sizes(value)
+            check_sizes(value)
 
 
 def read_layout(folder: Path) -> Layout:
@@ -110,6 +117,11 @@ def require_masks(layout: Layout, name: str) -> None:
     """
     if not layout.has_masks:
         raise ModelError(f"{name} is {NO_MASKS}")
+
+
+def is_follower(config: Config) -> bool:
+    """Whether a config is of a network that follows what a Sa2VA finds: a SAM 2 as transformers saves it."""
+    return config.get("model_type") in FOLLOWER_TYPES
 
 
 def find_stock(folder: Path) -> str | None:
@@ -155,6 +167,8 @@ def _published(config: Config) -> Layout:
 def _no_sa2va(config: Config) -> str:
     if stock := stock_architecture(config):
         return f"{stock} is {NO_MASKS}"
+    if is_follower(config):
+        return f"model_type {config['model_type']!r} is {ONLY_FOLLOWS}"
     program = "; programs that come with a checkpoint are never run" if config.get("auto_map") else ""
     return (
         f"model_type {config.get('model_type')!r} is not a Sa2VA checkpoint, whose model_type is "

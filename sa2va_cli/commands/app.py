@@ -25,6 +25,7 @@ from sa2va_cli.commands import (
     models,
     probe,
     render,
+    review,
     segment,
     tracks,
 )
@@ -58,6 +59,7 @@ add_command(app, "segment", segment.segment_command, segment.EPILOG)
 add_command(app, "ask", ask.ask_command, ask.EPILOG)
 add_command(app, "render", render.render_command, render.EPILOG)
 add_command(app, "correct", correct.correct_command, correct.EPILOG)
+add_command(app, "review", review.review_command, review.EPILOG)
 add_command(app, "edit", edit.edit_command, edit.EPILOG)
 app.add_typer(batch.app, name="batch")
 add_command(app, "probe", probe.probe_command, probe.EPILOG)

@@ -305,8 +305,8 @@ def _answer_each(
     write: Callable[[str], None],
     report: "Report",
 ) -> int:
-    from sa2va_cli.commands.documents import reply_facts
     from sa2va_cli.events import Progress
+    from sa2va_cli.pipeline.answering import answer_record
     from sa2va_cli.pipeline.questions import answer_listed
     from sa2va_cli.pipeline.segmentation import announce
     from sa2va_cli.runtime.loading import memory_errors_explained
@@ -321,9 +321,7 @@ def _answer_each(
         generation = job.answering.generation()
         answers = answer_listed(engine, wanted, job.viewing, generation, batch_size=batch_size, report=report)
         for done, one in enumerate(answers, 1):
-            asked = {"id": one.listed.id, "inputs": list(one.listed.inputs), "question": one.listed.question}
-            facts = reply_facts(one.reply) if one.reply else {"error": one.problem}
-            write(json.dumps(asked | facts, ensure_ascii=False))
+            write(json.dumps(answer_record(one), ensure_ascii=False))
             failed += one.reply is None
             report(Progress(f"answered {done} of {len(wanted)}"))
     return failed

@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from sa2va_cli.batch.options import Options, SharedSearch
+from sa2va_cli.batch.options import Asking, Editing, FromTracks, Options, SharedSearch
 from sa2va_cli.commands.helptext import examples
-from sa2va_cli.commands.options import Talking, add_command, only
+from sa2va_cli.commands.options import Talking, add_command, only, without
 from sa2va_cli.commands.session import Interrupted, Session
 from sa2va_cli.commands.signals import signals_told
-from sa2va_cli.errors import BatchError, UsageError
+from sa2va_cli.errors import BatchError, LookAtTheseError, UsageError
 from sa2va_cli.outputs.delivery import Delivery
 from sa2va_cli.outputs.drawing import Drawing
 from sa2va_cli.outputs.saving import Saving
 from sa2va_cli.parameters import Option, check_fields
+from sa2va_cli.pipeline.asking_job import Answering
 from sa2va_cli.pipeline.job import Resuming
 from sa2va_cli.runtime.choice import ModelChoice
 
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
     from sa2va_cli.commands.console import Console
 
 RUN_EPILOG = """
-Exit codes: 0 all done, 8 some failed, 130 interrupted; those of sa2va segment where nothing could be begun.
+Exit codes: 0 all done, 8 some failed, 9 as for sa2va edit, 130 interrupted; those of sa2va segment where \
+nothing could be begun.
 
 The same command again does what is missing, interrupted or changed. Ctrl-C once ends after the next \
 checkpoints, twice at once; both can be gone on with.
@@ -39,6 +41,8 @@ checkpoints, twice at once; both can be gone on with.
     'sa2va batch "day*/*.mp4" -p "the dog" -p "the ball" --mirror -o masks/ --jobs 2',
     'find shots -name "*.mp4" -print0 | sa2va batch - -0 -p "the dog" -o "out/{parent}-{stem}.{kind}.{ext}"',
     "sa2va batch --manifest jobs.jsonl --model demo --json",
+    'sa2va batch street/ --kind edit --instruction "blur all faces" -o hidden/',
+    "sa2va batch clips/ --kind ask --questions questions.txt -o answers/",
     "sa2va batch status out/ --follow",
 )
 STATUS_EPILOG = examples("sa2va batch status out/", "sa2va batch status out/ --json | jq .counts")
@@ -75,9 +79,12 @@ class Batching:
         bool,
         Option("Names on standard input end in a zero byte, as of find -print0.", names=("--null", "-0")),
     ] = False
-    kind: Annotated[str, Option("What is done: segment, or render (of tracks files).", "", "KIND")] = (
-        "segment"
-    )
+    kind: Annotated[
+        str,
+        Option(
+            "What is done: segment, edit, render (of tracks files), or ask (a file of questions).", "", "KIND"
+        ),
+    ] = "segment"
     mirror: Annotated[bool, Option("Make the tree of the inputs again below -o.")] = False
     state: Annotated[
         str | None,
@@ -161,18 +168,22 @@ def run_command(
     saving: Saving,
     drawing: Drawing,
     delivery: Delivery,
+    editing: Editing,
+    from_tracks: Annotated[FromTracks, without("force")],
+    asking: Asking,
+    answering: Answering,
     model: ModelChoice,
     talking: Talking,
 ) -> None:
     """Do many inputs with one loaded model; what is done already is left out.
 
-    Folders are searched for videos and pictures. -o takes {parent}, {relative} and {index}, too.
+    Folders are searched for what the kind of job reads. -o takes {parent}, {relative} and {index}, too.
     """
     from sa2va_cli.batch.choosing import Again
     from sa2va_cli.batch.listing import Request
     from sa2va_cli.batch.running import Plan, previewed
 
-    options = Options(search, saving, drawing, delivery, model)
+    options = Options(search, saving, drawing, delivery, model, editing, from_tracks, asking, answering)
     manifest = None if batching.manifest is None else Path(batching.manifest)
     plan = Plan(
         Request(_named(inputs or [], batching), manifest, batching.kind, options, batching.mirror),
@@ -197,6 +208,11 @@ def run_command(
         raise BatchError(
             f"{result.failed} of {result.total} failed; sa2va batch errors {result.state} --why tells why, "
             "--retry-failed tries again"
+        )
+    if result.exposed:
+        raise LookAtTheseError(
+            "done, but look at these, in which what should be hidden may be seen: "
+            f"{', '.join(result.exposed)}; sa2va batch status --all --json lists the frames"
         )
 
 
@@ -342,7 +358,8 @@ def _status_document(summary: "Summary") -> dict[str, Any]:
 
 
 def _row_document(row: "Row") -> dict[str, Any]:
-    return {("input" if name == "source" else name): value for name, value in asdict(row).items()}
+    facts = {("input" if name == "source" else name): value for name, value in asdict(row).items()}
+    return facts | {"review": row.decision and row.decision.document}
 
 
 def errors_command(

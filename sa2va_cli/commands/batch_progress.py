@@ -50,6 +50,10 @@ def showing(console: "Console", *, as_json: bool) -> Generator[Show, None, None]
         yield Lines(console)
 
 
+def _now() -> float:
+    return time.monotonic()
+
+
 @dataclass
 class Rate:
     """How far a batch is and how long it will take, measured since it began.
@@ -62,7 +66,7 @@ class Rate:
     total: int = 0
     ended: int = 0
     _parts: dict[str, float] = field(default_factory=dict)
-    _since: float = field(default_factory=time.monotonic)
+    _since: float = field(default_factory=_now)
 
     def tell(self, event: BatchEvent) -> None:
         """Takes what happens."""
@@ -185,6 +189,7 @@ def summary_facts(result: BatchResult) -> dict[str, Any]:
         "clip_seconds_per_second": round(result.clip_seconds / max(result.seconds, 1e-6), 3),
         "failures": [{"input": source, "error": text} for source, text in result.failures],
         "look_at": [{"input": source, "range": text} for source, text in result.look_at],
+        "exposed": list(result.exposed),
         "interrupted": result.interrupted,
     }
 

@@ -9,11 +9,12 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from sa2va_cli.errors import NothingFoundError, on_command_line
+from sa2va_cli.pipeline.asking_job import reply_facts
 from sa2va_cli.pipeline.job import ObjectSummary, SegmentJob, SegmentResult, object_label
 from sa2va_cli.visual_prompts import to_document
 
 if TYPE_CHECKING:
-    from sa2va_cli.conversation import Mention, Reply
+    from sa2va_cli.conversation import Mention
     from sa2va_cli.datatypes import FoundObject, Prompt
     from sa2va_cli.media.source import SourceInfo
     from sa2va_cli.pipeline.asking_job import AskJob, AskResult
@@ -155,24 +156,6 @@ def unmarked_document(job: "AskJob", text: str, error: NothingFoundError) -> dic
         "masks": [],
         "files": [],
         "warnings": [error.command_line],
-    }
-
-
-def reply_facts(reply: "Reply") -> dict[str, Any]:
-    """Describes an answer."""
-    from sa2va_cli.model.prompt_text import spoken
-
-    return {
-        "text": reply.text,
-        "answer": spoken(reply.marked),
-        "stop": reply.stop,
-        "tokens": {
-            "prompt": reply.prompt_tokens,
-            "read": reply.read_tokens,
-            "generated": len(reply.token_ids),
-        },
-        "token_ids": list(reply.token_ids),
-        "timing": {"first_token": round(reply.seconds_to_first, 4), "total": round(reply.seconds, 4)},
     }
 
 

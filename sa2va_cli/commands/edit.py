@@ -1,6 +1,5 @@
 """``sa2va edit``: a plan out of a sentence, options or a file; one call; and what came of it."""
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -9,17 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sa2va_cli.commands.helptext import examples
-from sa2va_cli.commands.options import Talking, only, without
+from sa2va_cli.commands.options import Talking, completion, only, without
 from sa2va_cli.commands.session import Interrupted, Session
 from sa2va_cli.commands.standard_output import check_standard_output
 from sa2va_cli.commands.startup import collector_paused
-from sa2va_cli.editing.explicit import explicit_plan
+from sa2va_cli.editing.asked import plan_asked
 from sa2va_cli.editing.grammar import parse_instruction
 from sa2va_cli.editing.plan import EditPlan
-from sa2va_cli.editing.schema import plan_document, read_plan
-from sa2va_cli.errors import InputError, LookAtTheseError, UsageError
+from sa2va_cli.editing.schema import plan_document
+from sa2va_cli.errors import LookAtTheseError, UsageError
 from sa2va_cli.outputs.delivery import Delivery
 from sa2va_cli.outputs.drawing import Drawing
+from sa2va_cli.outputs.kinds import KINDS
 from sa2va_cli.outputs.saving import Saving, split_names
 from sa2va_cli.parameters import one_of
 from sa2va_cli.pipeline.edit_job import EditJob, Looking
@@ -75,7 +75,8 @@ def edit_command(
         ),
     ] = None,
     effect: Annotated[
-        list[str] | None, typer.Option("--effect", metavar="EFFECT", help=_effects_text())
+        list[str] | None,
+        typer.Option("--effect", metavar="EFFECT", help=_effects_text(), autocompletion=completion(EFFECTS)),
     ] = None,
     begins: Annotated[
         str | None,
@@ -125,7 +126,13 @@ def edit_command(
         typer.Option("--reference", metavar="IMAGE", help="Who is to be seen, for --backend wan-animate."),
     ] = None,
     save: Annotated[
-        list[str] | None, typer.Option("--save", metavar="KIND", help="Make this, too: tracks, mask, ...")
+        list[str] | None,
+        typer.Option(
+            "--save",
+            metavar="KIND",
+            help="Make this, too: tracks, mask, ...",
+            autocompletion=completion(KINDS),
+        ),
     ] = None,
     video: Annotated[
         str | None,
@@ -154,7 +161,7 @@ def edit_command(
             return _interpreted(words, model, loaded)
         return parse_instruction(words, generative=backend is not None)
 
-    made = _plan(source, instruction, target or [], effect or [], (begins, ends), plan, read)
+    made = plan_asked(instruction, target or [], effect or [], (begins, ends), plan, read)
     job = EditJob(
         source,
         made,
@@ -218,43 +225,6 @@ def _interpreted(instruction: str, model: ModelChoice, loaded: _Loaded) -> EditP
         if not hasattr(engine, "converse"):
             raise UsageError(f"--interpret model: {name} cannot be talked to; leave it out")
         return interpreted(instruction, engine)
-
-
-def _plan(
-    source: str,
-    instruction: str | None,
-    targets: list[str],
-    effects: list[str],
-    times: tuple[str | None, str | None],
-    file: Path | None,
-    read: Callable[[str], EditPlan],
-) -> EditPlan:
-    """The plan, from the one place that says it.
-
-    Raises:
-        UsageError: none does, or two do.
-    """
-    explicit = bool(targets or effects or any(times))
-    given = [
-        name
-        for name, there in (("an instruction", instruction), ("--plan", file), ("options", explicit))
-        if there
-    ]
-    if len(given) > 1:
-        raise UsageError(f"{' and '.join(given)} both say what is to be done; give one of them")
-    if file is not None:
-        try:
-            return read_plan(file.read_bytes(), str(file))
-        except OSError as error:
-            raise InputError(f"{file}: {error.strerror or error}") from error
-    if instruction is not None:
-        return read(instruction)
-    if not effects:
-        raise UsageError(
-            f'{source}: nothing says what is to be done; write it, as in "blur the dog", '
-            "or name an --effect, such as --effect outline=red"
-        )
-    return explicit_plan(targets, effects, *times)
 
 
 def _show_plan(job: EditJob, session: Session) -> None:

@@ -135,7 +135,7 @@ class Interview:
             self._answering = False
             telling.end()
         if self._as_json:
-            from sa2va_cli.commands.documents import reply_facts
+            from sa2va_cli.pipeline.asking_job import reply_facts
 
             record = {"question": question, **reply_facts(reply)}
             self._console.answer(json.dumps(record, ensure_ascii=False))

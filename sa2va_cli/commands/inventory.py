@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sa2va_cli.checkpoints.cache import present_models
-from sa2va_cli.checkpoints.catalog import CATALOG, CatalogEntry
+from sa2va_cli.checkpoints.catalog import CATALOG, FOLLOWERS, CatalogEntry
 from sa2va_cli.checkpoints.files import read_headers
 from sa2va_cli.runtime.memory_forecast import BYTES, gigabytes
 
@@ -41,10 +41,10 @@ class Line:
 
 
 def inventory() -> list[Line]:
-    """Looks up every model of the catalogue."""
+    """Looks up every model of the catalogue, and every follower."""
     here = present_models()
     lines = []
-    for alias, entry in CATALOG.items():
+    for alias, entry in (*CATALOG.items(), *FOLLOWERS.items()):
         if folder := here.get(alias):
             headers = read_headers(folder)
             count, size = sum(h.parameters for h in headers), sum(h.size for h in headers)
@@ -81,7 +81,7 @@ def _row(line: Line) -> list[str]:
         _on_disk(line),
         memory.get("bf16", "?"),
         memory.get("fp32", "?"),
-        "masks" if line.entry.has_masks else "chat only",
+        "masks" if line.entry.has_masks else "follower" if line.entry.only_follows else "chat only",
         line.entry.licence,
         "yes" if line.folder else "no",
     ]
@@ -107,6 +107,7 @@ def inventory_document(lines: list[Line]) -> dict[str, Any]:
                 "repository": line.entry.repository or None,
                 "family": line.entry.family,
                 "masks": line.entry.has_masks,
+                "follower": line.entry.only_follows,
                 "licence": line.entry.licence,
                 "parameters": line.parameters,
                 "parameters_are": "counted" if line.counted else "computed",

@@ -219,7 +219,7 @@ def _count(models: "list[CachedModel]") -> str:
 def _chosen(models: "list[CachedModel]", names: list[str]) -> "list[CachedModel]":
     from sa2va_cli.checkpoints.catalog import find
 
-    if not names:  # others may use chat models as well
+    if not names:  # others may use chat models and followers as well
         return [model for model in models if (entry := find(model.repository)) is None or entry.has_masks]
     wanted = []
     for name in names:

@@ -27,7 +27,7 @@ if it was not typed.
 """
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from copy import copy
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from keyword import iskeyword
@@ -258,18 +258,20 @@ def _option(one: Declared, option: Option) -> list[inspect.Parameter]:
         metavar=option.metavar,
         rich_help_panel=option.panel or None,
         show_default=default is not None,
-        autocompletion=_completion(option.choices) if option.choices else None,
+        autocompletion=completion(option.choices or option.offered),
     )
     return [_keyword(_key(names), Annotated[_written_kind(one.kind), info], default)]
 
 
-def _completion(choices: tuple[str, ...]) -> Callable[[str], list[str]]:
-    """What the shell offers for a value that has been begun."""
+def completion(values: Iterable[str]) -> Callable[[str], list[str]] | None:
+    """What a shell offers for a value that is begun, or for the last of several with commas; None: files."""
+    offered = tuple(values)
 
     def complete(incomplete: str) -> list[str]:
-        return [choice for choice in choices if choice.startswith(incomplete)]
+        before, comma, begun = incomplete.rpartition(",")
+        return [f"{before}{comma}{value}" for value in offered if value.startswith(begun)]
 
-    return complete
+    return complete if offered else None
 
 
 def _flag(names: tuple[str, ...], text: str, panel: str, *, on: bool = False) -> list[inspect.Parameter]:

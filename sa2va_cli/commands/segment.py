@@ -100,7 +100,7 @@ def _run(
 
 def _show_plan(job: SegmentJob, session: Session, *, as_json: bool) -> None:
     """Shows what a run would do, and fails where it would fail before anything is loaded or downloaded."""
-    from sa2va_cli.checkpoints.hub import locate
+    from sa2va_cli.checkpoints.hub import locate, locate_follower
     from sa2va_cli.commands.documents import plan_document
     from sa2va_cli.pipeline.segmentation import planned
 
@@ -111,6 +111,8 @@ def _show_plan(job: SegmentJob, session: Session, *, as_json: bool) -> None:
         if plan.outputs:  # a run that has nothing to make needs no model
             job.model.check(plan.placement)
             to_download = locate(plan.model, masks=True) is None
+            if job.model.has_follower:
+                locate_follower(job.model.follower)
     session.console.plan(job, plan, to_download=to_download)
     if as_json:
         session.console.data(plan_document(job, plan, to_download=to_download))

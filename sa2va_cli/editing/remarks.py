@@ -6,6 +6,9 @@ from typing import Any
 
 from sa2va_cli.datatypes import Remark
 
+EXPOSING = ("unprotected", "doubtful")
+"""What is said of frames on which something that should be hidden may be seen."""
+
 
 @dataclass(frozen=True)
 class RemarkedRange:

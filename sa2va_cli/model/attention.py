@@ -49,6 +49,17 @@ def sine_positions(grid: int, width: int, device: torch.device) -> Tensor:
     return torch.cat([rows, columns], dim=-1).reshape(1, grid * grid, width)
 
 
+def age_waves(ages: Tensor, width: int) -> Tensor:
+    """Sines and cosines (P, width) of ages (P,), float32, where 1 is the oldest that is usual.
+
+    Source: ``get_1d_sine_pe`` of SAM 2.1 (facebookresearch/sam2, sam2_utils.py).
+    """
+    half = width // 2
+    steps = torch.arange(half, device=ages.device, dtype=torch.float32)
+    turns = ages[:, None] / 10_000 ** (2 * torch.div(steps, 2, rounding_mode="floor") / half)
+    return torch.cat([turns.sin(), turns.cos()], dim=-1)
+
+
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Turns neighbouring pairs of channels of (N, L, C) by the angles of (L, C), in float32."""
     pairs = x.float().unflatten(-1, (-1, 2))

@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sa2va_cli.model.sam2 import DecodedMasks, ImageFeatures, LaidOutMemory, Sam2
-from sa2va_cli.model.stepping import MAX_POINTER_DISTANCE, look_back, tracked
+from sa2va_cli.model.sam2 import MAX_POINTER_DISTANCE, DecodedMasks, ImageFeatures, LaidOutMemory, Sam2
+from sa2va_cli.model.stepping import look_back, tracked
 from sa2va_cli.model.tracker import TrackerMemory, Words
 
 KEYFRAME_ROOM = 5
@@ -109,7 +109,7 @@ class FixedTracker:
         self, index: int, features: ImageFeatures, memory: FixedMemory
     ) -> tuple[DecodedMasks, FixedMemory]:
         """Tracks the objects into the next frame; see ``Tracker``."""
-        slots, counts = self._view(index, memory)
+        slots, ages, counts = self._view(index, memory)
         self.sam2.positions()
         decoded, recent, pointers = self._follow(
             features,
@@ -118,6 +118,7 @@ class FixedTracker:
             memory.recent,
             memory.pointers,
             slots,
+            ages,
             counts,
             self.empty_absent or memory.pointed,
         )
@@ -129,10 +130,13 @@ class FixedTracker:
             pointer_indices=(*memory.pointer_indices[1:], index),
         )
 
-    def _view(self, index: int, memory: FixedMemory) -> tuple[Tensor, Tensor]:
-        """Temporal slots (R,) of the tracked frames, and which keys count (L,) for frame ``index``."""
+    def _view(self, index: int, memory: FixedMemory) -> tuple[Tensor, Tensor | None, Tensor]:
+        """Temporal slots (R,) of the tracked frames, ages (P,) of all pointers, and which keys count (L,).
+
+        Ages are None for a network that does not look at them.
+        """
         sam2, room = self.sam2, memory.first_pointers.shape[1]
-        gaps = (False,) * (room - len(memory.keyframes))
+        missing = room - len(memory.keyframes)
         view = look_back(
             index,
             memory.keyframes,
@@ -141,12 +145,14 @@ class FixedTracker:
             pointed=memory.pointer_indices,
             backwards=memory.backwards,
         )
-        first = (True,) * len(memory.keyframes) + gaps
+        first = (True,) * len(memory.keyframes) + (False,) * missing
         near = tuple(slot is not None for slot in view.slots)
-        told = (*view.keyframe_pointers, *gaps, *view.pointers)
+        told = (*view.keyframe_pointers, *(None,) * missing, *view.pointers)
         tokens = sam2.width // sam2.memory_width
-        counts = _on_device((*first, *near), told, sam2.grid**2, tokens, sam2.device)
-        return _numbers(tuple(slot or 0 for slot in view.slots), sam2.device), counts
+        heard = tuple(age is not None for age in told)
+        counts = _on_device((*first, *near), heard, sam2.memory_cells, tokens, sam2.device)
+        ages = torch.tensor([age or 0 for age in told], device=sam2.device) if sam2.dates_pointers else None
+        return _numbers(tuple(slot or 0 for slot in view.slots), sam2.device), ages, counts
 
     def _followed(
         self,
@@ -156,6 +162,7 @@ class FixedTracker:
         recent: Tensor,
         pointers: Tensor,
         slots: Tensor,
+        ages: Tensor | None,
         counts: Tensor,
         empty_absent: bool,  # noqa: FBT001  (a compiled function has no use for names)
     ) -> tuple[DecodedMasks, Tensor, Tensor]:
@@ -163,7 +170,7 @@ class FixedTracker:
         sam2 = self.sam2
         near = sam2.lay_out(recent.to(features.low.dtype), slots)
         every_pointer = torch.cat([first_pointers, pointers], dim=1)
-        conditioned = sam2.attend(features.low, [laid_out, near], every_pointer, counts)
+        conditioned = sam2.attend(features.low, [laid_out, near], every_pointer, ages, counts)
         decoded, remembered = tracked(sam2, features, conditioned, empty_absent=empty_absent)
         recent = torch.cat([recent[:, 1:], remembered.to(recent.dtype)[:, None]], dim=1)
         pointers = torch.cat([pointers[:, 1:], decoded.pointers[:, None]], dim=1)

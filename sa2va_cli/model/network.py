@@ -109,9 +109,9 @@ class NetworkTalker:
 class Graphs:
     """SAM 2's encoder and tracking step, compiled when they are first called with other shapes."""
 
-    def __init__(self, sam2: Sam2, compiling: Compiling, *, two_pass: bool) -> None:
+    def __init__(self, sam2: Sam2, compiling: Compiling, *, empty_absent: bool) -> None:
         self.encode: Callable[[Tensor], ImageFeatures] = compiling.function(sam2.encode)
-        self._tracker = FixedTracker(sam2, empty_absent=two_pass, compiled=compiling.function)
+        self._tracker = FixedTracker(sam2, empty_absent=empty_absent, compiled=compiling.function)
 
     def step(
         self, index: int, features: ImageFeatures, memory: BatchMemory
@@ -129,6 +129,8 @@ class NetworkSegmenter(NetworkTalker):
         memory_dtype: precision of the tracker's spatial memories; see ``Tracker``.
         compiling: how and when what runs for every frame is compiled; None for never.
         identity: which weights the network has.
+        follower: follows through clips what the network's own SAM 2 finds on their keyframes, as Sa2VA-i's
+            second pass does; None for the network's own. In evaluation mode, on the same device.
     """
 
     def __init__(
@@ -137,11 +139,14 @@ class NetworkSegmenter(NetworkTalker):
         memory_dtype: torch.dtype = torch.bfloat16,
         compiling: Compiling | None = None,
         identity: ModelIdentity = UNNAMED,
+        follower: Sam2 | None = None,
     ) -> None:
         super().__init__(network, identity)
         self.network = network
+        self.follower = follower
         self.two_pass = network.sam2.language_decoder is not None
-        self.tracker = Tracker(network.sam2, memory_dtype, empty_absent=self.two_pass)
+        self.finder = Tracker(network.sam2, memory_dtype, empty_absent=self.two_pass)
+        self.tracker = Tracker(follower, memory_dtype, empty_absent=True) if follower else self.finder
         self._compiling = compiling
         self._compiled: Graphs | None = None
         self._compiler = threading.Lock()
@@ -153,12 +158,12 @@ class NetworkSegmenter(NetworkTalker):
     @property
     def is_small_on_processor(self) -> bool:
         """Whether a processor's cores are better used for several things than for one operation at a time."""
-        sam2 = self.network.sam2
+        sam2 = self.tracker.sam2
         return sam2.device.type == "cpu" and sum(p.numel() for p in sam2.parameters()) < SMALL
 
-    def pixels(self, images: Sequence[RGB], *, still: bool) -> Tensor:
-        """Pictures as SAM 2 takes them: (B, 3, S, S)."""
-        sam2 = self.network.sam2
+    def pixels(self, images: Sequence[RGB], *, still: bool, sam2: Sam2 | None = None) -> Tensor:
+        """Pictures as a SAM 2 takes them, the network's own if none is named: (B, 3, S, S)."""
+        sam2 = sam2 or self.network.sam2
         each = [
             grounding_pixels(image, sam2.input_size, sam2.dtype, still=still, device=sam2.device)
             for image in images
@@ -195,9 +200,7 @@ class NetworkSegmenter(NetworkTalker):
         notify("compiling for this clip, which takes minutes the first time")
         try:
             with self._compiler:
-                graphs = self._compiled = self._compiled or Graphs(
-                    self.network.sam2, compiling, two_pass=self.two_pass
-                )
+                graphs = self._compiled = self._compiled or self._graphs(compiling)
                 # Every number of objects and of keyframes is another graph; the limit is looked at here only.
                 with torch._dynamo.config.patch(recompile_limit=SHAPES):
                     self._try_out(graphs, batches, batch)
@@ -215,12 +218,15 @@ class NetworkSegmenter(NetworkTalker):
 
     def fixed_shape(self) -> Graphs:
         """What goes on from a memory of fixed shape without compiling anything."""
-        return Graphs(self.network.sam2, Compiling(plain), two_pass=self.two_pass)
+        return self._graphs(Compiling(plain))
+
+    def _graphs(self, compiling: Compiling) -> Graphs:
+        return Graphs(self.tracker.sam2, compiling, empty_absent=self.tracker.empty_absent)
 
     @torch.inference_mode()
     def _try_out(self, graphs: Graphs, first: Sequence[BatchMemory], batch: int) -> None:
         """Runs what is compiled once, in this thread, since compiling in two at once is not safe."""
-        sam2 = self.network.sam2
+        sam2 = self.tracker.sam2
         shape = (batch, 3, sam2.input_size, sam2.input_size)
         pixels = torch.zeros(shape, dtype=sam2.dtype, device=sam2.device)
         features = graphs.encode(pixels)[:1]

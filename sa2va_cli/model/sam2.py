@@ -1,11 +1,14 @@
 """SAM 2 as Sa2VA uses it: image features, masks from a language query, and memories of masks.
 
+Sa2VA's own is a SAM 2.0; one that only follows what it finds may be a 2.1, which tells pointers by their age
+and marks memories of frames without the object.
+
 Built on the layers of transformers' ``Sam2VideoModel``. The memory attention is computed here, on the
 parameters of that model, because every object of a frame shares the same image features.
 Knows nothing about time: which memories are attended to is the tracker's decision.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,7 +23,14 @@ from transformers import (
 )
 from transformers.models.sam2_video.modeling_sam2_video import Sam2VideoMaskDecoder
 
-from sa2va_cli.model.attention import ROPE_THETA, axial_rotation, look_up, rotate, sine_positions
+from sa2va_cli.model.attention import (
+    ROPE_THETA,
+    age_waves,
+    axial_rotation,
+    look_up,
+    rotate,
+    sine_positions,
+)
 from sa2va_cli.model.derived import DerivedTensor
 from sa2va_cli.model.hiera import Trunk
 from sa2va_cli.model.points import PointedAt
@@ -48,6 +58,9 @@ HIERA_LARGE: dict[str, Any] = {
 
 ABSENT_LOGIT = -1024.0
 """What SAM 2 puts in place of the mask of an object that is not there (its NO_OBJ_SCORE)."""
+
+MAX_POINTER_DISTANCE = 15
+"""How many frames back object pointers are attended to: SAM 2's max_object_pointers_in_encoder minus one."""
 
 MOST_CERTAIN = 32.0
 """To what size SAM 2's predictors cut the logits of a mask that clicks correct."""
@@ -220,27 +233,39 @@ class Positions:
 
 
 class Sam2(nn.Module):
-    """SAM 2.0 with a language query as its prompt.
+    """SAM 2 with a language query, points or a mask as its prompt.
 
     Args:
-        sizes: a dictionary of the shape of ``HIERA_LARGE``.
+        sizes: a dictionary of the shape of ``HIERA_LARGE``, or transformers' configuration of a SAM 2.
         two_pass: whether language queries have a mask decoder of their own, as in Sa2VA-i.
     """
 
-    def __init__(self, sizes: dict[str, Any], *, two_pass: bool = False) -> None:
+    def __init__(self, sizes: dict[str, Any] | Sam2VideoConfig, *, two_pass: bool = False) -> None:
         super().__init__()
-        config = sam2_config(sizes)
+        config: Any = sizes if isinstance(sizes, Sam2VideoConfig) else sam2_config(sizes)
         self.layers = Sam2VideoModel(config)
         self.language_decoder = Sam2VideoMaskDecoder(config.mask_decoder_config) if two_pass else None
+        self._set_up(config, Trunk(self.layers.vision_encoder.backbone, config.image_size))
+
+    def _set_up(self, config: Any, trunk: Callable[[Tensor], list[Tensor]]) -> None:
+        """Takes sizes from a configuration of transformers.
+
+        Args:
+            config: of ``layers``.
+            trunk: makes of pictures (B, 3, S, S) the maps (B, s, s, C) of four stages, from S/4
+                cells a side down to S/32.
+        """
         # Position encodings are computed here, once per size and device (see attend).
         self.layers.memory_attention.rotary_emb = nn.Identity()
         self.layers.memory_attention.position_ids = None
-        self.trunk = Trunk(self.layers.vision_encoder.backbone, sizes["image_size"])
-        self.input_size: int = sizes["image_size"]
-        self.grid: int = sizes["image_size"] // 16
-        self.width: int = sizes["d_model"]
-        self.memory_width: int = sizes["mem_dim"]
-        self.memory_slots: int = sizes["num_maskmem"]
+        self.trunk = trunk
+        self.input_size: int = config.image_size
+        self.grid: int = config.image_size // 16
+        self.width: int = config.vision_config.fpn_hidden_size
+        self.memory_width: int = config.memory_encoder_output_channels
+        self.memory_slots: int = config.num_maskmem
+        self.memory_cells: int = self.grid**2
+        self.dates_pointers: bool = config.enable_temporal_pos_encoding_for_object_pointers
         self.positions = DerivedTensor(self._positions, self._position_sources)
 
     @property
@@ -421,57 +446,77 @@ class Sam2(nn.Module):
         """Object pointers of tokens (N, C), where the object is ``visible`` (N, 1)."""
         return torch.where(visible, self.layers.object_pointer_proj(token), self.layers.no_object_pointer)
 
-    def memorise(self, low: Tensor, logits: Tensor, *, pointed: bool = False) -> Tensor:
+    def memorise(
+        self, low: Tensor, logits: Tensor, scores: Tensor | None = None, *, pointed: bool = False
+    ) -> Tensor:
         """Encodes masks, with the picture they lie on, into memory features.
 
         Args:
             low: (N, C, s, s) raw lowest map, or (1, C, s, s) shared.
             logits: (N, S/4, S/4) mask logits.
+            scores: (N,) logits that the objects are visible, for a SAM 2.1, which marks memories of hidden
+                ones; None where all are.
             pointed: whether they come of points, boxes or a given mask: then they are cut, as SAM 2's video
                 predictor does. Sa2VA's own are used soft (reference set, section 5.2).
 
         Returns:
-            (N, s*s, memory_width).
+            (N, memory_cells, memory_width).
         """
         side = self.input_size
         masks = F.interpolate(
             logits[:, None].float(), size=(side, side), mode="bilinear", align_corners=False
         )
-        return self._memorised(low, (masks > 0).float() if pointed else masks.sigmoid())
+        hidden = None if scores is None else scores <= 0
+        return self._memorised(low, (masks > 0).float() if pointed else masks.sigmoid(), hidden)
 
     def memorise_given(self, low: Tensor, masks: Tensor) -> Tensor:
         """The same of masks (N, S, S) bool that somebody has given: at their full size."""
-        return self._memorised(low, masks[:, None].float())
+        return self._memorised(low, masks[:, None].float(), ~masks.flatten(1).any(dim=1))
 
-    def _memorised(self, low: Tensor, masks: Tensor) -> Tensor:
-        """Memory features of soft masks (N, 1, S, S) in 0..1."""
+    def _memorised(self, low: Tensor, masks: Tensor, hidden: Tensor | None) -> Tensor:
+        """Memory features of soft masks (N, 1, S, S) in 0..1, of objects that are ``hidden`` (N,) or not."""
         config = self.layers.config
         scaled = masks * config.sigmoid_scale_for_mem_enc + config.sigmoid_bias_for_mem_enc
         encoder = self.layers.memory_encoder
         marks = encoder.mask_downsampler(scaled.to(low.dtype))
         features = encoder.projection(encoder.memory_fuser(encoder.feature_projection(low) + marks))
+        mark = self.layers.occlusion_spatial_embedding_parameter
+        if mark is not None and hidden is not None:
+            features = features + hidden.to(features.dtype)[:, None, None, None] * mark[:, :, None, None]
+        return self._kept(features)
+
+    def _kept(self, features: Tensor) -> Tensor:
+        """What of memory features (N, memory_width, s, s) is kept: (N, memory_cells, memory_width)."""
         return features.flatten(2).transpose(1, 2)
 
     def lay_out(self, memories: Tensor, slots: Tensor) -> LaidOutMemory:
         """Prepares spatial memories for ``attend``: what depends on them alone, and not on the frame.
 
         Args:
-            memories: (N, M, s*s, memory_width) of N objects.
+            memories: (N, M, memory_cells, memory_width) of N objects.
             slots: (M,) index into the temporal encodings of each memory: 0 for the frame just before, the
                 last one for conditioning frames.
         """
-        n, m, area, width = memories.shape
+        n, m, cells, width = memories.shape
         temporal = self.layers.memory_temporal_positional_encoding[slots, 0, 0]  # (M, memory_width)
-        positions = self.positions().memories + temporal[:, None]  # (M, s*s, memory_width)
-        cos, sin = self.positions().rotation
+        positions = self.positions().memories + temporal[:, None]  # (M, memory_cells, memory_width)
         keys = tuple(
-            rotate(layer.cross_attn_image.k_proj(memories + positions), cos, sin).flatten(1, 2)
+            self._turned_memories(layer.cross_attn_image.k_proj(memories + positions)).flatten(1, 2)
             for layer in self.layers.memory_attention.layers
         )
-        return LaidOutMemory(memories.reshape(n, m * area, width), keys)
+        return LaidOutMemory(memories.reshape(n, m * cells, width), keys)
+
+    def _turned_memories(self, keys: Tensor) -> Tensor:
+        """Keys (N, M, memory_cells, C) of spatial memories with the rotary encoding of their places."""
+        return rotate(keys, *self.positions().rotation)
 
     def attend(
-        self, low: Tensor, memories: Sequence[LaidOutMemory], pointers: Tensor, counts: Tensor | None = None
+        self,
+        low: Tensor,
+        memories: Sequence[LaidOutMemory],
+        pointers: Tensor,
+        ages: Tensor | None = None,
+        counts: Tensor | None = None,
     ) -> Tensor:
         """Lets the lowest map of a frame attend to memories of the objects.
 
@@ -480,6 +525,7 @@ class Sam2(nn.Module):
                 depend on the object, up to the first look at the memories, is computed once.
             memories: spatial memories of N objects, in any number of parts.
             pointers: (N, P, C) object pointers, P may be 0.
+            ages: (P,) how many frames ago each pointer was made; a SAM 2.0 does not look at them.
             counts: (L,) one for each key of the memories and then of the pointers' tokens that is looked at,
                 zero for those that fill a gap; None where all are.
 
@@ -488,6 +534,7 @@ class Sam2(nn.Module):
         """
         tokens = pointers.reshape(len(pointers), -1, self.memory_width)  # several for each pointer
         tokens = tokens.expand(len(memories[0].values), -1, -1)
+        told = tokens if ages is None or not self.dates_pointers else tokens + self._dates(ages)
         values = [*(memory.values for memory in memories), tokens]
         x = low.flatten(2).transpose(1, 2)  # (N or 1, s*s, C)
         x = x + 0.1 * self.positions().cells
@@ -495,12 +542,23 @@ class Sam2(nn.Module):
         for number, layer in enumerate(self.layers.memory_attention.layers):
             x = x + self._self_attention(layer, layer.layer_norm1(x), rotation)
             attention = layer.cross_attn_image
-            keys = [*(memory.keys[number] for memory in memories), attention.k_proj(tokens)]
+            keys = [*(memory.keys[number] for memory in memories), attention.k_proj(told)]
             queries = rotate(attention.q_proj(layer.layer_norm2(x)), *rotation)
             x = x + attention.o_proj(look_up(queries, keys, values, attention.v_proj, counts))
-            x = x + layer.linear2(layer.activation(layer.linear1(layer.layer_norm3(x))))
+            x = x + self._feed_forward(layer, layer.layer_norm3(x))
         x = self.layers.memory_attention.layer_norm(x)
         return x.transpose(1, 2).unflatten(2, (self.grid, self.grid))
+
+    def _dates(self, ages: Tensor) -> Tensor:
+        """What SAM 2.1 adds to the tokens of pointers that are so many frames old: (tokens, memory_width)."""
+        waves = age_waves(ages / MAX_POINTER_DISTANCE, self.width).to(self.dtype)
+        dates: Tensor = self.layers.temporal_positional_encoding_projection_layer(waves)
+        return dates.repeat_interleave(self.width // self.memory_width, dim=0)
+
+    @staticmethod
+    def _feed_forward(layer: Any, x: Tensor) -> Tensor:
+        fed: Tensor = layer.linear2(layer.activation(layer.linear1(x)))
+        return fed
 
     @staticmethod
     def _self_attention(layer: Any, x: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:

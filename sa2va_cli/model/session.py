@@ -37,10 +37,12 @@ ASKED_AGAIN = 4
 confidence; in between the last comparison holds. On every frame it would cost four times as much."""
 
 ENCODED_AT_ONCE = 4
-"""Pictures that are encoded in one call ahead of the tracker on a GPU, to start a quarter as many kernels.
+"""Pictures that are encoded in one call ahead of the tracker, to start a quarter as many operations.
 
-An estimate, not yet measured: one picture in eager mode is about 700 kernels, whose start takes as long as
-their work. Each picture more holds some 300 MB while it is encoded in bfloat16.
+On a GPU an estimate, not yet measured: one picture in eager mode is about 700 kernels, whose start takes as
+long as their work. Each picture more holds some 300 MB while it is encoded in bfloat16. On a processor the
+demo network takes 20.3 ms of its time for a picture alone and 15.9 ms for one of four (15.3 of eight), to the
+same bits (docs/history/performance.md).
 """
 
 
@@ -56,6 +58,8 @@ class NetworkSession:
         self._segmenter = segmenter
         self._network = segmenter.network
         self._still = still
+        # One image is not followed: what is found on it is all that is wanted of it.
+        self._tracker = segmenter.finder if still else segmenter.tracker
         self._resources = ExitStack()
         self._encoded_before: dict[int, ImageFeatures] = {}
 
@@ -93,7 +97,7 @@ class NetworkSession:
         chat: ChatModel = self._network.chat
         answer, view = chat.answer(view, prompt, regions, past)
         states = answer.segment_states.to(self._network.sam2.dtype)  # what follows has the precision of SAM 2
-        return Grounding(answer.text, self._network.text_hidden_fcs(states)), view
+        return Grounding(answer.text, self._network.text_hidden_fcs(states), answer.margin), view
 
     @torch.inference_mode()
     def condition(
@@ -110,14 +114,17 @@ class NetworkSession:
             queries: (N, C) for each prompt.
             track_keyframes: whether keyframes of a clip are tracked in their turn as all other frames are,
                 and not shown as they are decoded here, which is what the official code does; never with
-                Sa2VA-i. What the image encoder says about each is held until its turn, so that none is
-                encoded twice.
+                Sa2VA-i, nor with a follower. What the image encoder says about each is held until its turn,
+                so that none is encoded twice.
         """
-        tracker = self._segmenter.tracker
+        tracker, handed_over = self._tracker, self._segmenter.follower is not None and not self._still
         joined = torch.cat(list(queries)).to(self._network.sam2.dtype)
         if self._still and self._segmenter.two_pass:  # nothing is tracked, so there is no second pass
             found = {index: self._first_pass(image, joined)[1] for index, image in keyframes}
             return TrackerMemory((), (), found)
+        if handed_over:
+            self._encoded_before = {}
+            return tracker.condition_on_masks(self._mask_prompts(keyframes, joined), given=True)
         if self._segmenter.two_pass:
             prompts = list(self._mask_prompts(keyframes, joined))
             memory = tracker.condition_on_masks(prompts)
@@ -145,7 +152,7 @@ class NetworkSession:
         """
         if not isinstance(found, TrackerMemory | None):
             raise TypeError(f"found must be what condition returned, got {type(found).__name__}")
-        pointer = Pointer(self._segmenter.tracker, self._encoded_once, still=self._still)
+        pointer = Pointer(self._tracker, self._encoded_once, still=self._still)
         return pointer.directions(found, rows, objects, pointed, spans)
 
     def _encoded_once(self, index: int, image: RGB) -> ImageFeatures:
@@ -156,10 +163,12 @@ class NetworkSession:
     def _mask_prompts(
         self, keyframes: Sequence[tuple[int, RGB]], queries: Tensor
     ) -> Iterator[tuple[int, ImageFeatures, Tensor]]:
-        """Yields what language finds on each keyframe, as a mask prompt for the second pass of Sa2VA-i."""
-        side = self._network.sam2.input_size
+        """Yields what language finds on each keyframe, as a mask prompt for the network that follows it."""
+        side, follower = self._tracker.sam2.input_size, self._segmenter.follower
         for index, image in keyframes:
             features, decoded = self._first_pass(image, queries)
+            if follower is not None:
+                features = self._encoded(image)
             yield index, features, mask_prompts(decoded.logits, image.shape[:2], side)
 
     def _first_pass(self, image: RGB, queries: Tensor) -> tuple[ImageFeatures, DecodedMasks]:
@@ -169,7 +178,8 @@ class NetworkSession:
         return features, sam2.decode_language(for_language.expand(len(queries)), queries)
 
     def _encoded(self, image: RGB) -> ImageFeatures:
-        return self._network.sam2.encode(self._segmenter.pixels([image], still=self._still))
+        sam2 = self._tracker.sam2
+        return sam2.encode(self._segmenter.pixels([image], still=self._still, sam2=sam2))
 
     def follow(
         self,
@@ -212,9 +222,7 @@ class NetworkSession:
                 # Room for one batch, so that the next one can be made while this one is followed.
                 ready = stack.enter_context(read_ahead(ready, room=max(ahead, 2), name="sa2va-encode"))
             for frame, features in ready:
-                logits, scores, ious, worded, memory = self._step(
-                    frame.index, features, memory, graphs, pool
-                )
+                logits, scores, ious, worded, memory = self._step(frame.index, features, memory, graphs, pool)
                 yield Followed(frame, logits, scores, ious, memory, worded)
 
     @property
@@ -225,9 +233,8 @@ class NetworkSession:
         a large one with every core for one thing at a time. On a GPU a second thread keeps launching while
         the first waits for results.
         """
-        if self._network.sam2.device.type != "cpu":
-            return ENCODED_AT_ONCE
-        return 1 if self._segmenter.is_small_on_processor else 0
+        is_on_processor = self._tracker.sam2.device.type == "cpu"
+        return 0 if is_on_processor and not self._segmenter.is_small_on_processor else ENCODED_AT_ONCE
 
     def _prepared(
         self, frames: Iterable[Frame], memory: Memory, at_once: int, graphs: "Graphs | None"
@@ -244,9 +251,10 @@ class NetworkSession:
         known = {one.index: before.pop(one.index) for one in frames if one.index in before}
         wanted = [one for one in frames if is_tracked(memory, one.index) and one.index not in known]
         if wanted:
-            pixels = self._segmenter.pixels([frame.image for frame in wanted], still=False)
+            sam2 = self._tracker.sam2
+            pixels = self._segmenter.pixels([frame.image for frame in wanted], still=False, sam2=sam2)
             # A graph is made for whole batches; fewer pictures, at the end of a clip, are encoded without.
-            encode = graphs.encode if graphs and len(wanted) == at_once else self._network.sam2.encode
+            encode = graphs.encode if graphs and len(wanted) == at_once else sam2.encode
             features = encode(pixels)
             known |= {frame.index: features[row : row + 1] for row, frame in enumerate(wanted)}
         return [known.get(frame.index) for frame in frames]
@@ -291,17 +299,16 @@ class NetworkSession:
             decoded, after = graphs.step(index, features, memory)
         else:
             assert isinstance(memory, TrackerMemory)  # noqa: S101  (only graphs leave the other kind)
-            decoded, after = self._segmenter.tracker.step(index, features, memory, pool)
+            decoded, after = self._tracker.step(index, features, memory, pool)
         words = after.words
         if words is not None and (words.agreements is None or index % ASKED_AGAIN == 0):
-            again = self._segmenter.tracker.asked_again(features, decoded, words)
-            after = replace(after, words=again)
+            after = replace(after, words=self._tracker.asked_again(features, decoded, words))
         return (*_arrays(decoded), _worded(after, len(decoded.best)), after)
 
     @property
     def grid(self) -> int:
         """How many logits a mask has on each side."""
-        return self._network.sam2.input_size // 4
+        return self._tracker.sam2.input_size // 4
 
     @torch.inference_mode()
     def appearance(self, memory: Memory) -> NDArray[np.float32]:
@@ -325,7 +332,7 @@ class NetworkSession:
         Raises:
             ValueError: it is damaged, or of another format.
         """
-        return thaw(data, self._network.sam2.device)
+        return thaw(data, self._tracker.sam2.device)
 
 
 def _is_fixed(memory: Memory) -> bool:

@@ -11,10 +11,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from sa2va_cli.model.sam2 import DecodedMasks, ImageFeatures, Sam2
-
-MAX_POINTER_DISTANCE = 15
-"""How many frames back object pointers are attended to: SAM 2's max_object_pointers_in_encoder minus one."""
+from sa2va_cli.model.sam2 import MAX_POINTER_DISTANCE, DecodedMasks, ImageFeatures, Sam2
 
 
 @dataclass(frozen=True)
@@ -24,13 +21,14 @@ class LookBack:
     Attributes:
         slots: of each tracked frame in the temporal encodings, 0 for the frame just before; None for one
             whose spatial memory is not attended to any more, and for a gap.
-        keyframe_pointers: whether the pointer of each conditioning frame is attended to.
-        pointers: whether the pointer of each tracked frame is.
+        keyframe_pointers: how many frames ago each conditioning frame was; None where its pointer is not
+            attended to.
+        pointers: the same of each tracked frame.
     """
 
     slots: tuple[int | None, ...]
-    keyframe_pointers: tuple[bool, ...]
-    pointers: tuple[bool, ...]
+    keyframe_pointers: tuple[int | None, ...]
+    pointers: tuple[int | None, ...]
 
 
 def look_back(
@@ -52,12 +50,13 @@ def look_back(
         pointed: indices of the tracked frames whose pointer is kept; None for the same as ``recent``.
         backwards: whether frames are followed by falling index.
     """
+    first = [_distance(index, one, backwards=backwards) for one in keyframes]
     back = [_distance(index, one, backwards=backwards) for one in recent]
     told = back if pointed is None else [_distance(index, one, backwards=backwards) for one in pointed]
     return LookBack(
         tuple(one - 1 if one is not None and 0 < one < memory_slots else None for one in back),
-        tuple((one >= index if backwards else one <= index) for one in keyframes),
-        tuple(one is not None and one <= MAX_POINTER_DISTANCE for one in told),
+        tuple(one if one is not None and one >= 0 else None for one in first),
+        tuple(one if one is not None and one <= MAX_POINTER_DISTANCE else None for one in told),
     )
 
 
@@ -92,4 +91,4 @@ def tracked(
     decoded = sam2.decode(features.expand(len(conditioned)), conditioned, None)
     if empty_absent:
         decoded = decoded.without_absent()
-    return decoded, sam2.memorise(features.low, decoded.logits)
+    return decoded, sam2.memorise(features.low, decoded.logits, decoded.score_logits)

@@ -173,18 +173,27 @@ class Tracker:
             memories.append(self._memory(index, features, decoded[index]))
         return TrackerMemory(tuple(memories), (), decoded, words=Words(queries))
 
-    def condition_on_masks(self, keyframes: Iterable[tuple[int, ImageFeatures, Tensor]]) -> TrackerMemory:
+    def condition_on_masks(
+        self, keyframes: Iterable[tuple[int, ImageFeatures, Tensor]], *, given: bool = False
+    ) -> TrackerMemory:
         """Takes masks of the objects on every keyframe for granted.
 
         Args:
             keyframes: (frame index, features of that one frame, (N, S, S) bool masks), each index once.
+            given: whether they are remembered and followed as SAM 2's own video predictor does with masks
+                that it is given, and not as Sa2VA-i does with those of its first pass.
         """
         memories: list[FrameMemory] = []
         decoded: dict[int, DecodedMasks] = {}
         for index, features, masks in keyframes:
-            decoded[index] = self.sam2.adopt(features.expand(len(masks)), masks)
-            memories.append(self._memory(index, features, decoded[index]))
-        return TrackerMemory(tuple(memories), (), decoded)
+            if given:
+                taken = self.take_masks(index, features, masks)
+                memories += taken.conditioning
+                decoded |= taken.decoded
+            else:
+                decoded[index] = self.sam2.adopt(features.expand(len(masks)), masks)
+                memories.append(self._memory(index, features, decoded[index]))
+        return TrackerMemory(tuple(memories), (), decoded, pointed=given)
 
     def point_at(
         self,
@@ -210,7 +219,7 @@ class Tracker:
         else:
             conditioned = self.look_back(index, features, memory)
         decoded = self.sam2.decode_points(shared, conditioned, points, before).chosen()
-        remembered = self.sam2.memorise(features.low, decoded.logits, pointed=True)
+        remembered = self.sam2.memorise(features.low, decoded.logits, decoded.score_logits, pointed=True)
         return self._conditioned(index, decoded, remembered)
 
     def take_masks(self, index: int, features: ImageFeatures, masks: Tensor) -> TrackerMemory:
@@ -301,15 +310,17 @@ class Tracker:
         near = [(m, slot) for m, slot in zip(recent, view.slots, strict=True) if slot is not None]
         if near:
             laid_out.append(self._laid_out([m for m, _ in near], [slot for _, slot in near], low.dtype))
-        pointers = [
-            m.pointers
-            for m, counts in zip((*first, *recent), (*view.keyframe_pointers, *view.pointers), strict=True)
-            if counts
+        told = [
+            (m.pointers, age)
+            for m, age in zip((*first, *recent), (*view.keyframe_pointers, *view.pointers), strict=True)
+            if age is not None
         ]
+        pointers = [one for one, _ in told]
         return self.sam2.attend(
             low,
             laid_out,
             torch.stack(pointers, dim=1) if pointers else low.new_zeros(1, 0, self.sam2.width),
+            torch.tensor([age for _, age in told], device=low.device) if self.sam2.dates_pointers else None,
         )
 
     def _first_laid_out(self, memories: Sequence[FrameMemory], dtype: torch.dtype) -> LaidOutMemory:
@@ -323,7 +334,7 @@ class Tracker:
         return self.sam2.lay_out(features.to(dtype), torch.tensor(slots, device=features.device))
 
     def _memory(self, index: int, features: ImageFeatures, decoded: DecodedMasks) -> FrameMemory:
-        remembered = self.sam2.memorise(features.low, decoded.logits)
+        remembered = self.sam2.memorise(features.low, decoded.logits, decoded.score_logits)
         return FrameMemory(index, remembered.to(self.memory_dtype), decoded.pointers)
 
 

@@ -125,6 +125,23 @@ def plan_outputs(
     return tuple(planned)
 
 
+def plan_record(saving: Saving, stem: str, kind: str, ending: str) -> PlannedOutput:
+    """Names a file that holds no pictures and is no row of ``KINDS``, such as one of answers.
+
+    Args:
+        saving: what was asked for; its kinds do not count.
+        stem: what the name is derived from.
+        kind: what ``{kind}`` stands for.
+        ending: of the name, with its dot.
+
+    Raises:
+        UsageError: a faulty template, or another ending.
+    """
+    fields = {"stem": stem, "kind": kind, "prompt": "all", "object": "all"}
+    path = _fill(_template(saving.output, (kind,)), fields, (ending,))
+    return PlannedOutput(kind, path, None, folder=False)
+
+
 def _check_effects(kinds: Iterable[str], drawing: Drawing | None) -> None:
     """Refuses what shows effects where there are none.
 

@@ -45,7 +45,15 @@ class Saving:
     """
 
     kinds: Annotated[
-        tuple[str, ...], Option(_kinds_text, SAVING, "KIND", names=("--save",), read=split_names)
+        tuple[str, ...],
+        Option(
+            _kinds_text,
+            SAVING,
+            "KIND",
+            names=("--save",),
+            read=split_names,
+            offered=tuple(name for name, kind in KINDS.items() if not kind.needs_effects),
+        ),
     ] = DEFAULT_KINDS
     output: Annotated[
         str | None,
@@ -114,7 +122,8 @@ class Saving:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "kinds_given", self.kinds is not DEFAULT_KINDS)
-        object.__setattr__(self, "kinds", split_names(self.kinds))
+        if self.kinds_given:  # the default stays the same object, by which a changed copy knows it
+            object.__setattr__(self, "kinds", split_names(self.kinds))
         check_kinds(self.kinds)
         if self.existing not in (allowed := ("refuse", "overwrite", "skip")):
             raise UsageError(

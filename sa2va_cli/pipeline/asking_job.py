@@ -273,6 +273,24 @@ class AskResult:
         return self.saved.files if self.saved else ()
 
 
+def reply_facts(reply: Reply) -> dict[str, Any]:
+    """Describes an answer."""
+    from sa2va_cli.model.prompt_text import spoken
+
+    return {
+        "text": reply.text,
+        "answer": spoken(reply.marked),
+        "stop": reply.stop,
+        "tokens": {
+            "prompt": reply.prompt_tokens,
+            "read": reply.read_tokens,
+            "generated": len(reply.token_ids),
+        },
+        "token_ids": list(reply.token_ids),
+        "timing": {"first_token": round(reply.seconds_to_first, 4), "total": round(reply.seconds, 4)},
+    }
+
+
 _REQUESTS = (
     re.compile(
         r"(?:please |can you |could you )+(?:find and )?segment (?P<thing>.+?)"

@@ -30,11 +30,24 @@ from sa2va_cli.outputs.plates import open_plate
 from sa2va_cli.outputs.saving import Saving
 from sa2va_cli.pipeline.edit_job import EditJob
 from sa2va_cli.pipeline.generating import with_generated
-from sa2va_cli.pipeline.job import Search, SegmentJob, SegmentResult, numbered
+from sa2va_cli.pipeline.job import NEVER_RESUMED, Resuming, Search, SegmentJob, SegmentResult, numbered
 from sa2va_cli.pipeline.opening import opened, stem_of
-from sa2va_cli.pipeline.rendering import RenderJob, RenderPlan, planned_rendering, run_rendering
-from sa2va_cli.pipeline.replay import replay
-from sa2va_cli.pipeline.segmentation import Plan, Threads, announce, leave_threads, planned, run
+from sa2va_cli.pipeline.rendering import (
+    RenderJob,
+    RenderPlan,
+    draw_frames,
+    planned_rendering,
+    run_rendering,
+)
+from sa2va_cli.pipeline.segmentation import (
+    Plan,
+    Threads,
+    all_there,
+    announce,
+    leave_threads,
+    planned,
+    run,
+)
 from sa2va_cli.pipeline.tally import Tally
 from sa2va_cli.queues import read_ahead, write_behind
 from sa2va_cli.render.effects.reading import EffectUse
@@ -51,6 +64,7 @@ def edit(
     load: Load = load_segmenter,
     report: Report = no_report,
     threads: Threads = leave_threads,
+    resuming: Resuming = NEVER_RESUMED,
 ) -> SegmentResult:
     """Edits a video.
 
@@ -59,6 +73,8 @@ def edit(
         load: makes the segmenter, if one is needed.
         report: is told how far the run is and what a person should know; called from this thread.
         threads: decides about torch's threads while objects are followed.
+        resuming: whether checkpoints are kept while things are followed in a video; what is only drawn, or
+            made by a back-end, begins anew.
 
     Raises:
         Sa2VAError: of the kind that says what went wrong; then nothing half-written is left.
@@ -76,11 +92,11 @@ def edit(
         return _edit_generated(job, load, report, threads)
     with planned_editing(job, report) as plan:
         if not plan.outputs:
-            return SegmentResult(job.source, skipped=plan.skipped)
+            return all_there(plan, resuming)
         with memory_errors_explained(plan.model, plan.placement):
             announce(plan.placement, report)
             report(Progress(f"loading {plan.model}"))
-            return run(plan, load(job.model, plan.placement), report, threads)
+            return run(plan, load(job.model, plan.placement), report, threads, resuming=resuming)
 
 
 # --- a video whose things are looked for -----------------------------------------------------------
@@ -93,7 +109,7 @@ def planned_editing(job: EditJob, report: Report = no_report) -> Generator[Plan,
     Raises:
         Sa2VAError: something cannot be meant, or cannot be read or written.
     """
-    prompts = _prompts(job)
+    prompts = prompts_of(job)
     drawn = _drawn(job, effect_uses(job.plan, named_prompts(job.plan, prompts)))
     search = job.looking.searching(prompts)
     if job.preview:
@@ -107,7 +123,7 @@ def planned_editing(job: EditJob, report: Report = no_report) -> Generator[Plan,
         yield replace(plan, job=replace(plan.job, drawing=drawing), keyframes=keyframes)
 
 
-def _prompts(job: EditJob) -> tuple[Prompt, ...]:
+def prompts_of(job: EditJob) -> tuple[Prompt, ...]:
     """What is looked for.
 
     Raises:
@@ -227,22 +243,8 @@ def _draw_preview(plan: RenderPlan, outputs: Sequence[PlannedOutput], report: Re
     from sa2va_cli.outputs.comparing import PREVIEWED
     from sa2va_cli.outputs.sheet import spread
 
-    header = plan.tracks.header
-    frames = plan.reader.frames_at(spread(plan.reader.count_selected(), PREVIEWED))
-    tally = Tally(header.objects, plan.reader.info.start_seconds)
-    clip = Clip(plan.reader, header.stem, header.prompts, plan.job.drawing)
-    saving = plan.job.saving
-    ends = {"verify": saving.verify, "replaces": saving.replaces}
-    with Driver(outputs, clip, header.objects, report, **ends) as driver:
-        for masks in replay(plan.tracks, frames):
-            tally.add(masks)
-            driver.write(masks)
-        driver.end_first_pass()
-        if driver.needs_second_pass:
-            for masks in replay(plan.tracks, frames):
-                driver.write_again(masks)
-            driver.end_second_pass()
-    return tally
+    indices = spread(plan.reader.count_selected(), PREVIEWED)
+    return draw_frames(plan, outputs, report, indices=indices)
 
 
 # --- whole pictures, in which nothing has to be found ----------------------------------------------
@@ -333,7 +335,7 @@ def _edit_generated(job: EditJob, load: Load, report: Report, threads: Threads) 
             "--save tracks does not go with --backend; find with segment --save tracks, and edit the tracks"
         )
     back_end = back_end_of(str(job.backend), job.reference)
-    search = job.looking.searching(_prompts(job))
+    search = job.looking.searching(prompts_of(job))
     with tempfile.TemporaryDirectory(prefix="sa2va-edit-") as folder:
         path = Path(folder) / f"{stem_of(job.source)}.tracks.sa2va"
         saving = Saving(("tracks",), str(path), allow_empty=job.saving.allow_empty)

@@ -94,19 +94,21 @@ def placements(prompts: Sequence[Prompt], reader: Reader) -> tuple[Placement, ..
     return found
 
 
-def placed_on(image: RGB, prompts: Sequence[VisualPrompt]) -> Pointed:
+def placed_on(image: RGB, prompts: Sequence[VisualPrompt], *, known: bool = False) -> Pointed:
     """What one thing on a picture by itself is pointed at with.
 
     Args:
         image: (H, W, 3) uint8 RGB.
         prompts: points and boxes, or a mask; their times do not count.
+        known: whether the thing has a mask already, so that it is enough to say where it is not.
 
     Raises:
         UsageError: something lies outside the picture, or there is nowhere that the thing is.
     """
     prompt = Prompt(1, "", "region", tuple(_loaded(one) for one in prompts))
     placement = _placed(prompt, 1, 0, list(prompt.visual), (image.shape[1], image.shape[0]))
-    _check_positive((placement,))
+    if not known:
+        _check_positive((placement,))
     return placement.on(image, 0)
 
 

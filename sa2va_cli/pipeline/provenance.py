@@ -56,7 +56,10 @@ def settings_of(search: Search, choice: ModelChoice) -> dict[str, Any]:
     """Every setting that changes a mask or chooses a frame, by the names of the options."""
     chosen = {name: getattr(search, name) for name in _SELECTION}
     model = asdict(choice)
-    return chosen | {name: model[name] for name in ("attention", "quantize", "device_map", "compile")}
+    settings = chosen | {name: model[name] for name in ("attention", "quantize", "device_map", "compile")}
+    if choice.has_follower:  # whose weights stand beside the model's
+        settings |= {name: model[name] for name in ("follower", "follow_size")}
+    return settings
 
 
 def search_of(header: Header) -> Search:

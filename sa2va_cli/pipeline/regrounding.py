@@ -147,12 +147,18 @@ def find_in_shots(
     }
     for one in said:
         counts[one.prompt] = max(counts[one.prompt], min(one.number, counts[one.prompt] + 1))
-    objects = name_objects(counts)
+    objects = name_objects(counts, {prompt: _margin(prompt, asked) for prompt in search.prompts})
     known = tuple(
         _with_rows(shot, {prompt: found[place] for prompt, found in numbers.items()}, counts, objects)
         for place, shot in enumerate(asked)
     )
     return ShotFindings(objects, _answers(search, known), None, search=search, shots=known)
+
+
+def _margin(prompt: Prompt, shots: Sequence[Shot[Any]]) -> float | None:
+    """That of the least decided answer that found something in a shot."""
+    found = [shot.groundings[prompt] for shot in shots if len(shot.groundings.get(prompt, ()))]
+    return min((one.margin for one in found if one.margin is not None), default=None)
 
 
 def _seen(reader: Reader, search: Search, wanted: Sequence[int]) -> Sequence[Frame]:

@@ -21,7 +21,7 @@ from sa2va_cli.pipeline.finding import nothing_found
 from sa2va_cli.pipeline.job import SegmentResult
 from sa2va_cli.pipeline.opening import STANDARD_INPUT, opened
 from sa2va_cli.pipeline.provenance import reader_fingerprint, search_of
-from sa2va_cli.pipeline.replay import draw_again, replayed
+from sa2va_cli.pipeline.replay import draw_again, replay, replayed
 from sa2va_cli.pipeline.tally import Tally
 from sa2va_cli.queues import write_behind
 from sa2va_cli.tracks.header import Header
@@ -207,6 +207,27 @@ def _with_objects(plan: RenderPlan) -> tuple[PlannedOutput, ...]:
     return tuple(
         output for output in plan.outputs if output.prompt in found or (output.prompt is None and found)
     )
+
+
+def draw_frames(
+    plan: RenderPlan, outputs: Sequence[PlannedOutput], report: Report, *, indices: Sequence[int]
+) -> Tally:
+    """Visits some frames only, by their ``Frame.index``, and reads no others."""
+    header, saving = plan.tracks.header, plan.job.saving
+    frames = plan.reader.frames_at(indices)
+    tally = Tally(header.objects, plan.reader.info.start_seconds)
+    clip = Clip(plan.reader, header.stem, header.prompts, plan.job.drawing)
+    ends = {"verify": saving.verify, "replaces": saving.replaces}
+    with Driver(outputs, clip, header.objects, report, **ends) as driver:
+        for masks in replay(plan.tracks, frames):
+            tally.add(masks)
+            driver.write(masks)
+        driver.end_first_pass()
+        if driver.needs_second_pass:
+            for masks in replay(plan.tracks, frames):
+                driver.write_again(masks)
+            driver.end_second_pass()
+    return tally
 
 
 def draw_all(plan: RenderPlan, outputs: Sequence[PlannedOutput], report: Report) -> Tally:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from sa2va_cli.checkpoints.catalog import default_model
+from sa2va_cli.checkpoints.catalog import CATALOG, OWN, default_model
 from sa2va_cli.checkpoints.parts import LM, VIT
 from sa2va_cli.errors import UsageError, parameter
 from sa2va_cli.parameters import MODEL, Option, check_fields, expanded
@@ -14,6 +14,9 @@ ATTENTIONS = ("sdpa", "eager", "flash")
 QUANTISATIONS = ("8bit", "4bit")
 DEVICE_MAPS = ("none", "auto")
 COMPILES = ("auto", "on", "off")
+
+SIZE_STEP, LARGEST_SIDE = 64, 2048
+"""Sizes of pictures for which all maps of a follower come out even, and up to which memory makes sense."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,9 @@ class ModelChoice:
         quantize: ``8bit`` or ``4bit`` for the linear layers of the language model; None for none.
         device_map: ``auto`` spreads the language model over all GPUs and the computer's memory.
         compile: whether SAM 2's work for every frame is compiled; ``auto``: on a GPU, for long clips.
+        follower: what carries the masks that the model finds on keyframes through the video: ``own``, the
+            model's SAM 2; or an alias, a folder or a hub id of another one.
+        follow_size: side in pixels of the pictures that the follower sees; None for that of its config.
 
     Raises:
         UsageError: a name does not exist, or what it needs is not installed.
@@ -41,6 +47,7 @@ class ModelChoice:
             MODEL,
             "NAME",
             names=("--model", "-m"),
+            offered=tuple(CATALOG),
             shown="ByteDance/Sa2VA-4B with a GPU, else ByteDance/Sa2VA-1B",
         ),
     ] = None
@@ -93,11 +100,35 @@ class ModelChoice:
         ),
     ] = "auto"
 
+    follower: Annotated[
+        str,
+        Option(
+            "What carries the masks found on keyframes through the video: own (the model's SAM 2), "
+            "sam2.1-tiny, -small, -base-plus or -large, sam2-..., edgetam, a folder, or a hub id.",
+            MODEL,
+            "NAME",
+        ),
+    ] = OWN
+    follow_size: Annotated[
+        int | None,
+        Option(
+            "Side in pixels of the pictures that the follower sees, a multiple of 64: smaller is faster and "
+            "coarser.",
+            MODEL,
+            "PIXELS",
+            least=256,
+            shown="that of the follower, 1024",
+            experimental="what it costs in accuracy was never measured",
+        ),
+    ] = None
+
     def __post_init__(self) -> None:
         if self.name is not None:
             object.__setattr__(self, "name", expanded(self.name))
+        object.__setattr__(self, "follower", expanded(self.follower))
         check_names(self.device, self.dtype)
         check_fields(self)
+        self._check_following()
         quantised, spread = parameter("quantize", self.quantize), parameter("device_map", "auto")
         if self.spread and self.quantize:
             raise UsageError(f"{spread} does not go with {quantised}; leave one out")
@@ -107,6 +138,24 @@ class ModelChoice:
             require(QUANT, quantised)
         if self.spread:
             require(OFFLOAD, spread)
+
+    def _check_following(self) -> None:
+        if not self.follower:
+            raise UsageError(f"{parameter('follower', repr(''))} names nothing; leave it out, or name one")
+        if self.follow_size is None:
+            return
+        size = parameter("follow_size", self.follow_size)
+        if not self.has_follower:
+            raise UsageError(
+                f"{size} is for another {parameter('follower')} than {OWN}; name one, or leave it out"
+            )
+        if self.follow_size % SIZE_STEP or self.follow_size > LARGEST_SIDE:
+            raise UsageError(f"{size} must be a multiple of {SIZE_STEP}, up to {LARGEST_SIDE}; 512 is one")
+
+    @property
+    def has_follower(self) -> bool:
+        """Whether another network follows what the model finds."""
+        return self.follower != OWN
 
     @property
     def spread(self) -> bool:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -17,6 +18,7 @@ from sa2va_cli.tracks.fingerprint import fingerprint
 
 if TYPE_CHECKING:
     from sa2va_cli.model.network import NetworkSegmenter, Sa2VANetwork
+    from sa2va_cli.model.sam2 import Sam2
     from sa2va_cli.model.stock import StockEngine
 
 Network = TypeVar("Network")
@@ -86,17 +88,42 @@ def _segmenter(
     from sa2va_cli.model.network import NetworkSegmenter
     from sa2va_cli.runtime.compile_policy import compiling
 
+    follows = None
+    if choice.has_follower:
+        from sa2va_cli.checkpoints.hub import resolve_follower
+
+        follows = choice.follower, resolve_follower(choice.follower)
+    network = _loaded(load, choice, placement, name, folder, follows)
+    identity, follower = _identity(name, folder, placement), None
+    if follows is not None:
+        follower = _follower(follows[1], choice, placement)
+        identity = replace(identity, follower=_identity(*follows, placement))
     return NetworkSegmenter(
-        _loaded(load, choice, placement, name, folder),
+        network,
         compiling=compiling(choice.compile, placement.device),
-        identity=_identity(name, folder, placement),
+        identity=identity,
+        follower=follower,
     )
 
 
+def _follower(folder: Path, choice: ModelChoice, placement: Placement) -> "Sam2":
+    import torch
+
+    from sa2va_cli.checkpoints.followers import load_follower
+
+    device = torch.device(placement.device)
+    return load_follower(folder, device, placement.torch_dtype, side=choice.follow_size)
+
+
 def _loaded(
-    load: Callable[..., Network], choice: ModelChoice, placement: Placement, name: str, folder: Path
+    load: Callable[..., Network],
+    choice: ModelChoice,
+    placement: Placement,
+    name: str,
+    folder: Path,
+    follower: tuple[str, Path] | None = None,
 ) -> Network:
-    """A network of one of the families, once it is known to fit."""
+    """A network of one of the families, once it is known to fit, with its follower where it has one."""
     import torch
 
     from sa2va_cli.runtime.memory_forecast import check_fits, room_for_language
@@ -106,7 +133,7 @@ def _loaded(
         room = room_for_language(name, folder, placement)
         device = next(iter(room))
     else:
-        check_fits(name, folder, placement, choice.quantize)
+        check_fits(name, folder, placement, choice.quantize, follower)
     return load(
         folder,
         torch.device(device),

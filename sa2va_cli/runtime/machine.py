@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from sa2va_cli.checkpoints.catalog import default_model
+from sa2va_cli.checkpoints.catalog import FOLLOWERS, default_model
 from sa2va_cli.errors import Sa2VAError
 from sa2va_cli.runtime.device import (
     choose_placement,
@@ -260,7 +260,8 @@ def _fits(device: str, models: dict[str, tuple[Path, int]]) -> dict[str, tuple[s
         sizes = published_bytes(dtype)
         for alias, (folder, _) in models.items():
             with suppress(Sa2VAError):
-                sizes[alias] = weights_bytes(folder, dtype)
+                if alias not in FOLLOWERS:  # which run beside a model, and not alone
+                    sizes[alias] = weights_bytes(folder, dtype)
         by_size = sorted(sizes, key=lambda alias: sizes[alias])
         fits[dtype] = tuple(alias for alias in by_size if free is None or sizes[alias] <= free)
     return fits

@@ -4,9 +4,9 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from sa2va_cli.checkpoints.catalog import CATALOG
+from sa2va_cli.checkpoints.catalog import CATALOG, FOLLOWERS
 from sa2va_cli.checkpoints.files import read_headers
-from sa2va_cli.checkpoints.parts import LM, Counts, count
+from sa2va_cli.checkpoints.parts import LM, SAM2, Counts, count
 from sa2va_cli.checkpoints.spreading import HOST
 from sa2va_cli.errors import OutOfMemoryError, parameter
 from sa2va_cli.runtime.device import Placement, gpus, read_dtype
@@ -96,7 +96,13 @@ def _left_in_group() -> int | None:
     return None
 
 
-def check_fits(model: str, folder: Path, placement: Placement, quantize: str | None = None) -> None:
+def check_fits(
+    model: str,
+    folder: Path,
+    placement: Placement,
+    quantize: str | None = None,
+    follower: tuple[str, Path] | None = None,
+) -> None:
     """Makes sure that a model's weights fit, before they are read.
 
     What a run needs besides (pictures, the language model's cache) is not counted: a model that is refused
@@ -107,6 +113,7 @@ def check_fits(model: str, folder: Path, placement: Placement, quantize: str | N
         folder: its checkpoint.
         placement: where it is to run, and in which precision.
         quantize: a name in ``QUANTISED_BITS``, or None.
+        follower: name and checkpoint of the network that follows what the model finds; None for its own.
 
     Raises:
         OutOfMemoryError: it does not fit; says what would.
@@ -115,6 +122,16 @@ def check_fits(model: str, folder: Path, placement: Placement, quantize: str | N
     free = free_bytes(placement.device)
     counts = count(read_headers(folder))
     needed = bytes_of(counts, placement.dtype, quantize)
+    if follower is not None:
+        beside = follower_bytes(follower[1], placement.dtype)
+        if free is not None and needed <= free < needed + beside:
+            where = "the computer" if placement.device in ("cpu", "mps") else placement.device
+            raise OutOfMemoryError(
+                f"{model} needs {gigabytes(needed)} in {placement.dtype}, the follower {follower[0]} "
+                f"{gigabytes(beside)} more, and {where} has {gigabytes(free)} free; "
+                + _what_follows(free - needed, placement.dtype)
+            )
+        needed += beside
     if free is None or needed <= free:
         return
     where = "the computer" if placement.device in ("cpu", "mps") else placement.device
@@ -123,6 +140,22 @@ def check_fits(model: str, folder: Path, placement: Placement, quantize: str | N
         f"{model} needs {gigabytes(needed)} in {how}, and {where} has {gigabytes(free)} free; "
         + _what_fits(counts, free, placement, quantize)
     )
+
+
+def follower_bytes(folder: Path, dtype: str) -> int:
+    """Bytes of a follower's parameters in a precision; the arguments are those of ``weights_bytes``."""
+    return sum(header.parameters for header in read_headers(folder)) * BYTES[read_dtype(dtype)[SAM2]]
+
+
+def _what_follows(free: int, dtype: str) -> str:
+    """Advice: the largest follower that fits beside a model, or none."""
+    each = BYTES[read_dtype(dtype)[SAM2]]
+    sizes = [(entry.counts.total * each, alias) for alias, entry in FOLLOWERS.items() if entry.counts]
+    fitting = [one for one in sizes if one[0] <= free]
+    if not fitting:
+        return f"leave {parameter('follower')} out"
+    size, alias = max(fitting)
+    return f"what would fit: {parameter('follower', alias)} ({gigabytes(size)}), or none"
 
 
 def room_for_language(model: str, folder: Path, placement: Placement) -> dict[str, int]:

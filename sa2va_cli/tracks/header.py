@@ -99,12 +99,15 @@ class Header:
         """The header as UTF-8."""
         document = {"format": FORMAT, **asdict(self)}
         document["objects"] = [
-            {"id": one.id, "prompt": one.prompt.id, "label": one.label} for one in self.objects
+            {"id": one.id, "prompt": one.prompt.id, "label": one.label}
+            | ({} if one.margin is None else {"margin": one.margin})
+            for one in self.objects
         ]
         for prompt, facts in zip(self.prompts, document["prompts"], strict=True):
             facts.pop("visual")  # older versions do not know of it
             if prompt.visual:
                 facts["visual"] = [to_document(one) for one in prompt.visual]
+        _forget_none(document["model"])
         document["answers"] = {str(number): answer for number, answer in self.answers.items()}
         # Names that are not UTF-8 keep their bytes as surrogate escapes, which JSON writes as such.
         return json.dumps(document, default=str, allow_nan=False).encode()
@@ -128,13 +131,18 @@ class Header:
                 stem=str(document["stem"]),
                 prompts=prompts,
                 objects=tuple(
-                    FoundObject(int(one["id"]), by_id[one["prompt"]], str(one["label"]))
+                    FoundObject(
+                        int(one["id"]),
+                        by_id[one["prompt"]],
+                        str(one["label"]),
+                        None if one.get("margin") is None else float(one["margin"]),
+                    )
                     for one in document["objects"]
                 ),
                 answers={int(number): str(answer) for number, answer in document["answers"].items()},
                 threshold=float(document["threshold"]),
                 frames=int(document["frames"]),
-                model=ModelIdentity(**document["model"]),
+                model=_identity(document["model"]),
                 settings=dict(document["settings"]),
             )
         except (KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -142,6 +150,19 @@ class Header:
         if not 0 < header.threshold < 1:
             raise ValueError(f"the header has a threshold of {header.threshold}")
         return header
+
+
+def _forget_none(model: dict[str, Any]) -> None:
+    """Leaves out that a network followed for itself: older versions do not know of another way."""
+    follower = model.pop("follower")
+    if follower is not None:
+        _forget_none(follower)
+        model["follower"] = follower
+
+
+def _identity(document: dict[str, Any]) -> ModelIdentity:
+    follower = document.pop("follower", None)
+    return ModelIdentity(**document, follower=None if follower is None else _identity(follower))
 
 
 def _prompt(document: dict[str, Any]) -> Prompt:

@@ -20,7 +20,7 @@ from typing import BinaryIO, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from sa2va_cli.datatypes import FoundObject, Frame, FrameMasks
+from sa2va_cli.datatypes import Evidence, FoundObject, Frame, FrameMasks
 from sa2va_cli.errors import InputError
 from sa2va_cli.staging import output_errors
 from sa2va_cli.tracks.coding import CERTAIN, decode, encode
@@ -65,14 +65,18 @@ class TrackedFrame:
 
     def masks(self, frame: Frame, threshold: float) -> FrameMasks:
         """The masks on the frame's picture."""
-        evidence = gathered(
-            self.logits, threshold, self.scores, self.ious, self.agreements, self.worded
-        )
+        evidence = self.evidence(threshold)
         return FrameMasks(frame, self.logits, self.scores, threshold, self.objects, evidence=evidence)
+
+    def evidence(self, threshold: float) -> Evidence:
+        """How far the masks can be trusted."""
+        return gathered(
+            self.logits, threshold, self.scores, self.ious, self.agreements, self.worded, self.objects
+        )
 
 
 def pack_worded(worded: Sequence[float]) -> bytes:
-    """How far masks agree with the words, as it stands behind the objects of a frame; nothing if no number."""
+    """How far masks agree with the words, as it stands behind a frame's objects; nothing without a number."""
     return b"" if np.isnan(worded).all() else struct.pack(f"<{len(worded)}f", *worded)
 
 
@@ -148,7 +152,7 @@ class TracksWriter:
             self._write(packed(FRAME, b"".join(parts)))
         self.frames += 1
         kept = np.stack([decode(payload) for payload in payloads]) if payloads else logits
-        evidence = gathered(kept, threshold, scores, ious, agreements, worded)
+        evidence = gathered(kept, threshold, scores, ious, agreements, worded, objects)
         return FrameMasks(frame, kept, scores, threshold, objects, evidence=evidence)
 
     def synchronise(self) -> int:
@@ -168,7 +172,7 @@ class TracksWriter:
             OutputError: the disk is full, for example.
         """
         with output_errors(self.path):
-            self._write(packed(_END, struct.pack("<I", self.frames)))
+            self._write(end_of(self.frames))
             os.fsync(self._file.fileno())
 
     def _write(self, data: bytes) -> None:
@@ -185,6 +189,11 @@ class TracksWriter:
     ) -> None:
         """Closes the file; what is in it stays."""
         self._file.close()
+
+
+def end_of(frames: int) -> bytes:
+    """How a log of so many frames ends."""
+    return packed(_END, struct.pack("<I", frames))
 
 
 @dataclass(frozen=True)
@@ -266,7 +275,7 @@ class Tracks:
                 logits[place], scores[place] = one.logits[row], one.scores[row]
                 ious[place], agreements[place] = one.ious[row], one.agreements[row]
                 worded[place] = np.nan if one.worded is None else one.worded[row]
-        evidence = gathered(logits, threshold, scores, ious, agreements, worded)
+        evidence = gathered(logits, threshold, scores, ious, agreements, worded, objects)
         return FrameMasks(frame, logits, scores, threshold, objects, evidence=evidence)
 
     @cached_property

@@ -61,7 +61,7 @@ def read_records(file: BinaryIO) -> Iterator[Record | Damage]:
     """Reads a file from where it stands; what is no record is told and passed over."""
     while True:
         offset = file.tell()
-        record = _record_at(file, offset)
+        record = record_at(file, offset)
         if isinstance(record, Record):
             yield record
             continue
@@ -75,10 +75,40 @@ def read_records(file: BinaryIO) -> Iterator[Record | Damage]:
         file.seek(after)
 
 
+def heads(file: BinaryIO, ahead: int) -> Iterator[tuple[int, int, bytes]]:
+    """Reads the heads of records from where a file stands, and passes payloads over; damage, too.
+
+    Args:
+        file: unbuffered, it is read less.
+        ahead: how many bytes of each payload are wanted.
+
+    Yields:
+        Kind, where the record begins, and the first bytes of its payload, unchecked.
+    """
+    offset = file.tell()
+    end = file.seek(0, 2)
+    while offset < end:
+        file.seek(offset)
+        data = file.read(HEAD_BYTES + ahead)
+        known = _facts(data[:HEAD_BYTES])
+        if known is None or offset + HEAD_BYTES + known[1] > end:
+            after = _next_record(file, offset + 1)
+            if after is None:
+                return
+            offset = after
+            continue
+        kind, length, _ = known
+        yield kind, offset, data[HEAD_BYTES : HEAD_BYTES + min(length, ahead)]
+        offset += HEAD_BYTES + length
+
+
 def _head_at(file: BinaryIO, offset: int) -> tuple[int, int, int] | None:
     """Kind, length and checksum of the payload, where a head stands whole; the file is left behind it."""
     file.seek(offset)
-    head = file.read(HEAD_BYTES)
+    return _facts(file.read(HEAD_BYTES))
+
+
+def _facts(head: bytes) -> tuple[int, int, int] | None:
     if len(head) < HEAD_BYTES or not head.startswith(_MARK):
         return None
     if _CHECK.unpack_from(head, _HEAD.size)[0] != zlib.crc32(head[: _HEAD.size]):
@@ -87,7 +117,8 @@ def _head_at(file: BinaryIO, offset: int) -> tuple[int, int, int] | None:
     return kind, length, checksum
 
 
-def _record_at(file: BinaryIO, offset: int) -> Record | None:
+def record_at(file: BinaryIO, offset: int) -> Record | None:
+    """The record that begins somewhere in a file; None where none that is whole does."""
     head = _head_at(file, offset)
     if head is None:
         return None
@@ -107,7 +138,7 @@ def _next_record(file: BinaryIO, start: int) -> int | None:
         base = place - len(overlap)
         found = text.find(_MARK)
         while found >= 0:
-            if _record_at(file, base + found) is not None:
+            if record_at(file, base + found) is not None:
                 return base + found
             found = text.find(_MARK, found + 1)
         place += len(chunk)

@@ -87,17 +87,32 @@ class Review:
         for row, (confidence, reason) in enumerate(
             zip(masks.evidence.confidences.tolist(), masks.evidence.reasons, strict=True)
         ):
-            if confidence >= DOUBTFUL:
-                continue
-            one = self._open.get(row)
-            if one is not None and frame.index - one.index > JOINED + 1:
-                self._ranges.append(self._closed(row, one))
-                one = None
-            if one is None:
-                one = self._open[row] = _Open(number, seconds, number, seconds, frame.index, confidence)
-            one.last, one.end, one.index = number, seconds, frame.index
-            one.worst = min(one.worst, confidence)
-            one.reasons[reason] += 1
+            self.note(row, frame.index, number, seconds, confidence, reason)
+
+    def note(
+        self, row: int, index: int, number: int, seconds: float, confidence: float, reason: Reason
+    ) -> None:
+        """Takes the mask of one object on the next frame.
+
+        Args:
+            row: of the object.
+            index: of the frame.
+            number: of the frame in the source.
+            seconds: its time since the source's first frame.
+            confidence: of the mask.
+            reason: what most speaks against it.
+        """
+        if confidence >= DOUBTFUL:
+            return
+        one = self._open.get(row)
+        if one is not None and index - one.index > JOINED + 1:
+            self._ranges.append(self._closed(row, one))
+            one = None
+        if one is None:
+            one = self._open[row] = _Open(number, seconds, number, seconds, index, confidence)
+        one.last, one.end, one.index = number, seconds, index
+        one.worst = min(one.worst, confidence)
+        one.reasons[reason] += 1
 
     def _closed(self, row: int, one: _Open) -> DoubtfulRange:
         found = self._objects[row]

@@ -24,6 +24,7 @@ QUICK = (
     "conversation",
     "effects",
     "redaction",
+    "review_server",
 )
 SLOW = (
     "throughput",
@@ -32,11 +33,13 @@ SLOW = (
     "cold_start",
     "demo_scores",
     "stage_times",
+    "followers",
     "steadiness",
     "confidence",
     "moments",
     "shots",
     "gallery",
+    "review_browser",
 )
 SHARED = ("recording", "report", "gpu_tables")
 

@@ -15,7 +15,7 @@ from families import FAMILIES, checkpoint
 from safetensors.torch import load_file, save_file
 
 from sa2va_cli.checkpoints import hub
-from sa2va_cli.checkpoints.catalog import CATALOG
+from sa2va_cli.checkpoints.catalog import CATALOG, FOLLOWERS
 from sa2va_cli.commands import console
 
 PLAIN = checkpoint("internvl-qwen2")
@@ -74,7 +74,7 @@ def test_the_list_has_every_alias_and_its_licence(sa2va, cache):
     assert (outcome.code, outcome.err) == (0, "")
     heading, *lines = outcome.out.splitlines()
     assert heading.split()[0] == "alias"
-    assert [line.split()[0] for line in lines] == list(CATALOG)
+    assert [line.split()[0] for line in lines] == [*CATALOG, *FOLLOWERS]
     rows = {line.split()[0]: line for line in lines}
     assert rows["1b"].endswith("Apache-2.0    yes")
     assert rows["4b"].endswith("Apache-2.0    no")

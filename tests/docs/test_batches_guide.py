@@ -16,9 +16,9 @@ COMMANDS = re.findall(r"^ {4}(\S.+)$", PAGE, re.MULTILINE)
 SHIM = """#!{python}
 import sys
 sys.path[:0] = {path!r}
-from fakes import load_fake
+from fakes import FakeChat
 from sa2va_cli.commands.app import main
-raise SystemExit(main(load=load_fake))
+raise SystemExit(main(load=lambda *_: FakeChat()))
 """
 
 
@@ -41,6 +41,7 @@ def place(tmp_path_factory):
     for name in "ab":
         make_video(folder / "shots" / f"{name}.mp4", stamps=range(3))
     (folder / "jobs.jsonl").write_text(block("jsonl"))
+    (folder / "questions.txt").write_text("What is red?\n")
     return folder
 
 
@@ -69,10 +70,12 @@ def test_every_command_runs_in_the_order_of_the_page(place):
         "named/shots-001-a.mask.mp4",
         "own/a.mov",
         "drawn/b.overlay.mp4",
+        "grey/a.edit.mp4",
         "one/a.mask.mp4",
         "found/a.mask.mp4",
         "xargs/b.mask.mp4",
     } <= made
+    assert (place / "answers/b.answers.jsonl").is_file()
     assert (place / "log.txt").read_text() == "0 done\n"
 
 

@@ -28,8 +28,8 @@ def test_backwards_is_forwards_in_a_mirror(backwards: bool) -> None:
     back = look_back(-20, [-3, -20, -30], [-4, -13, -14, -19, None], 7, backwards=True)
     assert there == back
     assert there.slots == (None, None, 5, 0, None)
-    assert there.keyframe_pointers == (True, True, False)
-    assert there.pointers == (False, True, True, True, False)
+    assert there.keyframe_pointers == (17, 0, None)
+    assert there.pointers == (None, 7, 6, 1, None)
 
 
 @torch.inference_mode()

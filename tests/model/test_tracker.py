@@ -49,11 +49,11 @@ class Watcher(Sam2):
         return super().lay_out(memories, slots)
 
     def attend(
-        self, low: torch.Tensor, memories: Sequence[LaidOutMemory], pointers: torch.Tensor
+        self, low: torch.Tensor, memories: Sequence[LaidOutMemory], pointers: torch.Tensor, *more: Any
     ) -> torch.Tensor:
         length = sum(memory.values.shape[1] for memory in memories)
         self.asked = (length // self.grid**2, pointers.shape[1])
-        return super().attend(low, memories, pointers)
+        return super().attend(low, memories, pointers, *more)
 
 
 @torch.inference_mode()

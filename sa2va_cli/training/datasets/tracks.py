@@ -1,7 +1,7 @@
 """Our own tracks files: what was found, perhaps corrected, as something to learn from.
 
 The source must still be where it was, or beside the tracks under its name. A prompt is a sentence; what it
-found are its objects.
+found are its objects. Tracks that were rejected in ``sa2va review`` are left out.
 """
 
 from collections.abc import Sequence
@@ -14,6 +14,7 @@ import numpy as np
 from sa2va_cli.datatypes import Frame
 from sa2va_cli.errors import InputError
 from sa2va_cli.media.sequences import is_pattern
+from sa2va_cli.tracks.decisions import decision_on
 from sa2va_cli.tracks.log import TrackedFrame, Tracks
 from sa2va_cli.training.datasets.entries import Problems
 from sa2va_cli.training.datasets.masks import Counts, Size, failure
@@ -43,6 +44,10 @@ def read(path: Path, split: str | None) -> Dataset:
     problems, samples = Problems(), []
     for file in _files(path):
         tracks = Tracks(file)
+        decision = decision_on(file)
+        if decision is not None and decision.status == "rejected":
+            problems.add(file.name, f"rejected in review{f': {decision.reason}' if decision.reason else ''}")
+            continue
         numbers = [one.source_index for one in tracks]
         if not numbers:
             problems.add(file.name, "holds no frame")

@@ -1,0 +1,384 @@
+"""One open clip: its pictures, its masks with all edits on them, and what is known about it.
+
+Reading is for any thread; what changes is changed under one lock. Knows nothing about the network.
+"""
+
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from sa2va_cli.datatypes import Frame, Prompt
+from sa2va_cli.errors import UsageError
+from sa2va_cli.media.reader import Reader, first_timecode
+from sa2va_cli.pipeline.job import Search
+from sa2va_cli.pipeline.opening import opened
+from sa2va_cli.pipeline.provenance import search_of
+from sa2va_cli.pipeline.rendering import check_source, source_of
+from sa2va_cli.render.palette import colour
+from sa2va_cli.review.frames import Cache, Pictures, Thumbnails, view_size
+from sa2va_cli.review.project import Clip
+from sa2va_cli.review.revising import Revising
+from sa2va_cli.review.sound import write_sound
+from sa2va_cli.review.survey import Survey, runs
+from sa2va_cli.tracks.corrections import corrections_of
+from sa2va_cli.tracks.edits import Correct, Thing
+from sa2va_cli.tracks.log import Tracks
+
+_ANYTHING = Search((Prompt(1, "?"),))
+"""Looks at all frames of a video that nobody has looked for anything in."""
+
+
+class OpenClip:
+    """A clip that somebody looks at.
+
+    Args:
+        clip: which one.
+        cache: of pictures of all clips.
+        tell: is called with events.
+        force: whether a source that is not the one of the log is taken all the same.
+
+    Raises:
+        InputError: its log cannot be read.
+    """
+
+    def __init__(
+        self,
+        clip: Clip,
+        cache: Cache,
+        tell: Callable[[dict[str, Any]], None],
+        *,
+        force: bool = False,
+    ) -> None:
+        self.clip = clip
+        self._cache = cache
+        self._tell = tell
+        self._force = force
+        self._lock = threading.RLock()
+        self._stack = ExitStack()
+        self._reader: Reader | None = None
+        self._reader_lock = threading.Lock()
+        self._sound: Path | None = None
+        self._sound_lock = threading.Lock()
+        self._times_known: list[float] | None = None
+        self._pictures: Pictures | None = None
+        self._thumbnails: Thumbnails | None = None
+        self.revising: Revising | None = None
+        self.survey: Survey | None = None
+        self._looked = False
+        if clip.tracks.exists():
+            self.read_tracks()
+
+    def read_tracks(self) -> None:
+        """Reads the log, which may have come just now."""
+        with self._lock:
+            self.revising = Revising(self.clip.tracks)
+            self._stack.callback(self.revising.close)
+            self.survey = Survey(self.frames, self.tell_changed)
+            self._looked = False
+
+    def look(self, first: int = 0, last: int | None = None) -> Survey:
+        """Finds out about frames, anew where something is known already; at first about all."""
+        with self._lock:
+            survey = self.survey
+            assert survey is not None  # noqa: S101  (it comes with the edits)
+            if not self._looked:
+                first, last = 0, None
+            self._looked = True
+            survey.look_at(self.edits.edited, first, last)
+            return survey
+
+    def close(self) -> None:
+        """Ends its threads and closes its files."""
+        if self.survey is not None:
+            self.survey.close()
+        with self._reader_lock:
+            if self._pictures is not None:
+                self._pictures.close()
+            self._stack.close()
+
+    def tell_changed(self) -> None:
+        """Says that the clip should be read again."""
+        self._tell({"type": "clip", "id": self.clip.id, "revision": self.revision})
+
+    @property
+    def tracks(self) -> Tracks:
+        """The log.
+
+        Raises:
+            UsageError: there is none yet.
+        """
+        return self.edits.tracks
+
+    @property
+    def edits(self) -> Revising:
+        """The edits.
+
+        Raises:
+            UsageError: there is nothing to edit yet.
+        """
+        if self.revising is None:
+            raise UsageError(f"{self.clip.name} has no tracks yet; say first what to look for")
+        return self.revising
+
+    @property
+    def revision(self) -> int:
+        """Grows with every change."""
+        return 0 if self.revising is None else self.revising.review.revision
+
+    @property
+    def source(self) -> str:
+        """The video or pictures."""
+        if self.revising is None:
+            return self.clip.source or ""
+        return source_of(self.clip.tracks, self.clip.source, self.revising.tracks.header)
+
+    @property
+    def search(self) -> Search:
+        """Which frames are looked at."""
+        return _ANYTHING if self.revising is None else search_of(self.revising.tracks.header)
+
+    def reader(self) -> Reader:
+        """The open source; the packets of a long video are read first, which takes its time.
+
+        Raises:
+            InputError: it cannot be read, or is not that of the log.
+        """
+        with self._reader_lock:
+            if self._reader is None:
+                reader = self._stack.enter_context(opened(self.source, self.search, lambda _: None))
+                if self.revising is not None and not self._force:
+                    check_source(self.clip.tracks, self.revising.tracks.header, reader, self.source)
+                self._reader = reader
+                if self.revising is not None:  # what only the source tells is known now
+                    self.tell_changed()
+            return self._reader
+
+    @property
+    def known_reader(self) -> Reader | None:
+        """The source, if it is open by now."""
+        return self._reader
+
+    @property
+    def frames(self) -> int:
+        """How many frames there are."""
+        if self.revising is not None:
+            return self.revising.tracks.header.frames
+        return self.reader().count_selected()
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of the pictures."""
+        if self.revising is not None:
+            return self.revising.tracks.header.source.size
+        return self.reader().info.size
+
+    def check_frame(self, index: int) -> None:
+        """Makes sure that there is a frame.
+
+        Raises:
+            UsageError: there is not.
+        """
+        if not 0 <= index < self.frames:
+            raise UsageError(f"there is no frame {index}; they go from 0 to {self.frames - 1}")
+
+    def picture(self, index: int, width: int | None) -> bytes:
+        """A frame as JPEG.
+
+        Raises:
+            InputError: it cannot be read.
+            UsageError: there is no such frame.
+        """
+        self.check_frame(index)
+        reader = self.reader()
+        with self._lock:
+            if self._pictures is None:
+                self._pictures = Pictures(reader, self._cache)
+        return self._pictures.jpeg(index, width)
+
+    def thumbnail(self, index: int | None) -> bytes:
+        """A frame as a small JPEG; None for one from the middle.
+
+        Raises:
+            InputError: it cannot be read.
+            UsageError: there is no such frame.
+        """
+        index = self.frames // 2 if index is None else index
+        self.check_frame(index)
+        reader = self.reader()
+        with self._lock:
+            if self._thumbnails is None:
+                self._thumbnails = Thumbnails(reader, self._cache)
+        return self._thumbnails.jpeg(index)
+
+    def sound(self) -> Path:
+        """A file with the sound, which is there for as long as the clip is open.
+
+        Raises:
+            InputError: there is no sound.
+        """
+        with self._sound_lock:
+            if self._sound is None:
+                folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="sa2va-review-"))
+                path = Path(folder) / "sound.ogg"
+                write_sound(self.reader(), path)
+                self._sound = path
+            return self._sound
+
+    def masks(self, index: int, width: int | None) -> tuple[bytes, list[int]]:
+        """The alphas of all objects on a frame, as a PNG with one below the other, and whose they are.
+
+        Raises:
+            UsageError: there is no such frame, or there are no tracks.
+        """
+        self.check_frame(index)
+        edited = self.edits.edited
+        objects = edited.header.objects
+        seen = view_size(self.size, width)
+        stacked = np.zeros((max(1, len(objects)), seen[1], seen[0]), np.uint8)
+        frame = edited[index]
+        if frame is not None and frame.masks:
+            one = frame.decoded(objects)
+            blank = Frame(index, one.pts, Fraction(1), np.broadcast_to(np.uint8(0), (seen[1], seen[0], 3)))
+            alphas = one.masks(blank, edited.header.threshold).alphas
+            rows = {found.id: row for row, found in enumerate(objects)}
+            for found, alpha in zip(one.objects, alphas, strict=True):
+                stacked[rows[found.id]] = np.rint(alpha * 255)
+        done, data = cv2.imencode(".png", stacked.reshape(-1, seen[0]), [cv2.IMWRITE_PNG_COMPRESSION, 1])
+        if not done:
+            raise UsageError(
+                f"the masks of {len(objects)} objects are too large for a picture; ask for less width"
+            )
+        return data.tobytes(), [one.id for one in objects]
+
+    def document(self) -> dict[str, Any]:
+        """Everything about the clip that is no picture."""
+        size = self.size
+        document: dict[str, Any] = {
+            "id": self.clip.id,
+            "name": self.clip.name,
+            "frames": self.frames,
+            "width": size[0],
+            "height": size[1],
+            "revision": self.revision,
+            "path": str(self.clip.tracks.absolute()),
+            "tracks": self.revising is not None,
+            "prompts": [one.text or one.label for one in self.prompts],
+            **self._times(),
+        }
+        return document | (self._edited() if self.revising is not None else _NO_EDITS)
+
+    @property
+    def prompts(self) -> Sequence[Prompt]:
+        """What was looked for."""
+        return () if self.revising is None else self.revising.edited.header.prompts
+
+    def _times(self) -> dict[str, Any]:
+        """What the source says of its time; less of it as long as it is not open."""
+        reader = self._reader if self.revising is not None else self.reader()
+        if reader is None:
+            source = self.tracks.header.source
+            rate = source.rate / self.search.every
+            seconds = self.frames / float(rate)
+            return _timing(rate, seconds) | {"start": 0.0, "timecode": None, "times": None, "sound": False}
+        info = reader.info
+        timecode = first_timecode(info)
+        return _timing(reader.rate, self.frames / float(reader.rate)) | {
+            "start": float(next(reader.stamps()) * info.time_base - info.start_seconds),
+            "timecode": None if timecode is None else str(timecode),
+            "times": self._stamps(reader),
+            "sound": info.has_audio,
+        }
+
+    def _stamps(self, reader: Reader) -> list[float] | None:
+        """Seconds of each frame; None where all are shown equally long."""
+        if reader.info.constant_rate:
+            return None
+        if self._times_known is None:
+            base, start = reader.info.time_base, reader.info.start_seconds
+            self._times_known = [float(stamp * base - start) for stamp in reader.stamps()]
+        return self._times_known
+
+    def _edited(self) -> dict[str, Any]:
+        revising = self.edits
+        survey = self.survey if self._looked else self.look()
+        assert survey is not None  # noqa: S101  (it comes with the edits)
+        edited = revising.edited
+        shots = edited.tracks.header.settings.get("shots", ())
+        objects = [one.found for one in edited.things]
+        return {
+            "cuts": [int(shot["first"]) for shot in shots if int(shot["first"]) > 0],
+            "undo": revising.undo_words,
+            "redo": revising.redo_words,
+            "unsaved": revising.review.unsaved,
+            "bins": survey.frames_per_bin,
+            "surveyed": survey.complete,
+            "objects": [self._object(place, one, survey) for place, one in enumerate(edited.things)],
+            "ranges": [
+                {"first": one.first, "last": one.last, "object": one.object, "why": one.reason}
+                for one in survey.ranges(objects)
+            ],
+            "needs_look": survey.needs_look(objects),
+            "corrections": self._corrections(),
+            "pending": [list(one) for one in runs(revising.pending(self.frames))],
+        }
+
+    def _object(self, place: int, one: Thing, survey: Survey) -> dict[str, Any]:
+        facts = survey.of(one.found.id)
+        return {
+            "id": one.found.id,
+            "name": one.found.label,
+            "prompt": one.found.prompt.text,
+            "colour": one.colour or "#{:02x}{:02x}{:02x}".format(*colour(place)),
+            "hidden": one.hidden,
+            "visible": survey.visible(one.found.id),
+            "confidence": survey.strip(facts.confidence, worst=True),
+            "area": survey.strip(facts.area, worst=False),
+        }
+
+    def _corrections(self) -> list[dict[str, Any]]:
+        """What was corrected, in the log and since."""
+        earlier = [
+            {**_DRAWN, "frame": index, "object": one.object, "kind": "point", "words": ""}
+            for one in corrections_of(self.tracks)
+            for index in one.frames
+        ]
+        since = [
+            {
+                **_DRAWN,
+                **one.drawn,
+                "frame": one.frame,
+                "object": one.object,
+                "kind": one.means,
+                "words": one.words,
+            }
+            for one in self.edits.edited.edits
+            if isinstance(one, Correct)
+        ]
+        return [*earlier, *since]
+
+
+_DRAWN: dict[str, Any] = {"points": None, "box": None, "stroke": None, "radius": None, "add": None}
+_NO_EDITS: dict[str, Any] = {
+    "cuts": [],
+    "undo": None,
+    "redo": None,
+    "unsaved": False,
+    "bins": 1,
+    "surveyed": True,
+    "objects": [],
+    "ranges": [],
+    "needs_look": 0.0,
+    "corrections": [],
+    "pending": [],
+}
+
+
+def _timing(rate: Fraction, seconds: float) -> dict[str, Any]:
+    return {"rate": [rate.numerator, rate.denominator], "duration": seconds}

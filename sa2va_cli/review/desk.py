@@ -1,0 +1,408 @@
+"""Everything that is open: the project, its clips, who listens, and what is being worked on.
+
+The rooms below know one clip or one job; this is where they meet. Knows nothing about HTTP.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from sa2va_cli.errors import OutputError, UsageError
+from sa2va_cli.review import correcting
+from sa2va_cli.review.asking import Chats, asked_steps
+from sa2va_cli.review.clip import OpenClip
+from sa2va_cli.review.delivering import delivered_steps, order_on, preview
+from sa2va_cli.review.engine import Engine
+from sa2va_cli.review.events import Event, Events
+from sa2va_cli.review.finding import found_steps
+from sa2va_cli.review.frames import Cache
+from sa2va_cli.review.ordering import Order
+from sa2va_cli.review.overview import Overview, decided
+from sa2va_cli.review.project import Project
+from sa2va_cli.review.work import MOST_WAITING, Job, Jobs, Steps, Worker
+from sa2va_cli.tracks.decisions import Decision
+from sa2va_cli.tracks.edits import (
+    Correct,
+    Delete,
+    Drop,
+    Edit,
+    Hide,
+    Merge,
+    Recolour,
+    Rename,
+    Split,
+    changed,
+    free_name,
+)
+
+MOST_OPEN = 8
+"""Clips that stay open at once; opening one again is quick."""
+
+
+class UnknownError(UsageError):
+    """There is no such clip or job."""
+
+
+class BusyError(UsageError):
+    """There is too much to do already."""
+
+
+class Desk:
+    """What was opened, and everything that is done with it.
+
+    Args:
+        project: the clips.
+        engine: loads the model.
+        force: whether sources that are not those of their logs are taken all the same.
+    """
+
+    def __init__(self, project: Project, engine: Engine, *, force: bool = False) -> None:
+        self.project = project
+        self.engine = engine
+        self.events = Events()
+        self.jobs = Jobs()
+        self.chats = Chats()
+        self.worker = Worker("sa2va-work", self._tell_job)
+        self.deliverer = Worker("sa2va-deliver", self._tell_job)
+        self._force = force
+        self._clips = {one.id: one for one in project.clips}
+        self._cache = Cache()
+        self._open: OrderedDict[str, OpenClip] = OrderedDict()
+        self._lock = threading.RLock()
+        self._overview = Overview(project, self.events.tell)
+
+    def close(self) -> None:
+        """Ends everything: what is being worked on can be gone on with another time."""
+        self.events.end()
+        self._overview.close()
+        self.worker.close()
+        self.deliverer.close()
+        self.chats.clear()
+        self.engine.close()
+        with self._lock:
+            clips = tuple(self._open.values())
+            self._open.clear()
+        for one in clips:
+            one.close()
+
+    def clip(self, number: str) -> OpenClip:
+        """A clip, open.
+
+        Raises:
+            UnknownError: there is none of this name.
+            InputError: its log cannot be read.
+        """
+        with self._lock:
+            if number not in self._clips:
+                raise UnknownError(f"there is no clip {number[:40]!r}; GET /clips lists those there are")
+            if number not in self._open:
+                self._make_room()
+                clip = OpenClip(self._clips[number], self._cache, self.events.tell, force=self._force)
+                self._open[number] = clip
+                self._resume(clip)
+            self._open.move_to_end(number)
+            return self._open[number]
+
+    def _make_room(self) -> None:
+        """Closes the clip that nobody has looked at for the longest time, if nothing is done with it."""
+        busy = {one.clip for one in self.jobs.active()}
+        for number in tuple(self._open):
+            if len(self._open) < MOST_OPEN:
+                return
+            if number not in busy:
+                self._open.pop(number).close()
+
+    def overview(self) -> dict[str, Any]:
+        """All clips, and what was opened."""
+        with self._lock:
+            known = dict(self._open)
+        return self._overview.document(known, self.engine.name)
+
+    def describe(self, number: str) -> dict[str, Any]:
+        """Everything about a clip."""
+        clip = self.clip(number)
+        jobs = [one.document() for one in self.jobs.active(number)]
+        return clip.document() | decided(clip.clip) | {"jobs": jobs}
+
+    def edit(self, number: str, kind: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Makes an edit; masks that the network must make come later.
+
+        Args:
+            number: of the clip.
+            kind: one of ``bodies.EDITS``.
+            body: its fields.
+
+        Raises:
+            UsageError: it cannot be meant.
+            OutputError: it cannot be written down.
+        """
+        clip = self.clip(number)
+        with clip.edits.lock:
+            edit = self._made(clip, kind, body)
+            clip.edits.edit(edit)
+        self._changed(clip, edit)
+        job = next((one for one in self.jobs.active(number) if one.key == getattr(edit, "layer", None)), None)
+        answer: dict[str, Any] = {"revision": clip.revision, "job": job.id if job else None}
+        if isinstance(edit, Correct | Split):
+            answer["object"] = edit.new if isinstance(edit, Split) else edit.object
+        return answer
+
+    def _made(self, clip: OpenClip, kind: str, body: Mapping[str, Any]) -> Edit:
+        """The edit that is meant."""
+        if kind in ("points", "box", "brush", "words"):
+            if self.worker.waiting >= MOST_WAITING:
+                raise BusyError("too much is waiting to be done; wait a little")
+            model = self.engine.chosen(clip.tracks.header.model.name).name or ""
+            return correcting.corrected(clip, kind, body, model)
+        if kind == "answer":
+            chat = self.chats.get(body["conversation"], clip.clip.id)
+            model = self.engine.chosen(clip.tracks.header.model.name).name or ""
+            return correcting.from_answer(clip, chat, body, model)
+        if kind == "split":
+            clip.check_frame(body["frame"])
+            things = clip.edits.edited.things
+            label = next((one.found.label for one in things if one.found.id == body["object"]), "object")
+            name = free_name(things, body.get("name", label))
+            return Split(body["object"], body["frame"], clip.edits.next_object(), name)
+        if kind == "drop":
+            clip.check_frame(body["first"])
+            clip.check_frame(body["last"])
+            if body["last"] < body["first"]:
+                raise UsageError(f"first={body['first']} comes after last={body['last']}; give them in order")
+        made = _SIMPLE.get(kind)
+        if made is None:
+            raise UsageError(f"type={kind!r} is not possible here")
+        return made(**body)
+
+    def undo(self, number: str) -> dict[str, Any]:
+        """Takes the last edit back.
+
+        Raises:
+            UsageError: there is none.
+        """
+        clip = self.clip(number)
+        self._changed(clip, clip.edits.undo())
+        return {"revision": clip.revision}
+
+    def redo(self, number: str) -> dict[str, Any]:
+        """Does an edit again that was taken back.
+
+        Raises:
+            UsageError: there is none.
+        """
+        clip = self.clip(number)
+        self._changed(clip, clip.edits.redo())
+        return {"revision": clip.revision}
+
+    def save(self, number: str, name: str | None) -> dict[str, Any]:
+        """Writes the tracks.
+
+        Raises:
+            OutputError: they cannot be written, or frames are still to come.
+        """
+        clip = self.clip(number)
+        self.check_ready(clip)
+        path = clip.edits.save(name)
+        clip.tell_changed()
+        return {"file": str(path.absolute()), "revision": clip.revision}
+
+    def check_ready(self, clip: OpenClip) -> None:
+        """Makes sure that nothing is still to come.
+
+        Raises:
+            OutputError: masks are.
+        """
+        count = int(clip.edits.pending(clip.frames).sum())
+        if count:
+            raise OutputError(f"{count} frames are still being followed; wait for them, or cancel that job")
+
+    def decide(self, number: str, status: str, reason: str | None) -> dict[str, Any]:
+        """Writes down what a person decided about a clip."""
+        clip = self.clip(number)
+        self._overview.decide(clip, Decision(status, reason))  # type: ignore[arg-type]
+        clip.tell_changed()
+        return {}
+
+    def segment(self, number: str, prompts: list[str]) -> dict[str, Any]:
+        """Looks for things in a video that has no tracks.
+
+        Raises:
+            OutputError: it has some.
+        """
+        clip = self.clip(number)
+        if clip.revising is not None or clip.clip.tracks.exists():
+            raise OutputError(f"{clip.clip.tracks} exists already; add an object with an edit of words")
+        label = ", ".join(prompts)
+        job = self._job(clip, "segment", f"looking for {label}", "segment")
+        return self._submit(
+            self.worker, job, partial(found_steps, clip, prompts, self.engine, self._tell_soon)
+        )
+
+    def deliver(self, number: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Delivers what is seen.
+
+        Raises:
+            UsageError: it cannot be meant.
+            OutputError: frames are still to come, or it cannot be written.
+        """
+        clip = self.clip(number)
+        order = Order.of(body)
+        self.check_ready(clip)
+        made = order_on(clip, order, self.project.folder)
+        job = self._job(clip, "deliver", f"making {order.name}")
+        steps = partial(delivered_steps, made, self._tell_soon)
+        return self._submit(self.deliverer, job, steps) | {"command": made.command}
+
+    def preview(self, number: str, body: Mapping[str, Any]) -> bytes:
+        """One frame of what would be delivered, as PNG.
+
+        Raises:
+            UsageError: it cannot be meant, or is no picture.
+        """
+        clip = self.clip(number)
+        clip.check_frame(body["frame"])
+        return preview(order_on(clip, Order.of(body), self.project.folder), body["frame"])
+
+    def ask(self, number: str, body: Mapping[str, Any], say: Callable[[Event | None], None]) -> Job:
+        """Asks about a clip.
+
+        Args:
+            number: of the clip.
+            body: the question, and what is shown with it.
+            say: is given each piece of the answer, what came of it, and None at the end.
+
+        Raises:
+            UsageError: it cannot be meant.
+        """
+        clip = self.clip(number)
+        given = body.get("conversation")
+        known = self.chats.get(given, number) if given else None
+        frames = tuple(dict.fromkeys(body.get("frames") or (known.shown if known else (clip.frames // 2,))))
+        for frame in frames:
+            clip.check_frame(frame)
+        job = self._job(clip, "ask", "answering", urgent=True)
+        job.when_ended = lambda: say(None)
+        question = body["question"]
+        steps = partial(asked_steps, clip, question, frames, known, self.engine, self.chats, say)
+        self.worker.submit(job, steps)
+        return job
+
+    def sound(self, number: str) -> Path:
+        """A file with the sound of a clip.
+
+        Raises:
+            InputError: it has none.
+        """
+        return self.clip(number).sound()
+
+    def job(self, number: str) -> Job:
+        """A job.
+
+        Raises:
+            UnknownError: there is none of this number.
+        """
+        job = self.jobs.get(number)
+        if job is None:
+            raise UnknownError(f"there is no job {number[:40]!r}")
+        return job
+
+    def cancel(self, number: str) -> dict[str, Any]:
+        """Ends a job; what it has done stays, and what it has not done stays as it was.
+
+        Raises:
+            UnknownError: there is none of this number.
+        """
+        job = self.job(number)
+        worker = self.deliverer if job.kind in ("deliver",) else self.worker
+        if job.active:
+            worker.cancel(job)
+            if job.kind == "correct":
+                clip = self.clip(job.clip)
+                clip.edits.cut_short(job.key)
+                self._changed(clip, None)
+        return {}
+
+    def _job(self, clip: OpenClip, kind: str, label: str, key: str = "", *, urgent: bool = False) -> Job:
+        """A new job.
+
+        Raises:
+            OutputError: there is one of the same key, or too many wait.
+        """
+        if len(self.jobs.active()) >= MOST_WAITING:
+            raise BusyError("too much is waiting to be done; wait a little")
+        if key and any(one.key == key for one in self.jobs.active(clip.clip.id)):
+            raise OutputError("this is being done already; wait for it, or cancel it")
+        return self.jobs.new(clip.clip.id, kind, label, key=key, urgent=urgent)
+
+    def _submit(self, worker: Worker, job: Job, make: Callable[[Job], Steps]) -> dict[str, Any]:
+        worker.submit(job, make)
+        return {"job": job.id}
+
+    def _changed(self, clip: OpenClip, edit: Edit | None) -> None:
+        """After an edit was made or taken back: what is known of it is found out anew, and work adapts."""
+        span = changed(edit) if edit is not None else (0, None)
+        if span is not None:
+            clip.look(*span)
+        self._resume(clip)
+        clip.tell_changed()
+
+    def _resume(self, clip: OpenClip) -> None:
+        """Begins the work that the edits wait for, and ends that for which nobody waits any more."""
+        if clip.revising is None:
+            return
+        with clip.edits.lock:
+            waiting = clip.edits.waiting(clip.frames)
+            active = {one.key: one for one in self.jobs.active(clip.clip.id) if one.kind == "correct"}
+            for layer, job in active.items():
+                if layer not in waiting and not job.cancelled.is_set():
+                    self.worker.cancel(job)
+            for layer in waiting:
+                edit = clip.edits.correction(layer)
+                known = active.get(layer)
+                if edit is None or (known is not None and not known.cancelled.is_set()):
+                    continue
+                urgent = edit.frame not in clip.edits.layer(layer)
+                label = f"following {_name(clip, edit.object)}"
+                job = self.jobs.new(clip.clip.id, "correct", label, key=layer, urgent=urgent)
+                self.worker.submit(job, partial(self._carried, clip, edit))
+
+    def _carried(self, clip: OpenClip, edit: Correct, job: Job) -> Steps:
+        """The work of a correction; where it fails, the edit is what was done of it."""
+        try:
+            yield from correcting.steps(clip, edit, self.engine, partial(self._tell_frames, clip, edit))
+        except Exception:
+            clip.edits.cut_short(edit.layer)
+            clip.look(edit.first, edit.last)
+            clip.tell_changed()
+            raise
+        clip.tell_changed()
+        del job
+        return ()
+
+    def _tell_frames(self, clip: OpenClip, edit: Correct, first: int, last: int) -> None:
+        clip.look(first, last)
+        event = {"type": "frames", "clip": clip.clip.id, "revision": clip.revision, "object": edit.object}
+        self.events.tell({**event, "first": first, "last": last})
+
+    def _tell_job(self, job: Job) -> None:
+        self.events.tell({"type": "job", **job.document()})
+
+    def _tell_soon(self, job: Job) -> None:
+        self.worker.tell_soon(job)
+
+
+_SIMPLE: Mapping[str, Callable[..., Edit]] = {
+    "rename": Rename,
+    "recolour": Recolour,
+    "hide": Hide,
+    "drop": Drop,
+    "delete": Delete,
+    "merge": Merge,
+}
+
+
+def _name(clip: OpenClip, number: int) -> str:
+    return next((repr(one.found.label) for one in clip.edits.edited.things if one.found.id == number), "it")

@@ -1,0 +1,48 @@
+// Questions in a window of their own. The browser's <dialog> keeps the focus inside and closes at Escape.
+
+import { IconButton } from "./icons.js";
+import { t } from "./language.js";
+import { html, useLayoutEffect, useRef } from "./vendor/preact-htm.js";
+
+export function Dialog({ title, close, wide = false, children }) {
+  const dialog = useRef();
+  useLayoutEffect(() => {
+    dialog.current.showModal();
+  }, []);
+  return html`<dialog
+    ref=${dialog}
+    class=${wide ? "wide" : ""}
+    aria-labelledby="dialog-title"
+    onClose=${close}
+  >
+    <header>
+      <h2 id="dialog-title">${title}</h2>
+      <${IconButton} icon="close" label=${t("dialog.close")} onClick=${() => dialog.current.close()} />
+    </header>
+    ${children}
+  </dialog>`;
+}
+
+// Asks for one line of text. `give` gets it; an empty line is given as null where that is allowed.
+export function AskForText({ title, label, value = "", needed = true, action, close, give }) {
+  const input = useRef();
+  const send = (event) => {
+    event.preventDefault();
+    const text = input.current.value.trim();
+    if (needed && !text) return;
+    close();
+    give(text || null);
+  };
+  useLayoutEffect(() => input.current.select(), []);
+  return html`<${Dialog} title=${title} close=${close}>
+    <form onSubmit=${send}>
+      <label class="field"
+        ><span>${label}</span><input ref=${input} type="text" defaultValue=${value} autofocus
+      /></label>
+      <footer>
+        <button type="button" onClick=${close}>${t("dialog.cancel")}</button>
+        <button type="submit" class="primary">${action}</button>
+      </footer>
+    </form>
+  <//>`;
+}

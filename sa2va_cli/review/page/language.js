@@ -1,0 +1,16 @@
+// Words of the page in the language that was chosen. Each language is one table with the same keys.
+
+import { preferences } from "./preferences.js";
+import { TABLES } from "./strings/tables.js";
+
+// The words of a key; `{name}` in them is replaced by `values.name`.
+export function t(key, values = {}) {
+  const words = TABLES[preferences.state.language][key];
+  if (words === undefined) throw new Error(`no words for "${key}"`);
+  return words.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+}
+
+// Words of the server's own vocabulary (reasons, states), where the page has them; otherwise as they came.
+export function tServer(prefix, word) {
+  return TABLES[preferences.state.language][`${prefix}.${word}`] ?? word;
+}

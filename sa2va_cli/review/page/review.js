@@ -1,0 +1,285 @@
+// One clip under review: where one is in it, what is chosen, and the changes that are asked for. Draws nothing.
+
+import * as api from "./api.js";
+import { MODES, rgb } from "./drawing.js";
+import { FrameStore } from "./frames.js";
+import { t } from "./language.js";
+import { attempt, notify, takeActiveJobs } from "./page_state.js";
+import { Store } from "./store.js";
+import { clamp, framesPerSecond } from "./timecode.js";
+
+const WIDTHS = [320, 480, 640, 960, 1280, 1920, 2560, 3840]; // pictures are asked for at few widths, so that they are kept
+const SCRUBBING_WIDTH = 960; // wider pictures come when the frame stays
+const STILL_MS = 180;
+
+export const TOOLS = ["look", "point", "box", "brush", "eraser"];
+
+export class Review extends Store {
+  constructor(id) {
+    super({
+      clip: null,
+      problem: null,
+      frame: 0,
+      direction: 1,
+      still: true,
+      speed: 0, // 0 is paused; -2 is backwards at twice the speed
+      mode: "overlay",
+      wipe: null,
+      view: null, // null shows the whole picture
+      canvas: { width: 1, height: 1 },
+      tool: "look",
+      radius: 12,
+      target: null, // the object that is chosen; null is a new one
+      marks: { in: null, out: null },
+      sound: true,
+      loads: 0,
+      practised: {}, // tools that were used, whose help is not needed any more
+      waiting: null, // {frame, points, box, stroke}: sent, and its mask has not come yet
+    });
+    this.id = id;
+    this.frames = new FrameStore(
+      id,
+      () => this.set({ loads: this.state.loads + 1 }),
+      (problem) => this.#failed(problem),
+    );
+  }
+
+  async read() {
+    try {
+      const clip = await api.readClip(this.id);
+      takeActiveJobs(this.id, clip.jobs);
+      const known = clip.objects.some((one) => one.id === this.state.target);
+      const fresh = !this.state.clip?.tracks; // objects that were there first; later, no choice is a new object
+      const target = known ? this.state.target : fresh ? (clip.objects[0]?.id ?? null) : null;
+      const { waiting } = this.state;
+      const done = waiting && !isPending(clip, waiting.frame);
+      this.set({ clip, problem: null, target, waiting: done ? null : waiting });
+      this.want();
+    } catch (problem) {
+      if (!(problem instanceof api.ApiError)) throw problem;
+      if (this.state.clip) notify(t("problem.no_answer"), "problem");
+      else this.set({ problem: problem.status === 0 ? t("problem.no_answer") : problem.message });
+    }
+  }
+
+  close() {
+    clearTimeout(this.stillTimer);
+    this.frames.close();
+  }
+
+  // What the server said about this clip.
+  take(event) {
+    if (event.type === "clip") this.#readSoon();
+    if (event.type !== "frames") return;
+    this.frames.forgetMasks(event.first, event.last);
+    const { waiting } = this.state;
+    if (waiting && event.first <= waiting.frame && waiting.frame <= event.last) this.set({ waiting: null });
+    this.#readSoon();
+  }
+
+  // Many events close together are one reading.
+  #readSoon() {
+    this.soon ??= setTimeout(() => {
+      this.soon = undefined;
+      this.read();
+    }, 120);
+  }
+
+  // A server that is gone is told of elsewhere.
+  #failed(problem) {
+    if (problem.status) notify(problem.message, "problem");
+  }
+
+  // --- where one is ---
+
+  seek(frame, { playing = false } = {}) {
+    const { clip } = this.state;
+    const to = clamp(clip, frame);
+    if (to === this.state.frame) return;
+    const direction = to > this.state.frame ? 1 : -1;
+    this.set({ frame: to, direction, still: false, ...(playing ? {} : { speed: 0 }) });
+    clearTimeout(this.stillTimer);
+    if (!playing) this.stillTimer = setTimeout(() => this.#rest(), STILL_MS);
+    this.want();
+  }
+
+  #rest() {
+    this.set({ still: true });
+    this.want();
+  }
+
+  step(count) {
+    this.seek(this.state.frame + count);
+  }
+
+  setSpeed(speed) {
+    this.set({ speed });
+    if (speed === 0) this.#rest();
+  }
+
+  resize(canvas) {
+    this.set({ canvas });
+    this.want();
+  }
+
+  look(view) {
+    this.set({ view });
+    this.want();
+  }
+
+  cycleMode() {
+    this.set({ mode: MODES[(MODES.indexOf(this.state.mode) + 1) % MODES.length] });
+  }
+
+  mark(end) {
+    const { frame, marks } = this.state;
+    const changed = { ...marks, [end]: marks[end] === frame ? null : frame };
+    if (changed.in !== null && changed.out !== null && changed.in > changed.out) {
+      changed[end === "in" ? "out" : "in"] = null;
+    }
+    this.set({ marks: changed });
+  }
+
+  // The frames between the marks; a mark that is not set is the end of the clip.
+  get span() {
+    const { clip, marks } = this.state;
+    return { first: marks.in ?? 0, last: marks.out ?? clip.frames - 1 };
+  }
+
+  // To the next place of a list of frames, round the end to the first one again.
+  jump(places, direction) {
+    const sorted = [...places].sort((a, b) => direction * (a - b));
+    if (!sorted.length) return;
+    const next = sorted.find((place) => direction * (place - this.state.frame) > 0);
+    this.seek(next ?? sorted[0]);
+  }
+
+  // --- pictures ---
+
+  scrubbingWidth() {
+    return this.#stepUp(Math.min(this.state.canvas.width, SCRUBBING_WIDTH));
+  }
+
+  stillWidth() {
+    const { view, clip, canvas } = this.state;
+    const shown = view
+      ? view.scale * clip.width
+      : Math.min(canvas.width, (canvas.height * clip.width) / clip.height);
+    return Math.max(this.scrubbingWidth(), this.#stepUp(shown));
+  }
+
+  #stepUp(width) {
+    return Math.min(this.state.clip.width, WIDTHS.find((one) => one >= width) ?? Infinity);
+  }
+
+  // The best picture and masks of a frame that are there: {image, masks}, either of them null.
+  best(frame) {
+    const revision = this.state.clip.revision;
+    const find = (kind) =>
+      this.frames.get({ kind, frame, width: this.stillWidth(), revision: kind === "masks" ? revision : 0 }) ??
+      this.frames.get({
+        kind,
+        frame,
+        width: this.scrubbingWidth(),
+        revision: kind === "masks" ? revision : 0,
+      });
+    return { image: find("picture")?.image ?? null, masks: find("masks") };
+  }
+
+  want() {
+    const { clip, frame, direction, still, speed } = this.state;
+    if (!clip) return;
+    const stride = strideOf(clip, speed);
+    const ahead = speed ? 12 : 4;
+    const behind = speed ? 0 : 3;
+    const near = [0];
+    for (let away = 1; away <= ahead; away++) {
+      near.push(direction * away * stride);
+      if (away <= behind) near.push(-direction * away);
+    }
+    const list = near
+      .map((away) => frame + away)
+      .filter((one) => one >= 0 && one < clip.frames)
+      .flatMap((one) => this.#both(one, this.scrubbingWidth()));
+    if (still && this.stillWidth() > this.scrubbingWidth())
+      list.splice(2, 0, ...this.#both(frame, this.stillWidth()));
+    this.frames.want(list);
+  }
+
+  #both(frame, width) {
+    const masks = { kind: "masks", frame, width, revision: this.state.clip.revision };
+    return [{ kind: "picture", frame, width }, ...(this.state.clip.objects.length ? [masks] : [])];
+  }
+
+  // --- objects ---
+
+  get colours() {
+    const shown = this.state.clip.objects.filter((one) => !one.hidden);
+    return new Map(shown.map((one) => [String(one.id), rgb(one.colour)]));
+  }
+
+  get chosen() {
+    return this.state.clip?.objects.find((one) => one.id === this.state.target) ?? null;
+  }
+
+  // --- changes ---
+
+  // Sends a change; `drawn` is what to show of it until its mask comes.
+  async change(edit, drawn = null) {
+    this.setSpeed(0);
+    if (drawn) this.set({ waiting: { frame: edit.frame, ...drawn } });
+    const answer = await attempt(() => api.edit(this.id, edit));
+    if (!answer) {
+      this.set({ waiting: null });
+      return undefined;
+    }
+    if (!answer.job) this.set({ waiting: null });
+    await this.read();
+    if (answer.object !== undefined && answer.object !== null) this.set({ target: answer.object });
+    return answer;
+  }
+
+  // Looks for a thing in words: as one more object, or as the first thing in a video that has no tracks yet.
+  find(prompt) {
+    const { clip, frame } = this.state;
+    if (clip.tracks) return this.change({ type: "words", prompt, frame });
+    return attempt(() => api.segment(this.id, [prompt]));
+  }
+
+  async undo() {
+    const done = this.state.clip.undo;
+    if (done && (await attempt(() => api.undo(this.id))))
+      await this.#changed(t("said.undone", { what: done }));
+  }
+
+  async redo() {
+    const done = this.state.clip.redo;
+    if (done && (await attempt(() => api.redo(this.id))))
+      await this.#changed(t("said.redone", { what: done }));
+  }
+
+  async save() {
+    const answer = await attempt(() => api.save(this.id));
+    if (answer) await this.#changed(t("said.saved", { file: answer.file }));
+  }
+
+  async #changed(words) {
+    notify(words);
+    this.set({ waiting: null });
+    await this.read();
+  }
+
+  async triage(status, reason = null) {
+    if (await attempt(() => api.triage(this.id, status, reason))) await this.#changed(t(`said.${status}`));
+  }
+}
+
+// Whether masks of a frame are still to come.
+export function isPending(clip, frame) {
+  return clip.pending.some(([first, last]) => first <= frame && frame <= last);
+}
+
+// While playing, only as many frames a second are shown as a screen is worth.
+export function strideOf(clip, speed) {
+  return Math.max(1, Math.ceil((framesPerSecond(clip) * Math.abs(speed)) / 50));
+}

@@ -1,0 +1,142 @@
+"""What was opened: a tracks file, a video, a folder or the state of a batch, as a list of clips.
+
+Nothing outside what was opened is ever read, but for the sources that its tracks name. Knows nothing about
+what is in the files.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from sa2va_cli.batch.sources import MEDIA_ENDINGS, TRACKS_ENDINGS, sources
+from sa2va_cli.batch.state import NAME, read_state
+from sa2va_cli.errors import InputError
+from sa2va_cli.media.sequences import is_pattern, natural
+from sa2va_cli.tracks.decisions import TRACKS_ENDING, stem_of
+
+Kind = Literal["tracks", "video", "folder", "batch"]
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One clip of a project.
+
+    Attributes:
+        id: short, and the same whenever the project is opened.
+        name: for people.
+        tracks: its log, or where its log will be written.
+        source: the video or pictures; None for those that the log names.
+    """
+
+    id: str
+    name: str
+    tracks: Path
+    source: str | None = None
+
+
+@dataclass(frozen=True)
+class Project:
+    """What was opened.
+
+    Attributes:
+        path: as it was given.
+        kind: what it is.
+        clips: what is in it, in order.
+        state: the state file of the batch.
+    """
+
+    path: Path
+    kind: Kind
+    clips: tuple[Clip, ...]
+    state: Path | None = None
+
+    @property
+    def folder(self) -> Path:
+        """The folder that it is, or lies in."""
+        return self.path if self.path.is_dir() else self.path.parent
+
+
+def opened_project(given: str, tracks: Path | None = None) -> Project:
+    """Finds out what is in what somebody opens.
+
+    Args:
+        given: a tracks file, a video or pictures, a folder of these, or the state file of a batch.
+        tracks: the tracks of the one video; None for those beside it.
+
+    Raises:
+        InputError: there is nothing that could be looked at.
+    """
+    path = Path(given).expanduser()
+    if is_pattern(given) and not path.exists():
+        return Project(path, "video", (_of_video(path, path.parent, tracks, given),))
+    if not path.exists():
+        raise InputError(f"{path}: there is no such file or folder")
+    if path.name == NAME or path.suffix == ".db":
+        return Project(path, "batch", _of_batch(path), path)
+    if path.is_dir():
+        return Project(path, "folder", _of_folder(path))
+    if path.suffix in TRACKS_ENDINGS:
+        return Project(path, "tracks", (_of_tracks(path, path.parent),))
+    return Project(path, "video", (_of_video(path, path.parent, tracks, str(path)),))
+
+
+def _of_tracks(path: Path, root: Path, source: str | None = None) -> Clip:
+    return Clip(_id(path, root), stem_of(path), path, source)
+
+
+def _of_video(path: Path, root: Path, tracks: Path | None, source: str) -> Clip:
+    beside = tracks or tracks_beside(path)
+    return Clip(_id(beside, root), path.name, beside, source)
+
+
+def tracks_beside(video: Path) -> Path:
+    """Where the tracks of a video lie, if there are any: where ``segment`` writes them into its folder."""
+    stem = (
+        video.name.partition("%")[0].partition("#")[0].rstrip("._-") if is_pattern(str(video)) else video.stem
+    )
+    return video.with_name((stem or "frames") + TRACKS_ENDING)
+
+
+def _of_folder(folder: Path) -> tuple[Clip, ...]:
+    """Videos with their tracks, and tracks whose video lies elsewhere."""
+    files = [Path(one.path) for one in sources([str(folder)], MEDIA_ENDINGS | TRACKS_ENDINGS)]
+    videos: dict[Path, Path] = {}
+    for file in files:
+        if file.suffix not in TRACKS_ENDINGS:
+            beside = tracks_beside(file)  # of two videos with one stem the second has its ending in the name
+            videos[beside.with_name(file.name + TRACKS_ENDING) if beside in videos else beside] = file
+    found = {beside: _of_video(file, folder, beside, str(file)) for beside, file in videos.items()}
+    found |= {
+        file: _of_tracks(file, folder)
+        for file in files
+        if file.suffix in TRACKS_ENDINGS and file not in found
+    }
+    return _distinct(found[path] for path in sorted(found, key=natural))
+
+
+def _of_batch(state: Path) -> tuple[Clip, ...]:
+    """The inputs of a batch, with the tracks that it made."""
+    clips = []
+    for row in read_state(state).rows:
+        made = [Path(name) for name in row.outputs if name.endswith(TRACKS_ENDING)]
+        tracks = next((path for path in made if path.exists()), None)
+        if tracks is not None:
+            clips.append(Clip(_id(tracks, state.parent), Path(row.source).name, tracks, row.source))
+        elif Path(row.source).exists() and not row.source.endswith(TRACKS_ENDING):
+            beside = state.parent / (Path(row.source).stem + TRACKS_ENDING)
+            clips.append(Clip(_id(beside, state.parent), Path(row.source).name, beside, row.source))
+    if not clips:
+        raise InputError(f"{state}: no job of this batch has tracks or an input that is still there")
+    return _distinct(clips)
+
+
+def _distinct(clips: Iterable[Clip]) -> tuple[Clip, ...]:
+    return tuple({one.id: one for one in clips}.values())
+
+
+def _id(path: Path, root: Path) -> str:
+    """A short name of a path, as it is seen from where it was opened."""
+    place = path.relative_to(root) if path.is_relative_to(root) else path
+    return hashlib.sha256(str(place).encode("utf-8", "surrogateescape")).hexdigest()[:12]

@@ -1,0 +1,98 @@
+"""Which worker works where, and what it is handed."""
+
+from pathlib import Path
+
+import pytest
+
+from sa2va_cli.batch import pool
+from sa2va_cli.batch.job import Outcome
+from sa2va_cli.batch.listing import Request
+from sa2va_cli.batch.options import Options, SharedSearch
+from sa2va_cli.batch.pool import Pool, setups
+from sa2va_cli.batch.running import Plan, run_batch
+from sa2va_cli.batch.worker import Begun, Ended, Idle, Setup
+from sa2va_cli.errors import UsageError
+from sa2va_cli.outputs.saving import Saving
+from sa2va_cli.runtime.choice import ModelChoice
+
+
+class RecordingWorker:
+    """Stands in for a process: takes one job at a time, and says that it is done."""
+
+    made: list["RecordingWorker"]
+
+    def __init__(self, number, setup, said):
+        self.number, self.setup, self.said = number, setup, said
+        self.sources: list[str] = []
+        self.closed = False
+        self.made.append(self)
+        said.put((number, Idle()))
+
+    def hand_over(self, task):
+        self.sources.append(task.job.source)
+        for message in (Begun(task.job.key), Ended(task.job.key, Outcome("done")), Idle()):
+            self.said.put((self.number, message))
+
+    def stop(self, *, now):
+        raise AssertionError("nobody asked for that")
+
+    def close(self):
+        self.closed = True
+
+
+@pytest.fixture
+def workers(monkeypatch):
+    """Every worker that is made; none is a process."""
+    monkeypatch.setattr(RecordingWorker, "made", [], raising=False)
+    for kind in ("ProcessWorker", "LocalWorker"):
+        monkeypatch.setattr(pool, kind, RecordingWorker)
+    return RecordingWorker.made
+
+
+@pytest.mark.parametrize(
+    ("jobs", "gpus", "devices"),
+    [
+        (1, (), ["auto"]),
+        (3, (), ["auto"] * 3),
+        (1, (0, 1), ["cuda:0", "cuda:1"]),
+        (2, (3, 1), ["cuda:3", "cuda:3", "cuda:1", "cuda:1"]),
+    ],
+)
+def test_each_device_has_its_workers(jobs, gpus, devices):
+    made = setups(Setup(ModelChoice("demo"), "5s"), jobs, gpus)
+    assert [one.model.device for one in made] == devices
+    assert {(one.share, one.checkpoint, one.model.name) for one in made} == {(jobs, "5s", "demo")}
+
+
+def test_a_device_is_named_once():
+    with pytest.raises(UsageError, match="give one of them"):
+        setups(Setup(ModelChoice("demo", "cpu")), 1, (0,))
+    with pytest.raises(UsageError, match="names one GPU twice"):
+        setups(Setup(ModelChoice("demo")), 1, (0, 0))
+
+
+def test_jobs_are_handed_to_a_worker_on_each_gpu_and_each_is_done_once(folder, workers):
+    (folder / "shots").mkdir()
+    for number in range(7):
+        (folder / f"shots/{number}.mp4").write_bytes(b"x")
+    options = Options(SharedSearch(("red",)), Saving(("mask",), "out/"), model=ModelChoice("demo"))
+    result = run_batch(Plan(Request(("shots",), options=options), jobs=2, gpus=(0, 1)), lambda _: None)
+    assert result.done == 7
+    assert [one.setup.model.device for one in workers] == ["cuda:0", "cuda:0", "cuda:1", "cuda:1"]
+    handed = [source for one in workers for source in one.sources]
+    assert sorted(handed) == [str(Path("shots", f"{number}.mp4")) for number in range(7)]
+    assert all(one.sources and one.closed for one in workers)
+
+
+def test_a_single_worker_works_in_this_process_unless_it_is_wanted_apart(monkeypatch):
+    made = []
+
+    def kind(name):
+        return lambda *_: made.append(name) or RecordingWorker.__new__(RecordingWorker)
+
+    for name in ("ProcessWorker", "LocalWorker"):
+        monkeypatch.setattr(pool, name, kind(name))
+    for wanted, apart in ((1, False), (1, True), (2, False)):
+        with Pool([Setup(ModelChoice("demo"))] * wanted, apart=apart):
+            pass
+    assert made == ["LocalWorker", "ProcessWorker", "ProcessWorker", "ProcessWorker"]

@@ -1,0 +1,101 @@
+"""How a running batch is shown: lines for programs, bars for people, and a status that is followed."""
+
+import json
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from sa2va_cli.batch.job import BatchJob, Outcome
+from sa2va_cli.batch.running import Counted, JobBegan, JobEnded, JobTold
+from sa2va_cli.batch.state import NAME, opened, read_state
+from sa2va_cli.commands import batch_progress
+from sa2va_cli.commands.batch_progress import Events, Rate, bars
+from sa2va_cli.commands.console import Console
+from sa2va_cli.events import Progress
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The time as it is shown to what measures rates."""
+    now = [100.0]
+    monkeypatch.setattr(batch_progress.time, "monotonic", lambda: now[0])
+    return now
+
+
+def test_progress_of_each_clip_is_told_once_a_second_and_at_each_stage(clock, capsys):
+    shown = Events(Console())
+    shown.tell(Counted(2, 0, 2))
+    for key in "ab":
+        shown.tell(JobBegan(key, f"{key}.mp4", "segment", "new"))
+    for step in range(30):
+        clock[0] = 100 + step / 10
+        for key in "ab":
+            shown.tell(JobTold(key, f"{key}.mp4", Progress("segmenting", step, 30)))
+    shown.tell(JobTold("a", "a.mp4", Progress("finishing the files")))
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    of_a = [one for one in told if one["event"] == "progress" and one["input"] == "a.mp4"]
+    assert [(one["stage"], one["done"]) for one in of_a] == [
+        ("segmenting", 0),
+        ("segmenting", 10),
+        ("segmenting", 20),
+        ("finishing the files", 0),
+    ]
+    assert of_a[2]["seconds_left"] == pytest.approx(2.0 * (2 - 4 / 3) / (4 / 3), abs=0.2)
+
+
+def test_the_time_left_is_measured_by_what_was_done(clock):
+    rate = Rate()
+    assert rate.seconds_left is None
+    rate.tell(Counted(10, 6, 4))
+    rate.tell(JobBegan("a", "a.mp4", "segment", "new"))
+    clock[0] += 30
+    rate.tell(JobEnded("a", "a.mp4", Outcome("done")))
+    assert rate.seconds_left == pytest.approx(90)
+
+
+def test_there_is_a_bar_for_the_whole_and_one_for_each_clip_at_work():
+    with bars(Console(quiet=True)) as shown:
+        shown.tell(Counted(3, 1, 2))
+        for key in "ab":
+            shown.tell(JobBegan(key, f"{key}.mp4", "segment", "new"))
+        shown.tell(JobTold("a", "a.mp4", Progress("segmenting", 5, 10)))
+        drawn = {task.description: task for task in shown._bars.tasks}
+        assert drawn.keys() == {"jobs", "a.mp4", "b.mp4"}
+        assert (drawn["a.mp4"].completed, drawn["jobs"].completed) == (5, 0.5)
+        shown.tell(JobEnded("a", "a.mp4", Outcome("done")))
+        assert {task.description for task in shown._bars.tasks} == {"jobs", "b.mp4"}
+
+
+def test_a_status_is_followed_until_the_batch_ends(folder, sa2va, monkeypatch):
+    job = BatchJob("key", "segment", "a.mp4", None)
+    with ExitStack() as at_work:
+        state = at_work.enter_context(opened(Path("out", NAME)))
+        state.enter([job])
+        naps = []
+
+        def nap(_):
+            naps.append(1)
+            if len(naps) == 2:
+                state.begin("key")
+            if len(naps) == 3:
+                state.end("key", Outcome("done", frames=8))
+                at_work.close()
+
+        monkeypatch.setattr("sa2va_cli.commands.batch.time.sleep", nap)
+        told = sa2va("batch", "status", "out", "--follow").out
+    assert len(naps) == 3
+    assert [line for line in told.splitlines() if "sa2va-batch.db" in line] == [
+        "out/sa2va-batch.db: 1 pending",
+        "out/sa2va-batch.db: 1 running",
+        "out/sa2va-batch.db: 1 done (not at work)",
+    ]
+
+
+def test_ten_thousand_jobs_are_counted_without_reading_each(folder):
+    jobs = [BatchJob(str(number), "segment", f"{number}.mp4", None) for number in range(10_000)]
+    with opened(Path(NAME)) as state:
+        state.enter(jobs)
+        state.end("7", Outcome("failed", error="gone"))
+    summary = read_state(Path(NAME), ("running", "failed"))
+    assert (summary.total, [row.source for row in summary.rows]) == (10_000, ["7.mp4"])

@@ -1,0 +1,321 @@
+"""The page in a real browser, on a server that runs as people run it. Skipped where there is no Chromium."""
+
+import base64
+import io
+import shlex
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from clips import make_video, number_of
+from PIL import Image
+from reviewing import Server
+
+from sa2va_cli.commands.app import main
+from sa2va_cli.demo.scene import Scene
+from sa2va_cli.demo.world import scene_seed, write_clip
+
+playwright = pytest.importorskip(
+    "playwright.sync_api", reason="Playwright is not installed (pip install playwright)"
+)
+CHROMIUM = shutil.which("chromium")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium (apt-get install chromium)")
+
+expect = playwright.expect
+SIZE = (320, 180)
+FRAMES = 16
+PATIENCE_MS = 120_000
+"""Machines that run tests are busy; a test that passes does not wait."""
+
+AXE = Path(__file__).parent / "axe" / "axe.min.js"
+
+
+@pytest.fixture(scope="module")
+def shots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder: clips of the demo world with tracks, and one without any that counts its frames."""
+    folder = tmp_path_factory.mktemp("shots")
+    scene = Scene.sample(scene_seed("clips", 5743, 0), FRAMES)
+    video, truth = write_clip(scene, folder / "one", SIZE, audio=True)
+    truth.unlink()
+    words = ["segment", str(video), "girl in red dress", "--model", "demo", "--device", "cpu", "--quiet"]
+    assert main([*words, "--save", "tracks", "-o", str(folder / "one.tracks.sa2va")]) == 0
+    for name in ("two", "three", "four"):
+        shutil.copy(video, folder / f"{name}.mp4")
+        shutil.copy(folder / "one.tracks.sa2va", folder / f"{name}.tracks.sa2va")
+    make_video(folder / "numbers.mp4", size=SIZE)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(shots: Path) -> Iterator[Server]:
+    with Server(shots) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def context(browser, server: Server):
+    """A browser that knows the token, and in which nothing may go wrong unseen."""
+    opened = browser.new_context(viewport={"width": 1280, "height": 720}, locale="en-US")
+    opened.set_default_timeout(PATIENCE_MS)
+    expect.set_options(timeout=PATIENCE_MS)
+    problems: list[str] = []
+    opened.on("weberror", lambda problem: problems.append(str(problem.error)))
+    page = opened.new_page()
+    page.goto(server.address)
+    page.close()
+    yield opened
+    opened.close()
+    assert problems == []
+
+
+def open_clip(context, server: Server, name: str):
+    """The page of one clip, through the queue."""
+    page = context.new_page()
+    page.goto(server.address.partition("?")[0])
+    page.get_by_test_id("card").filter(has_text=name).click()
+    expect(page.get_by_test_id("stage")).to_have_attribute("data-frame", "0")
+    return page
+
+
+def picture(page) -> np.ndarray:
+    """(H, W, 3) uint8: what the canvas shows of the video, at the video's own size."""
+    data = page.get_by_test_id("stage").evaluate(
+        """(canvas, [width, height]) => {
+            const scale = Math.min(canvas.width / width, canvas.height / height);
+            const copy = new OffscreenCanvas(width, height);
+            const [wide, high] = [width * scale, height * scale];
+            const [left, top] = [(canvas.width - wide) / 2, (canvas.height - high) / 2];
+            copy.getContext("2d").drawImage(canvas, left, top, wide, high, 0, 0, width, height);
+            return copy.convertToBlob().then((blob) => new Promise((done) => {
+                const reader = new FileReader();
+                reader.onload = () => done(reader.result.split(",")[1]);
+                reader.readAsDataURL(blob);
+            }));
+        }""",
+        list(SIZE),
+    )
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB"))
+
+
+def shows(page, frame: int) -> None:
+    """Waits until a frame is on the screen, its masks too where it has any."""
+    expect(page.get_by_test_id("stage")).to_have_attribute("data-frame", str(frame))
+
+
+def click_source(page, x: float, y: float, **how) -> None:
+    """Clicks a pixel of the video."""
+    box = page.get_by_test_id("stage").bounding_box()
+    scale = min(box["width"] / SIZE[0], box["height"] / SIZE[1])
+    left, top = (box["width"] - SIZE[0] * scale) / 2, (box["height"] - SIZE[1] * scale) / 2
+    page.get_by_test_id("stage").click(position={"x": left + x * scale, "y": top + y * scale}, **how)
+
+
+def test_frames_are_exact_however_one_gets_there(context, server):
+    page = open_clip(context, server, "numbers")
+    page.get_by_role("button", name="Only look").click()
+    assert number_of(picture(page)) == 0
+    for press, frame in (
+        ("ArrowRight", 1),
+        ("ArrowRight", 2),
+        ("Shift+ArrowRight", 12),
+        ("ArrowLeft", 11),
+        ("End", 19),
+    ):
+        page.keyboard.press(press)
+        shows(page, frame)
+        assert number_of(picture(page)) == frame
+    page.get_by_test_id("frame").fill("7")
+    page.keyboard.press("Enter")
+    shows(page, 7)
+    assert number_of(picture(page)) == 7
+    page.get_by_test_id("stage").focus()
+    page.keyboard.press("l")
+    shows(page, 19)
+    assert number_of(picture(page)) == 19
+
+
+def test_no_page_has_a_serious_fault_of_accessibility(context, server):
+    page = context.new_page()
+    page.goto(server.address.partition("?")[0])
+    expect(page.get_by_test_id("card")).to_have_count(5)
+    faults = {"queue": serious_faults(page)}
+    page.get_by_test_id("card").filter(has_text="one").click()
+    shows(page, 0)
+    for tab in ("Ask", "Deliver", "Objects"):
+        page.get_by_role("tab", name=tab).click()
+        faults[tab] = serious_faults(page)
+    page.emulate_media(color_scheme="dark")
+    faults["dark"] = serious_faults(page)
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    faults["help"] = serious_faults(page)
+    assert {state: found for state, found in faults.items() if found} == {}
+
+
+def serious_faults(page) -> list[str]:
+    """What axe-core calls serious or critical."""
+    if page.evaluate("typeof axe") == "undefined":
+        page.evaluate(
+            AXE.read_text(encoding="utf-8")
+        )  # as a debugger would, past the content security policy
+    found = page.evaluate("axe.run({ resultTypes: ['violations'] })")
+    return [
+        f"{one['id']}: {node['html'][:120]}"
+        for one in found["violations"]
+        if one["impact"] in {"serious", "critical"}
+        for node in one["nodes"]
+    ]
+
+
+def change_mask(page, act) -> np.ndarray:
+    """Does something to a mask; gives the picture that comes of it, once all frames are done."""
+    before = picture(page)
+    act()
+    expect(page.get_by_text("Working on this frame")).to_be_hidden()
+    expect(page.get_by_test_id("job")).to_have_count(0)
+    page.wait_for_function("() => document.querySelector('[data-testid=undo]').disabled === false")
+    after = settled(page)
+    assert not np.array_equal(before, after)
+    return after
+
+
+def settled(page) -> np.ndarray:
+    """The picture when it does not change any more."""
+    page.wait_for_load_state("networkidle")
+    return picture(page)
+
+
+def test_a_click_changes_the_mask_undo_takes_it_back_and_what_is_saved_stays(context, server, shots):
+    page = open_clip(context, server, "two")
+    tracks = shots / "two.tracks.sa2va"
+    as_found = tracks.read_bytes()
+    first = settled(page)
+    page.keyboard.press("p")
+    corrected = change_mask(page, lambda: click_source(page, 240, 60))
+    page.keyboard.press("Control+z")
+    expect(page.get_by_test_id("redo")).to_be_enabled()
+    np.testing.assert_array_equal(settled(page), first)
+    page.keyboard.press("Control+Shift+z")
+    expect(page.get_by_test_id("redo")).to_be_disabled()
+    np.testing.assert_array_equal(settled(page), corrected)
+    assert tracks.read_bytes() == as_found
+    page.keyboard.press("Control+s")
+    expect(page.get_by_test_id("save")).to_be_disabled()
+    assert tracks.read_bytes() != as_found
+    page.reload()
+    shows(page, 0)
+    page.keyboard.press("p")
+    np.testing.assert_array_equal(settled(page), corrected)
+
+
+def test_two_tabs_show_the_same(context, server):
+    one, other = (open_clip(context, server, "three") for _ in range(2))
+    one.get_by_test_id("object").get_by_role("button", name="Hide").click()
+    expect(other.get_by_test_id("object").get_by_role("button", name="Show")).to_be_visible()
+    np.testing.assert_array_equal(settled(one), settled(other))
+    other.get_by_test_id("undo").click()
+    expect(one.get_by_test_id("object").get_by_role("button", name="Hide")).to_be_visible()
+
+
+def test_a_clip_is_corrected_and_accepted_with_the_keyboard_alone(context, server):
+    page = context.new_page()
+    page.goto(server.address.partition("?")[0])
+    expect(page.get_by_test_id("card")).to_have_count(5)
+    while "four" not in page.evaluate("document.activeElement.textContent"):
+        page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    shows(page, 0)
+    expect(page.get_by_test_id("stage")).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    shows(page, 1)
+    page.keyboard.press("p")
+
+    def point():
+        for _ in range(5):
+            page.keyboard.press("Shift+ArrowRight")
+        page.keyboard.press("Enter")
+
+    change_mask(page, point)
+    page.keyboard.press("Control+s")
+    expect(page.get_by_test_id("save")).to_be_disabled()
+    while page.evaluate("document.activeElement.textContent").strip() != "Accept":
+        page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Space")
+    expect(page.get_by_role("banner").get_by_text("corrected")).to_be_visible()
+
+
+def test_a_queue_is_decided_with_the_keyboard(context, server):
+    page = context.new_page()
+    page.goto(server.address.partition("?")[0])
+    card = page.get_by_test_id("card").filter(has_text="numbers")
+    card.focus()
+    page.keyboard.press("r")
+    page.keyboard.type("nothing to find")
+    page.keyboard.press("Enter")
+    expect(card).to_contain_text("rejected")
+    expect(card).to_contain_text("nothing to find")
+    card.focus()
+    page.keyboard.press("u")
+    expect(card).not_to_contain_text("rejected")
+
+
+def test_a_matte_is_what_the_command_that_is_shown_makes(context, server, shots, tmp_path):
+    page = open_clip(context, server, "one")
+    page.get_by_role("tab", name="Deliver").click()
+    page.get_by_test_id("output").select_option("matte")
+    page.get_by_role("button", name="Preview frame 0").click()
+    expect(page.get_by_test_id("preview")).to_be_visible()
+    page.get_by_test_id("deliver").click()
+    expect(page.get_by_test_id("delivered")).to_contain_text("one.matte.mov")
+    words = shlex.split(page.get_by_test_id("command").inner_text())
+    assert words[:2] == ["sa2va", "render"]
+    words[words.index("--output") + 1] = f"{tmp_path}/"
+    assert main([*words[1:], "--quiet"]) == 0
+    assert (shots / "one.matte.mov").read_bytes() == (tmp_path / "one.matte.mov").read_bytes()
+
+
+def test_a_question_is_answered_and_what_it_names_becomes_an_object(context, server):
+    page = open_clip(context, server, "three")
+    page.get_by_role("tab", name="Ask").click()
+    page.get_by_label("Question").fill("Where is the dog? Please respond with a segmentation mask.")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Make").click()
+    expect(page.get_by_test_id("undo")).to_be_enabled()
+    page.get_by_role("tab", name="Objects").click()
+    expect(page.get_by_test_id("object")).to_have_count(2)
+
+
+def test_words_are_those_of_the_language_and_the_theme_that_were_chosen(context, server):
+    page = open_clip(context, server, "one")
+    page.get_by_role("button", name="中文").click()
+    expect(page.get_by_role("tab", name="对象")).to_be_visible()
+    expect(page.locator("html")).to_have_attribute("lang", "zh-Hans")
+    page.get_by_role("button", name="主题：跟随系统").click()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    page.reload()
+    expect(page.get_by_role("tab", name="交付")).to_be_visible()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+
+
+def test_a_server_that_was_killed_is_missed_and_everything_is_found_again(context, server):
+    page = open_clip(context, server, "one")
+    page.keyboard.press("p")
+    click_source(page, 240, 60)
+    expect(page.get_by_test_id("undo")).to_be_enabled()
+    server.kill()
+    expect(page.get_by_role("alert")).to_contain_text("The server does not answer")
+    server.start()
+    expect(page.get_by_role("alert")).to_be_hidden()
+    expect(page.get_by_text("Corrections")).to_be_visible()
+    page.get_by_test_id("undo").click()
+    expect(page.get_by_test_id("redo")).to_be_enabled()

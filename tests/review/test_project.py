@@ -1,0 +1,92 @@
+"""What can be opened: tracks, a video with and without them, a folder, the state of a batch."""
+
+import json
+import shutil
+
+import pytest
+from review.conftest import API, Server
+
+from sa2va_cli.batch.state import NAME
+from sa2va_cli.errors import InputError
+from sa2va_cli.review.project import opened_project
+from sa2va_cli.tracks.decisions import Decision, decision_on
+from sa2va_cli.training.datasets import tracks as tracks_data
+
+
+def test_a_video_is_opened_with_the_tracks_beside_it(serve):
+    server = serve("clip.mp4")
+    assert [one["name"] for one in server.clip()["objects"]] == ["red", "green"]
+    assert server.get("/clips")["project"]["kind"] == "video"
+
+
+def test_in_a_video_without_tracks_something_is_looked_for_first(serve, place):
+    (place / "clip.tracks.sa2va").unlink()
+    server = serve("clip.mp4")
+    found = server.clip()
+    assert (found["tracks"], found["status"], found["frames"], found["objects"]) == (False, "new", 12, [])
+    assert server.client.get(f"{API}/clips/{server.id}/frames/3").status_code == 200
+    assert "no tracks yet" in server.post(f"/clips/{server.id}/undo", code=400)["error"]
+    job = server.post(f"/clips/{server.id}/segment", {"prompts": ["a unicorn"]})["job"]
+    assert server.done(job)["state"] == "failed"
+    job = server.post(f"/clips/{server.id}/segment", {"prompts": ["green", "red"]})["job"]
+    ended = server.done(job)
+    assert ended["state"] == "done", ended
+    assert ended["files"] == [str(place / "clip.tracks.sa2va")]
+    found = server.surveyed()
+    assert [one["name"] for one in found["objects"]] == ["green", "red"]
+    server.post(f"/clips/{server.id}/segment", {"prompts": ["green"]}, code=409)
+
+
+def test_a_folder_is_all_clips_in_it_sorted_by_what_is_known(serve, place):
+    (place / "more").mkdir()
+    shutil.copy(place / "clip.mp4", place / "more" / "other.mp4")
+    shutil.copy(place / "clip.mp4", place / "clip.mov")
+    (place / "broken.tracks.sa2va").write_bytes(b"no tracks")
+    server = serve(str(place))
+    clips = {one["name"]: one for one in server.get("/clips")["clips"]}
+    assert set(clips) == {"broken", "clip.mov", "clip.mp4", "other.mp4"}
+    assert {name for name, one in clips.items() if one["tracks"]} == {"broken", "clip.mov"}
+    assert "not a tracks file" in clips["broken"]["error"]
+    server.get(f"/clips/{clips['broken']['id']}", 422)
+    needs = server.until(
+        lambda: (
+            {one["name"]: one["needs_look"] for one in server.get("/clips")["clips"]}["clip.mov"] is not None
+        )
+    )
+    assert needs
+    thumbnail = server.client.get(clips["other.mp4"]["thumbnail"])
+    assert thumbnail.headers["content-type"] == "image/jpeg"
+
+
+def test_the_state_of_a_batch_is_its_clips(sa2va, serve, place):
+    (place / "clip.tracks.sa2va").unlink()
+    done = sa2va("batch", "clip.mp4", "--prompt", "red", "--save", "tracks", "-o", "out/", "--model", "fake")
+    assert done.code == 0, done.err
+    server = serve(f"out/{NAME}")
+    (clip,) = server.get("/clips")["clips"]
+    assert (clip["name"], clip["tracks"], clip["status"]) == ("clip.mp4", True, "tracked")
+    assert server.clip()["objects"][0]["name"] == "red"
+    server.post(f"/clips/{server.id}/triage", {"status": "rejected", "reason": "blurred"})
+    server.close()
+    (job,) = json.loads(sa2va("batch", "status", "out/", "--all", "--json").out)["jobs"]
+    assert job["review"] == {"status": "rejected", "reason": "blurred"}
+
+
+def test_what_is_not_there_is_an_input_error(place):
+    with pytest.raises(InputError, match="no such file"):
+        opened_project("nothing.mp4")
+    (place / "empty").mkdir()
+    with pytest.raises(InputError, match="no file in it"):
+        opened_project("empty")
+
+
+def test_what_was_rejected_is_not_learnt_from(place):
+    server = Server("clip.tracks.sa2va")
+    server.post(f"/clips/{server.id}/triage", {"status": "rejected", "reason": "the wrong one"})
+    server.close()
+    assert decision_on(place / "clip.tracks.sa2va") == Decision("rejected", "the wrong one")
+    found = tracks_data.read(place, None)
+    assert not found.samples
+    assert "rejected in review: the wrong one" in str(found.problems)
+    (place / "clip.review.json").unlink()
+    assert len(tracks_data.read(place, None).samples) == 2
