@@ -330,11 +330,13 @@ class FoundObject:
         id: number of the object in this run, from 1; also its index in a DAVIS palette.
         prompt: what found it.
         label: short text to draw beside it; no other object of the run has it.
+        margin: how decided the words were that found it (``Grounding.margin``); None where that is not known.
     """
 
     id: int
     prompt: Prompt
     label: str
+    margin: float | None = None
 
 
 @dataclass(frozen=True)
@@ -365,10 +367,13 @@ class Grounding(Generic[Queries]):
     Attributes:
         answer: the answer's text, special tokens included, as the official code returns it.
         queries: (N, C) one query vector for each ``[SEG]`` of the answer, in the network's own terms.
+        margin: difference of the two highest logits at the least decided words of the answer; None where
+            it is not known.
     """
 
     answer: str
     queries: Queries = field(repr=False)
+    margin: float | None = None
 
     def __len__(self) -> int:
         return len(self.queries)
@@ -384,6 +389,8 @@ class Followed(Generic[Memory]):
         scores: (N,) float32 probability that each object is visible.
         ious: (N,) float32 IoU with the truth that the mask decoder predicts for each mask.
         memory: all that is remembered of the clip now.
+        worded: (N,) float32 IoU of each mask with what the words alone name, when that was last looked at;
+            NaN for objects that were not found by words; None where nobody looked.
     """
 
     frame: Frame
@@ -391,6 +398,7 @@ class Followed(Generic[Memory]):
     scores: NDArray[np.float32]
     ious: NDArray[np.float32]
     memory: Memory = field(repr=False)
+    worded: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -406,9 +414,10 @@ class Directions(Generic[Memory]):
     backwards: Memory | None = field(repr=False)
 
 
-Reason = Literal["lost", "nearly hidden", "jumped", "unsure edge"]
+Reason = Literal["lost", "nearly hidden", "jumped", "unsure edge", "not as named", "unsure words"]
 """Why a mask may be wrong: it went although the thing may be there; hardly anything of the thing is seen; it
-does not lie where the last one moved to; its edge could run elsewhere as well."""
+does not lie where the last one moved to; its edge could run elsewhere as well; the words alone name something
+else on the frame; the language model nearly took the words for something else."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -420,18 +429,21 @@ class Evidence:
         agreements: (N,) float32 IoU of each mask with the one before, moved as the picture moved.
         confidences: (N,) float32, 0..1, made of all that is known (``tracks/confidence.py`` has the rule).
         reasons: what most speaks against each mask.
+        worded: (N,) float32 IoU of each mask with what the words alone name; NaN or None where nobody looked.
     """
 
     ious: NDArray[np.float32]
     agreements: NDArray[np.float32]
     confidences: NDArray[np.float32]
     reasons: tuple[Reason, ...]
+    worded: NDArray[np.float32] | None = None
 
     def of(self, rows: Sequence[int]) -> "Evidence":
         """That about some of the objects."""
         chosen = list(rows)
         reasons = tuple(self.reasons[row] for row in chosen)
-        return Evidence(self.ious[chosen], self.agreements[chosen], self.confidences[chosen], reasons)
+        worded = None if self.worded is None else self.worded[chosen]
+        return Evidence(self.ious[chosen], self.agreements[chosen], self.confidences[chosen], reasons, worded)
 
 
 _LEAST_ALPHA = np.float32(1e-6)

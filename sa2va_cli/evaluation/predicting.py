@@ -140,7 +140,9 @@ def _append(writer: TracksWriter, masks: FrameMasks) -> None:
     evidence = masks.evidence
     if evidence is None:
         raise ValueError("masks of a run have evidence")
-    writer.append(masks.frame, masks.logits, masks.scores, evidence.ious, evidence.agreements)
+    writer.append(
+        masks.frame, masks.logits, masks.scores, evidence.ious, evidence.agreements, evidence.worded
+    )
 
 
 def _header(

@@ -42,12 +42,14 @@ class Answer:
             token i.
         segment_states: (N, D) the states at the ``[SEG]`` tokens. A ``[SEG]`` that ends the answer was never
             fed back and has no state (reference set, section 3.4).
+        margin: how decided the words up to the last ``[SEG]`` are; see ``margin_of``. None without one.
     """
 
     text: str
     token_ids: Tensor
     hidden: Tensor
     segment_states: Tensor
+    margin: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,6 +224,33 @@ def remembered(chat: ChatModel, text: str, tokens: Sequence[int]) -> PromptText:
     if seen == control and chat.picture_id not in tokens:
         return PromptText(text)
     return PromptText.literal(text)
+
+
+_LAST_WORDS = 64
+"""Tokens before a ``[SEG]`` that are looked at: the logits of a long answer would be large."""
+
+
+def margin_of(chat: TokenReader, tokens: Sequence[int], states: Tensor, segment_id: int) -> float | None:
+    """How decided the words of an answer are that name something.
+
+    Where the model had two things in mind, the words that tell them apart were nearly others.
+
+    Args:
+        chat: the model that said it.
+        tokens: of the answer.
+        states: (n, D) as ``chat`` reads logits from them; row i stands before token i.
+        segment_id: the token ``[SEG]``.
+
+    Returns:
+        The mean of the three smallest differences of the two highest logits at tokens up to the last
+        ``[SEG]``, to two decimals; None without one.
+    """
+    if segment_id not in tokens:
+        return None
+    stop = len(tokens) - tokens[::-1].index(segment_id)
+    logits = chat.logits(states[max(0, stop - _LAST_WORDS) : stop]).float()
+    first, second = logits.topk(2, dim=-1).values.unbind(dim=-1)
+    return round(float((first - second).sort().values[:3].mean()), 2)
 
 
 def likely_phrases(tokenizer: Any, words: Sequence[int]) -> Phrases:

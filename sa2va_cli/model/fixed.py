@@ -15,7 +15,7 @@ from torch import Tensor
 
 from sa2va_cli.model.sam2 import MAX_POINTER_DISTANCE, DecodedMasks, ImageFeatures, LaidOutMemory, Sam2
 from sa2va_cli.model.stepping import look_back, tracked
-from sa2va_cli.model.tracker import TrackerMemory
+from sa2va_cli.model.tracker import TrackerMemory, Words
 
 KEYFRAME_ROOM = 5
 """Keyframes are padded to a multiple of this: as many as are shown to the language model by default."""
@@ -44,6 +44,7 @@ class FixedMemory:
         pointer_indices: of those frames; None for a gap.
         backwards: whether frames are followed by falling index.
         pointed: see ``TrackerMemory``.
+        words: what the N objects were found by; see ``TrackerMemory``.
     """
 
     objects: int
@@ -57,6 +58,7 @@ class FixedMemory:
     pointer_indices: tuple[int | None, ...]
     backwards: bool = False
     pointed: bool = False
+    words: Words | None = None
 
 
 class FixedTracker:
@@ -100,6 +102,7 @@ class FixedTracker:
             pointer_indices=(None,) * MAX_POINTER_DISTANCE,
             backwards=memory.backwards,
             pointed=memory.pointed,
+            words=memory.words,
         )
 
     def step(

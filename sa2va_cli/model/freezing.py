@@ -17,7 +17,7 @@ from torch import Tensor
 from sa2va_cli.model.fixed import FixedMemory
 from sa2va_cli.model.objects import Batch, BatchMemory, ClipMemory, Memory, Span
 from sa2va_cli.model.sam2 import DecodedMasks, LaidOutMemory
-from sa2va_cli.model.tracker import FrameMemory, TrackerMemory
+from sa2va_cli.model.tracker import FrameMemory, TrackerMemory, Words
 
 _FORMAT = 2
 _DECODED = ("candidates", "ious", "score_logits", "pointers", "best")
@@ -66,6 +66,10 @@ def _batch(memory: BatchMemory) -> tuple[dict[str, Any], dict[str, Tensor]]:
     facts |= {"backwards": memory.backwards, "pointed": memory.pointed, "decoded": list(memory.decoded)}
     for index, decoded in memory.decoded.items():
         tensors |= {f"decoded.{index}.{name}": getattr(decoded, name) for name in _DECODED}
+    if memory.words is not None:
+        tensors["words.queries"] = memory.words.queries
+        if memory.words.agreements is not None:
+            tensors["words.agreements"] = memory.words.agreements
     return facts, tensors
 
 
@@ -113,6 +117,8 @@ def _thawed_batch(facts: dict[str, Any], tensors: dict[str, Tensor]) -> BatchMem
         index: DecodedMasks(*(tensors[f"decoded.{index}.{name}"] for name in _DECODED))
         for index in facts["decoded"]
     }
+    queries = tensors.get("words.queries")
+    words = None if queries is None else Words(queries, tensors.get("words.agreements"))
     if "conditioning" in facts:
         conditioning, recent = (
             tuple(
@@ -122,7 +128,12 @@ def _thawed_batch(facts: dict[str, Any], tensors: dict[str, Tensor]) -> BatchMem
             for name in ("conditioning", "recent")
         )
         return TrackerMemory(
-            conditioning, recent, decoded, backwards=facts["backwards"], pointed=facts["pointed"]
+            conditioning,
+            recent,
+            decoded,
+            backwards=facts["backwards"],
+            pointed=facts["pointed"],
+            words=words,
         )
     keys = tuple(tensors[f"keys.{layer}"] for layer in range(facts["layers"]))
     return FixedMemory(
@@ -135,6 +146,7 @@ def _thawed_batch(facts: dict[str, Any], tensors: dict[str, Tensor]) -> BatchMem
         **{name: tensors[name] for name in _FIXED},
         backwards=facts["backwards"],
         pointed=facts["pointed"],
+        words=words,
     )
 
 

@@ -23,7 +23,7 @@ from transformers import (
 from sa2va_cli.datatypes import RGB
 from sa2va_cli.errors import UsageError
 from sa2va_cli.model import internlm2
-from sa2va_cli.model.chat import Answer, Turn, View, check_pictures, likely_phrases
+from sa2va_cli.model.chat import Answer, Turn, View, check_pictures, likely_phrases, margin_of
 from sa2va_cli.model.decoding import Prompt, cache_argument, decode
 from sa2va_cli.model.preprocessing import cut_tiles, region_grid, resize_bicubic, vision_pixels
 from sa2va_cli.model.prompt_text import IMAGE_TAG, SEGMENT, PromptText, encode
@@ -350,7 +350,8 @@ class InternVL(nn.Module):
         tokens, hidden = decoded.tokens, decoded.hidden
         generated = torch.tensor(tokens, device=hidden.device)
         at_segments = (generated[:-1] == self.segment_id).nonzero()[:, 0] + 1
-        answer = Answer(self.said(tokens).strip(), generated, hidden, hidden[at_segments])
+        margin = margin_of(self, tokens, hidden, self.segment_id)
+        answer = Answer(self.said(tokens).strip(), generated, hidden, hidden[at_segments], margin)
         return answer, replace(view, prefix=decoded.prefix)
 
     def _after_tiles(self, ids: list[int], tiles: Tiles) -> int:

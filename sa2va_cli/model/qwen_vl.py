@@ -26,7 +26,7 @@ from transformers.models.qwen3_vl.modeling_qwen3_vl import Qwen3VLTextModel, Qwe
 
 from sa2va_cli.datatypes import RGB
 from sa2va_cli.errors import UsageError
-from sa2va_cli.model.chat import Answer, Turn, View, check_pictures, likely_phrases
+from sa2va_cli.model.chat import Answer, Turn, View, check_pictures, likely_phrases, margin_of
 from sa2va_cli.model.decoding import Prompt, cache_argument, decode
 from sa2va_cli.model.preprocessing import cut_patches, resize_bicubic, round_size
 from sa2va_cli.model.prompt_text import IMAGE_TAG, SEGMENT, PromptText, encode
@@ -239,10 +239,11 @@ class QwenVL(nn.Module):
         typed = decoded.read[new == self.segment_id]
         generated = torch.tensor(tokens, device=hidden.device)
         at_segments = (generated[:-1] == self.segment_id).nonzero()[:, 0] + 1
+        margin = margin_of(self, tokens, hidden, self.segment_id)
         typed, hidden = self.states_after_norm(typed), self.states_after_norm(hidden)
         answer = self.said(tokens).strip()
         states = torch.cat([typed, hidden[at_segments]])
-        return Answer(answer, generated, hidden, states), replace(view, prefix=decoded.prefix)
+        return Answer(answer, generated, hidden, states, margin), replace(view, prefix=decoded.prefix)
 
     def prompt(self, text: str, grids: Sequence[tuple[int, int]]) -> PromptText:
         """Writes the language model's prompt, as the processors' chat templates do.

@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 Arrays = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 """Logits (N, h, w), scores (N,) and predicted IoUs (N,)."""
 
+ASKED_AGAIN = 4
+"""On each frame whose index is a multiple of this it is looked at what the words alone name there, for the
+confidence; in between the last comparison holds. On every frame it would cost four times as much."""
+
 ENCODED_AT_ONCE = 4
 """Pictures that are encoded in one call ahead of the tracker, to start a quarter as many operations.
 
@@ -93,7 +97,7 @@ class NetworkSession:
         chat: ChatModel = self._network.chat
         answer, view = chat.answer(view, prompt, regions, past)
         states = answer.segment_states.to(self._network.sam2.dtype)  # what follows has the precision of SAM 2
-        return Grounding(answer.text, self._network.text_hidden_fcs(states)), view
+        return Grounding(answer.text, self._network.text_hidden_fcs(states), answer.margin), view
 
     @torch.inference_mode()
     def condition(
@@ -218,8 +222,8 @@ class NetworkSession:
                 # Room for one batch, so that the next one can be made while this one is followed.
                 ready = stack.enter_context(read_ahead(ready, room=max(ahead, 2), name="sa2va-encode"))
             for frame, features in ready:
-                logits, scores, ious, memory = self._step(frame.index, features, memory, graphs, pool)
-                yield Followed(frame, logits, scores, ious, memory)
+                logits, scores, ious, worded, memory = self._step(frame.index, features, memory, graphs, pool)
+                yield Followed(frame, logits, scores, ious, memory, worded)
 
     @property
     def _encoded_ahead(self) -> int:
@@ -263,19 +267,20 @@ class NetworkSession:
         memory: Memory,
         graphs: "Graphs | None",
         pool: Workers | None,
-    ) -> tuple[*Arrays, Memory]:
+    ) -> tuple[*Arrays, NDArray[np.float32], Memory]:
         if not isinstance(memory, ClipMemory):
             return self._step_batch(index, features, memory, graphs, pool)
         logits = np.full((memory.objects, self.grid, self.grid), ABSENT_LOGIT, np.float32)
         scores, ious = np.zeros((2, memory.objects), np.float32)
+        worded = np.full(memory.objects, np.nan, np.float32)
         stepped: dict[Batch, BatchMemory] = {}
         for batch in memory.at(index):
             rows = list(batch.rows)
-            logits[rows], scores[rows], ious[rows], after = self._step_batch(
+            logits[rows], scores[rows], ious[rows], worded[rows], after = self._step_batch(
                 index, features, batch.memory, graphs, pool
             )
             stepped[batch] = after
-        return logits, scores, ious, memory.after(index, stepped)
+        return logits, scores, ious, worded, memory.after(index, stepped)
 
     def _step_batch(
         self,
@@ -284,9 +289,10 @@ class NetworkSession:
         memory: BatchMemory,
         graphs: "Graphs | None",
         pool: Workers | None,
-    ) -> tuple[*Arrays, BatchMemory]:
+    ) -> tuple[*Arrays, NDArray[np.float32], BatchMemory]:
         if index in memory.decoded:
-            return (*_arrays(memory.decoded[index]), memory)
+            shown = memory.decoded[index]
+            return (*_arrays(shown), _worded(memory, len(shown.best)), memory)
         assert features is not None  # noqa: S101  (see _encoded_batch)
         after: BatchMemory
         if graphs is not None:
@@ -294,7 +300,10 @@ class NetworkSession:
         else:
             assert isinstance(memory, TrackerMemory)  # noqa: S101  (only graphs leave the other kind)
             decoded, after = self._tracker.step(index, features, memory, pool)
-        return (*_arrays(decoded), after)
+        words = after.words
+        if words is not None and (words.agreements is None or index % ASKED_AGAIN == 0):
+            after = replace(after, words=self._tracker.asked_again(features, decoded, words))
+        return (*_arrays(decoded), _worded(after, len(decoded.best)), after)
 
     @property
     def grid(self) -> int:
@@ -331,6 +340,13 @@ def _is_fixed(memory: Memory) -> bool:
     if isinstance(memory, ClipMemory):
         return any(isinstance(batch.memory, FixedMemory) for batch in memory.batches)
     return isinstance(memory, FixedMemory)
+
+
+def _worded(memory: BatchMemory, objects: int) -> NDArray[np.float32]:
+    """(N,) how far the masks agreed with the words when that was last looked at; NaN where it never was."""
+    if memory.words is None or memory.words.agreements is None:
+        return np.full(objects, np.nan, np.float32)
+    return np.asarray(memory.words.agreements.cpu().numpy(), np.float32)
 
 
 def _arrays(decoded: DecodedMasks) -> Arrays:

@@ -67,6 +67,23 @@ class FrameMemory:
 
 
 @dataclass(frozen=True, eq=False)
+class Words:
+    """What N objects were found by, to ask for them again on a later frame without looking back.
+
+    Attributes:
+        queries: (N, C) language queries.
+        agreements: (N,) float32 IoU of the tracked masks with what the words alone name, when that was last
+            asked; None before.
+    """
+
+    queries: Tensor = field(repr=False)
+    agreements: Tensor | None = None
+
+    def __getitem__(self, objects: slice | list[int]) -> "Words":
+        return Words(self.queries[objects], None if self.agreements is None else self.agreements[objects])
+
+
+@dataclass(frozen=True, eq=False)
 class TrackerMemory:
     """All that is remembered of the clip so far.
 
@@ -77,6 +94,7 @@ class TrackerMemory:
         laid_out: the conditioning memories as they are attended to, once a frame was tracked.
         backwards: whether frames are followed by falling index.
         pointed: whether the objects were pointed at; then they are followed by SAM 2's own rules.
+        words: what the objects were found by; None where they were pointed at, or found otherwise.
     """
 
     conditioning: tuple[FrameMemory, ...]
@@ -85,6 +103,7 @@ class TrackerMemory:
     laid_out: LaidOutMemory | None = field(default=None, repr=False)
     backwards: bool = False
     pointed: bool = False
+    words: Words | None = None
 
     @property
     def objects(self) -> int:
@@ -110,6 +129,7 @@ class TrackerMemory:
             self,
             conditioning=tuple(memory[objects] for memory in self.conditioning),
             decoded={index: decoded[objects] for index, decoded in self.decoded.items()},
+            words=None if self.words is None else self.words[objects],
         )
 
     @classmethod
@@ -151,7 +171,7 @@ class Tracker:
         for index, features in keyframes:
             decoded[index] = self.decode_query(features, queries)
             memories.append(self._memory(index, features, decoded[index]))
-        return TrackerMemory(tuple(memories), (), decoded)
+        return TrackerMemory(tuple(memories), (), decoded, words=Words(queries))
 
     def condition_on_masks(
         self, keyframes: Iterable[tuple[int, ImageFeatures, Tensor]], *, given: bool = False
@@ -215,6 +235,21 @@ class Tracker:
         """Decodes queries (N, C) on a frame without looking back."""
         shared = features.expand(len(queries))
         return self.sam2.decode(shared, self.sam2.without_memory(shared.low), queries)
+
+    def asked_again(self, features: ImageFeatures, decoded: DecodedMasks, words: Words) -> Words:
+        """Compares tracked masks with what the words alone name on the frame, for the confidence.
+
+        Args:
+            features: of the one frame.
+            decoded: what was tracked into it.
+            words: what the objects were found by.
+        """
+        tracked_masks = decoded.logits.float().sigmoid()
+        named = self.decode_query(features, words.queries).logits.float().sigmoid()
+        both = torch.minimum(tracked_masks, named).sum(dim=(1, 2))
+        either = torch.maximum(tracked_masks, named).sum(dim=(1, 2))
+        # Two masks of less than a cell agree.
+        return replace(words, agreements=torch.where(either >= 1, both / either.clamp(min=1), 1.0))
 
     def step(
         self,

@@ -73,7 +73,8 @@ def find(
     counts = {prompt: len(groundings.get(prompt, ())) for prompt in search.prompts}
     for one, _ in pointed:
         counts[one.prompt] = max(counts[one.prompt], min(one.number, counts[one.prompt] + 1))
-    return decode_on(session, keyframes, search, groundings, name_objects(counts), pointed)
+    objects = name_objects(counts, {prompt: one.margin for prompt, one in groundings.items()})
+    return decode_on(session, keyframes, search, groundings, objects, pointed)
 
 
 def decode_on(
@@ -145,11 +146,14 @@ def ask(
     return groundings
 
 
-def name_objects(counts: Mapping[Prompt, int]) -> tuple[FoundObject, ...]:
+def name_objects(
+    counts: Mapping[Prompt, int], margins: Mapping[Prompt, float | None] | None = None
+) -> tuple[FoundObject, ...]:
     """Numbers and names objects.
 
     Args:
         counts: how many each prompt found.
+        margins: how decided the words of each answer were, as far as that is known.
 
     Returns:
         The objects, numbered from 1 over all prompts. The first of a prompt is called like the prompt, the
@@ -162,7 +166,8 @@ def name_objects(counts: Mapping[Prompt, int]) -> tuple[FoundObject, ...]:
             names = chain([f"{prompt.label} {number}"], (f"{prompt.label} {number} #{k}" for k in count(2)))
             label = prompt.label if number == 1 else next(name for name in names if name not in labels)
             labels.add(label)
-            objects.append(FoundObject(len(objects) + 1, prompt, label))
+            margin = None if margins is None else margins.get(prompt)
+            objects.append(FoundObject(len(objects) + 1, prompt, label, margin))
     return tuple(objects)
 
 

@@ -147,12 +147,18 @@ def find_in_shots(
     }
     for one in said:
         counts[one.prompt] = max(counts[one.prompt], min(one.number, counts[one.prompt] + 1))
-    objects = name_objects(counts)
+    objects = name_objects(counts, {prompt: _margin(prompt, asked) for prompt in search.prompts})
     known = tuple(
         _with_rows(shot, {prompt: found[place] for prompt, found in numbers.items()}, counts, objects)
         for place, shot in enumerate(asked)
     )
     return ShotFindings(objects, _answers(search, known), None, search=search, shots=known)
+
+
+def _margin(prompt: Prompt, shots: Sequence[Shot[Any]]) -> float | None:
+    """That of the least decided answer that found something in a shot."""
+    found = [shot.groundings[prompt] for shot in shots if len(shot.groundings.get(prompt, ()))]
+    return min((one.margin for one in found if one.margin is not None), default=None)
 
 
 def _seen(reader: Reader, search: Search, wanted: Sequence[int]) -> Sequence[Frame]:
@@ -360,7 +366,11 @@ def _among(one: Followed[Any], rows: Sequence[int], objects: int) -> Followed[An
     scores, ious = np.zeros((2, objects), np.float32)
     chosen = list(rows)
     logits[chosen], scores[chosen], ious[chosen] = one.logits, one.scores, one.ious
-    return replace(one, logits=logits, scores=scores, ious=ious)
+    worded = None
+    if one.worded is not None:
+        worded = np.full(objects, np.nan, np.float32)
+        worded[chosen] = one.worded
+    return replace(one, logits=logits, scores=scores, ious=ious, worded=worded)
 
 
 def objects_by_shot(findings: Findings[Any]) -> list[dict[str, Any]]:

@@ -150,7 +150,7 @@ class Log(Generic[Memory]):
             self.motion.forget()
         self._appended = one.frame.index
         agreements = self.motion.agreements(one.frame, one.logits)
-        masks = self.writer.append(one.frame, one.logits, one.scores, one.ious, agreements)
+        masks = self.writer.append(one.frame, one.logits, one.scores, one.ious, agreements, one.worded)
         frozen = self._frozen.pop(one.frame.index, None)
         if frozen is not None and self._kept is not None:
             place, resuming = self._kept

@@ -92,5 +92,5 @@ def judged(
 ) -> FrameMasks:
     """What the network says about the next frame, and how far that can be trusted."""
     agreements = motion.agreements(one.frame, one.logits)
-    evidence = gathered(one.logits, threshold, one.scores, one.ious, agreements)
+    evidence = gathered(one.logits, threshold, one.scores, one.ious, agreements, one.worded, objects)
     return FrameMasks(one.frame, one.logits, one.scores, threshold, objects, evidence=evidence)

@@ -13,7 +13,7 @@ from sa2va_cli.errors import InputError, Sa2VAError
 from sa2va_cli.review.clip import OpenClip
 from sa2va_cli.review.project import Clip, Project
 from sa2va_cli.review.store import Review, read_review, write_review
-from sa2va_cli.tracks.confidence import DOUBTFUL, gathered
+from sa2va_cli.tracks.confidence import DOUBTFUL
 from sa2va_cli.tracks.decisions import Decision, decision_on, review_file
 from sa2va_cli.tracks.log import Tracks
 from sa2va_cli.version import VERSION
@@ -148,7 +148,7 @@ def _needs_look(clip: Clip, ended: threading.Event) -> float | None:
         if ended.is_set():
             return None
         frames += 1
-        known = gathered(one.logits, tracks.header.threshold, one.scores, one.ious, one.agreements)
+        known = one.evidence(tracks.header.threshold)
         doubtful += bool(np.any(known.confidences < DOUBTFUL))
     return doubtful / frames if frames else 0.0
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sa2va_cli.datatypes import FoundObject, Reason
-from sa2va_cli.tracks.confidence import DOUBTFUL, gathered
+from sa2va_cli.tracks.confidence import DOUBTFUL
 from sa2va_cli.tracks.edits import EditedTracks
 from sa2va_cli.tracks.review import DoubtfulRange, Review
 
@@ -127,7 +127,7 @@ class Survey:
         except ValueError:
             return
         threshold = edited.header.threshold
-        known = gathered(one.logits, threshold, one.scores, one.ious, one.agreements)
+        known = one.evidence(threshold)
         cut = np.log(threshold / (1 - threshold))
         for row, found in enumerate(one.objects):
             facts = self._facts[found.id]

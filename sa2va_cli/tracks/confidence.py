@@ -5,46 +5,76 @@ Each fact is zero for an ordinary good mask and negative for a worse one:
 * ``iou``: the IoU that the mask decoder predicts, above 0.9;
 * ``edge``: IoU of the soft mask and the hard one, above 0.92: where an edge could run elsewhere, they differ;
 * ``motion``: IoU with the last mask, moved as the picture moved, above 0.8;
-* ``size``: decimal logarithm of the share of the picture, as far as it is below 1 %.
+* ``size``: decimal logarithm of the share of the picture, as far as it is below 1 %;
+* ``words``: IoU with what the words alone name on the frame, above 0.9;
+* ``margin``: how decided the words of the answer were, as far as it is below 4.
 
-An empty mask has none of these, but ``seen``: the logit of its visibility above -5. A logistic function joins
-them: ``confidence = 1 / (1 + exp(-(OFFSET + sum of WEIGHTS * facts)))``.
+An empty mask has, besides the last, these: ``seen``, the logit of its visibility above -5; ``missed``, the
+IoU with what the words alone name, above 1. A logistic function joins them:
+``confidence = 1 / (1 + exp(-(OFFSET + sum of WEIGHTS * facts)))``. Where nobody looked at what the words
+alone name, as for what was pointed at, other constants are taken.
 
-Nothing here can see that a good mask is that of the wrong thing: a sentence that was misunderstood looks the
-same.
+Nothing here can see that a good mask is that of the wrong thing where the model was sure of its words.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sa2va_cli.datatypes import Evidence, Reason
+from sa2va_cli.datatypes import Evidence, FoundObject, Reason
 
 Floats = NDArray[np.float32]
 Facts = NDArray[np.float64]
 
-FACTS = ("iou", "edge", "motion", "size", "seen")
+FACTS = ("iou", "edge", "motion", "size", "words", "margin", "seen", "missed")
 """The columns of what ``facts`` returns."""
 
-OFFSET = 4.2
-WEIGHTS = np.array([12.6, 0.8, 2.9, 1.9, -0.46])
-"""The offset and the first four by logistic regression on whether J is 0.6 or more, over frames of 12 drawn
-clips that have a mask, and whose mask is not that of another figure (``benchmarks/confidence.py`` with
-``--seed 7000 --fit`` does the same). The last by hand: an empty mask has 0.96 where the probability of
-being visible is 0.05, and 0.91 where it is 0.3."""
+NEED_WORDS = ("words", "missed")
+"""Those that are not known where nobody looked at what the words alone name."""
 
-DOUBTFUL = 0.92
-"""Confidence below which a frame is worth a look. With ``JOINED`` it named 13 % of those clips' frames."""
+BY_HAND = {"edge": 0.8, "motion": 3.5}
+"""Weights that are not fitted. On drawn clips these facts tell hardly anything that the others do not, and no
+weight up to these changes what is found; a mask that could as well lie elsewhere is to be trusted less."""
+
+OFFSET = 3.54
+WEIGHTS = np.array([1.08, 0.8, 3.5, 0.39, 8.29, 1.06, -0.62, 2.18])
+OFFSET_UNWORDED = 3.71
+WEIGHTS_UNWORDED = np.array([8.37, 0.8, 3.5, 1.75, 0.0, 0.93, -0.86, 0.0])
+"""The rest by logistic regression on whether J is 0.6 or more, over 9 744 frames of 203 objects in 54 drawn
+clips (320 x 180 at 12 frames per second; ``benchmarks/confidence.py --fit`` does the same)."""
+
+DOUBTFUL = 0.68
+"""Confidence below which a frame is worth a look. In cross-validation over those clips it and ``JOINED``
+named 15 % of the frames."""
 
 JOINED = 12
 """Trusted frames between two doubtful ones that do not end a range: half a second at 24 frames per second."""
 
-_REASONS: tuple[Reason, ...] = ("unsure edge", "unsure edge", "jumped", "nearly hidden", "lost")
+_REASONS: tuple[Reason, ...] = (
+    "unsure edge",
+    "unsure edge",
+    "jumped",
+    "nearly hidden",
+    "not as named",
+    "unsure words",
+    "lost",
+    "lost",
+)
 """What each fact speaks of."""
 
-_LEAST_LOGIT, _LEAST_SHARE = -5.0, 1e-5
+_LEAST_LOGIT, _LEAST_SHARE, _DECIDED = -5.0, 1e-5, 4.0
 
 
-def gathered(logits: Floats, threshold: float, scores: Floats, ious: Floats, agreements: Floats) -> Evidence:
+def gathered(
+    logits: Floats,
+    threshold: float,
+    scores: Floats,
+    ious: Floats,
+    agreements: Floats,
+    worded: Floats | None = None,
+    objects: Sequence[FoundObject] = (),
+) -> Evidence:
     """Judges the masks of N objects on one frame.
 
     Args:
@@ -53,32 +83,50 @@ def gathered(logits: Floats, threshold: float, scores: Floats, ious: Floats, agr
         scores: (N,) probability that the object is visible.
         ious: (N,) IoU with the truth that the network predicts.
         agreements: (N,) IoU with the mask before, moved as the picture moved.
+        worded: (N,) IoU with what the words alone name; NaN or None where nobody looked.
+        objects: what the rows are; none where that is not known.
     """
-    known = facts(logits, threshold, scores, ious, agreements)
-    for_and_against = known * WEIGHTS
-    confidences = (1 / (1 + np.exp(-(OFFSET + for_and_against.sum(axis=1))))).astype(np.float32)
+    known = facts(logits, threshold, scores, ious, agreements, worded, objects)
+    looked = np.zeros(len(logits), np.bool_) if worded is None else np.isfinite(worded)
+    for_and_against = known * np.where(looked[:, None], WEIGHTS, WEIGHTS_UNWORDED)
+    sums = np.where(looked, OFFSET, OFFSET_UNWORDED) + for_and_against.sum(axis=1)
+    confidences = (1 / (1 + np.exp(-sums))).astype(np.float32)
     reasons = tuple(_REASONS[column] for column in for_and_against.argmin(axis=1))
-    return Evidence(ious, agreements, confidences, reasons)
+    return Evidence(ious, agreements, confidences, reasons, worded)
 
 
-def facts(logits: Floats, threshold: float, scores: Floats, ious: Floats, agreements: Floats) -> Facts:
+def facts(
+    logits: Floats,
+    threshold: float,
+    scores: Floats,
+    ious: Floats,
+    agreements: Floats,
+    worded: Floats | None = None,
+    objects: Sequence[FoundObject] = (),
+) -> Facts:
     """What speaks for and against each mask; arguments as in ``gathered``.
 
     Returns:
-        (N, 5), in the order of ``FACTS``.
+        (N, 8), in the order of ``FACTS``; zero for what is not known.
     """
     known = np.zeros((len(logits), len(FACTS)))
     cut = np.log(threshold / (1 - threshold))
+    margins = [one.margin for one in objects]
+    for row, margin in enumerate(margins):
+        known[row, 5] = 0.0 if margin is None else min(margin - _DECIDED, 0.0)
     for row, one in enumerate(logits):
         inside = one > cut
         area = np.count_nonzero(inside)
+        asked = np.nan if worded is None else float(worded[row])
         if not area:
             score = float(np.clip(scores[row], 1e-4, 1 - 1e-4))
-            known[row, 4] = max(np.log(score / (1 - score)), _LEAST_LOGIT) - _LEAST_LOGIT
+            known[row, 6] = max(np.log(score / (1 - score)), _LEAST_LOGIT) - _LEAST_LOGIT
+            known[row, 7] = np.nan_to_num(asked - 1)
             continue
         alpha = 1 / (1 + np.exp(cut - np.clip(one, -30, 30)))
         both = float(alpha[inside].sum())
         edge = both / (area + float(alpha.sum()) - both)
         size = np.log10(max(area / one.size, _LEAST_SHARE)) + 2
         known[row, :4] = ious[row] - 0.9, edge - 0.92, agreements[row] - 0.8, min(size, 0.0)
+        known[row, 4] = np.nan_to_num(asked - 0.9)
     return known

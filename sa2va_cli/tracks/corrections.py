@@ -7,6 +7,7 @@ own kind, which readers that do not know it pass over.
 """
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +19,16 @@ from numpy.typing import NDArray
 from sa2va_cli.staging import output_errors
 from sa2va_cli.tracks.coding import encode
 from sa2va_cli.tracks.header import Header
-from sa2va_cli.tracks.log import CORRECTION, FRAME, FRAME_HEAD, OBJECT_HEAD, Tracks, head_of
+from sa2va_cli.tracks.log import (
+    CORRECTION,
+    FRAME,
+    FRAME_HEAD,
+    OBJECT_HEAD,
+    Tracks,
+    head_of,
+    pack_worded,
+    unpack_worded,
+)
 from sa2va_cli.tracks.records import Record, packed
 from sa2va_cli.visual_prompts import VisualPrompt, from_document, to_document
 
@@ -174,7 +184,9 @@ def _replaced(payload: bytes, masks: Mapping[int, NewMask | None], threshold: fl
         place += OBJECT_HEAD.size
         rows[number] = (score, iou, agreement, payload[place : place + length])
         place += length
+    worded = dict(zip(rows, unpack_worded(payload[place:], count), strict=False))
     for number, one in masks.items():
+        worded.pop(number, None)  # nobody looked at what the words say of the new mask
         if one is None:
             rows.pop(number, None)
             continue
@@ -182,4 +194,5 @@ def _replaced(payload: bytes, masks: Mapping[int, NewMask | None], threshold: fl
     parts = [FRAME_HEAD.pack(index, source_index, pts, len(rows))]
     for number, (*facts, coded) in sorted(rows.items()):
         parts += [OBJECT_HEAD.pack(number, *facts, len(coded)), coded]
+    parts.append(pack_worded([worded.get(number, math.nan) for number in sorted(rows)]))
     return b"".join(parts)

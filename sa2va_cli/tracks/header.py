@@ -99,7 +99,9 @@ class Header:
         """The header as UTF-8."""
         document = {"format": FORMAT, **asdict(self)}
         document["objects"] = [
-            {"id": one.id, "prompt": one.prompt.id, "label": one.label} for one in self.objects
+            {"id": one.id, "prompt": one.prompt.id, "label": one.label}
+            | ({} if one.margin is None else {"margin": one.margin})
+            for one in self.objects
         ]
         for prompt, facts in zip(self.prompts, document["prompts"], strict=True):
             facts.pop("visual")  # older versions do not know of it
@@ -129,7 +131,12 @@ class Header:
                 stem=str(document["stem"]),
                 prompts=prompts,
                 objects=tuple(
-                    FoundObject(int(one["id"]), by_id[one["prompt"]], str(one["label"]))
+                    FoundObject(
+                        int(one["id"]),
+                        by_id[one["prompt"]],
+                        str(one["label"]),
+                        None if one.get("margin") is None else float(one["margin"]),
+                    )
                     for one in document["objects"]
                 ),
                 answers={int(number): str(answer) for number, answer in document["answers"].items()},

@@ -3,9 +3,10 @@
 Payloads are read, and held to their checksums, when they are asked for. Knows nothing about pictures.
 """
 
+import math
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,15 @@ import numpy as np
 from sa2va_cli.datatypes import FoundObject
 from sa2va_cli.errors import InputError
 from sa2va_cli.tracks.coding import decode
-from sa2va_cli.tracks.log import FRAME, FRAME_HEAD, OBJECT_HEAD, TrackedFrame, Tracks
+from sa2va_cli.tracks.log import (
+    FRAME,
+    FRAME_HEAD,
+    OBJECT_HEAD,
+    TrackedFrame,
+    Tracks,
+    pack_worded,
+    unpack_worded,
+)
 from sa2va_cli.tracks.records import heads, record_at
 
 
@@ -26,12 +35,14 @@ class CodedMask:
         iou: with the truth, as the network predicts it.
         agreement: IoU with the mask before, moved as the picture moved.
         coded: what ``coding.decode`` reads.
+        worded: IoU with what the words alone name; NaN where nobody looked.
     """
 
     score: float
     iou: float
     agreement: float
     coded: bytes = field(repr=False)
+    worded: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -68,6 +79,8 @@ class CodedFrame:
             place += OBJECT_HEAD.size
             masks[number] = CodedMask(score, iou, agreement, payload[place : place + length])
             place += length
+        told = zip(masks, unpack_worded(payload[place:], count), strict=False)
+        masks |= {number: replace(masks[number], worded=worded) for number, worded in told}
         return cls(index, source_index, pts, masks)
 
     @property
@@ -76,6 +89,7 @@ class CodedFrame:
         parts = [FRAME_HEAD.pack(self.index, self.source_index, self.pts, len(self.masks))]
         for number, one in sorted(self.masks.items()):
             parts += [OBJECT_HEAD.pack(number, one.score, one.iou, one.agreement, len(one.coded)), one.coded]
+        parts.append(pack_worded([one.worded for _, one in sorted(self.masks.items())]))
         return b"".join(parts)
 
     def decoded(self, objects: tuple[FoundObject, ...]) -> TrackedFrame:
@@ -89,8 +103,9 @@ class CodedFrame:
         rows = np.stack([decode(one.coded) for one in masks]) if masks else np.zeros((0, 1, 1), np.float32)
         facts = np.array([(one.score, one.iou, one.agreement) for one in masks], np.float32).reshape(-1, 3)
         scores, ious, agreements = facts.T
+        worded = np.array([one.worded for one in masks], np.float32)
         return TrackedFrame(
-            self.index, self.source_index, self.pts, tuple(known), rows, scores, ious, agreements
+            self.index, self.source_index, self.pts, tuple(known), rows, scores, ious, agreements, worded
         )
 
 

@@ -9,7 +9,7 @@ Knows nothing about networks, and nothing about pictures but their size.
 
 import os
 import struct
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,7 +20,7 @@ from typing import BinaryIO, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from sa2va_cli.datatypes import FoundObject, Frame, FrameMasks
+from sa2va_cli.datatypes import Evidence, FoundObject, Frame, FrameMasks
 from sa2va_cli.errors import InputError
 from sa2va_cli.staging import output_errors
 from sa2va_cli.tracks.coding import CERTAIN, decode, encode
@@ -49,6 +49,8 @@ class TrackedFrame:
         scores: (N,) float32 probability that it is visible.
         ious: (N,) float32 IoU with the truth that the network predicts for its mask.
         agreements: (N,) float32 IoU of its mask with the one before, moved as the picture moved.
+        worded: (N,) float32 IoU of its mask with what the words alone name on the frame; NaN where nobody
+            looked, None where nobody looked at any.
     """
 
     index: int
@@ -59,11 +61,28 @@ class TrackedFrame:
     scores: NDArray[np.float32]
     ious: NDArray[np.float32]
     agreements: NDArray[np.float32]
+    worded: NDArray[np.float32] | None = None
 
     def masks(self, frame: Frame, threshold: float) -> FrameMasks:
         """The masks on the frame's picture."""
-        evidence = gathered(self.logits, threshold, self.scores, self.ious, self.agreements)
+        evidence = self.evidence(threshold)
         return FrameMasks(frame, self.logits, self.scores, threshold, self.objects, evidence=evidence)
+
+    def evidence(self, threshold: float) -> Evidence:
+        """How far the masks can be trusted."""
+        return gathered(
+            self.logits, threshold, self.scores, self.ious, self.agreements, self.worded, self.objects
+        )
+
+
+def pack_worded(worded: Sequence[float]) -> bytes:
+    """How far masks agree with the words, as it stands behind a frame's objects; nothing without a number."""
+    return b"" if np.isnan(worded).all() else struct.pack(f"<{len(worded)}f", *worded)
+
+
+def unpack_worded(data: bytes, count: int) -> tuple[float, ...]:
+    """The same back: one number for each of ``count`` objects, or none where the log was written without."""
+    return struct.unpack(f"<{count}f", data) if len(data) == 4 * count else ()
 
 
 def head_of(header: Header) -> bytes:
@@ -103,6 +122,7 @@ class TracksWriter:
         scores: NDArray[np.float32],
         ious: NDArray[np.float32],
         agreements: NDArray[np.float32],
+        worded: NDArray[np.float32] | None = None,
     ) -> FrameMasks:
         """Adds a frame.
 
@@ -112,6 +132,7 @@ class TracksWriter:
             scores: (N,) probabilities that they are visible.
             ious: (N,) IoU with the truth that the network predicts for each mask.
             agreements: (N,) IoU of each mask with the one before, moved as the picture moved.
+            worded: (N,) IoU of each mask with what the words alone name; NaN or None where nobody looked.
 
         Returns:
             Its masks as the log has them.
@@ -126,11 +147,12 @@ class TracksWriter:
         facts = np.stack([scores, ious, agreements], axis=1)
         for found, row, payload in zip(objects, facts.tolist(), payloads, strict=True):
             parts += [OBJECT_HEAD.pack(found.id, *row, len(payload)), payload]
+        parts.append(pack_worded([] if worded is None else worded.tolist()))
         with output_errors(self.path):
             self._write(packed(FRAME, b"".join(parts)))
         self.frames += 1
         kept = np.stack([decode(payload) for payload in payloads]) if payloads else logits
-        evidence = gathered(kept, threshold, scores, ious, agreements)
+        evidence = gathered(kept, threshold, scores, ious, agreements, worded, objects)
         return FrameMasks(frame, kept, scores, threshold, objects, evidence=evidence)
 
     def synchronise(self) -> int:
@@ -246,12 +268,14 @@ class Tracks:
         shape = one.logits.shape[1:] if one is not None and rows else (1, 1)
         logits = np.full((len(objects), *shape), -CERTAIN, np.float32)
         scores, ious, agreements = np.zeros((3, len(objects)), np.float32)
+        worded = np.full(len(objects), np.nan, np.float32)
         for place, found in enumerate(objects):
             if one is not None and found.id in rows:
                 row = rows[found.id]
                 logits[place], scores[place] = one.logits[row], one.scores[row]
                 ious[place], agreements[place] = one.ious[row], one.agreements[row]
-        evidence = gathered(logits, threshold, scores, ious, agreements)
+                worded[place] = np.nan if one.worded is None else one.worded[row]
+        evidence = gathered(logits, threshold, scores, ious, agreements, worded, objects)
         return FrameMasks(frame, logits, scores, threshold, objects, evidence=evidence)
 
     @cached_property
@@ -293,10 +317,12 @@ class Tracks:
                 facts.append((score, iou, agreement))
                 place += length
             rows = np.stack(logits) if logits else np.zeros((0, 1, 1), np.float32)
+            told = unpack_worded(record.payload[place:], count)
         except (struct.error, KeyError, ValueError):
             return None
         scores, ious, agreements = np.array(facts, np.float32).reshape(-1, 3).T
-        return TrackedFrame(index, source_index, pts, tuple(objects), rows, scores, ious, agreements)
+        worded = np.array(told, np.float32) if told else None
+        return TrackedFrame(index, source_index, pts, tuple(objects), rows, scores, ious, agreements, worded)
 
 
 def _header(path: Path, file: BinaryIO) -> Header:

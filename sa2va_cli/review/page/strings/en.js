@@ -123,6 +123,8 @@ export default {
   "why.nearly hidden": "nearly hidden",
   "why.jumped": "jumped",
   "why.unsure edge": "unsure edge",
+  "why.not as named": "not as named",
+  "why.unsure words": "unsure words",
   "corrections.title": "Corrections",
   "correction.point": "points",
   "correction.points": "points",

@@ -119,6 +119,8 @@ export default {
   "why.nearly hidden": "几乎看不见",
   "why.jumped": "跳动",
   "why.unsure edge": "边缘不确定",
+  "why.not as named": "与描述不符",
+  "why.unsure words": "描述理解不确定",
   "corrections.title": "修正",
   "correction.point": "点",
   "correction.points": "点",
