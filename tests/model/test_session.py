@@ -186,12 +186,12 @@ def test_a_keyframe_that_is_tracked_is_encoded_once_and_then_let_go(
         with NetworkSegmenter(network).open() as session:
             keyframes = [(k, inputs.frames[k]) for k in KEYFRAMES]
             memory = session.condition(keyframes, [queries(network, 1)], track_keyframes=True)
-            assert encoded == [1, 1]
+            assert sum(encoded) == 2
             found = list(session.follow(clip(inputs.frames), memory, count=12, workers=workers))
-            assert encoded == [1] * 12
+            assert sum(encoded) == 12
             assert not [one for one in gc.get_objects() if type(one) is ImageFeatures]
             again = list(session.follow(clip(inputs.frames[:6]), memory, count=6, workers=workers))
-            assert encoded == [1] * 18  # what is followed a second time is encoded a second time
+            assert sum(encoded) == 18  # what is followed a second time is encoded a second time
     finally:
         handle.remove()
     np.testing.assert_array_equal([one.logits for one in again], [one.logits for one in found[:6]])
