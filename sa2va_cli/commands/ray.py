@@ -1,7 +1,7 @@
 """``sa2va ray script``: what starts a Ray cluster for a batch, to be looked through and changed."""
 
+import re
 from pathlib import Path
-from string import Template
 from typing import Annotated
 
 import typer
@@ -14,6 +14,8 @@ from sa2va_cli.parameters import one_of
 
 KINDS = ("slurm", "kuberay", "cluster")
 _TEMPLATES = Path(__file__).parent / "ray_templates"
+_PLACE = re.compile("@([a-z_]+)@")
+"""Where values go in a template, so that the dollars of shells stay."""
 _BREAKING = "\"'\\$`\n"
 """What means something in a shell, or ends a text in YAML."""
 _FILES = {"slurm": "slurm.sh", "kuberay": "kuberay.yaml", "cluster": "cluster.yaml"}
@@ -84,14 +86,7 @@ def script_command(
         "image": image,
         "slurm_gpus": f"#SBATCH --gpus-per-node={gpus}" if gpus else "# no GPUs",
     }
-    session.console.answer(_Marked(text).substitute(values).rstrip("\n"))
-
-
-class _Marked(Template):
-    """A text with ``@NAME@`` where values go, so that the dollars of shells stay."""
-
-    delimiter = "@"
-    pattern = r"(?P<escaped>@@@)|@(?P<named>[a-z_]+)@|(?P<braced>(?!))|(?P<invalid>(?!))"
+    session.console.answer(_PLACE.sub(lambda found: str(values[found[1]]), text).rstrip("\n"))
 
 
 add_command(app, "ray script", script_command, SCRIPT_EPILOG)

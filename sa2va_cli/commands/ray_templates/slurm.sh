@@ -7,7 +7,7 @@
 @slurm_gpus@
 #SBATCH --time=24:00:00
 #SBATCH --requeue
-#SBATCH --signal=B:INT@@@300
+#SBATCH --signal=B:INT@300
 #SBATCH --output=sa2va-%j.log
 set -euo pipefail
 
