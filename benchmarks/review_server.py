@@ -13,7 +13,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from fractions import Fraction
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,6 @@ from starlette.testclient import TestClient
 from sa2va_cli.bench.clips import write_park
 from sa2va_cli.bench.job import picture_size
 from sa2va_cli.bench.pictures import GRAIN
-from sa2va_cli.datatypes import Frame
 from sa2va_cli.outputs.saving import Saving
 from sa2va_cli.pipeline.job import Search, SegmentJob, numbered
 from sa2va_cli.pipeline.opening import opened
@@ -38,8 +37,9 @@ from sa2va_cli.review.project import opened_project
 from sa2va_cli.review.security import Access
 from sa2va_cli.review.server import application
 from sa2va_cli.runtime.choice import ModelChoice
-from sa2va_cli.tracks.header import Header
-from sa2va_cli.tracks.log import Tracks, TracksWriter
+from sa2va_cli.tracks.indexed import IndexedFrames
+from sa2va_cli.tracks.log import FRAME, Tracks, end_of, head_of
+from sa2va_cli.tracks.records import packed
 
 API = "/api/v1"
 TOKEN = "the-token-of-a-benchmark"
@@ -125,21 +125,16 @@ def repeated(clip: Path, target: Path, times: int) -> None:
 def long_log(clip: Path, known: Path) -> Path:
     """A log of a long clip whose mask is the first one of a short one."""
     short = Tracks(known)
-    first = next(iter(short))
+    first = next(one for one in map(IndexedFrames.of(short).__getitem__, range(short.header.frames)) if one)
     target = clip.with_name(f"{clip.stem}.tracks.sa2va")
-    with opened(str(clip), Search(short.header.prompts), lambda _: None) as reader:
-        fields = {name: getattr(short.header, name) for name in Header.__dataclass_fields__}
-        facts = {
-            "source": source_facts(reader, str(clip)),
-            "frames": reader.count_selected(),
-            "stem": clip.stem,
-        }
-        blank = np.broadcast_to(np.uint8(0), (8, 8, 3))
-        with TracksWriter(target, Header(**fields | facts)) as writer:
-            for index, stamp in enumerate(reader.stamps()):
-                frame = Frame(index, stamp, Fraction(reader.info.time_base), blank, source_index=index)
-                writer.append(frame, first.logits, first.scores, first.ious, first.agreements)
-            writer.finish()
+    with opened(str(clip), Search(short.header.prompts), lambda _: None) as reader, target.open("wb") as file:
+        count = reader.count_selected()
+        facts = {"source": source_facts(reader, str(clip)), "frames": count, "stem": clip.stem}
+        file.write(head_of(replace(short.header, **facts)))
+        for index, stamp in enumerate(reader.stamps()):
+            one = replace(first, index=index, source_index=index, pts=stamp)
+            file.write(packed(FRAME, one.payload))
+        file.write(end_of(count))
     return target
 
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -237,6 +238,18 @@ def load_mortal(_: ModelChoice, __: Placement) -> RememberingSegmenter:
             if Path("mortal").read_text() != "always":
                 Path("mortal").unlink()
             os.kill(os.getpid(), signal.SIGKILL)
+
+    return RememberingSegmenter(hook=hook)
+
+
+def load_held(_: ModelChoice, __: Placement) -> RememberingSegmenter:
+    """The same; while there is a file ``hold``, a clip waits at frame 6 and its process is known."""
+
+    def hook(index: int) -> None:
+        if index == 6 and Path("hold").exists():
+            Path(f"held-{os.getpid()}").write_text(str(os.getpid()))
+            while Path("hold").exists():
+                threading.Event().wait(0.02)
 
     return RememberingSegmenter(hook=hook)
 

@@ -8,17 +8,17 @@ import os
 import queue
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from sa2va_cli.batch.worker import Begun, Broken, Ended, Message, Returned, Setup, Stop, Task, Worker
 from sa2va_cli.errors import UsageError
 
-_DEATHS = 9
+DEATHS = 9
 """How many processes of one worker may die without ending a job before it is given up."""
 
 
@@ -28,15 +28,43 @@ class Died:
 
     Attributes:
         keys: of the jobs it was at.
-        code: its exit code, negative for a signal.
+        code: its exit code, negative for a signal; None where it is not known.
+        why: what is known instead.
     """
 
     keys: tuple[str, ...]
     code: int | None
+    why: str = ""
+
+    @property
+    def cause(self) -> str:
+        """What it died of."""
+        if self.why:
+            return self.why
+        if self.code is not None and self.code < 0:
+            return f"signal {-self.code}"
+        return f"exit code {self.code}"
 
 
 Said = tuple[int, Message | Died]
 """The number of a worker, and what it tells."""
+
+
+class AnyWorker(Protocol):
+    """What a pool asks of a worker, wherever that is."""
+
+    def hand_over(self, task: Task) -> None:
+        """Gives it a job."""
+
+    def stop(self, *, now: bool) -> None:
+        """Ends it: after its checkpoints, or now."""
+
+    def close(self) -> None:
+        """Waits until it has ended."""
+
+
+Start = Callable[[int, Setup, "queue.Queue[Said]"], AnyWorker]
+"""Makes a worker of its number, what it works with, and where it tells what happens."""
 
 
 def setups(setup: Setup, jobs: int, gpus: Sequence[int]) -> list[Setup]:
@@ -136,12 +164,14 @@ class ProcessWorker:
                 self._said.put((self._number, message))
         child.process.join()
         if self._ending:
+            for key in tuple(child.at):  # nobody takes its place
+                self._said.put((self._number, Returned(key)))
             return
         with self._sending:  # nothing is handed to the one that is gone
             self._deaths += 1
             # It is told before its successor asks for work.
             self._said.put((self._number, Died(tuple(sorted(child.at)), child.process.exitcode)))
-            if self._deaths > _DEATHS:
+            if self._deaths > DEATHS:
                 error = f"processes of workers die one after the other (exit code {child.process.exitcode})"
                 self._said.put((self._number, Broken(1, error)))
             else:
@@ -180,7 +210,7 @@ def _serve(pipe: Connection, setup: Setup) -> None:
         with sending, suppress(OSError):
             pipe.send(message)
 
-    _hush()
+    hush()
     with Worker(setup, emit, stop) as worker:
         while True:
             try:
@@ -199,7 +229,7 @@ def _serve(pipe: Connection, setup: Setup) -> None:
                     stop.now.set()
 
 
-def _hush() -> None:
+def hush() -> None:
     """Keeps libraries quiet in processes, which have no console."""
     import warnings
 
@@ -213,17 +243,19 @@ class Pool:
     Args:
         wanted: what each works with; a single one works in this process.
         apart: whether a single one has a process of its own, too.
+        start: makes each of them; None for workers on this computer.
     """
 
-    def __init__(self, wanted: Sequence[Setup], *, apart: bool = False) -> None:
+    def __init__(self, wanted: Sequence[Setup], *, apart: bool = False, start: Start | None = None) -> None:
         self.said: queue.Queue[Said] = queue.Queue()
         self._wanted, self._apart = wanted, apart or len(wanted) > 1
-        self._workers: list[LocalWorker | ProcessWorker] = []
+        self._start = start
+        self._workers: list[AnyWorker] = []
 
     def __enter__(self) -> Self:
         """Starts them."""
-        kind = ProcessWorker if self._apart else LocalWorker
-        self._workers = [kind(number, setup, self.said) for number, setup in enumerate(self._wanted)]
+        start: Start = self._start or (ProcessWorker if self._apart else LocalWorker)
+        self._workers = [start(number, setup, self.said) for number, setup in enumerate(self._wanted)]
         return self
 
     def __exit__(

@@ -18,6 +18,7 @@ from sa2va_cli.batch.job import BatchJob, Outcome
 from sa2va_cli.batch.listing import Request, listed, made_of
 from sa2va_cli.batch.placing import folder_of, template_of
 from sa2va_cli.batch.pool import Died, Pool, Said, setups
+from sa2va_cli.batch.ray_choice import RayChoice
 from sa2va_cli.batch.sources import Source
 from sa2va_cli.batch.state import NAME, Row, StateFile, opened, read_state
 from sa2va_cli.batch.watching import Watching, watched
@@ -104,6 +105,7 @@ class Plan:
         watch: a folder whose new files become jobs; None for none.
         error_file: where the inputs of failed jobs are listed; None for nowhere.
         load: makes the segmenter; None for the real one.
+        ray: the Ray cluster that does the jobs; None for this computer.
     """
 
     request: Request
@@ -115,10 +117,15 @@ class Plan:
     watch: Path | None = None
     error_file: Path | None = None
     load: Any = None
+    ray: RayChoice | None = None
 
     def __post_init__(self) -> None:
         if self.jobs < 1:
             raise UsageError(f"--jobs must be at least 1, got {self.jobs}")
+        if self.ray is not None and (self.gpus or self.jobs > 1):
+            raise UsageError(
+                "--jobs and --gpus are for one computer; with --ray give --ray-workers and --gpus-per-worker"
+            )
         setups(Setup(self.request.options.model), self.jobs, self.gpus)
         request = self.request
         if not request.inputs and request.manifest is None and self.watch is None:
@@ -282,12 +289,25 @@ class _Batch:
     def _work(self) -> None:
         plan = self._plan
         setup = Setup(plan.request.options.model, plan.checkpoint, load=plan.load)
-        wanted = setups(setup, plan.jobs, plan.gpus)
         with ExitStack() as stack:
-            pool = stack.enter_context(Pool(wanted))
+            pool = stack.enter_context(self._pool(setup, stack))
             if plan.watch is not None:
                 stack.enter_context(watched(plan.watch, plan.request.kind, pool.said))
             self._serve(pool, watching=plan.watch is not None)
+
+    def _pool(self, setup: Setup, stack: ExitStack) -> Pool:
+        """The workers: on this computer, or on a cluster that is left when the stack is."""
+        plan = self._plan
+        if plan.ray is None:
+            return Pool(setups(setup, plan.jobs, plan.gpus))
+        from sa2va_cli.batch.ray_pool import joined
+
+        cluster = stack.enter_context(joined(plan.ray, setup, self._state.path))
+        share = cluster.share
+        self._report(
+            Notice(f"{share.workers} workers on the cluster, with {share.gpus:g} GPUs and {share.cpus} cores")
+        )
+        return Pool([cluster.setup] * share.workers, start=cluster.worker)
 
     def _serve(self, pool: Pool, *, watching: bool) -> None:
         """Hands out jobs and listens, until nothing is left or somebody ends it."""
@@ -357,11 +377,11 @@ class _Batch:
             if task is None:
                 continue
             if self._attempts[key] >= ATTEMPTS:
-                error = f"its worker died {ATTEMPTS} times ({_death(died.code)}); is there enough memory?"
+                error = f"its worker died {ATTEMPTS} times ({died.cause}); is there enough memory?"
                 self._end(key, Outcome("failed", 1, error))
             else:
                 self._report(
-                    Notice(f"{task.job.source}: its worker died ({_death(died.code)}); going on", "warning")
+                    Notice(f"{task.job.source}: its worker died ({died.cause}); going on", "warning")
                 )
                 existing = "skip" if task.existing == "refuse" else task.existing
                 self._waiting.appendleft(Task(task.job, existing))
@@ -430,9 +450,3 @@ _STOPPING = {
     1: "ending after the next checkpoints; once more ends it now",
     2: "ending now; the same command goes on from the last checkpoints",
 }
-
-
-def _death(code: int | None) -> str:
-    if code is not None and code < 0:
-        return f"signal {-code}"
-    return f"exit code {code}"

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from sa2va_cli.checkpoints.families.sam2 import NATIVE_DECODERS, NATIVE_SAM2, PUBLISHED_DECODERS
-from sa2va_cli.checkpoints.files import CONFIG_FILE, INDEX_FILE, WEIGHTS_FILE
+from sa2va_cli.checkpoints.files import ADAPTER_CONFIG, CONFIG_FILE, INDEX_FILE, WEIGHTS_FILE, is_adapter
 from sa2va_cli.checkpoints.finetuned import FineTuned
 from sa2va_cli.checkpoints.hub import resolve_part
 from sa2va_cli.checkpoints.json_files import Config, read_json_object
@@ -38,7 +38,7 @@ from sa2va_cli.checkpoints.named_tensors import (
     with_native_names,
     with_published_names,
 )
-from sa2va_cli.checkpoints.streaming import TensorFiles, write_tensors
+from sa2va_cli.checkpoints.streaming import TensorFiles, Written, write_tensors
 from sa2va_cli.errors import ModelError, OutputError
 from sa2va_cli.staging import discard, output_errors, publish, staged
 
@@ -84,6 +84,7 @@ def convert(
         ModelError: the source is not understood, or a tensor has no place in the other layout.
         OutputError: the target exists, or cannot be written.
     """
+    refuse_adapter(source)
     if stock := find_stock(source):
         raise ModelError(f"{source} is a {stock}, which is used in the layout of transformers and no other")
     layout = full_layout(source)
@@ -92,8 +93,8 @@ def convert(
     files = TensorFiles(source)
     taken = files if state is None else FineTuned.open(state, files)
     named = with_native_names if to == "native" else with_published_names
-    with _new_folder(target) as part:
-        _copy_data(source, part)
+    with new_folder(target) as part:
+        copy_data(source, part)
         _write_json(part / CONFIG_FILE, _config(layout, source, to))
         written = write_tensors(
             part / WEIGHTS_FILE,
@@ -118,6 +119,7 @@ def upgrade(source: Path, target: Path, sam2: str) -> Rewritten:
         ModelError: the source is a Sa2VA-i already, or SAM 2 cannot be had or has another size.
         OutputError: the target exists, or cannot be written.
     """
+    refuse_adapter(source)
     layout = full_layout(source)
     require_masks(layout, str(source))
     if layout.two_pass:
@@ -125,8 +127,8 @@ def upgrade(source: Path, target: Path, sam2: str) -> Rewritten:
     refuse_existing(target)
     files, original = TensorFiles(source), TensorFiles(resolve_part(sam2))
     own = _original_names(layout, files, original)
-    with _new_folder(target) as part:
-        _copy_data(source, part)
+    with new_folder(target) as part:
+        copy_data(source, part)
         config = read_json_object(source / CONFIG_FILE)
         if layout.native:
             config |= native_config(dataclasses.replace(layout, two_pass=True))
@@ -147,6 +149,52 @@ def refuse_existing(target: Path) -> None:
     """
     if target.exists() and not (target.is_dir() and not any(target.iterdir())):
         raise OutputError(f"{target} exists already; name a folder that does not")
+
+
+def refuse_adapter(source: Path) -> None:
+    """Makes sure that a folder has weights of its own.
+
+    Raises:
+        ModelError: it is one of an adapter.
+    """
+    if is_adapter(source):
+        raise ModelError(f"{source} is an adapter; first make a model of it: sa2va models merge {source} DST")
+
+
+def require_published(source: Path) -> None:
+    """Makes sure that the published layout can hold what a checkpoint describes.
+
+    Raises:
+        ModelError: it cannot.
+    """
+    _config(full_layout(source), source, "published")
+
+
+def write_native(
+    source: Path,
+    target: Path,
+    layout: Layout,
+    outlined: Tensors,
+    tensors: Tensors,
+    dtype: torch.dtype | None = None,
+) -> Written:
+    """Writes the files of a native checkpoint into an empty folder.
+
+    Args:
+        source: the checkpoint whose config and tokenizer it has.
+        target: the folder.
+        layout: of the source.
+        outlined: every tensor by its native name, without numbers.
+        tensors: the same with their numbers.
+        dtype: of the file; None for that of each tensor in the outlines.
+
+    Raises:
+        ModelError: the tensors are not those that were announced.
+        OSError: the disk is full, or the like.
+    """
+    copy_data(source, target)
+    _write_json(target / CONFIG_FILE, _config(layout, source, "native"))
+    return write_tensors(target / WEIGHTS_FILE, _cast(outlined, dtype), tensors)
 
 
 def _original_names(layout: Layout, files: TensorFiles, original: TensorFiles) -> dict[str, str]:
@@ -200,10 +248,10 @@ def _config(layout: Layout, source: Path, to: LayoutName) -> Config:
     return origin if isinstance(origin, dict) else published_config(layout)
 
 
-def _copy_data(source: Path, target: Path) -> None:
+def copy_data(source: Path, target: Path) -> None:
     """Takes tokenizer and processor along, without the programs that their configs name."""
     for path in sorted(source.iterdir()):
-        if path.suffix in _DATA and path.name not in (CONFIG_FILE, INDEX_FILE):
+        if path.suffix in _DATA and path.name not in (CONFIG_FILE, INDEX_FILE, ADAPTER_CONFIG):
             shutil.copyfile(path, target / path.name)
 
 
@@ -212,7 +260,7 @@ def _write_json(path: Path, value: Config) -> None:
 
 
 @contextmanager
-def _new_folder(target: Path) -> Iterator[Path]:
+def new_folder(target: Path) -> Iterator[Path]:
     """Yields a hidden folder that becomes ``target`` when all went well."""
     refuse_existing(target)
     part = staged(target)

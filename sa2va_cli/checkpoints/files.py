@@ -16,6 +16,8 @@ from sa2va_cli.errors import ModelError
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 INDEX_FILE = "model.safetensors.index.json"
+ADAPTER_CONFIG = "adapter_config.json"
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model")
 """A checkpoint has at least one of them."""
 
@@ -67,11 +69,40 @@ def read_headers(folder: Path) -> list[TensorHeader]:
     Raises:
         ModelError: a file is missing, cut off or no safetensors file, or lacks what the index lists.
     """
+    folder = weights_folder(folder)
     headers = [header for name in weight_files(folder) for header in read_header(folder / name)]
     listed = {} if (folder / WEIGHTS_FILE).exists() else _index(folder)
     if absent := sorted(listed.keys() - {header.name for header in headers}):
         raise ModelError(f"the shards of {folder} lack tensors that their index lists, such as {absent[0]}")
     return headers
+
+
+def is_adapter(folder: Path) -> bool:
+    """Whether a folder has an adapter, whose weights change those of another model."""
+    return (folder / ADAPTER_CONFIG).is_file()
+
+
+def weights_folder(folder: Path) -> Path:
+    """Where the weights of a checkpoint are: its own folder, or for an adapter that of its base.
+
+    Raises:
+        ModelError: the base is not on this machine.
+    """
+    if not is_adapter(folder):
+        return folder
+    config = read_json_object(folder / ADAPTER_CONFIG)
+    name, known = str(config.get("base_model_name_or_path") or ""), str(config.get("base_folder") or "")
+    if known and (Path(known) / CONFIG_FILE).is_file() and not is_adapter(Path(known)):
+        return Path(known)
+    from sa2va_cli.checkpoints.hub import find_local  # which needs this module
+
+    found = find_local(name) if name else None
+    if found is None or is_adapter(found):
+        raise ModelError(
+            f"{folder} is an adapter of {name or 'no model that it names'}, which is not on this machine; "
+            f"get it with: sa2va models pull {name}, or write its folder into {ADAPTER_CONFIG} as base_folder"
+        )
+    return found
 
 
 def read_header(path: Path) -> list[TensorHeader]:

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sa2va_cli.checkpoints.adapters import with_adapter
 from sa2va_cli.checkpoints.files import CONFIG_FILE
 from sa2va_cli.checkpoints.json_files import one_line
 from sa2va_cli.checkpoints.layout import Layout, corrected, read_layout, require_masks
@@ -106,7 +107,8 @@ def load_chat_network(
         return tensor.to(place, dtypes[group_of(name)])
 
     try:
-        fill(network, with_native_names(layout, _MappedFiles(files, device, dtypes)), transfer)
+        tensors = with_native_names(layout, _MappedFiles(files, device, dtypes))
+        fill(network, with_adapter(folder, tensors), transfer)
         rebuild_buffers(network, device)
     except torch.OutOfMemoryError as error:
         used = " and ".join(sorted({str(kind).removeprefix("torch.") for kind in dtypes.values()}))

@@ -5,7 +5,7 @@ its own and put where the header, which is written first, says that it will be.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sa2va_cli.checkpoints.files import TensorHeader, read_headers
+from sa2va_cli.checkpoints.files import TensorHeader, read_headers, weights_folder
 from sa2va_cli.errors import ModelError
 
 DTYPES: dict[str, torch.dtype] = {
@@ -42,15 +42,22 @@ class TensorFiles:
     """The tensors of a checkpoint folder, each read when it is asked for.
 
     Args:
-        folder: with one safetensors file, or shards and an index.
+        folder: with one safetensors file, or shards and an index; for an adapter, those of its base are read.
 
     Raises:
         ModelError: when a file is missing or damaged.
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.folder = weights_folder(folder)
         self.headers: dict[str, TensorHeader] = {header.name: header for header in read_headers(folder)}
+
+    @classmethod
+    def of(cls, folder: Path, headers: Sequence[TensorHeader]) -> "TensorFiles":
+        """The tensors of files of a folder whose headers were read."""
+        made = cls.__new__(cls)
+        made.folder, made.headers = folder, {header.name: header for header in headers}
+        return made
 
     @property
     def names(self) -> list[str]:

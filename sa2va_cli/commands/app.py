@@ -24,10 +24,12 @@ from sa2va_cli.commands import (
     evaluate,
     models,
     probe,
+    ray,
     render,
     review,
     segment,
     tracks,
+    train,
 )
 from sa2va_cli.commands.defaults import KNOWN, default_map, origin_of, path_of, schema
 from sa2va_cli.commands.options import add_command
@@ -62,11 +64,13 @@ add_command(app, "correct", correct.correct_command, correct.EPILOG)
 add_command(app, "review", review.review_command, review.EPILOG)
 add_command(app, "edit", edit.edit_command, edit.EPILOG)
 app.add_typer(batch.app, name="batch")
+app.add_typer(ray.app, name="ray")
 add_command(app, "probe", probe.probe_command, probe.EPILOG)
 add_command(app, "check", check.check_command, check.EPILOG)
 app.add_typer(tracks.app, name="tracks")
 app.add_typer(models.app, name="models")
 app.add_typer(data.app, name="data")
+add_command(app, "train", train.train_command, train.EPILOG)
 add_command(app, "evaluate", evaluate.evaluate_command, evaluate.EPILOG)
 add_command(app, "doctor", doctor.doctor_command, doctor.EPILOG)
 add_command(app, "bench", bench.bench_command, bench.EPILOG)

@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from sa2va_cli.batch.options import Asking, Editing, FromTracks, Options, SharedSearch
+from sa2va_cli.batch.ray_choice import RayChoice
 from sa2va_cli.commands.helptext import examples
 from sa2va_cli.commands.options import Talking, add_command, only, without
 from sa2va_cli.commands.session import Interrupted, Session
@@ -70,6 +71,9 @@ class Batching:
         watch: a folder.
         error_file: where inputs of failed jobs go.
         on_done: a command for the end.
+        ray: a Ray cluster.
+        ray_workers: how many workers on it.
+        gpus_per_worker: of each.
     """
 
     manifest: Annotated[
@@ -111,11 +115,50 @@ class Batching:
         Option("Run this shell command at the end; SA2VA_BATCH_* tell it what came of it.", "", "CMD"),
     ] = None
 
+    ray: Annotated[
+        str | None,
+        Option(
+            "Do the jobs on a Ray cluster whose nodes see the same files: auto, or HOST:PORT of its head "
+            "(needs the extra ray).",
+            "",
+            "ADDRESS",
+            shown="this computer",
+        ),
+    ] = None
+    ray_workers: Annotated[
+        int | None, Option("Workers on the cluster.", "", "N", least=1, shown="as many as find a place")
+    ] = None
+    gpus_per_worker: Annotated[
+        float | None,
+        Option(
+            "GPUs of each worker on the cluster, or a part of one (0.5).",
+            "",
+            "N",
+            shown="1 where there are any",
+        ),
+    ] = None
+
     def __post_init__(self) -> None:
         check_fields(self)
+        _ = self.cluster
         if self.checkpoint != _OFF:
             Resuming(checkpoint=self.checkpoint)
         _ = self.gpu_numbers
+
+    @property
+    def cluster(self) -> RayChoice | None:
+        """The Ray cluster.
+
+        Raises:
+            UsageError: its address cannot be meant, or only its workers were spoken of.
+        """
+        if self.ray is not None:
+            return RayChoice(self.ray, self.ray_workers, self.gpus_per_worker)
+        if self.ray_workers is not None or self.gpus_per_worker is not None:
+            raise UsageError(
+                "--ray-workers and --gpus-per-worker are about a cluster; give --ray auto or its address"
+            )
+        return None
 
     @property
     def gpu_numbers(self) -> tuple[int, ...]:
@@ -195,6 +238,7 @@ def run_command(
         None if batching.watch is None else Path(batching.watch),
         None if batching.error_file is None else Path(batching.error_file),
         session.load,
+        batching.cluster,
     )
     if talking.dry_run:
         _preview(previewed(plan), session.console, as_json=talking.as_json)

@@ -360,6 +360,45 @@ def _tell(console: Console, rewritten: "Rewritten", *, as_json: bool) -> None:
 
 
 @_command(
+    "merge",
+    "sa2va models merge my-model/adapter my-model-4b",
+    "sa2va models merge my-model/adapter for-upload --to published --dtype bf16",
+)
+def merge_command(
+    *,
+    session: Session,
+    adapter: Annotated[
+        Path,
+        typer.Argument(metavar="ADAPTER", help="The folder adapter of a training.", show_default=False),
+    ],
+    target: Target,
+    to: Annotated[
+        str, typer.Option("--to", metavar="LAYOUT", help="Layout of the new model: native or published.")
+    ] = "native",
+    dtype: Annotated[
+        str,
+        typer.Option(
+            "--dtype",
+            metavar="NAME",
+            help="bf16, fp16, fp32, or keep: fp32 of what was trained, else as it is.",
+        ),
+    ] = KEEP,
+    talking: Speaking,
+) -> None:
+    """Write the model that an adapter makes of its base.
+
+    An adapter can be used as it is: every command takes its folder for a model. Merged, it needs no base.
+    """
+    console = session.console
+    rewriting = Rewriting(to, dtype)
+    with collector_paused():
+        from sa2va_cli.checkpoints.adapters import merge
+
+    console.note(f"writing {target}")
+    _tell(console, merge(adapter, target, rewriting.kind, rewriting.torch_dtype), as_json=talking.as_json)
+
+
+@_command(
     "upgrade",
     "sa2va models upgrade 4b sa2va-4b-improved",
     "sa2va models upgrade ./my-model ./my-model-i --sam2 ./sam2-hiera-large",

@@ -4,7 +4,7 @@ Knows nothing about how anything is drawn.
 """
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,13 +23,14 @@ if TYPE_CHECKING:
     from sa2va_cli.pipeline.job import SegmentResult
 
 
-def order_on(clip: OpenClip, order: Order, folder: Path) -> Ordered:
+def order_on(clip: OpenClip, order: Order, folder: Path, working: Sequence[str]) -> Ordered:
     """An order as a job on what is seen of a clip.
 
     Args:
         clip: which one.
         order: what is wanted.
         folder: what was opened.
+        working: the commands whose work is being done; the logs that they name stay.
 
     Raises:
         UsageError: it cannot be meant, or speaks of an object that there is not.
@@ -39,7 +40,7 @@ def order_on(clip: OpenClip, order: Order, folder: Path) -> Ordered:
         if number not in known:
             raise UsageError(f"there is no object {number}; choose from {', '.join(map(str, known))}")
     chosen = order.objects if order.what != "effect" else None  # effects name their objects themselves
-    tracks = clip.edits.materialised(chosen).absolute()
+    tracks = clip.edits.materialised(chosen, working).absolute()
     return ordered(order, tracks, str(Path(clip.source).absolute()), folder)
 
 

@@ -144,7 +144,7 @@ class Desk:
             edit = self._made(clip, kind, body)
             clip.edits.edit(edit)
         self._changed(clip, edit)
-        job = next((one for one in self.jobs.active(number) if one.key == getattr(edit, "layer", None)), None)
+        job = self.jobs.latest(number, edit.layer) if isinstance(edit, Correct) else None
         answer: dict[str, Any] = {"revision": clip.revision, "job": job.id if job else None}
         if isinstance(edit, Correct | Split):
             answer["object"] = edit.new if isinstance(edit, Split) else edit.object
@@ -251,8 +251,8 @@ class Desk:
         clip = self.clip(number)
         order = Order.of(body)
         self.check_ready(clip)
-        made = order_on(clip, order, self.project.folder)
-        job = self._job(clip, "deliver", f"making {order.name}")
+        made = order_on(clip, order, self.project.folder, self._delivered())
+        job = self._job(clip, "deliver", f"making {order.name}", made.command)
         steps = partial(delivered_steps, made, self._tell_soon)
         return self._submit(self.deliverer, job, steps) | {"command": made.command}
 
@@ -264,7 +264,12 @@ class Desk:
         """
         clip = self.clip(number)
         clip.check_frame(body["frame"])
-        return preview(order_on(clip, Order.of(body), self.project.folder), body["frame"])
+        made = order_on(clip, Order.of(body), self.project.folder, self._delivered())
+        return preview(made, body["frame"])
+
+    def _delivered(self) -> list[str]:
+        """The commands whose work is being done."""
+        return [one.key for one in self.jobs.active() if one.kind == "deliver"]
 
     def ask(self, number: str, body: Mapping[str, Any], say: Callable[[Event | None], None]) -> Job:
         """Asks about a clip.

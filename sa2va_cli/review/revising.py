@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from sa2va_cli.errors import InputError, OutputError, UsageError
 from sa2va_cli.outputs.locks import locked
 from sa2va_cli.review.store import Review, mark, read_review, review_folder, write_review
-from sa2va_cli.staging import atomic, output_errors
+from sa2va_cli.staging import atomic, discard, output_errors
 from sa2va_cli.tracks.decisions import TRACKS_ENDING, Decision, review_file
 from sa2va_cli.tracks.edits import Correct, Delete, Edit, EditedTracks, mentioned, write_edited
 from sa2va_cli.tracks.indexed import CodedMask, IndexedFrames
@@ -185,9 +185,9 @@ class Revising:
         with self.lock:
             taken = {one.layer for one in self.review.edits if isinstance(one, Correct)}
             number = len(taken) + 1
-            while f"{number:04}.layer" in taken:
-                number += 1
-            return f"{number:04}.layer"
+            while (name := f"{number:04}.layer") in taken or (self.folder / name).exists():
+                number += 1  # a layer of a review that was moved away is none of ours
+            return name
 
     def next_object(self) -> int:
         """A number that no object has, or had before it was taken away."""
@@ -257,11 +257,12 @@ class Revising:
             else:
                 self.change(self.review.with_edit(places[0], replace(edit, first=first, last=last)))
 
-    def materialised(self, objects: Sequence[int] | None = None) -> Path:
+    def materialised(self, objects: Sequence[int] | None = None, working: Sequence[str] = ()) -> Path:
         """A log of what is seen: the tracks themselves where that is the same, else one among the layers.
 
         Args:
             objects: ids of those that are kept; None for all.
+            working: texts that name logs of earlier states which are still read; others go.
 
         Raises:
             OutputError: it cannot be written.
@@ -276,11 +277,18 @@ class Revising:
             )
             path = self.folder / (name + TRACKS_ENDING)
             if not path.exists():
+                self._discard_seen(working)
                 with output_errors(path):
                     self.folder.mkdir(parents=True, exist_ok=True)
                 with atomic(path) as part:
                     write_edited(self.edited, part, chosen)
             return path
+
+    def _discard_seen(self, working: Sequence[str]) -> None:
+        """Removes logs of what was seen before, but for those that are still read."""
+        for old in self.folder.glob(f"seen-*{TRACKS_ENDING}"):
+            if not any(old.name in text for text in working):
+                discard(old)
 
     def save(self, name: str | None = None) -> Path:
         """Writes what is seen as a tracks file; returns it.

@@ -45,6 +45,9 @@ from sa2va_cli.review.security import Access, Application, Guard
 
 PAGE = Path(__file__).with_name("page")
 
+_WHO = "Cookie, Authorization"
+"""What pictures that a browser keeps depend on: the token is that of one run, which has its own clips."""
+
 _CODES: tuple[tuple[type[Sa2VAError], int], ...] = (
     (UnknownError, 404),
     (BusyError, 429),
@@ -142,7 +145,7 @@ class Routes:
         """A picture."""
         clip, index, width = self._seen(request)
         etag = f'"{clip.clip.id}-{index}-{width or 0}"'
-        headers = {"ETag": etag, "Cache-Control": "private, max-age=86400, immutable"}
+        headers = {"ETag": etag, "Cache-Control": "private, max-age=86400, immutable", "Vary": _WHO}
         clip.check_frame(index)
         if request.headers.get("if-none-match") == etag:
             return Response(status_code=304, headers=headers)
@@ -160,7 +163,7 @@ class Routes:
         clip = self._clip(request)
         index = number(request, "frame", 0, 1 << 31)
         data = clip.thumbnail(index)
-        headers = {"Cache-Control": "private, max-age=86400"}
+        headers = {"Cache-Control": "private, max-age=86400", "Vary": _WHO}
         return Response(data, media_type="image/jpeg", headers=headers)
 
     async def events(self, _: Request) -> Response:

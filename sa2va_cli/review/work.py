@@ -251,6 +251,12 @@ class Jobs:
         with self._lock:
             return self._jobs.get(number)
 
+    def latest(self, clip: str, key: str) -> Job | None:
+        """The last job that works on something, even if it has ended; None for none."""
+        with self._lock:
+            found = [one for one in self._jobs.values() if (one.clip, one.key) == (clip, key)]
+            return found[-1] if found else None
+
     def active(self, clip: str | None = None) -> list[Job]:
         """The jobs that have not ended."""
         with self._lock:

@@ -40,7 +40,10 @@ OTIO = Extra("opentimelineio", "opentimelineio", "otio")
 GENERATE = Extra("diffusers", "diffusers", "generate")
 WATCH = Extra("watchfiles", "watchfiles", "watch")
 REVIEW = Extra("starlette", "starlette", "review")
-EXTRAS = (QUANT, FLASH, OFFLOAD, HEIF, EXR, OTIO, GENERATE, WATCH, REVIEW)
+PEFT = Extra("peft", "peft", "train")
+TENSORBOARD = Extra("tensorboard", "tensorboard", "train")
+RAY = Extra("ray", "ray", "ray")
+EXTRAS = (QUANT, FLASH, OFFLOAD, HEIF, EXR, OTIO, GENERATE, WATCH, REVIEW, PEFT, TENSORBOARD, RAY)
 
 
 def require(extra: Extra, asked: str) -> None:

@@ -213,7 +213,10 @@ class Correct:
     @property
     def correction(self) -> Correction:
         """What a log tells of it."""
-        return Correction(self.object, self.prompts, (self.frame,), self.first, self.last, self.model)
+        frames = (self.frame,)
+        return Correction(
+            self.object, self.prompts, frames, self.first, self.last, self.model, added=self.new
+        )
 
     def things(self, things: Things) -> Things:
         """The objects afterwards."""

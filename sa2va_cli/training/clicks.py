@@ -21,8 +21,8 @@ CODE, POINT, BOX = range(3)
 """How a target is told: by the code of its meaning, by a point in it, by the box around it."""
 
 _PREVIOUS_LIMIT = 32.0  # what SAM 2 clamps the logits of an earlier mask to before it looks at them again
-_OWN_SHARE = 0.4
-_CUT_SHARE = 0.75
+_OWN_SHARE = 0.3
+_CUT_SHARE = 0.6
 _BAD_LOGIT = 8.0
 
 

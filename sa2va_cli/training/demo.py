@@ -42,7 +42,7 @@ from sa2va_cli.demo.world import corpus
 from sa2va_cli.model.chat import NOTHING
 from sa2va_cli.model.internvl import InternVLSizes
 from sa2va_cli.model.network import Sa2VANetwork
-from sa2va_cli.training.loop import STATE_FILE, BatchSource, Schedule, restore, train
+from sa2va_cli.training.loop import STATE_FILE, BatchSource, Interleaved, Schedule, restore, train
 from sa2va_cli.training.meaning import MeaningCode
 from sa2va_cli.training.objective import LossWeights, Objective, Readouts
 from sa2va_cli.training.park import CLASSES, DEEDS, NAMES, PLACES, Mixture, ParkDataset, ParkTargets
@@ -74,7 +74,7 @@ SAM2_SIZES: dict[str, Any] = {
 }
 
 
-QUESTIONS = Mixture(told=6, plain=4, outside=3, asked=6)
+QUESTIONS = Mixture(told=9, plain=3, outside=2, asked=6)
 """What ``words`` asks about each picture or clip."""
 
 
@@ -187,6 +187,7 @@ def build_objective(tokenizer: PreTrainedTokenizerFast, seed: int) -> Objective:
     sizes = demo_sizes(len(tokenizer))
     network = Sa2VANetwork(sizes, SAM2_SIZES, tokenizer)
     initialise(network)
+    network.chat.language_model.set_attn_implementation("eager")  # so short, it is faster than a fused kernel
     readouts = Readouts(
         sizes.vision["hidden_size"],
         sizes.text["hidden_size"],
@@ -262,9 +263,20 @@ def take_encoders(objective: Objective, checkpoint: Path) -> None:
 
 
 def source(stage: str, seed: int, clips_from: int) -> BatchSource:
-    """The batches of a stage."""
+    """The batches of a stage; those of ``fit`` are shown to SAM 2 and told by the chat model in turn."""
     if stage == "eyes":
-        return ParkTargets(seed, stills=12, scenery=0.4, clip_share=0.3, clips_from=clips_from)
+        return ParkTargets(seed, stills=12, scenery=0.35, clip_share=0.45, clips_from=clips_from)
+    if stage == "fit":
+        told = ParkDataset(
+            seed,
+            mixture=Mixture(told=2, plain=2),
+            masked=4,
+            stills=10,
+            clip_share=0.6,
+            clip_frames=20,
+            clips_from=clips_from,
+        )
+        return Interleaved((source("eyes", seed, clips_from), told))
     if stage == "prompts":
         return ParkTargets(seed, stills=10, clip_share=0.0, clicked=1.0, scenery=0.15)
     if stage == "words":
@@ -335,7 +347,8 @@ class Run:
         if part:
             train_only(objective, part)
         freeze(objective, self.frozen)
-        train(objective, source(self.stage, self.seed, self.clips_from), self.plan, self.out, device)
+        asked = "fit" if (self.stage, self.only) == ("whole", "eyes") else self.stage
+        train(objective, source(asked, self.seed, self.clips_from), self.plan, self.out, device)
 
     def export(self, folder: Path) -> None:
         """Writes what was learned so far as a checkpoint."""

@@ -1,25 +1,28 @@
-"""The training loop: deterministic, resumable, indifferent to what the samples are.
+"""How the demo network is trained: its schedule and its batches, for the trainer that all training shares.
 
 The state of a run is one file, ``state.pt``, written aside and renamed, so a run that is killed loses at
 most the steps since the last one. Every batch is a function of its number, so a resumed run sees what an
 unbroken one would have seen.
 """
 
-import json
-import time
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
-from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from sa2va_cli.training.objective import Objective
+from sa2va_cli.training.run_files import RunFiles
 from sa2va_cli.training.samples import Batch, Sample, collate
+from sa2va_cli.training.trainer import Plan, Trainer
 
-STATE_FILE = "state.pt"
+STATE_FILE, LOG_FILE = "state.pt", "log.jsonl"
+
+_TOLD_EVERY = 10
+"""Steps between two lines of the log."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,22 @@ class BatchSource(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Interleaved:
+    """The batches of several sources in turn.
+
+    Attributes:
+        sources: at least one.
+    """
+
+    sources: Sequence[BatchSource]
+
+    def batch(self, number: int) -> list[Sample]:
+        """The samples of batch ``number``."""
+        round_, which = divmod(number, len(self.sources))
+        return self.sources[which].batch(round_)
+
+
 def train(
     objective: Objective,
     source: BatchSource,
@@ -80,37 +99,44 @@ def train(
         device: to train on; bfloat16 autocast is used on both CPU and GPU.
         report: takes one line of progress now and then.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     objective.to(device).train()
-    optimiser = _optimiser(objective, plan)
-    step = _resume(objective, optimiser, folder / STATE_FILE, device)
-    started, smoothed = time.monotonic(), _Smoothed()
-    for number, batch in _batches(objective, source, range(step, plan.steps)):
-        for group in optimiser.param_groups:
-            group["lr"] = plan.rate(number)
-        losses = _step(objective, optimiser, batch.to(device), plan.max_norm)
-        smoothed.add(losses)
-        done = number + 1
-        if done % 10 == 0:
-            pace = (time.monotonic() - started) / (done - step)
-            left = pace * (plan.steps - done) / 60
-            report(f"step {done}/{plan.steps}  {smoothed}  {pace:.2f} s/step, {left:.0f} min left")
-            with (folder / "log.jsonl").open("a") as log:
-                log.write(json.dumps({"step": done, "rate": plan.rate(number), **smoothed.values}) + "\n")
-        if done % plan.save_every == 0 or done == plan.steps:
-            _save(objective, optimiser, done, folder / STATE_FILE)
+    trainer = Trainer(
+        objective,
+        _optimiser(objective, plan),
+        lambda steps: _batches(objective, source, steps, device),
+        Plan(
+            plan.steps,
+            plan.rate,
+            plan.max_norm,
+            1,
+            plan.save_every,
+            _TOLD_EVERY,
+            bf16=True,
+            diverged=math.inf,
+        ),
+        RunFiles(folder, STATE_FILE, LOG_FILE),
+        objective.state_dict,
+        key="objective",
+    )
+    trainer.resume(device)
+    trainer.run(_Lines(trainer, report))
 
 
-def _step(
-    objective: Objective, optimiser: torch.optim.Optimizer, batch: Batch, max_norm: float
-) -> dict[str, float]:
-    with torch.autocast(batch.token_ids.device.type, torch.bfloat16):
-        losses: dict[str, Tensor] = objective(batch)
-    optimiser.zero_grad(set_to_none=True)
-    losses["total"].backward()
-    torch.nn.utils.clip_grad_norm_(objective.parameters(), max_norm)
-    optimiser.step()
-    return {name: float(loss.detach()) for name, loss in losses.items()}
+class _Lines:
+    """Tells a line now and then, with running means of the losses."""
+
+    def __init__(self, trainer: Trainer[Batch], report: Callable[[str], None]) -> None:
+        self._trainer, self._report = trainer, report
+
+    def stepped(self, line: Mapping[str, Any], done: int, steps: int) -> None:
+        """See ``trainer.Watch``."""
+        if done % _TOLD_EVERY == 0:
+            means = "  ".join(f"{name} {value:.3f}" for name, value in self._trainer.losses.means.items())
+            pace, left = 1 / line["samples_per_second"], line["seconds_left"] / 60
+            self._report(f"step {done}/{steps}  {means}  {pace:.2f} s/step, {left:.0f} min left")
+
+    def saved(self, done: int) -> None:
+        """See ``trainer.Watch``."""
 
 
 def _optimiser(objective: Objective, plan: Schedule) -> torch.optim.Optimizer:
@@ -122,7 +148,7 @@ def _optimiser(objective: Objective, plan: Schedule) -> torch.optim.Optimizer:
     return torch.optim.AdamW(groups, lr=plan.peak_rate, betas=(0.9, 0.98))
 
 
-class _Numbered(Dataset[tuple[int, Batch]]):
+class _Numbered(Dataset[Batch]):
     """The batches of a range, made in the loader's worker."""
 
     def __init__(self, objective: Objective, source: BatchSource, numbers: range) -> None:
@@ -133,35 +159,20 @@ class _Numbered(Dataset[tuple[int, Batch]]):
     def __len__(self) -> int:
         return len(self.numbers)
 
-    def __getitem__(self, item: int) -> tuple[int, Batch]:
-        number = self.numbers[item]
-        return number, collate(self.source.batch(number), self.chat, self.input_size)
+    def __getitem__(self, item: int) -> Batch:
+        return collate(self.source.batch(self.numbers[item]), self.chat, self.input_size)
 
 
-def _batches(objective: Objective, source: BatchSource, numbers: range) -> Iterator[tuple[int, Batch]]:
-    """Makes batches ahead in one worker process."""
+def _batches(
+    objective: Objective, source: BatchSource, numbers: range, device: torch.device
+) -> Iterator[list[Batch]]:
+    """Makes batches ahead in one worker process, as drawing them is Python's work."""
     dataset = _Numbered(objective, source, numbers)
     loader = DataLoader(
         dataset, batch_size=None, num_workers=1, prefetch_factor=4, multiprocessing_context="fork"
     )
-    yield from loader
-
-
-def _save(objective: Objective, optimiser: torch.optim.Optimizer, step: int, path: Path) -> None:
-    aside = path.with_suffix(".tmp")
-    torch.save(
-        {"step": step, "objective": objective.state_dict(), "optimiser": optimiser.state_dict()}, aside
-    )
-    aside.replace(path)
-
-
-def _resume(objective: Objective, optimiser: torch.optim.Optimizer, path: Path, device: torch.device) -> int:
-    if not path.exists():
-        return 0
-    state = torch.load(path, map_location=device, weights_only=True)
-    objective.load_state_dict(state["objective"])
-    optimiser.load_state_dict(state["optimiser"])
-    return int(state["step"])
+    for batch in loader:
+        yield [batch.to(device)]
 
 
 def restore(objective: Objective, folder: Path) -> int:
@@ -169,17 +180,3 @@ def restore(objective: Objective, folder: Path) -> int:
     state = torch.load(folder / STATE_FILE, map_location="cpu", weights_only=True)
     objective.load_state_dict(state["objective"])
     return int(state["step"])
-
-
-class _Smoothed:
-    """Running means of the losses."""
-
-    def __init__(self) -> None:
-        self.values: dict[str, float] = {}
-
-    def add(self, losses: dict[str, float]) -> None:
-        for name, value in losses.items():
-            self.values[name] = 0.95 * self.values.get(name, value) + 0.05 * value
-
-    def __str__(self) -> str:
-        return "  ".join(f"{name} {value:.3f}" for name, value in self.values.items())

@@ -28,14 +28,15 @@ class LossWeights:
 
     Cross-entropy on the answer, BCE and Dice on the masks are Sa2VA's (its published training configuration
     has 1, 2 and 0.5 on sampled points; here BCE is a mean over all cells of mostly empty masks, hence the
-    larger weight). ``iou`` and ``score`` train SAM 2's quality and visibility heads, as SAM 2 does.
+    larger weight, and the answer has auxiliary losses beside it). ``iou`` and ``score`` train SAM 2's quality
+    and visibility heads, as SAM 2 does.
     The others are auxiliary and need labels: ``classes`` and ``seen`` of what the cells of the two encoders
     show, ``named`` and ``pointed`` of what the language model understands, and where, ``deeds`` of who is
     seen in a visual token doing what, ``query`` of how it says so, ``marked`` of where a tracked frame's map,
     having looked back, shows the object. ``corrected`` is of masks after a corrective click.
     """
 
-    answer: float = 1.0
+    answer: float = 2.0
     bce: float = 5.0
     dice: float = 1.0
     iou: float = 0.5
@@ -45,7 +46,7 @@ class LossWeights:
     named: float = 1.0
     pointed: float = 1.0
     deeds: float = 0.5
-    query: float = 0.5
+    query: float = 1.5
     marked: float = 0.5
     corrected: float = 1.0
 
@@ -92,15 +93,16 @@ class Readouts(nn.Module):
         attributes = readout.float().split(self.classes, dim=-1)
         return torch.stack([classified(logits, labels[..., k]) for k, logits in enumerate(attributes)]).mean()
 
-    def places(self, states: Tensor, visual: Tensor, wanted: Tensor) -> Tensor:
+    def places(self, states: Tensor, visual: Tensor, rows: Tensor, wanted: Tensor) -> Tensor:
         """How well states point at the visual tokens that hold what they mean; both halves count the same.
 
         Args:
             states: (Q, D).
-            visual: (Q, T, D) the language model's states at the visual tokens.
+            visual: (B, T, D) the language model's states at the visual tokens.
+            rows: (Q,) which of the B each state belongs to.
             wanted: (Q, T) 0..1.
         """
-        logits = torch.einsum("qd,qtd->qt", self.pointer(states), self.pointed(visual)).float()
+        logits = torch.einsum("qd,qtd->qt", self.pointer(states), self.pointed(visual)[rows]).float()
         return _found(logits / states.shape[-1] ** 0.5 + self.seldom, wanted)
 
     def marks(self, maps: Tensor, masks: Tensor) -> Tensor:
@@ -136,6 +138,24 @@ def _found(logits: Tensor, wanted: Tensor) -> Tensor:
     each = F.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
     free = 1 - wanted
     return (each * wanted).sum() / wanted.sum().clamp(min=1) + (each * free).sum() / free.sum().clamp(min=1)
+
+
+def of_like_lengths(lengths: Tensor, least: float = 0.75) -> list[Tensor]:
+    """Indices of rows, longest first, in groups whose shortest has ``least`` of the longest one's length.
+
+    Args:
+        lengths: (N,) at least 1.
+        least: share, 0..1.
+    """
+    order = lengths.argsort(descending=True, stable=True)
+    groups: list[list[int]] = []
+    limit = float("inf")
+    for index in order.tolist():
+        if not groups or float(lengths[index]) < limit:
+            groups.append([])
+            limit = least * float(lengths[index])
+        groups[-1].append(index)
+    return [torch.tensor(group, device=lengths.device) for group in groups]
 
 
 class Objective(nn.Module):
@@ -212,7 +232,7 @@ class Objective(nn.Module):
         visual = self._visual(batch, hidden)
         named = F.binary_cross_entropy_with_logits(readouts.named(states).float(), batch.asked_names[meant])
         places = batch.asked_places.flatten(1)[meant]
-        return {"named": named, "pointed": readouts.places(states, visual[rows[:, 0]], places)}
+        return {"named": named, "pointed": readouts.places(states, visual, rows[:, 0], places)}
 
     def _visual(self, batch: Batch, hidden: Tensor) -> Tensor:
         """The language model's states at the visual tokens of all keyframes: (B, K*g*g, D)."""
@@ -221,31 +241,35 @@ class Objective(nn.Module):
     def _read(self, batch: Batch, visual: Tensor) -> Tensor:
         """Runs the language model over the packed conversations: (B, L, D).
 
-        The shared beginnings are read first; then all questions at once, each with the keys and values of its
-        own beginning: for so many short questions that costs a third of one masked pass over everything.
+        The shared beginnings are read first; then the questions, those of about the same length at once, each
+        with the keys and values of its own beginning: for so many short questions that costs a small part of
+        one masked pass over everything.
         """
         model, places = self.network.chat.language_model.model, batch.token_ids == self.network.chat.patch_id
         embeddings = model.embed_tokens(batch.token_ids)
         embeddings = embeddings.masked_scatter(places[..., None], visual.flatten(0, 1).to(embeddings.dtype))
-        argument, known, cache = cache_argument(model), DynamicCache(), DynamicCache()
+        argument, known = cache_argument(model), DynamicCache()
         beginning = model(inputs_embeds=embeddings[:, : batch.shared], use_cache=True, **{argument: known})
-        rows = batch.branch_rows[:, None]
-        for number, layer in enumerate(known.layers):
-            cache.update(layer.keys[batch.branch_rows], layer.values[batch.branch_rows], number)
-        length = batch.branches.shape[1]
-        seen = torch.ones(length, batch.shared + length, dtype=torch.bool, device=rows.device)
-        questions = model(
-            inputs_embeds=embeddings[rows, batch.branches],
-            attention_mask=seen.tril(batch.shared)[None, None],
-            position_ids=batch.positions[rows, batch.branches],
-            use_cache=True,
-            **{argument: cache},
-        )
         own = torch.ones_like(batch.branches, dtype=torch.bool)
         own[:, 1:] = batch.branches[:, 1:] > batch.branches[:, :-1]  # not what fills up
-        states = questions.last_hidden_state
-        rest = states.new_zeros(len(embeddings), batch.token_ids.shape[1] - batch.shared, states.shape[-1])
-        rest = rest.index_put((rows.expand_as(own)[own], batch.branches[own] - batch.shared), states[own])
+        size = len(embeddings), batch.token_ids.shape[1] - batch.shared, embeddings.shape[-1]
+        rest = beginning.last_hidden_state.new_zeros(size)
+        for chosen in of_like_lengths(own.sum(1)):
+            length = int(own[chosen].sum(1).max())
+            rows, branches = batch.branch_rows[chosen][:, None], batch.branches[chosen, :length]
+            cache = DynamicCache()
+            for number, layer in enumerate(known.layers):
+                cache.update(layer.keys[rows[:, 0]], layer.values[rows[:, 0]], number)
+            unseen = torch.full((length, batch.shared + length), float("-inf"), device=rows.device)
+            questions = model(
+                inputs_embeds=embeddings[rows, branches],
+                attention_mask=unseen.triu(batch.shared + 1)[None, None],
+                position_ids=batch.positions[rows, branches],
+                use_cache=True,
+                **{argument: cache},
+            )
+            real, states = own[chosen, :length], questions.last_hidden_state
+            rest = rest.index_put((rows.expand_as(real)[real], branches[real] - batch.shared), states[real])
         return torch.cat([beginning.last_hidden_state, rest], dim=1)
 
     def _masks(self, batch: Batch, queries: Tensor) -> dict[str, Tensor]:

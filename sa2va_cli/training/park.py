@@ -27,7 +27,7 @@ CLASSES = (1 + len(KINDS), 1 + len(COLOURS), 1 + len(SCENERY))
 NONE_SHARE = 0.25
 """Share of the questions that nothing fits: what is not there is harder to learn than what is."""
 
-STRESSED = {"motion": 3.0, "size": 2.0, "relation": 2.0}
+STRESSED = {"motion": 3.0, "size": 2.0, "relation": 2.5, "plural": 2.5}
 """How much oftener than of the other forms questions are of these: they are the hardest."""
 
 NAMES = len(KINDS) + len(COLOURS) + len(SCENERY)

@@ -23,7 +23,11 @@ IGNORED = -100
 
 
 FIRST_WORD = 0.3
-"""Weight of an answer's first token among all of its tokens: it decides whether there is anything to find."""
+"""Weight of an answer's first token, 1 that of a short answer: it decides if there is anything to find."""
+
+SHORT_ANSWER = 4
+"""Tokens after the first for which they weigh 1 - ``FIRST_WORD`` together; of more, each weighs less, but all
+together weigh more, by the square root of their number: long answers name several things."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +119,7 @@ class Batch:
         vision_pixels: (B*K, 3, S, S) for the vision-language encoder.
         token_ids: (B, L) prompts and answers, packed and padded.
         targets: (B, L) token that follows each position, or ``IGNORED``.
-        weights: (B, L) weight of each target: every answer counts the same, however long.
+        weights: (B, L) weight of each target, see ``FIRST_WORD`` and ``SHORT_ANSWER``.
         positions: (B, L) position ids; each branch counts on from the end of the pictures.
         shared: length of the beginning that all questions share, the same for every sample.
         branches: (R, l) positions of each question and answer behind it, the last one repeated to fill up.
@@ -264,7 +268,7 @@ def _pack(sample: Sample, chat: InternVL) -> _Packed:
         start = len(p.ids) + len(asked)
         p.ids.extend(asked + said)
         p.targets.extend([IGNORED] * (len(asked) - 1) + said + [IGNORED])
-        rest = (1.0 - FIRST_WORD) / (len(said) - 1)
+        rest = (1.0 - FIRST_WORD) / (SHORT_ANSWER * (len(said) - 1)) ** 0.5
         p.weights.extend([0.0] * (len(asked) - 1) + [FIRST_WORD] + [rest] * (len(said) - 1) + [0.0])
         p.positions.extend(range(len(shared), len(shared) + len(asked) + len(said)))
         p.spans.append((len(p.ids) - len(asked) - len(said), len(p.ids)))

@@ -25,6 +25,7 @@ QUICK = (
     "effects",
     "redaction",
     "review_server",
+    "scale",
 )
 SLOW = (
     "throughput",

@@ -50,6 +50,7 @@ def test_the_findings_are_a_document(sa2va):
         "accelerate",
         "diffusers",
         "watchfiles",
+        "starlette",
         "pillow-heif",
         "OpenEXR",
         "opentimelineio",

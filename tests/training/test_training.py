@@ -21,11 +21,11 @@ from sa2va_cli.training.demo import (
     train_only,
     train_tokenizer,
 )
-from sa2va_cli.training.loop import STATE_FILE, Schedule, train
+from sa2va_cli.training.loop import STATE_FILE, Interleaved, Schedule, train
 from sa2va_cli.training.meaning import MeaningCode
-from sa2va_cli.training.objective import LossWeights, Objective, Readouts
+from sa2va_cli.training.objective import LossWeights, Objective, Readouts, of_like_lengths
 from sa2va_cli.training.park import CLASSES, DEEDS, NAMES, Mixture, ParkDataset, ParkTargets, sample_schedule
-from sa2va_cli.training.samples import IGNORED, collate
+from sa2va_cli.training.samples import FIRST_WORD, IGNORED, Question, Sample, collate
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -118,6 +118,28 @@ def test_cells_say_which_way_who_is_in_them_goes(deed: str, sign: int) -> None:
     mean = float(np.mean(shifts))
     assert len(shifts) > 20
     assert sign * mean > 0.2 if sign else abs(mean) < 0.2
+
+
+def test_sources_take_turns(park: ParkDataset, targets: ParkTargets) -> None:
+    both = Interleaved((park, targets))
+    assert both.batch(6)[0].questions[0].text == park.batch(3)[0].questions[0].text
+    assert np.array_equal(both.batch(5)[0].frames[0], targets.batch(2)[0].frames[0])
+
+
+def test_rows_of_about_the_same_length_are_read_together() -> None:
+    groups = of_like_lengths(torch.tensor([10, 40, 8, 7, 31, 30, 29]), 0.75)
+    assert [group.tolist() for group in groups] == [[1, 4, 5], [6], [0, 2], [3]]
+
+
+def test_a_longer_answer_weighs_more_and_each_of_its_words_less(objective: Objective) -> None:
+    black = np.zeros((8, 8, 3), np.uint8)
+    questions = [Question("How many?", answer) for answer in ("Two.", "the girl, the boy and the red ball.")]
+    batch = collate([Sample([black], (), 0, (), questions)], objective.network.chat, 128)
+    (first, second), weights = (batch.branches[batch.branch_rows == 0], batch.weights[0])
+    short, long = (weights[torch.unique(branch)] for branch in (first, second))
+    assert short.max() == long.max() == pytest.approx(FIRST_WORD)
+    assert long.sum() > short.sum()
+    assert long[long > 0].min() < short[short > 0].min()
 
 
 def test_a_packed_question_reads_as_it_would_alone(objective: Objective, park: ParkDataset) -> None:

@@ -10,7 +10,9 @@ export function drawMarks(canvas, view, { clip, frame, target, waiting, tool, ra
   const context = canvas.getContext("2d");
   const pen = new Pen(context, view, window.devicePixelRatio);
   for (const correction of clip.corrections) {
-    if (correction.frame === frame && correction.object === target) given(pen, correction);
+    if (correction.frame === frame && correction.object === target) {
+      given(pen, { ...correction, stroke: null }); // what was painted is in the mask by now
+    }
   }
   if (waiting?.frame === frame) given(pen, waiting);
   if (drawn.box) pen.box(drawn.box, true);

@@ -1,0 +1,150 @@
+"""Whether a step of training takes the memory that `sa2va train --dry-run` forecasts.
+
+The network has the shapes of a released model and random weights, made here, so nothing is downloaded; the
+tokenizer is the small one of the tests, beside embeddings of full size. Two steps are made: AdamW's means
+exist from the first one on.
+
+    python benchmarks/training_memory.py --model 1b --device cpu
+"""
+
+import argparse
+import dataclasses
+import json
+import resource
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import psutil
+import torch
+
+from sa2va_cli.checkpoints.layout import released_layout
+from sa2va_cli.checkpoints.loader import rebuild_buffers
+from sa2va_cli.checkpoints.tokenizer import load_tokenizer
+from sa2va_cli.model.network import Sa2VANetwork
+from sa2va_cli.training.examples import Asked, Example
+from sa2va_cli.training.finetuning import make_optimiser
+from sa2va_cli.training.forecast import forecast
+from sa2va_cli.training.recipe import OFFICIAL
+from sa2va_cli.training.referring import ReferringObjective
+from sa2va_cli.training.run_files import RunFiles
+from sa2va_cli.training.trained_parts import count, frozen_modules, prepare, trained_tensors
+from sa2va_cli.training.trainer import Plan, Trainer
+
+TOKENIZER = Path(__file__).parents[1] / "tests" / "reference" / "internvl-qwen2"
+
+
+def random_network(model: str, device: torch.device, dtype: torch.dtype) -> Sa2VANetwork:
+    """A network of a released model's shapes, whose weights are noise."""
+    layout = released_layout(model)
+    tokenizer = load_tokenizer(TOKENIZER, layout.chat.special_tokens)
+    with torch.device("meta"):
+        network = Sa2VANetwork(layout.chat, layout.sam2, tokenizer, two_pass=layout.two_pass)
+    network.sam2.to_empty(device=device)
+    network.text_hidden_fcs.to_empty(device=device)
+    network.chat.to(dtype).to_empty(device=device)
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for tensor in (*network.parameters(), *network.buffers()):
+            if tensor.is_floating_point():
+                tensor.uniform_(-0.02, 0.02)
+    for module in network.modules():  # what no checkpoint holds is computed from the config
+        if getattr(module, "inv_freq", None) is not None:
+            module.to("meta")
+    rebuild_buffers(network, device)
+    return network.eval().requires_grad_(requires_grad=False)
+
+
+def example(frames: int, side: int) -> Example:
+    """Noise with a box in it."""
+    rng = np.random.default_rng(0)
+    images = [rng.integers(0, 255, (448, 448, 3), np.uint8) for _ in range(frames)]
+    masks = np.zeros((1, frames, side, side), bool)
+    masks[:, :, side // 4 : side // 2, side // 4 : side // 2] = True
+    asked = (Asked("Please segment {} in this image.", "the box", "Sure, it is [SEG]."),)
+    return Example(images, frames == 1, (asked,), masks, "noise")
+
+
+class Silent:
+    """Watches nothing."""
+
+    def stepped(self, line: Mapping[str, object], done: int, steps: int) -> None:
+        """Prints the loss."""
+        print(f"step {done}/{steps}: loss {line['total']:.3f}", file=sys.stderr, flush=True)
+
+    def saved(self, done: int) -> None:
+        """Nothing."""
+
+
+def measure(model: str, device: torch.device, dtype: torch.dtype, frames: int) -> dict[str, object]:
+    """Makes two steps, and compares the peak with the forecast."""
+    before = psutil.Process().memory_info().rss
+    network = random_network(model, device, dtype)
+    recipe = dataclasses.replace(OFFICIAL, batch=1, accumulate=1, steps=2)
+    prepare(network, recipe)
+    network.chat.language_model.gradient_checkpointing_enable({"use_reentrant": False})
+    objective = ReferringObjective(network, recipe)
+    objective.train()
+    for module in frozen_modules(objective):
+        module.eval()
+    one = example(frames, network.sam2.input_size // 4)
+    bf16 = dtype == torch.bfloat16
+    plan = Plan(2, lambda _: 1e-5, 1.0, save_every=1000, bf16=bf16)
+    optimiser = make_optimiser(network, recipe)
+    learned = trained_tensors(network)
+    trainer = Trainer(
+        objective,
+        optimiser,
+        lambda steps: iter([[one] for _ in steps]),
+        plan,
+        RunFiles(Path()),
+        lambda: learned,
+    )
+    with trainer.precision():
+        length = objective.length(one)
+    expected = forecast(network, recipe, length, 2 if bf16 else 4)
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+    began = time.monotonic()
+    for step in range(2):
+        line = trainer.try_step(step)
+        Silent().stepped(line, step + 1, 2)
+    seconds = (time.monotonic() - began) / 2
+    peak = (
+        torch.cuda.max_memory_allocated()
+        if device.type == "cuda"
+        else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before
+    )
+    return {
+        "model": model,
+        "device": str(device),
+        "dtype": str(dtype).removeprefix("torch."),
+        "frames": frames,
+        "tokens": length.tokens,
+        "trained": sum(one.trained for one in count(network).values()),
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "forecast": {**vars(expected), "total": expected.total},
+        "peak": peak,
+        "forecast_by_peak": round(expected.total / peak, 4),
+        "seconds_a_step": round(seconds, 1),
+    }
+
+
+def main() -> None:
+    """Runs the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default="1b", help="alias of a released model")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--dtype", default="bfloat16", choices=("bfloat16", "float32"))
+    parser.add_argument("--frames", type=int, default=1)
+    options = parser.parse_args()
+    found = measure(
+        options.model, torch.device(options.device), getattr(torch, options.dtype), options.frames
+    )
+    print(json.dumps(found, indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,399 @@
+"""``sa2va train``: a model learns from data sets of sentences and masks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sa2va_cli.commands.console import Console
+from sa2va_cli.commands.helptext import examples
+from sa2va_cli.commands.options import Talking, only
+from sa2va_cli.commands.session import Session
+from sa2va_cli.errors import InputError, ModelError, UsageError, parameter
+from sa2va_cli.parameters import Option, check_fields
+from sa2va_cli.runtime.choice import ModelChoice
+
+if TYPE_CHECKING:
+    from sa2va_cli.evaluation.validating import DatasetValidator
+    from sa2va_cli.runtime.device import Placement
+    from sa2va_cli.training.examples import Source
+    from sa2va_cli.training.finetuning import Job, Outlook, Trained
+    from sa2va_cli.training.recipe import Recipe
+
+LAYOUTS = ("native", "published")
+
+EPILOG = examples(
+    "sa2va train 1b my-data -o my-model --dry-run",
+    "sa2va train 4b my-data --val my-validation -o my-model",
+    "sa2va train demo kites park.json:0.5 --recipe small -o kites-too",
+    "sa2va train 4b mevis --split train --epochs 1 --lora r=64 --freeze mask_decoder -o my-model",
+)
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What differs from the recipe.
+
+    Attributes:
+        recipe: a name, or a TOML file; None for the one that suits the model.
+        lora: of the adapters: ``r=64,alpha=128,dropout=0.1``.
+        full: train all parts whole.
+        lr: the peak of the learning rate.
+        epochs: how often all data are seen.
+        steps: how many steps are made.
+        batch: samples at a time.
+        accumulate: batches of a step.
+        seed: of everything that is drawn.
+        save_every: steps between checkpoints.
+        validate_every: steps between validations.
+    """
+
+    recipe: Annotated[
+        str | None,
+        Option(
+            "official, small (for demo), or a TOML file that says what differs from one.",
+            metavar="NAME|FILE",
+            shown="official; small for demo",
+        ),
+    ] = None
+    lora: Annotated[
+        str | None,
+        Option("The adapters of the language model: r=64, or r=64,alpha=128,dropout=0.1.", metavar="R"),
+    ] = None
+    full: Annotated[bool, Option("Train all parts whole, without adapters.")] = False
+    lr: Annotated[float | None, Option("Peak of the learning rate.", metavar="RATE")] = None
+    epochs: Annotated[
+        float | None, Option("How often all data are seen; data with weights by them.", metavar="N")
+    ] = None
+    steps: Annotated[
+        int | None, Option("Steps of the optimiser, instead of epochs.", metavar="N", least=1)
+    ] = None
+    batch: Annotated[int | None, Option("Samples at a time.", metavar="N", least=1)] = None
+    accumulate: Annotated[
+        int | None, Option("How many times --batch samples make one step.", metavar="N", least=1)
+    ] = None
+    seed: Annotated[int | None, Option("Decides samples, points, adapters.", metavar="N", least=0)] = None
+    save_every: Annotated[int | None, Option("Steps between checkpoints.", metavar="N", least=1)] = None
+    validate_every: Annotated[
+        int | None, Option("Steps between validations; the last step has one anyway.", metavar="N", least=1)
+    ] = None
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if self.full and self.lora:
+            raise UsageError(f"{parameter('full')} trains without adapters; leave {parameter('lora')} out")
+        if self.steps is not None and self.epochs is not None:
+            raise UsageError(f"{parameter('steps')} and {parameter('epochs')} say the same; give one")
+
+
+def train_command(
+    *,
+    session: Session,
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL", help="What to begin with: alias, folder or hub id.", show_default=False
+        ),
+    ],
+    data: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="DATA...",
+            help="Data sets: folders or files; with a weight one is seen more or less often: PATH:0.5.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FOLDER", help="The new model.", show_default=False)
+    ],
+    val: Annotated[
+        Path | None,
+        typer.Option(
+            "--val",
+            metavar="DATA",
+            help="Data to score on, at most 100 videos or pictures of it; the best checkpoint is kept.",
+            show_default=False,
+        ),
+    ] = None,
+    val_split: Annotated[
+        str | None, typer.Option("--val-split", metavar="NAME", help="Part of the data of --val.")
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option("--split", metavar="NAME", help="Part of the data: train ...", show_default=False),
+    ] = None,
+    form: Annotated[
+        str | None,
+        typer.Option("--format", metavar="NAME", help="What the data are, where that is not recognised."),
+    ] = None,
+    freeze: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--freeze",
+            metavar="PART",
+            help="Leave a part as it is: language_model, embeddings, projection, mask_decoder, projector, "
+            "vision, image_encoder, memory.",
+            show_default=False,
+        ),
+    ] = None,
+    to: Annotated[
+        str, typer.Option("--to", metavar="LAYOUT", help="Layout of the new model: native or published.")
+    ] = "native",
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write curves for TensorBoard, too (extra train).")
+    ] = False,
+    changes: Changes,
+    model: Annotated[ModelChoice, only("device", "dtype")],
+    talking: Annotated[Talking, only("as_json", "dry_run", "quiet", "debug")],
+) -> None:
+    """Fine-tune a model on data sets of sentences and masks.
+
+    The official recipe is the default: adapters on the language model, and the mask decoder. The same
+    command again goes on where it was stopped. The new folder is a model that every command takes; in it are
+    adapter/ (what was trained, alone) and training/ (checkpoints, metrics.jsonl, report.html).
+    """
+    if to not in LAYOUTS:
+        raise UsageError(f"{parameter('to', to)}: give one of {', '.join(LAYOUTS)}")
+    recipe = _recipe(changes, freeze or [], name)
+    placement = _placed(model)
+    _require(recipe, tensorboard=tensorboard)
+    from sa2va_cli.checkpoints.hub import resolve
+    from sa2va_cli.runtime.loading import memory_errors_explained
+
+    sources = [_source(text, split, form) for text in data]
+    validator = None if val is None else _validator(val, val_split)
+    folder = resolve(name, masks=True)
+    with memory_errors_explained(name, placement, "batch"):
+        job = _job(name, folder, data, sources, recipe, out, to, placement.device, placement.torch_dtypes)
+        if talking.dry_run:
+            _outlook(job, session.console, as_json=talking.as_json)
+            return
+        result = _run(job, validator, session.console, tensorboard=tensorboard)
+    _tell(result, session.console, as_json=talking.as_json)
+
+
+def _placed(model: ModelChoice) -> "Placement":
+    """Where training runs; on a processor in fp32 unless something else is asked for.
+
+    Many processors multiply bf16 fast, but convert to it slowly, which training does all the time.
+    """
+    found = model.placed()
+    return replace(model, dtype="fp32").placed() if found.device == "cpu" and model.dtype == "auto" else found
+
+
+def _require(recipe: "Recipe", *, tensorboard: bool) -> None:
+    from sa2va_cli.runtime.extras import PEFT, QUANT, TENSORBOARD, require
+    from sa2va_cli.training.recipe import LANGUAGE_MODEL, LORA
+
+    if recipe.parts.get(LANGUAGE_MODEL) == LORA:
+        require(PEFT, parameter("lora"))
+    if recipe.optimiser.eight_bit:
+        require(QUANT, "optimiser.eight_bit")
+    if tensorboard:
+        require(TENSORBOARD, parameter("tensorboard"))
+
+
+def _recipe(changes: Changes, freeze: list[str], name: str) -> "Recipe":
+    from sa2va_cli.training.recipe import FROZEN, FULL, LANGUAGE_MODEL, LORA, PARTS, changed, read_recipe
+
+    recipe = read_recipe(changes.recipe or ("small" if name == "demo" else "official"))
+    parts = dict(recipe.parts)
+    if changes.full:
+        parts = dict.fromkeys(PARTS, FULL)
+    lora = recipe.lora
+    if changes.lora:
+        parts[LANGUAGE_MODEL] = LORA
+        lora = changed(lora, _lora(changes.lora), "lora.")
+    for part in freeze:
+        if part not in PARTS:
+            raise UsageError(f"{parameter('freeze', part)}: give one of {', '.join(PARTS)}")
+        parts[part] = FROZEN
+    simple: dict[str, Any] = {
+        name: value
+        for name in ("epochs", "batch", "accumulate", "seed", "save_every", "validate_every")
+        if (value := getattr(changes, name)) is not None
+    }
+    if changes.steps is not None or changes.epochs is not None:
+        simple["steps"] = changes.steps
+    optimiser = recipe.optimiser if changes.lr is None else replace(recipe.optimiser, rate=changes.lr)
+    return replace(recipe, parts=parts, lora=lora, optimiser=optimiser, **simple)
+
+
+def _lora(text: str) -> Mapping[str, Any]:
+    """``r=64,alpha=128`` as values; alpha is twice the rank where only that is given."""
+    found: dict[str, Any] = {}
+    for part in text.split(","):
+        name, _, value = part.partition("=")
+        try:
+            found[name.strip()] = float(value) if name.strip() == "dropout" else int(value)
+        except ValueError as error:
+            raise UsageError(
+                f"{parameter('lora', text)}: write r=64, or r=64,alpha=128,dropout=0.1"
+            ) from error
+    if "r" in found:
+        found.setdefault("alpha", 2 * found["r"])
+    return found
+
+
+def _source(text: str, split: str | None, form: str | None) -> "Source":
+    from sa2va_cli.training.datasets.table import read_dataset
+    from sa2va_cli.training.examples import Source
+
+    path, weight = _weighted(text)
+    return Source.of(read_dataset(path, split, form).usable(), weight)
+
+
+def _weighted(text: str) -> tuple[Path, float]:
+    """A path with its weight: ``PATH`` or ``PATH:0.5``."""
+    before, colon, after = text.rpartition(":")
+    if not colon or Path(text).exists():
+        return Path(text), 1.0
+    try:
+        weight = float(after)
+    except ValueError:
+        return Path(text), 1.0
+    if not 0 < weight < float("inf"):
+        raise InputError(f"{text}: a weight must be more than 0")
+    return Path(before), weight
+
+
+def _validator(path: Path, split: str | None) -> "DatasetValidator":
+    from sa2va_cli.evaluation.validating import DatasetValidator
+    from sa2va_cli.training.datasets.table import read_dataset
+
+    samples = read_dataset(path, split).usable()
+    if any(one.objects is None for one in samples):
+        raise InputError(f"{path}: its masks are not published, so nothing can be scored on it")
+    return DatasetValidator(samples)
+
+
+def _job(
+    name: str,
+    folder: Path,
+    data: list[str],
+    sources: "list[Source]",
+    recipe: "Recipe",
+    out: Path,
+    to: str,
+    device: str,
+    dtypes: Mapping[str, Any],
+) -> "Job":
+    import torch
+
+    from sa2va_cli.checkpoints.parts import LM
+    from sa2va_cli.training.finetuning import Job
+
+    if dtypes[LM] == torch.float16:
+        raise UsageError(f"training in fp16 is not supported; use {parameter('dtype', 'bf16')} or fp32")
+    return Job(
+        base=name,
+        folder=folder,
+        sources=sources,
+        named=data,
+        recipe=recipe,
+        out=out,
+        to="native" if to == "native" else "published",
+        device=torch.device(device),
+        dtypes=dtypes,
+    )
+
+
+def _run(
+    job: "Job", validator: "DatasetValidator | None", console: Console, *, tensorboard: bool
+) -> "Trained":
+    from sa2va_cli.commands.training_progress import TrainingProgress
+    from sa2va_cli.training.finetuning import Training
+
+    training = Training(job, validator)
+    with (
+        console.reporting() as report,
+        TrainingProgress(report, training.files, tensorboard=tensorboard) as watch,
+    ):
+        try:
+            result = training.run(watch)
+        except ModelError:
+            _report(training.files.lines(), [("model", job.base)], job.out)
+            raise
+    _report(training.files.lines(), _facts(job, result), job.out)
+    return result
+
+
+def _facts(job: "Job", result: "Trained") -> list[tuple[str, str]]:
+    rows = [
+        ("begun with", job.base),
+        ("data", ", ".join(job.named)),
+        ("steps", f"{result.steps}; the model is that of step {result.step}"),
+    ]
+    for name, value in result.scores.items():
+        before = result.before.get(name)
+        rows.append((name, f"{value:.4f}" + ("" if before is None else f", before training {before:.4f}")))
+    return rows
+
+
+def _report(lines: list[dict[str, Any]], rows: list[tuple[str, str]], out: Path) -> None:
+    from sa2va_cli.training.finetuning import RUN_FOLDER
+    from sa2va_cli.training.report import write_report
+
+    write_report(lines, rows, f"Training of {out.name}", out / RUN_FOLDER)
+
+
+def _tell(result: "Trained", console: Console, *, as_json: bool) -> None:
+    if as_json:
+        console.data(
+            {
+                "folder": str(result.folder),
+                "adapter": None if result.adapter is None else str(result.adapter),
+                "steps": result.steps,
+                "step": result.step,
+                "before": dict(result.before),
+                "scores": dict(result.scores),
+            }
+        )
+        return
+    for name, value in result.scores.items():
+        before = result.before.get(name)
+        console.note(f"{name} {value:.3f}" + ("" if before is None else f", before training {before:.3f}"))
+    console.answer(str(result.folder))
+
+
+def _outlook(job: "Job", console: Console, *, as_json: bool) -> None:
+    from sa2va_cli.runtime.memory_forecast import free_bytes, gigabytes
+    from sa2va_cli.training.finetuning import Training
+
+    outlook = Training(job).outlook()
+    free = free_bytes(str(job.device))
+    if as_json:
+        console.data(_document(outlook, free))
+        return
+    console.table(
+        ["part", "trained", "left as it is"],
+        [[part, f"{one.trained:,}", f"{one.frozen:,}"] for part, one in outlook.parts.items()],
+    )
+    memory = outlook.memory
+    told = {
+        "weights": memory.weights,
+        "gradients": memory.gradients,
+        "optimiser": memory.optimiser,
+        "activations": memory.activations,
+    }
+    console.answer(
+        f"memory     {gigabytes(memory.total)} on {job.device}: "
+        + ", ".join(f"{name} {gigabytes(size)}" for name, size in told.items())
+        + ("" if free is None else f"; free is {gigabytes(free)}")
+    )
+    console.answer(f"steps      {outlook.steps:,}, {outlook.epochs:.3g} epochs")
+    console.answer(f"time       {outlook.seconds / 3600:.2g} hours, from two steps that were timed")
+
+
+def _document(outlook: "Outlook", free: int | None) -> dict[str, Any]:
+    return {
+        "parts": {
+            part: {"trained": one.trained, "frozen": one.frozen} for part, one in outlook.parts.items()
+        },
+        "memory": {**vars(outlook.memory), "total": outlook.memory.total, "free": free},
+        "steps": outlook.steps,
+        "epochs": outlook.epochs,
+        "hours": outlook.seconds / 3600,
+    }

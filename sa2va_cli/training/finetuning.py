@@ -1,0 +1,367 @@
+"""Fine-tuning from beginning to end: a model and data sets in, a model in a folder of its own out.
+
+``Training`` prepares everything that can go wrong early; then it is tried out (``--dry-run``) or run. Scores
+come from a ``Validator`` that the caller hands in, as training knows nothing about evaluation.
+"""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from safetensors.torch import load_file
+
+from sa2va_cli.checkpoints.adapters import (
+    LowRank,
+    merge_into,
+    save_adapter_tensors,
+    saved_name,
+    write_adapter,
+)
+from sa2va_cli.checkpoints.conversion import LayoutName, refuse_adapter, require_published
+from sa2va_cli.checkpoints.files import CONFIG_FILE
+from sa2va_cli.checkpoints.loader import load_network
+from sa2va_cli.checkpoints.parts import LM, SAM2, VIT
+from sa2va_cli.errors import OutputError, UsageError, parameter
+from sa2va_cli.model.network import Sa2VANetwork
+from sa2va_cli.staging import atomic, discard
+from sa2va_cli.training.examples import Example, Examples, Source
+from sa2va_cli.training.forecast import Length, Memory, forecast
+from sa2va_cli.training.recipe import LANGUAGE_MODEL, LORA, Recipe, as_document
+from sa2va_cli.training.referring import ReferringObjective
+from sa2va_cli.training.run_files import RunFiles
+from sa2va_cli.training.trained_parts import Counted, count, frozen_modules, prepare, trained_tensors
+from sa2va_cli.training.trainer import Plan, StoppedError, Trainer, Watch, made_ahead
+
+RUN_FOLDER = "training"
+"""Within the folder of the new model: the run's state, its table and its report."""
+
+ADAPTER_FOLDER = "adapter"
+"""Within the folder of the new model: what was trained, alone."""
+
+BEST = "best.safetensors"
+RUN = "run.json"
+_TIMED_STEPS = 2
+
+
+class Validator(Protocol):
+    """Scores a network on data that it is not trained on."""
+
+    def scores(self, network: Sa2VANetwork) -> Mapping[str, float]:
+        """Scores in 0..1 by name; the first decides which checkpoint is the best."""
+        ...
+
+    def draw(self, network: Sa2VANetwork, path: Path) -> None:
+        """Draws some of its pictures with what is found in them."""
+        ...
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is trained, on what, and how.
+
+    Attributes:
+        base: what people call the model that is begun with.
+        folder: where it is.
+        sources: data sets.
+        named: what people call each of them, to know the run again.
+        recipe: of the training.
+        out: folder of the new model.
+        to: its layout.
+        device: to train on.
+        dtypes: of what stays frozen, by ``lm`` and ``vit``; SAM 2 and all that is trained are float32.
+    """
+
+    base: str
+    folder: Path
+    sources: Sequence[Source] = field(repr=False)
+    named: Sequence[str]
+    recipe: Recipe
+    out: Path
+    to: LayoutName
+    device: torch.device
+    dtypes: Mapping[str, torch.dtype]
+
+    @property
+    def bf16(self) -> bool:
+        """Whether work is done in bfloat16."""
+        return self.dtypes[LM] == torch.bfloat16
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What a training would take.
+
+    Attributes:
+        parts: how many numbers of each part are trained.
+        steps: of the optimiser.
+        epochs: what they come to.
+        memory: of a step, as forecast.
+        seconds: of all steps, from some that were timed.
+    """
+
+    parts: Mapping[str, Counted]
+    steps: int
+    epochs: float
+    memory: Memory
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training came to.
+
+    Attributes:
+        folder: of the new model.
+        adapter: folder of what was trained alone; None where the language model was trained whole.
+        steps: that were made.
+        step: of the checkpoint that the model is.
+        before: scores of the model that was begun with; empty without validation.
+        scores: of the new model.
+    """
+
+    folder: Path
+    adapter: Path | None
+    steps: int
+    step: int
+    before: Mapping[str, float]
+    scores: Mapping[str, float]
+
+
+class Training:
+    """A training that was prepared: its model is loaded, its folder is looked at.
+
+    Args:
+        job: what is trained.
+        validator: scores networks; None for none.
+
+    Raises:
+        InputError: an example cannot be made of the data.
+        ModelError: the model is not understood.
+        OutputError: the folder holds something else.
+        UsageError: another training was begun there.
+    """
+
+    def __init__(self, job: Job, validator: Validator | None = None) -> None:
+        self.job, self._validator = job, validator
+        self.files = RunFiles(job.out / RUN_FOLDER)
+        self._begun = self._begin()
+        refuse_adapter(job.folder)
+        if job.to == "published":
+            require_published(job.folder)
+        self.network = load_network(
+            job.folder, job.device, {LM: job.dtypes[LM], VIT: job.dtypes[VIT], SAM2: torch.float32}
+        )
+        torch.manual_seed(job.recipe.seed)
+        prepare(self.network, job.recipe)
+        self.network.to(job.device)
+        self._objective = ReferringObjective(self.network, job.recipe)
+        if job.recipe.gradient_checkpointing:
+            self.network.chat.language_model.gradient_checkpointing_enable({"use_reentrant": False})
+        self.examples = Examples(job.sources, job.recipe, self.network.sam2.input_size // 4)
+        self.steps = job.recipe.count_steps(self.examples.groups)
+        self._trainer = self._make_trainer()
+
+    def _make_trainer(self) -> Trainer[Example]:
+        recipe = self.job.recipe
+        plan = Plan(
+            steps=self.steps,
+            rate=lambda step: recipe.rate(step, self.steps),
+            max_norm=recipe.optimiser.max_norm,
+            accumulate=recipe.batch * recipe.accumulate,
+            save_every=recipe.save_every,
+            seed=recipe.seed,
+            bf16=self.job.bf16,
+            diverged=recipe.diverged,
+        )
+        optimiser = make_optimiser(self.network, recipe)
+        return Trainer(
+            self._objective,
+            optimiser,
+            made_ahead(self.examples.example, plan.accumulate),
+            plan,
+            self.files,
+            lambda: trained_tensors(self.network),
+        )
+
+    def _begin(self) -> dict[str, Any]:
+        """What says which training this is; compared with what is in the folder."""
+        job = self.job
+        data = [[name, len(one.videos)] for name, one in zip(job.named, job.sources, strict=True)]
+        said = {"model": job.base, "data": data, "recipe": as_document(job.recipe)}
+        begun: dict[str, Any] = json.loads(json.dumps(said))
+        path = self.files.folder / RUN
+        if path.is_file():
+            known = json.loads(path.read_text(encoding="utf-8"))
+            different = [key for key in begun if known.get(key) != begun[key]]
+            if different:
+                raise UsageError(
+                    f"{job.out} holds a training with another {' and '.join(different)}; give the same again "
+                    f"to go on with it, or name a new folder with {parameter('output')}"
+                )
+        elif job.out.exists() and any(job.out.iterdir()):
+            raise OutputError(f"{job.out} exists already, and holds no training; name a folder that does not")
+        return begun
+
+    def outlook(self) -> Outlook:
+        """Makes two steps, to time them, and writes nothing."""
+        self._training_mode()
+        made = self._trainer
+        began = time.monotonic()
+        for step in range(_TIMED_STEPS):
+            made.try_step(step)
+        seconds = (time.monotonic() - began) / _TIMED_STEPS
+        longest = max((self._length(self.examples.example(k)) for k in range(8)), key=lambda one: one.tokens)
+        recipe = self.job.recipe
+        return Outlook(
+            parts=count(self.network),
+            steps=self.steps,
+            epochs=self.steps * recipe.batch * recipe.accumulate / self.examples.groups,
+            memory=forecast(self.network, recipe, longest, 2 if self.job.bf16 else 4),
+            seconds=seconds * self.steps,
+        )
+
+    def _length(self, example: Example) -> Length:
+        with self._trainer.precision():
+            return self._objective.length(example)
+
+    def run(self, watch: Watch) -> Trained:
+        """Trains until the end, going on where an earlier run was stopped, and writes the model.
+
+        Raises:
+            StoppedError: the loss became useless; the model of the last good checkpoint was written.
+            OutputError: something cannot be written; the last checkpoint is there.
+        """
+        self.files.folder.mkdir(parents=True, exist_ok=True)
+        with atomic(self.files.folder / RUN) as part:
+            part.write_text(json.dumps(self._begun, indent=2) + "\n", encoding="utf-8")
+        self._trainer.resume(self.job.device)
+        self._first_validation()
+        try:
+            self._train(watch)
+        except StoppedError as stop:
+            raise self._stopped(stop) from stop
+        return self._finish()
+
+    def _train(self, watch: Watch) -> None:
+        every = self.job.recipe.validate_every or self.steps
+        trainer = self._trainer
+        if trainer.done and trainer.extra.get("validated") != trainer.done:
+            at_end = trainer.done % every == 0 or trainer.done == self.steps
+            if at_end:  # the run was killed between a checkpoint and its validation
+                self._validate()
+        while trainer.done < self.steps:
+            self._training_mode()
+            trainer.run(watch, until=(trainer.done // every + 1) * every)
+            self._validate()
+
+    def _training_mode(self) -> None:
+        """Dropout in what is trained, and none in what is not."""
+        self._objective.train()
+        for module in frozen_modules(self._objective):
+            module.eval()
+
+    def _first_validation(self) -> None:
+        extra = self._trainer.extra
+        if self._validator is None or "before" in extra:
+            return
+        if self._trainer.done == 0:
+            self.network.eval()
+            extra["before"] = {name: float(v) for name, v in self._validator.scores(self.network).items()}
+            self._validator.draw(self.network, self.files.folder / "before.png")
+            self.files.log({"step": 0, "validation": extra["before"]})
+
+    def _validate(self) -> None:
+        """Scores the network, and keeps it where it is the best so far."""
+        trainer = self._trainer
+        if self._validator is None:
+            return
+        self.network.eval()
+        scores = {name: float(value) for name, value in self._validator.scores(self.network).items()}
+        self.files.log({"step": trainer.done, "validation": scores})
+        best = trainer.extra.get("best")
+        deciding = next(iter(scores))
+        if best is None or scores[deciding] >= best["scores"][deciding]:
+            save_adapter_tensors(trained_tensors(self.network), self.files.folder / BEST)
+            trainer.extra["best"] = {"step": trainer.done, "scores": scores}
+        trainer.extra["validated"] = trainer.done
+        trainer.save()
+
+    def _stopped(self, stop: StoppedError) -> StoppedError:
+        """Writes the model of the last good checkpoint, if there is one, and says so."""
+        state = self.files.load(self.job.device)
+        advice = f"try a lower {parameter('lr')}, and a new {parameter('output')}"
+        if state is None:
+            return StoppedError(f"{stop.message}, before the first checkpoint; {advice}")
+        self._trainer.restore(state)
+        self._trainer.done = int(state["step"])
+        self._finish()
+        return StoppedError(f"{stop.message}; {self.job.out} is the model of step {state['step']}; {advice}")
+
+    def _finish(self) -> Trained:
+        """Writes the model of the best checkpoint, or of the last where none was scored."""
+        job, trainer = self.job, self._trainer
+        best = trainer.extra.get("best")
+        weights = self.files.folder / BEST
+        if best is None:
+            save_adapter_tensors(trained_tensors(self.network), weights)
+        lora = job.recipe.parts.get(LANGUAGE_MODEL) == LORA
+        low_rank = (
+            LowRank(job.recipe.lora.r, job.recipe.lora.alpha, job.recipe.lora.dropout) if lora else None
+        )
+        adapter = job.out / ADAPTER_FOLDER
+        write_adapter(adapter, weights, _lasting(job.base), job.folder, low_rank)
+        merge_into(adapter, job.out, job.to)
+        if self._validator is not None:
+            self._take(weights)
+            self._validator.draw(self.network.eval(), self.files.folder / "after.png")
+        if low_rank is None:
+            discard(adapter)  # it is the whole model once more
+        step = trainer.done if best is None else int(best["step"])
+        return Trained(
+            folder=job.out,
+            adapter=adapter if low_rank else None,
+            steps=trainer.done,
+            step=step,
+            before=trainer.extra.get("before", {}),
+            scores={} if best is None else best["scores"],
+        )
+
+    @torch.no_grad()
+    def _take(self, weights: Path) -> None:
+        """Takes what was learned from a file of an adapter."""
+        learned = load_file(weights)
+        for name, tensor in trained_tensors(self.network).items():
+            tensor.copy_(learned[saved_name(name)])
+
+
+def make_optimiser(network: Sa2VANetwork, recipe: Recipe) -> torch.optim.Optimizer:
+    """AdamW of all that is trained; in 8 bits if the recipe says so.
+
+    Raises:
+        UsageError: bitsandbytes is not there.
+    """
+    parameters = list(trained_tensors(network).values())
+    options: dict[str, Any] = {
+        "lr": recipe.optimiser.rate,
+        "betas": recipe.optimiser.betas,
+        "weight_decay": recipe.optimiser.weight_decay,
+    }
+    if not recipe.optimiser.eight_bit:
+        fused = all(p.device.type in ("cpu", "cuda") for p in parameters)  # needs no memory beside its means
+        return torch.optim.AdamW(parameters, **options, fused=fused)
+    from sa2va_cli.runtime.extras import QUANT, require
+
+    require(QUANT, "optimiser.eight_bit")
+    from bitsandbytes.optim import AdamW8bit
+
+    made: torch.optim.Optimizer = AdamW8bit(parameters, **options)
+    return made
+
+
+def _lasting(base: str) -> str:
+    """A name that still leads to the model when the current folder is another."""
+    return str(Path(base).absolute()) if (Path(base) / CONFIG_FILE).is_file() else base

@@ -1,0 +1,304 @@
+"""Fine-tuning from a checkpoint to a checkpoint: every family, adapters, layouts, resuming."""
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from families import FAMILIES, checkpoint
+from PIL import Image
+
+from sa2va_cli.checkpoints.adapters import merge
+from sa2va_cli.checkpoints.hub import resolve
+from sa2va_cli.checkpoints.loader import load_network
+from sa2va_cli.checkpoints.streaming import TensorFiles
+from sa2va_cli.errors import ModelError, OutputError, UsageError
+from sa2va_cli.model.network import Sa2VANetwork
+from sa2va_cli.training.datasets.table import read_dataset
+from sa2va_cli.training.examples import Examples, Source
+from sa2va_cli.training.finetuning import ADAPTER_FOLDER, RUN_FOLDER, Job, Training
+from sa2va_cli.training.recipe import FULL, OFFICIAL, PARTS, SMALL, Lora, Losses, Recipe
+from sa2va_cli.training.referring import ReferringObjective
+from sa2va_cli.training.trainer import StoppedError
+
+CPU, FLOAT = torch.device("cpu"), {"lm": torch.float32, "vit": torch.float32}
+TINY = dataclasses.replace(
+    OFFICIAL,
+    lora=Lora(4, 8, 0.05),
+    losses=Losses(points=256),
+    words=SMALL.words,
+    batch=1,
+    accumulate=1,
+    steps=4,
+    save_every=2,
+    gradient_checkpointing=False,
+)
+COLOURS = ((220, 40, 40), (40, 200, 60), (50, 80, 230), (240, 220, 60))
+NAMES = ("red", "green", "blue", "yellow")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+class Silent:
+    def stepped(self, line: Mapping[str, Any], done: int, steps: int) -> None: ...
+
+    def saved(self, done: int) -> None: ...
+
+
+class Stopping(Silent):
+    """Ends the run after some steps, as Ctrl-C does."""
+
+    def __init__(self, after: int) -> None:
+        self.after = after
+
+    def stepped(self, line: Mapping[str, Any], done: int, steps: int) -> None:
+        if done == self.after:
+            raise KeyboardInterrupt
+
+
+def pictures(folder: Path, count: int = 8, size: int = 96) -> Path:
+    """Data in the official fine-tuning format: a coloured box in each picture, on a grey wall."""
+    (folder / "images").mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    entries = []
+    for k in range(count):
+        image = np.full((size, size, 3), 128, np.uint8)
+        left, top = (int(v) for v in rng.integers(8, size // 2, 2))
+        right, bottom = left + int(rng.integers(28, 40)), top + int(rng.integers(28, 40))
+        image[top:bottom, left:right] = COLOURS[k % 4]
+        Image.fromarray(image).save(folder / "images" / f"{k}.png")
+        box = [left, top, right, top, right, bottom, left, bottom]
+        entries.append({"image": f"{k}.png", "mask": [[box]], "text": [f"{NAMES[k % 4]} box"]})
+    (folder / "annotations.json").write_text(json.dumps(entries))
+    return folder
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return pictures(tmp_path / "boxes", 4)
+
+
+def job(base: Path, data: Path, out: Path, recipe: Recipe = TINY, to: Any = "native") -> Job:
+    sources = [Source.of(read_dataset(data).usable())]
+    return Job(str(base), base, sources, [str(data)], recipe, out, to, CPU, FLOAT)
+
+
+def demo() -> Path:
+    return resolve("demo")
+
+
+def tensors(folder: Path) -> dict[str, torch.Tensor]:
+    files = TensorFiles(folder)
+    return {name: files.read(name) for name in files.names}
+
+
+def losses_of(network: Sa2VANetwork, data: Path, recipe: Recipe = TINY) -> dict[str, float]:
+    """Of the first picture, with the same random numbers every time."""
+    objective = ReferringObjective(network.eval(), recipe)
+    examples = Examples([Source.of(read_dataset(data).usable())], recipe, network.sam2.input_size // 4)
+    torch.manual_seed(0)
+    with torch.no_grad():
+        return {name: float(value) for name, value in objective(examples.example(0)).items()}
+
+
+def test_a_run_that_was_stopped_goes_on_to_the_same_bits(tmp_path: Path, data: Path) -> None:
+    Training(job(demo(), data, tmp_path / "whole")).run(Silent())
+    with pytest.raises(KeyboardInterrupt):
+        Training(job(demo(), data, tmp_path / "stopped")).run(Stopping(3))
+    Training(job(demo(), data, tmp_path / "stopped")).run(Silent())
+    for name in ("model.safetensors", f"{RUN_FOLDER}/metrics.jsonl"):
+        whole, stopped = ((tmp_path / run / name).read_bytes() for run in ("whole", "stopped"))
+        if name.endswith("jsonl"):
+            losses = [[json.loads(line)["total"] for line in run.splitlines()] for run in (whole, stopped)]
+            assert losses[0] == losses[1]
+        else:
+            assert whole == stopped
+
+
+def test_the_new_folder_is_a_model_and_the_adapter_makes_the_same_of_its_base(
+    tmp_path: Path, data: Path
+) -> None:
+    training = Training(job(demo(), data, tmp_path / "out"))
+    done = training.run(Silent())
+    learned = losses_of(training.network, data)
+    out = load_network(done.folder, CPU, torch.float32)
+    assert losses_of(out, data) == pytest.approx(learned, rel=1e-4)
+    assert losses_of(out, data) != pytest.approx(
+        losses_of(load_network(demo(), CPU, torch.float32), data), rel=0.01
+    )
+    assert done.adapter == tmp_path / "out" / ADAPTER_FOLDER
+    adapted = load_network(done.adapter, CPU, torch.float32)
+    assert losses_of(adapted, data) == pytest.approx(learned, rel=1e-4)
+    config = json.loads((done.adapter / "adapter_config.json").read_text())
+    assert (config["peft_type"], config["r"], config["lora_alpha"]) == ("LORA", 4, 8)
+    assert config["target_modules"] == [
+        "down_proj",
+        "gate_proj",
+        "k_proj",
+        "o_proj",
+        "q_proj",
+        "up_proj",
+        "v_proj",
+    ]
+    merge(done.adapter, tmp_path / "merged", "native")
+    assert (tmp_path / "merged/model.safetensors").read_bytes() == (
+        done.folder / "model.safetensors"
+    ).read_bytes()
+    with pytest.raises(ModelError, match="is no adapter"):
+        merge(done.folder, tmp_path / "again", "native")
+
+
+def test_only_what_the_recipe_trains_changes(tmp_path: Path, data: Path) -> None:
+    Training(job(demo(), data, tmp_path / "out")).run(Silent())
+    before, after = tensors(demo()), tensors(tmp_path / "out")
+    assert before.keys() == after.keys()
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    frozen = ("chat.vision_model.", "chat.projector.", "sam2.layers.vision_encoder.", "sam2.layers.memory_")
+    assert not [name for name in changed if name.startswith(frozen)]
+    assert {"text_hidden_fcs.2.weight", "chat.language_model.lm_head.weight"} <= changed
+    assert [name for name in changed if name.startswith("sam2.layers.mask_decoder.")]
+    assert [name for name in changed if "q_proj" in name and name.startswith("chat.language_model.")]
+
+
+def test_a_published_model_keeps_its_layout_and_names(tmp_path: Path, data: Path) -> None:
+    base = checkpoint("internvl-qwen2")
+    Training(job(base, data, tmp_path / "out", dataclasses.replace(TINY, steps=1), "published")).run(Silent())
+    before, after = tensors(base), tensors(tmp_path / "out")
+    assert {n: t.shape for n, t in before.items()} == {n: t.shape for n, t in after.items()}
+    assert json.loads((tmp_path / "out/config.json").read_text()) == json.loads(
+        (base / "config.json").read_text()
+    )
+    load_network(tmp_path / "out", CPU, torch.float32)
+
+
+def test_all_parts_can_be_trained_whole(tmp_path: Path, data: Path) -> None:
+    whole = dataclasses.replace(TINY, parts=dict.fromkeys(PARTS, FULL), steps=1)
+    done = Training(job(demo(), data, tmp_path / "out", whole)).run(Silent())
+    assert done.adapter is None
+    assert not (tmp_path / "out" / ADAPTER_FOLDER).exists()
+    before, after = tensors(demo()), tensors(tmp_path / "out")
+    assert before.keys() == after.keys()
+
+
+def test_an_outlook_counts_and_writes_nothing(tmp_path: Path, data: Path) -> None:
+    outlook = Training(job(demo(), data, tmp_path / "out")).outlook()
+    assert outlook.steps == 4
+    assert outlook.parts["vision"].trained == 0 < outlook.parts["vision"].frozen
+    assert outlook.parts["projection"].frozen == 0 < outlook.parts["projection"].trained
+    trained = sum(one.trained for one in outlook.parts.values())
+    assert (outlook.memory.gradients, outlook.memory.optimiser) == (4 * trained, 8 * trained)
+    assert outlook.seconds > 0
+    assert not (tmp_path / "out").exists()
+
+
+def test_another_training_in_the_folder_is_refused(tmp_path: Path, data: Path) -> None:
+    one = job(demo(), data, tmp_path / "out")
+    Training(one).run(Silent())
+    with pytest.raises(UsageError, match="holds a training with another recipe"):
+        Training(dataclasses.replace(one, recipe=dataclasses.replace(TINY, seed=1)))
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full/notes.txt").write_text("mine")
+    with pytest.raises(OutputError, match="exists already, and holds no training"):
+        Training(job(demo(), data, tmp_path / "full"))
+
+
+def test_an_adapter_is_no_model_to_begin_with(tmp_path: Path, data: Path) -> None:
+    (tmp_path / "adapter").mkdir()
+    (tmp_path / "adapter/adapter_config.json").write_text("{}")
+    with pytest.raises(ModelError, match="is an adapter; first make a model of it"):
+        Training(job(tmp_path / "adapter", data, tmp_path / "out"))
+
+
+def test_words_that_look_like_tokens_are_words(data: Path) -> None:
+    entries = json.loads((data / "annotations.json").read_text())
+    entries[0]["text"] = ["[SEG] <|im_end|> <image> box"]
+    (data / "annotations.json").write_text(json.dumps(entries[:1]))
+    assert losses_of(load_network(demo(), CPU, torch.float32), data)["bce"] > 0
+
+
+class Scores:
+    """A validator that has its scores ready."""
+
+    def __init__(self, values: Sequence[float]) -> None:
+        self.values = iter(values)
+
+    def scores(self, network: Sa2VANetwork) -> Mapping[str, float]:
+        assert not network.training
+        return {"J": next(self.values)}
+
+    def draw(self, network: Sa2VANetwork, path: Path) -> None:
+        path.write_bytes(b"drawn")
+
+
+def test_the_model_is_that_of_the_best_checkpoint(tmp_path: Path, data: Path) -> None:
+    recipe = dataclasses.replace(TINY, validate_every=2)
+    done = Training(job(demo(), data, tmp_path / "out", recipe), Scores([0.1, 0.9, 0.5])).run(Silent())
+    assert (done.steps, done.step) == (4, 2)
+    assert (done.before, done.scores) == ({"J": 0.1}, {"J": 0.9})
+    half = dataclasses.replace(TINY, validate_every=2, steps=4)
+    with pytest.raises(KeyboardInterrupt):
+        Training(job(demo(), data, tmp_path / "half", half), Scores([0.1, 0.9])).run(Stopping(3))
+    best = tmp_path / "half" / RUN_FOLDER / "best.safetensors"
+    assert best.read_bytes() == (tmp_path / "out" / ADAPTER_FOLDER / "adapter_model.safetensors").read_bytes()
+
+
+def test_a_useless_loss_ends_with_the_model_of_the_last_good_checkpoint(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole: Callable[..., Any] = ReferringObjective.forward
+    calls = []
+
+    def broken(self: ReferringObjective, example: Any) -> Any:
+        calls.append(example)
+        losses = whole(self, example)
+        return losses | {"total": losses["total"] * (float("nan") if len(calls) == 4 else 1)}
+
+    monkeypatch.setattr(ReferringObjective, "forward", broken)
+    with pytest.raises(StoppedError) as stop:
+        Training(job(demo(), data, tmp_path / "out")).run(Silent())
+    assert "became nan at step 4; " in stop.value.command_line
+    assert "is the model of step 2; try a lower --lr" in stop.value.command_line
+    load_network(tmp_path / "out", CPU, torch.float32)
+
+
+def iou_after(family: str, folder: Path, steps: int = 40) -> float:
+    """The least IoU on eight pictures after so many steps on them."""
+    data = pictures(folder / "boxes")
+    recipe = dataclasses.replace(
+        TINY,
+        lora=Lora(8, 16, 0.0),
+        losses=Losses(points=1024),
+        optimiser=dataclasses.replace(OFFICIAL.optimiser, rate=3e-3),
+        batch=8,
+        steps=steps,
+        save_every=1000,
+    )
+    training = Training(job(checkpoint(family), data, folder / "out", recipe))
+    training.run(Silent())
+    network = load_network(folder / "out", CPU, torch.float32)
+    objective = ReferringObjective(network, recipe)
+    found = []
+    for number in range(8):
+        example = training.examples.example(number)
+        with torch.no_grad():
+            queries, _ = objective._read(example)
+            logits = objective.decode(example, queries)[0, 0]
+        predicted, wanted = logits.numpy() > 0, example.masks[0, 0]
+        found.append((predicted & wanted).sum() / (predicted | wanted).sum())
+    return float(min(found))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", FAMILIES)
+def test_forty_steps_learn_eight_pictures_by_heart(family: str, tmp_path: Path) -> None:
+    assert iou_after(family, tmp_path) > 0.9
