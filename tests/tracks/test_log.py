@@ -15,7 +15,9 @@ from tracks.conftest import OBJECTS, make_frame, make_header, make_logits
 from sa2va_cli.datatypes import FrameMasks
 from sa2va_cli.errors import InputError, OutputError
 from sa2va_cli.tracks.header import Header
-from sa2va_cli.tracks.log import Tracks, TracksWriter
+from sa2va_cli.tracks.indexed import CodedFrame
+from sa2va_cli.tracks.log import FRAME, Tracks, TracksWriter
+from sa2va_cli.tracks.records import Record
 
 FRAMES = 12
 
@@ -180,3 +182,36 @@ def test_other_files_are_refused_in_one_line(tmp_path: Path) -> None:
         Tracks(path)
     with pytest.raises(InputError, match="No such file"):
         Tracks(tmp_path / "none.sa2va")
+
+
+def test_how_masks_agree_with_the_words_is_read_again_and_an_older_log_has_none(tmp_path: Path) -> None:
+    told = np.array([0.75, np.nan], np.float32)
+    facts = np.full((3, 2), 0.9, np.float32)
+    for name, worded in (("new.sa2va", told), ("old.sa2va", None)):
+        with TracksWriter(tmp_path / name, make_header(1)) as writer:
+            wanted = writer.append(make_frame(0), make_logits(0), *facts, worded).evidence
+        (one,) = Tracks(tmp_path / name)
+        read = one.masks(make_frame(0), 0.5).evidence
+        np.testing.assert_array_equal(one.worded, worded)
+        assert wanted is not None
+        assert read is not None
+        np.testing.assert_array_equal(read.confidences, wanted.confidences)
+    new, old = ((tmp_path / name).stat().st_size for name in ("new.sa2va", "old.sa2va"))
+    assert new == old + 8
+
+
+def test_a_frame_whose_masks_stay_coded_keeps_what_the_words_say_of_them(tmp_path: Path) -> None:
+    told = np.array([0.75, 0.5], np.float32)
+    with TracksWriter(tmp_path / "a.sa2va", make_header(1)) as writer:
+        writer.append(make_frame(0), make_logits(0), *np.full((3, 2), 0.9, np.float32), told)
+    tracks = Tracks(tmp_path / "a.sa2va")
+    (record,) = (one for one in tracks.records() if isinstance(one, Record) and one.kind == FRAME)
+    coded = CodedFrame.unpacked(record.payload)
+    assert coded.payload == record.payload
+    np.testing.assert_array_equal(coded.decoded(OBJECTS).worded, told)
+
+
+def test_how_decided_the_words_were_is_in_the_header(tmp_path: Path) -> None:
+    header = make_header(objects=(replace(OBJECTS[0], margin=1.25), OBJECTS[1]))
+    again = Header.from_json(header.to_json())
+    assert [one.margin for one in again.objects] == [1.25, None]
