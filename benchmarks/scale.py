@@ -251,8 +251,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     clip = costs.start_seconds + costs.clip_seconds * costs.rate / costs.frames_per_second
     moved = costs.clip_seconds * (costs.read_bits + costs.rate * costs.frame_bytes * 8)
     listening = 1 / (costs.driver_seconds / clip + CALLS_A_SECOND * costs.call_seconds)
-    print(f"the storage is full with {clip * costs.storage_bits / moved:,.0f} workers", end=", ")
-    print(f"the driver with {listening:,.0f}")
+    print(f"the driver is full with {listening:,.0f} workers", end=", ")
+    print(f"the storage with {clip * costs.storage_bits / moved:,.0f}")
+    print(f"ratio {listening * moved / (clip * costs.storage_bits):.2f} of what driver and storage serve")
 
 
 if __name__ == "__main__":

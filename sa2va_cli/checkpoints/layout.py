@@ -39,7 +39,8 @@ tensors, so that an absurd number would be built for hours."""
 _NOT_UNDERSTOOD = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
 """What reading a JSON object raises when it has other keys or other types than it should."""
 
-_LAYER_KEYS = ("num_hidden_layers", "depth", "num_layers", "fuser_num_layers", "num_maskmem", "stages")
+_LAYER_KEYS = ("layers", "depth", "num_maskmem", "stages", "blocks_per_stage", "depths")
+"""Ends of the names of such numbers."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def check_sizes(sizes: Config) -> None:
     """
     for key, value in sizes.items():
         numbers = value if isinstance(value, list) else [value]
-        most = MOST_LAYERS if key in _LAYER_KEYS else LARGEST_SIZE
+        most = MOST_LAYERS if key.endswith(_LAYER_KEYS) else LARGEST_SIZE
         for number in numbers:
             if isinstance(number, int | float) and not abs(number) <= most:
                 raise ValueError(f"{key} is {number}, at most {most} is possible")

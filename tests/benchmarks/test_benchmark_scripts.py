@@ -24,7 +24,6 @@ QUICK = (
     "conversation",
     "effects",
     "redaction",
-    "review_server",
     "scale",
 )
 SLOW = (
@@ -41,6 +40,8 @@ SLOW = (
     "shots",
     "gallery",
     "review_browser",
+    "review_server",
+    "training_memory",
 )
 SHARED = ("recording", "report", "gpu_tables")
 

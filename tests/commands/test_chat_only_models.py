@@ -146,7 +146,7 @@ def test_segment_says_that_it_has_no_mask_decoder(name, more, sa2va, folder):
 
 def test_models_list_tells_which_make_no_masks(sa2va):
     models = json.loads(sa2va("models", "list", "--json").out)["models"]
-    assert {model["alias"] for model in models if not model["masks"]} == {
+    assert {model["alias"] for model in models if not model["masks"] and not model["follower"]} == {
         "sail-vl-2b",
         "llava-onevision-0.5b",
         "llava-next-video-7b",

@@ -126,4 +126,5 @@ def test_logits_are_made_where_a_token_is_chosen_and_nowhere_else(
     assert grounding.answer
     assert max(calls["logits"]) < 20
     assert max(calls["read"]) > 300
-    assert calls["logits"][1:] == calls["read"][1:]
+    # Step by step where an answer is written, and once more where it is read for how decided its words were.
+    assert sum(calls["logits"]) < sum(calls["read"]) / 10
