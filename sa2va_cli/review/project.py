@@ -5,7 +5,7 @@ what is in the files.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,6 +14,7 @@ from sa2va_cli.batch.sources import MEDIA_ENDINGS, TRACKS_ENDINGS, sources
 from sa2va_cli.batch.state import NAME, read_state
 from sa2va_cli.errors import InputError
 from sa2va_cli.media.sequences import is_pattern, natural
+from sa2va_cli.outputs.kinds import KINDS
 from sa2va_cli.tracks.decisions import TRACKS_ENDING, stem_of
 
 Kind = Literal["tracks", "video", "folder", "batch"]
@@ -102,6 +103,7 @@ def tracks_beside(video: Path) -> Path:
 def _of_folder(folder: Path) -> tuple[Clip, ...]:
     """Videos with their tracks, and tracks whose video lies elsewhere."""
     files = [Path(one.path) for one in sources([str(folder)], MEDIA_ENDINGS | TRACKS_ENDINGS)]
+    files = [file for file in files if not _is_delivered(file, files)]
     videos: dict[Path, Path] = {}
     for file in files:
         if file.suffix not in TRACKS_ENDINGS:
@@ -114,6 +116,16 @@ def _of_folder(folder: Path) -> tuple[Clip, ...]:
         if file.suffix in TRACKS_ENDINGS and file not in found
     }
     return _distinct(found[path] for path in sorted(found, key=natural))
+
+
+def _is_delivered(file: Path, files: Sequence[Path]) -> bool:
+    """Whether a file is called as an output of one beside it: ``clip.matte.mov`` beside ``clip.mp4``."""
+    stem, _, kind = file.stem.rpartition(".")
+    return (
+        kind in KINDS
+        and kind != "tracks"
+        and any(other.parent == file.parent and other.stem == stem for other in files)
+    )
 
 
 def _of_batch(state: Path) -> tuple[Clip, ...]:

@@ -302,9 +302,7 @@ def test_a_matte_is_what_the_command_that_is_shown_makes(context, server, shots,
 def test_a_question_is_answered_and_what_it_names_becomes_an_object(context, server):
     page = open_clip(context, server, "three")
     page.get_by_role("tab", name="Ask").click()
-    page.get_by_label("Question").fill(
-        "Can you segment the girl in red dress?"
-    )
+    page.get_by_label("Question").fill("Can you segment the girl in red dress?")
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Make").click()
     expect(page.get_by_test_id("undo")).to_be_enabled()

@@ -42,6 +42,7 @@ def test_a_folder_is_all_clips_in_it_sorted_by_what_is_known(serve, place):
     shutil.copy(place / "clip.mp4", place / "more" / "other.mp4")
     shutil.copy(place / "clip.mp4", place / "clip.mov")
     (place / "broken.tracks.sa2va").write_bytes(b"no tracks")
+    shutil.copy(place / "clip.mp4", place / "clip.overlay.mp4")  # delivered earlier
     server = serve(str(place))
     clips = {one["name"]: one for one in server.get("/clips")["clips"]}
     assert set(clips) == {"broken", "clip.mov", "clip.mp4", "other.mp4"}
