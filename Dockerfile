@@ -14,9 +14,9 @@ FROM python:3.12-slim-bookworm AS base
 ENV HF_HOME=/weights \
     PYTHONUNBUFFERED=1
 RUN useradd --create-home --uid 1000 sa2va \
-    && mkdir /weights /work \
-    && chown sa2va:sa2va /weights /work
-WORKDIR /work
+    && mkdir /weights /data \
+    && chown sa2va:sa2va /weights /data
+WORKDIR /data
 VOLUME /weights
 ENTRYPOINT ["sa2va"]
 CMD ["--help"]

@@ -70,6 +70,14 @@ def test_every_script_is_tested():
     }
 
 
+def test_every_script_has_one_row_on_their_page():
+    rows = [
+        line.split("`")[1] for line in (SCRIPTS / "README.md").read_text().splitlines() if line[:3] == "| `"
+    ]
+    shared = {f"{name}.py" for name in SHARED}
+    assert sorted(rows) == sorted({path.name for path in SCRIPTS.glob("*.py")} - shared)
+
+
 @pytest.mark.parametrize("name", QUICK)
 def test_a_script_ends_with_its_ratio_and_records_its_figures(script, name, capsys, tmp_path, monkeypatch):
     if name in ("media_path", "rendering") and shutil.which("ffmpeg") is None:
