@@ -188,7 +188,7 @@ class Correct:
         first: the first frame that changes.
         last: the last one.
         layer: name of the layer with the masks; they may still be coming.
-        means: ``point``, ``box``, ``brush`` or ``words``.
+        means: ``point``, ``box``, ``brush``, ``words`` or ``answer``.
         words: what was said.
         name: what a new object is called.
         new: whether the object did not exist before.

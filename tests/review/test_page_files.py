@@ -3,10 +3,13 @@
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 import sa2va_cli
+from sa2va_cli.datatypes import Reason
+from sa2va_cli.review.bodies import EDITS
 
 PAGE = Path(sa2va_cli.__file__).parent / "review" / "page"
 MODULES = sorted(path for path in PAGE.rglob("*.js") if "vendor" not in path.parts)
@@ -25,9 +28,11 @@ def table(language: Path) -> dict[str, str]:
 
 
 def uses() -> tuple[set[str], list[str]]:
-    """Keys that modules ask for, and patterns of keys that are put together."""
-    keys: set[str] = set()
-    patterns = [r"(why|correction|job)\..+"]
+    """Keys that modules ask for or the server's words make, and patterns of keys that are put together."""
+    keys = {f"why.{one}" for one in get_args(Reason)}
+    pointed = {one for one, schema in EDITS.items() if "object" not in schema["required"]}
+    keys |= {f"correction.{'point' if one == 'points' else one}" for one in pointed}
+    patterns: list[str] = []
     for module in MODULES:
         text = module.read_text(encoding="utf-8")
         for plain, template in _USE.findall(text):

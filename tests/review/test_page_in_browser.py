@@ -322,6 +322,50 @@ def test_words_are_those_of_the_language_and_the_theme_that_were_chosen(context,
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
 
 
+def test_the_timeline_is_drawn_in_the_colours_of_the_theme(context, server):
+    page = open_clip(context, server, "one")
+    seen = set()
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        page.wait_for_function(
+            """() => {
+                const ruler = document.querySelector(".ruler");
+                const tick = ruler.getContext("2d").getImageData(0, ruler.height - 2, 1, 1).data;
+                const quiet = getComputedStyle(document.querySelector(".where .quiet")).color;
+                return quiet === `rgb(${tick[0]}, ${tick[1]}, ${tick[2]})`;
+            }"""
+        )
+        seen.add(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+    assert len(seen) == 2
+
+
+def test_what_is_begun_on_a_frame_that_plays_stops_there(context, server):
+    page = context.new_page()
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.url))
+    page.route("**/frames/12?*", lambda _: None)  # playing waits for a picture that never comes
+    page.goto(server.address.partition("?")[0])
+    page.get_by_test_id("card").filter(has_text="one").click()
+    shows(page, 0)
+    page.keyboard.press("b")
+    page.keyboard.press("Space")
+    shows(page, 11)
+    expect(page.get_by_test_id("play")).to_have_accessible_name("Pause")
+    page.get_by_test_id("stage").hover()
+    page.mouse.down()
+    expect(page.get_by_test_id("play")).to_have_accessible_name("Play")
+    page.mouse.up()
+    shows(page, 11)
+    page.get_by_test_id("stage").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press(",")
+    shows(page, 10)
+    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    shows(page, 10)
+    assert [url for url in sent if url.endswith("/edits")] == []
+
+
 def test_a_server_that_was_killed_is_missed_and_everything_is_found_again(context, server):
     page = open_clip(context, server, "one")
     page.keyboard.press("p")

@@ -48,7 +48,7 @@ export const readOutputs = () => get("/outputs");
 export const edit = (id, change) => post(`${inClip(id)}/edits`, change);
 export const undo = (id) => post(`${inClip(id)}/undo`);
 export const redo = (id) => post(`${inClip(id)}/redo`);
-export const save = (id, name = null) => post(`${inClip(id)}/save`, { name });
+export const save = (id) => post(`${inClip(id)}/save`);
 export const segment = (id, prompts) => post(`${inClip(id)}/segment`, { prompts });
 export const triage = (id, status, reason = null) => post(`${inClip(id)}/triage`, { status, reason });
 export const deliver = (id, order) => post(`${inClip(id)}/deliver`, order);

@@ -97,7 +97,7 @@ function Changes({ review }) {
         <${Icon} name="check" />${t("triage.accept")}
       </button>
       <button type="button" onClick=${() => setRejecting(true)}>
-        <${Icon} name="cross" />${t("triage.reject")}
+        <${Icon} name="close" />${t("triage.reject")}
       </button>
     </div>
     ${

@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { Icon, IconButton } from "./icons.js";
-import { t, tServer } from "./language.js";
+import { t } from "./language.js";
 import { attempt, forgetJob, isActive, notify, page } from "./page_state.js";
 import { useStore } from "./store.js";
 import { html } from "./vendor/preact-htm.js";
@@ -16,7 +16,7 @@ export function JobLines({ clip }) {
     ${active.map(
       (job) =>
         html`<li key=${job.id} data-testid="job">
-          <span class="job-words">${wordsOf(job)}</span>
+          <span class="job-words">${job.label}</span>
           <${Progress} job=${job} />
           <${IconButton}
             icon="close"
@@ -30,14 +30,12 @@ export function JobLines({ clip }) {
 
 const TOLD_FROM = 0.1; // before, the time that is left is anybody's guess: a model was loaded first
 
-const wordsOf = (job) => job.label || tServer("job", job.kind);
-
 export function Progress({ job }) {
   const known = job.state === "running" && job.progress > 0;
   return html`<progress
       max="1"
       value=${known ? job.progress : undefined}
-      aria-label=${wordsOf(job)}
+      aria-label=${job.label}
     ></progress>
     <span class="quiet progress-words">${known ? howFar(job) : t(`jobs.${job.state}`)}</span>`;
 }

@@ -100,7 +100,7 @@ function hideChosen(review) {
 const NAMES = { " ": "Space", ArrowRight: "→", ArrowLeft: "←" };
 
 // "Ctrl+Shift+Z"; shift is left out where it only makes the character itself, as in "+".
-export function nameOf(event) {
+function nameOf(event) {
   const name = NAMES[event.key] ?? (event.key.length === 1 ? event.key.toUpperCase() : event.key);
   const control = event.ctrlKey || event.metaKey ? "Ctrl+" : "";
   const shift =

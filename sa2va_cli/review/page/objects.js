@@ -12,7 +12,7 @@ export function Objects({ review }) {
     <section aria-labelledby="objects-title">
       <h2 id="objects-title">${t("objects.title")}</h2>
       ${!clip.objects.length && html`<p class="empty">${t("objects.empty")}</p>`}
-      <ul class="objects">
+      <ul>
         ${clip.objects.map((one, at) => html`<${Row} key=${one.id} review=${review} object=${one} number=${at + 1} />`)}
       </ul>
       <${NewObject} review=${review} />

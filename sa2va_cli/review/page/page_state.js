@@ -61,7 +61,7 @@ export async function readClips() {
   }
 }
 
-export function takeJob(job) {
+function takeJob(job) {
   const jobs = new Map(page.state.jobs);
   const before = jobs.get(job.id);
   jobs.set(job.id, job);

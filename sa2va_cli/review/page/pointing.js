@@ -36,11 +36,11 @@ export class Pointing {
     this.stop();
   }
 
-  // Another tool or frame takes back what was begun.
+  // Another tool takes back what was begun, and so does another frame.
   #follow() {
     const { tool, frame } = this.review.state;
-    if (tool === this.tool && frame === this.frame) return;
-    if (tool !== this.tool) this.#cancel();
+    const begun = this.corner !== null || this.started?.moving === false;
+    if (tool !== this.tool || (frame !== this.frame && begun)) this.#cancel();
     this.tool = tool;
     this.frame = frame;
   }
@@ -84,6 +84,7 @@ export class Pointing {
     if (!moving && !this.#inside(at)) return;
     this.canvas.setPointerCapture(event.pointerId);
     this.started = { at, last: at, moving, moved: false };
+    if (!moving) this.review.setSpeed(0); // it is meant for this frame
     if (!moving && this.#paints()) this.#show({ stroke: [pair(this.#source(at))] });
   }
 
@@ -135,11 +136,9 @@ export class Pointing {
 
   #wheel(event) {
     event.preventDefault();
-    this.zoom(WHEEL ** -event.deltaY, this.#at(event));
-  }
-
-  zoom(factor, at = { x: this.canvas.width / 2, y: this.canvas.height / 2 }) {
-    this.review.look(zoomed(this.painter.view, factor, at, this.review.state.clip, this.canvas));
+    const factor = WHEEL ** -event.deltaY;
+    const { clip } = this.review.state;
+    this.review.look(zoomed(this.painter.view, factor, this.#at(event), clip, this.canvas));
   }
 
   // Chooses the object whose mask is under the pointer.
@@ -197,6 +196,7 @@ export class Pointing {
 
   #enter(positive) {
     const at = this.#cross;
+    this.review.setSpeed(0);
     this.#show({ cross: at });
     if (this.tool === "point") this.#point(at, positive);
     else if (!this.corner) {

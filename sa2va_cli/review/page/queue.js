@@ -10,7 +10,7 @@ import { useStore } from "./store.js";
 import { clock } from "./timecode.js";
 import { html, useEffect, useRef, useState } from "./vendor/preact-htm.js";
 
-export const STATUSES = ["new", "tracked", "accepted", "corrected", "rejected"];
+const STATUSES = ["new", "tracked", "accepted", "corrected", "rejected"];
 
 // Clips in the order in which they need a look; those that were decided on come last.
 export function sortedClips(clips) {
@@ -32,9 +32,11 @@ export function Queue({ open }) {
   );
   return html`<main class="queue" id="main">
     <${Filters} clips=${clips} filter=${filter} set=${setFilter} />
-    ${!clips.length && html`<p class="empty large">${t("queue.empty")}</p>`}
-    ${clips.length > 0 && !shown.length && html`<p class="empty large">${t("queue.none_shown")}</p>`}
-    <${Grid} clips=${shown} open=${open} reject=${setRejecting} />
+    ${
+      shown.length
+        ? html`<${Grid} clips=${shown} open=${open} reject=${setRejecting} />`
+        : html`<p class="empty large">${t(clips.length ? "queue.none_shown" : "queue.empty")}</p>`
+    }
     ${
       rejecting &&
       html`<${RejectDialog}
@@ -112,7 +114,7 @@ function Grid({ clips, open, reject }) {
     grid.current.children[next].querySelector(".card").focus();
   };
   const press = (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || !clips.length) return;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
     const columns = getComputedStyle(grid.current).gridTemplateColumns.split(" ").length;
     const moves = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns };
     const decisions = {
@@ -171,7 +173,7 @@ function Card({ clip, inOrder, focused, open }) {
 }
 
 export function Status({ status }) {
-  const icon = { accepted: "check", corrected: "pencil", rejected: "cross" }[status];
+  const icon = { accepted: "check", corrected: "pencil", rejected: "close" }[status];
   return html`<span class=${`status ${status}`}
     >${icon && html`<${Icon} name=${icon} />`}${t(`status.${status}`)}</span
   >`;

@@ -12,8 +12,6 @@ const WIDTHS = [320, 480, 640, 960, 1280, 1920, 2560, 3840]; // pictures are ask
 const SCRUBBING_WIDTH = 960; // wider pictures come when the frame stays
 const STILL_MS = 180;
 
-export const TOOLS = ["look", "point", "box", "brush", "eraser"];
-
 export class Review extends Store {
   constructor(id) {
     super({
@@ -64,6 +62,7 @@ export class Review extends Store {
 
   close() {
     clearTimeout(this.stillTimer);
+    clearTimeout(this.soon);
     this.frames.close();
   }
 

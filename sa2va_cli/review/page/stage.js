@@ -44,7 +44,7 @@ export function Stage({ review }) {
     </p>
     <${Wipe} review=${review} />
     <div class="stage-notes" role="status">
-      ${waiting && html`<span class="chip busy">${t("stage.waiting")}</span>`}
+      ${waiting && html`<span class="chip">${t("stage.waiting")}</span>`}
       ${!waiting && pending && html`<span class="chip warn">${t("stage.pending")}</span>`}
     </div>
     <${Loading} shown=${behind} />

@@ -5,19 +5,6 @@ export function secondsOf(clip, frame) {
   return (frame * clip.rate[1]) / clip.rate[0];
 }
 
-// The frame that is shown at a time.
-export function frameAt(clip, seconds) {
-  if (!clip.times) return clamp(clip, Math.floor((seconds * clip.rate[0]) / clip.rate[1] + 1e-6));
-  let low = 0;
-  let high = clip.times.length - 1;
-  while (low < high) {
-    const middle = Math.ceil((low + high) / 2);
-    if (clip.times[middle] <= seconds + 1e-6) low = middle;
-    else high = middle - 1;
-  }
-  return low;
-}
-
 export function clamp(clip, frame) {
   return Math.max(0, Math.min(clip.frames - 1, Math.round(frame)));
 }

@@ -37,7 +37,7 @@ export function Timeline({ review }) {
   useWheel(tracks, wheel);
 
   return html`<section class="timeline" aria-label=${t("timeline.label")}>
-    <div class="labels">
+    <div>
       <div class="label ruler-label">
         <${WindowButtons} window=${windowShown} clip=${clip} set=${setWindow} review=${review} />
       </div>

@@ -5,6 +5,11 @@ import { clock, framesPerSecond } from "./timecode.js";
 const STEPS_S = [0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600];
 const TICK_EM = 6; // between two times on the ruler
 
+// A canvas takes plain colours: these properties are read as the colour that they have in the theme.
+for (const name of ["cut", "doubt", "panel", "quiet", "text"]) {
+  CSS.registerProperty({ name: `--${name}`, syntax: "<color>", inherits: true, initialValue: "black" });
+}
+
 function pen(canvas, { first, last }) {
   const context = canvas.getContext("2d");
   const style = getComputedStyle(canvas);

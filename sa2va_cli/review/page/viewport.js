@@ -1,6 +1,6 @@
 // Where the picture lies on the canvas: scale and offset, in canvas pixels. Pure functions.
 
-export const LARGEST_SCALE = 64;
+const LARGEST_SCALE = 64;
 
 // The whole picture, centred. `null` as a view means this one.
 export function fitted(picture, canvas) {

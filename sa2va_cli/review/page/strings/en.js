@@ -127,11 +127,10 @@ export default {
   "why.unsure words": "unsure words",
   "corrections.title": "Corrections",
   "correction.point": "points",
-  "correction.points": "points",
   "correction.box": "box",
   "correction.brush": "brush",
   "correction.words": "words",
-  "correction.drop": "dropped",
+  "correction.answer": "answer",
   // a video without tracks
   "segment.title": "What should be found?",
   "segment.prompts": "One thing on each line",
@@ -177,10 +176,6 @@ export default {
   "jobs.minutes": "about {count} min left",
   "jobs.cancel": "Cancel",
   "jobs.forget": "Take off the list",
-  "job.segment": "finding",
-  "job.edit": "following",
-  "job.follow": "following",
-  "job.deliver": "making files",
   // what happened
   "said.undone": "Undone: {what}",
   "said.redone": "Done again: {what}",

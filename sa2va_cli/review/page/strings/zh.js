@@ -123,11 +123,10 @@ export default {
   "why.unsure words": "描述理解不确定",
   "corrections.title": "修正",
   "correction.point": "点",
-  "correction.points": "点",
   "correction.box": "框",
   "correction.brush": "画笔",
   "correction.words": "文字",
-  "correction.drop": "已删除",
+  "correction.answer": "回答",
   // a video without tracks
   "segment.title": "要找什么？",
   "segment.prompts": "每行写一个",
@@ -173,10 +172,6 @@ export default {
   "jobs.minutes": "约剩 {count} 分钟",
   "jobs.cancel": "取消",
   "jobs.forget": "从列表移除",
-  "job.segment": "查找",
-  "job.edit": "跟踪",
-  "job.follow": "跟踪",
-  "job.deliver": "生成文件",
   // what happened
   "said.undone": "已撤销：{what}",
   "said.redone": "已重做：{what}",
