@@ -138,7 +138,7 @@ class Editing:
 
 
 _LONGEST_HOLD = 50
-"""As for ``sa2va edit``."""
+"""As for ``sa2va edit``, and for ``hold`` of effects (``render.effects.table``)."""
 
 
 @dataclass(frozen=True)
@@ -315,17 +315,8 @@ def _truth(value: Any, where: str, name: str) -> bool:
 def _rows() -> dict[str, _Row]:
     """Every option of a job by its long name with underscores."""
     rows: dict[str, _Row] = {}
-    groups = {
-        "search": Search,
-        "saving": Saving,
-        "drawing": Drawing,
-        "delivery": Delivery,
-        "model": ModelChoice,
-        "editing": Editing,
-        "from_tracks": FromTracks,
-        "asking": Asking,
-        "answering": Answering,
-    }
+    groups: dict[str, Any] = {one.name: one.default_factory for one in fields(Options)}
+    groups["search"] = Search  # prompts are no option of a row: it has them beside its options
     for group, kind in groups.items():
         for one in declared(kind):
             if isinstance(one.setting, Switches):

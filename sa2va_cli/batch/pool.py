@@ -163,11 +163,11 @@ class ProcessWorker:
                     self._deaths = 0
                 self._said.put((self._number, message))
         child.process.join()
-        if self._ending:
-            for key in tuple(child.at):  # nobody takes its place
-                self._said.put((self._number, Returned(key)))
-            return
         with self._sending:  # nothing is handed to the one that is gone
+            if self._ending:  # nobody takes its place
+                for key in sorted(child.at):
+                    self._said.put((self._number, Returned(key)))
+                return
             self._deaths += 1
             # It is told before its successor asks for work.
             self._said.put((self._number, Died(tuple(sorted(child.at)), child.process.exitcode)))
@@ -186,14 +186,14 @@ class ProcessWorker:
 
     def stop(self, *, now: bool) -> None:
         """Ends it."""
-        self._ending = True
         with self._sending, suppress(OSError):
+            self._ending = True
             self._child.pipe.send("now" if now else "soon")
 
     def close(self) -> None:
         """Waits until it has ended."""
-        self._ending = True
         with self._sending, suppress(OSError):
+            self._ending = True
             self._child.pipe.send(None)
         self._child.process.join()
         self._child.pipe.close()

@@ -91,9 +91,8 @@ class Mailbox:
             del self._messages[: max(0, heard - self._first)]
             self._first = max(self._first, heard)
             self._ready.wait_for(lambda: bool(self._messages), seconds)
-            if (
-                self._messages
-            ):  # progress of a moment is heard in one call; the driver may have many to listen to
+            if self._messages:
+                # Progress of a moment is heard in one call: the driver may have many to listen to.
                 self._ready.wait_for(
                     lambda: not all(isinstance(one, Told) for one in self._messages), _GATHER_SECONDS
                 )
@@ -335,10 +334,11 @@ def _connect(address: str) -> None:
             socket.create_connection((host.strip("[]"), int(port)), _CONNECT_SECONDS).close()
         except OSError as error:
             raise UsageError(f"{named}: nothing answers there ({error}); {hint}") from None
-    os.environ.setdefault(
-        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0"
-    )  # as Ray will do by itself; it warns else
-    # Ray prints what it thinks of a lost worker to standard output, whatever it is told about logs.
+    # As Ray will do by itself in time; it warns else.
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    # Ray prints what it thinks of a lost worker to standard output, which is that of --json, whatever
+    # log_to_driver and logging_level say; nothing public switches that off. The module and the variable are
+    # private names of Ray 2.60: where they are gone, this line fails loudly, in tests/batch/test_ray.py too.
     ray._private.worker._worker_logs_enabled = False
     ours = signal.getsignal(signal.SIGTERM)
     try:

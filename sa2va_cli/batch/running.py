@@ -324,7 +324,8 @@ class _Batch:
                 task = self._waiting.popleft()
                 self._active[task.job.key] = task
                 pool.hand_over(idle.popleft(), task)
-            if not self._active and (not self._waiting or self._broken) and not watching:
+            ending = stops or self._broken is not None  # what is told from now on to be done is left
+            if not self._active and (not self._waiting or ending) and not watching:
                 return
             try:
                 said = pool.said.get(timeout=_POLL_SECONDS)

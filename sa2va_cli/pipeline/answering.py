@@ -8,7 +8,7 @@ import hashlib
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,17 +21,17 @@ from sa2va_cli.outputs.saving import Saving
 from sa2va_cli.pipeline.asking_job import Answering, Regions, Viewing, reply_facts
 from sa2va_cli.pipeline.job import SegmentResult
 from sa2va_cli.pipeline.opening import opened, stem_of
+from sa2va_cli.pipeline.provenance import source_facts
+from sa2va_cli.pipeline.tracks_file import unfinished
 from sa2va_cli.runtime.choice import ModelChoice
 from sa2va_cli.staging import atomic, output_errors
+from sa2va_cli.tracks.fingerprint import Fingerprint
 
 if TYPE_CHECKING:
     from sa2va_cli.pipeline.questions import Answered, Listed
     from sa2va_cli.runtime.loading import LoadChat
 
 Record = dict[str, Any]
-
-UNFINISHED = ".part"
-"""What the name of a file of answers ends in until all are there."""
 
 
 @dataclass(frozen=True)
@@ -92,10 +92,11 @@ def answer_file(job: QuestionsJob, *, load: "LoadChat", report: Report = no_repo
         return SegmentResult(job.source, skipped=skipped)
     with opened(job.source, job.viewing.search("?"), report) as reader:
         info = reader.info  # what cannot be read fails as a whole, and not question by question
+        known_by = source_facts(reader, job.source).fingerprint
     path = wanted[0].path
     with claimed(wanted, job.saving, read, report):
-        part = path.with_name(path.name + UNFINISHED)
-        model, records = _grown(job, listed, part, load, report)
+        part = unfinished(path)
+        model, records = _grown(job, listed, known_by, part, load, report)
         report(Progress("finishing the files"))
         with output_errors(path):
             with atomic(path, Publication(replaces=job.saving.replaces)) as hidden:
@@ -121,7 +122,12 @@ def _warnings(records: Sequence[Record]) -> tuple[str, ...]:
 
 
 def _grown(
-    job: QuestionsJob, listed: "Sequence[Listed]", part: Path, load: "LoadChat", report: Report
+    job: QuestionsJob,
+    listed: "Sequence[Listed]",
+    known_by: Fingerprint | None,
+    part: Path,
+    load: "LoadChat",
+    report: Report,
 ) -> tuple[str, list[Record]]:
     """Answers what an unfinished file lacks; returns the model's name, and all records in order.
 
@@ -133,7 +139,7 @@ def _grown(
 
     placement = job.model.placed()
     name = job.model.name_on(placement)
-    head = _head(job, name)
+    head = _head(job, known_by, name)
     known = _kept(part, head)
     left = [one for one in listed if str(one.id) not in known]
     with memory_errors_explained(name, placement, "frames"), output_errors(part):
@@ -158,10 +164,16 @@ def _grown(
     return name, records
 
 
-def _head(job: QuestionsJob, model: str) -> Record:
-    """The first record of an unfinished file, by which answers to other questions are told."""
+def _head(job: QuestionsJob, known_by: Fingerprint | None, model: str) -> Record:
+    """The first record of an unfinished file, by which answers to or about something else are told."""
     asked = hashlib.sha256(job.questions.read_bytes()).hexdigest()
-    return {"asked": asked, "input": job.source, "model": model, "how": repr((job.viewing, job.answering))}
+    return {
+        "asked": asked,
+        "input": job.source,
+        "contents": None if known_by is None else asdict(known_by),
+        "model": model,
+        "how": repr((job.viewing, job.answering, job.regions)),
+    }
 
 
 def _kept(part: Path, head: Record) -> dict[str, Record]:

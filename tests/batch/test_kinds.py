@@ -1,13 +1,14 @@
 """Every kind of job through the same cases: what it makes, what it leaves out, and how it goes on."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 from batch.told import events, states
 from clips import make_video
 from fakes import FakeChat, RememberingSegmenter
+from PIL import Image
 
 from sa2va_cli.batch.kinds import KINDS
 from sa2va_cli.batch.listing import Request, listed
@@ -16,11 +17,15 @@ from sa2va_cli.batch.options import SPECIAL, Options, SharedSearch
 from sa2va_cli.batch.running import Interrupts, JobTold, Plan, run_batch
 from sa2va_cli.editing.explicit import explicit_plan
 from sa2va_cli.errors import UsageError
+from sa2va_cli.events import Progress
 from sa2va_cli.outputs.saving import Saving
 from sa2va_cli.parameters import declared
+from sa2va_cli.pipeline.answering import QuestionsJob, answer_file
+from sa2va_cli.pipeline.asking_job import Regions
 from sa2va_cli.pipeline.edit_job import EditJob
 from sa2va_cli.pipeline.editing import edit
 from sa2va_cli.pipeline.job import Resuming, Stopped
+from sa2va_cli.visual_prompts import read_point
 
 QUESTIONS = ("Is red seen?", "What is green?", '{"id": "third", "question": "Is blue seen?"}')
 
@@ -328,6 +333,31 @@ def test_answers_that_were_known_are_not_asked_for_again(sa2va, clips):
     assert (done.code, [one.text for one in second.questions]) == (0, ["Is blue seen?"])
     assert "out/a.answers.jsonl.part" not in done.files
     assert [one["id"] for one in contents(Path("out/a.answers.jsonl"))] == [1, 2, "third"]
+
+
+@pytest.mark.parametrize("changed", ["input", "regions"])
+def test_unfinished_answers_about_something_else_are_not_kept(folder, changed):
+    still = folder / "a.png"
+    Image.new("RGB", (64, 48), "red").save(still)
+    Path("questions.txt").write_text("Is red seen?\nWhat is green?\n")
+    job = QuestionsJob("a.png", Path("questions.txt"), saving=Saving(output="out/"))
+
+    class Enough(Exception):  # noqa: N818
+        """Ends a run after its first answer."""
+
+    def stopping(event):
+        if isinstance(event, Progress) and event.done == 1:
+            raise Enough
+
+    with pytest.raises(Enough):
+        answer_file(job, load=chat, report=stopping)
+    if changed == "input":
+        Image.new("RGB", (64, 48), "green").save(still)
+    else:
+        job = replace(job, regions=Regions(points=(read_point("10,10"),)))
+    asked = FakeChat()
+    answer_file(job, load=lambda *_: asked)
+    assert [one.text for one in asked.questions] == ["Is red seen?", "What is green?"]
 
 
 def test_an_input_about_which_nothing_can_be_asked_fails_as_a_whole(sa2va, clips):

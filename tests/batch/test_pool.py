@@ -1,16 +1,19 @@
 """Which worker works where, and what it is handed."""
 
+import os
+import queue
+import threading
 from pathlib import Path
 
 import pytest
 
 from sa2va_cli.batch import pool
-from sa2va_cli.batch.job import Outcome
+from sa2va_cli.batch.job import BatchJob, Outcome
 from sa2va_cli.batch.listing import Request
 from sa2va_cli.batch.options import Options, SharedSearch
-from sa2va_cli.batch.pool import Pool, setups
-from sa2va_cli.batch.running import Plan, run_batch
-from sa2va_cli.batch.worker import Begun, Ended, Idle, Setup
+from sa2va_cli.batch.pool import Died, Pool, ProcessWorker, setups
+from sa2va_cli.batch.running import Interrupts, Plan, run_batch
+from sa2va_cli.batch.worker import Begun, Ended, Idle, Returned, Setup, Task
 from sa2va_cli.errors import UsageError
 from sa2va_cli.outputs.saving import Saving
 from sa2va_cli.runtime.choice import ModelChoice
@@ -96,3 +99,91 @@ def test_a_single_worker_works_in_this_process_unless_it_is_wanted_apart(monkeyp
         with Pool([Setup(ModelChoice("demo"))] * wanted, apart=apart):
             pass
     assert made == ["LocalWorker", "ProcessWorker", "ProcessWorker", "ProcessWorker"]
+
+
+class DyingProcess:
+    """Stands in for the process of a worker: has a pipe, and dies when it is told to."""
+
+    exitcode = -9
+
+    def __init__(self, pipe):
+        self._pipe = pipe
+        self._gone = threading.Event()
+
+    def start(self):
+        pass
+
+    def join(self):
+        assert self._gone.wait(10)
+
+    def die(self):
+        if not self._pipe.closed:
+            self._pipe.close()
+        self._gone.set()
+
+
+@pytest.fixture
+def processes(monkeypatch):
+    """Every process that is started, the newest last; each says that it is idle."""
+    made = []
+
+    class Context:
+        def Process(self, *, target, args, daemon):  # noqa: N802  (the name of multiprocessing)
+            pipe, _ = args
+            theirs = pipe.__class__(os.dup(pipe.fileno()))  # the parent closes its own
+            made.append(DyingProcess(theirs))
+            theirs.send(Idle())
+            return made[-1]
+
+    monkeypatch.setattr(pool.multiprocessing, "get_context", lambda _: Context())
+    return made
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_process_that_dies_gives_its_job_back_also_when_it_is_to_end(processes, ended):
+    said = queue.Queue()
+    worker = ProcessWorker(0, Setup(ModelChoice("demo")), said)
+    assert said.get(timeout=10) == (0, Idle())
+    worker.hand_over(Task(BatchJob("a", "segment", "a.mp4", None), "refuse"))
+    if ended:
+        worker.stop(now=False)
+    processes[0].die()
+    told = [said.get(timeout=10) for _ in range(1 if ended else 2)]
+    assert told == ([(0, Returned("a"))] if ended else [(0, Died(("a",), -9)), (0, Idle())])
+    assert len(processes) == (1 if ended else 2)
+    worker.stop(now=False)
+    processes[-1].die()
+    worker.close()
+    assert said.empty()
+
+
+class FatalWorker(RecordingWorker):
+    """Dies in its first job, while somebody asks the batch to end."""
+
+    interrupts = Interrupts()
+
+    def hand_over(self, task):
+        self.said.put((self.number, Begun(task.job.key)))
+        self.interrupts.count = 1
+        self.said.put((self.number, Died((task.job.key,), -9)))
+        self.said.put((self.number, Idle()))
+
+    def stop(self, *, now):
+        assert not now
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_batch_that_is_to_end_does_not_wait_for_the_job_of_a_dead_worker(folder, monkeypatch, count):
+    monkeypatch.setattr(RecordingWorker, "made", [], raising=False)
+    monkeypatch.setattr(FatalWorker, "interrupts", Interrupts())
+    monkeypatch.setattr(pool, "LocalWorker", FatalWorker)
+    for number in range(count):
+        (folder / f"{number}.mp4").write_bytes(b"x")
+    options = Options(SharedSearch(("red",)), Saving(("mask",), "out/"), model=ModelChoice("demo"))
+    patience = threading.Timer(20, lambda: setattr(FatalWorker.interrupts, "count", 2))
+    patience.start()
+    plan = Plan(Request(("*.mp4",), options=options))
+    result = run_batch(plan, lambda _: None, FatalWorker.interrupts)
+    patience.cancel()
+    assert (result.left, result.interrupted) == (count, True)
+    assert FatalWorker.interrupts.count == 1

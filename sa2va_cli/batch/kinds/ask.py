@@ -48,7 +48,6 @@ def _reads(options: Options) -> tuple[Path, ...]:
 
 
 KIND = JobKind(
-    "answer a file of questions",
     MEDIA_ENDINGS,
     _make,
     _outputs,

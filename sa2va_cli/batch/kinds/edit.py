@@ -106,7 +106,6 @@ def _reads(options: Options) -> tuple[Path, ...]:
 
 
 KIND = JobKind(
-    "change what a plan names",
     MEDIA_ENDINGS | TRACKS_ENDINGS,
     _make,
     _outputs,

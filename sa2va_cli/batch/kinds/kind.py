@@ -47,7 +47,6 @@ class JobKind:
     """One kind.
 
     Attributes:
-        text: what it does.
         endings: by which inputs are found in folders.
         make: the value that is run, from an input, prompts and options; has a field ``saving``.
         outputs: what that value will most likely make; opens no video.
@@ -57,7 +56,6 @@ class JobKind:
         groups: of ``options.SPECIAL``, those that it has a use for.
     """
 
-    text: str
     endings: frozenset[str]
     make: Callable[[str, tuple[str, ...], Options], Any]
     outputs: Callable[[Any], tuple[Path, ...]]

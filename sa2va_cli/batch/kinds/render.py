@@ -49,7 +49,6 @@ def _run(job: "RenderJob", tools: Tools) -> SegmentResult:
 
 
 KIND = JobKind(
-    "draw from tracks files",
     TRACKS_ENDINGS,
     _make,
     _outputs,
