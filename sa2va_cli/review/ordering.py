@@ -3,6 +3,7 @@
 Made from the tables of kinds, presets and effects. Knows nothing about how anything is drawn.
 """
 
+import os
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -275,9 +276,9 @@ def _file_inside(given: str, folder: Path) -> str:
         UsageError: the file lies outside what was opened.
     """
     root = folder.absolute()
-    looks = "/" in given or "\\" in given or given.startswith("~") or Path(given).exists()
+    looks = "/" in given or "\\" in given or given.startswith("~") or os.path.exists(given)  # noqa: PTH110
     path = root / given
-    if not looks and not path.exists():
+    if not looks and not os.path.exists(path):  # noqa: PTH110  (Path's raises where a name is too long)
         return given
     if not path.resolve().is_relative_to(root.resolve()):
         raise UsageError(f"{given[:60]!r} lies outside {root}; only files below it are read")
