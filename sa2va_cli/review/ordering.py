@@ -3,7 +3,6 @@
 Made from the tables of kinds, presets and effects. Knows nothing about how anything is drawn.
 """
 
-import os
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -276,10 +275,13 @@ def _file_inside(given: str, folder: Path) -> str:
         UsageError: the file lies outside what was opened.
     """
     root = folder.absolute()
-    looks = "/" in given or "\\" in given or given.startswith("~") or os.path.exists(given)  # noqa: PTH110
     path = root / given
-    if not looks and not os.path.exists(path):  # noqa: PTH110  (Path's raises where a name is too long)
-        return given
+    try:
+        named = any(sign in given for sign in "/\\") or given.startswith("~") or Path(given).exists()
+        if not named and not path.exists():
+            return given
+    except OSError as error:  # a name that is too long
+        raise UsageError(f"{given[:60]!r}: {error.strerror or error}") from error
     if not path.resolve().is_relative_to(root.resolve()):
         raise UsageError(f"{given[:60]!r} lies outside {root}; only files below it are read")
     return str(path)
