@@ -138,7 +138,7 @@ def parsed_edit(body: bytes) -> tuple[str, dict[str, Any]]:
 
 def _document(body: bytes) -> dict[str, Any]:
     try:
-        document = json.loads(body or b"{}", parse_constant=_refused)
+        document = json.loads(body or b"{}", parse_constant=_refused, parse_int=_whole)
     except (ValueError, RecursionError) as error:
         raise UsageError("the body is not JSON") from error
     if not isinstance(document, dict):
@@ -148,6 +148,16 @@ def _document(body: bytes) -> dict[str, Any]:
 
 def _refused(name: str) -> None:
     raise ValueError(f"{name} is no number")
+
+
+def _whole(digits: str) -> int:
+    """A whole number that is none too many for a float, as options are compared with these."""
+    if len(digits) > _MOST_DIGITS:
+        raise UsageError(f"{digits[:_MOST_DIGITS]}... has too many digits; it has {_MOST_DIGITS} at most")
+    return int(digits)
+
+
+_MOST_DIGITS = 18
 
 
 def check(value: Any, schema: Schema, name: str = "the body") -> None:
@@ -169,7 +179,7 @@ def check(value: Any, schema: Schema, name: str = "the body") -> None:
     elif isinstance(value, int | float) and not isinstance(value, bool):
         low, high = schema.get("minimum", -math.inf), schema.get("maximum", math.inf)
         if not low <= value <= high:
-            raise UsageError(f"{name}={value!r:.60} must lie between {low:g} and {high:g}")
+            raise UsageError(f"{name}={value!r:.60} must lie between {low} and {high}")
 
 
 def _check_object(value: dict[str, Any], schema: Schema, name: str) -> None:
@@ -200,7 +210,7 @@ def _check_text(value: str, schema: Schema, name: str) -> None:
     low, high = schema.get("minLength", 0), schema.get("maxLength", 1 << 20)
     if not low <= len(value.strip()) or len(value) > high:
         raise UsageError(f"{name} has {len(value)} characters; it has from {low} to {high}")
-    if not value.isprintable() and "\n" not in value:
+    if not value.replace("\n", "").isprintable():
         raise UsageError(f"{name} has characters that cannot be shown")
     if "enum" in schema and value not in schema["enum"]:
         raise UsageError(f"{name}={value!r:.60} is unknown; choose from {', '.join(schema['enum'])}")

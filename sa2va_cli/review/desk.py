@@ -7,7 +7,6 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from sa2va_cli.errors import OutputError, UsageError
@@ -237,9 +236,8 @@ class Desk:
             raise OutputError(f"{clip.clip.tracks} exists already; add an object with an edit of words")
         label = ", ".join(prompts)
         job = self._job(clip, "segment", f"looking for {label}", "segment")
-        return self._submit(
-            self.worker, job, partial(found_steps, clip, prompts, self.engine, self._tell_soon)
-        )
+        steps = partial(found_steps, clip, prompts, self.engine, self.worker.tell_soon)
+        return self._submit(self.worker, job, steps)
 
     def deliver(self, number: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Delivers what is seen.
@@ -253,7 +251,7 @@ class Desk:
         self.check_ready(clip)
         made = order_on(clip, order, self.project.folder, self._delivered())
         job = self._job(clip, "deliver", f"making {order.name}", made.command)
-        steps = partial(delivered_steps, made, self._tell_soon)
+        steps = partial(delivered_steps, made, self.deliverer.tell_soon)
         return self._submit(self.deliverer, job, steps) | {"command": made.command}
 
     def preview(self, number: str, body: Mapping[str, Any]) -> bytes:
@@ -295,14 +293,6 @@ class Desk:
         self.worker.submit(job, steps)
         return job
 
-    def sound(self, number: str) -> Path:
-        """A file with the sound of a clip.
-
-        Raises:
-            InputError: it has none.
-        """
-        return self.clip(number).sound()
-
     def job(self, number: str) -> Job:
         """A job.
 
@@ -321,7 +311,7 @@ class Desk:
             UnknownError: there is none of this number.
         """
         job = self.job(number)
-        worker = self.deliverer if job.kind in ("deliver",) else self.worker
+        worker = self.deliverer if job.kind == "deliver" else self.worker
         if job.active:
             worker.cancel(job)
             if job.kind == "correct":
@@ -374,7 +364,7 @@ class Desk:
                 job = self.jobs.new(clip.clip.id, "correct", label, key=layer, urgent=urgent)
                 self.worker.submit(job, partial(self._carried, clip, edit))
 
-    def _carried(self, clip: OpenClip, edit: Correct, job: Job) -> Steps:
+    def _carried(self, clip: OpenClip, edit: Correct, _: Job) -> Steps:
         """The work of a correction; where it fails, the edit is what was done of it."""
         try:
             yield from correcting.steps(clip, edit, self.engine, partial(self._tell_frames, clip, edit))
@@ -384,7 +374,6 @@ class Desk:
             clip.tell_changed()
             raise
         clip.tell_changed()
-        del job
         return ()
 
     def _tell_frames(self, clip: OpenClip, edit: Correct, first: int, last: int) -> None:
@@ -394,9 +383,6 @@ class Desk:
 
     def _tell_job(self, job: Job) -> None:
         self.events.tell({"type": "job", **job.document()})
-
-    def _tell_soon(self, job: Job) -> None:
-        self.worker.tell_soon(job)
 
 
 _SIMPLE: Mapping[str, Callable[..., Edit]] = {

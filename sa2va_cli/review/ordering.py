@@ -275,10 +275,13 @@ def _file_inside(given: str, folder: Path) -> str:
         UsageError: the file lies outside what was opened.
     """
     root = folder.absolute()
-    looks = "/" in given or "\\" in given or given.startswith("~") or Path(given).exists()
     path = root / given
-    if not looks and not path.exists():
-        return given
+    try:
+        named = any(sign in given for sign in "/\\") or given.startswith("~") or Path(given).exists()
+        if not named and not path.exists():
+            return given
+    except OSError as error:  # a name that is too long
+        raise UsageError(f"{given[:60]!r}: {error.strerror or error}") from error
     if not path.resolve().is_relative_to(root.resolve()):
         raise UsageError(f"{given[:60]!r} lies outside {root}; only files below it are read")
     return str(path)

@@ -5,7 +5,8 @@ what is in the files.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -69,7 +70,7 @@ def opened_project(given: str, tracks: Path | None = None) -> Project:
     Raises:
         InputError: there is nothing that could be looked at.
     """
-    path = Path(given).expanduser()
+    path = Path(os.path.expanduser(given))  # noqa: PTH111  (Path's raises where no home is known)
     if is_pattern(given) and not path.exists():
         return Project(path, "video", (_of_video(path, path.parent, tracks, given),))
     if not path.exists():
@@ -103,7 +104,8 @@ def tracks_beside(video: Path) -> Path:
 def _of_folder(folder: Path) -> tuple[Clip, ...]:
     """Videos with their tracks, and tracks whose video lies elsewhere."""
     files = [Path(one.path) for one in sources([str(folder)], MEDIA_ENDINGS | TRACKS_ENDINGS)]
-    files = [file for file in files if not _is_delivered(file, files)]
+    stems = {(file.parent, stem_of(file)) for file in files}
+    files = [file for file in files if not _is_delivered(file, stems)]
     videos: dict[Path, Path] = {}
     for file in files:
         if file.suffix not in TRACKS_ENDINGS:
@@ -118,14 +120,13 @@ def _of_folder(folder: Path) -> tuple[Clip, ...]:
     return _distinct(found[path] for path in sorted(found, key=natural))
 
 
-def _is_delivered(file: Path, files: Sequence[Path]) -> bool:
-    """Whether a file is called as an output of one beside it: ``clip.matte.mov`` beside ``clip.mp4``."""
-    stem, _, kind = file.stem.rpartition(".")
-    return (
-        kind in KINDS
-        and kind != "tracks"
-        and any(other.parent == file.parent and other.stem == stem for other in files)
-    )
+def _is_delivered(file: Path, stems: Collection[tuple[Path, str]]) -> bool:
+    """Whether it, or a folder it lies in, is called as an output: ``clip.matte.mov`` beside ``clip.mp4``."""
+    for place, name in ((file.parent, file.stem), *((one.parent, one.name) for one in file.parents)):
+        stem, _, kind = name.rpartition(".")
+        if kind in KINDS and kind != "tracks" and (place, stem) in stems:
+            return True
+    return False
 
 
 def _of_batch(state: Path) -> tuple[Clip, ...]:

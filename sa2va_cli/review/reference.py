@@ -105,7 +105,7 @@ def _kind(schema: Any) -> str:
         low, high = schema.get("minItems", 0), schema.get("maxItems")
         text += f" of {low if low == high else f'{low} to {high}'} × {_kind(schema['items'])}"
     if "minimum" in schema:
-        text += f" from {schema['minimum']:g}" + (f" to {schema['maximum']:g}" if "maximum" in schema else "")
+        text += f" from {schema['minimum']}" + (f" to {schema['maximum']}" if "maximum" in schema else "")
     if "pattern" in schema:
         text += f" like {schema['pattern']}"
     return text

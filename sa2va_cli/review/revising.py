@@ -24,8 +24,11 @@ from sa2va_cli.tracks.indexed import CodedMask, IndexedFrames
 from sa2va_cli.tracks.layers import Layer
 from sa2va_cli.tracks.log import Tracks
 
-BASE = "base" + TRACKS_ENDING
-"""Name of what the tracks were before the first save, in the folder of layers."""
+BASE = ".base" + TRACKS_ENDING
+"""Name of what the tracks were before the first save, in the folder of layers; hidden, as it is no clip."""
+
+_SEEN = ".seen-"
+"""What names of logs of what is seen begin with, there as well."""
 
 
 class Revising:
@@ -272,7 +275,7 @@ class Revising:
             chosen = None if objects is None or sorted(objects) == sorted(every) else sorted(objects)
             if not self.review.unsaved and chosen is None:
                 return self.path
-            name = f"seen-{self.review.revision}" + (
+            name = f"{_SEEN}{self.review.revision}" + (
                 "" if chosen is None else f"-{'-'.join(map(str, chosen))}"
             )
             path = self.folder / (name + TRACKS_ENDING)
@@ -286,7 +289,7 @@ class Revising:
 
     def _discard_seen(self, working: Sequence[str]) -> None:
         """Removes logs of what was seen before, but for those that are still read."""
-        for old in self.folder.glob(f"seen-*{TRACKS_ENDING}"):
+        for old in self.folder.glob(f"{_SEEN}*{TRACKS_ENDING}"):
             if not any(old.name in text for text in working):
                 discard(old)
 

@@ -27,6 +27,9 @@ Headers = list[tuple[bytes, bytes]]
 LARGEST_BODY = 1 << 20
 """Bytes of a request's body: a stroke of a brush with 30,000 points fits."""
 
+LONGEST_PATH = 1_000
+"""Characters of an address before its question mark; a number in it has no more digits than Python reads."""
+
 SLOWEST_BODY_SECONDS = 10.0
 """How long a body may take to come in."""
 
@@ -97,8 +100,8 @@ class Access:
     @property
     def address(self) -> str:
         """What is opened in a browser."""
-        name = f"[{self.host}]" if ":" in self.host else self.host
-        name = "127.0.0.1" if self.host in ("0.0.0.0", "::") else name  # noqa: S104  (compared, not bound)
+        name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104  (not bound)
+        name = f"[{name}]" if ":" in name else name
         return f"http://{name}:{self.port}/?token={self.token}"
 
     @property
@@ -108,8 +111,8 @@ class Access:
 
     def knows_host(self, given: str) -> bool:
         """Whether a ``Host`` header names this server: a page that points its own name here is refused."""
-        parts = urlsplit(f"//{given}")
         try:
+            parts = urlsplit(f"//{given}")
             name, port = (parts.hostname or "").lower(), parts.port or 80
         except ValueError:
             return False
@@ -177,7 +180,7 @@ class Guard:
         try:
             headers = _headers(scope)
             if self._opens(scope, headers):
-                await self._let_in(scope, send)
+                await self._let_in(send)
                 return
             self._check(scope, headers)
             await self._bounded(scope, headers, receive, send)
@@ -194,8 +197,7 @@ class Guard:
             raise Refused(401, "the token in the address is wrong; open the address that sa2va printed")
         return True
 
-    async def _let_in(self, scope: Scope, send: Send) -> None:
-        del scope
+    async def _let_in(self, send: Send) -> None:
         cookie = f"{self._access.cookie}={self._access.token}; HttpOnly; SameSite=Strict; Path=/"
         headers = [(b"location", b"/"), (b"set-cookie", cookie.encode()), (b"cache-control", b"no-store")]
         await send({"type": "http.response.start", "status": 303, "headers": [*headers, *_ALWAYS]})
@@ -207,6 +209,8 @@ class Guard:
 
     def _check(self, scope: Scope, headers: dict[str, str]) -> None:
         self._check_host(headers)
+        if len(scope["path"]) > LONGEST_PATH:
+            raise Refused(404, f"an address has at most {LONGEST_PATH} characters")
         origin = headers.get("origin")
         if origin is not None and origin != f"http://{headers['host']}":
             raise Refused(403, f"requests from {origin!r:.100} are not answered")

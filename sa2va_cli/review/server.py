@@ -160,9 +160,7 @@ class Routes:
 
     def thumbnail(self, request: Request) -> Response:
         """A small picture."""
-        clip = self._clip(request)
-        index = number(request, "frame", 0, 1 << 31)
-        data = clip.thumbnail(index)
+        data = self._clip(request).thumbnail(number(request, "frame", 0, 1 << 31))
         headers = {"Cache-Control": "private, max-age=86400", "Vary": _WHO}
         return Response(data, media_type="image/jpeg", headers=headers)
 
@@ -205,7 +203,7 @@ class Routes:
     def sound(self, request: Request) -> Response:
         """The sound of a clip, of which a part may be asked for."""
         try:
-            path = self._desk.sound(_id(request))
+            path = self._clip(request).sound()
         except InputError as error:
             raise HTTPException(404, str(error)) from error
         return FileResponse(path, media_type="audio/ogg", headers={"Cache-Control": "private, max-age=3600"})

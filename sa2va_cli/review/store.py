@@ -154,7 +154,7 @@ class Review:
                 tuple(str(one) for one in document["written"]),
                 decision and Decision(decision["status"], decision["reason"]),
             )
-        except (KeyError, TypeError, AttributeError, UsageError) as error:
+        except (KeyError, TypeError, AttributeError, OverflowError, UsageError) as error:
             raise ValueError(f"{type(error).__name__}: {error}") from error
 
 

@@ -8,7 +8,7 @@ and of the frame's index. Knows nothing about networks, and nothing about who ed
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, get_type_hints
 
 import numpy as np
 
@@ -277,9 +277,16 @@ def from_json(document: Mapping[str, Any]) -> Edit:
         kind = KINDS[values.pop("type")]
         if kind is Correct:
             values["prompts"] = tuple(from_document(one) for one in values["prompts"])
+        _check_types(kind, values)
         return kind(**values)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"an edit is not understood ({type(error).__name__}: {error})") from error
+
+
+def _check_types(kind: type[Edit], values: Mapping[str, Any]) -> None:
+    for name, expected in get_type_hints(kind).items():
+        if expected in (int, str, bool) and name in values and type(values[name]) is not expected:
+            raise TypeError(f"{name}={values[name]!r:.60} is no {expected.__name__}")
 
 
 class EditedTracks:
@@ -412,4 +419,5 @@ def _united(one: CodedMask, other: CodedMask, threshold: float) -> CodedMask:
         min(one.iou, other.iou),
         min(one.agreement, other.agreement),
         encode(np.maximum(*logits), threshold),
+        float(np.fmin(one.worded, other.worded)),
     )

@@ -107,6 +107,8 @@ def test_what_can_be_delivered_is_what_the_tables_have(serve):
         ({"kind": "mask", "options": {"font": "/etc/passwd"}}, "outside"),
         ({"kind": "cutout", "options": {"cutout_background": "../../etc/passwd"}}, "outside"),
         ({"effect": "background", "options": {"plate": "/etc/passwd"}}, "outside"),
+        ({"effect": "background", "options": {"plate": "x" * 5000}}, "too long"),
+        ({"kind": "overlay", "options": {"font": "x" * 5000}}, "too long"),
         ({"effect": "blur", "options": {"radius": "a lot"}}, "blur"),
         ({"effect": "generate", "options": {"prompt": "a cat"}}, "choose from"),
         ({"kind": "mask", "objects": [7]}, "there is no object 7"),

@@ -43,6 +43,8 @@ def test_a_folder_is_all_clips_in_it_sorted_by_what_is_known(serve, place):
     shutil.copy(place / "clip.mp4", place / "clip.mov")
     (place / "broken.tracks.sa2va").write_bytes(b"no tracks")
     shutil.copy(place / "clip.mp4", place / "clip.overlay.mp4")  # delivered earlier
+    (place / "broken.matte" / "deep").mkdir(parents=True)
+    (place / "broken.matte" / "deep" / "00000.png").write_bytes(b"delivered, too")
     server = serve(str(place))
     clips = {one["name"]: one for one in server.get("/clips")["clips"]}
     assert set(clips) == {"broken", "clip.mov", "clip.mp4", "other.mp4"}
@@ -57,6 +59,17 @@ def test_a_folder_is_all_clips_in_it_sorted_by_what_is_known(serve, place):
     assert needs
     thumbnail = server.client.get(clips["other.mp4"]["thumbnail"])
     assert thumbnail.headers["content-type"] == "image/jpeg"
+
+
+def test_what_a_review_keeps_beside_the_tracks_is_no_clip(serve, place):
+    server = serve(str(place))
+    server.edit("drop", object=1, first=2, last=4)
+    server.post(f"/clips/{server.id}/save")
+    server.edit("rename", object=1, name="the car")
+    server.done(server.post(f"/clips/{server.id}/deliver", {"kind": "coco"})["job"])
+    kept = sorted(path.name for path in (place / "clip.review").iterdir())
+    assert [name.partition("-")[0] for name in kept] == [".base.tracks.sa2va", ".seen"]
+    assert [one.name for one in opened_project(str(place)).clips] == ["clip.mp4"]
 
 
 def test_the_state_of_a_batch_is_its_clips(sa2va, serve, place):
@@ -74,8 +87,9 @@ def test_the_state_of_a_batch_is_its_clips(sa2va, serve, place):
 
 
 def test_what_is_not_there_is_an_input_error(place):
-    with pytest.raises(InputError, match="no such file"):
-        opened_project("nothing.mp4")
+    for name in ("nothing.mp4", "~nobody-of-this-name/nothing.mp4"):
+        with pytest.raises(InputError, match="no such file"):
+            opened_project(name)
     (place / "empty").mkdir()
     with pytest.raises(InputError, match="no file in it"):
         opened_project("empty")

@@ -41,6 +41,8 @@ def ask(server, method, path, headers, body=None):
     return server.client.request(method, path, headers=headers, content=body, follow_redirects=False)
 
 
+_MANY_DIGITS = b'{"kind":"overlay","options":{"crf":1%s}}' % (b"0" * 400)
+
 REQUESTS = {
     "no token": ("GET", "/clips", {}, None, 401),
     "a wrong token": ("GET", "/clips", {"Authorization": "Bearer wrong"}, None, 401),
@@ -53,6 +55,7 @@ REQUESTS = {
     "a name with ours in it": ("GET", "/clips", {**GOOD, "Host": "127.0.0.1.evil.example:8000"}, None, 421),
     "another port": ("GET", "/clips", {**GOOD, "Host": "127.0.0.1:8001"}, None, 421),
     "no port": ("GET", "/clips", {**GOOD, "Host": "127.0.0.1"}, None, 421),
+    "a broken name": ("GET", "/clips", {**GOOD, "Host": "[::1"}, None, 421),
     "an odd name": ("GET", "/clips", {**GOOD, "Host": "a@127.0.0.1:8000"}, None, 421),
     "another site": ("GET", "/clips", {**GOOD, "Origin": "https://evil.example"}, None, 403),
     "no origin at all": ("POST", "/clips/CLIP/undo", {**JSON, "Origin": "null"}, b"{}", 403),
@@ -67,12 +70,15 @@ REQUESTS = {
     "a body of brackets": ("POST", "/clips/CLIP/edits", JSON, b"[" * 100_000, 400),
     "a number that is none": ("POST", "/clips/CLIP/edits", JSON, b'{"type":"hide","object":NaN}', 400),
     "a number without end": ("POST", "/clips/CLIP/edits", JSON, b'{"type":"delete","object":1e999}', 400),
+    "a number of many digits": ("POST", "/clips/CLIP/deliver", JSON, _MANY_DIGITS, 400),
+    "a text with a zero in it": ("POST", "/clips/CLIP/ask", JSON, b'{"question":"a\\n\\u0000b"}', 400),
     "a type of another kind": ("POST", "/clips/CLIP/edits", JSON, b'{"type":["hide"]}', 400),
     "a clip that is not there": ("GET", "/clips/nothing", GOOD, None, 404),
     "a clip by its path": ("GET", "/clips/..%2f..%2fclip.mp4", GOOD, None, 404),
     "a job that is not there": ("GET", "/jobs/17", GOOD, None, 404),
     "a frame before the first": ("GET", "/clips/CLIP/frames/-1", GOOD, None, 404),
     "a frame behind the last": ("GET", "/clips/CLIP/frames/99999999999999999999", GOOD, None, 400),
+    "a frame of many digits": ("GET", f"/clips/CLIP/frames/{'1' * 5000}", GOOD, None, 404),
     "a frame that is no number": ("GET", "/clips/CLIP/frames/1e3", GOOD, None, 404),
     "a huge view": ("GET", "/clips/CLIP/frames/1?width=99999999", GOOD, None, 400),
     "no view": ("GET", "/clips/CLIP/masks/1?width=0", GOOD, None, 400),
@@ -169,6 +175,7 @@ def test_a_secret_of_ones_own_and_a_random_one_are_taken():
     assert len(one.token) >= 32
     assert one.token not in repr(one)
     assert one.address.startswith("http://[::1]:80/?token=")
+    assert Access.chosen("::", 80, "x" * 16).address.startswith("http://[::1]:80/?token=")
 
 
 async def _never(*_):

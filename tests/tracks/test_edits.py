@@ -103,7 +103,16 @@ def test_an_edit_comes_back_from_json_as_it_was(edit):
 
 
 @pytest.mark.parametrize(
-    "document", [{}, {"type": "explode"}, {"type": "drop", "object": 1}, {"type": ["drop"]}]
+    "document",
+    [
+        {},
+        {"type": "explode"},
+        {"type": "drop", "object": 1},
+        {"type": ["drop"]},
+        {"type": "drop", "object": 1, "first": "2", "last": 4},
+        {"type": "hide", "object": 1, "hidden": 1},
+        {"type": "rename", "object": True, "name": "x"},
+    ],
 )
 def test_what_is_no_edit_is_a_value_error(document):
     with pytest.raises(ValueError, match="not understood"):
@@ -120,6 +129,20 @@ def test_masks_are_dropped_deleted_merged_and_split(path):
     both = decode(edited(path, Merge(2, 1))[4].masks[1].coded)
     either = np.maximum(decode(before[1].coded), decode(before[2].coded))
     assert np.array_equal(both > 0, either > 0)
+
+
+def test_two_masks_in_one_are_as_trusted_as_the_less_trusted_one(tmp_path):
+    path = tmp_path / "worded.tracks.sa2va"
+    told = np.array([0.3, 0.6], np.float32)
+    with TracksWriter(path, make_header(4)) as writer:
+        for index, worded in enumerate((told, told[::-1], np.array([np.nan, 0.6], np.float32), None)):
+            facts = np.array([0.9, 0.8], np.float32)
+            writer.append(make_frame(index), make_logits(index), facts, facts, facts, worded)
+        writer.finish()
+    merged = edited(path, Merge(2, 1))
+    worded = [merged[index].masks[1].worded for index in range(4)]
+    assert worded == pytest.approx([0.3, 0.3, 0.6, np.nan], nan_ok=True)
+    assert merged[0].masks[1].agreement == pytest.approx(0.8)
 
 
 def test_objects_are_renamed_coloured_hidden_added_and_taken_away(path):
