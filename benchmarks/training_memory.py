@@ -13,7 +13,6 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -67,17 +66,6 @@ def example(frames: int, side: int) -> Example:
     return Example(images, frames == 1, (asked,), masks, "noise")
 
 
-class Silent:
-    """Watches nothing."""
-
-    def stepped(self, line: Mapping[str, object], done: int, steps: int) -> None:
-        """Prints the loss."""
-        print(f"step {done}/{steps}: loss {line['total']:.3f}", file=sys.stderr, flush=True)
-
-    def saved(self, done: int) -> None:
-        """Nothing."""
-
-
 def measure(model: str, device: torch.device, dtype: torch.dtype, frames: int) -> dict[str, object]:
     """Makes two steps, and compares the peak with the forecast."""
     before = psutil.Process().memory_info().rss
@@ -110,7 +98,7 @@ def measure(model: str, device: torch.device, dtype: torch.dtype, frames: int) -
     began = time.monotonic()
     for step in range(2):
         line = trainer.try_step(step)
-        Silent().stepped(line, step + 1, 2)
+        print(f"step {step + 1}/2: loss {line['total']:.3f}", file=sys.stderr, flush=True)
     seconds = (time.monotonic() - began) / 2
     peak = (
         torch.cuda.max_memory_allocated()

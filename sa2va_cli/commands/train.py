@@ -255,7 +255,7 @@ def _weighted(text: str) -> tuple[Path, float]:
     except ValueError:
         return Path(text), 1.0
     if not 0 < weight < float("inf"):
-        raise InputError(f"{text}: a weight must be more than 0")
+        raise UsageError(f"{text}: a weight must be more than 0")
     return Path(before), weight
 
 

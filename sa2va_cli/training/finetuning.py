@@ -232,7 +232,7 @@ class Training:
         """Trains until the end, going on where an earlier run was stopped, and writes the model.
 
         Raises:
-            StoppedError: the loss became useless; the model of the last good checkpoint was written.
+            StoppedError: the loss became useless; the model of the best or last checkpoint was written.
             OutputError: something cannot be written; the last checkpoint is there.
         """
         self.files.folder.mkdir(parents=True, exist_ok=True)
@@ -291,15 +291,15 @@ class Training:
         trainer.save()
 
     def _stopped(self, stop: StoppedError) -> StoppedError:
-        """Writes the model of the last good checkpoint, if there is one, and says so."""
+        """Writes the model of the best checkpoint, or of the last, if there is one, and says so."""
         state = self.files.load(self.job.device)
         advice = f"try a lower {parameter('lr')}, and a new {parameter('output')}"
         if state is None:
             return StoppedError(f"{stop.message}, before the first checkpoint; {advice}")
         self._trainer.restore(state)
         self._trainer.done = int(state["step"])
-        self._finish()
-        return StoppedError(f"{stop.message}; {self.job.out} is the model of step {state['step']}; {advice}")
+        step = self._finish().step
+        return StoppedError(f"{stop.message}; {self.job.out} is the model of step {step}; {advice}")
 
     def _finish(self) -> Trained:
         """Writes the model of the best checkpoint, or of the last where none was scored."""

@@ -240,26 +240,41 @@ def _check_parts(parts: Mapping[str, str]) -> None:
 
 
 def _check_numbers(recipe: Recipe) -> None:
+    losses, optimiser = recipe.losses, recipe.optimiser
     positive: dict[str, float] = {
         "lora.r": recipe.lora.r,
         "lora.alpha": recipe.lora.alpha,
-        "losses.points": recipe.losses.points,
-        "losses.oversampling": recipe.losses.oversampling,
-        "optimiser.rate": recipe.optimiser.rate,
-        "optimiser.max_norm": recipe.optimiser.max_norm,
+        "losses.points": losses.points,
+        "optimiser.rate": optimiser.rate,
+        "optimiser.max_norm": optimiser.max_norm,
         "steps": 1 if recipe.steps is None else recipe.steps,
         **{
             k: getattr(recipe, k)
-            for k in ("frames", "expressions", "batch", "accumulate", "epochs", "save_every")
+            for k in ("frames", "expressions", "batch", "accumulate", "epochs", "save_every", "diverged")
         },
     }
     for name, value in positive.items():
         if not (math.isfinite(value) and value > 0):
             raise UsageError(f"{name} is {value}; it must be more than 0")
+    not_negative: dict[str, float] = {
+        "losses.answer": losses.answer,
+        "losses.bce": losses.bce,
+        "losses.dice": losses.dice,
+        "optimiser.weight_decay": optimiser.weight_decay,
+        "seed": recipe.seed,
+        "validate_every": recipe.validate_every,
+    }
+    for name, value in not_negative.items():
+        if not (math.isfinite(value) and value >= 0):
+            raise UsageError(f"{name} is {value}; it must be 0 or more")
+    if not (math.isfinite(losses.oversampling) and losses.oversampling >= 1):
+        raise UsageError(f"losses.oversampling is {losses.oversampling}; it must be 1 or more")
+    if not all(0 <= beta < 1 for beta in optimiser.betas):
+        raise UsageError(f"optimiser.betas is {list(optimiser.betas)}; each must be from 0 to less than 1")
     shares = {
         "lora.dropout": recipe.lora.dropout,
-        "losses.importance": recipe.losses.importance,
-        "optimiser.warmup": recipe.optimiser.warmup,
+        "losses.importance": losses.importance,
+        "optimiser.warmup": optimiser.warmup,
     }
     for name, value in shares.items():
         if not 0 <= value <= 1:

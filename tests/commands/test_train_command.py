@@ -77,6 +77,7 @@ def test_a_dry_run_tells_parts_memory_steps_and_time(sa2va, folder):
         (("--lora", "rank=64"), 2, "lora.rank is not known; there are alpha, dropout, r"),
         (("--lora", "r=8", "--full"), 2, "--full trains without adapters; leave --lora out"),
         (("--steps", "2", "--epochs", "1"), 2, "--steps and --epochs say the same; give one"),
+        (("data:0",), 2, "data:0: a weight must be more than 0"),
         (("--lr", "0"), 2, "optimiser.rate is 0.0; it must be more than 0"),
         (("--to", "ours"), 2, "--to ours: give one of native, published"),
         (

@@ -252,8 +252,9 @@ def test_the_model_is_that_of_the_best_checkpoint(tmp_path: Path, data: Path) ->
     assert best.read_bytes() == (tmp_path / "out" / ADAPTER_FOLDER / "adapter_model.safetensors").read_bytes()
 
 
-def test_a_useless_loss_ends_with_the_model_of_the_last_good_checkpoint(
-    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("scores", "step"), [(None, 3), (Scores([0.1, 0.9]), 2)])
+def test_a_useless_loss_ends_with_the_model_of_the_best_or_last_checkpoint(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch, scores: Scores | None, step: int
 ) -> None:
     whole: Callable[..., Any] = ReferringObjective.forward
     calls = []
@@ -264,10 +265,11 @@ def test_a_useless_loss_ends_with_the_model_of_the_last_good_checkpoint(
         return losses | {"total": losses["total"] * (float("nan") if len(calls) == 4 else 1)}
 
     monkeypatch.setattr(ReferringObjective, "forward", broken)
+    recipe = dataclasses.replace(TINY, save_every=1, validate_every=2)
     with pytest.raises(StoppedError) as stop:
-        Training(job(demo(), data, tmp_path / "out")).run(Silent())
+        Training(job(demo(), data, tmp_path / "out", recipe), scores).run(Silent())
     assert "became nan at step 4; " in stop.value.command_line
-    assert "is the model of step 2; try a lower --lr" in stop.value.command_line
+    assert f"is the model of step {step}; try a lower --lr" in stop.value.command_line
     load_network(tmp_path / "out", CPU, torch.float32)
 
 
