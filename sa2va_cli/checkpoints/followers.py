@@ -15,10 +15,10 @@ from transformers import EdgeTamVideoConfig, Sam2VideoConfig
 
 from sa2va_cli.checkpoints.catalog import EDGETAM, FOLLOWERS, SAM2_1
 from sa2va_cli.checkpoints.families.edgetam import EDGETAM_RULES, PLAIN_RULES, UNUSED
-from sa2va_cli.checkpoints.files import CONFIG_FILE
+from sa2va_cli.checkpoints.files import CONFIG_FILE, FOLLOWER_TYPES, is_follower
 from sa2va_cli.checkpoints.json_files import Config, one_line, read_json_object
 from sa2va_cli.checkpoints.key_rules import native_tensors
-from sa2va_cli.checkpoints.layout import FOLLOWER_TYPES, check_sizes, is_follower
+from sa2va_cli.checkpoints.layout import check_sizes
 from sa2va_cli.checkpoints.loader import fill, rebuild_buffers
 from sa2va_cli.checkpoints.streaming import TensorFiles
 from sa2va_cli.errors import ModelError, OutOfMemoryError, parameter

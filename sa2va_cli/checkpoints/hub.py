@@ -31,7 +31,7 @@ from sa2va_cli.checkpoints.catalog import (
     find,
     refuse_without_masks,
 )
-from sa2va_cli.checkpoints.files import CONFIG_FILE, is_complete, weight_files
+from sa2va_cli.checkpoints.files import CONFIG_FILE, is_complete, is_follower, weight_files
 from sa2va_cli.checkpoints.json_files import read_json_object
 from sa2va_cli.errors import ModelError, parameter
 
@@ -336,7 +336,7 @@ def _ask_hub(
     except Exception as error:  # see _snapshot
         raise ModelError(_refusal(repository, revision, error, otherwise)) from error
     # They bring torch along.
-    from sa2va_cli.checkpoints.layout import find_stock, is_follower, read_layout, require_masks
+    from sa2va_cli.checkpoints.layout import find_stock, read_layout, require_masks
 
     folder = Path(config).parent
     try:
