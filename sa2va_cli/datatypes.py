@@ -26,6 +26,8 @@ Memory = TypeVar("Memory")
 RGB = NDArray[np.uint8]
 """An upright image, (H, W, 3) uint8, sRGB order red, green, blue."""
 
+ABSENT_LOGIT = -1024.0
+"""What SAM 2 puts in place of the mask of an object that is not there (its NO_OBJ_SCORE)."""
 
 GROUND = 128
 """The grey, of 255, that lies behind pictures with alpha when they are looked at."""
@@ -728,8 +730,8 @@ class Remark:
         index: of the frame.
         seconds: time of the frame.
         what: ``unprotected`` where something was to be hidden and there is no mask; ``doubtful`` where that
-            mask cannot be trusted; ``invented`` where the
-            background of a removed object was never seen and is a guess.
+            mask cannot be trusted; ``invented`` where the background of a removed object was never seen and
+            is a guess.
         share: of the target's pixels on this frame that it is about, 0..1.
     """
 

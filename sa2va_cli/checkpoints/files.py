@@ -18,6 +18,9 @@ WEIGHTS_FILE = "model.safetensors"
 INDEX_FILE = "model.safetensors.index.json"
 ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
+FOLLOWER_TYPES = ("sam2_video", "edgetam_video")
+"""What transformers calls networks that follow objects through a video, in ``model_type``."""
+
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model")
 """A checkpoint has at least one of them."""
 
@@ -188,11 +191,27 @@ def _index(folder: Path) -> dict[str, str]:
     return dict(places)
 
 
+def is_follower(config: Config) -> bool:
+    """Whether a config is of a network that follows what a Sa2VA finds: a SAM 2 as transformers saves it."""
+    return config.get("model_type") in FOLLOWER_TYPES
+
+
 def is_complete(folder: Path) -> bool:
-    """Whether config, tokenizer and all weights are there: a download may have been interrupted."""
+    """Whether config, tokenizer and all weights are there: a download may have been interrupted.
+
+    A follower reads no words and has no tokenizer.
+    """
     try:
         files = weight_files(folder)
     except ModelError:
         return False
-    tokenizer = any((folder / name).is_file() for name in TOKENIZER_FILES)
-    return tokenizer and all((folder / name).is_file() for name in (CONFIG_FILE, *files))
+    if not all((folder / name).is_file() for name in (CONFIG_FILE, *files)):
+        return False
+    return any((folder / name).is_file() for name in TOKENIZER_FILES) or _follows(folder)
+
+
+def _follows(folder: Path) -> bool:
+    try:
+        return is_follower(read_json_object(folder / CONFIG_FILE))
+    except ModelError:
+        return False

@@ -15,18 +15,19 @@ from transformers import EdgeTamVideoConfig, Sam2VideoConfig
 
 from sa2va_cli.checkpoints.catalog import EDGETAM, FOLLOWERS, SAM2_1
 from sa2va_cli.checkpoints.families.edgetam import EDGETAM_RULES, PLAIN_RULES, UNUSED
-from sa2va_cli.checkpoints.files import CONFIG_FILE
+from sa2va_cli.checkpoints.files import CONFIG_FILE, FOLLOWER_TYPES, is_follower
 from sa2va_cli.checkpoints.json_files import Config, one_line, read_json_object
 from sa2va_cli.checkpoints.key_rules import native_tensors
-from sa2va_cli.checkpoints.layout import FOLLOWER_TYPES, check_sizes, is_follower
+from sa2va_cli.checkpoints.layout import check_sizes
 from sa2va_cli.checkpoints.loader import fill, rebuild_buffers
 from sa2va_cli.checkpoints.streaming import TensorFiles
 from sa2va_cli.errors import ModelError, OutOfMemoryError, parameter
 from sa2va_cli.model.edgetam import EdgeTam
+from sa2va_cli.model.repvit import WIDTHS
 from sa2va_cli.model.sam2 import MAX_POINTER_DISTANCE, Sam2
 
 _REPVIT = "repvit_m1"
-_REPVIT_WIDTHS = [384, 192, 96, 48]
+_REPVIT_WIDTHS = [*reversed(WIDTHS)]
 
 _FIXED: tuple[tuple[str, Any], ...] = (
     ("max_object_pointers_in_encoder", MAX_POINTER_DISTANCE + 1),

@@ -26,13 +26,12 @@ from sa2va_cli.checkpoints.catalog import (
     DEMO_FOLDER,
     FOLLOWERS,
     NO_MASKS,
-    ONLY_FOLLOWS,
     OWN,
     CatalogEntry,
     find,
     refuse_without_masks,
 )
-from sa2va_cli.checkpoints.files import CONFIG_FILE, is_complete, weight_files
+from sa2va_cli.checkpoints.files import CONFIG_FILE, is_complete, is_follower, weight_files
 from sa2va_cli.checkpoints.json_files import read_json_object
 from sa2va_cli.errors import ModelError, parameter
 
@@ -121,13 +120,14 @@ def locate_follower(name: str) -> Path | None:
 
 
 def _follower_place(name: str) -> Path | str:
-    entry = find(name)
-    if entry is not None and not entry.only_follows:
-        raise ModelError(f"{name} is no follower, but a model; {_known_followers()}")
     try:
-        return _place(name)
+        place = _place(name)
     except ModelError as error:
         raise ModelError(f"there is no follower {name!r}; {_known_followers()}") from error
+    entry = find(name)
+    if entry is not None and not entry.only_follows and place in (entry.repository, DEMO_FOLDER):
+        raise ModelError(f"{name} is no follower, but a model; {_known_followers()}")
+    return place
 
 
 def _known_followers() -> str:
@@ -149,9 +149,10 @@ def locate(name: str, *, masks: bool = False) -> Path | None:
         ModelError: when there is no such model, or it cannot be had now; in the words of ``resolve``.
     """
     place = _place(name)
-    if masks and (isinstance(place, str) or find(name) is None) and not makes_masks(name):
-        entry = find(name)
-        raise ModelError(f"{name} is {ONLY_FOLLOWS if entry and entry.only_follows else NO_MASKS}")
+    if masks and isinstance(place, str):
+        refuse_without_masks(name)
+    if masks and find(name) is None and not makes_masks(name):
+        raise ModelError(f"{name} is {NO_MASKS}")
     if isinstance(place, Path):
         return place
     here = _cached(place)
@@ -335,7 +336,7 @@ def _ask_hub(
     except Exception as error:  # see _snapshot
         raise ModelError(_refusal(repository, revision, error, otherwise)) from error
     # They bring torch along.
-    from sa2va_cli.checkpoints.layout import find_stock, is_follower, read_layout, require_masks
+    from sa2va_cli.checkpoints.layout import find_stock, read_layout, require_masks
 
     folder = Path(config).parent
     try:

@@ -13,7 +13,7 @@ from pathlib import Path
 from sa2va_cli.checkpoints.catalog import STOCK
 from sa2va_cli.checkpoints.families.family import LANGUAGE_MODEL, VISION
 from sa2va_cli.checkpoints.families.table import FAMILIES
-from sa2va_cli.checkpoints.files import CONFIG_FILE, TensorHeader, read_headers, weight_files
+from sa2va_cli.checkpoints.files import CONFIG_FILE, TensorHeader, is_follower, read_headers, weight_files
 from sa2va_cli.checkpoints.json_files import Config, read_json_object
 from sa2va_cli.checkpoints.parts import GROUPS, SEGMENTER, part_of
 from sa2va_cli.errors import ModelError
@@ -107,7 +107,7 @@ def describe(folder: Path) -> Description:
     Raises:
         ModelError: the folder holds no config, or no weights that can be read.
     """
-    from sa2va_cli.checkpoints.layout import NATIVE_FORMAT, find_stock, is_follower, read_layout
+    from sa2va_cli.checkpoints.layout import NATIVE_FORMAT, find_stock, read_layout
 
     config = read_json_object(folder / CONFIG_FILE)
     headers = read_headers(folder)
@@ -183,7 +183,7 @@ def check_tensors(folder: Path) -> int:
     Raises:
         ModelError: naming what is missing, left over or of a wrong shape.
     """
-    from sa2va_cli.checkpoints.layout import find_stock, is_follower
+    from sa2va_cli.checkpoints.layout import find_stock
     from sa2va_cli.checkpoints.loader import build_network, fill
     from sa2va_cli.checkpoints.named_tensors import full_layout, outlines, with_native_names
     from sa2va_cli.checkpoints.streaming import TensorFiles

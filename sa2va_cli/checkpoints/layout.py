@@ -14,7 +14,7 @@ from typing import Any
 from sa2va_cli.checkpoints.catalog import CATALOG, NO_MASKS, ONLY_FOLLOWS
 from sa2va_cli.checkpoints.families.sam2 import PUBLISHED_DECODERS
 from sa2va_cli.checkpoints.families.table import FAMILIES
-from sa2va_cli.checkpoints.files import CONFIG_FILE
+from sa2va_cli.checkpoints.files import CONFIG_FILE, is_follower
 from sa2va_cli.checkpoints.json_files import Config, one_line, read_json_object
 from sa2va_cli.checkpoints.key_rules import Rule
 from sa2va_cli.checkpoints.stock import stock_architecture
@@ -23,9 +23,6 @@ from sa2va_cli.model.chat import ChatSizes
 from sa2va_cli.model.sam2 import HIERA_LARGE
 
 PUBLISHED_TYPE = "sa2va_chat"
-FOLLOWER_TYPES = ("sam2_video", "edgetam_video")
-"""What transformers calls networks that follow objects through a video, in ``model_type``."""
-
 NATIVE_FORMAT = "sa2va"
 NATIVE_VERSION = 1
 
@@ -118,11 +115,6 @@ def require_masks(layout: Layout, name: str) -> None:
     """
     if not layout.has_masks:
         raise ModelError(f"{name} is {NO_MASKS}")
-
-
-def is_follower(config: Config) -> bool:
-    """Whether a config is of a network that follows what a Sa2VA finds: a SAM 2 as transformers saves it."""
-    return config.get("model_type") in FOLLOWER_TYPES
 
 
 def find_stock(folder: Path) -> str | None:

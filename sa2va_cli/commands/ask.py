@@ -248,7 +248,7 @@ def _ask_when(session: Session, job: AskJob, imported: Callable[[], None], *, as
         placement = job.model.placed()
         name = job.model.name_on(placement)
         with memory_errors_explained(name, placement, "frames"):
-            engine: ChatEngine = loader(session, imported)(job.model, placement)
+            engine: ChatEngine = loader(session, imported)(job.loaded, placement)
             moment = find_moment(engine, reader, job.question, job.viewing, report)
     if as_json:
         console.data(moment_document(job.question, source, moment))
@@ -317,7 +317,7 @@ def _answer_each(
     with memory_errors_explained(name, placement, "frames"):
         announce(placement, report)
         report(Progress(f"loading {name}"))
-        engine: ChatEngine = loader(session, imported)(job.model, placement)
+        engine: ChatEngine = loader(session, imported)(job.loaded, placement)
         generation = job.answering.generation()
         answers = answer_listed(engine, wanted, job.viewing, generation, batch_size=batch_size, report=report)
         for done, one in enumerate(answers, 1):

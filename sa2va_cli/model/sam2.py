@@ -23,6 +23,7 @@ from transformers import (
 )
 from transformers.models.sam2_video.modeling_sam2_video import Sam2VideoMaskDecoder
 
+from sa2va_cli.datatypes import ABSENT_LOGIT
 from sa2va_cli.model.attention import (
     ROPE_THETA,
     age_waves,
@@ -55,9 +56,6 @@ HIERA_LARGE: dict[str, Any] = {
     "memory_encoder": {"fuser_num_layers": 2},
     "mask_decoder": {"mlp_dim": 2048, "iou_head_hidden_dim": 256},
 }
-
-ABSENT_LOGIT = -1024.0
-"""What SAM 2 puts in place of the mask of an object that is not there (its NO_OBJ_SCORE)."""
 
 MAX_POINTER_DISTANCE = 15
 """How many frames back object pointers are attended to: SAM 2's max_object_pointers_in_encoder minus one."""

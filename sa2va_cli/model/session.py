@@ -15,13 +15,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sa2va_cli.datatypes import RGB, Directions, Followed, Frame, Grounding
+from sa2va_cli.datatypes import ABSENT_LOGIT, RGB, Directions, Followed, Frame, Grounding
 from sa2va_cli.model.chat import ChatModel, View
 from sa2va_cli.model.fixed import FixedMemory
 from sa2va_cli.model.freezing import freeze, thaw
 from sa2va_cli.model.objects import Batch, BatchMemory, ClipMemory, Memory, is_tracked
 from sa2va_cli.model.pointing import Pointer
-from sa2va_cli.model.sam2 import ABSENT_LOGIT, DecodedMasks, ImageFeatures
+from sa2va_cli.model.sam2 import DecodedMasks, ImageFeatures
 from sa2va_cli.model.tracker import TrackerMemory, Workers, mask_prompts
 from sa2va_cli.queues import batched, read_ahead
 from sa2va_cli.visual_prompts import Pointed
@@ -41,9 +41,9 @@ ENCODED_AT_ONCE = 4
 """Pictures that are encoded in one call ahead of the tracker, to start a quarter as many operations.
 
 On a GPU an estimate, not yet measured: one picture in eager mode is about 700 kernels, whose start takes as
-long as their work. Each picture more holds some 300 MB while it is encoded in bfloat16. On a processor the
-demo network takes 20.3 ms of its time for a picture alone and 15.9 ms for one of four (15.3 of eight), to the
-same bits (docs/history/performance.md).
+long as their work. Each picture more holds some 300 MB while it is encoded in bfloat16. On a processor, where
+only small networks are encoded ahead, eight gain hardly more than four (docs/history/performance.md, "Batches
+of short clips").
 """
 
 

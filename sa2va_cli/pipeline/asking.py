@@ -231,7 +231,7 @@ def ask(
         with memory_errors_explained(name, placement, "frames"):
             announce(placement, report)
             report(Progress(f"loading {name}"))
-            engine = load(job.model, placement)
+            engine = load(job.loaded, placement)
             check_masks(engine, name, wanted=plan.run is not None)
             report(Progress("reading"))
             inputs = with_regions(engine, plan.inputs, job.regions.visual)

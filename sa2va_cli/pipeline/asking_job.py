@@ -204,6 +204,11 @@ class AskJob:
                 f"--save makes files of one input, and there are {len(self.inputs)}; ask about each by itself"
             )
 
+    @property
+    def loaded(self) -> ModelChoice:
+        """The model as it is loaded: with a follower only where files are made, for which it follows."""
+        return self.model.without_follower if self.saving is None else self.model
+
 
 @dataclass(frozen=True)
 class SeenFrames:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sa2va_cli.datatypes import (
+    ABSENT_LOGIT,
     Followed,
     FoundObject,
     Frame,
@@ -37,9 +38,6 @@ from sa2va_cli.pipeline.job import LOOKING_IN_SHOTS, Search
 from sa2va_cli.pipeline.keyframes import keyframe_indices, read_keyframes, read_placements
 from sa2va_cli.pipeline.pointing import Placement, placements, read_pictures
 from sa2va_cli.pipeline.shots import Shots
-
-ABSENT_LOGIT = -1024.0
-"""What the mask of an object that is not there has everywhere: that of SAM 2 (``model.sam2``)."""
 
 Floats = NDArray[np.float32]
 
@@ -80,8 +78,8 @@ class ShotFindings(Findings[Memory]):
         shots: in order.
     """
 
-    search: Search | None = None
-    shots: tuple[Shot[Any], ...] = ()
+    search: Search = field(kw_only=True)
+    shots: tuple[Shot[Any], ...] = field(kw_only=True)
 
 
 def found_in(
@@ -287,7 +285,6 @@ def follow_found(
         if not shot.rows:
             yield from (_absent(frame, len(findings.objects), session.grid) for frame in part)
             continue
-        assert findings.search is not None  # noqa: S101  (find_in_shots gives it)
         found: Findings[Memory] = _conditioned(session, reader, findings.search, shot)
         if after is not None and after[0] in shot.span:
             found = replace(found, memory=after[1])

@@ -1,6 +1,6 @@
 """Which network is to be loaded, where, and how it runs; importing it is instant."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from sa2va_cli.checkpoints.catalog import CATALOG, OWN, default_model
@@ -156,6 +156,11 @@ class ModelChoice:
     def has_follower(self) -> bool:
         """Whether another network follows what the model finds."""
         return self.follower != OWN
+
+    @property
+    def without_follower(self) -> "ModelChoice":
+        """The same, for what follows nothing."""
+        return replace(self, follower=OWN, follow_size=None)
 
     @property
     def spread(self) -> bool:

@@ -130,7 +130,7 @@ def _loaded(
 
     device, room = placement.device, None
     if choice.spread:
-        room = room_for_language(name, folder, placement)
+        room = room_for_language(name, folder, placement, follower)
         device = next(iter(room))
     else:
         check_fits(name, folder, placement, choice.quantize, follower)

@@ -122,10 +122,10 @@ def check_fits(
     free = free_bytes(placement.device)
     counts = count(read_headers(folder))
     needed = bytes_of(counts, placement.dtype, quantize)
+    where = "the computer" if placement.device in ("cpu", "mps") else placement.device
     if follower is not None:
         beside = follower_bytes(follower[1], placement.dtype)
         if free is not None and needed <= free < needed + beside:
-            where = "the computer" if placement.device in ("cpu", "mps") else placement.device
             raise OutOfMemoryError(
                 f"{model} needs {gigabytes(needed)} in {placement.dtype}, the follower {follower[0]} "
                 f"{gigabytes(beside)} more, and {where} has {gigabytes(free)} free; "
@@ -134,7 +134,6 @@ def check_fits(
         needed += beside
     if free is None or needed <= free:
         return
-    where = "the computer" if placement.device in ("cpu", "mps") else placement.device
     how = f"{placement.dtype} with {quantize} layers" if quantize else placement.dtype
     raise OutOfMemoryError(
         f"{model} needs {gigabytes(needed)} in {how}, and {where} has {gigabytes(free)} free; "
@@ -158,13 +157,16 @@ def _what_follows(free: int, dtype: str) -> str:
     return f"what would fit: {parameter('follower', alias)} ({gigabytes(size)}), or none"
 
 
-def room_for_language(model: str, folder: Path, placement: Placement) -> dict[str, int]:
+def room_for_language(
+    model: str, folder: Path, placement: Placement, follower: tuple[str, Path] | None = None
+) -> dict[str, int]:
     """How much a language model may take of every device when it is spread (``--device-map auto``).
 
     Args:
         model: its name, for the message.
         folder: its checkpoint.
         placement: where the rest of the network goes, and the precision of all.
+        follower: see ``check_fits``; it goes where the rest does.
 
     Returns:
         Bytes by GPU, the one of ``placement`` first, and ``spreading.HOST`` last.
@@ -177,13 +179,15 @@ def room_for_language(model: str, folder: Path, placement: Placement) -> dict[st
     groups, dtypes = count(read_headers(folder)).groups, placement.dtypes
     needed = {group: number * BYTES[dtypes[group]] for group, number in groups.items()}
     language = needed.pop(LM)
-    rest = sum(needed.values())
+    rest, parts = sum(needed.values()), "its vision encoder and SAM 2"
+    if follower is not None:
+        rest += follower_bytes(follower[1], placement.dtype)
+        parts = f"its vision encoder, SAM 2 and the follower {follower[0]}"
     free = _free_to_spread(main, *others)
     if rest > free[main]:
         raise OutOfMemoryError(
-            f"what {parameter('device_map', 'auto')} cannot spread of {model}, its vision encoder and "
-            f"SAM 2, needs {gigabytes(rest)} in {placement.dtype}, and {main} has "
-            f"{gigabytes(free[main])} to give; "
+            f"what {parameter('device_map', 'auto')} cannot spread of {model}, {parts}, needs "
+            f"{gigabytes(rest)} in {placement.dtype}, and {main} has {gigabytes(free[main])} to give; "
             f"try {parameter('dtype', 'bf16')}, or {parameter('device', 'cpu')}"
         )
     room = free | {main: free[main] - rest}

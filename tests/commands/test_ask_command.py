@@ -54,6 +54,31 @@ def test_the_answer_goes_to_standard_output_and_all_else_to_standard_error(folde
     assert [(len(one.images), one.video) for one in question.pictures] == [(1, False)]
 
 
+@pytest.mark.parametrize(
+    ("options", "follower"),
+    [
+        ((), "own"),
+        (("--json",), "own"),
+        (("--times",), "own"),
+        (("--questions", "questions.txt"), "own"),
+        (("--save", "mask"), "edgetam"),
+    ],
+)
+def test_a_follower_is_loaded_only_where_something_is_followed(sa2va, folder, options, follower):
+    make_video(folder / "a.mp4")
+    (folder / "questions.txt").write_text("Where is the red thing?\n")
+    question = () if "--questions" in options else ("Where is the red thing?",)
+    chosen = []
+
+    def load(choice, placement):
+        chosen.append((choice.follower, choice.follow_size))
+        return FakeChat()
+
+    given = ("--model", "demo", "--follower", "edgetam", "--follow-size", "512", "--frames", "2")
+    sa2va("ask", "a.mp4", *question, *given, *options, load=load)
+    assert chosen == [(follower, None if follower == "own" else 512)]
+
+
 def test_what_a_terminal_would_obey_is_shown(folder, ask):
     outcome = ask("Hello")
     assert outcome.out == "It is 好的。\\x1b[31m\n"

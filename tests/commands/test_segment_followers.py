@@ -9,6 +9,9 @@ import pytest
 import torch
 from clips import make_image
 
+from sa2va_cli.checkpoints.files import is_complete
+from sa2va_cli.checkpoints.hub import locate_follower, resolve_follower
+from sa2va_cli.errors import ModelError
 from sa2va_cli.model.sam2 import Sam2
 from sa2va_cli.runtime.loading import load_segmenter
 from sa2va_cli.tracks.log import Tracks
@@ -88,6 +91,27 @@ def test_what_cannot_follow_is_told_in_one_line(sa2va, folder, arguments, code, 
     assert outcome.code == code, outcome.err
     assert words in outcome.err
     assert outcome.files == ["a.png"]
+
+
+def test_a_folder_called_like_a_model_may_hold_a_follower(folder):
+    followernets.saved(followernets.sam2_config(), folder / "1b")
+    assert resolve_follower("1b") == locate_follower("1b") == Path("1b")
+    for name in ("demo", "ByteDance/Sa2VA-1B"):
+        with pytest.raises(ModelError, match="is no follower, but a model"):
+            resolve_follower(name)
+
+
+def test_a_download_of_a_follower_is_complete_without_a_tokenizer(follower):
+    assert is_complete(follower)
+    config = follower / "config.json"
+    written = config.read_text()
+    config.write_text(written.replace('"sam2_video"', '"sa2va_chat"'))
+    assert not is_complete(follower)
+    config.write_text("{")
+    assert not is_complete(follower)
+    config.write_text(written)
+    (follower / "model.safetensors").unlink()
+    assert not is_complete(follower)
 
 
 def test_a_follower_is_looked_into_and_verified(sa2va, follower):

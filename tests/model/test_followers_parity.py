@@ -17,9 +17,10 @@ from transformers import (
 )
 
 from sa2va_cli.checkpoints.followers import load_follower
+from sa2va_cli.datatypes import ABSENT_LOGIT
 from sa2va_cli.model.fixed import FixedTracker
 from sa2va_cli.model.preprocessing import grounding_pixels
-from sa2va_cli.model.sam2 import ABSENT_LOGIT, Sam2
+from sa2va_cli.model.sam2 import Sam2
 from sa2va_cli.model.tracker import Tracker, TrackerMemory
 
 FRAMES, KEYFRAMES, OBJECTS = 18, (4, 9), 3

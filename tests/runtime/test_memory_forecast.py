@@ -155,6 +155,17 @@ def test_a_spread_language_model_has_what_the_rest_leaves(cards) -> None:
     assert room["host"] == int(0.9 * (20 << 20))
 
 
+def test_a_follower_takes_its_share_of_the_first_gpu(cards) -> None:
+    cards({"cuda:0": 40 << 20, "cuda:1": 80 << 20})
+    alone = room_for_language("tiny", TINY, Placement("cuda:0", "fp32"))
+    beside = room_for_language("tiny", TINY, Placement("cuda:0", "fp32"), ("other", TINY))
+    assert alone["cuda:0"] - beside["cuda:0"] == 4 * count(read_headers(TINY)).total
+    assert (alone["cuda:1"], alone["host"]) == (beside["cuda:1"], beside["host"])
+    cards({"cuda:0": 10 << 20})
+    with pytest.raises(OutOfMemoryError, match="its vision encoder, SAM 2 and the follower other, needs"):
+        room_for_language("tiny", TINY, Placement("cuda:0", "fp32"), ("other", TINY))
+
+
 def test_what_cannot_be_spread_must_fit_on_the_first_gpu(cards) -> None:
     cards({"cuda:0": 4 << 20, "cuda:1": 80 << 20})
     with pytest.raises(OutOfMemoryError, match=r"vision encoder and SAM 2, needs 8.* and cuda:0 has 3.77 MB"):
