@@ -730,8 +730,8 @@ class Remark:
         index: of the frame.
         seconds: time of the frame.
         what: ``unprotected`` where something was to be hidden and there is no mask; ``doubtful`` where that
-            mask cannot be trusted; ``invented`` where the background of a removed object was never seen and
-            is a guess.
+            mask cannot be trusted, or is that of frames on one side only; ``invented`` where the background
+            of a removed object was never seen and is a guess.
         share: of the target's pixels on this frame that it is about, 0..1.
     """
 

@@ -284,7 +284,6 @@ def _ask_all(
                 console.note("nothing to do: all questions are answered")
                 return
             keep_answers(output)
-    failed = 0
     with _lines_to(console, output, more=saving.existing == "skip") as write, console.reporting() as report:
         failed = _answer_each(session, job, wanted, batch_size, imported, write, report)
     if output is not None:

@@ -300,7 +300,7 @@ def nothing_in_answer(plan: Plan, answer: str) -> NothingFoundError:
     """The error of an answer without masks."""
     (prompt,) = plan.job.search.prompts
     known = nothing_found(plan.job.search.prompts, {prompt.id: answer})
-    advice = 'ask for masks, as in "... Please respond with a segmentation mask."'
+    advice = 'ask for masks, as in "Please segment the dog."'
     return NothingFoundError(
         f"the answer marks nothing ({answer!r}); no files were written; {advice}", known.answers
     )

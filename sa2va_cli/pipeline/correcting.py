@@ -117,7 +117,7 @@ def correct(
 def _drawing(job: CorrectJob, tracks: Path) -> RenderJob | None:
     if not job.saving.kinds_given:
         return None
-    saving = replace(job.saving, kinds=job.saving.kinds, output=f"{job.output.parent}/")
+    saving = replace(job.saving, output=f"{job.output.parent}/")
     return RenderJob(tracks, job.source, saving=saving, force=job.force)
 
 

@@ -1,8 +1,9 @@
 """Hiding: a colour, a blur or coarse cells over the object, and no frame is passed silently.
 
 Masks fail: so they are widened, joined with those of the frames beside them, held over frames where they go
-missing, and every frame whose mask cannot be trusted, or that has none, is remarked upon. What hides is laid
-on hard: a soft edge would show what it hides. The numbers were chosen with ``benchmarks/redaction.py``.
+missing, and every frame whose mask cannot be trusted, is held from one side only, or that has none, is
+remarked upon. What hides is laid on hard: a soft edge would show what it hides. The numbers were chosen with
+``benchmarks/redaction.py``.
 """
 
 from collections.abc import Sequence
@@ -65,7 +66,7 @@ class Redaction(Effect):
 
     def apply(self, moment: Moment) -> Layer | None:
         """Draws one frame."""
-        doubtful = moment.box is not None and _is_doubtful(moment)
+        doubtful = _is_doubtful(moment) if moment.box is not None else _is_beyond(moment, self.hold)
         mask = held(moment, self.hold, doubtful=doubtful)
         box = mask_box(mask)
         name = type(self).__name__.lower()
@@ -126,6 +127,13 @@ def _is_doubtful(moment: Moment) -> bool:
         )
     )
     return bool(area < _SHRUNK * min(before, after))
+
+
+def _is_beyond(moment: Moment, hold: int) -> bool:
+    """Whether masks are held from one side only: nobody knows how far the thing has gone from there."""
+    away = [one.index - moment.index for one in moment.around if one.box is not None]
+    away = [frames for frames in away if abs(frames) <= hold]
+    return bool(away) and (max(away) < 0 or min(away) > 0)
 
 
 def _joined(masks: Sequence[NDArray[np.bool_]]) -> NDArray[np.bool_]:

@@ -196,9 +196,9 @@ class Remove(Effect):
                 break
             self._bring(sample, moment.index, box, ring, stack)
         filled, known = stack.median()
-        filled, known = self._carried(moment, box, filled, known, wanted)
-        share = float((missing & ~known).sum() / missing.sum())
-        filled = self._guessed(moment, box, filled, known, wanted)
+        filled, lacking = self._carried(moment, box, filled, ~known)
+        share = float((missing & lacking).sum() / missing.sum())
+        filled = self._guessed(moment, box, filled, lacking, wanted)
         if share > _UNSEEN:
             self._remarks.append(Remark("remove", moment.index, moment.seconds, "invented", share))
         if self.grain == "on":
@@ -256,32 +256,25 @@ class Remove(Effect):
         stack.add(_matched(brought, stack.own, ring & shown), shown)
 
     def _carried(
-        self,
-        moment: Moment,
-        box: Box,
-        filled: Pixels,
-        known: NDArray[np.bool_],
-        wanted: NDArray[np.bool_],
+        self, moment: Moment, box: Box, filled: Pixels, lacking: NDArray[np.bool_]
     ) -> tuple[Pixels, NDArray[np.bool_]]:
-        """Fills what the camera's motion did not reach along optical flow."""
-        lacking = wanted & ~known
+        """Fills what the camera's motion did not reach along optical flow; says what is lacking still."""
         if not lacking.any():
-            return filled, known
+            return filled, lacking
         hidden = {one.index: self._sample(one).shown < _WHOLE for one in (moment, *moment.around)}
         colours, found = self._carrier.carry(moment, hidden, box, lacking)
         filled[found] = colours[found]
-        return filled, known | found
+        return filled, lacking & ~found
 
     def _guessed(
         self,
         moment: Moment,
         box: Box,
         filled: Pixels,
-        known: NDArray[np.bool_],
+        lacking: NDArray[np.bool_],
         wanted: NDArray[np.bool_],
     ) -> Pixels:
         """Fills what was never seen: once, by what is around it; it lies still in the scene from then on."""
-        lacking = wanted & ~known
         for guess in self._guesses:
             if not lacking.any():
                 return filled
