@@ -24,7 +24,8 @@ came about.
 """
 
 import argparse
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from torch import nn
+from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast
 
 from sa2va_cli.checkpoints.files import WEIGHTS_FILE
@@ -93,7 +94,7 @@ def demo_sizes(vocabulary: int) -> InternVLSizes:
         text={
             "hidden_size": 192,
             "intermediate_size": 512,
-            "num_hidden_layers": 4,
+            "num_hidden_layers": 6,
             "num_attention_heads": 6,
             "num_key_value_heads": 6,
             "vocab_size": vocabulary,
@@ -247,11 +248,46 @@ def freeze(objective: Objective, beginnings: Sequence[str]) -> None:
 
 
 def take_network(objective: Objective, checkpoint: Path) -> None:
-    """Takes the whole network of a checkpoint, to go on from it; readouts start anew."""
-    taken = {f"network.{k}": v.float() for k, v in load_file(checkpoint / WEIGHTS_FILE).items()}
+    """Takes the whole network of a checkpoint, to go on from it; readouts start anew.
+
+    The checkpoint's language model may have fewer layers, see ``deepened``.
+    """
+    layers = len(objective.network.chat.language_model.model.layers)
+    tensors = deepened(load_file(checkpoint / WEIGHTS_FILE), layers)
+    taken = {f"network.{k}": v.float() for k, v in tensors.items()}
     positions = taken["network.sam2.layers.shared_image_embedding.positional_embedding"]
     taken["network.sam2.layers.prompt_encoder.shared_embedding.positional_embedding"] = positions
     objective.load_state_dict(taken, strict=False)
+
+
+_LAYER = re.compile(r"(chat\.language_model\.model\.layers\.)(\d+)(\..+)")
+_ADDS_TO_THE_STREAM = ("o_proj.weight", "down_proj.weight")
+
+
+def deepened(tensors: Mapping[str, Tensor], layers: int) -> dict[str, Tensor]:
+    """The same network with more layers of the language model, which says exactly the same at first.
+
+    A new layer is the one before it, evenly spread (Gong et al., "Efficient training of BERT by progressively
+    stacking", 2019), but adds nothing to the residual stream until it has learned to (Chen et al., "Net2Net",
+    2016).
+
+    Args:
+        tensors: of a checkpoint, by name.
+        layers: at least as many as it has.
+    """
+    found = {name: _LAYER.fullmatch(name) for name in tensors}
+    had = 1 + max(int(match[2]) for match in found.values() if match)
+    sources = [place * had // layers for place in range(layers)]
+    grown: dict[str, Tensor] = {}
+    for name, tensor in tensors.items():
+        if (match := found[name]) is None:
+            grown[name] = tensor
+            continue
+        places = [place for place, number in enumerate(sources) if number == int(match[2])]
+        for place in places:
+            silent = place != places[0] and name.endswith(_ADDS_TO_THE_STREAM)
+            grown[f"{match[1]}{place}{match[3]}"] = torch.zeros_like(tensor) if silent else tensor
+    return grown
 
 
 def take_encoders(objective: Objective, checkpoint: Path) -> None:
@@ -262,36 +298,58 @@ def take_encoders(objective: Objective, checkpoint: Path) -> None:
     objective.load_state_dict(taken, strict=False)
 
 
-def source(stage: str, seed: int, clips_from: int) -> BatchSource:
-    """The batches of a stage; those of ``fit`` are shown to SAM 2 and told by the chat model in turn."""
+def source(stage: str, seed: int, clips_from: int, larger: int = 1) -> BatchSource:
+    """The batches of a stage; those of ``fit`` are shown to SAM 2 and told by the chat model in turn.
+
+    Args:
+        stage: ``eyes``, ``words``, ``whole``, ``prompts`` or ``fit``.
+        seed: decides every sample.
+        clips_from: batch from which clips are seen.
+        larger: how many times as many samples a batch has: a GPU takes many in the time of one.
+    """
     if stage == "eyes":
-        return ParkTargets(seed, stills=12, scenery=0.35, clip_share=0.45, clips_from=clips_from)
+        return ParkTargets(
+            seed,
+            stills=12 * larger,
+            clip_frames=24 * larger,
+            scenery=0.35,
+            clip_share=0.45,
+            clips_from=clips_from,
+        )
     if stage == "fit":
         told = ParkDataset(
             seed,
             mixture=Mixture(told=2, plain=2),
             masked=4,
-            stills=10,
+            stills=10 * larger,
             clip_share=0.6,
-            clip_frames=20,
+            clip_frames=20 * larger,
             clips_from=clips_from,
         )
-        return Interleaved((source("eyes", seed, clips_from), told))
+        return Interleaved((source("eyes", seed, clips_from, larger), told))
     if stage == "prompts":
-        return ParkTargets(seed, stills=10, clip_share=0.0, clicked=1.0, scenery=0.15)
+        return ParkTargets(seed, stills=10 * larger, clip_share=0.0, clicked=1.0, scenery=0.15)
     if stage == "words":
         return ParkDataset(
             seed,
             mixture=QUESTIONS,
             masked=0,
-            stills=8,
-            clips=5,
-            clip_share=0.55,
-            clip_frames=20,
+            stills=8 * larger,
+            clips=5 * larger,
+            clip_share=0.6,
+            clip_frames=20 * larger,
             clips_from=clips_from,
+            asked_share=0.4,
         )
-    few = Mixture(told=3, plain=2, outside=1)
-    return ParkDataset(seed, mixture=few, masked=3, clip_share=0.4, clip_frames=20, clips_from=clips_from)
+    return ParkDataset(
+        seed,
+        mixture=Mixture(told=3, plain=2, outside=1),
+        masked=3,
+        stills=16 * larger,
+        clip_share=0.4,
+        clip_frames=20 * larger,
+        clips_from=clips_from,
+    )
 
 
 @dataclass(frozen=True)
@@ -310,6 +368,8 @@ class Run:
         only: of ``whole``: train what this stage does, and not the other.
         clips_from: step from which clips are seen.
         frozen: beginnings of names of parameters that are left as they are.
+        larger: how many times as many samples a batch has.
+        workers: processes that draw them.
     """
 
     stage: str
@@ -323,6 +383,8 @@ class Run:
     only: str | None = None
     clips_from: int = 0
     frozen: Sequence[str] = ()
+    larger: int = 1
+    workers: int = 1
 
     def objective(self) -> Objective:
         """What is trained, as it was at the beginning."""
@@ -348,7 +410,8 @@ class Run:
             train_only(objective, part)
         freeze(objective, self.frozen)
         asked = "fit" if (self.stage, self.only) == ("whole", "eyes") else self.stage
-        train(objective, source(asked, self.seed, self.clips_from), self.plan, self.out, device)
+        batches = source(asked, self.seed, self.clips_from, self.larger)
+        train(objective, batches, self.plan, self.out, device, workers=self.workers)
 
     def export(self, folder: Path) -> None:
         """Writes what was learned so far as a checkpoint."""
@@ -358,7 +421,15 @@ class Run:
         save_network(objective.network, SAM2_SIZES, folder)
 
 
-def all_runs(out: Path, seed: int, steps: int, start: Path | None, schedule: Schedule) -> list[Run]:
+def all_runs(
+    out: Path,
+    seed: int,
+    steps: int,
+    start: Path | None,
+    schedule: Schedule,
+    larger: int = 1,
+    workers: int = 1,
+) -> list[Run]:
     """All stages in their order: ``eyes``, ``words``, then ``eyes`` again told by the chat model as it is.
 
     Args:
@@ -367,6 +438,8 @@ def all_runs(out: Path, seed: int, steps: int, start: Path | None, schedule: Sch
         steps: of ``eyes`` and of ``words``; the last has a quarter.
         start: checkpoint to go on from; None for nothing.
         schedule: of ``eyes`` and of ``words``; the last has a quarter of its steps and half of its rate.
+        larger: see ``Run``.
+        workers: see ``Run``.
     """
     eyes, words = out / "eyes", out / "words"
     quarter = replace(
@@ -377,9 +450,19 @@ def all_runs(out: Path, seed: int, steps: int, start: Path | None, schedule: Sch
         warmup_steps=min(schedule.warmup_steps, steps // 20 + 1),
     )
     return [
-        Run("eyes", eyes, schedule, seed, start),
-        Run("words", words, schedule, seed, start),
-        Run("whole", out / "fit", quarter, seed, eyes=(eyes,), words=(words,), only="eyes"),
+        Run("eyes", eyes, schedule, seed, start, larger=larger, workers=workers),
+        Run("words", words, schedule, seed, start, larger=larger, workers=workers),
+        Run(
+            "whole",
+            out / "fit",
+            quarter,
+            seed,
+            eyes=(eyes,),
+            words=(words,),
+            only="eyes",
+            larger=larger,
+            workers=workers,
+        ),
     ]
 
 
@@ -390,6 +473,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--steps", type=int, default=3_000, help="optimiser steps in all")
     parser.add_argument("--seed", type=int, default=0, help="decides the weights' start and every sample")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument(
+        "--larger", type=int, default=1, metavar="N", help="N times as many samples in a batch, for a GPU"
+    )
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes that draw samples")
     parser.add_argument("--peak-rate", type=float, default=1.5e-3, help="learning rate after the warm-up")
     parser.add_argument("--warmup", type=int, default=60, help="first steps over which the rate rises")
     parser.add_argument("--decay", type=int, default=800, help="last steps over which the rate falls to zero")
@@ -421,7 +508,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error("--only is for the stage whole")
     plan = Schedule(options.steps, options.peak_rate, warmup_steps=options.warmup, decay_steps=options.decay)
     if options.stage == "all":
-        runs = all_runs(options.out, options.seed, options.steps, options.start, plan)
+        runs = all_runs(
+            options.out,
+            options.seed,
+            options.steps,
+            options.start,
+            plan,
+            options.larger,
+            options.workers,
+        )
     else:
         one = Run(
             options.stage,
@@ -435,6 +530,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             options.only,
             options.clips_from,
             options.frozen,
+            options.larger,
+            options.workers,
         )
         runs = [one]
     if not options.export:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import cv2
 import torch
 from torch.utils.data import DataLoader, Dataset
 
@@ -87,6 +88,8 @@ def train(
     plan: Schedule,
     folder: Path,
     device: torch.device,
+    *,
+    workers: int = 1,
     report: Callable[[str], None] = lambda line: print(line, flush=True),  # noqa: T201
 ) -> None:
     """Trains until the plan's end, from the folder's state if there is one.
@@ -97,13 +100,14 @@ def train(
         plan: how long and how fast.
         folder: where ``state.pt`` and ``log.jsonl`` are kept.
         device: to train on; bfloat16 autocast is used on both CPU and GPU.
+        workers: processes that draw batches.
         report: takes one line of progress now and then.
     """
     objective.to(device).train()
     trainer = Trainer(
         objective,
         _optimiser(objective, plan),
-        lambda steps: _batches(objective, source, steps, device),
+        lambda steps: _batches(objective, source, steps, device, workers),
         Plan(
             plan.steps,
             plan.rate,
@@ -164,15 +168,25 @@ class _Numbered(Dataset[Batch]):
 
 
 def _batches(
-    objective: Objective, source: BatchSource, numbers: range, device: torch.device
+    objective: Objective, source: BatchSource, numbers: range, device: torch.device, workers: int
 ) -> Iterator[list[Batch]]:
-    """Makes batches ahead in one worker process, as drawing them is Python's work."""
+    """Makes batches ahead in processes of their own, as drawing them is Python's work; in their order."""
     dataset = _Numbered(objective, source, numbers)
     loader = DataLoader(
-        dataset, batch_size=None, num_workers=1, prefetch_factor=4, multiprocessing_context="fork"
+        dataset,
+        batch_size=None,
+        num_workers=workers,
+        prefetch_factor=4,
+        multiprocessing_context="fork",
+        worker_init_fn=_alone,
     )
     for batch in loader:
         yield [batch.to(device)]
+
+
+def _alone(_worker: int) -> None:
+    """Draws in one thread, as there is a worker for each core that is to be used."""
+    cv2.setNumThreads(1)
 
 
 def restore(objective: Objective, folder: Path) -> int:

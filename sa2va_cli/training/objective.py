@@ -48,7 +48,7 @@ class LossWeights:
     deeds: float = 0.5
     query: float = 1.5
     marked: float = 0.5
-    corrected: float = 1.0
+    corrected: float = 1.5
 
 
 class Readouts(nn.Module):
@@ -147,13 +147,13 @@ def of_like_lengths(lengths: Tensor, least: float = 0.75) -> list[Tensor]:
         lengths: (N,) at least 1.
         least: share, 0..1.
     """
-    order = lengths.argsort(descending=True, stable=True)
+    counts = lengths.tolist()  # at once: on a GPU, every number that is looked at alone waits for it
     groups: list[list[int]] = []
     limit = float("inf")
-    for index in order.tolist():
-        if not groups or float(lengths[index]) < limit:
+    for index in sorted(range(len(counts)), key=lambda i: -counts[i]):
+        if not groups or counts[index] < limit:
             groups.append([])
-            limit = least * float(lengths[index])
+            limit = least * counts[index]
         groups[-1].append(index)
     return [torch.tensor(group, device=lengths.device) for group in groups]
 

@@ -98,7 +98,7 @@ class _Drawn:
         self.images = {t: resize_bicubic(image, size, size) for t, (image, _) in drawn.items()}
         unseen = (t for t in schedule.keyframes if t not in drawn)
         self.ids = {t: ids for t, (_, ids) in drawn.items()} | {t: scene.draw_scenery_ids(t) for t in unseen}
-        self._shares: dict[tuple[int, int], NDArray[np.float32]] = {}
+        self._covered: dict[tuple[int, int], NDArray[np.float32]] = {}
 
     def masks(self, numbers: Sequence[int], side: int) -> NDArray[np.float32]:
         """(F, side, side) share of each cell of the grounding frames that actors or scenery cover."""
@@ -116,12 +116,16 @@ class _Drawn:
         places += [np.stack([self._places(t, number) for t in self.schedule.keyframes]) for number in numbers]
         return Meaning(names, np.max(places, axis=0))
 
-    def _places(self, t: int, actor: int) -> NDArray[np.float32]:
+    def _places(self, t: int, number: int) -> NDArray[np.float32]:
         """(g, g) share of each cell, relative to the largest one."""
-        if (t, actor) not in self._shares:
-            share = _shares(self.ids[t] == actor, self.places)
-            self._shares[t, actor] = share / max(float(share.max()), 1e-6)
-        return self._shares[t, actor]
+        share = self._cells(t, self.places)[number]
+        return np.asarray(share / max(float(share.max()), 1e-6), np.float32)
+
+    def _cells(self, t: int, side: int) -> NDArray[np.float32]:
+        """(256, side, side) share of each cell that each number covers; a pixel counts for one cell only."""
+        if (t, side) not in self._covered:
+            self._covered[t, side] = _covered(self.ids[t], side)
+        return self._covered[t, side]
 
     def classes(self, times: Sequence[int], grid: int) -> NDArray[np.int64]:
         """What each cell shows: (T, grid, grid, 3).
@@ -149,7 +153,7 @@ class _Drawn:
         """(side, side) number of whoever covers most of a cell, and more than ``least`` of it, else 0."""
         covering, most = np.zeros((side, side), np.int64), np.full((side, side), least)
         for actor in self.scene.actors:
-            share = _shares(self.ids[t] == actor.id, side)
+            share = self._cells(t, side)[actor.id]
             covering[share > most] = actor.id
             most = np.maximum(most, share)
         return covering
@@ -160,7 +164,7 @@ class _Drawn:
             named = 1 + KINDS.index(actor.kind), 1 + list(COLOURS).index(actor.colour)
             labels[covering == actor.id, :2] = named
         for place, name in enumerate(SCENERY, 1):
-            labels[_shares(self.ids[t] == SCENERY_NUMBERS[name], grid) > 0.5, 2] = place
+            labels[self._cells(t, grid)[SCENERY_NUMBERS[name]] > 0.5, 2] = place
         return labels
 
 
@@ -474,6 +478,16 @@ def _blurred(told: Meaning, rng: np.random.Generator, *, names_suffice: bool) ->
         places = np.asarray(places * rng.uniform(1 - 3 * noise, 1, places.shape) + wrong, np.float32)
     unsure = names * (1 - noise * rng.random(names.shape)) + noise * rng.normal(0, 0.5, names.shape)
     return Meaning(np.asarray(unsure, np.float32), places)
+
+
+def _covered(ids: Ids, side: int) -> NDArray[np.float32]:
+    """(256, side, side) share of each cell that each number covers, all of them counted at once."""
+    height, width = ids.shape
+    rows, columns = np.arange(height) * side // height, np.arange(width) * side // width
+    cells = rows[:, None] * side + columns
+    counts = np.bincount((ids.astype(np.int64) * side**2 + cells).ravel(), minlength=256 * side**2)
+    sizes = np.bincount(cells.ravel(), minlength=side**2)
+    return np.asarray((counts.reshape(256, -1) / sizes).reshape(256, side, side), np.float32)
 
 
 def _shares(mask: NDArray[np.bool_], side: int) -> NDArray[np.float32]:

@@ -15,8 +15,10 @@ from sa2va_cli.training.demo import (
     EYES,
     SAM2_SIZES,
     build_objective,
+    deepened,
     demo_sizes,
     main,
+    source,
     take,
     train_only,
     train_tokenizer,
@@ -118,6 +120,35 @@ def test_cells_say_which_way_who_is_in_them_goes(deed: str, sign: int) -> None:
     mean = float(np.mean(shifts))
     assert len(shifts) > 20
     assert sign * mean > 0.2 if sign else abs(mean) < 0.2
+
+
+def test_cells_are_covered_by_who_is_seen_in_them(targets: ParkTargets) -> None:
+    sample = targets.batch(0)[0]
+    assert sample.labels is not None
+    question = next(q for q in sample.questions if q.masks is not None and q.masks.any())
+    assert question.meaning is not None
+    assert question.masks is not None
+    share = question.masks[0].reshape(4, 16, 4, 16).mean((1, 3))
+    told = question.meaning.places[0] > 0.2
+    assert not told[share < 1e-3].any()  # what is told at all is told where it is seen
+
+
+@pytest.mark.parametrize("stage", ["eyes", "words", "fit", "whole", "prompts"])
+def test_larger_batches_hold_more_samples(stage: str) -> None:
+    sizes = [len(source(stage, 3, 10**9, larger).batch(0)) for larger in (1, 2)]
+    assert sizes[1] == 2 * sizes[0]
+
+
+def test_a_deeper_language_model_says_the_same_at_first(objective: Objective) -> None:
+    model = objective.network.chat.language_model
+    tensors = {f"chat.language_model.{name}": tensor for name, tensor in model.state_dict().items()}
+    config = {**model.config.to_dict(), "num_hidden_layers": 3, "layer_types": None}
+    deeper = type(model)(type(model.config)(**config))
+    grown = deepened(tensors, 3)
+    deeper.load_state_dict({name.removeprefix("chat.language_model."): t for name, t in grown.items()})
+    words = torch.arange(12)[None]
+    with torch.no_grad():
+        assert torch.allclose(deeper.eval()(words).logits, model.eval()(words).logits, atol=1e-5)
 
 
 def test_sources_take_turns(park: ParkDataset, targets: ParkTargets) -> None:
@@ -273,7 +304,7 @@ def test_a_resumed_run_ends_where_an_unbroken_one_does(
     broken = dataclasses.replace(plan, steps=2, decay_steps=0)
     train(objective, park, broken, tmp_path / "broken", device, report=lambda _: None)
     objective.load_state_dict(start)
-    train(objective, park, plan, tmp_path / "broken", device, report=lambda _: None)
+    train(objective, park, plan, tmp_path / "broken", device, workers=2, report=lambda _: None)
     assert all(torch.allclose(v, whole[k], atol=1e-5) for k, v in objective.state_dict().items())
 
 
@@ -304,7 +335,8 @@ def test_all_stages_are_one_command_that_does_nothing_twice(tokenizer, tmp_path:
 
     trained = []
 
-    def pretended(objective, batches, plan, folder, device) -> None:
+    def pretended(objective, batches, plan, folder, device, workers) -> None:
+        assert workers == 3
         folder.mkdir(parents=True, exist_ok=True)
         learning = any(p.requires_grad for n, p in objective.named_parameters() if n.startswith(EYES))
         trained.append((folder.name, plan.steps, learning))
@@ -313,7 +345,7 @@ def test_all_stages_are_one_command_that_does_nothing_twice(tokenizer, tmp_path:
 
     monkeypatch.setattr(demo, "train", pretended)
     monkeypatch.setattr(demo, "train_tokenizer", lambda *_: tokenizer)
-    main(["all", "--out", str(tmp_path), "--steps", "40", "--device", "cpu"])
+    main(["all", "--out", str(tmp_path), "--steps", "40", "--device", "cpu", "--workers", "3"])
     assert trained == [("eyes", 40, True), ("words", 40, False), ("fit", 10, True)]
     assert (tmp_path / "weights" / "model.safetensors").exists()
 
