@@ -1,4 +1,4 @@
-"""The sections of ``gpu.py`` about following: the session of transformers, other followers, encoding in batches.
+"""The sections of ``gpu.py`` about following: transformers' session, other followers, batches of frames.
 
 The session runs transformers' own ``Sam2VideoModel`` on the weights that ours has, and is given the same
 masks on the same keyframes.
@@ -28,8 +28,8 @@ from sa2va_cli.model.preprocessing import grounding_pixels
 from sa2va_cli.model.sam2 import MAX_POINTER_DISTANCE, Sam2, sam2_config
 from sa2va_cli.model.tracker import Tracker, TrackerMemory
 
-SMALL_SIDE = 256
-"""Of pictures with which it is seen that everything runs."""
+SMALL_SIDES = {"edgetam": 256}
+"""Of pictures with which it is seen that everything runs, where 128 pixels are too few."""
 
 SEEN = 2.0
 """Bias of the logit that an object is visible; else random weights take most objects for absent."""
@@ -39,9 +39,19 @@ STEADY = KEYFRAMES + MAX_POINTER_DISTANCE + 1
 """A frame on which as much is remembered as ever is."""
 
 
+def followed(bench: Bench) -> range:
+    """The frames between the keyframes and the one that is timed."""
+    return range(STEADY - 2, STEADY) if bench.quick else range(KEYFRAMES, STEADY)
+
+
+def small_side(name: str) -> int:
+    """Of pictures with which it is seen that a follower runs."""
+    return SMALL_SIDES.get(name, 128)
+
+
 def made(bench: Bench, name: str, dtype: torch.dtype) -> Sam2:
     """A follower, or Sa2VA's own SAM 2, with random weights with which objects are seen."""
-    side, own = SMALL_SIDE if bench.quick else None, random_layout(bench.sizes).sam2
+    side, own = small_side(name) if bench.quick else None, random_layout(bench.sizes).sam2
     with torch.inference_mode(mode=False), torch.no_grad():
         sam2 = random_follower(name, dtype, side, bench.place, own)
         sam2.layers.mask_decoder.pred_obj_score_head.proj_out.bias.fill_(SEEN)
@@ -49,7 +59,7 @@ def made(bench: Bench, name: str, dtype: torch.dtype) -> Sam2:
 
 
 class Official(Sam2VideoModel):  # type: ignore[misc]  # transformers has no types
-    """transformers' model, with the pointer of a given mask as SAM 2 itself makes it: from its single mask."""
+    """The stock model, with the pointer of a given mask as SAM 2 itself makes it: from its single mask."""
 
     def _use_mask_as_output(self, *arguments: Any) -> Any:
         single = self._single_frame_forward
@@ -68,13 +78,13 @@ def _changed(owner: Any, name: str, value: Any) -> Iterator[None]:
 
 
 def stock_of(bench: Bench, name: str, sam2: Sam2) -> Official:
-    """transformers' own model with the weights of ours, cast as its documentation does."""
+    """The stock model with the weights of ours, cast as its documentation does."""
     if name == OWN:
         config = sam2_config(random_layout(bench.sizes).sam2)
     else:
         config = Sam2VideoConfig.from_dict(released_follower(name))
         if bench.quick:
-            resize(config, SMALL_SIDE)
+            resize(config, small_side(name))
     with torch.inference_mode(mode=False), bench.place:
         stock = Official(config)
         missing, unexpected = stock.load_state_dict(sam2.layers.state_dict(), strict=False)
@@ -177,7 +187,7 @@ def sessions(bench: Bench) -> Rows:
     for objects in bench.objects:
         clip = Clip(bench, sam2, objects)
         session, ours = Session(stock, clip), Ours(sam2, clip)
-        for index in range(KEYFRAMES, STEADY):
+        for index in followed(bench):
             session.step(index)
             ours.step(index)
         alone = [one_object(ours.memory, row) for row in range(objects)]
@@ -220,9 +230,9 @@ def session_parity(bench: Bench) -> Rows:
                 # In float32 memories are not rounded to bfloat16, where 1e-6 more or less is another number.
                 with _changed(torch, "bfloat16", torch.float32) if exact else nullcontext():
                     session = Session(stock_of(bench, name, sam2), clip)
-                    wanted = torch.stack([session.step(t) for t in range(KEYFRAMES, STEADY)]).float()
+                    wanted = torch.stack([session.step(t) for t in followed(bench)]).float()
                 ours = Ours(sam2, clip, dtype)
-                got = torch.stack([ours.step(t) for t in range(KEYFRAMES, STEADY)]).float()
+                got = torch.stack([ours.step(t) for t in followed(bench)]).float()
             yield (
                 f"{name} {str(dtype).removeprefix('torch.')}",
                 {

@@ -11,7 +11,9 @@ from sa2va_cli.bench.hardware import forget_peak_device_bytes, peak_device_bytes
 from sa2va_cli.bench.networks import random_layout, random_network_of, teach_answer
 from sa2va_cli.bench.stages import KEYFRAMES, network_stages
 from sa2va_cli.bench.work import GROUND
+from sa2va_cli.checkpoints.hub import resolve
 from sa2va_cli.checkpoints.layout import Layout
+from sa2va_cli.checkpoints.tokenizer import load_tokenizer
 from sa2va_cli.conversation import Generation, Pictures, Question, Reply
 from sa2va_cli.model.network import NetworkSegmenter
 
@@ -59,9 +61,11 @@ def four_bits(bench: Bench) -> Rows:
 
 def _qwen(bench: Bench) -> Layout:
     layout = random_layout("qwen3-vl-4b")
-    if not bench.quick:
-        return layout
     sizes: Any = layout.chat
+    # The demo's tokenizer, with which random networks speak, has another number for the end of an answer.
+    sizes = replace(sizes, stop_ids=load_tokenizer(resolve("demo"))("<|im_end|>")["input_ids"][-1:])
+    if not bench.quick:
+        return replace(layout, chat=sizes)
     small = replace(sizes, vision=sizes.vision | _VISION, text=sizes.text | _TEXT)
     return replace(layout, chat=small, sam2=random_layout("demo").sam2)
 

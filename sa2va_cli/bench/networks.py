@@ -18,7 +18,10 @@ from sa2va_cli.checkpoints.hub import resolve
 from sa2va_cli.checkpoints.layout import Layout, read_layout, released_layout
 from sa2va_cli.checkpoints.loader import rebuild_buffers
 from sa2va_cli.checkpoints.tokenizer import load_tokenizer
+from sa2va_cli.conversation import Question
+from sa2va_cli.model.conversing import turns_of
 from sa2va_cli.model.network import Sa2VANetwork
+from sa2va_cli.model.prompt_text import encode
 from sa2va_cli.model.quantization import Quantise, prepare_layers
 from sa2va_cli.model.sam2 import HIERA_LARGE
 
@@ -55,7 +58,8 @@ def random_network_of(
         dtype: their precision.
         quantize: of the language model's linear layers; see ``quantization.prepare_layers``.
     """
-    tokenizer = load_tokenizer(resolve("demo"), layout.chat.special_tokens)
+    tokenizer = load_tokenizer(resolve("demo"))
+    tokenizer.add_special_tokens({"additional_special_tokens": list(layout.chat.special_tokens)})
     with torch.device("meta"):
         network = Sa2VANetwork(layout.chat, layout.sam2, tokenizer)
     model, makers = network.chat.language_model, {}
@@ -124,7 +128,8 @@ def teach_answer(chat: Any, answer: str) -> None:
             if adding.is_floating_point():  # those of quantised layers were made zeros
                 adding.zero_()
     ids = partial(chat.tokenizer, add_special_tokens=False)
-    said = [ids(chat.prompt("", 0, video=False))["input_ids"][-1], *ids(answer)["input_ids"]]
+    asked = encode(chat.tokenizer, chat.write(turns_of(chat, Question("?"))))
+    said = [asked[-1], *ids(answer)["input_ids"]]
     table = model.get_input_embeddings().weight
     output = (chat if hasattr(chat, "lm_head") else model).lm_head.weight
     output.zero_()
