@@ -19,7 +19,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -40,14 +40,12 @@ from torch import Tensor
 from sa2va_cli.bench.hardware import forget_peak_device_bytes, peak_device_bytes
 from sa2va_cli.bench.pictures import disc_logits, park_pictures, park_scene
 from sa2va_cli.bench.stages import KEYFRAMES, AnsweringSegmenter, network_stages, random_queries
-from sa2va_cli.bench.work import GROUND, PROMPT
+from sa2va_cli.bench.work import GROUND
 from sa2va_cli.datatypes import Followed, Frame, FrameMasks
 from sa2va_cli.model.fixed import Compile, FixedTracker, plain
 from sa2va_cli.model.graphs import Compiling
 from sa2va_cli.model.network import NetworkSegmenter
 from sa2va_cli.model.session import ENCODED_AT_ONCE
-from sa2va_cli.pipeline.finding import find, follow
-from sa2va_cli.pipeline.job import Search, numbered
 from sa2va_cli.pipeline.prompts import question
 from sa2va_cli.queues import read_ahead, write_behind
 from sa2va_cli.render.overlay import draw_overlay
@@ -57,9 +55,11 @@ from sa2va_cli.runtime.compile_policy import LEAST_FRAMES
 from sa2va_cli.runtime.device import Placement
 from sa2va_cli.runtime.loading import load_segmenter
 
-SEARCH = Search(prompts=numbered([PROMPT]))
 GRACE = 10.0
 """Seconds after its time at which a section that yields nothing is interrupted."""
+LEAST_SECONDS = 2.0
+"""A section that has less left is not begun."""
+
 PATIENCE = 20
 """How many times as long as on a GPU a section may take where it is only seen that it works."""
 
@@ -274,23 +274,22 @@ def _ours_drawn(bench: Bench, segmenter: NetworkSegmenter, objects: int, frames:
 
     list(_followed(segmenter, objects, frames[:8]))
     session = AnsweringSegmenter(segmenter, objects).open()
-    findings = find(session, frames[:KEYFRAMES], SEARCH)
     forget_peak_device_bytes(bench.device)
     bench.wait()
     started = time.perf_counter()
     keyframes = [(frame.index, frame.image) for frame in frames[:KEYFRAMES]]
     memory = session.condition(keyframes, [random_queries(segmenter, objects)])
-    findings = replace(findings, memory=memory)
     with write_behind(draw) as hand_over, read_ahead(frames) as ahead:
-        for one in follow(session, ahead, findings, frame_count=len(frames)):
+        for one in session.follow(ahead, memory, count=len(frames)):
             hand_over(one)
     return len(frames) / (time.perf_counter() - started)
 
 
 def _followed(segmenter: NetworkSegmenter, objects: int, frames: Sequence[Frame]) -> Iterator[Followed[Any]]:
     session = AnsweringSegmenter(segmenter, objects).open()
-    findings = find(session, frames[:KEYFRAMES], SEARCH)
-    return follow(session, frames, findings, frame_count=len(frames))
+    keyframes = [(frame.index, frame.image) for frame in frames[:KEYFRAMES]]
+    memory = session.condition(keyframes, [random_queries(segmenter, objects)])
+    return session.follow(frames, memory, count=len(frames))
 
 
 @torch.inference_mode()
@@ -387,7 +386,7 @@ def _filled(section: Section, bench: Bench, ends: float, found: dict[str, Any]) 
     """
     begun = time.perf_counter()
     last = min(begun + section.seconds * (PATIENCE if bench.quick else 1), ends)
-    if last - begun < 2:
+    if last - begun < LEAST_SECONDS:
         found["skipped"] = "the time is over"
         yield
         return
