@@ -10,8 +10,10 @@ work is that of `official_schedule.py`, with Sa2VA's own SAM 2.
 import argparse
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
 
 import torch
 from official_schedule import encode_as_we_do, official_frame, one_object
@@ -27,6 +29,7 @@ from sa2va_cli.model.tracker import FrameMemory, Tracker, TrackerMemory
 from sa2va_cli.runtime.device import DTYPES
 
 KEYFRAMES = 5
+PROCESSOR = torch.device("cpu")
 OFFICIAL = "own, in the official order"
 
 COLUMNS = (
@@ -68,20 +71,34 @@ class Steady:
 
 
 @torch.no_grad()
-def random_follower(name: str, dtype: torch.dtype, side: int | None) -> Sam2:
-    """A follower of the catalogue at its published size, or Sa2VA's own SAM 2, with random weights."""
+def random_follower(
+    name: str,
+    dtype: torch.dtype,
+    side: int | None,
+    device: torch.device = PROCESSOR,
+    own: Mapping[str, Any] = MappingProxyType(HIERA_LARGE),
+) -> Sam2:
+    """A follower of the catalogue at its published size, or Sa2VA's own SAM 2, with random weights.
+
+    Args:
+        name: of the follower.
+        dtype: precision of the weights.
+        side: of the pictures it sees; None for the published one. Not of Sa2VA's own.
+        device: where the weights are made.
+        own: the sizes of Sa2VA's own.
+    """
     with torch.device("meta"):
-        network = Sam2(HIERA_LARGE) if name == OWN else network_of(released_follower(name), side)
+        network = Sam2(dict(own)) if name == OWN else network_of(released_follower(name), side)
     torch.manual_seed(0)
-    fill_randomly(network, torch.device("cpu"), dtype)
-    rebuild_buffers(network, torch.device("cpu"))
+    fill_randomly(network, device, dtype)
+    rebuild_buffers(network, device)
     return network.eval().requires_grad_(False)
 
 
 def full_memory(tracker: Tracker, features: ImageFeatures, objects: int) -> TrackerMemory:
     """What is remembered in the middle of a clip; every frame left the same memory."""
     side = tracker.sam2.input_size
-    masks = torch.zeros(objects, side, side, dtype=torch.bool)
+    masks = torch.zeros(objects, side, side, dtype=torch.bool, device=features.low.device)
     masks[:, side // 4 : side // 2, side // 4 : side // 2] = True
     one = tracker.condition_on_masks([(0, features, masks)], given=True).conditioning[0]
 
@@ -107,17 +124,9 @@ def measured(name: str, sam2: Sam2, objects: int, count: int) -> list[Steady]:
     """A follower's stages, and for the own one the official order as well."""
     tracker = Tracker(sam2, empty_absent=True)
     pixels = torch.zeros(1, 3, sam2.input_size, sam2.input_size, dtype=sam2.dtype)
-    features = sam2.encode(pixels)
-    memory = full_memory(tracker, features, objects)
+    memory = full_memory(tracker, sam2.encode(pixels), objects)
     index = memory.recent[-1].index + 1
-    conditioned = features.low.expand(objects, -1, -1, -1).clone()
-    decoded = sam2.decode(features.expand(objects), conditioned, None)
-    stages: dict[str, Callable[[], object]] = {
-        "encode": lambda: sam2.encode(pixels),
-        "attend": lambda: tracker.look_back(index, features, memory),
-        "decode": lambda: sam2.decode(features.expand(objects), conditioned, None).logits,
-        "remember": lambda: sam2.memorise(features.low, decoded.logits, decoded.score_logits),
-    }
+    stages = stages_of(tracker, pixels, memory)
     weights = sum(p.nbytes for p in sam2.parameters())
     timed = {stage: [seconds(work) for _ in range(count)] for stage, work in stages.items()}
     found = [Steady(name, objects, timed, weights, kept_bytes(memory))]
@@ -129,6 +138,20 @@ def measured(name: str, sam2: Sam2, objects: int, count: int) -> list[Steady]:
 
         found.append(Steady(OFFICIAL, objects, {"frame": [seconds(official)]}, weights, kept_bytes(memory)))
     return found
+
+
+def stages_of(tracker: Tracker, pixels: Tensor, memory: TrackerMemory) -> dict[str, Callable[[], object]]:
+    """What is done for one more frame (1, 3, S, S), by the name of the stage."""
+    sam2, objects = tracker.sam2, memory.objects
+    index, features = memory.recent[-1].index + 1, sam2.encode(pixels)
+    conditioned = features.low.expand(objects, -1, -1, -1).clone()
+    decoded = sam2.decode(features.expand(objects), conditioned, None)
+    return {
+        "encode": lambda: sam2.encode(pixels),
+        "attend": lambda: tracker.look_back(index, features, memory),
+        "decode": lambda: sam2.decode(features.expand(objects), conditioned, None).logits,
+        "remember": lambda: sam2.memorise(features.low, decoded.logits, decoded.score_logits),
+    }
 
 
 def seconds(work: Callable[[], object]) -> float:

@@ -1,22 +1,26 @@
-"""Everything that needs a CUDA device, in one call meant to take under ten minutes, as JSON in a folder.
+"""Everything that needs a CUDA device, in one call of about four minutes, as JSON in a folder.
 
-    python benchmarks/gpu.py OUT                       # needs torch, transformers, OpenCV and Pillow, no PyAV
+    python benchmarks/gpu.py OUT --limit 240           # needs torch, transformers, OpenCV and Pillow, no PyAV
     python benchmarks/gpu.py OUT --quick --device cpu  # small, to see that it works
 
-A section that fails is recorded with its error, and the others still run; the file is complete after each.
-What decodes and encodes video is left out, since a bare machine may have no PyAV.
+Each section has a time of its own, after which what it has found is kept and the next one begins; one that
+fails is recorded with its error. The file is written whenever something is found. What decodes and encodes
+video is left out, since a bare machine may have no PyAV.
 """
 
 import argparse
 import json
+import os
 import platform
+import signal
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, replace
+from contextlib import contextmanager
+from dataclasses import asdict
 from fractions import Fraction
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,109 +30,55 @@ import numpy as np
 import official_schedule as schedule
 import torch
 import transformers
-from official_schedule import ENCODERS, Comparison, compare_clip, compare_steady
+from gpu_bench import FPS, Bench, Rows, Section
+from gpu_followers import batches, followers, held_bytes, session_growth, session_parity, sessions
+from gpu_language import four_bits, qwen3_vl_4b, sa2va_4b
+from official_schedule import ENCODERS, Comparison, compare_clip
 from recording import Machine, provenance
 from torch import Tensor
 
-from sa2va_cli.bench.hardware import (
-    count_flops,
-    forget_peak_device_bytes,
-    matmul_rate,
-    peak_device_bytes,
-    synchronizer,
-)
-from sa2va_cli.bench.networks import random_network
+from sa2va_cli.bench.hardware import forget_peak_device_bytes, peak_device_bytes
 from sa2va_cli.bench.pictures import disc_logits, park_pictures, park_scene
-from sa2va_cli.bench.rounds import measure
 from sa2va_cli.bench.stages import KEYFRAMES, AnsweringSegmenter, network_stages, random_queries
-from sa2va_cli.bench.work import GROUND, PROMPT
+from sa2va_cli.bench.work import GROUND
 from sa2va_cli.datatypes import Followed, Frame, FrameMasks
 from sa2va_cli.model.fixed import Compile, FixedTracker, plain
 from sa2va_cli.model.graphs import Compiling
 from sa2va_cli.model.network import NetworkSegmenter
-from sa2va_cli.pipeline.finding import find, follow
-from sa2va_cli.pipeline.job import Search, numbered
+from sa2va_cli.model.session import ENCODED_AT_ONCE
 from sa2va_cli.pipeline.prompts import question
 from sa2va_cli.queues import read_ahead, write_behind
 from sa2va_cli.render.overlay import draw_overlay
 from sa2va_cli.render.palette import colour
 from sa2va_cli.runtime.choice import ModelChoice
+from sa2va_cli.runtime.compile_policy import LEAST_FRAMES
 from sa2va_cli.runtime.device import Placement
 from sa2va_cli.runtime.loading import load_segmenter
 
-FPS = 24
-SEARCH = Search(prompts=numbered([PROMPT]))
+GRACE = 10.0
+"""Seconds after its time at which a section that yields nothing is interrupted."""
+LEAST_SECONDS = 2.0
+"""A section that has less left is not begun."""
+
+PATIENCE = 20
+"""How many times as long as on a GPU a section may take where it is only seen that it works."""
 
 
-class Bench:
-    """What the sections share.
-
-    Args:
-        options: of the command line.
-        arguments: the same before they were parsed; None for those of the process.
-    """
-
-    def __init__(self, options: argparse.Namespace, arguments: Sequence[str] | None = None) -> None:
-        self.arguments = arguments
-        self.device: str = options.device
-        self.quick: bool = options.quick
-        self.rounds = 1 if options.quick else 7
-        self.size = (160, 90) if options.quick else (1920, 1080)
-        self.objects = (1, 2) if options.quick else (1, 2, 4, 8)
-        self.dtype = torch.float32 if options.quick else torch.bfloat16
-        self.sizes = "demo" if options.quick else "hiera-l"
-        self.wait = synchronizer(options.device)
-        self._segmenter: NetworkSegmenter | None = None
-
-    @property
-    def segmenter(self) -> NetworkSegmenter:
-        """The network that is timed, made once."""
-        if self._segmenter is None:
-            self._segmenter = self.made(self.sizes, self.device, self.dtype)
-        return self._segmenter
-
-    def made(self, sizes: str, device: str, dtype: torch.dtype) -> NetworkSegmenter:
-        """A network with random weights, the same ones every time on one kind of device."""
-        return NetworkSegmenter(random_network(sizes, torch.device(device), dtype))
-
-    def frames(self, count: int) -> list[Frame]:
-        """The first frames of the park."""
-        return list(_frames(count, self.size))
-
-    @property
-    def compile_it(self) -> Compile:
-        """As the program compiles; quick, it only traces, which still shows whether it is one graph."""
-        backend = "eager" if self.quick else "inductor"
-        return partial(torch.compile, fullgraph=True, dynamic=False, backend=backend)
-
-    @property
-    def rate(self) -> float:
-        """Measured floating point operations per second."""
-        return matmul_rate(self.device, self.dtype)
-
-
-def _frames(count: int, size: tuple[int, int]) -> Iterator[Frame]:
-    for index, picture in enumerate(park_pictures(count, size)):
-        yield Frame(index, index, Fraction(1, FPS), picture)
-
-
-def machine(bench: Bench) -> dict[str, Any]:
+def machine(bench: Bench) -> Rows:
     """What it runs on, when, from which commit and by which command."""
     gpu = torch.cuda.get_device_name(bench.device) if bench.device.startswith("cuda") else None
-    return {
-        "machine": asdict(Machine.here(gpu)),
-        **provenance(__file__, bench.arguments),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "transformers": transformers.__version__,
-        "dtype": str(bench.dtype),
-        "matmul_tflops": bench.rate / 1e12,
-    }
+    yield "machine", asdict(Machine.here(gpu))
+    yield from provenance(__file__, bench.arguments).items()
+    yield "python", platform.python_version()
+    yield "torch", torch.__version__
+    yield "transformers", transformers.__version__
+    yield "dtype", str(bench.dtype)
+    yield "matmul_tflops", bench.rate / 1e12
 
 
-def parity(bench: Bench) -> dict[str, Any]:
-    """Follows an object with the bundled weights on the processor and on the device, in two precisions."""
-    frames = list(_frames(10, (320, 180)))
+def parity(bench: Bench) -> Rows:
+    """An object followed with the bundled weights on the device, in two precisions, against the processor."""
+    frames = [Frame(t, t, Fraction(1, FPS), one) for t, one in enumerate(park_pictures(10, (320, 180)))]
     on_cpu = load_segmenter(ModelChoice("demo"), Placement("cpu", "fp32"))
     seen = [frame.image for frame in frames[:KEYFRAMES]]
     actor = park_scene().actors[0]
@@ -137,20 +87,23 @@ def parity(bench: Bench) -> dict[str, Any]:
     grounding, _ = session.ground(session.look(seen), question(prompt, verbatim=False))
     queries = grounding.queries if len(grounding) else random_queries(on_cpu, 1)
     reference = _logits(on_cpu, frames, queries)
-    found: dict[str, Any] = {"prompt": prompt, "answer": grounding.answer}
+    yield "prompt", prompt
+    yield "answer", grounding.answer
     tf32, torch.backends.cudnn.allow_tf32 = torch.backends.cudnn.allow_tf32, False
     for dtype in ("fp32", "bf16"):
         other = load_segmenter(ModelChoice("demo"), Placement(bench.device, dtype))
         logits = _logits(other, frames, queries)
         both, either = (logits > 0) & (reference > 0), (logits > 0) | (reference > 0)
-        found[dtype] = {
-            "largest_difference": float((logits - reference).abs().max()),
-            "scale": float(reference.std()),
-            "pixels_flipped": float(((logits > 0) != (reference > 0)).float().mean()),
-            "iou": float(both.sum() / either.sum().clamp(min=1)),
-        }
+        yield (
+            dtype,
+            {
+                "largest_difference": float((logits - reference).abs().max()),
+                "scale": float(reference.std()),
+                "pixels_flipped": float(((logits > 0) != (reference > 0)).float().mean()),
+                "iou": float(both.sum() / either.sum().clamp(min=1)),
+            },
+        )
     torch.backends.cudnn.allow_tf32 = tf32
-    return found
 
 
 def _logits(segmenter: NetworkSegmenter, frames: Sequence[Frame], queries: Tensor) -> Tensor:
@@ -163,128 +116,104 @@ def _logits(segmenter: NetworkSegmenter, frames: Sequence[Frame], queries: Tenso
         return torch.stack([torch.from_numpy(one.logits) for one in followed])
 
 
-def stages(bench: Bench) -> dict[str, Any]:
-    """Every stage of the network by number of objects, with its share of the floor."""
-    rate, keyframes = bench.rate, bench.frames(KEYFRAMES)
-    found: dict[str, Any] = {}
+def stages(bench: Bench) -> Rows:
+    """Every stage of the network by number of objects, with its share of what the device can do."""
+    keyframes = bench.frames(KEYFRAMES)
     for objects in bench.objects:
         works = network_stages(bench.segmenter, keyframes, objects, frames=100)
         works.pop(GROUND)
-        found[f"K={objects}"] = {name: _timed(bench, work.run, rate) for name, work in works.items()}
-    return found
-
-
-def _timed(bench: Bench, run: Callable[[], object], rate: float) -> dict[str, Any]:
-    forget_peak_device_bytes(bench.device)
-    timing = measure(run, bench.rounds, bench.wait)
-    peak, flops = peak_device_bytes(bench.device), count_flops(run)
-    return {
-        "milliseconds": 1000 * timing.median,
-        "spread": timing.spread,
-        "gigaflops": flops / 1e9,
-        "floor_share": flops / rate / timing.median,
-        "peak_bytes": peak,
-    }
-
-
-def batches(bench: Bench) -> dict[str, Any]:
-    """Encoding several frames at once."""
-    sam2, rate = bench.segmenter.network.sam2, bench.rate
-    found: dict[str, Any] = {}
-    for batch in (1, 2) if bench.quick else (1, 2, 4, 8):
-        pixels = torch.randn(batch, 3, sam2.input_size, sam2.input_size).to(sam2.device, sam2.dtype)
-        run = torch.inference_mode()(lambda pixels=pixels: sam2.encode(pixels))
-        timed = _timed(bench, run, rate)
-        found[f"B={batch}"] = timed | {"milliseconds_per_frame": timed["milliseconds"] / batch}
-    return found
-
-
-def compiled(bench: Bench) -> dict[str, Any]:
-    """The trunk as one compiled graph: time of the first call, of the others, and the number of graphs."""
-    from torch._dynamo.utils import counters
-
-    sam2 = bench.segmenter.network.sam2
-    pixels = torch.randn(1, 3, sam2.input_size, sam2.input_size).to(sam2.device, sam2.dtype)
-    eager = measure(lambda: _without_gradients(sam2.trunk, pixels), bench.rounds, bench.wait)
-    found: dict[str, Any] = {"eager_milliseconds": 1000 * eager.median}
-    # Without a compiler behind it, tracing still shows whether it is one graph.
-    for mode in (None,) if bench.quick else ("default", "reduce-overhead"):
-        counters.clear()
-        backend = "eager" if bench.quick else "inductor"
-        encode = torch.compile(sam2.trunk.__call__, fullgraph=True, backend=backend, mode=mode)
-        started = time.perf_counter()
-        _without_gradients(encode, pixels)
-        bench.wait()
-        first = time.perf_counter() - started
-        timing = measure(lambda encode=encode: _without_gradients(encode, pixels), bench.rounds, bench.wait)
-        found[str(mode)] = {
-            "first_seconds": first,
-            "milliseconds": 1000 * timing.median,
-            "graphs": counters["stats"]["unique_graphs"],
-        }
-    return found
+        yield f"K={objects}", {name: bench.timed(work.run) for name, work in works.items()}
 
 
 @torch.inference_mode()
-def compiled_tracking(bench: Bench) -> dict[str, Any]:
-    """Following objects with a memory of fixed shape, eager and as one compiled graph."""
-    segmenter = bench.segmenter
-    sam2 = segmenter.network.sam2
-    features = sam2.encode(torch.randn(1, 3, sam2.input_size, sam2.input_size).to(sam2.device, sam2.dtype))
-    found: dict[str, Any] = {}
-    for objects in bench.objects[:1] if bench.quick else (1, 4):
-        queries, masks = random_queries(segmenter, objects), {}
-        grown = segmenter.tracker.condition([(t, features) for t in range(KEYFRAMES)], queries)
-        for index in range(KEYFRAMES, 2 * KEYFRAMES):
-            _, grown = segmenter.tracker.step(index, features, grown)
-        flops = count_flops(partial(segmenter.tracker.step, 2 * KEYFRAMES, features, grown))
-        first_memory = segmenter.tracker.condition([(t, features) for t in range(KEYFRAMES)], queries)
-        for name, compiled in (("eager", plain), ("compiled", bench.compile_it)):
-            tracker = FixedTracker(sam2, compiled=compiled)
-            memory = tracker.begin(first_memory)
-            started = time.perf_counter()
-            for index in range(KEYFRAMES, 2 * KEYFRAMES):
-                decoded, memory = tracker.step(index, features, memory)
-            bench.wait()
-            first = time.perf_counter() - started
-            timing = measure(
-                lambda tracker=tracker, memory=memory: tracker.step(2 * KEYFRAMES, features, memory),
-                bench.rounds,
-                bench.wait,
-            )
-            masks[name] = decoded.logits
-            found[f"K={objects} {name}"] = {
-                "first_seconds": first,
-                "milliseconds": 1000 * timing.median,
-                "floor_share": flops / bench.rate / timing.median,
-            }
-        flipped = (masks["eager"] > 0) != (masks["compiled"] > 0)
-        found[f"K={objects} pixels_flipped"] = float(flipped.float().mean())
-    return found
+def compiling(bench: Bench) -> Rows:
+    """Compiling the encoder and the step of the tracker: how long it takes, and what a frame gains by it.
+
+    Nothing is in the compiler's cache at first; ``again`` is how long it takes where it is.
+    """
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = tempfile.mkdtemp(prefix="sa2va-compiled-")
+    sam2 = bench.segmenter.network.sam2
+    pixels = torch.randn(ENCODED_AT_ONCE, 3, sam2.input_size, sam2.input_size, device=sam2.device)
+    pixels = pixels.to(sam2.dtype)
+    encode, seconds = _first_encode(bench, pixels)
+    yield "encoder", {"first_seconds": seconds}
+    eager = bench.milliseconds(lambda: sam2.encode(pixels)) / ENCODED_AT_ONCE
+    fast = bench.milliseconds(lambda: encode(pixels)) / ENCODED_AT_ONCE
+    yield "encoder, each frame", _gain(eager, fast)
+    features, gain = sam2.encode(pixels[:1]), eager - fast
+    for objects in bench.few_objects:
+        stepped = {
+            name: _Stepped(bench, features, objects, how)
+            for name, how in (("eager", plain), ("compiled", bench.compile_it))
+        }
+        first = stepped["compiled"].first_seconds
+        yield f"step K={objects}", {"first_seconds": first}
+        slow, quick = (one.milliseconds for one in stepped.values())
+        masks = [one.logits > 0 for one in stepped.values()]
+        flipped = float((masks[0] != masks[1]).float().mean())
+        pays = (seconds + first) / max(1e-9, (gain + slow - quick) / 1000)
+        yield f"step K={objects}, each frame", _gain(slow, quick) | {"pixels_flipped": flipped}
+        yield (
+            f"threshold K={objects}",
+            {
+                "compile_seconds": seconds + first,
+                "gain_milliseconds": gain + slow - quick,
+                "frames_until_it_pays": pays if gain + slow > quick else None,
+                "frames_now": LEAST_FRAMES,
+            },
+        )
+    torch._dynamo.reset()
+    _, seconds = _first_encode(bench, pixels)
+    again = _Stepped(bench, features, bench.few_objects[0], bench.compile_it).first_seconds
+    yield "again", {"encoder_seconds": seconds, "step_seconds": again}
 
 
-@torch.no_grad()
-def _without_gradients(work: Callable[[Tensor], Any], pixels: Tensor) -> Any:
-    return work(pixels)
+def _first_encode(bench: Bench, pixels: Tensor) -> tuple[Callable[[Tensor], Any], float]:
+    """The compiled encoder, and how long its first call takes."""
+    encode = bench.compile_it(bench.segmenter.network.sam2.encode)
+    bench.wait()
+    started = time.perf_counter()
+    encode(pixels)
+    bench.wait()
+    return encode, time.perf_counter() - started
 
 
-def official_steady(bench: Bench) -> dict[str, Any]:
-    """A tracked frame in the official order of work and in ours, from pixels on the device."""
-    found = {}
-    for objects in bench.objects:
-        compared = compare_steady(bench.segmenter, objects, bench.rounds, ENCODERS["ours"])
-        found[f"K={objects}"] = _described(compared)
-    return found
+def _gain(eager: float, compiled: float) -> dict[str, Any]:
+    return {"eager_milliseconds": eager, "compiled_milliseconds": compiled, "ratio": eager / compiled}
 
 
-def official_clip(bench: Bench) -> dict[str, Any]:
+class _Stepped:
+    """Following with a memory of fixed shape, some frames far.
+
+    Args:
+        bench: says where.
+        features: of every frame.
+        objects: how many.
+        how: what is made of the function that follows them.
+    """
+
+    def __init__(self, bench: Bench, features: Any, objects: int, how: Compile) -> None:
+        segmenter = bench.segmenter
+        keyframes = [(index, features) for index in range(KEYFRAMES)]
+        tracker = FixedTracker(segmenter.network.sam2, compiled=how)
+        memory = tracker.begin(segmenter.tracker.condition(keyframes, random_queries(segmenter, objects)))
+        bench.wait()
+        started = time.perf_counter()
+        decoded, memory = tracker.step(KEYFRAMES, features, memory)
+        bench.wait()
+        self.first_seconds = time.perf_counter() - started
+        for index in range(KEYFRAMES + 1, 2 * KEYFRAMES):
+            decoded, memory = tracker.step(index, features, memory)
+        self.logits = decoded.logits
+        self.milliseconds = bench.milliseconds(lambda: tracker.step(2 * KEYFRAMES, features, memory))
+
+
+def official_clip(bench: Bench) -> Rows:
     """A clip from pictures to masks of full size, in the official order of work and in ours."""
-    images = list(park_pictures(8 if bench.quick else 30, bench.size))
-    found = {}
-    for objects in bench.objects[:1] if bench.quick else (1, 4):
-        compared = compare_clip(bench.segmenter, objects, min(bench.rounds, 5), ENCODERS["ours"], images)
-        found[f"K={objects}"] = _described(compared) | {"frames": len(images)}
-    return found
+    images = [frame.image for frame in bench.frames(8 if bench.quick else 24)]
+    for objects in bench.few_objects:
+        compared = compare_clip(bench.segmenter, objects, min(bench.rounds, 3), ENCODERS["ours"], images)
+        yield f"K={objects}", _described(compared) | {"frames": len(images)}
 
 
 def _described(compared: Comparison) -> dict[str, Any]:
@@ -297,44 +226,42 @@ def _described(compared: Comparison) -> dict[str, Any]:
     }
 
 
-def end_to_end(bench: Bench) -> dict[str, Any]:
+def end_to_end(bench: Bench) -> Rows:
     """Frames per second from pictures in memory to overlays in memory: ours, and the official order of work.
 
     Ours uploads pictures as bytes and resizes, encodes and tracks on the device; the official order is
     compared on fewer frames. Both decode the keyframes' masks, enlarge all masks and draw; neither asks the
     language model.
     """
-    frames = bench.frames(8 if bench.quick else 240)
-    found: dict[str, Any] = {}
+    frames = bench.frames(8 if bench.quick else 96)
     for objects in bench.objects:
-        ours = _ours_drawn(bench, bench.segmenter, objects, frames)
         row: dict[str, Any] = {
             "frames": len(frames),
-            "fps": ours,
+            "fps": _ours_drawn(bench, bench.segmenter, objects, frames),
             "peak_bytes": peak_device_bytes(bench.device),
         }
         if objects in (1, 4):
             few = frames[: 6 if bench.quick else 24]
             pair = _ours_drawn(bench, bench.segmenter, objects, few), _official_drawn(bench, objects, few)
             row |= {"few": len(few), "few_fps": pair[0], "official_fps": pair[1], "ratio": pair[0] / pair[1]}
-        found[f"K={objects}"] = row
-    return found
+        yield f"K={objects}", row
 
 
-def end_to_end_compiled(bench: Bench) -> dict[str, Any]:
+def end_to_end_compiled(bench: Bench) -> Rows:
     """The same with the encoder and the tracker compiled as ``--compile on`` does, after compiling."""
-    frames = bench.frames(8 if bench.quick else 240)
-    compiling = Compiling(bench.compile_it, required=True)
-    segmenter = NetworkSegmenter(bench.segmenter.network, compiling=compiling)
-    found: dict[str, Any] = {}
-    for objects in bench.objects[:1] if bench.quick else (1, 4):
+    frames = bench.frames(8 if bench.quick else 96)
+    how = Compiling(bench.compile_it, required=True)
+    segmenter = NetworkSegmenter(bench.segmenter.network, compiling=how)
+    for objects in bench.few_objects:
         started = time.perf_counter()
         list(_followed(segmenter, objects, frames[:8]))
         first = time.perf_counter() - started
         eager = _ours_drawn(bench, bench.segmenter, objects, frames)
         fps = _ours_drawn(bench, segmenter, objects, frames)
-        found[f"K={objects}"] = {"fps": fps, "eager_fps": eager, "ratio": fps / eager, "first_seconds": first}
-    return found
+        yield (
+            f"K={objects}",
+            {"fps": fps, "eager_fps": eager, "ratio": fps / eager, "first_seconds": first},
+        )
 
 
 def _ours_drawn(bench: Bench, segmenter: NetworkSegmenter, objects: int, frames: Sequence[Frame]) -> float:
@@ -347,23 +274,22 @@ def _ours_drawn(bench: Bench, segmenter: NetworkSegmenter, objects: int, frames:
 
     list(_followed(segmenter, objects, frames[:8]))
     session = AnsweringSegmenter(segmenter, objects).open()
-    findings = find(session, frames[:KEYFRAMES], SEARCH)
     forget_peak_device_bytes(bench.device)
     bench.wait()
     started = time.perf_counter()
     keyframes = [(frame.index, frame.image) for frame in frames[:KEYFRAMES]]
     memory = session.condition(keyframes, [random_queries(segmenter, objects)])
-    findings = replace(findings, memory=memory)
     with write_behind(draw) as hand_over, read_ahead(frames) as ahead:
-        for one in follow(session, ahead, findings, frame_count=len(frames)):
+        for one in session.follow(ahead, memory, count=len(frames)):
             hand_over(one)
     return len(frames) / (time.perf_counter() - started)
 
 
 def _followed(segmenter: NetworkSegmenter, objects: int, frames: Sequence[Frame]) -> Iterator[Followed[Any]]:
     session = AnsweringSegmenter(segmenter, objects).open()
-    findings = find(session, frames[:KEYFRAMES], SEARCH)
-    return follow(session, frames, findings, frame_count=len(frames))
+    keyframes = [(frame.index, frame.image) for frame in frames[:KEYFRAMES]]
+    memory = session.condition(keyframes, [random_queries(segmenter, objects)])
+    return session.follow(frames, memory, count=len(frames))
 
 
 @torch.inference_mode()
@@ -384,69 +310,45 @@ def _official_drawn(bench: Bench, objects: int, frames: Sequence[Frame]) -> floa
 
 
 @torch.inference_mode()
-def growth(bench: Bench) -> dict[str, Any]:
-    """Device memory after a short and after a long clip; the same features stand for every frame."""
-    short, long = (20, 60) if bench.quick else (100, 5000)
+def growth(bench: Bench) -> Rows:
+    """Device memory after the frames of a clip with two objects; the same features stand for every frame."""
+    marks = (20, 60) if bench.quick else (100, 500, *range(1000, 5001, 500))
     segmenter = bench.segmenter
     sam2, tracker = segmenter.network.sam2, segmenter.tracker
-    pixels = torch.randn(1, 3, sam2.input_size, sam2.input_size).to(sam2.device, sam2.dtype)
+    pixels = torch.randn(1, 3, sam2.input_size, sam2.input_size, device=sam2.device).to(sam2.dtype)
     features = sam2.encode(pixels)
     memory = tracker.condition([(t, features) for t in range(KEYFRAMES)], random_queries(segmenter, 2))
-    peaks: dict[int, int | None] = {}
     forget_peak_device_bytes(bench.device)
-    for index in range(KEYFRAMES, long):
+    for index in range(KEYFRAMES, marks[-1]):
         _, memory = tracker.step(index, features, memory)
-        if index + 1 in (short, long):
-            peaks[index + 1] = peak_device_bytes(bench.device)
-    before, after = peaks[short], peaks[long]
-    grown = None if before is None or after is None else after / before - 1
-    return {"frames": [short, long], "peak_bytes": [before, after], "grown": grown}
+        if index + 1 in marks:
+            found = {"peak_bytes": peak_device_bytes(bench.device), "held_bytes": held_bytes(bench)}
+            yield f"frames={index + 1}", found
 
 
-def ground(bench: Bench) -> dict[str, Any]:
-    """Asking the language model about five keyframes: "Sure, [SEG]." from a network of full size."""
-    name = "demo" if bench.quick else "4b"
-    segmenter = bench.made(name, bench.device, bench.dtype)
-    work = network_stages(segmenter, bench.frames(KEYFRAMES), objects=1, frames=KEYFRAMES)[GROUND]
-    return {"sizes": name} | _timed(bench, work.run, bench.rate)
-
-
-def loading(bench: Bench) -> dict[str, Any]:
-    """Making a whole 4B network with random weights on the device: seconds, and the memory it then holds.
-
-    Nothing is read from a disk, so a real load takes this and the reading.
-    """
-    name = "demo" if bench.quick else "4b"
-    forget_peak_device_bytes(bench.device)
-    started = time.perf_counter()
-    network = bench.made(name, bench.device, bench.dtype).network
-    bench.wait()
-    held = sum(parameter.nbytes for parameter in network.parameters())
-    seconds = time.perf_counter() - started
-    return {
-        "sizes": name,
-        "seconds": seconds,
-        "parameter_bytes": held,
-        "peak_bytes": peak_device_bytes(bench.device),
-    }
-
-
-SECTIONS: tuple[Callable[[Bench], dict[str, Any]], ...] = (
-    machine,
-    parity,
-    stages,
-    official_steady,
-    end_to_end,
-    batches,
-    official_clip,
-    ground,
-    loading,
-    end_to_end_compiled,
-    compiled_tracking,
-    compiled,
-    growth,
+SECTIONS = (
+    Section(machine, 20),
+    Section(parity, 20),
+    Section(sessions, 30),
+    Section(batches, 20),
+    Section(followers, 30),
+    Section(session_parity, 15),
+    Section(end_to_end, 25),
+    Section(sa2va_4b, 20),
+    Section(qwen3_vl_4b, 20),
+    Section(stages, 12),
+    Section(four_bits, 15),
+    Section(growth, 20),
+    Section(compiling, 90),
+    Section(end_to_end_compiled, 40),
+    Section(official_clip, 15),
+    Section(session_growth, 15),
 )
-"""In the order of their worth, should the time run out."""
+"""In the order of their worth, should the time run out, with the seconds each may take."""
+
+
+class _TimeIsUp(Exception):  # noqa: N818  (not an error)
+    """A section has been interrupted."""
 
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
@@ -454,35 +356,78 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("out", type=Path, metavar="OUT", help="folder for gpu.json")
     parser.add_argument("--device", default="cuda")
-    parser.add_argument("--limit", type=float, default=480.0, help="seconds after which no section is begun")
+    parser.add_argument("--limit", type=float, default=240.0, help="seconds in all")
     parser.add_argument("--only", nargs="+", metavar="SECTION", help="names of sections")
     parser.add_argument("--quick", action="store_true", help="demo sizes, few frames, one round")
     options = parser.parse_args(arguments)
     options.out.mkdir(parents=True, exist_ok=True)
-    bench, found, started = Bench(options, arguments), dict[str, Any](), time.perf_counter()
+    bench, found, ends = Bench(options, arguments), dict[str, Any](), time.perf_counter() + options.limit
     for section in SECTIONS:
-        name, begun = section.__name__, time.perf_counter()
-        if options.only and name not in options.only:
+        if options.only and section.name not in options.only:
             continue
-        if begun - started > options.limit:
-            found[name] = {"skipped": f"{begun - started:.0f} s were over"}
-        else:
-            found[name] = _guarded(section, bench)
-            found[name]["section_seconds"] = time.perf_counter() - begun
-        (options.out / "gpu.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-        print(name, json.dumps(found[name]), flush=True)
-    ratios = {name: one["ratio"] for name, one in found.get("official_clip", {}).items() if "K=" in name}
+        found[section.name] = {"about": section.about}
+        for _ in _filled(section, bench, ends, found[section.name]):
+            (options.out / "gpu.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+        print(section.name, json.dumps(found[section.name]), flush=True)
+    compared = found.get("sessions", {})
+    ratios = {name: one["session_by_ours"] for name, one in compared.items() if name.startswith("K=")}
     print("ratio " + ", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items()))
     return found
 
 
-def _guarded(section: Callable[[Bench], dict[str, Any]], bench: Bench) -> dict[str, Any]:
+def _filled(section: Section, bench: Bench, ends: float, found: dict[str, Any]) -> Iterator[None]:
+    """Puts into ``found`` what a section yields until its time is over, and stops after each thing.
+
+    Args:
+        section: what is run.
+        bench: with what.
+        ends: when the time of all sections is over, by ``time.perf_counter``.
+        found: is filled.
+    """
+    begun = time.perf_counter()
+    last = min(begun + section.seconds * (PATIENCE if bench.quick else 1), ends)
+    if last - begun < LEAST_SECONDS:
+        found["skipped"] = "the time is over"
+        yield
+        return
     try:
-        return section(bench)
+        with _interrupted(last - begun + GRACE):
+            for name, value in section.run(bench):
+                found[name] = value
+                yield
+                if time.perf_counter() > last:
+                    found["stopped"] = f"after {time.perf_counter() - begun:.0f} s"
+                    break
+    except _TimeIsUp:
+        found["stopped"] = f"interrupted after {time.perf_counter() - begun:.0f} s"
     except Exception as error:
         traceback.print_exc()
-        return {"error": f"{type(error).__name__}: {error}"}
+        found["error"] = f"{type(error).__name__}: {error}"
+    bench.tidy()
+    found["section_seconds"] = time.perf_counter() - begun
+    yield
+
+
+@contextmanager
+def _interrupted(seconds: float) -> Iterator[None]:
+    """Raises ``_TimeIsUp`` inside after so long, and again where that was swallowed; not on Windows."""
+
+    def stop(*_: object) -> None:
+        raise _TimeIsUp
+
+    if not hasattr(signal, "setitimer"):
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds, GRACE)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 if __name__ == "__main__":
     main()
+    sys.stdout.flush()
+    os._exit(0)  # an interrupted compiler has processes that would be waited for

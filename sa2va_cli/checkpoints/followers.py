@@ -148,7 +148,13 @@ def _config(written: Config) -> tuple[Sam2VideoConfig | EdgeTamVideoConfig, bool
         widths = vision.get("backbone_channel_list", _REPVIT_WIDTHS)
         if name != _REPVIT or widths != _REPVIT_WIDTHS:
             raise ModelError(f"the trunk {name!r} is not known, only {_REPVIT!r} is")
-        plain["vision_config"] = vision | {"backbone_config": {"model_type": "sam2_hiera_det_model"}}
+        # As a vision encoder of SAM 2, whose layers are the same: transformers 5.17 would ask the hub for the
+        # trunk's config when it validates one of EdgeTAM.
+        plain["vision_config"] = vision | {
+            "model_type": "sam2_vision_model",
+            "backbone_channel_list": widths,
+            "backbone_config": {"model_type": "sam2_hiera_det_model"},
+        }
     return EdgeTamVideoConfig.from_dict(plain), repvit
 
 

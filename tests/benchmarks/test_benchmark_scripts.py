@@ -43,7 +43,7 @@ SLOW = (
     "review_server",
     "training_memory",
 )
-SHARED = ("recording", "report", "gpu_tables")
+SHARED = ("recording", "report", "gpu_tables", "gpu_bench", "gpu_followers", "gpu_language")
 
 
 @pytest.fixture
@@ -154,10 +154,59 @@ def test_stage_times_stand_side_by_side_for_each_number_of_objects(script):
 
 @pytest.mark.slow
 def test_every_section_of_the_gpu_script_runs_on_a_processor(script, tmp_path):
-    found = script("gpu").main([str(tmp_path), "--quick", "--device", "cpu"])
-    assert {name: section["error"] for name, section in found.items() if "error" in section} == {}
+    gpu = script("gpu")
+    found = gpu.main([str(tmp_path), "--quick", "--device", "cpu", "--limit", "3600"])
+    unfinished = {"error", "skipped", "stopped"}
+    assert {name: one for name, one in found.items() if unfinished & one.keys() and name != "four_bits"} == {}
     assert json.loads((tmp_path / "gpu.json").read_text()) == found
+    assert list(found) == [section.name for section in gpu.SECTIONS]
+    assert found["sessions"]["K=1"]["session_same_pixels"] > 0.999
     assert found["official_clip"]["K=1"]["ratio"] > 0
+
+
+def test_the_gpu_script_needs_nothing_that_a_bare_machine_lacks(tmp_path):
+    program = f"""
+import importlib.machinery, runpy, sys
+find = importlib.machinery.PathFinder.find_spec
+lacking = {{"av", "pycocotools", "peft", "bitsandbytes", "timm"}}
+def found(name, path=None, target=None):
+    return None if name.partition(".")[0] in lacking else find(name, path, target)
+importlib.machinery.PathFinder.find_spec = staticmethod(found)
+sys.path.insert(0, {str(SCRIPTS)!r})
+sys.argv = ["gpu.py", {str(tmp_path)!r}, *"--quick --device cpu --only machine four_bits qwen3_vl_4b".split()]
+runpy.run_path({str(SCRIPTS / "gpu.py")!r}, run_name="__main__")
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+    found = json.loads((tmp_path / "gpu.json").read_text())
+    assert found["four_bits"]["skipped"] == "bitsandbytes is not installed"
+    assert found["qwen3_vl_4b"]["second question"]["read_tokens"] < 100
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [("patient", "after"), ("stubborn", "interrupted")],
+)
+def test_a_section_of_the_gpu_script_is_stopped_when_its_time_is_over(
+    script, tmp_path, monkeypatch, section, said
+):
+    gpu = script("gpu")
+    monkeypatch.setattr(gpu, "GRACE", 0.05)
+    monkeypatch.setattr(gpu, "LEAST_SECONDS", 0.0)
+
+    def patient(_):
+        while True:
+            yield "turn", 1
+
+    def stubborn(_):
+        yield "turn", 1
+        while True:
+            pass
+
+    run = {"patient": patient, "stubborn": stubborn}[section]
+    monkeypatch.setattr(gpu, "SECTIONS", (gpu.Section(run, 0.05),))
+    found = gpu.main([str(tmp_path), "--device", "cpu"])
+    assert found[section]["turn"] == 1
+    assert found[section]["stopped"].startswith(said)
 
 
 def test_bfloat16_costs_our_masks_no_more_than_the_plain_path(script):
