@@ -96,10 +96,18 @@ def look_up(
     if queries.device.type == "cpu" and not torch.is_grad_enabled():
         return project(_averaged(queries, keys, values).to(queries.dtype))
     training, joined, seen = torch.is_grad_enabled(), torch.cat(list(keys), 1), torch.cat(list(values), 1)
-    queries = queries.expand(len(joined), -1, -1)[:, None]
+    queries = _each(queries, len(joined))[:, None]
     seen = project(seen) if training else seen
     looked_up = F.scaled_dot_product_attention(queries, joined[:, None], seen[:, None])[:, 0]
     return looked_up if training else project(looked_up)
+
+
+def _each(queries: Tensor, count: int) -> Tensor:
+    """Queries (N or 1, Q, C) of N objects in memory of their own.
+
+    cuDNN's kernel lays its result out as the queries lie, and fails with several that lie in one place.
+    """
+    return queries.expand(count, -1, -1).contiguous()
 
 
 def _looked_up_with_gaps(
@@ -113,7 +121,7 @@ def _looked_up_with_gaps(
     wide = joined.shape[2] if joined.device.type == "cuda" else width + 8
     filling = seen.new_zeros(()).expand(*seen.shape[:2], wide - width - 1)
     seen = torch.cat([seen * marks, marks.expand(len(seen), -1, 1), filling], dim=2)
-    queries = queries.expand(len(joined), -1, -1)[:, None]
+    queries = _each(queries, len(joined))[:, None]
     looked_up = F.scaled_dot_product_attention(queries, joined[:, None], seen[:, None])[:, 0]
     return project(looked_up[..., :width] / looked_up[..., width : width + 1])
 

@@ -4,7 +4,9 @@ from threading import Event
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from sa2va_cli.model.attention import look_up
 
@@ -71,3 +73,28 @@ def test_float32_is_looked_up_in_float32() -> None:
 def test_bfloat16_instructions_cost_nothing_but_their_rounding() -> None:
     exact = looked_up(lambda: None, torch.float32)
     torch.testing.assert_close(looked_up(lambda: None).float(), exact, atol=0.03, rtol=0.03)
+
+
+class Attended(TorchFunctionMode):
+    """Keeps the queries of fused attention."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.queries: list[Tensor] = []
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        if function is F.scaled_dot_product_attention:
+            self.queries.append(args[0])
+        return function(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("gaps", [False, True])
+def test_queries_that_objects_share_lie_apart_for_kernels_that_want_it(gaps: bool) -> None:
+    queries, keys = torch.randn(1, 5, 8), torch.randn(3, 7, 8)
+    with Attended() as attended:
+        found = look_up(queries, [keys], [keys], nn.Identity(), torch.ones(7) if gaps else None)
+    (seen,) = attended.queries
+    assert seen.is_contiguous()
+    assert torch.equal(seen[0], seen[2])
+    alone = look_up(queries, [keys[2:]], [keys[2:]], nn.Identity())
+    assert torch.allclose(found[2:], alone, atol=1e-6)
