@@ -40,8 +40,8 @@ network, for one object and for three."""
 ENCODED_AT_ONCE = 4
 """Pictures that are encoded in one call ahead of the tracker, to start a quarter as many operations.
 
-On a GPU an estimate, not yet measured: one picture in eager mode is about 700 kernels, whose start takes as
-long as their work. Each picture more holds some 300 MB while it is encoded in bfloat16. On a processor, where
+On an H200 a picture of SAM 2's largest encoder takes 10.1 ms alone, 8.2 as one of two, 7.7 of four and 7.5 of
+eight (benchmarks/results/gpu_batches.json). Each picture more holds 210 MB meanwhile. On a processor, where
 only small networks are encoded ahead, eight gain hardly more than four (docs/history/performance.md, "Batches
 of short clips").
 """
