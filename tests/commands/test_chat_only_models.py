@@ -1,6 +1,7 @@
 """Models without a mask decoder on the command line: ``ask`` asks them, ``segment`` refuses them."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,60 @@ def test_a_folder_is_several_images_of_any_sizes(sa2va, folder):
         answer = json.loads(outcome.out)
         assert (answer["text"], answer["token_ids"]) == (case["prediction"], case["generated_ids"])
         assert answer["inputs"][0]["kind"] == "images"
+
+
+SAIL_VL = cases("sail_vl")
+SINGLE = [name for name, case in SAIL_VL.items() if case["api"] == "chat" and not case["history"]]
+
+
+def shown(case, folder: Path) -> list[str]:
+    """The pictures of a case as files: one by itself, several in a folder of their own."""
+    (folder / "shown").mkdir()
+    files = [folder / "shown" / f"{place}.png" for place in range(len(case["images"]))]
+    for file, one in zip(files, case["images"], strict=True):
+        image = Image.open(REFERENCE / "inputs" / one["file"])
+        (image.crop(one["crop"]) if "crop" in one else image).save(file)
+    return ["shown"] if len(files) > 1 else [str(file) for file in files]
+
+
+@pytest.mark.parametrize("name", SINGLE)
+def test_a_recorded_case_is_answered_as_it_was(sa2va, folder, name):
+    case, model = SAIL_VL[name], checkpoint("sail_vl")
+    if case["config_overrides"]:
+        model = shutil.copytree(model, folder / "model")
+        config = json.loads((model / "config.json").read_text())
+        changed = {
+            key: value for key, value in (config | case["config_overrides"]).items() if value is not None
+        }
+        (model / "config.json").write_text(json.dumps(changed))
+    outcome = ask(sa2va, *shown(case, folder), case["text"], "--model", model)
+    assert outcome.code == 0, outcome.err
+    answer = json.loads(outcome.out)
+    assert (answer["text"], answer["token_ids"]) == (case["prediction"], case["generated_ids"])
+    assert answer["tokens"]["prompt"] == case["prompt_len"]
+    assert [one["kind"] for one in answer["inputs"]] == (
+        ["images"] if len(case["images"]) > 1 else ["image"] * len(case["images"])
+    )
+
+
+def test_recorded_turns_and_batches_are_answered_as_they_were(sa2va, folder):
+    asked = {name: case for name, case in SAIL_VL.items() if case["history"]}
+    records, wanted = [], []
+    for name, case in [*asked.items(), ("batch_2", SAIL_VL["batch_2"])]:
+        inputs = [str(REFERENCE / "inputs" / one["file"]) for one in case["images"]]
+        if case["api"] == "batch_chat":
+            pairs = zip(case["text"], inputs, strict=True)
+            records += [{"question": words, "input": source} for words, source in pairs]
+            wanted += case["generated_ids"]
+        else:
+            history = case["history"]
+            records.append({"id": name, "question": case["text"], "inputs": inputs, "history": history})
+            wanted.append(case["generated_ids"])
+    (folder / "q.jsonl").write_text("\n".join(map(json.dumps, records)))
+    arguments = ["ask", "--questions", "q.jsonl", "--batch-size", 8, "--max-new-tokens", 24]
+    outcome = sa2va(*arguments, *OPTIONS, "--model", checkpoint("sail_vl"), load=None)
+    assert outcome.code == 0, outcome.err
+    assert [json.loads(line)["token_ids"] for line in outcome.out.splitlines()] == wanted
 
 
 def test_questions_of_a_file_are_answered_in_batches(sa2va, folder):
