@@ -2,6 +2,9 @@
 
 import json
 import shutil
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +15,9 @@ from families import REFERENCE, cases, checkpoint
 from PIL import Image, ImageOps
 
 from sa2va_cli.conversation import Pictures, Question
+from sa2va_cli.media.images import read_image
 from sa2va_cli.media.reader import open_source
+from sa2va_cli.pipeline import fetching
 
 OPTIONS = ("--device", "cpu", "--dtype", "fp32")
 
@@ -186,6 +191,81 @@ def test_prompts_of_all_kinds_in_one_batch_are_answered_as_the_class_itself_does
     assert [json.loads(line)["token_ids"] for line in outcome.out.splitlines()] == [
         stockmodels.direct(engine, question) for question in questions
     ]
+
+
+@pytest.fixture
+def address(folder, monkeypatch):
+    """Of a server that has what is in the folder; its host counts as public."""
+    monkeypatch.setenv("SA2VA_CACHE", str(folder / "cache"))
+    monkeypatch.setattr(fetching, "is_public", lambda number: number == "127.0.0.1")
+    monkeypatch.setattr(SimpleHTTPRequestHandler, "log_message", lambda *_: None)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=folder))
+    thread = threading.Thread(target=server.serve_forever, name="test-server", daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def save_odd_images(folder: Path) -> list[str]:
+    """Pictures that are seen as the rest of the program sees them: alpha lies over grey, 16 bits are 8."""
+    Image.fromarray(noise(30, 40, 4)).save(folder / "alpha.png")
+    Image.fromarray(noise(30, 40).astype(np.uint16) * 257).save(folder / "deep.png")
+    Image.fromarray(noise(40, 51, 4)).quantize(8).save(folder / "palette.png")
+    Image.fromarray(noise(40, 51, 3)).convert("CMYK").save(folder / "print.jpg")
+    Image.fromarray(noise(1, 1, 3)).save(folder / "one.png")
+    Image.fromarray(noise(2, 300, 3)).save(folder / "thin.png")
+    return ["alpha.png", "deep.png", "palette.png", "print.jpg", "one.png", "thin.png"]
+
+
+def test_odd_pictures_and_addresses_are_answered_as_the_class_itself_does(stock, address, sa2va, folder):
+    _, engine = stock
+    names = save_odd_images(folder)
+    clip = make_video(folder / "a.mp4", stamps=range(3))
+    frames = tuple(frame.image for frame in open_source(clip).frames_at([0, 1, 2]))
+    seen = {name: Pictures((read_image(folder / name),)) for name in names}
+    seen[f"{address}/alpha.png"] = seen["alpha.png"]
+    seen[f"{address}/a.mp4"] = Pictures(frames, video=True)
+    (folder / "q.jsonl").write_text("\n".join(json.dumps({"question": "?", "input": name}) for name in seen))
+    for size in (1, len(seen)):
+        arguments = ("--questions", "q.jsonl", "--batch-size", size, "--max-new-tokens", 8)
+        outcome = sa2va("ask", *arguments, load=lambda *_: engine)
+        assert outcome.code == 0, outcome.err
+        answers = [json.loads(line)["token_ids"] for line in outcome.out.splitlines()]
+        assert answers == [stockmodels.direct(engine, Question("?", (one,))) for one in seen.values()]
+
+
+def test_what_cannot_be_answered_is_a_record_and_the_others_are_answered(stock, sa2va, folder):
+    _, engine = stock
+    save_odd_images(folder)
+    make_video(folder / "a.mp4", stamps=range(3))
+    (folder / "bad").mkdir()
+    (folder / "bad" / "b.png").write_bytes(b"no picture")
+    records = [
+        {"question": "What?", "inputs": ["alpha.png", "a.mp4"]},
+        {"question": "What?", "input": "bad"},
+        {"question": "What is region1?", "input": "alpha.png", "points": ["1,1"]},
+        {"question": "What?", "inputs": [], "history": [["Hello", "Hi"]]},
+    ]
+    (folder / "q.jsonl").write_text("\n".join(map(json.dumps, records)))
+    arguments = ("--questions", "q.jsonl", "--batch-size", 4, "--max-new-tokens", 4)
+    outcome = sa2va("ask", *arguments, load=lambda *_: engine)
+    errors = [json.loads(line).get("error", "") for line in outcome.out.splitlines()]
+    assert (outcome.code, errors[0], errors[3]) == (0, "", "")
+    assert errors[1].startswith("bad/b.png: ")
+    assert "knows no regions" in errors[2]
+    assert "2 of 4 questions could not be answered" in outcome.err
+
+
+@pytest.mark.parametrize("command", ["segment", "ask"])
+def test_a_folder_of_a_model_without_a_mask_decoder_makes_no_masks(stock, sa2va, folder, command):
+    make_image(folder / "a.png")
+    more = ["--save", "mask", "-q", *OPTIONS, "--model", stock[0]]
+    outcome = sa2va(command, "a.png", "red", *more, load=None)
+    assert (outcome.code, outcome.files) == (5, ["a.png"])
+    assert "mask decoder" in outcome.err
+    assert outcome.err.count("\n") == 1
 
 
 @pytest.mark.parametrize("name", ["sail-vl-2b", "llava-hf/LLaVA-NeXT-Video-7B-hf"])
