@@ -12,6 +12,7 @@ from stockmodels import direct, loaded
 from sa2va_cli.conversation import Exchange, Generation, Pictures, Question, Reply
 from sa2va_cli.datatypes import RGB
 from sa2va_cli.errors import ModelError, UsageError
+from sa2va_cli.model.plain_words import PlainWords
 from sa2va_cli.model.stock import StockEngine
 
 MAKERS: dict[str, Callable[[Path], Path]] = {
@@ -147,6 +148,20 @@ def test_the_system_turn_is_the_templates(engine: StockEngine) -> None:
     assert prompt == wanted[engine.identity.name]
 
 
+def test_processors_may_ask_where_a_character_went(engine: StockEngine) -> None:
+    tokenizer = engine.processor.tokenizer
+    hidden = PlainWords(tokenizer, ["<image>"])
+    texts = [f"{hidden.hide('a <image> b')}<image><image>.", "<image>"]
+    made = hidden(texts)
+    first = texts[0].index("<image>")
+    places = [(0, first), (0, first + len("<image>")), (1, 0)]
+    tokens = [made.char_to_token(row, place) for row, place in places]
+    assert tokens[1] == tokens[0] + 1
+    assert {int(made["input_ids"][row, token]) for (row, _), token in zip(places, tokens, strict=True)} == {
+        tokenizer.convert_tokens_to_ids("<image>")
+    }
+
+
 @contextmanager
 def template(engine: StockEngine, text: str) -> Iterator[None]:
     """The model with another chat template."""
@@ -219,3 +234,20 @@ def test_what_was_said_elsewhere_comes_with_the_first_question_only(engine: Stoc
     conversation.ask(QUESTIONS["words"])
     with pytest.raises(UsageError, match="only be given with the first"):
         conversation.ask(Question("And?", past=(Exchange("a", "b"),)))
+
+
+def test_a_class_that_nothing_is_made_for_is_asked_alone_together_and_in_turns(tmp_path: Path) -> None:
+    """``<image>`` among the words, as its processor asks where characters went."""
+    other = loaded(stockmodels.idefics3(tmp_path / "idefics3"), "idefics3")
+    image = stills(IMAGE)
+    questions = [*QUESTIONS.values(), Question("the <image> tag<end_of_utterance>", image)]
+    alone = [ask(other, question) for question in questions]
+    assert len({reply.prompt_tokens for reply in alone}) > 3
+    together = other.answer_all(questions, GREEDY)
+    assert [one.token_ids for one in together] == [one.token_ids for one in alone]
+    talk = other.converse(GREEDY)
+    said = talk.ask(Question("What is it?", image))
+    second = talk.ask(Question("And then?"))
+    past = (Exchange("What is it?", said.text),)
+    assert second.token_ids == ask(other, Question("And then?", image, past=past)).token_ids
+    assert second.read_tokens < second.prompt_tokens
