@@ -22,6 +22,7 @@ from sa2va_cli.pipeline.rendering import RenderJob
 from sa2va_cli.render.effects.parameters import Number, Parameter
 from sa2va_cli.render.effects.reading import read_effect, written_effect
 from sa2va_cli.render.effects.table import EFFECTS
+from sa2va_cli.review.messages import line
 from sa2va_cli.review.options import PageOption, options_of, split_values
 
 WHAT = ("kind", "preset", "effect")
@@ -255,7 +256,7 @@ def _place(given: str | None, folder: Path) -> str:
     path = root / given
     inside = path.resolve().is_relative_to(root.resolve())
     if not inside or ".." in Path(given).parts:
-        raise UsageError(f"output={given[:60]!r} lies outside {root}; give a file or a folder below it")
+        raise UsageError(line("output_outside", file=given[:60], folder=str(root)))
     return f"{path}/" if given.endswith("/") else str(path)
 
 
@@ -283,7 +284,7 @@ def _file_inside(given: str, folder: Path) -> str:
     except OSError as error:  # a name that is too long
         raise UsageError(f"{given[:60]!r}: {error.strerror or error}") from error
     if not path.resolve().is_relative_to(root.resolve()):
-        raise UsageError(f"{given[:60]!r} lies outside {root}; only files below it are read")
+        raise UsageError(line("outside", file=given[:60], folder=str(root)))
     return str(path)
 
 
@@ -296,7 +297,7 @@ def previewed(ordered: Ordered, folder: Path) -> RenderJob | EditJob:
     job = ordered.job
     kinds = job.saving.kinds[:1]
     if KINDS[kinds[0]].content is None:
-        raise UsageError(f"{kinds[0]} is made of no pictures, so there is no preview of it")
+        raise UsageError(line("no_preview", kind=kinds[0]))
     saving = replace(job.saving, kinds=kinds, output=f"{folder}/", verify=False, existing="overwrite")
     kept = Delivery(container="png", alpha=job.delivery.alpha, stacking=job.delivery.stacking)
     return replace(job, saving=saving, delivery=kept)

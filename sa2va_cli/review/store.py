@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sa2va_cli.errors import InputError, UsageError
+from sa2va_cli.review.messages import line
 from sa2va_cli.staging import discard, output_errors, staged
 from sa2va_cli.tracks.decisions import Decision, stem_of
 from sa2va_cli.tracks.edits import Correct, Edit, from_json, mentioned, to_json
@@ -74,7 +75,7 @@ class Review:
             UsageError: there is none.
         """
         if not self.done:
-            raise UsageError("there is nothing to undo")
+            raise UsageError(line("no_undo"))
         return self._next(done=self.done - 1)
 
     def redone(self) -> "Review":
@@ -84,7 +85,7 @@ class Review:
             UsageError: there is none.
         """
         if self.done == len(self.edits):
-            raise UsageError("there is nothing to redo")
+            raise UsageError(line("no_redo"))
         return self._next(done=self.done + 1)
 
     def with_edit(self, place: int, edit: Edit) -> "Review":

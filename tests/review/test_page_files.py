@@ -10,6 +10,8 @@ import pytest
 import sa2va_cli
 from sa2va_cli.datatypes import Reason
 from sa2va_cli.review.bodies import EDITS
+from sa2va_cli.review.messages import KINDS, LINES
+from sa2va_cli.tracks.decisions import STATUSES
 
 PAGE = Path(sa2va_cli.__file__).parent / "review" / "page"
 MODULES = sorted(path for path in PAGE.rglob("*.js") if "vendor" not in path.parts)
@@ -32,6 +34,9 @@ def uses() -> tuple[set[str], list[str]]:
     keys = {f"why.{one}" for one in get_args(Reason)}
     pointed = {one for one, schema in EDITS.items() if "object" not in schema["required"]}
     keys |= {f"correction.{'point' if one == 'points' else one}" for one in pointed}
+    keys |= {f"edit.{one}" for one in EDITS}
+    keys |= {f"error.{code}" for code in (*LINES, *(code for _, code in KINDS), "no_answer")}
+    keys |= {f"status.{one}" for one in STATUSES}
     patterns: list[str] = []
     for module in MODULES:
         text = module.read_text(encoding="utf-8")
@@ -71,6 +76,13 @@ def test_every_word_that_is_asked_for_is_in_the_tables_and_the_other_way_round()
     assert keys - set(words) == set()
     unused = {key for key in set(words) - keys if not any(re.fullmatch(one, key) for one in patterns)}
     assert unused == set()
+
+
+def test_words_for_what_goes_wrong_speak_of_what_the_server_says():
+    words = table(LANGUAGES[0])
+    for code, text in LINES.items():
+        told = {found[1] for found in re.finditer(r"{(\w+)(?:!r)?}", text)}
+        assert set(re.findall(r"\{(\w+)\}", words[f"error.{code}"])) <= told, code
 
 
 def test_every_module_is_reached_from_the_page_and_every_import_exists():

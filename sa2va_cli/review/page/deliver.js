@@ -4,8 +4,8 @@ import * as api from "./api.js";
 import { Dialog } from "./dialogs.js";
 import { Icon } from "./icons.js";
 import { copy, Delivered, JobLines } from "./jobs.js";
-import { t } from "./language.js";
-import { attempt } from "./page_state.js";
+import { said, t } from "./language.js";
+import { attempt, page } from "./page_state.js";
 import { useStore } from "./store.js";
 import { html, useEffect, useState } from "./vendor/preact-htm.js";
 
@@ -16,7 +16,12 @@ const GROUPS = [
 ];
 
 export function Deliver({ review }) {
-  const outputs = useOutputs();
+  const [outputs, problem, again] = useOutputs();
+  if (problem)
+    return html`<div class="panel-body">
+      <p class="empty" role="alert">${said(problem)}</p>
+      <button type="button" class="wide-button" onClick=${again}>${t("problem.again")}</button>
+    </div>`;
   if (!outputs)
     return html`<div class="panel-body">
       <p class="empty"><span class="spinner"></span> ${t("loading")}</p>
@@ -27,15 +32,23 @@ export function Deliver({ review }) {
 let known = null; // the tables do not change while the server runs
 
 function useOutputs() {
+  const connected = useStore(page, (state) => state.connected);
   const [outputs, setOutputs] = useState(known);
-  useEffect(() => {
-    if (known) return;
-    attempt(api.readOutputs).then((read) => {
-      known = read ?? null;
+  const [problem, setProblem] = useState(null);
+  const read = async () => {
+    setProblem(null);
+    try {
+      known = await api.readOutputs();
       setOutputs(known);
-    });
-  }, []);
-  return outputs;
+    } catch (refused) {
+      if (!(refused instanceof api.ApiError)) throw refused;
+      setProblem(refused.problem);
+    }
+  };
+  useEffect(() => {
+    if (connected && !known) read(); // also when the server is back
+  }, [connected]);
+  return [outputs, problem, read];
 }
 
 function Order({ review, outputs }) {

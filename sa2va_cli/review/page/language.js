@@ -10,6 +10,13 @@ export function t(key, values = {}) {
   return words.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 }
 
+// What went wrong, as the server tells it: {error, code, values}. A code that is newer than the page is told in English.
+export function said({ error, code, values }) {
+  return TABLES[preferences.state.language][`error.${code}`] === undefined
+    ? error
+    : t(`error.${code}`, values); // "error.${code}" has words for every code of the server
+}
+
 // Words of the server's own vocabulary (reasons, states), where the page has them; otherwise as they came.
 export function tServer(prefix, word) {
   return TABLES[preferences.state.language][`${prefix}.${word}`] ?? word;
