@@ -227,8 +227,15 @@ class Desk:
             raise OutputError(line("following", count=count))
 
     def decide(self, number: str, status: str, reason: str | None) -> dict[str, Any]:
-        """Writes down what a person decided about a clip."""
+        """Writes down what a person decided about a clip; what is right is saved.
+
+        Raises:
+            OutputError: frames are still to come, or it cannot be written.
+        """
         clip = self.clip(number)
+        if status in ("accepted", "corrected") and clip.revising is not None and clip.edits.review.unsaved:
+            self.check_ready(clip)
+            clip.edits.save()
         self._overview.decide(clip, Decision(status, reason))  # type: ignore[arg-type]
         clip.tell_changed()
         return {}

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from sa2va_cli.errors import InputError, OutputError, UsageError
 from sa2va_cli.outputs.locks import locked
 from sa2va_cli.review.messages import line
-from sa2va_cli.review.store import Review, mark, read_review, review_folder, write_review
+from sa2va_cli.review.store import Review, read_review, review_folder, write_review
 from sa2va_cli.staging import atomic, discard, output_errors
-from sa2va_cli.tracks.decisions import TRACKS_ENDING, Decision, review_file
+from sa2va_cli.tracks.decisions import TRACKS_ENDING, Decision, mark, review_file
 from sa2va_cli.tracks.edits import Correct, Delete, Edit, EditedTracks, Rename, mentioned, write_edited
 from sa2va_cli.tracks.indexed import CodedMask, IndexedFrames
 from sa2va_cli.tracks.layers import Layer
@@ -169,7 +169,7 @@ class Revising:
     def decide(self, decision: Decision) -> None:
         """Writes down what a person decided."""
         with self.lock:
-            self.change(self.review.decided(decision))
+            self.change(self.review.decided(replace(decision, of=mark(self.path))))
 
     @property
     def undo_words(self) -> dict[str, str] | None:

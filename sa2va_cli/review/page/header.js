@@ -94,7 +94,7 @@ function Changes({ review }) {
       </button>
     </div>
     <div class="group">
-      <button type="button" onClick=${accept} data-testid="accept">
+      <button type="button" onClick=${accept} title=${t("triage.accept.help")} data-testid="accept">
         <${Icon} name="check" />${t("triage.accept")}
       </button>
       <button type="button" onClick=${() => setRejecting(true)}>

@@ -18,6 +18,7 @@ export default {
   "theme.light": "Theme: light",
   // decisions
   "triage.accept": "Accept",
+  "triage.accept.help": "Says that this clip is right, and saves it",
   "triage.reject": "Reject",
   "triage.reason": "Why? (may stay empty)",
   "status.all": "All",

@@ -18,6 +18,7 @@ export default {
   "theme.light": "主题：浅色",
   // decisions
   "triage.accept": "接受",
+  "triage.accept.help": "确认此片段无误并保存",
   "triage.reject": "拒绝",
   "triage.reason": "原因（可不填）",
   "status.all": "全部",
