@@ -50,14 +50,3 @@ def test_a_click_makes_the_masks_that_the_command_makes(tracks, folder):
     for one, same in zip(clicked, corrected, strict=True):
         assert np.array_equal(one.logits, same.logits)
         assert np.array_equal(one.scores, same.scores)
-
-
-def test_tracks_of_a_network_with_another_grid_are_corrected_too(place):
-    server = Server.__new__(Server)
-    server.connect(Desk(opened_project("clip.tracks.sa2va"), Engine(DEMO)))
-    try:
-        server.edit("drop", object=1, first=0, last=9)
-        job = server.edit("points", object=1, frame=FRAME + 8, points=[[60, 16, 1]])["job"]
-        assert server.done(job)["state"] == "done"
-    finally:
-        server.close()
