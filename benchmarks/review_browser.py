@@ -37,6 +37,7 @@ COLUMNS = (
     Column("count", "times"),
     Column("median", "median, ms", ".0f"),
     Column("most", "95 of 100 within, ms", ".0f"),
+    Column("processor", "processor time of browser and server, ms", ".0f"),
     Column("page", "memory of the browser, MB", ".0f"),
     Column("server", "of the server, MB", ".0f"),
 )
@@ -93,35 +94,55 @@ def jumped(page: Any, frames: Sequence[int]) -> list[float]:
     return found
 
 
-def corrected(page: Any, count: int) -> list[float]:
-    """Milliseconds from each click to the mask of its frame; the work on the others is taken back."""
+def corrected(page: Any, count: int) -> list[tuple[float, float]]:
+    """Milliseconds from each click to the mask of its frame, by the clock and of the processor.
+
+    The work on the other frames is taken back.
+    """
     found = []
     page.keyboard.press("p")
     for number in range(count):
         page.evaluate(_CLOCK, ["", 20 + 5 * number])
         page.evaluate(_CLICKED)
         box = page.get_by_test_id("stage").bounding_box()
+        before = spent()
         page.mouse.click(box["x"] + box["width"] * 0.42, box["y"] + box["height"] * 0.5)
-        found.append(page.evaluate("window.corrected"))
+        found.append((page.evaluate("window.corrected"), spent() - before))
         page.get_by_test_id("undo").click()
         page.get_by_test_id("job").first.wait_for(state="detached")
         page.wait_for_function(_SHOWN)
     return found
 
 
-def resident(picked: Callable[[str], bool]) -> float:
-    """MB that descendants of this process hold, those that are picked; shared pages count once."""
-    total, family = 0, {os.getpid()}
+def family() -> Iterator[tuple[int, str, str]]:
+    """Descendants of this process: number, command line and what the system counts of each."""
+    known = {os.getpid()}
     for pid in sorted(int(one.name) for one in Path("/proc").iterdir() if one.name.isdecimal()):
         try:
-            parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+            counted = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2]
             command = Path(f"/proc/{pid}/cmdline").read_text()
         except OSError:  # it has ended
             continue
-        if parent in family:
-            family.add(pid)
-            total += _proportional(pid) if picked(command) else 0
-    return total / 1000
+        if int(counted.split()[1]) in known:
+            known.add(pid)
+            yield pid, command, counted
+
+
+def spent() -> float:
+    """Milliseconds of the processor's time of browser and server so far."""
+    ticks = sum(
+        sum(map(int, counted.split()[11:13])) for _, command, counted in family() if _is_ours(command)
+    )
+    return 1000 * ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _is_ours(command: str) -> bool:
+    return "chromium" in command or "sa2va_cli" in command
+
+
+def resident(name: str) -> float:
+    """MB that processes hold whose command line has a name in it; what they share counts once."""
+    return sum(_proportional(pid) for pid, command, _ in family() if name in command) / 1000
 
 
 def _proportional(pid: int) -> int:
@@ -136,8 +157,8 @@ def _proportional(pid: int) -> int:
 def memory() -> dict[str, float]:
     """What the browser and the server hold now."""
     return {
-        "page": resident(lambda command: "chromium" in command),
-        "server": resident(lambda command: "sa2va_cli" in command),
+        "page": resident("chromium"),
+        "server": resident("sa2va_cli"),
     }
 
 
@@ -153,7 +174,14 @@ def scrubbed(page: Any, frames: int, minutes: float, size: str) -> Iterator[dict
         yield row(size, f"scrubbing anywhere, up to {60 * minutes * part:.0f} s", times) | memory()
 
 
-def row(size: str, what: str, times: Sequence[float]) -> dict[str, Any]:
+def timed(work: Callable[[], list[float]]) -> tuple[list[float], float]:
+    """Times, and the processor's time of browser and server for each of them, in milliseconds."""
+    before = spent()
+    times = work()
+    return times, (spent() - before) / len(times)
+
+
+def row(size: str, what: str, times: Sequence[float], processor: float | None = None) -> dict[str, Any]:
     """One line of the table, which is told at once."""
     print(f"{what}: median {statistics.median(times):.0f} ms", flush=True)
     return {
@@ -162,6 +190,9 @@ def row(size: str, what: str, times: Sequence[float]) -> dict[str, Any]:
         "count": len(times),
         "median": statistics.median(times),
         "most": statistics.quantiles(times, n=20)[-1] if len(times) > 1 else times[0],
+        "processor": processor,
+        "page": None,
+        "server": None,
     }
 
 
@@ -184,11 +215,12 @@ def opened(tracks: Path) -> Iterator[Any]:
 def looked(tracks: Path, size: str, frames: int, steps: int, minutes: float) -> list[dict[str, Any]]:
     """Looks through a clip."""
     chance = random.Random(0)  # noqa: S311  (places to look at)
+    places = [chance.randrange(2, frames) for _ in range(steps // 4)]
     with opened(tracks) as page:
         rows = [
-            row(size, "a step forward", stepped(page, "ArrowRight", 0, 1, steps, 60)),
-            row(size, "a step back", stepped(page, "ArrowLeft", steps, -1, steps, 60)),
-            row(size, "a jump", jumped(page, [chance.randrange(2, frames) for _ in range(steps // 4)])),
+            row(size, "a step forward", *timed(lambda: stepped(page, "ArrowRight", 0, 1, steps, 60))),
+            row(size, "a step back", *timed(lambda: stepped(page, "ArrowLeft", steps, -1, steps, 60))),
+            row(size, "a jump", *timed(lambda: jumped(page, places))),
         ]
         rows[-1] |= memory()
         return [*rows, *(scrubbed(page, frames, minutes, size) if minutes else ())]
@@ -199,11 +231,11 @@ def clicked(folder: Path, count: int) -> list[dict[str, Any]]:
     clip = folder / "sample.mp4"
     shutil.copy(ROOT / "samples" / "park.mp4", clip)
     with opened(tracks_of(clip, folder / "sample.tracks.sa2va", 2)) as page:
-        times = corrected(page, 1 + count)
-        size = SAMPLE_SIZE
+        times, processor = zip(*corrected(page, 1 + count), strict=True)
+        size, usual = SAMPLE_SIZE, statistics.median(processor[1:])
         return [
-            row(size, "the first click, with the demo network's loading", times[:1]),
-            row(size, "a click: the mask of its frame", times[1:]) | memory(),
+            row(size, "the first click, with the demo network's loading", times[:1], processor[0]),
+            row(size, "a click: the mask of its frame", times[1:], usual) | memory(),
         ]
 
 
@@ -229,7 +261,7 @@ def main(arguments: Sequence[str] | None = None) -> float:
         rows = looked(tracks, options.size, options.frames, options.steps, options.minutes)
         rows += clicked(Path(folder), options.clicks) if options.clicks else []
     for one in rows:
-        held = f", browser {one['page']:.0f} MB, server {one['server']:.0f} MB" if "page" in one else ""
+        held = f", browser {one['page']:.0f} MB, server {one['server']:.0f} MB" if one["page"] else ""
         print(f"{one['what']}: 95 of 100 within {one['most']:.0f} ms{held}")
     record(options, __file__, arguments, COLUMNS, rows)
     most = max(float(one["most"]) for one in rows[:2])

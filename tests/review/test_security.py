@@ -51,7 +51,7 @@ _MANY_WORDS = json.dumps({"prompts": ["a dog"] * 100}).encode()
 _MANY_FRAMES = json.dumps({"question": "?", "frames": [1] * 1000}).encode()
 _ELSEWHERE = b'{"kind":"mask","options":{"output":"../elsewhere/"}}'
 _FONT = b'{"kind":"overlay","options":{"font":"/etc/passwd"}}'
-_PLATE = b'{"effect":"replace-background","options":{"plate":"/etc/passwd"}}'
+_PLATE = b'{"effect":"background","options":{"plate":"/etc/passwd"}}'
 _LONG_REASON = json.dumps({"status": "rejected", "reason": "x" * 2001}).encode()
 
 REQUESTS = {

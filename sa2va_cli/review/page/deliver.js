@@ -217,7 +217,8 @@ function Preview({ review, wanted, order }) {
   const [large, setLarge] = useState(false);
   useEffect(() => () => shown && URL.revokeObjectURL(shown), [shown]);
   useEffect(() => setShown(null), [order, frame, revision]);
-  const make = async () => {
+  const make = async (event) => {
+    if (!event.currentTarget.form.reportValidity()) return; // an effect may need a colour, for example
     setBusy(true);
     const picture = await attempt(() => api.preview(review.id, { ...wanted(), frame }));
     setBusy(false);
