@@ -3,6 +3,7 @@
 Made from the tables of kinds, presets and effects. Knows nothing about how anything is drawn.
 """
 
+import math
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -147,7 +148,10 @@ def _parameter(one: Parameter) -> dict[str, Any]:
         "choices": list(getattr(one, "choices", ())) or None,
         "default": default if isinstance(default, str | int | float | bool | None) else str(default),
         "required": one.is_required,
-        "help": f"{one.help}; {one.allowed}",
+        "help": one.help,
+        "allowed": one.allowed,
+        "minimum": one.least if isinstance(one, Number) and math.isfinite(one.least) else None,
+        "maximum": one.most if isinstance(one, Number) and math.isfinite(one.most) else None,
     }
 
 

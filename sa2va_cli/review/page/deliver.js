@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { Dialog } from "./dialogs.js";
 import { Icon } from "./icons.js";
 import { copy, Delivered, JobLines } from "./jobs.js";
-import { said, t } from "./language.js";
+import { said, t, tHelp } from "./language.js";
 import { attempt, page } from "./page_state.js";
 import { useStore } from "./store.js";
 import { html, useEffect, useState } from "./vendor/preact-htm.js";
@@ -98,7 +98,7 @@ function Order({ review, outputs }) {
           ${rows.map((one) => html`<option key=${one.name} value=${one.name}>${one.title || one.name}</option>`)}
         </select>
       </label>
-      <p class="help">${row.help}</p>
+      <p class="help">${tHelp(row.help)}</p>
       <${Options}
         key=${row.name}
         row=${row}
@@ -148,12 +148,12 @@ const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
 function Field({ option, value, set }) {
   const name = option.name.replaceAll("_", " ");
   if (option.type === "boolean") {
-    return html`<label class="check" title=${option.help}>
+    return html`<label class="check" title=${tHelp(option.help)}>
       <input type="checkbox" checked=${value} onChange=${(event) => set(event.target.checked)} />
       <span>${name}</span>
     </label>`;
   }
-  return html`<label class="field" title=${option.help}>
+  return html`<label class="field" title=${option.allowed ?? ""}>
     <span>${name}</span>
     ${
       option.choices?.length
@@ -166,11 +166,13 @@ function Field({ option, value, set }) {
             step=${option.type === "integer" ? 1 : "any"}
             value=${value ?? ""}
             placeholder=${option.required ? "" : t("deliver.automatic")}
+            min=${option.minimum ?? undefined}
+            max=${option.maximum ?? undefined}
             required=${option.required}
             onChange=${(event) => set(read(option, event.target.value.trim()))}
           />`
     }
-    <small>${option.help}</small>
+    <small>${tHelp(option.help)}</small>
   </label>`;
 }
 

@@ -1,6 +1,7 @@
 // Words of the page in the language that was chosen. Each language is one table with the same keys.
 
 import { preferences } from "./preferences.js";
+import ZH_HELP from "./strings/help/zh.js";
 import { TABLES } from "./strings/tables.js";
 
 // The words of a key; `{name}` in them is replaced by `values.name`.
@@ -15,6 +16,11 @@ export function said({ error, code, values }) {
   return TABLES[preferences.state.language][`error.${code}`] === undefined
     ? error
     : t(`error.${code}`, values); // "error.${code}" has words for every code of the server
+}
+
+// What something that can be delivered is, in the program's words; those that were not translated stay English.
+export function tHelp(text) {
+  return preferences.state.language === "zh" ? (ZH_HELP[text] ?? text) : text;
 }
 
 // Words of the server's own vocabulary (reasons, states), where the page has them; otherwise as they came.
