@@ -171,7 +171,9 @@ def scrubbed(page: Any, frames: int, minutes: float, size: str) -> Iterator[dict
             start = chance.randrange(frames - min(STRETCH, frames - 1))
             times.append(page.evaluate(_CLOCK, ["", start]))
             times += stepped(page, "ArrowRight", start, 1, min(STRETCH, frames - 1 - start), 0)
-        yield row(size, f"scrubbing anywhere, up to {60 * minutes * part:.0f} s", times) | memory()
+        held = memory()
+        print(f"browser {held['page']:.0f} MB, server {held['server']:.0f} MB", flush=True)
+        yield row(size, f"scrubbing anywhere, up to {60 * minutes * part:.0f} s", times) | held
 
 
 def timed(work: Callable[[], list[float]]) -> tuple[list[float], float]:
@@ -207,7 +209,8 @@ def opened(tracks: Path) -> Iterator[Any]:
         page.set_default_timeout(WAITED_MS)
         page.goto(server.address)
         page.wait_for_function(_SHOWN)
-        page.wait_for_timeout(1000)
+        page.get_by_text("Looking all frames through").wait_for(state="detached")
+        page.wait_for_load_state("networkidle")  # the timeline has its thumbnails
         yield page
         browser.close()
 
