@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import time
+from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from sa2va_cli.batch.running import BatchResult, Plan
     from sa2va_cli.batch.state import Row, Summary
     from sa2va_cli.commands.console import Console
+    from sa2va_cli.tracks.decisions import Decision
 
 RUN_EPILOG = """
 Exit codes: 0 all done, 8 some failed, 9 as for sa2va edit, 130 interrupted; those of sa2va segment where \
@@ -47,6 +49,10 @@ checkpoints, twice at once; both can be gone on with.
     "sa2va batch status out/ --follow",
 )
 STATUS_EPILOG = examples("sa2va batch status out/", "sa2va batch status out/ --json | jq .counts")
+REJECTED_EPILOG = examples(
+    "sa2va batch rejected out/ --why",
+    'sa2va batch rejected out/ | sa2va batch - -p "the red car" --save tracks -o out/ --overwrite',
+)
 ERRORS_EPILOG = examples("sa2va batch errors out/ > failed.txt", "sa2va batch errors out/ --why")
 
 _FOLLOW_SECONDS = 1.0
@@ -374,6 +380,9 @@ def _tell_status(summary: "Summary", console: "Console", *, as_json: bool) -> No
     console.answer(
         f"{summary.frames} frames, {summary.clip_seconds:.0f} s of clips, {summary.seconds:.0f} s of work"
     )
+    reviewed = Counter(found.status for found in _decisions(summary).values())
+    if reviewed:
+        console.answer(f"in review: {', '.join(f'{count} {name}' for name, count in reviewed.items())}")
     if summary.rows:
         rows = [
             [
@@ -381,11 +390,26 @@ def _tell_status(summary: "Summary", console: "Console", *, as_json: bool) -> No
                 row.source,
                 str(row.attempts),
                 f"{row.seconds:.1f}",
-                row.error,
+                row.error or _told(row.decision(summary.path.parent)),
             ]
             for row in summary.rows
         ]
-        console.table(["state", "input", "attempts", "seconds", "what went wrong"], rows)
+        console.table(["state", "input", "attempts", "seconds", "what went wrong, or was decided"], rows)
+
+
+def _decisions(summary: "Summary") -> dict[str, "Decision"]:
+    """What was decided in ``sa2va review`` about jobs that are done, by their keys."""
+    from sa2va_cli.batch.state import read_state
+
+    rows = read_state(summary.path, ("done",)).rows
+    found = {row.key: row.decision(summary.path.parent) for row in rows}
+    return {key: decision for key, decision in found.items() if decision is not None}
+
+
+def _told(decision: "Decision | None") -> str:
+    if decision is None:
+        return ""
+    return f"{decision.status}: {decision.reason}" if decision.reason else decision.status
 
 
 def _status_document(summary: "Summary") -> dict[str, Any]:
@@ -397,13 +421,15 @@ def _status_document(summary: "Summary") -> dict[str, Any]:
         "frames": summary.frames,
         "seconds": round(summary.seconds, 3),
         "clip_seconds": round(summary.clip_seconds, 3),
-        "jobs": [_row_document(row) for row in summary.rows],
+        "reviewed": dict(Counter(found.status for found in _decisions(summary).values())),
+        "jobs": [_row_document(row, summary.path.parent) for row in summary.rows],
     }
 
 
-def _row_document(row: "Row") -> dict[str, Any]:
+def _row_document(row: "Row", folder: Path) -> dict[str, Any]:
+    decision = row.decision(folder)
     facts = {("input" if name == "source" else name): value for name, value in asdict(row).items()}
-    return facts | {"review": row.decision and row.decision.document}
+    return facts | {"review": decision and decision.document}
 
 
 def errors_command(
@@ -421,15 +447,42 @@ def errors_command(
 
     summary = read_state(state_path(state), ("failed",))
     if talking.as_json:
-        session.console.data({"jobs": [_row_document(row) for row in summary.rows]})
+        session.console.data({"jobs": [_row_document(row, summary.path.parent) for row in summary.rows]})
         return
+    _list([(row.source, row.error) for row in summary.rows], session.console, why=why, null=null)
+
+
+def rejected_command(
+    *,
+    session: Session,
+    state: Annotated[Path, STATE] = Path(),
+    why: Annotated[bool, typer.Option("--why", metavar="", help="With the reason, behind a tab.")] = False,
+    null: Annotated[bool, typer.Option("--null", "-0", metavar="", help="End names in a zero byte.")] = False,
+    talking: Annotated[Talking, only("as_json", "debug")],
+) -> None:
+    """List the inputs whose tracks were rejected in sa2va review, one a line, as sa2va batch - takes them."""
+    from sa2va_cli.batch.state import read_state, state_path
+
+    summary = read_state(state_path(state), ("done",))
+    folder = summary.path.parent
+    found = [(row, row.decision(folder)) for row in summary.rows]
+    rejected = [(row, made) for row, made in found if made is not None and made.status == "rejected"]
+    if talking.as_json:
+        session.console.data({"jobs": [_row_document(row, folder) for row, _ in rejected]})
+        return
+    _list([(row.source, made.reason or "") for row, made in rejected], session.console, why=why, null=null)
+
+
+def _list(found: list[tuple[str, str]], console: "Console", *, why: bool, null: bool) -> None:
+    """Inputs, with what is to be said about each."""
     if null:
-        typer.echo("".join(f"{row.source}\0" for row in summary.rows), nl=False)
+        typer.echo("".join(f"{source}\0" for source, _ in found), nl=False)
         return
-    for row in summary.rows:
-        session.console.answer(f"{row.source}\t{row.error}" if why else row.source)
+    for source, text in found:
+        console.answer(f"{source}\t{text}" if why else source)
 
 
 add_command(app, "batch run", run_command, RUN_EPILOG)
 add_command(app, "batch status", status_command, STATUS_EPILOG)
 add_command(app, "batch errors", errors_command, ERRORS_EPILOG)
+add_command(app, "batch rejected", rejected_command, REJECTED_EPILOG)
