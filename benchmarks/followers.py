@@ -78,11 +78,8 @@ def random_follower(name: str, dtype: torch.dtype, side: int | None) -> Sam2:
     return network.eval().requires_grad_(False)
 
 
-def full_memory(tracker: Tracker, features: ImageFeatures, objects: int) -> TrackerMemory:
-    """What is remembered in the middle of a clip; every frame left the same memory."""
-    side = tracker.sam2.input_size
-    masks = torch.zeros(objects, side, side, dtype=torch.bool)
-    masks[:, side // 4 : side // 2, side // 4 : side // 2] = True
+def full_memory(tracker: Tracker, features: ImageFeatures, masks: Tensor) -> TrackerMemory:
+    """What is remembered of masks (N, S, S) in the middle of a clip; every frame left the same memory."""
     one = tracker.condition_on_masks([(0, features, masks)], given=True).conditioning[0]
 
     def remembered(index: int) -> FrameMemory:
@@ -108,7 +105,10 @@ def measured(name: str, sam2: Sam2, objects: int, count: int) -> list[Steady]:
     tracker = Tracker(sam2, empty_absent=True)
     pixels = torch.zeros(1, 3, sam2.input_size, sam2.input_size, dtype=sam2.dtype)
     features = sam2.encode(pixels)
-    memory = full_memory(tracker, features, objects)
+    side = sam2.input_size
+    masks = torch.zeros(objects, side, side, dtype=torch.bool)
+    masks[:, side // 4 : side // 2, side // 4 : side // 2] = True
+    memory = full_memory(tracker, features, masks)
     index = memory.recent[-1].index + 1
     conditioned = features.low.expand(objects, -1, -1, -1).clone()
     decoded = sam2.decode(features.expand(objects), conditioned, None)
