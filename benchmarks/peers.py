@@ -9,7 +9,8 @@
 * ``answers``: transformers' own ``generate`` on the layers of the language model, which reads its whole
   prompt for each question, against ours.
 * ``stills``: a loop as background removers are (decode, network, the mask enlarged by Pillow, a PNG of each)
-  against ``sa2va segment FOLDER --save matte``: with the demo network on both sides, and with none.
+  against ``sa2va segment FOLDER --save cutout --cutout-background none --refine none``: with the demo
+  network on both sides, and with none.
 * ``growth``: what 300 frames add to the memory of a process, in a session fed frame by frame and in ours.
 """
 
@@ -42,6 +43,7 @@ from sa2va_cli.model.prompt_text import encode
 from sa2va_cli.model.sam2 import HIERA_LARGE, MAX_POINTER_DISTANCE, Sam2, sam2_config
 from sa2va_cli.model.session import NetworkSession
 from sa2va_cli.model.tracker import Tracker
+from sa2va_cli.outputs.drawing import Drawing
 from sa2va_cli.outputs.saving import Saving
 from sa2va_cli.pipeline.job import Search, SegmentJob, numbered
 from sa2va_cli.pipeline.prompts import question
@@ -288,9 +290,10 @@ def _loop(segmenter: Any, source: Path, target: Path) -> None:
             logits = segmenter.turns[0][0]
         else:
             logits = _found_alone(segmenter, pixels)
-        soft = (255 / (1 + np.exp(-logits))).astype(np.uint8)
-        image.putalpha(Image.fromarray(soft).resize(image.size, Image.Resampling.LANCZOS))
-        image.save(target / f"{path.stem}.png")
+        soft = (255 / (1 + np.exp(-logits.clip(-30, 30)))).astype(np.uint8)
+        alpha = Image.fromarray(soft).resize(image.size, Image.Resampling.LANCZOS)
+        nothing = Image.new("RGBA", image.size, 0)
+        Image.composite(image.convert("RGBA"), nothing, alpha).save(target / f"{path.stem}.png")
 
 
 def _found_alone(segmenter: Any, image: RGB) -> NDArray[np.float32]:
@@ -308,7 +311,8 @@ def _segmented(segmenter: Any, source: Path, target: Path) -> None:
         source=str(source),
         search=Search(prompts=numbered([PROMPTS[0]])),
         model=ModelChoice("demo", "cpu", "fp32"),
-        saving=Saving(("matte",), f"{target}/", "overwrite"),
+        drawing=Drawing(refine="none", cutout_background="none"),
+        saving=Saving(("cutout",), f"{target}/", "overwrite"),
     )
     segment(job, load=lambda *_: segmenter)
 
