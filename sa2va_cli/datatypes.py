@@ -669,6 +669,14 @@ class Session(Protocol[View, Queries, Memory]):
         """How many logits a mask has on each side."""
         ...
 
+    def freeze_queries(self, queries: Queries) -> NDArray[np.float32]:
+        """Queries as numbers (N, C), to decode them at another time; nothing is lost."""
+        ...
+
+    def thaw_queries(self, data: NDArray[np.float32]) -> Queries:
+        """Queries of what ``freeze_queries`` gave."""
+        ...
+
     def appearance(self, memory: Memory) -> NDArray[np.float32]:
         """What objects look like, (N, C): the more alike, the larger the cosine.
 

@@ -285,6 +285,24 @@ NEVER_RESUMED = Resuming()
 
 
 @dataclass(frozen=True)
+class FirstLook:
+    """Whether a run is only looked at first.
+
+    Attributes:
+        preview: show what is found on the keyframes, and follow nothing.
+    """
+
+    preview: Annotated[
+        bool,
+        Option(
+            "Only a first look: a contact sheet (PNG) of what is found on the frames that the language model "
+            "sees. The same command without it need not ask again.",
+            LOOKING,
+        ),
+    ] = False
+
+
+@dataclass(frozen=True)
 class SegmentJob:
     """One run of ``sa2va segment``.
 
