@@ -26,7 +26,7 @@ from sa2va_cli.tracks.log import Tracks
 SETTING = "grounding"
 """Under what name of the header's settings the answers lie."""
 
-_OTHERWISE = (SETTING, "shots", "follower", "follow_size", "compile")
+_OTHERWISE = (SETTING, "shots", "follower", "follow_size", "follow_every", "compile")
 """Settings that do not change what the language model answers, or follow from what it does."""
 
 

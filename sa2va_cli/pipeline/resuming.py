@@ -152,7 +152,9 @@ class Log(Generic[Memory]):
             self.motion.forget()
         self._appended = one.frame.index
         agreements = self.motion.agreements(one.frame, one.logits)
-        masks = self.writer.append(one.frame, one.logits, one.scores, one.ious, agreements, one.worded)
+        masks = self.writer.append(
+            one.frame, one.logits, one.scores, one.ious, agreements, one.worded, by_flow=one.by_flow
+        )
         frozen = self._frozen.pop(one.frame.index, None)
         if frozen is not None and self._kept is not None:
             place, resuming = self._kept
