@@ -26,6 +26,7 @@ from sa2va_cli.datatypes import (
     Session,
     View,
 )
+from sa2va_cli.pipeline.job import Search
 from sa2va_cli.visual_prompts import Pointed
 
 Floats = NDArray[np.float32]
@@ -136,6 +137,19 @@ class EveryNth(Generic[View, Queries, Memory]):
             *before, frame = waiting
             groups.append((frame, before))
             yield frame.numbered(place + 1, _source_index(frame))
+
+
+def sparsely(
+    session: Session[View, Queries, Memory], search: Search, *, still: bool = False
+) -> Session[View, Queries, Memory]:
+    """A session that follows as many frames as a search wants.
+
+    Args:
+        session: that follows all.
+        search: says how many.
+        still: whether it is of one image, which is not followed.
+    """
+    return EveryNth(session, search.follow_every) if search.follow_every > 1 and not still else session
 
 
 def _source_index(frame: Frame) -> int:

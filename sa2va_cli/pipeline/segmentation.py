@@ -26,7 +26,7 @@ from sa2va_cli.outputs.driver import Driver
 from sa2va_cli.outputs.existing import choose_outputs, claimed
 from sa2va_cli.outputs.kinds import check_kinds
 from sa2va_cli.outputs.naming import PlannedOutput, check_frame_names, plan_outputs
-from sa2va_cli.pipeline.between import EveryNth
+from sa2va_cli.pipeline.between import sparsely
 from sa2va_cli.pipeline.finding import Asking, Findings, ask, nothing_found
 from sa2va_cli.pipeline.job import NEVER_RESUMED, Resuming, SegmentJob, SegmentResult, ShotSummary
 from sa2va_cli.pipeline.keyframes import keyframe_indices
@@ -222,9 +222,9 @@ def run(
     with ExitStack() as stack:
         stack.enter_context(claimed(ready, job.saving, read, report))
         still = reader.info.kind == "image"
-        session: Session[View, Queries, Memory] = stack.enter_context(segmenter.open(still=still))
-        if job.search.follow_every > 1 and not still:
-            session, resuming = EveryNth(session, job.search.follow_every), NEVER_RESUMED
+        session = sparsely(stack.enter_context(segmenter.open(still=still)), job.search, still=still)
+        if job.search.follow_every > 1:  # a checkpoint would have to hold frames
+            resuming = NEVER_RESUMED
         if finding is None:
             findings: Findings[Any] = _recalled_or_asked(plan, session, report, segmenter.identity)
         else:
