@@ -301,8 +301,8 @@ def _told_of_shots(reader: Reader, findings: Findings[Memory]) -> tuple[ShotSumm
 
 def preview_tracks(plan: Plan) -> Path:
     """Where a preview of a run leaves what it has found."""
-    first = min((*(output.path for output in plan.outputs), *plan.skipped))
-    return first.with_name(f"{plan.stem}.preview.tracks.sa2va")
+    first = min((*(output.path for output in plan.outputs), *plan.skipped), default=Path(plan.stem))
+    return first.parent / f"{plan.stem}.preview.tracks.sa2va"
 
 
 def _recalled_or_asked(
