@@ -65,8 +65,8 @@ COLUMNS = (
     Column("what", "what"),
     Column("peer", "the other program"),
     Column("objects", "objects"),
-    Column("theirs", "theirs, ms", ".4g"),
-    Column("ours", "ours, ms", ".4g"),
+    Column("theirs", "theirs, ms", ",.0f"),
+    Column("ours", "ours, ms", ",.0f"),
     Column("ratio", "theirs / ours", ".2f"),
     Column("goal", "goal", ".1f"),
 )
