@@ -154,6 +154,12 @@ class FakeSession:
         """Objects of one channel look the same."""
         return np.eye(3, dtype=np.float32)[memory]
 
+    def freeze_queries(self, queries: np.ndarray) -> np.ndarray:
+        return queries.astype(np.float32)
+
+    def thaw_queries(self, data: np.ndarray) -> np.ndarray:
+        return data.astype(int)
+
     def freeze(self, memory: np.ndarray) -> bytes:
         return memory.astype(np.int64).tobytes()
 

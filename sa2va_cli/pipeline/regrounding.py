@@ -33,7 +33,7 @@ from sa2va_cli.events import Notice, Progress, Report, no_report
 from sa2va_cli.media.reader import Reader
 from sa2va_cli.model.prompt_text import spoken
 from sa2va_cli.pipeline.directions import follow_both_ways
-from sa2va_cli.pipeline.finding import Findings, ask, begins_of, find, name_objects
+from sa2va_cli.pipeline.finding import Asking, Findings, ask, begins_of, find, follow, name_objects
 from sa2va_cli.pipeline.job import LOOKING_IN_SHOTS, Search
 from sa2va_cli.pipeline.keyframes import keyframe_indices, read_keyframes, read_placements
 from sa2va_cli.pipeline.pointing import Placement, placements, read_pictures
@@ -89,6 +89,7 @@ def found_in(
     shots: Shots,
     report: Report = no_report,
     keyframes: Sequence[int] | None = None,
+    asking: Asking = ask,
 ) -> Findings[Memory]:
     """Finds the objects of a clip: in each shot, or at once where there is one.
 
@@ -99,15 +100,16 @@ def found_in(
         shots: of the clip.
         report: is told what a person should know.
         keyframes: which frames the language model sees of a clip of one shot; None for the usual ones.
+        asking: gets the answers.
     """
     if len(shots) > 1:
-        return find_in_shots(session, reader, search, shots, report)
+        return find_in_shots(session, reader, search, shots, report, asking)
     pointed = read_placements(reader, search)
     seen = read_keyframes(reader, search, keyframes)
     if seen:
         indices = ", ".join(str(frame.index) for frame in seen)
         report(Notice(f"the language model sees frame {indices}", "detail"))
-    return find(session, seen, search, pointed)
+    return find(session, seen, search, pointed, asking)
 
 
 def find_in_shots(
@@ -116,6 +118,7 @@ def find_in_shots(
     search: Search,
     shots: Shots,
     report: Report = no_report,
+    asking: Asking = ask,
 ) -> ShotFindings[Memory]:
     """Asks about each shot, and says which objects there are in the clip.
 
@@ -125,6 +128,7 @@ def find_in_shots(
         search: what is looked for.
         shots: of the clip.
         report: is told how far that is.
+        asking: gets the answers.
     """
     said = placements(search.prompts, reader)
     asked: list[Shot[Queries]] = []
@@ -132,7 +136,7 @@ def find_in_shots(
         report(Progress(LOOKING_IN_SHOTS, number, len(shots)))
         wanted = [span.start + index for index in keyframe_indices(len(span), search)]
         keyframes = _seen(reader, search, wanted)
-        groundings = ask(session, [frame.image for frame in keyframes], search) if keyframes else {}
+        groundings = asking(session, keyframes, search) if keyframes else {}
         indices = tuple(frame.index for frame in keyframes)
         shot = Shot(span, indices, groundings, tuple(one for one in said if one.index in span))
         asked.append(shot)
@@ -301,6 +305,35 @@ def follow_found(
         with closing(way):
             for one in way:
                 yield _among(one, shot.rows, len(findings.objects))
+
+
+def on_keyframes(
+    session: Session[View, Queries, Memory],
+    reader: Reader,
+    findings: Findings[Memory],
+    frames: Sequence[Frame],
+    report: Report = no_report,
+) -> Generator[Followed[Memory] | Followed[None], None, None]:
+    """What was found on keyframes, which are decoded and not tracked; nothing is followed to them.
+
+    Args:
+        session: of the clip.
+        reader: the clip.
+        findings: whose keyframes are shown as they are decoded.
+        frames: the keyframes, and those that were pointed at.
+        report: is told what a person should know.
+    """
+    if not isinstance(findings, ShotFindings):
+        yield from follow(session, frames, findings, frame_count=len(frames), report=report)
+        return
+    for shot in findings.shots:
+        part = [frame for frame in frames if frame.index in shot.span]
+        if not shot.rows:
+            yield from (_absent(frame, len(findings.objects), session.grid) for frame in part)
+            continue
+        found: Findings[Memory] = _conditioned(session, reader, findings.search, shot)
+        for one in follow(session, part, found, frame_count=len(part), report=report):
+            yield _among(one, shot.rows, len(findings.objects))
 
 
 class _Parted:

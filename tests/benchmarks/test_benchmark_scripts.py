@@ -34,6 +34,8 @@ SLOW = (
     "demo_scores",
     "stage_times",
     "followers",
+    "following",
+    "peers",
     "steadiness",
     "confidence",
     "moments",
