@@ -6,7 +6,10 @@ Knows nothing about how jobs are run or remembered.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from sa2va_cli.pipeline.split import Split
 
 State = Literal["pending", "running", "done", "failed"]
 STATES: tuple[State, ...] = ("pending", "running", "done", "failed")
@@ -23,6 +26,8 @@ class BatchJob:
         work: the value that its kind runs.
         outputs: what it will most likely make, by the input's name alone; nothing was opened.
         reads: files besides the input that decide about that, such as one of questions.
+        split: how its input is cut into parts; None for not at all.
+        part: which step of a job it is that is done in several, for people; empty for a whole one.
     """
 
     key: str
@@ -31,6 +36,8 @@ class BatchJob:
     work: Any = field(repr=False)
     outputs: tuple[Path, ...] = field(default=(), repr=False)
     reads: tuple[Path, ...] = field(default=(), repr=False)
+    split: "Split | None" = None
+    part: str = ""
 
 
 @dataclass(frozen=True)

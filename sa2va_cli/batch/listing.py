@@ -20,6 +20,7 @@ from sa2va_cli.batch.placing import placed, template_of
 from sa2va_cli.batch.sources import Source, sources
 from sa2va_cli.errors import UsageError
 from sa2va_cli.parameters import one_of
+from sa2va_cli.pipeline.split import Split, read_split
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,28 @@ def made(wanted: _Wanted, request: Request) -> BatchJob:
         raise UsageError(f"{wanted.where}: {error.message}") from error
     prompts = wanted.prompts or options.search.prompts
     identity = [wanted.kind, source.path, list(prompts), output, wanted.own, _digest(request.options)]
-    return BatchJob(_sha(identity), wanted.kind, source.path, work, outputs, kind.reads(options))
+    split = _split(options, work, wanted.where)
+    return BatchJob(_sha(identity), wanted.kind, source.path, work, outputs, kind.reads(options), split)
+
+
+def _split(options: Options, work: Any, where: str) -> Split | None:
+    """How the input of a job is cut into parts.
+
+    Raises:
+        UsageError: that cannot be meant, or what is looked for lies in one place of the whole.
+    """
+    if options.splitting.split is None:
+        return None
+    try:
+        split = read_split(options.splitting.split)
+    except UsageError as error:
+        raise UsageError(f"{where}: {error.message}") from error
+    search = work.search
+    pointed = any(prompt.visual for prompt in search.prompts)
+    if search.when is not None or pointed:
+        other = "--when looks for one time in" if search.when is not None else "what is pointed at lies in"
+        raise UsageError(f"{where}: {other} the whole video, and --split cuts it; give one of them")
+    return split
 
 
 @lru_cache(maxsize=8)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sa2va_cli.batch.job import BatchJob, Outcome
 from sa2va_cli.batch.kinds import Tools, kind_of
+from sa2va_cli.batch.kinds.steps import STEPS
 from sa2va_cli.batch.marks import Mark, output_mark
 from sa2va_cli.editing.remarks import EXPOSING, remarked_ranges
 from sa2va_cli.errors import InputError, LookAtTheseError, Sa2VAError
@@ -222,7 +223,7 @@ class Worker:
         return replace(outcome, seconds=time.perf_counter() - started, source=known)
 
     def _run(self, task: Task) -> SegmentResult:
-        kind = kind_of(task.job.kind)
+        kind = STEPS.get(task.job.kind) or kind_of(task.job.kind)
         turn = self._followed.turn()
         tools = Tools(
             partial(self._loaded, "open"),

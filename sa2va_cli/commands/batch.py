@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from sa2va_cli.batch.options import Asking, Editing, FromTracks, Options, SharedSearch
+from sa2va_cli.batch.options import Asking, Editing, FromTracks, Options, SharedSearch, Splitting
 from sa2va_cli.batch.ray_choice import RayChoice
 from sa2va_cli.commands.helptext import examples
 from sa2va_cli.commands.options import Talking, add_command, only, without
@@ -27,7 +27,8 @@ from sa2va_cli.pipeline.job import Resuming
 from sa2va_cli.runtime.choice import ModelChoice
 
 if TYPE_CHECKING:
-    from sa2va_cli.batch.running import BatchResult, Plan
+    from sa2va_cli.batch.progress import BatchResult
+    from sa2va_cli.batch.running import Plan
     from sa2va_cli.batch.state import Row, Summary
     from sa2va_cli.commands.console import Console
 
@@ -215,6 +216,7 @@ def run_command(
     from_tracks: Annotated[FromTracks, without("force")],
     asking: Asking,
     answering: Answering,
+    splitting: Splitting,
     model: ModelChoice,
     talking: Talking,
 ) -> None:
@@ -226,7 +228,9 @@ def run_command(
     from sa2va_cli.batch.listing import Request
     from sa2va_cli.batch.running import Plan, previewed
 
-    options = Options(search, saving, drawing, delivery, model, editing, from_tracks, asking, answering)
+    options = Options(
+        search, saving, drawing, delivery, model, editing, from_tracks, asking, answering, splitting
+    )
     manifest = None if batching.manifest is None else Path(batching.manifest)
     plan = Plan(
         Request(_named(inputs or [], batching), manifest, batching.kind, options, batching.mirror),

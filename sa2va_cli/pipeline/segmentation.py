@@ -221,8 +221,8 @@ def run(
         stack.enter_context(claimed(ready, job.saving, read, report))
         session = stack.enter_context(segmenter.open(still=reader.info.kind == "image"))
         findings = (finding or _ask)(plan, session, report)
-        late, skipped = _of_objects(plan, findings.objects, read)
-        outputs = _with_objects(plan, (*ready, *late), findings)
+        late, skipped = outputs_of_objects(plan, findings.objects, read)
+        outputs = with_objects(plan, (*ready, *late), findings)
         if not outputs:
             return all_there(plan, resuming, skipped)
         stack.enter_context(claimed(late, job.saving, read, report))
@@ -231,17 +231,40 @@ def run(
         log_opened = logged(session, header, outputs, named, report, resuming, replaces=job.saving.replaces)
         with log_opened as log, threads(segmenter) as workers:
             followed = log.followed(session, reader, findings, outputs, report, workers)
-            tally = _draw(plan, outputs, log, followed, report)
+            tally = draw(plan, outputs, log, followed, report)
+    return result_of(plan, findings, outputs, skipped, tally, started, report)
+
+
+def result_of(
+    plan: Plan,
+    findings: Findings[Any],
+    outputs: Sequence[PlannedOutput],
+    skipped: Sequence[Path],
+    tally: Tally,
+    started: float,
+    report: Report,
+) -> SegmentResult:
+    """What a run came to, whose warnings are told.
+
+    Args:
+        plan: of the run.
+        findings: what was followed.
+        outputs: what was made.
+        skipped: what existed already and was left alone, besides what the plan knows.
+        tally: of all frames.
+        started: when, on ``time.perf_counter``.
+        report: see ``segment``.
+    """
     warnings = _warnings(plan, tally)
     for text in warnings:
         report(Notice(text, "warning"))
     return SegmentResult(
-        source=job.source,
-        info=reader.info,
+        source=plan.job.source,
+        info=plan.reader.info,
         model=plan.model,
         device=plan.placement.device,
         dtype=plan.placement.dtype,
-        prompts=job.search.prompts,
+        prompts=plan.job.search.prompts,
         objects=tally.summaries(),
         answers=_by_id(findings),
         frames=tally.frames,
@@ -319,7 +342,7 @@ def _shots_of(findings: Findings[Memory]) -> dict[str, Any]:
     return {"shots": shots} if shots else {}
 
 
-def _draw(
+def draw(
     plan: Plan,
     outputs: Sequence[PlannedOutput],
     log: Log[Memory],
@@ -368,7 +391,7 @@ def _draw(
     return tally
 
 
-def _of_objects(
+def outputs_of_objects(
     plan: Plan, objects: Sequence[FoundObject], read: Sequence[Path]
 ) -> tuple[tuple[PlannedOutput, ...], tuple[Path, ...]]:
     """Names the outputs of single objects, which are known now, and decides about those that exist."""
@@ -380,7 +403,7 @@ def _of_objects(
     return choose_outputs(own, plan.job.saving, read)
 
 
-def _with_objects(
+def with_objects(
     plan: Plan, outputs: tuple[PlannedOutput, ...], findings: Findings[Memory]
 ) -> tuple[PlannedOutput, ...]:
     """Leaves out what belongs to a prompt that found nothing."""
