@@ -29,6 +29,7 @@ from sa2va_cli.errors import LookAtTheseError, NothingFoundError, OutputError, S
 from sa2va_cli.events import Notice
 from sa2va_cli.outputs.leftovers import clear, leftovers_of
 from sa2va_cli.outputs.locks import lock_name, remove_abandoned
+from sa2va_cli.pipeline.storage import is_stored
 from sa2va_cli.staging import output_errors
 
 ATTEMPTS = 3
@@ -79,6 +80,12 @@ class Plan:
         if self.ray is not None and (self.gpus or self.jobs > 1):
             raise UsageError(
                 "--jobs and --gpus are for one computer; with --ray give --ray-workers and --gpus-per-worker"
+            )
+        options = self.request.options
+        if self.ray is not None and options.splitting.split and is_stored(options.saving.output or ""):
+            raise UsageError(
+                "--split with --ray keeps tracks of parts beside the outputs, where all nodes must see them; "
+                "give a folder with -o"
             )
         setups(Setup(self.request.options.model), self.jobs, self.gpus)
         request = self.request
@@ -169,7 +176,7 @@ class _Batch:
     def _enter(self, jobs: Sequence[BatchJob]) -> None:
         before = self._state.enter(jobs)
         self._jobs = {job.key: job for job in jobs}
-        self._written = {os.path.normpath(path) for job in jobs for path in job.outputs}
+        self._written = {name for job in jobs for name in job.names}
         lost = self._state.moved_aside
         if lost is not None:
             self._report(
@@ -373,7 +380,7 @@ class _Batch:
         if at_it or any(task.job.key == job.key for task in self._waiting):
             return
         row = self._state.add(job)
-        taken = {os.path.normpath(path) for path in job.outputs}
+        taken = set(job.names)
         new = job.key not in self._jobs
         self._jobs[job.key] = job
         if new and taken & self._written:
