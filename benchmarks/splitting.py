@@ -12,6 +12,7 @@ another actor better behind the seam than the one that they fit before it.
 
 import argparse
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -118,51 +119,41 @@ def across(tracks: Tracks, ids: Sequence[NDArray[np.int_]], seam: int) -> tuple[
     return int(there.sum()), int(swapped.sum())
 
 
-def clips(segmenter: AnySegmenter, folder: Path, options: argparse.Namespace) -> dict[str, Cell]:
-    """Clips of one shot, cut in the middle."""
-    prompts: dict[str, list[str]] = {}
-    scenes: dict[str, tuple[Scene, int]] = {}
-    number = 0
-    while len(prompts) < options.clips:
-        scene = Scene.sample(scene_seed("clips", options.seed, number), options.frames)
-        chosen = named(scene)
-        if chosen is not None:
-            name = f"{number:03}"
-            write_clip(scene, folder / name, SIZE)
-            prompts[name] = [f"Please segment {chosen[1]}.", DESCRIBE]
-            scenes[name] = scene, chosen[0]
-        number += 1
+def clips(
+    segmenter: AnySegmenter, folder: Path, options: argparse.Namespace, until: float
+) -> dict[str, Cell]:
+    """Clips of one shot, cut in the middle, each in both ways; those that there is time for."""
     seam = options.frames // 2
     split = f"minutes:{(seam - 0.5) / 24 / 60:.6f}"
-    return row("clips of one shot", segmenter, folder, prompts, scenes, split, seam)
-
-
-def row(
-    what: str,
-    segmenter: AnySegmenter,
-    folder: Path,
-    prompts: Mapping[str, Sequence[str]],
-    scenes: Mapping[str, tuple[Scene, int]],
-    split: str,
-    seam: int,
-) -> dict[str, Cell]:
-    """Follows clips in both ways, and compares."""
-    whole = run(segmenter, folder, prompts, "whole", None)
-    parts = run(segmenter, folder, prompts, "parts", split)
     scores: list[tuple[float, float]] = []
-    there = swapped = same = 0
-    for name in sorted(whole.keys() & parts.keys()):
-        scene, hero = scenes[name]
+    there = swapped = same = number = 0
+    while len(scores) < options.clips and (time.monotonic() < until or not scores):
+        scene = Scene.sample(scene_seed("clips", options.seed, number), options.frames)
+        name, chosen = f"{number:03}", named(scene)
+        number += 1
+        if chosen is None:
+            continue
+        if not (folder / f"{name}.mp4").exists():
+            write_clip(scene, folder / name, SIZE)
+        prompts = {name: [f"Please segment {chosen[1]}.", DESCRIBE]}
+        whole = run(segmenter, folder, prompts, "whole", None).get(name)
+        parts = run(segmenter, folder, prompts, "parts", split).get(name)
+        if whole is None or parts is None:
+            continue
+        assert [shot["first"] for shot in parts.header.settings["shots"]] == [0, seam]  # noqa: S101
         ids = [scene.draw(t, SIZE)[1] for t in range(scene.frames)]
-        truth = [one == hero for one in ids]
-        scores.append((score(whole[name], truth), score(parts[name], truth)))
-        assert [shot["first"] for shot in parts[name].header.settings["shots"]] == [0, seam]  # noqa: S101
-        found = across(parts[name], ids, seam)
+        truth = [one == chosen[0] for one in ids]
+        scores.append((score(whole, truth), score(parts, truth)))
+        found = across(parts, ids, seam)
         there, swapped = there + found[0], swapped + found[1]
-        same += whole[name].path.read_bytes() == parts[name].path.read_bytes()
-        print(
-            f"{name}: {scores[-1][0]:.3f} {scores[-1][1]:.3f}, {found[1]} of {found[0]} swapped", flush=True
-        )
+        same += whole.path.read_bytes() == parts.path.read_bytes()
+        jf = " ".join(f"{value:.3f}" for value in scores[-1])
+        print(f"{name}: J&F {jf}, {found[1]} of {found[0]} swapped", flush=True)
+    return facts("clips of one shot", scores, same) | {"objects": there, "swapped": swapped}
+
+
+def facts(what: str, scores: Sequence[tuple[float, float]], same: int) -> dict[str, Cell]:
+    """A row of the table."""
     before, after = np.mean(scores, axis=0)
     return {
         "what": what,
@@ -170,8 +161,8 @@ def row(
         "whole": float(before),
         "parts": float(after),
         "difference": float(after - before),
-        "objects": there,
-        "swapped": swapped,
+        "objects": None,
+        "swapped": None,
         "same": same,
     }
 
@@ -190,17 +181,7 @@ def films(segmenter: AnySegmenter, folder: Path, options: argparse.Namespace) ->
         if name in whole and name in parts:
             scores.append((score(whole[name], truth), score(parts[name], truth)))
             same += whole[name].path.read_bytes() == parts[name].path.read_bytes()
-    before, after = np.mean(scores, axis=0)
-    return {
-        "what": "films of four shots",
-        "clips": len(scores),
-        "whole": float(before),
-        "parts": float(after),
-        "difference": float(after - before),
-        "objects": None,
-        "swapped": None,
-        "same": same,
-    }
+    return facts("films of four shots", scores, same)
 
 
 def main(arguments: Sequence[str] | None = None) -> list[dict[str, Cell]]:
@@ -208,15 +189,18 @@ def main(arguments: Sequence[str] | None = None) -> list[dict[str, Cell]]:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     add_clip_options(parser, clips=50, seed=31, frames=32, length="of a clip")
     parser.add_argument("--films", type=int, default=8, help="edited films of four shots")
+    parser.add_argument("--minutes", type=float, default=600.0, help="begin no clip after so many")
+    parser.add_argument("--folder", type=Path, help="keep what was followed, and go on from there")
     options = parser.parse_args(arguments)
+    until = time.monotonic() + 60 * options.minutes
     if options.quick:
         options.clips, options.frames, options.films = 1, 12, 1
     choice = ModelChoice(options.model, device="cpu")
     segmenter = load_segmenter(choice, choice.placed())
     with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        rows = [clips(segmenter, folder, options), films(segmenter, folder, options)]
-    print(f"ratio J&F {rows[0]['parts']:.3f} in parts against {rows[0]['whole']:.3f} in one piece")
+        folder = options.folder or Path(temporary)
+        rows = [films(segmenter, folder, options), clips(segmenter, folder, options, until)]
+    print(f"ratio J&F {rows[1]['parts']:.3f} in parts against {rows[1]['whole']:.3f} in one piece")
     record(options, __file__, arguments, COLUMNS, rows, notes=f"clips of {options.frames} frames, cut in two")
     return rows
 
