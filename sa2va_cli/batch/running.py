@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sa2va_cli.batch.choosing import Again, Choice, choose, rebuilt
+from sa2va_cli.batch.estimating import Estimate, estimated, measured
 from sa2va_cli.batch.job import BatchJob, Outcome
 from sa2va_cli.batch.listing import Request, listed, made_of
 from sa2va_cli.batch.placing import folder_of, template_of
@@ -128,8 +129,8 @@ def run_batch(plan: Plan, report: BatchReport, interrupts: Interrupts | None = N
         return _Batch(plan, state, report, interrupts or Interrupts()).run(jobs)
 
 
-def previewed(plan: Plan) -> list[tuple[BatchJob, Choice]]:
-    """What a batch would do with each job; nothing is written or locked.
+def previewed(plan: Plan) -> tuple[list[tuple[BatchJob, Choice]], Estimate]:
+    """What a batch would do with each job, and what that needs; nothing is written or locked.
 
     Raises:
         InputError: a folder, a pattern or the manifest leads to nothing, or the state file is damaged.
@@ -139,7 +140,8 @@ def previewed(plan: Plan) -> list[tuple[BatchJob, Choice]]:
     if plan.state_path.exists():
         rows = {row.key: row for row in read_state(plan.state_path).rows}
     jobs = listed(plan.request)
-    return [(job, choose(job, rows.get(job.key), job.work.saving.existing, plan.again)) for job in jobs]
+    found = [(job, choose(job, rows.get(job.key), job.work.saving.existing, plan.again)) for job in jobs]
+    return found, estimated([job for job, choice in found if choice.due], measured(rows.values()))
 
 
 class _Batch:
