@@ -38,6 +38,7 @@ SLOW = (
     "confidence",
     "moments",
     "shots",
+    "splitting",
     "gallery",
     "review_browser",
     "review_server",
