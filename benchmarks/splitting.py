@@ -48,6 +48,7 @@ COLUMNS = (
     Column("difference", "difference", "+.4f"),
     Column("objects", "objects across a seam", "d"),
     Column("swapped", "swapped", "d"),
+    Column("drifted", "swapped in one piece", "d"),
     Column("same", "clips with the same bytes", "d"),
 )
 
@@ -126,7 +127,7 @@ def clips(
     seam = options.frames // 2
     split = f"minutes:{(seam - 0.5) / 24 / 60:.6f}"
     scores: list[tuple[float, float]] = []
-    there = swapped = same = number = 0
+    there = swapped = drifted = same = number = 0
     while len(scores) < options.clips and (time.monotonic() < until or not scores):
         scene = Scene.sample(scene_seed("clips", options.seed, number), options.frames)
         name, chosen = f"{number:03}", named(scene)
@@ -146,10 +147,12 @@ def clips(
         scores.append((score(whole, truth), score(parts, truth)))
         found = across(parts, ids, seam)
         there, swapped = there + found[0], swapped + found[1]
+        drifted += across(whole, ids, seam)[1]
         same += whole.path.read_bytes() == parts.path.read_bytes()
         jf = " ".join(f"{value:.3f}" for value in scores[-1])
         print(f"{name}: J&F {jf}, {found[1]} of {found[0]} swapped", flush=True)
-    return facts("clips of one shot", scores, same) | {"objects": there, "swapped": swapped}
+    counts: dict[str, Cell] = {"objects": there, "swapped": swapped, "drifted": drifted}
+    return facts("clips of one shot", scores, same) | counts
 
 
 def facts(what: str, scores: Sequence[tuple[float, float]], same: int) -> dict[str, Cell]:
@@ -163,6 +166,7 @@ def facts(what: str, scores: Sequence[tuple[float, float]], same: int) -> dict[s
         "difference": float(after - before),
         "objects": None,
         "swapped": None,
+        "drifted": None,
         "same": same,
     }
 

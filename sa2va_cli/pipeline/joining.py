@@ -25,7 +25,7 @@ from sa2va_cli.pipeline.job import NEVER_RESUMED, SegmentJob, SegmentResult
 from sa2va_cli.pipeline.opening import files_read
 from sa2va_cli.pipeline.parts import LIST, Part, Piece, looks_of, read_parts, read_pieces, tracks_of
 from sa2va_cli.pipeline.provenance import settings_of, source_facts
-from sa2va_cli.pipeline.regrounding import matched
+from sa2va_cli.pipeline.regrounding import Seam, matched
 from sa2va_cli.pipeline.replay import replay
 from sa2va_cli.pipeline.resuming import Log, unseen
 from sa2va_cli.pipeline.segmentation import (
@@ -48,6 +48,9 @@ from sa2va_cli.version import VERSION
 
 SAME_IOU = 0.5
 """IoU of masks on shared frames from which two objects are one: more of them is shared than is not."""
+
+APART_IOU = 0.1
+"""IoU on frames where both are seen below which two objects are two."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,21 +166,21 @@ class Joined:
 
     def _numbered(self, prompt: Prompt) -> list[tuple[int, ...]]:
         places = [one.has(piece, prompt) for one, piece in self._pieces]
-        if max(map(len, places), default=0) < 2:
+        seams = [Seam()]
+        for number, (before, found) in enumerate(pairwise(places), 1):
+            known = self._known.get(number, Seam())
+            same = {new: old for new, old in known.same.items() if new in found and old in before}
+            apart = [(new, old) for new, old in known.apart if new in found and old in before]
+            seams.append(
+                Seam(
+                    {found.index(new): before.index(old) for new, old in same.items()},
+                    frozenset((found.index(new), before.index(old)) for new, old in apart),
+                )
+            )
+        if max(map(len, places), default=0) < 2 and not any(seam.apart for seam in seams):
             return [tuple(range(1, len(found) + 1)) for found in places]
         looks = [piece.looks[found] for (_, piece), found in zip(self._pieces, places, strict=True)]
-        same = []
-        for number, found in enumerate(places):
-            pairs = self._known.get(number, {})
-            before = places[number - 1] if number else []
-            same.append(
-                {
-                    found.index(new): before.index(old)
-                    for new, old in pairs.items()
-                    if new in found and old in before
-                }
-            )
-        return matched(looks, same)
+        return matched(looks, seams)
 
     @cached_property
     def findings(self) -> Findings[None]:
@@ -302,8 +305,8 @@ def _absent(parts: Iterable[Followed], threshold: float) -> CodedMask:
 # --- who is who across a seam ------------------------------------------------------------------------
 
 
-def _known(parts: Sequence[Followed]) -> dict[int, dict[int, int]]:
-    """By the number of each piece that goes on with a shot: its places, and those of the piece before."""
+def _known(parts: Sequence[Followed]) -> dict[int, Seam]:
+    """By the number of each piece that goes on with a shot: what its places are to those before."""
     known, number = {}, 0
     for one, after in pairwise(parts):
         number += sum(1 for _ in _own(one))
@@ -313,15 +316,18 @@ def _known(parts: Sequence[Followed]) -> dict[int, dict[int, int]]:
     return known
 
 
-def _overlapping(one: Followed, last: Piece, after: Followed, first: Piece) -> dict[int, int]:
-    """Which places of a piece are which of the one before, by their masks on the frames that both have."""
+def _overlapping(one: Followed, last: Piece, after: Followed, first: Piece) -> Seam:
+    """Which places of a piece are which of the one before, by their masks on the frames that both have.
+
+    Things of one prompt that both are seen there, in different places, are two.
+    """
     length = one.part.stop - one.part.first
     with closing(IndexedFrames.of(one.tracks)) as old, closing(IndexedFrames.of(after.tracks)) as new:
         pairs = [
             (old[length + k], new[k]) for k in range(one.part.follow_to - one.part.stop) if k < first.stop
         ]
     shape = len(first.rows), len(last.rows)
-    shared, all_of_both = np.zeros(shape), np.zeros(shape)
+    shared, all_of_both, both_seen = np.zeros(shape), np.zeros(shape), np.zeros(shape, np.bool_)
     for before, now in pairs:
         if before is None or now is None:
             continue
@@ -330,6 +336,7 @@ def _overlapping(one: Followed, last: Piece, after: Followed, first: Piece) -> d
             for column, other in enumerate(theirs):
                 shared[row, column] += np.count_nonzero(mask & other)
                 all_of_both[row, column] += np.count_nonzero(mask | other)
+                both_seen[row, column] |= mask.any() and other.any()
     ious = shared / np.maximum(all_of_both, 1)
     same: dict[int, int] = {}
     for flat in np.argsort(-ious, axis=None, kind="stable"):
@@ -339,7 +346,8 @@ def _overlapping(one: Followed, last: Piece, after: Followed, first: Piece) -> d
             break
         if alike and row not in same and column not in same.values():
             same[row] = column
-    return same
+    rows, columns = np.nonzero(both_seen & (ious < APART_IOU))
+    return Seam(same, frozenset(zip(rows.tolist(), columns.tolist(), strict=True)))
 
 
 def _masks(one: Followed, piece: Piece, frame: CodedFrame) -> list[NDArray[np.bool_]]:

@@ -223,14 +223,25 @@ def appearances(session: Session[View, Queries, Memory], reader: Reader, shot: S
     return np.concatenate(there) if there else np.zeros((0, 1), np.float32)
 
 
-def matched(
-    looks: Sequence[Floats], same: Sequence[Mapping[int, int]] | None = None
-) -> list[tuple[int, ...]]:
+@dataclass(frozen=True)
+class Seam:
+    """What is known of objects of a shot and of those of the one before, by their rows in each.
+
+    Attributes:
+        same: which is which.
+        apart: which are not.
+    """
+
+    same: Mapping[int, int] = field(default_factory=dict)
+    apart: frozenset[tuple[int, int]] = frozenset()
+
+
+def matched(looks: Sequence[Floats], seams: Sequence[Seam] | None = None) -> list[tuple[int, ...]]:
     """Gives objects of several shots numbers: those that look alike have the same.
 
     Args:
         looks: (N, C) for each shot, what its objects look like.
-        same: for each shot, which of its objects are known to be which of the shot before; None for none.
+        seams: for each shot what is known besides; None for nothing.
 
     Returns:
         For each shot the numbers of its objects, from 1; new ones rise in the order of the objects.
@@ -239,13 +250,14 @@ def matched(
     numbers: list[tuple[int, ...]] = []
     for shot, ones in enumerate(looks):
         ones = ones / np.maximum(np.linalg.norm(ones, axis=1, keepdims=True), 1e-6)  # noqa: PLW2901
-        sure = same[shot] if same is not None else {}
-        places = {row: numbers[-1][before] - 1 for row, before in sure.items()}
+        seam = Seam() if seams is None else seams[shot]
+        places = {row: numbers[-1][before] - 1 for row, before in seam.same.items()}
+        barred = {(row, numbers[-1][before] - 1) for row, before in seam.apart}
         if known and len(ones):
             alike = ones @ np.stack([one / np.linalg.norm(one) for one in known]).T
             for flat in np.argsort(-alike, axis=None, kind="stable"):
                 row, place = (int(part) for part in np.unravel_index(flat, alike.shape))
-                if row not in places and place not in places.values():
+                if row not in places and place not in places.values() and (row, place) not in barred:
                     places[row] = place
         for row, one in enumerate(ones):
             if row not in places:

@@ -110,6 +110,34 @@ def test_within_a_shot_objects_keep_their_names_by_the_frames_that_parts_share(d
     assert (tops[:, 0] < tops[:, 1]).all()  # the red square is above left of the blue one on every frame
 
 
+class Changing(SeeingSession):
+    """It sees red first, and blue once the red square has left its first place; both look alike."""
+
+    def ground(self, view, prompt):
+        grounding, view = super().ground(view, prompt)
+        wanted = 2 if self.shown[0][10, 14, 0] < 120 else 0
+        return Grounding(grounding.answer, np.array([[wanted]])), view
+
+    def appearance(self, memory):
+        return np.ones((len(memory), 3), np.float32)
+
+
+class ChangingSegmenter(Seeing):
+    session = Changing
+
+
+def test_two_things_that_are_seen_at_one_time_are_never_joined(done, folder):
+    write_film(folder / "film.mp4", [(RED, BLUE)], length=28)
+    outcome = done("--split", "minutes:0.009", load=ChangingSegmenter, prompts=("red and blue",))
+    assert outcome.code == 0, outcome.err
+    tracks = Tracks(Path("out/film.tracks.sa2va"))
+    seen = np.array([[(row > 0).any() for row in one.logits] for one in tracks])
+    seam = tracks.header.settings["shots"][1]["first"]
+    assert len(tracks.header.objects) == 2
+    assert seen[:, 0].tolist() == [k < seam for k in range(28)]
+    assert seen[:, 1].tolist() == [k >= seam for k in range(28)]
+
+
 def test_a_batch_that_is_ended_goes_on_within_its_parts(done, film):
     done(output="whole/")
     options = Options(
