@@ -86,7 +86,7 @@ class Turning(SeeingSession):
 
     def ground(self, view, prompt):
         grounding, view = super().ground(view, prompt)
-        if self.shown[0][10, 14, 0] < 120:  # the red square has left its first place
+        if self.shown[0][10, 10, 0] < 120:  # the red square has left its first place
             grounding = Grounding(grounding.answer, grounding.queries[::-1])
         return grounding, view
 
@@ -115,7 +115,7 @@ class Changing(SeeingSession):
 
     def ground(self, view, prompt):
         grounding, view = super().ground(view, prompt)
-        wanted = 2 if self.shown[0][10, 14, 0] < 120 else 0
+        wanted = 2 if self.shown[0][10, 10, 0] < 120 else 0
         return Grounding(grounding.answer, np.array([[wanted]])), view
 
     def appearance(self, memory):
