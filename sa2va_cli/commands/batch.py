@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from sa2va_cli.batch.options import Asking, Editing, FromTracks, Options, SharedSearch
+from sa2va_cli.batch.options import Asking, Editing, FromTracks, Options, SharedSearch, Splitting
 from sa2va_cli.batch.ray_choice import RayChoice
 from sa2va_cli.commands.helptext import examples
 from sa2va_cli.commands.options import Talking, add_command, only, without
@@ -28,7 +28,9 @@ from sa2va_cli.pipeline.job import Resuming
 from sa2va_cli.runtime.choice import ModelChoice
 
 if TYPE_CHECKING:
-    from sa2va_cli.batch.running import BatchResult, Plan
+    from sa2va_cli.batch.estimating import Estimate
+    from sa2va_cli.batch.progress import BatchResult
+    from sa2va_cli.batch.running import Plan
     from sa2va_cli.batch.state import Row, Summary
     from sa2va_cli.commands.console import Console
     from sa2va_cli.tracks.decisions import Decision
@@ -221,6 +223,7 @@ def run_command(
     from_tracks: Annotated[FromTracks, without("force")],
     asking: Asking,
     answering: Answering,
+    splitting: Splitting,
     model: ModelChoice,
     talking: Talking,
 ) -> None:
@@ -232,7 +235,9 @@ def run_command(
     from sa2va_cli.batch.listing import Request
     from sa2va_cli.batch.running import Plan, previewed
 
-    options = Options(search, saving, drawing, delivery, model, editing, from_tracks, asking, answering)
+    options = Options(
+        search, saving, drawing, delivery, model, editing, from_tracks, asking, answering, splitting
+    )
     manifest = None if batching.manifest is None else Path(batching.manifest)
     plan = Plan(
         Request(_named(inputs or [], batching), manifest, batching.kind, options, batching.mirror),
@@ -247,7 +252,7 @@ def run_command(
         batching.cluster,
     )
     if talking.dry_run:
-        _preview(previewed(plan), session.console, as_json=talking.as_json)
+        _preview(*previewed(plan), session.console, as_json=talking.as_json)
         return
     result = _run(plan, session, as_json=talking.as_json)
     if batching.on_done:
@@ -301,7 +306,7 @@ def _run(plan: "Plan", session: Session, *, as_json: bool) -> "BatchResult":
     return result
 
 
-def _preview(found: Any, console: "Console", *, as_json: bool) -> None:
+def _preview(found: Any, needed: "Estimate", console: "Console", *, as_json: bool) -> None:
     if as_json:
         jobs = [
             {
@@ -309,18 +314,30 @@ def _preview(found: Any, console: "Console", *, as_json: bool) -> None:
                 "kind": job.kind,
                 "due": choice.due,
                 "reason": choice.reason,
-                "outputs": list(map(str, job.outputs)),
+                "outputs": list(job.names),
             }
             for job, choice in found
         ]
-        console.data({"jobs": jobs})
+        console.data({"jobs": jobs, "estimate": asdict(needed)})
         return
     for job, choice in found:
-        outputs = ", ".join(map(str, job.outputs)) or "nothing known yet"
+        outputs = ", ".join(job.names) or "nothing known yet"
         console.line(
             f"{'would do  ' if choice.due else 'would skip'} {job.source} ({choice.reason}): {outputs}"
         )
-    console.note(f"{sum(choice.due for _, choice in found)} of {len(found)} would be done")
+    console.note(f"{needed.jobs} of {len(found)} would be done; {_needed(needed)}")
+
+
+def _needed(needed: "Estimate") -> str:
+    """What that takes, for people."""
+    read = f"{needed.read / 1e9:.3g} GB would be read"
+    if needed.hours is None or needed.written is None:
+        return f"{read}; how long that takes is told once one clip like these is done"
+    clips = "1 clip" if needed.clips == 1 else f"{needed.clips} clips"
+    return (
+        f"{read} and {needed.written / 1e9:.3g} GB written in about {needed.hours:.3g} hours, by {clips} "
+        "that are done"
+    )
 
 
 def _call(command: str, result: "BatchResult", console: "Console") -> None:

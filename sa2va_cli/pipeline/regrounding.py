@@ -207,36 +207,61 @@ def _numbers(
     found = [len(shot.groundings.get(prompt, ())) for shot in shots]
     if max(found, default=0) < 2:
         return [tuple(range(1, count + 1)) for count in found]
-    looks: list[Floats] = []
-    for shot, count in zip(shots, found, strict=True):
-        if not count:
-            looks.append(np.zeros((0, 1), np.float32))
-            continue
-        keyframes = [(frame.index, frame.image) for frame in reader.frames_at(shot.keyframes)]
-        memory = session.condition(keyframes, [shot.groundings[prompt].queries])
-        looks.append(session.appearance(memory))
-    return matched(looks)
+    return matched([_looks(session, reader, prompt, shot) for shot in shots])
 
 
-def matched(looks: Sequence[Floats]) -> list[tuple[int, ...]]:
+def _looks(
+    session: Session[View, Queries, Memory], reader: Reader, prompt: Prompt, shot: Shot[Queries]
+) -> Floats:
+    """(N, C): what the objects that a prompt found in a shot look like."""
+    if not len(shot.groundings.get(prompt, ())):
+        return np.zeros((0, 1), np.float32)
+    keyframes = [(frame.index, frame.image) for frame in reader.frames_at(shot.keyframes)]
+    return session.appearance(session.condition(keyframes, [shot.groundings[prompt].queries]))
+
+
+def appearances(session: Session[View, Queries, Memory], reader: Reader, shot: Shot[Queries]) -> Floats:
+    """(N, C): what the objects of a shot look like that words have found, in the order of its rows."""
+    looks = [_looks(session, reader, prompt, shot) for prompt in shot.groundings]
+    there = [one for one in looks if len(one)]
+    return np.concatenate(there) if there else np.zeros((0, 1), np.float32)
+
+
+@dataclass(frozen=True)
+class Seam:
+    """What is known of objects of a shot and of those of the one before, by their rows in each.
+
+    Attributes:
+        same: which is which.
+        apart: which are not.
+    """
+
+    same: Mapping[int, int] = field(default_factory=dict)
+    apart: frozenset[tuple[int, int]] = frozenset()
+
+
+def matched(looks: Sequence[Floats], seams: Sequence[Seam] | None = None) -> list[tuple[int, ...]]:
     """Gives objects of several shots numbers: those that look alike have the same.
 
     Args:
         looks: (N, C) for each shot, what its objects look like.
+        seams: for each shot what is known besides; None for nothing.
 
     Returns:
         For each shot the numbers of its objects, from 1; new ones rise in the order of the objects.
     """
     known: list[Floats] = []
     numbers: list[tuple[int, ...]] = []
-    for ones in looks:
+    for shot, ones in enumerate(looks):
         ones = ones / np.maximum(np.linalg.norm(ones, axis=1, keepdims=True), 1e-6)  # noqa: PLW2901
-        places: dict[int, int] = {}
+        seam = Seam() if seams is None else seams[shot]
+        places = {row: numbers[-1][before] - 1 for row, before in seam.same.items()}
+        barred = {(row, numbers[-1][before] - 1) for row, before in seam.apart}
         if known and len(ones):
             alike = ones @ np.stack([one / np.linalg.norm(one) for one in known]).T
             for flat in np.argsort(-alike, axis=None, kind="stable"):
                 row, place = (int(part) for part in np.unravel_index(flat, alike.shape))
-                if row not in places and place not in places.values():
+                if row not in places and place not in places.values() and (row, place) not in barred:
                     places[row] = place
         for row, one in enumerate(ones):
             if row not in places:

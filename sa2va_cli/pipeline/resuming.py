@@ -125,9 +125,9 @@ class Log(Generic[Memory]):
             with read_ahead(reader) as frames:
                 yield _logged(tracks, frames, done), frames
             return
-        unseen = (_unseen(reader, one.index, one.source_index, one.pts) for one in islice(tracks, done))
+        blanks = (unseen(reader, one.index, one.source_index, one.pts) for one in islice(tracks, done))
         with read_ahead(reader.starting_at(self._last_index + 1)) as frames:
-            yield _logged(tracks, unseen, done), frames
+            yield _logged(tracks, blanks, done), frames
 
     def _due(self, done: int, in_shot: int) -> bool:
         """Whether a checkpoint is wanted after so many followed frames, in all and of the shot."""
@@ -179,7 +179,7 @@ def _logged(
         yield tracks.masks(one, frame)
 
 
-def _unseen(reader: Reader, index: int, source_index: int, pts: int) -> Frame:
+def unseen(reader: Reader, index: int, source_index: int, pts: int) -> Frame:
     """A frame whose picture nobody looks at."""
 
     def make() -> Any:

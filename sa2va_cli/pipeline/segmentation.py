@@ -229,8 +229,8 @@ def run(
             findings: Findings[Any] = _recalled_or_asked(plan, session, report, segmenter.identity)
         else:
             findings = finding(plan, session, report)
-        late, skipped = _of_objects(plan, findings.objects, read)
-        outputs = _with_objects(plan, (*ready, *late), findings)
+        late, skipped = outputs_of_objects(plan, findings.objects, read)
+        outputs = with_objects(plan, (*ready, *late), findings)
         if not outputs:
             return all_there(plan, resuming, skipped)
         stack.enter_context(claimed(late, job.saving, read, report))
@@ -468,7 +468,7 @@ def draw(
     return tally
 
 
-def _of_objects(
+def outputs_of_objects(
     plan: Plan, objects: Sequence[FoundObject], read: Sequence[Path]
 ) -> tuple[tuple[PlannedOutput, ...], tuple[Path, ...]]:
     """Names the outputs of single objects, which are known now, and decides about those that exist."""
@@ -480,7 +480,7 @@ def _of_objects(
     return choose_outputs(own, plan.job.saving, read)
 
 
-def _with_objects(
+def with_objects(
     plan: Plan, outputs: tuple[PlannedOutput, ...], findings: Findings[Memory]
 ) -> tuple[PlannedOutput, ...]:
     """Leaves out what belongs to a prompt that found nothing."""

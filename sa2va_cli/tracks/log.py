@@ -164,6 +164,16 @@ class TracksWriter:
         evidence = gathered(kept, threshold, scores, ious, agreements, worded, objects)
         return FrameMasks(frame, kept, scores, threshold, objects, evidence=evidence)
 
+    def append_record(self, payload: bytes) -> None:
+        """Adds a frame that another log has, as ``payload_for`` made it of what stands there.
+
+        Raises:
+            OutputError: the disk is full, for example.
+        """
+        with output_errors(self.path):
+            self._write(packed(FRAME, payload))
+        self.frames += 1
+
     def synchronise(self) -> int:
         """Makes sure that what was written survives a loss of power; returns its bytes.
 

@@ -40,6 +40,7 @@ SLOW = (
     "confidence",
     "moments",
     "shots",
+    "splitting",
     "gallery",
     "review_browser",
     "review_server",

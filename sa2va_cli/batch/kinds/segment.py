@@ -47,4 +47,4 @@ def _run(job: SegmentJob, tools: Tools) -> SegmentResult:
             return run_within(plan, segmenter, tools.report, tools.threads, tools.resuming)
 
 
-KIND = JobKind(MEDIA_ENDINGS, _make, _outputs, _run, resumes=lambda _: True)
+KIND = JobKind(MEDIA_ENDINGS, _make, _outputs, _run, resumes=lambda _: True, groups=frozenset(("splitting",)))
