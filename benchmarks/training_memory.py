@@ -77,7 +77,7 @@ def measure(model: str, device: torch.device, dtype: torch.dtype, frames: int) -
     objective.train()
     for module in frozen_modules(objective):
         module.eval()
-    one = example(frames, network.sam2.input_size // 4)
+    one = example(frames, network.sam2.input_size)
     bf16 = dtype == torch.bfloat16
     plan = Plan(2, lambda _: 1e-5, 1.0, save_every=1000, bf16=bf16)
     optimiser = make_optimiser(network, recipe)

@@ -30,6 +30,7 @@ from sa2va_cli.model.network import Sa2VANetwork
 from sa2va_cli.staging import atomic, discard
 from sa2va_cli.training.examples import Example, Examples, Source
 from sa2va_cli.training.forecast import Length, Memory, forecast
+from sa2va_cli.training.parallel import ALONE, Processes
 from sa2va_cli.training.recipe import LANGUAGE_MODEL, LORA, Recipe, as_document
 from sa2va_cli.training.referring import ReferringObjective
 from sa2va_cli.training.run_files import RunFiles
@@ -73,6 +74,7 @@ class Job:
         to: its layout.
         device: to train on.
         dtypes: of what stays frozen, by ``lm`` and ``vit``; SAM 2 and all that is trained are float32.
+        processes: that train together; the device is this one's.
     """
 
     base: str
@@ -84,6 +86,7 @@ class Job:
     to: LayoutName
     device: torch.device
     dtypes: Mapping[str, torch.dtype]
+    processes: Processes = ALONE
 
     @property
     def bf16(self) -> bool:
@@ -147,6 +150,7 @@ class Training:
 
     def __init__(self, job: Job, validator: Validator | None = None) -> None:
         self.job, self._validator = job, validator
+        _check_shares(job)
         self.files = RunFiles(job.out / RUN_FOLDER)
         self._begun = self._begin()
         refuse_adapter(job.folder)
@@ -161,7 +165,7 @@ class Training:
         self._objective = ReferringObjective(self.network, job.recipe)
         if job.recipe.gradient_checkpointing:
             self.network.chat.language_model.gradient_checkpointing_enable({"use_reentrant": False})
-        self.examples = Examples(job.sources, job.recipe, self.network.sam2.input_size // 4)
+        self.examples = Examples(job.sources, job.recipe, self.network.sam2.input_size)
         self.steps = job.recipe.count_steps(self.examples.groups)
         self._trainer = self._make_trainer()
 
@@ -181,10 +185,11 @@ class Training:
         return Trainer(
             self._objective,
             optimiser,
-            made_ahead(self.examples.example, plan.accumulate),
+            made_ahead(self.examples.example, plan.accumulate, self.job.processes),
             plan,
             self.files,
             lambda: trained_tensors(self.network),
+            processes=self.job.processes,
         )
 
     def _begin(self) -> dict[str, Any]:
@@ -231,20 +236,26 @@ class Training:
     def run(self, watch: Watch) -> Trained:
         """Trains until the end, going on where an earlier run was stopped, and writes the model.
 
+        Of several processes all make steps; the first alone validates and writes.
+
         Raises:
             StoppedError: the loss became useless; the model of the best or last checkpoint was written.
             OutputError: something cannot be written; the last checkpoint is there.
         """
-        self.files.folder.mkdir(parents=True, exist_ok=True)
-        with atomic(self.files.folder / RUN) as part:
-            part.write_text(json.dumps(self._begun, indent=2) + "\n", encoding="utf-8")
+        processes = self.job.processes
+        processes.wait()  # until everyone has looked whether the folder may be used
+        if processes.first:
+            self.files.folder.mkdir(parents=True, exist_ok=True)
+            with atomic(self.files.folder / RUN) as part:
+                part.write_text(json.dumps(self._begun, indent=2) + "\n", encoding="utf-8")
         self._trainer.resume(self.job.device)
+        processes.same(list(trained_tensors(self.network).values()))
         self._first_validation()
         try:
             self._train(watch)
         except StoppedError as stop:
-            raise self._stopped(stop) from stop
-        return self._finish()
+            raise (self._stopped(stop) if processes.first else stop) from stop
+        return processes.of_first(self._finish)
 
     def _train(self, watch: Watch) -> None:
         every = self.job.recipe.validate_every or self.steps
@@ -266,7 +277,7 @@ class Training:
 
     def _first_validation(self) -> None:
         extra = self._trainer.extra
-        if self._validator is None or "before" in extra:
+        if self._validator is None or "before" in extra or not self.job.processes.first:
             return
         if self._trainer.done == 0:
             self.network.eval()
@@ -277,7 +288,7 @@ class Training:
     def _validate(self) -> None:
         """Scores the network, and keeps it where it is the best so far."""
         trainer = self._trainer
-        if self._validator is None:
+        if self._validator is None or not self.job.processes.first:
             return
         self.network.eval()
         scores = {name: float(value) for name, value in self._validator.scores(self.network).items()}
@@ -336,6 +347,20 @@ class Training:
         learned = load_file(weights)
         for name, tensor in trained_tensors(self.network).items():
             tensor.copy_(learned[saved_name(name)])
+
+
+def _check_shares(job: Job) -> None:
+    """Every process needs an example in each step.
+
+    Raises:
+        UsageError: there are too few.
+    """
+    examples = job.recipe.batch * job.recipe.accumulate
+    if job.processes.count > examples:
+        raise UsageError(
+            f"{job.processes.count} processes cannot share the {examples} samples of a step; give more with "
+            f"{parameter('batch')} or {parameter('accumulate')}, or start at most {examples} processes"
+        )
 
 
 def make_optimiser(network: Sa2VANetwork, recipe: Recipe) -> torch.optim.Optimizer:

@@ -105,7 +105,7 @@ def tensors(folder: Path) -> dict[str, torch.Tensor]:
 def losses_of(network: Sa2VANetwork, data: Path, recipe: Recipe = TINY) -> dict[str, float]:
     """Of the first picture, with the same random numbers every time."""
     objective = ReferringObjective(network.eval(), recipe)
-    examples = Examples([Source.of(read_dataset(data).usable())], recipe, network.sam2.input_size // 4)
+    examples = Examples([Source.of(read_dataset(data).usable())], recipe, network.sam2.input_size)
     torch.manual_seed(0)
     with torch.no_grad():
         return {name: float(value) for name, value in objective(examples.example(0)).items()}
@@ -294,8 +294,10 @@ def iou_after(family: str, folder: Path, steps: int = 40) -> float:
         example = training.examples.example(number)
         with torch.no_grad():
             queries, _ = objective._read(example)
-            logits = objective.decode(example, queries)[0, 0]
-        predicted, wanted = logits.numpy() > 0, example.masks[0, 0]
+            logits = objective.decode(example, queries)[0]
+        wanted = example.masks[0, 0]
+        large = torch.nn.functional.interpolate(logits[None], wanted.shape, mode="bilinear")
+        predicted = large[0, 0].numpy() > 0
         found.append((predicted & wanted).sum() / (predicted | wanted).sum())
     return float(min(found))
 

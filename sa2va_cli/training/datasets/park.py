@@ -45,7 +45,15 @@ def read(path: Path, split: str | None) -> Dataset:
                 kind = str(entry.get("kind", ""))
                 samples.append(
                     ReferringSample(
-                        file.stem, str(index), sentence, frames, objects, place, kind, split or ""
+                        file.stem,
+                        str(index),
+                        sentence,
+                        frames,
+                        objects,
+                        place,
+                        kind,
+                        split or "",
+                        named=str(entry.get("name", "")),
                     )
                 )
     return Dataset(NAME, path, samples, problems.found)
