@@ -72,7 +72,6 @@ def measure(model: str, device: torch.device, dtype: torch.dtype, frames: int) -
     network = random_network(model, device, dtype)
     recipe = dataclasses.replace(OFFICIAL, batch=1, accumulate=1, steps=2)
     prepare(network, recipe)
-    network.chat.language_model.gradient_checkpointing_enable({"use_reentrant": False})
     objective = ReferringObjective(network, recipe)
     objective.train()
     for module in frozen_modules(objective):

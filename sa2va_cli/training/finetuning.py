@@ -25,6 +25,7 @@ from sa2va_cli.checkpoints.conversion import LayoutName, refuse_adapter, require
 from sa2va_cli.checkpoints.files import CONFIG_FILE
 from sa2va_cli.checkpoints.loader import load_network
 from sa2va_cli.checkpoints.parts import LM, SAM2, VIT
+from sa2va_cli.checkpoints.quiet import quiet_transformers
 from sa2va_cli.errors import OutputError, UsageError, parameter
 from sa2va_cli.model.network import Sa2VANetwork
 from sa2va_cli.staging import atomic, discard
@@ -150,7 +151,7 @@ class Training:
 
     def __init__(self, job: Job, validator: Validator | None = None) -> None:
         self.job, self._validator = job, validator
-        _check_shares(job)
+        _check_job(job)
         self.files = RunFiles(job.out / RUN_FOLDER)
         self._begun = self._begin()
         refuse_adapter(job.folder)
@@ -163,8 +164,6 @@ class Training:
         prepare(self.network, job.recipe)
         self.network.to(job.device)
         self._objective = ReferringObjective(self.network, job.recipe)
-        if job.recipe.gradient_checkpointing:
-            self.network.chat.language_model.gradient_checkpointing_enable({"use_reentrant": False})
         self.examples = Examples(job.sources, job.recipe, self.network.sam2.input_size)
         self.steps = job.recipe.count_steps(self.examples.groups)
         self._trainer = self._make_trainer()
@@ -216,8 +215,9 @@ class Training:
         self._training_mode()
         made = self._trainer
         began = time.monotonic()
-        for step in range(_TIMED_STEPS):
-            made.try_step(step)
+        with quiet_transformers():
+            for step in range(_TIMED_STEPS):
+                made.try_step(step)
         seconds = (time.monotonic() - began) / _TIMED_STEPS
         longest = max((self._length(self.examples.example(k)) for k in range(8)), key=lambda one: one.tokens)
         recipe = self.job.recipe
@@ -266,7 +266,8 @@ class Training:
                 self._validate()
         while trainer.done < self.steps:
             self._training_mode()
-            trainer.run(watch, until=(trainer.done // every + 1) * every)
+            with quiet_transformers():
+                trainer.run(watch, until=(trainer.done // every + 1) * every)
             self._validate()
 
     def _training_mode(self) -> None:
@@ -349,12 +350,16 @@ class Training:
             tensor.copy_(learned[saved_name(name)])
 
 
-def _check_shares(job: Job) -> None:
-    """Every process needs an example in each step.
+def _check_job(job: Job) -> None:
+    """Refuses what cannot work on the devices.
 
     Raises:
-        UsageError: there are too few.
+        UsageError: there are more processes than examples in a step, or 8 bits are asked of a processor.
     """
+    if job.recipe.optimiser.eight_bit and job.device.type != "cuda":
+        raise UsageError(
+            f"optimiser.eight_bit works on a GPU (cuda), not on {job.device.type}; leave it out of the recipe"
+        )
     examples = job.recipe.batch * job.recipe.accumulate
     if job.processes.count > examples:
         raise UsageError(
