@@ -15,7 +15,7 @@ from PIL import Image
 
 from sa2va_cli.datatypes import RGB
 from sa2va_cli.errors import InputError
-from sa2va_cli.training.datasets.masks import Counts, MaskSource, Size
+from sa2va_cli.training.datasets.masks import MALFORMED, Counts, MaskSource, Size
 
 
 class Frames(Protocol):
@@ -188,7 +188,7 @@ class ReferringSample:
         try:
             for one in self.objects:
                 total += one.on(frame, size)
-        except (ValueError, TypeError) as error:
+        except MALFORMED as error:
             raise InputError(f"{self.where}: {error}") from error
         return total
 
