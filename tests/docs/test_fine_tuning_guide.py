@@ -13,7 +13,7 @@ from sa2va_cli.training.recipe import read_recipe
 
 PAGE = (ROOT / "docs" / "guides" / "fine-tuning.md").read_text(encoding="utf-8")
 TUTORIAL = PAGE.split("## A new thing")[1].split("## A released model")[0]
-SHORTER = {"60": "2", "20": "1", "160": "1", "12": "1", "24": "2"}
+SHORTER = {"60": "2", "20": "1", "300": "1", "24": "2"}
 
 
 @pytest.fixture(autouse=True)
