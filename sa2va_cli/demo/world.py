@@ -53,8 +53,8 @@ def write_clip(
 
     Returns:
         The video and the JSON file. The latter holds ``expressions``, each with ``text``, ``language``,
-        ``kind``, ``actors`` and their ``name``, if there are any; ``actors``, for each number a COCO RLE of the visible mask on every frame;
-        ``fps``; and ``size``.
+        ``kind``, ``actors`` and their ``name``, if there are any; ``actors``, for each number a COCO RLE of
+        the visible mask on every frame; ``fps``; and ``size``.
     """
     video, notes = stem.with_suffix(".mp4"), stem.with_suffix(".json")
     masks = _write_video(scene, video, size, audio=audio)
