@@ -49,6 +49,6 @@ def test_the_demo_world_is_answered_with_the_names_of_what_is_meant(tmp_path: Pa
     samples = read_dataset(tmp_path).usable()
     assert all(one.named.startswith("the ") == bool(one.objects) for one in samples)
     example = Examples([Source.of(samples)], SMALL, 64).example(0)
-    assert example.masks.shape[1:] == (2, 64, 64)
+    assert example.masks.shape[1:] == (SMALL.frames, 64, 64)
     for (asked,) in example.conversations:
         assert asked.named.startswith("the ") or asked.answer == SMALL.words.nothing
