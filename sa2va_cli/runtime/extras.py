@@ -41,13 +41,14 @@ GENERATE = Extra("diffusers", "diffusers", "generate")
 WATCH = Extra("watchfiles", "watchfiles", "watch")
 REVIEW = Extra("starlette", "starlette", "review")
 PEFT = Extra("peft", "peft", "train")
+ACCELERATE = Extra("accelerate", "accelerate", "train")
 TENSORBOARD = Extra("tensorboard", "tensorboard", "train")
 RAY = Extra("ray", "ray", "ray")
 S3FS = Extra("s3fs", "s3fs", "cloud")
 GCSFS = Extra("gcsfs", "gcsfs", "cloud")
 EXTRAS = (
     *(QUANT, FLASH, OFFLOAD, HEIF, EXR, OTIO, GENERATE),
-    *(WATCH, REVIEW, PEFT, TENSORBOARD, RAY, S3FS, GCSFS),
+    *(WATCH, REVIEW, PEFT, ACCELERATE, TENSORBOARD, RAY, S3FS, GCSFS),
 )
 
 
