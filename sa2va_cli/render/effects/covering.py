@@ -37,7 +37,7 @@ _ALIKE = 0.5
 _SPECK = 0.1
 """Of the area of its largest part: a smaller part of a mask says nothing about where the thing is."""
 
-_OBJECT_SHARE, _UNSURE_SHARE = 0.06, 0.18
+_OBJECT_SHARE, _UNSURE_SHARE = 0.12, 0.18
 """Of the side of a square that is as large as the thing: by how much it is widened, and where unsure."""
 
 _PICTURE_SHARE = 0.008
@@ -150,7 +150,7 @@ def covered(own: Sighting, around: Sequence[Sighting], grow: float = -1.0) -> Co
     else:
         for one in near:
             _lay(mask, one, own.centre - one.centre)
-            if abs(one.index - own.index) == 1:
+            if abs(one.index - own.index) == 1 or own.at_edge or one.at_edge:
                 _lay(mask, one)
     box = mask_box(mask)
     if box is None:
