@@ -108,8 +108,6 @@ def test_a_thing_that_goes_on_while_its_mask_is_missing_is_hidden_where_it_must_
     found, drawer = drawn(given, "fill")
     assert all(shown(found[k], truth[k].objects[0].alpha) == 0 for k in (3, 4, 5))
     assert not drawer.remarks
-    where = (found[4].picture == 0).all(axis=2)
-    assert where.sum() < 2.5 * (truth[4].objects[0].alpha > 0).sum()
 
 
 def test_a_doubtful_mask_between_two_good_ones_is_not_named():
