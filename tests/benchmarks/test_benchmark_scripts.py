@@ -25,6 +25,7 @@ QUICK = (
     "effects",
     "redaction",
     "scale",
+    "verifying",
 )
 SLOW = (
     "throughput",
