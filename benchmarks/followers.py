@@ -95,11 +95,16 @@ def random_follower(
     return network.eval().requires_grad_(False)
 
 
-def full_memory(tracker: Tracker, features: ImageFeatures, objects: int) -> TrackerMemory:
-    """What is remembered in the middle of a clip; every frame left the same memory."""
-    side = tracker.sam2.input_size
-    masks = torch.zeros(objects, side, side, dtype=torch.bool, device=features.low.device)
+def squares(sam2: Sam2, objects: int) -> Tensor:
+    """The same square for each object, as masks (N, S, S) on the network's device."""
+    side = sam2.input_size
+    masks = torch.zeros(objects, side, side, dtype=torch.bool, device=sam2.device)
     masks[:, side // 4 : side // 2, side // 4 : side // 2] = True
+    return masks
+
+
+def full_memory(tracker: Tracker, features: ImageFeatures, masks: Tensor) -> TrackerMemory:
+    """What is remembered of masks (N, S, S) in the middle of a clip; every frame left the same memory."""
     one = tracker.condition_on_masks([(0, features, masks)], given=True).conditioning[0]
 
     def remembered(index: int) -> FrameMemory:
@@ -124,7 +129,7 @@ def measured(name: str, sam2: Sam2, objects: int, count: int) -> list[Steady]:
     """A follower's stages, and for the own one the official order as well."""
     tracker = Tracker(sam2, empty_absent=True)
     pixels = torch.zeros(1, 3, sam2.input_size, sam2.input_size, dtype=sam2.dtype)
-    memory = full_memory(tracker, sam2.encode(pixels), objects)
+    memory = full_memory(tracker, sam2.encode(pixels), squares(sam2, objects))
     index = memory.recent[-1].index + 1
     stages = stages_of(tracker, pixels, memory)
     weights = sum(p.nbytes for p in sam2.parameters())

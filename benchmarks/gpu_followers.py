@@ -11,7 +11,7 @@ from statistics import median
 from typing import Any
 
 import torch
-from followers import full_memory, kept_bytes, random_follower, stages_of
+from followers import full_memory, kept_bytes, random_follower, squares, stages_of
 from gpu_bench import Bench, Rows
 from official_schedule import ENCODERS, official_frame, one_object, our_clip
 from torch import Tensor
@@ -292,7 +292,7 @@ def _steady(bench: Bench, segmenter: NetworkSegmenter, objects: int) -> dict[str
     pixels = grounding_pixels(
         bench.frames(1)[0].image, sam2.input_size, sam2.dtype, still=False, device=sam2.device
     )
-    memory = full_memory(tracker, sam2.encode(pixels), objects)
+    memory = full_memory(tracker, sam2.encode(pixels), squares(sam2, objects))
     index = memory.recent[-1].index + 1
 
     def frame() -> object:

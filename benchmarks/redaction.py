@@ -1,11 +1,12 @@
 """Does ``sa2va edit --effect fill`` hide what it should, on every frame, or say where it may not have?
 
-    python benchmarks/redaction.py
+    python benchmarks/redaction.py --seeds 2001,2002,2003
 
 Clips of the demo world in which somebody walks out of the picture, comes back, and goes behind somebody else
 on both ways; the world knows every true pixel. The demo model finds and follows; its own tracks are edited,
 masks grown and held as they are by default. A frame fails where more than 1 % of the true pixels can be seen
-and it is not in the list of frames to look at. Target: none does.
+and it is not in the list of frames to look at. Target: none does. Where the words have found another thing
+than they name, nothing can be said about hiding: such clips are counted apart.
 """
 
 import argparse
@@ -34,7 +35,7 @@ from sa2va_cli.pipeline.segmentation import segment
 from sa2va_cli.render.effects.reading import read_effect
 from sa2va_cli.runtime.choice import ModelChoice
 
-SEED, FPS = 91, 24
+FPS = 24
 WALKERS = ("girl", "boy", "dog", "cat", "car", "bicycle")
 _COMPARED = re.compile(r"\b\w+est\b|\bof\b")
 """Names by comparison are harder to find, which is not what is measured here."""
@@ -43,17 +44,47 @@ BLACK = 12
 EXPOSED = 0.01
 """Share of the true pixels that may be seen."""
 
+ANOTHER = 0.1
+"""Mean IoU below which the tracks are those of another thing."""
+
 COLUMNS = (
-    Column("clip", "clip"),
+    Column("seed", "seed"),
+    Column("clips", "clips", ".0f"),
     Column("frames", "frames that show it", ".0f"),
     Column("away", "frames without it", ".0f"),
     Column("iou", "IoU of the tracks", ".2f"),
     Column("exposed", "seen on average, %", ".2f"),
-    Column("worst", "seen at worst, %", ".1f"),
-    Column("listed", "frames listed", ".0f"),
-    Column("silent", "frames > 1 % not listed", ".0f"),
+    Column("over", "frames > 1 % seen", ".0f"),
+    Column("silent", "of these not listed", ".0f"),
+    Column("listed", "listed of those that show it, %", ".0f"),
     Column("more", "hidden besides, % of the picture", ".1f"),
+    Column("others", "clips of another thing", ".0f"),
 )
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one clip.
+
+    Attributes:
+        story: the clip.
+        frames: that show it.
+        away: that do not.
+        iou: of the tracks, the mean over those that show it.
+        exposed: share of the true pixels that are seen on each of them.
+        listed: how many of them are in the list of frames to look at.
+        silent: how many show too much and are not.
+        more: share of the picture that is hidden besides.
+    """
+
+    story: str
+    frames: int
+    away: int
+    iou: float
+    exposed: Sequence[float]
+    listed: int
+    silent: int
+    more: float
 
 
 @dataclass(frozen=True)
@@ -73,17 +104,17 @@ class Story:
     words: str
 
 
-def stories(count: int, frames: int) -> Iterator[Story]:
+def stories(seed: int, count: int, frames: int) -> Iterator[Story]:
     """Clips made of the world's own: somebody walks out and back, past somebody who stands nearer."""
     found = 0
     for number in range(1000):
-        scene = Scene.sample(scene_seed("clips", SEED, number), frames, FPS)
+        scene = Scene.sample(scene_seed("clips", seed, number), frames, FPS)
         who = next((one for one in scene.actors if one.kind in WALKERS), None)
         other = next((one for one in scene.actors if who is not None and one.id != who.id), None)
         if who is None or other is None:
             continue
         scene = _walking_out(scene, who, other)
-        times, rng = range(frames), np.random.default_rng(SEED)
+        times, rng = range(frames), np.random.default_rng(seed)
         told = [
             one
             for one in expressions(scene, times, rng, "en")
@@ -145,8 +176,8 @@ def hidden(tracks: Path, effect: str) -> tuple[list[NDArray[np.bool_]], set[int]
     return filled, {one.index for one in result.remarks if one.what in ("unprotected", "doubtful")}
 
 
-def measured(story: Story, folder: Path, size: tuple[int, int], effect: str) -> dict[str, Cell]:
-    """One row."""
+def measured(story: Story, folder: Path, size: tuple[int, int], effect: str) -> Outcome:
+    """Edits a clip and compares it with the truth."""
     tracks = found_in(story, folder, size)
     filled, listed = hidden(tracks, effect)
     with open_source(tracks.with_name(f"{story.scene.seed}.mask.mp4")) as reader:
@@ -161,24 +192,51 @@ def measured(story: Story, folder: Path, size: tuple[int, int], effect: str) -> 
             f"  {story.words!r}, frame {t}: {exposed[t]:.1%} of {true[t].sum()} pixels seen, "
             f"IoU {ious[seen.index(t)]:.2f}"
         )
+    return Outcome(
+        f"{story.name} ({story.words})",
+        len(seen),
+        len(true) - len(seen),
+        float(np.mean(ious)),
+        list(exposed.values()),
+        len(listed & set(seen)),
+        len(silent),
+        float(np.mean([(f & ~t).mean() for f, t in zip(filled, true, strict=True)])),
+    )
+
+
+def row(seed: int, outcomes: Sequence[Outcome]) -> dict[str, Cell]:
+    """What came of all clips of a seed."""
+    told = [one for one in outcomes if one.iou >= ANOTHER]
+    exposed = [share for one in told for share in one.exposed]
+    frames = max(1, sum(one.frames for one in told))
     return {
-        "clip": story.name,
-        "frames": len(seen),
-        "away": len(true) - len(seen),
-        "iou": float(np.mean(ious)),
-        "exposed": 100 * float(np.mean(list(exposed.values()))),
-        "worst": 100 * max(exposed.values()),
-        "listed": len(listed),
-        "silent": len(silent),
-        "more": 100 * float(np.mean([(f & ~t).mean() for f, t in zip(filled, true, strict=True)])),
+        "seed": str(seed),
+        "clips": len(told),
+        "frames": frames,
+        "away": sum(one.away for one in told),
+        "iou": sum(one.iou * one.frames for one in told) / frames,
+        "exposed": 100 * sum(exposed) / frames,
+        "over": sum(share > EXPOSED for share in exposed),
+        "silent": sum(one.silent for one in told),
+        "listed": 100 * sum(one.listed for one in told) / frames,
+        "more": 100 * sum(one.more for one in told) / max(1, len(told)),
+        "others": len(outcomes) - len(told),
     }
+
+
+def _line(one: Outcome) -> str:
+    return (
+        f"{one.story}: {one.frames} frames, IoU {one.iou:.2f}, at worst {max(one.exposed):.1%} seen, "
+        f"{one.listed} listed, {one.silent} silent, {one.more:.1%} of the picture hidden besides"
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measures, prints, and returns how many frames show too much without being listed."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--clips", type=int, default=6)
-    parser.add_argument("--frames", type=int, default=72)
+    parser.add_argument("--seeds", default="2001", metavar="N,N", help="of the clips")
+    parser.add_argument("--clips", type=int, default=5, help="of each seed")
+    parser.add_argument("--frames", type=int, default=60)
     parser.add_argument("--size", default="640x360", metavar="WxH")
     parser.add_argument("--effect", default="fill", help="as for sa2va edit; black")
     parser.add_argument(
@@ -194,12 +252,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as own:
         folder = options.folder or Path(own)
         folder.mkdir(parents=True, exist_ok=True)
-        for story in stories(options.clips, options.frames):
-            rows.append(measured(story, folder, size, options.effect))
-            print(
-                "  ".join(f"{one:.2f}" if isinstance(one, float) else str(one) for one in rows[-1].values()),
-                flush=True,
-            )
+        for seed in (int(one) for one in options.seeds.split(",")):
+            outcomes = []
+            for story in stories(seed, options.clips, options.frames):
+                outcomes.append(measured(story, folder, size, options.effect))
+                print(_line(outcomes[-1]), flush=True)
+            rows.append(row(seed, outcomes))
     record(options, __file__, arguments, COLUMNS, rows)
     silent, frames = (sum(int(str(row[name])) for row in rows) for name in ("silent", "frames"))
     print(f"ratio {silent / max(frames, 1):.4f} of {frames} frames show more than 1 % and are not listed")

@@ -76,10 +76,10 @@ class Asker:
         return str(self.get("/clips").json()["clips"][0]["id"])
 
 
-def timed(work: Callable[[], object]) -> tuple[float, float]:
+def timed(work: Callable[..., object], *given: object) -> tuple[float, float]:
     """Milliseconds by the clock, and of the processor in this process."""
     clock, processor = time.perf_counter(), time.process_time()
-    work()
+    work(*given)
     return 1000 * (time.perf_counter() - clock), 1000 * (time.process_time() - processor)
 
 
@@ -152,11 +152,11 @@ def scrubbed(asker: Asker, clip: str, frames: int, width: int, steps: int) -> li
     get = asker.get
     get(address.format(0))
     half = frames // 2
-    forwards = [timed(lambda k=k: get(address.format(k))) for k in range(1, steps + 1)]
+    forwards = [timed(get, address.format(k)) for k in range(1, steps + 1)]
     get(address.format(frames - 1))
-    backwards = [timed(lambda k=k: get(address.format(frames - 1 - k))) for k in range(1, steps + 1)]
-    jumps = [timed(lambda k=k: get(address.format((k * 37 + half) % frames))) for k in range(1, steps // 2)]
-    masks = [timed(lambda k=k: get(f"/clips/{clip}/masks/{k}?width={width}")) for k in range(steps)]
+    backwards = [timed(get, address.format(frames - 1 - k)) for k in range(1, steps + 1)]
+    jumps = [timed(get, address.format((k * 37 + half) % frames)) for k in range(1, steps // 2)]
+    masks = [timed(get, f"/clips/{clip}/masks/{k}?width={width}") for k in range(steps)]
     return [
         row(f"the next frame, {width} pixels wide", forwards),
         row(f"the frame before, {width} pixels wide", backwards),
@@ -168,16 +168,19 @@ def scrubbed(asker: Asker, clip: str, frames: int, width: int, steps: int) -> li
 def opening(log: Path) -> list[dict[str, Any]]:
     """What somebody waits for who opens a long clip."""
     made: list[Asker] = []
-    rows = [
-        row("opening two hours: the list", [timed(lambda: made.append(Asker(log)) or made[0].get("/clips"))])
-    ]
+
+    def begin() -> None:
+        made.append(Asker(log))
+        made[0].get("/clips")
+
+    rows = [row("opening two hours: the list", [timed(begin)])]
     asker = made[0]
     clip, middle = asker.id, Tracks(log).header.frames // 2
     rows += [
-        row("all about the clip", [timed(lambda: asker.get(f"/clips/{clip}"))]),
-        row("its first masks", [timed(lambda: asker.get(f"/clips/{clip}/masks/{middle}?width=1280"))]),
-        row("its first picture", [timed(lambda: asker.get(f"/clips/{clip}/frames/0?width=1280"))]),
-        row("all about it again", [timed(lambda: asker.get(f"/clips/{clip}"))]),
+        row("all about the clip", [timed(asker.get, f"/clips/{clip}")]),
+        row("its first masks", [timed(asker.get, f"/clips/{clip}/masks/{middle}?width=1280")]),
+        row("its first picture", [timed(asker.get, f"/clips/{clip}/frames/0?width=1280")]),
+        row("all about it again", [timed(asker.get, f"/clips/{clip}")]),
     ]
     asker.desk.close()
     return rows
@@ -191,14 +194,16 @@ def flat(asker: Asker, clip: str, frames: int, minutes: float) -> list[dict[str,
         times: list[tuple[float, float]] = []
         while not times or time.monotonic() - begin < seconds:
             start = int(generator.integers(frames))
-            for index in ((start + step) % frames for step in range(20)):
-                address = f"/clips/{clip}/{{}}/{index}?width=1280"
-                times.append(timed(lambda to=address: [asker.get(to.format(one)) for one in _PARTS]))
+            stretch = ((start + step) % frames for step in range(20))
+            times += [timed(_both, asker, f"/clips/{clip}/{{}}/{index}?width=1280") for index in stretch]
         rows.append(row(f"a frame and its masks, for {seconds:.0f} s", times))
     return rows
 
 
-_PARTS = ("frames", "masks")
+def _both(asker: Asker, address: str) -> None:
+    """Asks for a frame and for its masks."""
+    for one in ("frames", "masks"):
+        asker.get(address.format(one))
 
 
 def main(arguments: Sequence[str] | None = None) -> float:

@@ -9,18 +9,20 @@ exist from the first one on.
 
 import argparse
 import dataclasses
-import json
 import resource
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import psutil
 import torch
+from recording import Column, add_options, record
 
+from sa2va_cli.checkpoints.hub import resolve
 from sa2va_cli.checkpoints.layout import released_layout
-from sa2va_cli.checkpoints.loader import rebuild_buffers
+from sa2va_cli.checkpoints.loader import load_network, rebuild_buffers
 from sa2va_cli.checkpoints.tokenizer import load_tokenizer
 from sa2va_cli.model.network import Sa2VANetwork
 from sa2va_cli.training.examples import Asked, Example
@@ -33,6 +35,19 @@ from sa2va_cli.training.trained_parts import count, frozen_modules, prepare, tra
 from sa2va_cli.training.trainer import Plan, Trainer
 
 TOKENIZER = Path(__file__).parents[1] / "tests" / "reference" / "internvl-qwen2"
+
+
+COLUMNS = (
+    Column("model", "shapes of"),
+    Column("device", "device"),
+    Column("dtype", "work in"),
+    Column("frames", "pictures"),
+    Column("tokens", "tokens"),
+    Column("trained", "numbers trained", ",d"),
+    Column("forecast_gb", "forecast, GB", ".2f"),
+    Column("peak_gb", "peak, GB", ".2f"),
+    Column("ratio", "forecast / peak", ".3f"),
+)
 
 
 def random_network(model: str, device: torch.device, dtype: torch.dtype) -> Sa2VANetwork:
@@ -66,18 +81,20 @@ def example(frames: int, side: int) -> Example:
     return Example(images, frames == 1, (asked,), masks, "noise")
 
 
-def measure(model: str, device: torch.device, dtype: torch.dtype, frames: int) -> dict[str, object]:
+def measure(model: str, device: torch.device, dtype: torch.dtype, frames: int) -> dict[str, float | str]:
     """Makes two steps, and compares the peak with the forecast."""
     before = psutil.Process().memory_info().rss
-    network = random_network(model, device, dtype)
+    if model == "demo":
+        network = load_network(resolve(model), device, dtype)
+    else:
+        network = random_network(model, device, dtype)
     recipe = dataclasses.replace(OFFICIAL, batch=1, accumulate=1, steps=2)
     prepare(network, recipe)
-    network.chat.language_model.gradient_checkpointing_enable({"use_reentrant": False})
     objective = ReferringObjective(network, recipe)
     objective.train()
     for module in frozen_modules(objective):
         module.eval()
-    one = example(frames, network.sam2.input_size // 4)
+    one = example(frames, network.sam2.input_size)
     bf16 = dtype == torch.bfloat16
     plan = Plan(2, lambda _: 1e-5, 1.0, save_every=1000, bf16=bf16)
     optimiser = make_optimiser(network, recipe)
@@ -105,33 +122,34 @@ def measure(model: str, device: torch.device, dtype: torch.dtype, frames: int) -
         if device.type == "cuda"
         else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before
     )
+    print(f"{seconds:.1f} s a step; forecast: {expected}", file=sys.stderr)
     return {
         "model": model,
-        "device": str(device),
+        "device": device.type,
         "dtype": str(dtype).removeprefix("torch."),
         "frames": frames,
         "tokens": length.tokens,
         "trained": sum(one.trained for one in count(network).values()),
-        "parameters": sum(p.numel() for p in network.parameters()),
-        "forecast": {**vars(expected), "total": expected.total},
-        "peak": peak,
-        "forecast_by_peak": round(expected.total / peak, 4),
-        "seconds_a_step": round(seconds, 1),
+        "forecast_gb": expected.total / 1e9,
+        "peak_gb": peak / 1e9,
+        "ratio": expected.total / peak,
     }
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--model", default="1b", help="alias of a released model")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--dtype", default="bfloat16", choices=("bfloat16", "float32"))
     parser.add_argument("--frames", type=int, default=1)
-    options = parser.parse_args()
-    found = measure(
-        options.model, torch.device(options.device), getattr(torch, options.dtype), options.frames
-    )
-    print(json.dumps(found, indent=2))
+    parser.add_argument("--quick", action="store_true", help="with the demo network")
+    add_options(parser)
+    options = parser.parse_args(arguments)
+    model = "demo" if options.quick else options.model
+    row = measure(model, torch.device(options.device), getattr(torch, options.dtype), options.frames)
+    record(options, __file__, arguments, COLUMNS, [row], notes="official recipe, one sample, two steps")
+    print(f"ratio {row['ratio']:.3f}")
 
 
 if __name__ == "__main__":

@@ -99,6 +99,7 @@ class Sa2VA:
         masks: tuple[MaskPrompt, ...] = (),
         when: str | None = None,
         reground: str | None = None,
+        follow_every: int = 1,
     ) -> Iterator[FrameMasks]:
         """Finds what the prompts name, frame by frame; the options are those of ``sa2va segment``.
 
@@ -125,6 +126,8 @@ class Sa2VA:
             when: what happens while anything is looked for; the model is asked for that time first.
             reground: when the language model looks again: ``scenes``, ``every:N`` or ``off``; None for
                 at the cuts of a video file.
+            follow_every: every how many-th frame is followed; masks of those between are moved by optical
+                flow.
 
         Returns:
             One result for each frame, each made when it is asked for: ``.frame``, ``.masks`` (N, H, W) bool,
@@ -154,6 +157,7 @@ class Sa2VA:
             masks=masks,
             when=when,
             reground=reground,
+            follow_every=follow_every,
         )
         if isinstance(source, str | Path):
             if times is not None:

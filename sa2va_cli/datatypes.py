@@ -393,6 +393,7 @@ class Followed(Generic[Memory]):
         memory: all that is remembered of the clip now.
         worded: (N,) float32 IoU of each mask with what the words alone name, when that was last looked at;
             NaN for objects that were not found by words; None where nobody looked.
+        by_flow: whether the network did not see the frame, and masks of others were moved to it.
     """
 
     frame: Frame
@@ -401,6 +402,7 @@ class Followed(Generic[Memory]):
     ious: NDArray[np.float32]
     memory: Memory = field(repr=False)
     worded: NDArray[np.float32] | None = None
+    by_flow: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -667,6 +669,14 @@ class Session(Protocol[View, Queries, Memory]):
     @property
     def grid(self) -> int:
         """How many logits a mask has on each side."""
+        ...
+
+    def freeze_queries(self, queries: Queries) -> NDArray[np.float32]:
+        """Queries as numbers (N, C), to decode them at another time; nothing is lost."""
+        ...
+
+    def thaw_queries(self, data: NDArray[np.float32]) -> Queries:
+        """Queries of what ``freeze_queries`` gave."""
         ...
 
     def appearance(self, memory: Memory) -> NDArray[np.float32]:

@@ -58,6 +58,7 @@ class FakeSession:
 
     def __init__(self, segmenter: FakeSegmenter) -> None:
         self.segmenter = segmenter
+        self._asked = 0
 
     def __enter__(self) -> Self:
         return self
@@ -68,15 +69,15 @@ class FakeSession:
         pass
 
     def look(self, images: Sequence[RGB]) -> int:
-        return len(self.segmenter.asked)
+        return self._asked
 
     def ground(self, view: int, prompt: str) -> tuple[Grounding[np.ndarray], int]:
-        asked = self.segmenter.asked
-        assert view == len(asked)  # what the last call returned
-        asked.append(prompt)
+        assert view == self._asked  # what the last call returned
+        self._asked += 1
+        self.segmenter.asked.append(prompt)
         found = [[channel] for colour, channel in CHANNELS.items() if colour in prompt]
         answer = "Sure, " + ", ".join("[SEG]" for _ in found) if found else "No."
-        return Grounding(answer, np.array(found).reshape(-1, 1)), len(asked)
+        return Grounding(answer, np.array(found).reshape(-1, 1)), self._asked
 
     def condition(
         self,
@@ -154,6 +155,12 @@ class FakeSession:
         """Objects of one channel look the same."""
         return np.eye(3, dtype=np.float32)[memory]
 
+    def freeze_queries(self, queries: np.ndarray) -> np.ndarray:
+        return queries.astype(np.float32)
+
+    def thaw_queries(self, data: np.ndarray) -> np.ndarray:
+        return data.astype(int)
+
     def freeze(self, memory: np.ndarray) -> bytes:
         return memory.astype(np.int64).tobytes()
 
@@ -181,6 +188,9 @@ class RememberingSession(FakeSession):
             memory = np.stack([memory[0], memory[1] * 0.9 + one.logits.mean()])
             logits = one.logits + memory[1][:, None, None].astype(np.float32) / 7
             yield Followed(one.frame, logits, one.scores, one.ious, memory)
+
+    def appearance(self, memory: np.ndarray) -> np.ndarray:
+        return super().appearance(memory[0].astype(int))
 
     def freeze(self, memory: np.ndarray) -> bytes:
         return memory.tobytes()

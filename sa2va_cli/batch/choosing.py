@@ -6,12 +6,12 @@ Knows nothing about how jobs are run.
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from sa2va_cli.batch.job import BatchJob, Outcome
-from sa2va_cli.batch.marks import Mark, is_as_marked, output_mark
+from sa2va_cli.batch.marks import Mark, is_as_marked, is_there, output_mark
 from sa2va_cli.batch.state import Row
 from sa2va_cli.outputs.saving import Existing
+from sa2va_cli.pipeline.storage import is_stored
 
 
 @dataclass(frozen=True)
@@ -68,11 +68,8 @@ def choose(  # noqa: PLR0911  (one line for each state)
         return Choice(True, ours, "changed")
     if row.state == "failed":
         return Choice(again.retry_failed, ours, "failed")
-    if any(not is_as_marked(Path(path), known) for path, known in row.outputs.items()):
-        gone = all(
-            is_as_marked(Path(path), known) or not os.path.lexists(path)
-            for path, known in row.outputs.items()
-        )
+    if any(not is_as_marked(path, known) for path, known in row.outputs.items()):
+        gone = all(is_as_marked(path, known) or not is_there(path) for path, known in row.outputs.items())
         return Choice(True, "skip" if gone else asked, "missing")
     return Choice(False, asked, "done")
 
@@ -82,8 +79,8 @@ def _of_interrupted(job: BatchJob, row: Row, asked: Existing) -> Existing:
 
     But where the job was to replace what an earlier one had made, nobody can tell which of the two is there.
     """
-    recorded = set(map(os.path.normpath, row.outputs))
-    there = {os.path.normpath(path) for path in job.outputs if os.path.lexists(path)}
+    recorded = set(map(_name, row.outputs))
+    there = {name for name in job.names if is_there(name)}
     if recorded and there <= recorded:
         return "overwrite"
     return "skip" if asked == "refuse" else asked
@@ -91,12 +88,13 @@ def _of_interrupted(job: BatchJob, row: Row, asked: Existing) -> Existing:
 
 def _is_ours(job: BatchJob, recorded: Mapping[str, Mapping[str, object]]) -> bool:
     """Whether everything that stands where the job writes is what this batch made there, unchanged."""
-    names = {os.path.normpath(path): known for path, known in recorded.items()}
-    there = [path for path in job.outputs if os.path.lexists(path)]
-    return all(
-        os.path.normpath(path) in names and is_as_marked(path, names[os.path.normpath(path)])
-        for path in there
-    )
+    names = {_name(path): known for path, known in recorded.items()}
+    there = [name for name in job.names if is_there(name)]
+    return all(name in names and is_as_marked(name, names[name]) for name in there)
+
+
+def _name(path: str) -> str:
+    return path if is_stored(path) else os.path.normpath(path)
 
 
 def rebuilt(job: BatchJob) -> Outcome | None:
@@ -105,7 +103,7 @@ def rebuilt(job: BatchJob) -> Outcome | None:
     Outputs appear under their names when they are whole, so what is there, and not older than its input, is
     done.
     """
-    if not job.outputs or not all(path.exists() for path in job.outputs):
+    if job.url is not None or not job.outputs or not all(path.exists() for path in job.outputs):
         return None
     mark = Mark.of_source(job.source, job.reads)
     if mark is None or any(path.stat().st_mtime_ns < mark.modified for path in job.outputs):

@@ -3,10 +3,14 @@
 Knows nothing about how jobs are run or remembered.
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from sa2va_cli.pipeline.split import Split
 
 State = Literal["pending", "running", "done", "failed"]
 STATES: tuple[State, ...] = ("pending", "running", "done", "failed")
@@ -23,6 +27,10 @@ class BatchJob:
         work: the value that its kind runs.
         outputs: what it will most likely make, by the input's name alone; nothing was opened.
         reads: files besides the input that decide about that, such as one of questions.
+        split: how its input is cut into parts; None for not at all.
+        url: the folder on storage that outputs go to in the end; None for where they are made.
+        place: the folder on this computer that ``url`` stands for.
+        part: which step of a job it is that is done in several, for people; empty for a whole one.
     """
 
     key: str
@@ -31,6 +39,21 @@ class BatchJob:
     work: Any = field(repr=False)
     outputs: tuple[Path, ...] = field(default=(), repr=False)
     reads: tuple[Path, ...] = field(default=(), repr=False)
+    split: "Split | None" = None
+    url: str | None = None
+    place: Path = field(default=Path(), repr=False)
+    part: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What its outputs are called in the end: paths, or URLs."""
+        return tuple(self.url_of(path) for path in self.outputs)
+
+    def url_of(self, path: Path) -> str:
+        """What an output is called in the end that is made here."""
+        if self.url is None:
+            return os.path.normpath(path)
+        return f"{self.url}{path.relative_to(self.place).as_posix()}"
 
 
 @dataclass(frozen=True)

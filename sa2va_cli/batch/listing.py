@@ -17,9 +17,13 @@ from sa2va_cli.batch.kinds import KINDS, check_batchable, kind_of
 from sa2va_cli.batch.manifest import Entry, read_manifest
 from sa2va_cli.batch.options import Options
 from sa2va_cli.batch.placing import placed, template_of
+from sa2va_cli.batch.remote import local_folder, local_template
 from sa2va_cli.batch.sources import Source, sources
 from sa2va_cli.errors import UsageError
+from sa2va_cli.media.sequences import is_pattern
 from sa2va_cli.parameters import one_of
+from sa2va_cli.pipeline.split import Split, read_split
+from sa2va_cli.pipeline.storage import check_stored, is_stored
 
 
 @dataclass(frozen=True)
@@ -71,11 +75,9 @@ def listed(request: Request) -> list[BatchJob]:
         UsageError: two jobs would write the same file, or a job cannot be meant.
     """
     jobs = [(wanted, made(wanted, request)) for wanted in _wanted(request)]
-    written = {os.path.normpath(path) for _, job in jobs for path in job.outputs}
+    written = {name for _, job in jobs for name in job.names}
     left = [
-        (wanted, job)
-        for wanted, job in jobs
-        if not (wanted.source.found and os.path.normpath(job.source) in written)
+        (wanted, job) for wanted, job in jobs if not (wanted.source.found and _name(job.source) in written)
     ]
     _check_apart(left)
     return [job for _, job in left]
@@ -138,16 +140,53 @@ def made(wanted: _Wanted, request: Request) -> BatchJob:
     shared = options.saving.output
     mirror = request.mirror and "output" not in wanted.own
     output = placed(template_of(shared, mirror=mirror), source.path, source.relative, wanted.index)
-    if output != shared:
-        options = replace(options, saving=replace(options.saving, output=output))
+    prompts = wanted.prompts or options.search.prompts
+    identity = [wanted.kind, source.path, list(prompts), output, wanted.own, _digest(request.options)]
+    key, url, here = _sha(identity), None, output
+    if output is not None and is_stored(output):
+        check_stored(output.partition("{")[0])
+        here, url = local_template(key, output)
+    if here != shared:
+        options = replace(options, saving=replace(options.saving, output=here))
+    if is_stored(source.path):
+        _check_source(source.path, wanted)
     try:
         work = kind.make(source.path, wanted.prompts, options)
         outputs = kind.outputs(work)
     except UsageError as error:
         raise UsageError(f"{wanted.where}: {error.message}") from error
-    prompts = wanted.prompts or options.search.prompts
-    identity = [wanted.kind, source.path, list(prompts), output, wanted.own, _digest(request.options)]
-    return BatchJob(_sha(identity), wanted.kind, source.path, work, outputs, kind.reads(options))
+    split = _split(options, work, wanted.where)
+    place = local_folder(key) if url else Path()
+    return BatchJob(key, wanted.kind, source.path, work, outputs, kind.reads(options), split, url, place)
+
+
+def _check_source(url: str, wanted: _Wanted) -> None:
+    """Refuses what is not read from storage."""
+    check_stored(url)
+    if url.endswith(".sa2va"):
+        raise UsageError(f"{wanted.where}: tracks files are read from this computer only; download it")
+    if is_pattern(url):
+        raise UsageError(f"{wanted.where}: sequences of frames are read from this computer only")
+
+
+def _split(options: Options, work: Any, where: str) -> Split | None:
+    """How the input of a job is cut into parts.
+
+    Raises:
+        UsageError: that cannot be meant, or what is looked for lies in one place of the whole.
+    """
+    if options.splitting.split is None:
+        return None
+    try:
+        split = read_split(options.splitting.split)
+    except UsageError as error:
+        raise UsageError(f"{where}: {error.message}") from error
+    search = work.search
+    pointed = any(prompt.visual for prompt in search.prompts)
+    if search.when is not None or pointed:
+        other = "--when looks for one time in" if search.when is not None else "what is pointed at lies in"
+        raise UsageError(f"{where}: {other} the whole video, and --split cuts it; give one of them")
+    return split
 
 
 @lru_cache(maxsize=8)
@@ -165,7 +204,7 @@ def _check_apart(jobs: Sequence[tuple[_Wanted, BatchJob]]) -> None:
     """Refuses two jobs for one file, also where case does not count, and a job that would write an input."""
     writers: dict[str, _Wanted] = {}
     for wanted, job in jobs:
-        for path in dict.fromkeys(map(os.path.normpath, job.outputs)):
+        for path in dict.fromkeys(job.names):
             other = writers.setdefault(path.casefold(), wanted)
             if other is not wanted:
                 raise UsageError(
@@ -175,9 +214,13 @@ def _check_apart(jobs: Sequence[tuple[_Wanted, BatchJob]]) -> None:
     _check_inputs((job.source for _, job in jobs), writers)
 
 
+def _name(source: str) -> str:
+    return source if is_stored(source) else os.path.normpath(source)
+
+
 def _check_inputs(paths: Iterable[str], writers: dict[str, _Wanted]) -> None:
     for path in paths:
-        writer = writers.get(os.path.normpath(path).casefold())
+        writer = writers.get(_name(path).casefold())
         if writer is not None:
             raise UsageError(
                 f"{writer.where} would write {path}, which is an input of this batch; choose another -o"

@@ -4,12 +4,16 @@ A mark is compared in two steps: by sizes and times, which is quick, and by cont
 that a copied or touched file is no changed one. Knows nothing about jobs.
 """
 
+import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from sa2va_cli.batch.sources import file_list
+from sa2va_cli.errors import InputError
+from sa2va_cli.pipeline.storage import FOLDER, Facts, facts_of, is_stored, there_is
 from sa2va_cli.tracks.fingerprint import fingerprint
 
 
@@ -49,11 +53,25 @@ class Mark:
     @classmethod
     def of_source(cls, path: str, also: Sequence[Path] = ()) -> Self | None:
         """Looks at an input, and at what else is read with it."""
+        if is_stored(path):
+            return cls._of_stored(path, also)
         try:
             files = file_list(path)
             return cls.of(files, also) if files else None
         except OSError:
             return None
+
+    @classmethod
+    def _of_stored(cls, url: str, also: Sequence[Path]) -> Self | None:
+        """Looks at an input on storage, as far as that tells; it is not read."""
+        with suppress(InputError):
+            facts, more = facts_of(url), cls.of(also) if also else None
+            if facts is not None and bool(also) == (more is not None):
+                if more is None:
+                    return cls(1, facts.size, 0, facts.version)
+                size, contents = facts.size + more.size, f"{facts.version} {more.contents}"
+                return cls(1 + more.files, size, more.modified, contents)
+        return None
 
     @classmethod
     def read(cls, value: Mapping[str, Any] | None) -> Self | None:
@@ -69,6 +87,9 @@ class Mark:
 
     def holds_for(self, path: str, also: Sequence[Path] = ()) -> bool | None:
         """Whether an input, and what is read with it, has the same contents still; None where it is gone."""
+        if is_stored(path):
+            found_now = Mark._of_stored(path, also)
+            return None if found_now is None else found_now.contents == self.contents
         try:
             files = file_list(path)
             if not files:
@@ -95,9 +116,25 @@ def output_mark(path: Path) -> dict[str, Any]:
     return {"files": 1, "size": found.size, "contents": f"{found.head[:16]}-{found.tail[:16]}"}
 
 
-def is_as_marked(path: Path, mark: Mapping[str, Any]) -> bool:
+def remote_mark(facts: Facts) -> dict[str, Any]:
+    """Describes an output on storage."""
+    return {"files": 1 if facts.version != FOLDER else 0, "size": facts.size, "contents": facts.version}
+
+
+def is_as_marked(name: str, mark: Mapping[str, Any]) -> bool:
     """Whether an output is there and has the bytes it had; of a folder only whether it is there."""
+    if is_stored(name):
+        if mark.get("files") != 1:
+            return is_there(name)
+        facts = facts_of(name)
+        return facts is not None and facts.size == mark.get("size")
+    path = Path(name)
     try:
         return path.is_dir() if mark.get("files") != 1 else path.stat().st_size == mark.get("size")
     except OSError:
         return False
+
+
+def is_there(name: str) -> bool:
+    """Whether there is something of a name, be it a path or a URL."""
+    return there_is(name) if is_stored(name) else os.path.lexists(name)

@@ -184,7 +184,27 @@ class Asking:
         check_fields(self)
 
 
-SPECIAL = ("editing", "from_tracks", "asking", "answering")
+@dataclass(frozen=True)
+class Splitting:
+    """Whether a long video is done in parts.
+
+    Attributes:
+        split: ``scenes`` or ``minutes``, perhaps with a number of minutes; see ``pipeline.split``.
+    """
+
+    split: Annotated[
+        str | None,
+        Option(
+            "Do each video in parts, side by side, and join their tracks: scenes (cut where shots end) or "
+            "minutes (every 10, at key frames); scenes:N and minutes:N say how long parts are.",
+            LOOKING,
+            "HOW",
+            shown="in one piece",
+        ),
+    ] = None
+
+
+SPECIAL = ("editing", "from_tracks", "asking", "answering", "splitting")
 """The groups of ``Options`` that only some kinds of jobs have a use for."""
 
 
@@ -213,6 +233,7 @@ class Options:
     from_tracks: FromTracks = field(default_factory=FromTracks)
     asking: Asking = field(default_factory=Asking)
     answering: Answering = field(default_factory=Answering)
+    splitting: Splitting = field(default_factory=Splitting)
 
     @property
     def special(self) -> dict[str, str]:
@@ -257,7 +278,10 @@ class Options:
         return replace(self, **made) if made else self
 
     def as_json(self) -> dict[str, Any]:
-        """What decides about results, by group; not where a model runs, nor what becomes of what exists."""
+        """What decides about results, by group.
+
+        That is not where a model runs, what becomes of what exists, or in how many parts a video is done.
+        """
         left_out = {("saving", "existing"), ("saving", "output"), ("model", "device")}
         return {
             group.name: {
@@ -266,6 +290,7 @@ class Options:
                 if (group.name, row.name) not in left_out
             }
             for group in fields(self)
+            if group.name != "splitting"
         }
 
 

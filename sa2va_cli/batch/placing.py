@@ -9,6 +9,7 @@ import re
 from pathlib import Path, PurePath
 
 from sa2va_cli.errors import UsageError
+from sa2va_cli.pipeline.storage import is_stored
 
 FIELDS = ("parent", "index", "relative")
 _FIELD = re.compile(r"\{\{|\}\}|\{(parent|relative|index(?::(0?\d+))?)\}")
@@ -55,7 +56,7 @@ def placed(template: str | None, source: str, relative: PurePath, index: int) ->
 
 def folder_of(template: str | None) -> Path:
     """The folder that all outputs lie in or below: what stands before the first field."""
-    if template is None:
+    if template is None or is_stored(template):  # what is known of jobs stays on this computer
         return Path()
     plain = template.replace("{{", "\x00").replace("}}", "\x01")
     before = plain.partition("{")[0]

@@ -7,26 +7,30 @@ import os
 import queue
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sa2va_cli.batch.choosing import Again, Choice, choose, rebuilt
+from sa2va_cli.batch.estimating import Estimate, estimated, measured
 from sa2va_cli.batch.job import BatchJob, Outcome
 from sa2va_cli.batch.listing import Request, listed, made_of
 from sa2va_cli.batch.placing import folder_of, template_of
 from sa2va_cli.batch.pool import Died, Pool, Said, setups
+from sa2va_cli.batch.progress import BatchReport, BatchResult, Counted, JobBegan, JobEnded, JobTold
 from sa2va_cli.batch.ray_choice import RayChoice
 from sa2va_cli.batch.sources import Source
+from sa2va_cli.batch.splitting import Next, Splits, forget_parts
 from sa2va_cli.batch.state import NAME, Row, StateFile, opened, read_state
 from sa2va_cli.batch.watching import Watching, watched
 from sa2va_cli.batch.worker import Begun, Broken, Ended, Idle, Returned, Setup, Task, Told
-from sa2va_cli.errors import LookAtTheseError, OutputError, Sa2VAError, UsageError
-from sa2va_cli.events import Event, Notice
+from sa2va_cli.errors import LookAtTheseError, NothingFoundError, OutputError, Sa2VAError, UsageError
+from sa2va_cli.events import Notice
 from sa2va_cli.outputs.leftovers import clear, leftovers_of
 from sa2va_cli.outputs.locks import lock_name, remove_abandoned
+from sa2va_cli.pipeline.storage import is_stored
 from sa2va_cli.staging import output_errors
 
 ATTEMPTS = 3
@@ -34,54 +38,6 @@ ATTEMPTS = 3
 
 _POLL_SECONDS = 0.25
 """How often it is looked whether somebody wants the batch to end."""
-
-
-@dataclass(frozen=True)
-class JobBegan:
-    """A job was begun.
-
-    Attributes:
-        key: of the job.
-        source: its input.
-        kind: of the job.
-        reason: why it is done; see ``choosing.Choice``.
-    """
-
-    key: str
-    source: str
-    kind: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class JobTold:
-    """A job tells something: ``events.Event``."""
-
-    key: str
-    source: str
-    event: Event
-
-
-@dataclass(frozen=True)
-class JobEnded:
-    """A job ended, well or not; ``outcome.state`` is ``pending`` where it was stopped."""
-
-    key: str
-    source: str
-    outcome: Outcome
-
-
-@dataclass(frozen=True)
-class Counted:
-    """How many jobs there are, how many of them were done before, and how many wait."""
-
-    total: int
-    done_before: int
-    waiting: int
-
-
-BatchEvent = JobBegan | JobTold | JobEnded | Counted | Notice
-BatchReport = Callable[[BatchEvent], None]
 
 
 @dataclass
@@ -126,6 +82,12 @@ class Plan:
             raise UsageError(
                 "--jobs and --gpus are for one computer; with --ray give --ray-workers and --gpus-per-worker"
             )
+        options = self.request.options
+        if self.ray is not None and options.splitting.split and is_stored(options.saving.output or ""):
+            raise UsageError(
+                "--split with --ray keeps tracks of parts beside the outputs, where all nodes must see them; "
+                "give a folder with -o"
+            )
         setups(Setup(self.request.options.model), self.jobs, self.gpus)
         request = self.request
         if not request.inputs and request.manifest is None and self.watch is None:
@@ -142,41 +104,6 @@ class Plan:
             return self.state / NAME if self.state.is_dir() else self.state
         template = template_of(self.request.options.saving.output, mirror=self.request.mirror)
         return folder_of(template) / NAME
-
-
-@dataclass(frozen=True)
-class BatchResult:
-    """What a batch came to.
-
-    Attributes:
-        state: the state file.
-        total: jobs in the list.
-        done: done now.
-        skipped: done before.
-        failed: failed, now or before.
-        left: not done because the batch was ended.
-        frames: made now.
-        seconds: from the first job to the last.
-        clip_seconds: of the inputs that were done now.
-        look_at: ranges worth a look, by input.
-        failures: what went wrong, by input.
-        exposed: inputs of edits, done now or before, in which something that should be hidden may be seen.
-        interrupted: whether somebody ended it.
-    """
-
-    state: Path
-    total: int
-    done: int
-    skipped: int
-    failed: int
-    left: int
-    frames: int
-    seconds: float
-    clip_seconds: float
-    look_at: tuple[tuple[str, str], ...]
-    failures: tuple[tuple[str, str], ...]
-    exposed: tuple[str, ...]
-    interrupted: bool
 
 
 def run_batch(plan: Plan, report: BatchReport, interrupts: Interrupts | None = None) -> BatchResult:
@@ -202,8 +129,8 @@ def run_batch(plan: Plan, report: BatchReport, interrupts: Interrupts | None = N
         return _Batch(plan, state, report, interrupts or Interrupts()).run(jobs)
 
 
-def previewed(plan: Plan) -> list[tuple[BatchJob, Choice]]:
-    """What a batch would do with each job; nothing is written or locked.
+def previewed(plan: Plan) -> tuple[list[tuple[BatchJob, Choice]], Estimate]:
+    """What a batch would do with each job, and what that needs; nothing is written or locked.
 
     Raises:
         InputError: a folder, a pattern or the manifest leads to nothing, or the state file is damaged.
@@ -213,7 +140,8 @@ def previewed(plan: Plan) -> list[tuple[BatchJob, Choice]]:
     if plan.state_path.exists():
         rows = {row.key: row for row in read_state(plan.state_path).rows}
     jobs = listed(plan.request)
-    return [(job, choose(job, rows.get(job.key), job.work.saving.existing, plan.again)) for job in jobs]
+    found = [(job, choose(job, rows.get(job.key), job.work.saving.existing, plan.again)) for job in jobs]
+    return found, estimated([job for job, choice in found if choice.due], measured(rows.values()))
 
 
 class _Batch:
@@ -232,6 +160,7 @@ class _Batch:
         self._skipped = 0
         self._broken: Broken | None = None
         self._written: set[str] = set()
+        self._splits = Splits()
 
     def run(self, jobs: Sequence[BatchJob]) -> BatchResult:
         """Does the jobs, and those that appear meanwhile."""
@@ -249,7 +178,7 @@ class _Batch:
     def _enter(self, jobs: Sequence[BatchJob]) -> None:
         before = self._state.enter(jobs)
         self._jobs = {job.key: job for job in jobs}
-        self._written = {os.path.normpath(path) for job in jobs for path in job.outputs}
+        self._written = {name for job in jobs for name in job.names}
         lost = self._state.moved_aside
         if lost is not None:
             self._report(
@@ -267,8 +196,7 @@ class _Batch:
             elif self._take(job, before.get(job.key)):
                 due.append(job.key)
         self._state.await_again(key for key in due if key in before and before[key].state != "running")
-        waiting = len(self._waiting)
-        self._report(Counted(len(jobs), self._skipped, waiting))
+        self._report(self._counted())
 
     def _take(self, job: BatchJob, row: Row | None) -> bool:
         """Puts a job in the queue if it is due."""
@@ -277,7 +205,7 @@ class _Batch:
         if choice.reason == "interrupted":
             _tidy(job)
         if choice.due:
-            self._waiting.append(Task(job, choice.existing))
+            self._queue(Task(job, choice.existing))
         elif row is not None and row.state == "failed":
             self._failures[job.key] = row.error
         else:
@@ -285,6 +213,55 @@ class _Batch:
             if row is not None and row.code == LookAtTheseError.exit_code:
                 self._exposed[job.key] = None
         return choice.due
+
+    def _queue(self, task: Task) -> None:
+        """Lets a job wait for a worker, or the first step of one that is done in parts."""
+        if task.job.split is None:
+            self._waiting.append(task)
+        else:
+            self._go_on(self._splits.begin(task))
+
+    def _go_on(self, after: Next) -> None:
+        """Lets the next steps of a job wait; those that were done before are over at once."""
+        if after.failed is not None:
+            self._end(after.key, after.failed)
+            return
+        if after.task is not None:
+            self._waiting.appendleft(after.task)
+        due: list[Task] = []
+        over: list[tuple[str, Outcome]] = []
+        for job in after.steps:
+            row = self._state.add(job)
+            self._jobs[job.key] = job
+            choice = choose(job, row, "overwrite", self._plan.again)
+            self._reasons[job.key] = choice.reason
+            if row is not None and not choice.due:
+                over.append((job.key, Outcome(row.state, row.code, row.error, source=row.mark)))
+                continue
+            due.append(Task(job, "overwrite"))
+            if row is not None and row.state != "running":
+                self._state.await_again([job.key])
+        self._waiting.extendleft(reversed(due))
+        for key, outcome in over:
+            self._step_over(key, outcome)
+
+    def _step_over(self, key: str, outcome: Outcome) -> None:
+        """A step of a job is over; with the last of several the next begins."""
+        try:
+            after = self._splits.over(key, outcome)
+        except Sa2VAError as error:
+            whole = self._splits.whole_of(key)
+            after = Next(whole, failed=Outcome("failed", error.exit_code, error.command_line))
+        if after is not None:
+            self._go_on(after)
+            self._report(self._counted())
+
+    def _counted(self) -> Counted:
+        return Counted(len(self._whole_jobs()), self._skipped, len(self._waiting))
+
+    def _whole_jobs(self) -> dict[str, BatchJob]:
+        """The jobs without steps of others."""
+        return {key: job for key, job in self._jobs.items() if key not in self._splits}
 
     def _work(self) -> None:
         plan = self._plan
@@ -343,9 +320,11 @@ class _Batch:
             job = self._jobs[message.key]
             self._state.begin(message.key)
             self._attempts[message.key] += 1
-            self._report(JobBegan(job.key, job.source, job.kind, self._reasons[job.key]))
+            kind = self._active[job.key].job.kind if job.key in self._active else job.kind
+            self._report(JobBegan(job.key, job.source, kind, self._reasons[job.key], job.part))
         elif isinstance(message, Told):
-            self._report(JobTold(message.key, self._jobs[message.key].source, message.event))
+            job = self._jobs[message.key]
+            self._report(JobTold(message.key, job.source, message.event, job.part))
         elif isinstance(message, Ended):
             self._end(message.key, message.outcome)
         elif isinstance(message, Returned):
@@ -364,12 +343,19 @@ class _Batch:
     def _end(self, key: str, outcome: Outcome) -> None:
         self._active.pop(key, None)
         self._state.end(key, outcome)
+        job = self._jobs[key]
+        if key in self._splits:
+            self._report(JobEnded(key, job.source, outcome, job.part))
+            self._step_over(key, outcome)
+            return
+        if job.split is not None and (outcome.state == "done" or outcome.code == NothingFoundError.exit_code):
+            forget_parts(job)
         self._ended[key] = outcome
         if outcome.state == "failed":
             self._failures[key] = outcome.error
         elif outcome.code == LookAtTheseError.exit_code:
             self._exposed[key] = None
-        self._report(JobEnded(key, self._jobs[key].source, outcome))
+        self._report(JobEnded(key, job.source, outcome))
 
     def _revive(self, died: Died) -> None:
         """Gives the jobs of a process that is gone to another; one that kills them every time has failed."""
@@ -392,10 +378,11 @@ class _Batch:
         if os.path.normpath(source.path) in self._written:
             return
         job = made_of(source, self._plan.request, len(self._jobs) + 1)
-        if job.key in self._active or any(task.job.key == job.key for task in self._waiting):
+        at_it = job.key in self._active or self._splits.is_doing(job.key)
+        if at_it or any(task.job.key == job.key for task in self._waiting):
             return
         row = self._state.add(job)
-        taken = {os.path.normpath(path) for path in job.outputs}
+        taken = set(job.names)
         new = job.key not in self._jobs
         self._jobs[job.key] = job
         if new and taken & self._written:
@@ -408,7 +395,7 @@ class _Batch:
         if self._take(job, row):
             if row is not None and row.state != "running":
                 self._state.await_again([job.key])
-            self._report(Counted(len(self._jobs), self._skipped, len(self._waiting)))
+            self._report(self._counted())
 
     def _write_failures(self) -> None:
         path = self._plan.error_file
@@ -420,15 +407,16 @@ class _Batch:
 
     def _result(self, seconds: float) -> BatchResult:
         done = {key: one for key, one in self._ended.items() if one.state == "done"}
-        sources = {key: self._jobs[key].source for key in self._jobs}
+        jobs = self._whole_jobs()
+        sources = {key: job.source for key, job in jobs.items()}
         over = len(done) + self._skipped + len(self._failures)
         return BatchResult(
             state=self._state.path,
-            total=len(self._jobs),
+            total=len(jobs),
             done=len(done),
             skipped=self._skipped,
             failed=len(self._failures),
-            left=max(0, len(self._jobs) - over),
+            left=max(0, len(jobs) - over),
             frames=sum(one.frames for one in done.values()),
             seconds=seconds,
             clip_seconds=sum(one.clip_seconds for one in done.values()),

@@ -13,6 +13,7 @@ from pathlib import Path, PurePath
 from sa2va_cli.errors import InputError
 from sa2va_cli.media.formats import SUFFIXES
 from sa2va_cli.media.sequences import is_pattern, natural
+from sa2va_cli.pipeline.storage import is_stored, stored_files
 
 STANDARD_INPUT = "-"
 
@@ -62,6 +63,9 @@ def sources(given: Iterable[str], endings: frozenset[str]) -> Iterator[Source]:
         InputError: a folder or a pattern leads to nothing.
     """
     for text in given:
+        if is_stored(text):
+            yield from _stored(text, endings)
+            continue
         path = Path(text)
         if path.is_dir():
             yield from _below(path, endings)
@@ -69,6 +73,18 @@ def sources(given: Iterable[str], endings: frozenset[str]) -> Iterator[Source]:
             yield from _matching(text)
         else:
             yield Source(text)
+
+
+def _stored(url: str, endings: frozenset[str]) -> Iterator[Source]:
+    found = stored_files(url, endings)
+    if not found and (url.endswith("/") or "*" in url):
+        raise InputError(f"{url}: no file there has a known ending, or fits; name files, or a pattern")
+    if not found:
+        yield Source(url)
+        return
+    plain = url[: url.index("*")].rpartition("/")[0] if "*" in url else url.rstrip("/")
+    for name in found:
+        yield Source(name, PurePath(name.removeprefix(plain).strip("/")).parent, found=True)
 
 
 def _below(folder: Path, endings: frozenset[str]) -> Iterator[Source]:

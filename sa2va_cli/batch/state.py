@@ -99,11 +99,15 @@ class Row:
     warnings: tuple[str, ...] = ()
     look_at: tuple[str, ...] = ()
 
-    @property
-    def decision(self) -> Decision | None:
-        """What a person decided in ``sa2va review`` about the tracks that were made; None for nothing."""
-        made = next((name for name in self.outputs if name.endswith(TRACKS_ENDING)), None)
-        return None if made is None else decision_on(Path(made))
+    def decision(self, folder: Path) -> Decision | None:
+        """What a person decided in ``sa2va review`` about the tracks that were made; None for nothing.
+
+        Args:
+            folder: that of the state file, where decisions lie on inputs of which no tracks were made.
+        """
+        made = next((Path(name) for name in self.outputs if name.endswith(TRACKS_ENDING)), None)
+        found = decision_on(made or folder / (Path(self.source).stem + TRACKS_ENDING))
+        return None if found is None or found.status in ("new", "tracked") else found
 
 
 def _row(values: Sequence[Any]) -> Row:

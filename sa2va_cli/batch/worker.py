@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sa2va_cli.batch.job import BatchJob, Outcome
 from sa2va_cli.batch.kinds import Tools, kind_of
+from sa2va_cli.batch.kinds.steps import STEPS
 from sa2va_cli.batch.marks import Mark, output_mark
 from sa2va_cli.editing.remarks import EXPOSING, remarked_ranges
 from sa2va_cli.errors import InputError, LookAtTheseError, Sa2VAError
@@ -208,7 +209,7 @@ class Worker:
         known = None if mark is None else mark.as_json()
         started = time.perf_counter()
         try:
-            result = self._run(task)
+            outcome = self._outcome_of(task, mark)
         except Stopped:
             return Outcome("pending")
         except BrokenWorker:
@@ -217,12 +218,24 @@ class Worker:
             outcome = Outcome("failed", error.exit_code, error.command_line)
         except BaseException as error:  # also what would end a program: this thread must not end, unheard
             outcome = Outcome("failed", BUG, f"internal error: {type(error).__name__}: {error}")
-        else:
-            outcome = _done(result, mark, task.job)
         return replace(outcome, seconds=time.perf_counter() - started, source=known)
 
+    def _outcome_of(self, task: Task, mark: Mark | None) -> Outcome:
+        """Runs a job, and sends what it has made where that goes elsewhere."""
+        job = task.job
+        if job.url is None:
+            return _done(self._run(task), mark, job)
+        from sa2va_cli.batch.remote import all_kept, begun, kept, sent
+
+        ready = begun(job, task.existing, mark)
+        if all_kept(job, ready):
+            return kept(ready)
+        result = self._run(replace(task, existing=ready.existing))
+        self._emit(Told(job.key, Progress(f"sending to {job.url}")))
+        return sent(job, ready, result, _done(result, mark, job))
+
     def _run(self, task: Task) -> SegmentResult:
-        kind = kind_of(task.job.kind)
+        kind = STEPS.get(task.job.kind) or kind_of(task.job.kind)
         turn = self._followed.turn()
         tools = Tools(
             partial(self._loaded, "open"),

@@ -151,9 +151,10 @@ def _first_question(given: list[str]) -> tuple[tuple[str, ...], str | None]:
     """The inputs of a conversation, and what is asked first if the last argument names no file."""
     from sa2va_cli.commands.prompt_doubts import names_file
     from sa2va_cli.pipeline.fetching import is_address
+    from sa2va_cli.pipeline.storage import is_stored
 
     def is_input(word: str) -> bool:
-        return word == "-" or is_address(word) or names_file(word) or Path(word).is_dir()
+        return word == "-" or is_address(word) or is_stored(word) or names_file(word) or Path(word).is_dir()
 
     if given and not is_input(given[-1]):
         return tuple(given[:-1]), given[-1]

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import time
+from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from sa2va_cli.batch.options import Asking, Editing, FromTracks, Options, SharedSearch
+from sa2va_cli.batch.options import Asking, Editing, FromTracks, Options, SharedSearch, Splitting
 from sa2va_cli.batch.ray_choice import RayChoice
 from sa2va_cli.commands.helptext import examples
 from sa2va_cli.commands.options import Talking, add_command, only, without
@@ -27,9 +28,12 @@ from sa2va_cli.pipeline.job import Resuming
 from sa2va_cli.runtime.choice import ModelChoice
 
 if TYPE_CHECKING:
-    from sa2va_cli.batch.running import BatchResult, Plan
+    from sa2va_cli.batch.estimating import Estimate
+    from sa2va_cli.batch.progress import BatchResult
+    from sa2va_cli.batch.running import Plan
     from sa2va_cli.batch.state import Row, Summary
     from sa2va_cli.commands.console import Console
+    from sa2va_cli.tracks.decisions import Decision
 
 RUN_EPILOG = """
 Exit codes: 0 all done, 8 some failed, 9 as for sa2va edit, 130 interrupted; those of sa2va segment where \
@@ -47,6 +51,10 @@ checkpoints, twice at once; both can be gone on with.
     "sa2va batch status out/ --follow",
 )
 STATUS_EPILOG = examples("sa2va batch status out/", "sa2va batch status out/ --json | jq .counts")
+REJECTED_EPILOG = examples(
+    "sa2va batch rejected out/ --why",
+    'sa2va batch rejected out/ | sa2va batch - -p "the red car" --save tracks -o out/ --overwrite',
+)
 ERRORS_EPILOG = examples("sa2va batch errors out/ > failed.txt", "sa2va batch errors out/ --why")
 
 _FOLLOW_SECONDS = 1.0
@@ -215,6 +223,7 @@ def run_command(
     from_tracks: Annotated[FromTracks, without("force")],
     asking: Asking,
     answering: Answering,
+    splitting: Splitting,
     model: ModelChoice,
     talking: Talking,
 ) -> None:
@@ -226,7 +235,9 @@ def run_command(
     from sa2va_cli.batch.listing import Request
     from sa2va_cli.batch.running import Plan, previewed
 
-    options = Options(search, saving, drawing, delivery, model, editing, from_tracks, asking, answering)
+    options = Options(
+        search, saving, drawing, delivery, model, editing, from_tracks, asking, answering, splitting
+    )
     manifest = None if batching.manifest is None else Path(batching.manifest)
     plan = Plan(
         Request(_named(inputs or [], batching), manifest, batching.kind, options, batching.mirror),
@@ -241,7 +252,7 @@ def run_command(
         batching.cluster,
     )
     if talking.dry_run:
-        _preview(previewed(plan), session.console, as_json=talking.as_json)
+        _preview(*previewed(plan), session.console, as_json=talking.as_json)
         return
     result = _run(plan, session, as_json=talking.as_json)
     if batching.on_done:
@@ -295,7 +306,7 @@ def _run(plan: "Plan", session: Session, *, as_json: bool) -> "BatchResult":
     return result
 
 
-def _preview(found: Any, console: "Console", *, as_json: bool) -> None:
+def _preview(found: Any, needed: "Estimate", console: "Console", *, as_json: bool) -> None:
     if as_json:
         jobs = [
             {
@@ -303,18 +314,30 @@ def _preview(found: Any, console: "Console", *, as_json: bool) -> None:
                 "kind": job.kind,
                 "due": choice.due,
                 "reason": choice.reason,
-                "outputs": list(map(str, job.outputs)),
+                "outputs": list(job.names),
             }
             for job, choice in found
         ]
-        console.data({"jobs": jobs})
+        console.data({"jobs": jobs, "estimate": asdict(needed)})
         return
     for job, choice in found:
-        outputs = ", ".join(map(str, job.outputs)) or "nothing known yet"
+        outputs = ", ".join(job.names) or "nothing known yet"
         console.line(
             f"{'would do  ' if choice.due else 'would skip'} {job.source} ({choice.reason}): {outputs}"
         )
-    console.note(f"{sum(choice.due for _, choice in found)} of {len(found)} would be done")
+    console.note(f"{needed.jobs} of {len(found)} would be done; {_needed(needed)}")
+
+
+def _needed(needed: "Estimate") -> str:
+    """What that takes, for people."""
+    read = f"{needed.read / 1e9:.3g} GB would be read"
+    if needed.hours is None or needed.written is None:
+        return f"{read}; how long that takes is told once one clip like these is done"
+    clips = "1 clip" if needed.clips == 1 else f"{needed.clips} clips"
+    return (
+        f"{read} and {needed.written / 1e9:.3g} GB written in about {needed.hours:.3g} hours, by {clips} "
+        "that are done"
+    )
 
 
 def _call(command: str, result: "BatchResult", console: "Console") -> None:
@@ -374,6 +397,9 @@ def _tell_status(summary: "Summary", console: "Console", *, as_json: bool) -> No
     console.answer(
         f"{summary.frames} frames, {summary.clip_seconds:.0f} s of clips, {summary.seconds:.0f} s of work"
     )
+    reviewed = Counter(found.status for found in _decisions(summary).values())
+    if reviewed:
+        console.answer(f"in review: {', '.join(f'{count} {name}' for name, count in reviewed.items())}")
     if summary.rows:
         rows = [
             [
@@ -381,11 +407,26 @@ def _tell_status(summary: "Summary", console: "Console", *, as_json: bool) -> No
                 row.source,
                 str(row.attempts),
                 f"{row.seconds:.1f}",
-                row.error,
+                row.error or _told(row.decision(summary.path.parent)),
             ]
             for row in summary.rows
         ]
-        console.table(["state", "input", "attempts", "seconds", "what went wrong"], rows)
+        console.table(["state", "input", "attempts", "seconds", "what went wrong, or was decided"], rows)
+
+
+def _decisions(summary: "Summary") -> dict[str, "Decision"]:
+    """What was decided in ``sa2va review`` about jobs that are done, by their keys."""
+    from sa2va_cli.batch.state import read_state
+
+    rows = read_state(summary.path, ("done",)).rows
+    found = {row.key: row.decision(summary.path.parent) for row in rows}
+    return {key: decision for key, decision in found.items() if decision is not None}
+
+
+def _told(decision: "Decision | None") -> str:
+    if decision is None:
+        return ""
+    return f"{decision.status}: {decision.reason}" if decision.reason else decision.status
 
 
 def _status_document(summary: "Summary") -> dict[str, Any]:
@@ -397,13 +438,15 @@ def _status_document(summary: "Summary") -> dict[str, Any]:
         "frames": summary.frames,
         "seconds": round(summary.seconds, 3),
         "clip_seconds": round(summary.clip_seconds, 3),
-        "jobs": [_row_document(row) for row in summary.rows],
+        "reviewed": dict(Counter(found.status for found in _decisions(summary).values())),
+        "jobs": [_row_document(row, summary.path.parent) for row in summary.rows],
     }
 
 
-def _row_document(row: "Row") -> dict[str, Any]:
+def _row_document(row: "Row", folder: Path) -> dict[str, Any]:
+    decision = row.decision(folder)
     facts = {("input" if name == "source" else name): value for name, value in asdict(row).items()}
-    return facts | {"review": row.decision and row.decision.document}
+    return facts | {"review": decision and decision.document}
 
 
 def errors_command(
@@ -421,15 +464,42 @@ def errors_command(
 
     summary = read_state(state_path(state), ("failed",))
     if talking.as_json:
-        session.console.data({"jobs": [_row_document(row) for row in summary.rows]})
+        session.console.data({"jobs": [_row_document(row, summary.path.parent) for row in summary.rows]})
         return
+    _list([(row.source, row.error) for row in summary.rows], session.console, why=why, null=null)
+
+
+def rejected_command(
+    *,
+    session: Session,
+    state: Annotated[Path, STATE] = Path(),
+    why: Annotated[bool, typer.Option("--why", metavar="", help="With the reason, behind a tab.")] = False,
+    null: Annotated[bool, typer.Option("--null", "-0", metavar="", help="End names in a zero byte.")] = False,
+    talking: Annotated[Talking, only("as_json", "debug")],
+) -> None:
+    """List the inputs whose tracks were rejected in sa2va review, one a line, as sa2va batch - takes them."""
+    from sa2va_cli.batch.state import read_state, state_path
+
+    summary = read_state(state_path(state), ("done",))
+    folder = summary.path.parent
+    found = [(row, row.decision(folder)) for row in summary.rows]
+    rejected = [(row, made) for row, made in found if made is not None and made.status == "rejected"]
+    if talking.as_json:
+        session.console.data({"jobs": [_row_document(row, folder) for row, _ in rejected]})
+        return
+    _list([(row.source, made.reason or "") for row, made in rejected], session.console, why=why, null=null)
+
+
+def _list(found: list[tuple[str, str]], console: "Console", *, why: bool, null: bool) -> None:
+    """Inputs, with what is to be said about each."""
     if null:
-        typer.echo("".join(f"{row.source}\0" for row in summary.rows), nl=False)
+        typer.echo("".join(f"{source}\0" for source, _ in found), nl=False)
         return
-    for row in summary.rows:
-        session.console.answer(f"{row.source}\t{row.error}" if why else row.source)
+    for source, text in found:
+        console.answer(f"{source}\t{text}" if why else source)
 
 
 add_command(app, "batch run", run_command, RUN_EPILOG)
 add_command(app, "batch status", status_command, STATUS_EPILOG)
 add_command(app, "batch errors", errors_command, ERRORS_EPILOG)
+add_command(app, "batch rejected", rejected_command, REJECTED_EPILOG)

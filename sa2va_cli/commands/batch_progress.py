@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sa2va_cli.batch.running import BatchEvent, BatchResult, Counted, JobBegan, JobEnded, JobTold
+from sa2va_cli.batch.progress import BatchEvent, BatchResult, Counted, JobBegan, JobEnded, JobTold
 from sa2va_cli.errors import on_command_line
 from sa2va_cli.events import Notice, Progress, Saved
 
@@ -125,12 +125,15 @@ class Events:
             return {"event": "jobs", **known}
         if isinstance(event, Notice):
             return {"event": "notice", "level": event.level, "text": on_command_line(event.text)}
+        facts: dict[str, Any] | None
         if isinstance(event, JobBegan):
-            return {"event": "began", "input": event.source, "kind": event.kind, "reason": event.reason}
-        if isinstance(event, JobEnded):
+            facts = {"event": "began", "input": event.source, "kind": event.kind, "reason": event.reason}
+        elif isinstance(event, JobEnded):
             self._last.pop(event.key, None)
-            return _ended_facts(event)
-        return self._told_facts(event)
+            facts = _ended_facts(event)
+        else:
+            facts = self._told_facts(event)
+        return facts | {"part": event.part} if facts and event.part else facts
 
     def _told_facts(self, told: JobTold) -> dict[str, Any] | None:
         event = told.event
@@ -241,16 +244,22 @@ def tell_plainly(event: BatchEvent, console: "Console") -> None:
     elif isinstance(event, Notice):
         _notice(event, "", console)
     elif isinstance(event, JobTold) and isinstance(event.event, Notice):
-        _notice(event.event, f"{event.source}: ", console)
+        _notice(event.event, f"{_title(event)}: ", console)
     elif isinstance(event, JobEnded) and event.outcome.state == "failed":
         if not console.quiet:
             error = (event.outcome.error or "").removeprefix(f"{event.source}: ")  # most name the file
-            console.line(f"failed  {event.source}: {error}", "red")
+            console.line(f"failed  {_title(event)}: {error}", "red")
     elif isinstance(event, JobEnded) and event.outcome.state == "done":
         names = ", ".join(Path(path).name for path in event.outcome.outputs) or "nothing to do"
-        console.note(f"done    {event.source} -> {names} ({event.outcome.seconds:.1f} s)")
+        names = "" if event.part else f" -> {names}"
+        console.note(f"done    {_title(event)}{names} ({event.outcome.seconds:.1f} s)")
     elif isinstance(event, JobEnded):
-        console.note(f"stopped {event.source}")
+        console.note(f"stopped {_title(event)}")
+
+
+def _title(event: JobBegan | JobTold | JobEnded) -> str:
+    """What a job is called before people."""
+    return f"{event.source} ({event.part})" if event.part else event.source
 
 
 def _notice(notice: Notice, before: str, console: "Console") -> None:
@@ -298,7 +307,9 @@ class BarsShow:
         self._rate.tell(event)
         tell_plainly(event, self._console)
         if isinstance(event, JobBegan):
-            self._tasks[event.key] = self._bars.add_task(Path(event.source).name, total=None, told="")
+            self._tasks[event.key] = self._bars.add_task(
+                Path(event.source).name + (f" ({event.part})" if event.part else ""), total=None, told=""
+            )
         elif isinstance(event, JobEnded) and event.key in self._tasks:
             self._bars.remove_task(self._tasks.pop(event.key))
         elif isinstance(event, JobTold) and isinstance(event.event, Progress):

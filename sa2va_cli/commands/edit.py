@@ -141,7 +141,7 @@ def edit_command(
     force: Annotated[
         bool, typer.Option("--force", help="Take a video that is not the one of the tracks.")
     ] = False,
-    looking: Looking,
+    looking: Annotated[Looking, without("follow_every")],  # what hides something sees every frame
     saving: Annotated[Saving, without("kinds")],
     drawing: Annotated[
         Drawing,

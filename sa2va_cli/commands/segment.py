@@ -10,7 +10,7 @@ from sa2va_cli.commands.standard_output import check_standard_output
 from sa2va_cli.commands.startup import collector_paused
 from sa2va_cli.errors import NothingFoundError
 from sa2va_cli.events import Event, Saved
-from sa2va_cli.pipeline.job import Resuming, SegmentJob
+from sa2va_cli.pipeline.job import FirstLook, Resuming, SegmentJob
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,6 +41,7 @@ def segment_command(
     *,
     session: Session,
     job: SegmentJob,
+    first_look: FirstLook,
     resuming: Annotated[Resuming, without("stop")],
     talking: Talking,
 ) -> None:
@@ -53,19 +54,21 @@ def segment_command(
         if talking.dry_run:
             _show_plan(job, session, as_json=talking.as_json)
         else:
-            _run(job, session, go_on, resuming, as_json=talking.as_json)
+            _run(job, session, go_on, None if first_look.preview else resuming, as_json=talking.as_json)
 
 
 def _run(
     job: SegmentJob,
     session: Session,
     imported: Callable[[], None],
-    resuming: Resuming,
+    resuming: Resuming | None,
     *,
     as_json: bool,
 ) -> None:
+    """Runs a job, or only previews it where there is nothing to resume."""
     console = session.console
     from sa2va_cli.commands.documents import nothing_document, result_document
+    from sa2va_cli.pipeline.previewing import preview
     from sa2va_cli.pipeline.segmentation import segment
     from sa2va_cli.runtime.loading import import_network, load_segmenter
     from sa2va_cli.runtime.threads import divide_cores
@@ -85,7 +88,10 @@ def _run(
             show(event)
 
         try:
-            result = segment(job, load=load, report=report, threads=divide_cores, resuming=resuming)
+            if resuming is None:
+                result = preview(job, load=load, report=report)
+            else:
+                result = segment(job, load=load, report=report, threads=divide_cores, resuming=resuming)
         except (Interrupted, KeyboardInterrupt):
             kept = f"kept {', '.join(map(str, finished))}" if finished else "nothing was written"
             raise Interrupted(f"interrupted; {kept}") from None

@@ -83,6 +83,8 @@ def _line(one: "Sighting", *, rle: bool) -> dict[str, Any]:
         "area": one.area,
         "bbox": None if one.box is None else [one.box.x0, one.box.y0, *one.box.size],
     }
+    if one.by_flow:
+        line["by_flow"] = True
     if rle:
         from sa2va_cli.export.coco import encode_mask
 

@@ -171,7 +171,8 @@ def train_command(
             _outlook(job, session.console, as_json=talking.as_json)
             return
         result = _run(job, validator, session.console, tensorboard=tensorboard)
-    _tell(result, session.console, as_json=talking.as_json)
+    if job.processes.first:
+        _tell(result, session.console, as_json=talking.as_json)
 
 
 def _placed(model: ModelChoice) -> "Placement":
@@ -184,7 +185,8 @@ def _placed(model: ModelChoice) -> "Placement":
 
 
 def _require(recipe: "Recipe", *, tensorboard: bool) -> None:
-    from sa2va_cli.runtime.extras import PEFT, QUANT, TENSORBOARD, require
+    from sa2va_cli.runtime.extras import ACCELERATE, PEFT, QUANT, TENSORBOARD, require
+    from sa2va_cli.training.parallel import launched
     from sa2va_cli.training.recipe import LANGUAGE_MODEL, LORA
 
     if recipe.parts.get(LANGUAGE_MODEL) == LORA:
@@ -193,6 +195,8 @@ def _require(recipe: "Recipe", *, tensorboard: bool) -> None:
         require(QUANT, "optimiser.eight_bit")
     if tensorboard:
         require(TENSORBOARD, parameter("tensorboard"))
+    if launched() > 1:
+        require(ACCELERATE, "training in several processes")
 
 
 def _recipe(changes: Changes, freeze: list[str], name: str) -> "Recipe":
@@ -284,9 +288,11 @@ def _job(
 
     from sa2va_cli.checkpoints.parts import LM
     from sa2va_cli.training.finetuning import Job
+    from sa2va_cli.training.parallel import joined
 
     if dtypes[LM] == torch.float16:
         raise UsageError(f"training in fp16 is not supported; use {parameter('dtype', 'bf16')} or fp32")
+    processes, own_device = joined(torch.device(device))
     return Job(
         base=name,
         folder=folder,
@@ -295,18 +301,21 @@ def _job(
         recipe=recipe,
         out=out,
         to="native" if to == "native" else "published",
-        device=torch.device(device),
+        device=own_device,
         dtypes=dtypes,
+        processes=processes,
     )
 
 
 def _run(
     job: "Job", validator: "DatasetValidator | None", console: Console, *, tensorboard: bool
 ) -> "Trained":
-    from sa2va_cli.commands.training_progress import TrainingProgress
+    from sa2va_cli.commands.training_progress import TrainingProgress, Unwatched
     from sa2va_cli.training.finetuning import Training
 
     training = Training(job, validator)
+    if not job.processes.first:
+        return training.run(Unwatched())
     with (
         console.reporting() as report,
         TrainingProgress(report, training.files, tensorboard=tensorboard) as watch,
@@ -363,6 +372,8 @@ def _outlook(job: "Job", console: Console, *, as_json: bool) -> None:
     from sa2va_cli.training.finetuning import Training
 
     outlook = Training(job).outlook()
+    if not job.processes.first:
+        return
     free = free_bytes(str(job.device))
     if as_json:
         console.data(_document(outlook, free))

@@ -49,3 +49,13 @@ class TrainingProgress:
 
     def saved(self, done: int) -> None:
         """See ``trainer.Watch``."""
+
+
+class Unwatched:
+    """Watches nothing: for processes that train along and say nothing."""
+
+    def stepped(self, line: Mapping[str, Any], done: int, steps: int) -> None:
+        """See ``trainer.Watch``."""
+
+    def saved(self, done: int) -> None:
+        """See ``trainer.Watch``."""

@@ -53,23 +53,26 @@ def write_clip(
 
     Returns:
         The video and the JSON file. The latter holds ``expressions``, each with ``text``, ``language``,
-        ``kind`` and ``actors``; ``actors``, for each number a COCO RLE of the visible mask on every frame;
-        ``fps``; and ``size``.
+        ``kind``, ``actors`` and their ``name``, if there are any; ``actors``, for each number a COCO RLE of
+        the visible mask on every frame; ``fps``; and ``size``.
     """
     video, notes = stem.with_suffix(".mp4"), stem.with_suffix(".json")
     masks = _write_video(scene, video, size, audio=audio)
     rng = np.random.default_rng(scene.seed)
     told = expressions(scene, range(scene.frames), rng)
     content = {
-        "expressions": [
-            {"text": e.text, "language": e.language, "kind": e.kind, "actors": list(e.actors)} for e in told
-        ],
+        "expressions": [_noted(scene, e) for e in told],
         "actors": masks,
         "fps": scene.fps,
         "size": list(size),
     }
     notes.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
     return video, notes
+
+
+def _noted(scene: Scene, e: Expression) -> dict[str, Any]:
+    noted = {"text": e.text, "language": e.language, "kind": e.kind, "actors": list(e.actors)}
+    return noted | ({"name": caption(scene, (), e.actors, "en")} if e.actors else {})
 
 
 def _write_video(

@@ -5,6 +5,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from sa2va_cli.datatypes import Frame
 from sa2va_cli.errors import InputError
 from sa2va_cli.media.formats import upright_size
 from sa2va_cli.media.joined import joined_pictures
+from sa2va_cli.media.rates import commonest_rate
 from sa2va_cli.media.source import SourceInfo
 from sa2va_cli.media.stills import Still, decode_still, required
 
@@ -54,7 +56,8 @@ class AnimationSource:
                 f"{path}: not one picture of the animation could be decoded; the file is damaged"
             )
         self._stamps = stamps
-        rate = Fraction(len(stamps) * 1000, end)
+        usual = commonest_rate(stamps, self._TIME_BASE, ()) if len(stamps) > 1 else None
+        rate = usual or Fraction(len(stamps) * 1000, end)
         self._info = SourceInfo(
             path=path,
             kind="video",
@@ -64,6 +67,7 @@ class AnimationSource:
             time_base=self._TIME_BASE,
             duration_seconds=end / 1000,
             codec=codec,
+            constant_rate=len({b - a for a, b in pairwise(stamps)}) <= 1,
         )
 
     @property

@@ -43,6 +43,7 @@ class Selection:
         start_timecode: ``HH:MM:SS:FF``, instead of ``start``: counted from the file's own timecode where it
             has one, else from zero.
         end_timecode: the same, instead of ``end``.
+        indices: which of the frames that all this chooses, by their ``Frame.index``; None for all.
     """
 
     start: Fraction | None = None
@@ -53,6 +54,7 @@ class Selection:
     max_frames: int | None = None
     start_timecode: str | None = None
     end_timecode: str | None = None
+    indices: range | None = None
 
     def __post_init__(self) -> None:
         for name in ("start", "end"):
@@ -90,7 +92,8 @@ class Selection:
                 f"{_numbered(source.info)}"
             )
         chosen = range(first, stop, self.every)
-        return chosen if self.max_frames is None else chosen[: self.max_frames]
+        chosen = chosen if self.max_frames is None else chosen[: self.max_frames]
+        return chosen if self.indices is None else chosen[self.indices.start : self.indices.stop]
 
     def first_ordinal(self, source: Source) -> int:
         """Number of the first frame at or after the start; the number of frames where there is none."""
@@ -314,7 +317,7 @@ class Reader:
         """
         found: dict[int, Frame] = {}
         for index in sorted(set(indices)):
-            first = self._first_of_group(index)
+            first = self.first_of_group(index)
             stop = self._end_of_group(index, last)
             if index > last or stop - first > LONGEST_GROUP:
                 found |= {frame.index: frame for frame in self.frames_at([index])}
@@ -331,7 +334,7 @@ class Reader:
         than ``LONGEST_GROUP`` frames are decoded again for each so many. What is held is not decoded again.
         """
         while stop > start:
-            first = self._first_of_group(stop - 1)
+            first = self.first_of_group(stop - 1)
             held = self._groups.pop(first, None)
             if held is None or held.stop < stop:
                 first = max(first, start, stop - LONGEST_GROUP)
@@ -340,16 +343,16 @@ class Reader:
                 yield from held.backwards(start, stop)
             stop = first
 
-    def _first_of_group(self, index: int) -> int:
-        """``Frame.index`` of the first selected frame of a group of pictures."""
+    def first_of_group(self, index: int) -> int:
+        """``Frame.index`` of the first selected frame of the group of pictures that a frame is in."""
         key = self._source.group_start(self._ordinals[index])
         return max(0, -((self._ordinals.start - key) // self._ordinals.step))
 
     def _end_of_group(self, index: int, last: int) -> int:
         """Behind the last selected frame of a group of pictures, as far as some frame."""
-        first = self._first_of_group(index)
+        first = self.first_of_group(index)
         behind = range(index + 1, min(last, first + LONGEST_GROUP) + 1)
-        return next((k for k in behind if self._first_of_group(k) != first), max(index, last) + 1)
+        return next((k for k in behind if self.first_of_group(k) != first), max(index, last) + 1)
 
     def _numbered(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         for frame in frames:

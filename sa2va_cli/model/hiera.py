@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from sa2va_cli.model.derived import DerivedTensor
+from sa2va_cli.model.parts import in_parts
 
 
 class Trunk:
@@ -47,7 +48,10 @@ class Trunk:
             fits = side % wanted == 0
             x = _ordered(x, batch, side, window, wanted if fits else side)
             window = wanted if fits else side
-            x = _block(block, x, window if fits else wanted)
+            if fits and window < side:  # windows know nothing of each other
+                x = _windows(block, x, window)
+            else:
+                x = _block(block, x, window if fits else wanted)
             if block.query_stride:
                 side, window = side // 2, window // 2
             if number in self.backbone.stage_ends:
@@ -69,6 +73,11 @@ def _ordered(x: Tensor, batch: int, side: int, old: int, new: int) -> Tensor:
     return x
 
 
+def _windows(block: Any, x: Tensor, window: int) -> Tensor:
+    """One transformer block on windows (W, w, w, C)."""
+    return in_parts(lambda part: _block(block, part, window), x, window**2 * block.mlp.proj_in.out_features)
+
+
 def _block(block: Any, x: Tensor, window: int) -> Tensor:
     """One transformer block on windows (W, w, w, C); halves them where the block pools its queries.
 
@@ -80,8 +89,14 @@ def _block(block: Any, x: Tensor, window: int) -> Tensor:
         x = _pooled(x) if block.query_stride else x
     fits = normed.shape[1] == window
     x = x + (_attention(block.attn, normed) if fits else _padded_attention(block.attn, normed, window))
+    rows = in_parts(lambda part: _fed(block, part), x.flatten(0, 2), block.mlp.proj_in.out_features)
+    return rows.view(x.shape)
+
+
+def _fed(block: Any, x: Tensor) -> Tensor:
     mlp = block.mlp
-    return x + mlp.proj_out(mlp.activation(mlp.proj_in(block.layer_norm2(x))))
+    fed: Tensor = x + mlp.proj_out(mlp.activation(mlp.proj_in(block.layer_norm2(x))))
+    return fed
 
 
 def _padded_attention(attention: Any, x: Tensor, window: int) -> Tensor:

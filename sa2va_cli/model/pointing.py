@@ -12,6 +12,7 @@ from itertools import groupby
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from sa2va_cli.datatypes import RGB, Directions
 from sa2va_cli.model.objects import Batch, ClipMemory, Memory, Span, batched_by_layout
@@ -97,7 +98,8 @@ class Pointer:
         if one.box is not None:
             return self.tracker.point_at(one.index, features, points)
         if one.before is not None:
-            before = torch.from_numpy(one.before[None]).to(device)
+            side = self.tracker.sam2.input_size // 4
+            before = resized(torch.from_numpy(one.before[None]).to(device), side)
             return self.tracker.point_at(one.index, features, points, before=before)
         if known is None:
             return self.tracker.point_at(one.index, features, points)
@@ -111,6 +113,13 @@ class Pointer:
             return known.decoded[index].logits
         decoded, _ = self.tracker.step(index, features, known)
         return decoded.logits
+
+
+def resized(logits: Tensor, side: int) -> Tensor:
+    """Logits (1, H, W) on the square grid of a network; they may come from another one's tracks."""
+    if logits.shape[-2:] == (side, side):
+        return logits
+    return F.interpolate(logits[None], (side, side), mode="bilinear", align_corners=False)[0]
 
 
 def points_of(one: Pointed, device: torch.device) -> PointedAt:

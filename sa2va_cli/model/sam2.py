@@ -10,6 +10,7 @@ Knows nothing about time: which memories are attended to is the tracker's decisi
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -34,6 +35,7 @@ from sa2va_cli.model.attention import (
 )
 from sa2va_cli.model.derived import DerivedTensor
 from sa2va_cli.model.hiera import Trunk
+from sa2va_cli.model.parts import in_parts
 from sa2va_cli.model.points import PointedAt
 
 # SAM 2 "Hiera-L" at 1024 px: what every published Sa2VA uses and its config does not say
@@ -264,6 +266,9 @@ class Sam2(nn.Module):
         self.memory_slots: int = config.num_maskmem
         self.memory_cells: int = self.grid**2
         self.dates_pointers: bool = config.enable_temporal_pos_encoding_for_object_pointers
+        self._fed_width: int = getattr(
+            config, "memory_attention_feed_forward_hidden_size", 4 * self.width
+        )  # EdgeTAM's has another name, and is small
         self.positions = DerivedTensor(self._positions, self._position_sources)
 
     @property
@@ -543,7 +548,7 @@ class Sam2(nn.Module):
             keys = [*(memory.keys[number] for memory in memories), attention.k_proj(told)]
             queries = rotate(attention.q_proj(layer.layer_norm2(x)), *rotation)
             x = x + attention.o_proj(look_up(queries, keys, values, attention.v_proj, counts))
-            x = x + self._feed_forward(layer, layer.layer_norm3(x))
+            x = in_parts(partial(self._fed, layer), x.flatten(0, 1), self._fed_width).view(x.shape)
         x = self.layers.memory_attention.layer_norm(x)
         return x.transpose(1, 2).unflatten(2, (self.grid, self.grid))
 
@@ -552,6 +557,9 @@ class Sam2(nn.Module):
         waves = age_waves(ages / MAX_POINTER_DISTANCE, self.width).to(self.dtype)
         dates: Tensor = self.layers.temporal_positional_encoding_projection_layer(waves)
         return dates.repeat_interleave(self.width // self.memory_width, dim=0)
+
+    def _fed(self, layer: Any, x: Tensor) -> Tensor:
+        return x + self._feed_forward(layer, layer.layer_norm3(x))
 
     @staticmethod
     def _feed_forward(layer: Any, x: Tensor) -> Tensor:

@@ -323,6 +323,15 @@ class NetworkSession:
         pointers = torch.stack([one.pointers.float() for one in memory.conditioning])
         return np.asarray(pointers.mean(dim=0).cpu().numpy(), np.float32)
 
+    def freeze_queries(self, queries: Tensor) -> NDArray[np.float32]:
+        """Queries as numbers (N, C); see ``datatypes.Session``."""
+        return np.asarray(queries.float().cpu().numpy(), np.float32)
+
+    def thaw_queries(self, data: NDArray[np.float32]) -> Tensor:
+        """Queries of what ``freeze_queries`` gave."""
+        sam2 = self._network.sam2
+        return torch.tensor(data, device=sam2.device, dtype=sam2.dtype)
+
     def freeze(self, memory: Memory) -> bytes:
         """Packs a memory, to go on from it at another time or in another process."""
         return freeze(memory)

@@ -29,6 +29,7 @@ class Clip:
             by their places among those that were looked at.
         strip_metadata: whether outputs say nothing of what the source's container says: title, dates, place,
             device, timecode, chapters.
+        sheet: the frames that contact sheets show; None for some that are spread over the clip.
     """
 
     reader: Reader
@@ -38,6 +39,7 @@ class Clip:
     form: Form | None = None
     by_source_number: bool = False
     strip_metadata: bool = False
+    sheet: tuple[int, ...] | None = None
 
     @property
     def metadata(self) -> Metadata:

@@ -34,7 +34,7 @@ class ContactSheet(LateFileSink):
     def __init__(self, path: Path, clip: Clip, count: int) -> None:
         super().__init__(path)
         self._clip = clip
-        self._wanted = spread(clip.reader.count_selected(), count)
+        self._wanted = spread(clip.reader.count_selected(), count) if clip.sheet is None else [*clip.sheet]
         self._cells: list[Cell] = []
 
     @abstractmethod

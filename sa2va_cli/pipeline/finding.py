@@ -4,13 +4,12 @@ from collections import Counter
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, chain, count
-from typing import Generic
+from typing import Generic, Protocol
 
 import numpy as np
 
 from sa2va_cli.conversation import Mention
 from sa2va_cli.datatypes import (
-    RGB,
     Followed,
     FoundObject,
     Frame,
@@ -55,11 +54,37 @@ class Findings(Generic[Memory]):
         return tuple(prompt for prompt in self.answers if prompt not in matched)
 
 
+class Asking(Protocol):
+    """Gets an answer to each prompt that has words, about keyframes."""
+
+    def __call__(
+        self, session: Session[View, Queries, Memory], keyframes: Sequence[Frame], search: Search
+    ) -> dict[Prompt, Grounding[Queries]]:
+        """Answers by prompt; ``ask`` is the usual way."""
+        ...
+
+
+def ask(
+    session: Session[View, Queries, Memory], keyframes: Sequence[Frame], search: Search
+) -> dict[Prompt, Grounding[Queries]]:
+    """Shows keyframes to the language model once, and asks about each prompt."""
+    groundings: dict[Prompt, Grounding[Queries]] = {}
+    if not search.has_words:
+        return groundings
+    view = session.look([frame.image for frame in keyframes])
+    for prompt in search.prompts:
+        if not prompt.text:
+            continue
+        groundings[prompt], view = session.ground(view, question(prompt.text, verbatim=search.verbatim))
+    return groundings
+
+
 def find(
     session: Session[View, Queries, Memory],
     keyframes: Sequence[Frame],
     search: Search,
     pointed: Sequence[tuple[Placement, Frame]] = (),
+    asking: Asking = ask,
 ) -> Findings[Memory]:
     """Asks the language model for each prompt and decodes its answers on the keyframes.
 
@@ -68,8 +93,9 @@ def find(
         keyframes: what the language model sees; none where there are no words.
         search: what is looked for.
         pointed: what is pointed at, each with its frame; it finds objects of its own, or corrects others.
+        asking: gets the answers.
     """
-    groundings = ask(session, [frame.image for frame in keyframes], search)
+    groundings = asking(session, keyframes, search)
     counts = {prompt: len(groundings.get(prompt, ())) for prompt in search.prompts}
     for one, _ in pointed:
         counts[one.prompt] = max(counts[one.prompt], min(one.number, counts[one.prompt] + 1))
@@ -129,21 +155,6 @@ def _rows(counts: Mapping[Prompt, int]) -> dict[Prompt, int]:
     """The row of each prompt's first object."""
     begins = accumulate(counts.values(), initial=0)
     return dict(zip(counts, begins, strict=False))
-
-
-def ask(
-    session: Session[View, Queries, Memory], images: Sequence[RGB], search: Search
-) -> dict[Prompt, Grounding[Queries]]:
-    """Shows the pictures to the language model once, and asks about each prompt."""
-    groundings: dict[Prompt, Grounding[Queries]] = {}
-    if not search.has_words:
-        return groundings
-    view = session.look(images)
-    for prompt in search.prompts:
-        if not prompt.text:
-            continue
-        groundings[prompt], view = session.ground(view, question(prompt.text, verbatim=search.verbatim))
-    return groundings
 
 
 def name_objects(

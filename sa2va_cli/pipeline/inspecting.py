@@ -57,6 +57,7 @@ class Sighting:
         area: pixels of its mask.
         box: around its mask; None for an empty one.
         mask: (H, W) bool at the size of the source.
+        by_flow: whether the network did not see the frame, and masks of others were moved to it.
     """
 
     frame: int
@@ -70,6 +71,7 @@ class Sighting:
     area: int
     box: Box | None
     mask: NDArray[np.bool_] = field(repr=False)
+    by_flow: bool = False
 
 
 def summarise(path: Path) -> TracksSummary:
@@ -116,6 +118,7 @@ def sightings(tracks: Tracks) -> Generator[Sighting, None, None]:
                 area=int(np.count_nonzero(mask)),
                 box=mask_box(mask),
                 mask=mask,
+                by_flow=one.by_flow,
             )
 
 

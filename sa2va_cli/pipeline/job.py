@@ -97,6 +97,7 @@ class Search:
         reground: when the language model looks again: ``scenes`` for at cuts, ``every:N`` for after each N
             seconds, ``off`` for never; None for at the cuts of a video, unless ``sampling`` is ``first`` or
             nothing is said in words.
+        follow_every: every how many-th frame is followed; masks of those between are moved by optical flow.
     """
 
     prompts: Annotated[
@@ -183,6 +184,17 @@ class Search:
         ),
     ] = None
 
+    follow_every: Annotated[
+        int,
+        Option(
+            "Follow every N-th frame only; masks of those between are moved there by optical flow, which is "
+            "faster and coarser.",
+            LOOKING,
+            "N",
+            least=1,
+        ),
+    ] = 1
+
     def __post_init__(self) -> None:
         prompts = numbered(with_visual(self.prompts, (*self.points, *self.boxes, *self.masks)))
         object.__setattr__(self, "prompts", prompts)
@@ -200,6 +212,11 @@ class Search:
             )
         check_fields(self)
         check_reground(self.reground)
+        if self.follow_every > 1 and any(prompt.visual for prompt in self.prompts):
+            raise UsageError(
+                f"{parameter('follow_every', self.follow_every)} is for what is found by words; what is "
+                "pointed at is followed on every frame"
+            )
 
     @property
     def has_words(self) -> bool:
@@ -282,6 +299,24 @@ class Resuming:
 
 
 NEVER_RESUMED = Resuming()
+
+
+@dataclass(frozen=True)
+class FirstLook:
+    """Whether a run is only looked at first.
+
+    Attributes:
+        preview: show what is found on the keyframes, and follow nothing.
+    """
+
+    preview: Annotated[
+        bool,
+        Option(
+            "Only a first look: a contact sheet (PNG) of what is found on the frames that the language model "
+            "sees. The same command without it need not ask again.",
+            LOOKING,
+        ),
+    ] = False
 
 
 @dataclass(frozen=True)

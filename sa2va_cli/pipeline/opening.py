@@ -18,6 +18,7 @@ from sa2va_cli.outputs.leftovers import clear, find_temporary
 from sa2va_cli.pipeline.fetching import fetched, is_address, name_in
 from sa2va_cli.pipeline.job import Search, SegmentJob
 from sa2va_cli.pipeline.selection import selection, timecodes_counted_from
+from sa2va_cli.pipeline.storage import is_stored, stored_copy
 
 STANDARD_INPUT = "-"
 
@@ -36,6 +37,8 @@ def stem_of(source: str) -> str:
         return "stdin"
     if is_address(source):
         return Path(name_in(source)).stem or "input"
+    if is_stored(source):
+        return Path(source).stem
     path = Path(source)
     if path.is_dir():
         return _plain(path.resolve().name) or "frames"
@@ -78,6 +81,10 @@ def opened(source: str, search: Search, report: Report) -> Generator[Reader, Non
         raise InputError(f"{source!r}: the name is not in UTF-8, which video needs; rename it")
     if is_address(source):
         with _read(fetched(source, report), search, report) as reader:
+            yield reader
+        return
+    if is_stored(source):
+        with stored_copy(source, report) as copy, _read(copy, search, report) as reader:
             yield reader
         return
     if source != STANDARD_INPUT and not _is_stream(source):

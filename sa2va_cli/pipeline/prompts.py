@@ -12,6 +12,11 @@ _REQUEST = re.compile(
 them, nor is any question word: "what the boy holds" names a thing."""
 
 
+def is_request(prompt: str) -> bool:
+    """Whether a prompt is a whole request, and not the name of a thing."""
+    return bool(_REQUEST.match(prompt))
+
+
 def question(prompt: str, *, verbatim: bool = False) -> PromptText:
     """Puts a prompt into the words the network was trained on.
 
@@ -24,6 +29,6 @@ def question(prompt: str, *, verbatim: bool = False) -> PromptText:
         ``<image>Please segment girl in red dress.``; a prompt that is a request already, or is to be sent
         verbatim, follows ``<image>`` unchanged.
     """
-    if verbatim or _REQUEST.match(prompt):
+    if verbatim or is_request(prompt):
         return IMAGE_TAG + PromptText.literal(prompt)
     return f"{IMAGE_TAG}Please segment " + PromptText.literal(prompt.rstrip(".。 ")) + "."

@@ -55,6 +55,8 @@ def reader_fingerprint(reader: Reader) -> Fingerprint:
 def settings_of(search: Search, choice: ModelChoice) -> dict[str, Any]:
     """Every setting that changes a mask or chooses a frame, by the names of the options."""
     chosen = {name: getattr(search, name) for name in _SELECTION}
+    if search.follow_every > 1:  # older versions do not know of it
+        chosen["follow_every"] = search.follow_every
     model = asdict(choice)
     settings = chosen | {name: model[name] for name in ("attention", "quantize", "device_map", "compile")}
     if choice.has_follower:  # whose weights stand beside the model's
@@ -68,5 +70,6 @@ def search_of(header: Header) -> Search:
     Raises:
         UsageError: the header has what cannot be meant.
     """
-    known = {name: header.settings[name] for name in _SELECTION if name in header.settings}
+    names = (*_SELECTION, "follow_every")
+    known = {name: header.settings[name] for name in names if name in header.settings}
     return Search(header.prompts, threshold=header.threshold, **known)

@@ -33,7 +33,7 @@ from sa2va_cli.events import Notice, Progress, Report, no_report
 from sa2va_cli.media.reader import Reader
 from sa2va_cli.model.prompt_text import spoken
 from sa2va_cli.pipeline.directions import follow_both_ways
-from sa2va_cli.pipeline.finding import Findings, ask, begins_of, find, name_objects
+from sa2va_cli.pipeline.finding import Asking, Findings, ask, begins_of, find, follow, name_objects
 from sa2va_cli.pipeline.job import LOOKING_IN_SHOTS, Search
 from sa2va_cli.pipeline.keyframes import keyframe_indices, read_keyframes, read_placements
 from sa2va_cli.pipeline.pointing import Placement, placements, read_pictures
@@ -89,6 +89,7 @@ def found_in(
     shots: Shots,
     report: Report = no_report,
     keyframes: Sequence[int] | None = None,
+    asking: Asking = ask,
 ) -> Findings[Memory]:
     """Finds the objects of a clip: in each shot, or at once where there is one.
 
@@ -99,15 +100,16 @@ def found_in(
         shots: of the clip.
         report: is told what a person should know.
         keyframes: which frames the language model sees of a clip of one shot; None for the usual ones.
+        asking: gets the answers.
     """
     if len(shots) > 1:
-        return find_in_shots(session, reader, search, shots, report)
+        return find_in_shots(session, reader, search, shots, report, asking)
     pointed = read_placements(reader, search)
     seen = read_keyframes(reader, search, keyframes)
     if seen:
         indices = ", ".join(str(frame.index) for frame in seen)
         report(Notice(f"the language model sees frame {indices}", "detail"))
-    return find(session, seen, search, pointed)
+    return find(session, seen, search, pointed, asking)
 
 
 def find_in_shots(
@@ -116,6 +118,7 @@ def find_in_shots(
     search: Search,
     shots: Shots,
     report: Report = no_report,
+    asking: Asking = ask,
 ) -> ShotFindings[Memory]:
     """Asks about each shot, and says which objects there are in the clip.
 
@@ -125,6 +128,7 @@ def find_in_shots(
         search: what is looked for.
         shots: of the clip.
         report: is told how far that is.
+        asking: gets the answers.
     """
     said = placements(search.prompts, reader)
     asked: list[Shot[Queries]] = []
@@ -132,7 +136,7 @@ def find_in_shots(
         report(Progress(LOOKING_IN_SHOTS, number, len(shots)))
         wanted = [span.start + index for index in keyframe_indices(len(span), search)]
         keyframes = _seen(reader, search, wanted)
-        groundings = ask(session, [frame.image for frame in keyframes], search) if keyframes else {}
+        groundings = asking(session, keyframes, search) if keyframes else {}
         indices = tuple(frame.index for frame in keyframes)
         shot = Shot(span, indices, groundings, tuple(one for one in said if one.index in span))
         asked.append(shot)
@@ -203,36 +207,61 @@ def _numbers(
     found = [len(shot.groundings.get(prompt, ())) for shot in shots]
     if max(found, default=0) < 2:
         return [tuple(range(1, count + 1)) for count in found]
-    looks: list[Floats] = []
-    for shot, count in zip(shots, found, strict=True):
-        if not count:
-            looks.append(np.zeros((0, 1), np.float32))
-            continue
-        keyframes = [(frame.index, frame.image) for frame in reader.frames_at(shot.keyframes)]
-        memory = session.condition(keyframes, [shot.groundings[prompt].queries])
-        looks.append(session.appearance(memory))
-    return matched(looks)
+    return matched([_looks(session, reader, prompt, shot) for shot in shots])
 
 
-def matched(looks: Sequence[Floats]) -> list[tuple[int, ...]]:
+def _looks(
+    session: Session[View, Queries, Memory], reader: Reader, prompt: Prompt, shot: Shot[Queries]
+) -> Floats:
+    """(N, C): what the objects that a prompt found in a shot look like."""
+    if not len(shot.groundings.get(prompt, ())):
+        return np.zeros((0, 1), np.float32)
+    keyframes = [(frame.index, frame.image) for frame in reader.frames_at(shot.keyframes)]
+    return session.appearance(session.condition(keyframes, [shot.groundings[prompt].queries]))
+
+
+def appearances(session: Session[View, Queries, Memory], reader: Reader, shot: Shot[Queries]) -> Floats:
+    """(N, C): what the objects of a shot look like that words have found, in the order of its rows."""
+    looks = [_looks(session, reader, prompt, shot) for prompt in shot.groundings]
+    there = [one for one in looks if len(one)]
+    return np.concatenate(there) if there else np.zeros((0, 1), np.float32)
+
+
+@dataclass(frozen=True)
+class Seam:
+    """What is known of objects of a shot and of those of the one before, by their rows in each.
+
+    Attributes:
+        same: which is which.
+        apart: which are not.
+    """
+
+    same: Mapping[int, int] = field(default_factory=dict)
+    apart: frozenset[tuple[int, int]] = frozenset()
+
+
+def matched(looks: Sequence[Floats], seams: Sequence[Seam] | None = None) -> list[tuple[int, ...]]:
     """Gives objects of several shots numbers: those that look alike have the same.
 
     Args:
         looks: (N, C) for each shot, what its objects look like.
+        seams: for each shot what is known besides; None for nothing.
 
     Returns:
         For each shot the numbers of its objects, from 1; new ones rise in the order of the objects.
     """
     known: list[Floats] = []
     numbers: list[tuple[int, ...]] = []
-    for ones in looks:
+    for shot, ones in enumerate(looks):
         ones = ones / np.maximum(np.linalg.norm(ones, axis=1, keepdims=True), 1e-6)  # noqa: PLW2901
-        places: dict[int, int] = {}
+        seam = Seam() if seams is None else seams[shot]
+        places = {row: numbers[-1][before] - 1 for row, before in seam.same.items()}
+        barred = {(row, numbers[-1][before] - 1) for row, before in seam.apart}
         if known and len(ones):
             alike = ones @ np.stack([one / np.linalg.norm(one) for one in known]).T
             for flat in np.argsort(-alike, axis=None, kind="stable"):
                 row, place = (int(part) for part in np.unravel_index(flat, alike.shape))
-                if row not in places and place not in places.values():
+                if row not in places and place not in places.values() and (row, place) not in barred:
                     places[row] = place
         for row, one in enumerate(ones):
             if row not in places:
@@ -301,6 +330,35 @@ def follow_found(
         with closing(way):
             for one in way:
                 yield _among(one, shot.rows, len(findings.objects))
+
+
+def on_keyframes(
+    session: Session[View, Queries, Memory],
+    reader: Reader,
+    findings: Findings[Memory],
+    frames: Sequence[Frame],
+    report: Report = no_report,
+) -> Generator[Followed[Memory] | Followed[None], None, None]:
+    """What was found on keyframes, which are decoded and not tracked; nothing is followed to them.
+
+    Args:
+        session: of the clip.
+        reader: the clip.
+        findings: whose keyframes are shown as they are decoded.
+        frames: the keyframes, and those that were pointed at.
+        report: is told what a person should know.
+    """
+    if not isinstance(findings, ShotFindings):
+        yield from follow(session, frames, findings, frame_count=len(frames), report=report)
+        return
+    for shot in findings.shots:
+        part = [frame for frame in frames if frame.index in shot.span]
+        if not shot.rows:
+            yield from (_absent(frame, len(findings.objects), session.grid) for frame in part)
+            continue
+        found: Findings[Memory] = _conditioned(session, reader, findings.search, shot)
+        for one in follow(session, part, found, frame_count=len(part), report=report):
+            yield _among(one, shot.rows, len(findings.objects))
 
 
 class _Parted:

@@ -51,6 +51,7 @@ class Log(Generic[Memory]):
         start: what is gone on from; None for the beginning.
         memory: of the tracker there.
         kept: where checkpoints are kept, and how often; None for nowhere.
+        shots: of the clip, as far as they are known here: motion is not compared across their borders.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Log(Generic[Memory]):
         start: Checkpoint | None = None,
         memory: Memory | None = None,
         kept: tuple[Path, Resuming] | None = None,
+        shots: Shots = ONE,
     ) -> None:
         self.writer = writer
         self.motion = MotionCheck()
@@ -66,7 +68,7 @@ class Log(Generic[Memory]):
         self._last_index = -1 if start is None else start.last
         self._frozen: dict[int, bytes] = {}
         self._last = time.monotonic(), 0
-        self._shots = ONE
+        self._shots = shots
         self._appended = self._last_index
         if start is not None:
             self.motion.thaw(start.motion)
@@ -123,9 +125,9 @@ class Log(Generic[Memory]):
             with read_ahead(reader) as frames:
                 yield _logged(tracks, frames, done), frames
             return
-        unseen = (_unseen(reader, one.index, one.source_index, one.pts) for one in islice(tracks, done))
+        blanks = (unseen(reader, one.index, one.source_index, one.pts) for one in islice(tracks, done))
         with read_ahead(reader.starting_at(self._last_index + 1)) as frames:
-            yield _logged(tracks, unseen, done), frames
+            yield _logged(tracks, blanks, done), frames
 
     def _due(self, done: int, in_shot: int) -> bool:
         """Whether a checkpoint is wanted after so many followed frames, in all and of the shot."""
@@ -150,7 +152,9 @@ class Log(Generic[Memory]):
             self.motion.forget()
         self._appended = one.frame.index
         agreements = self.motion.agreements(one.frame, one.logits)
-        masks = self.writer.append(one.frame, one.logits, one.scores, one.ious, agreements, one.worded)
+        masks = self.writer.append(
+            one.frame, one.logits, one.scores, one.ious, agreements, one.worded, by_flow=one.by_flow
+        )
         frozen = self._frozen.pop(one.frame.index, None)
         if frozen is not None and self._kept is not None:
             place, resuming = self._kept
@@ -175,7 +179,7 @@ def _logged(
         yield tracks.masks(one, frame)
 
 
-def _unseen(reader: Reader, index: int, source_index: int, pts: int) -> Frame:
+def unseen(reader: Reader, index: int, source_index: int, pts: int) -> Frame:
     """A frame whose picture nobody looks at."""
 
     def make() -> Any:

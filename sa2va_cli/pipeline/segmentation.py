@@ -26,13 +26,15 @@ from sa2va_cli.outputs.driver import Driver
 from sa2va_cli.outputs.existing import choose_outputs, claimed
 from sa2va_cli.outputs.kinds import check_kinds
 from sa2va_cli.outputs.naming import PlannedOutput, check_frame_names, plan_outputs
-from sa2va_cli.pipeline.finding import Findings, nothing_found
+from sa2va_cli.pipeline.between import sparsely
+from sa2va_cli.pipeline.finding import Asking, Findings, ask, nothing_found
 from sa2va_cli.pipeline.job import NEVER_RESUMED, Resuming, SegmentJob, SegmentResult, ShotSummary
 from sa2va_cli.pipeline.keyframes import keyframe_indices
 from sa2va_cli.pipeline.opening import files_read, opened, stem_of
 from sa2va_cli.pipeline.pointing import placements, with_masks
 from sa2va_cli.pipeline.provenance import settings_of, source_facts
-from sa2va_cli.pipeline.regrounding import found_in, objects_by_shot
+from sa2va_cli.pipeline.regrounding import find_in_shots, found_in, objects_by_shot
+from sa2va_cli.pipeline.remembering import recalled
 from sa2va_cli.pipeline.replay import draw_again
 from sa2va_cli.pipeline.resuming import Log, forget, logged
 from sa2va_cli.pipeline.shots import Shots, regrounding, shots_of
@@ -219,35 +221,65 @@ def run(
     ready = tuple(output for output in plan.outputs if not output.by_object)
     with ExitStack() as stack:
         stack.enter_context(claimed(ready, job.saving, read, report))
-        session = stack.enter_context(segmenter.open(still=reader.info.kind == "image"))
-        findings = (finding or _ask)(plan, session, report)
-        late, skipped = _of_objects(plan, findings.objects, read)
-        outputs = _with_objects(plan, (*ready, *late), findings)
+        still = reader.info.kind == "image"
+        session = sparsely(stack.enter_context(segmenter.open(still=still)), job.search, still=still)
+        if job.search.follow_every > 1:  # a checkpoint would have to hold frames
+            resuming = NEVER_RESUMED
+        if finding is None:
+            findings: Findings[Any] = _recalled_or_asked(plan, session, report, segmenter.identity)
+        else:
+            findings = finding(plan, session, report)
+        late, skipped = outputs_of_objects(plan, findings.objects, read)
+        outputs = with_objects(plan, (*ready, *late), findings)
         if not outputs:
             return all_there(plan, resuming, skipped)
         stack.enter_context(claimed(late, job.saving, read, report))
-        header = _header(plan, findings, segmenter.identity)
+        header = header_of(plan, findings, segmenter.identity)
         named = [*(output.path for output in outputs), *plan.skipped, *skipped]
         log_opened = logged(session, header, outputs, named, report, resuming, replaces=job.saving.replaces)
         with log_opened as log, threads(segmenter) as workers:
             followed = log.followed(session, reader, findings, outputs, report, workers)
-            tally = _draw(plan, outputs, log, followed, report)
+            tally = draw(plan, outputs, log, followed, report)
+    files = tuple(output.path for output in outputs)
+    return result_of(plan, findings, tally, files, (*plan.skipped, *skipped), started, report)
+
+
+def result_of(
+    plan: Plan,
+    findings: Findings[Any],
+    tally: Tally,
+    files: tuple[Path, ...],
+    skipped: tuple[Path, ...],
+    started: float,
+    report: Report,
+) -> SegmentResult:
+    """What a run comes back with.
+
+    Args:
+        plan: what was done.
+        findings: what was found.
+        tally: of the frames.
+        files: what was made.
+        skipped: what was there already.
+        started: when, by ``time.perf_counter``.
+        report: is told what a person should know.
+    """
     warnings = _warnings(plan, tally)
     for text in warnings:
         report(Notice(text, "warning"))
     return SegmentResult(
-        source=job.source,
-        info=reader.info,
+        source=plan.job.source,
+        info=plan.reader.info,
         model=plan.model,
         device=plan.placement.device,
         dtype=plan.placement.dtype,
-        prompts=job.search.prompts,
+        prompts=plan.job.search.prompts,
         objects=tally.summaries(),
         answers=_by_id(findings),
         frames=tally.frames,
         seconds=time.perf_counter() - started,
-        files=tuple(output.path for output in outputs),
-        skipped=(*plan.skipped, *skipped),
+        files=files,
+        skipped=skipped,
         warnings=(*filter(None, [plan.placement.concern]), *warnings),
         look_at=tally.look_at(),
         remarks=tally.remarks,
@@ -267,15 +299,68 @@ def _told_of_shots(reader: Reader, findings: Findings[Memory]) -> tuple[ShotSumm
     )
 
 
-def _ask(plan: Plan, session: Session[View, Queries, Memory], report: Report) -> Findings[Memory]:
-    """Shows the keyframes to the language model."""
-    search = plan.job.search
-    report(Progress("looking for " + ", ".join(prompt.text or prompt.label for prompt in search.prompts)))
+def preview_tracks(plan: Plan) -> Path:
+    """Where a preview of a run leaves what it has found."""
+    first = min((*(output.path for output in plan.outputs), *plan.skipped), default=Path(plan.stem))
+    return first.parent / f"{plan.stem}.preview.tracks.sa2va"
+
+
+def _recalled_or_asked(
+    plan: Plan, session: Session[View, Queries, Memory], report: Report, identity: ModelIdentity
+) -> Findings[Memory]:
+    """Takes the answers of a preview, or else shows the keyframes to the language model."""
+    tell_search(plan, report)
+    path = preview_tracks(plan)
+    facts = source_facts(plan.reader, plan.job.source) if path.is_file() else None
+    known = facts and recalled(path, facts, plan.job.search.prompts, identity, _settings(plan), plan.frames)
+    if not known:
+        return find_objects(plan, session, report, shots_in(plan, report), ask)
+    report(Notice(f"the answers are those in {path}; the language model is not asked again"))
+    return find_objects(plan, session, report, known.shots, known)
+
+
+def tell_search(plan: Plan, report: Report) -> None:
+    """Says what is looked for."""
+    names = ", ".join(prompt.text or prompt.label for prompt in plan.job.search.prompts)
+    report(Progress(f"looking for {names}"))
+
+
+def shots_in(plan: Plan, report: Report) -> Shots:
+    """The shots of a plan's clip."""
     usual = plan.keyframes == _usual_keyframes(plan)  # those that were chosen are for the whole clip
-    shots = shots_of(plan.reader, search, report) if usual else Shots((0,), plan.frames)
+    return shots_of(plan.reader, plan.job.search, report) if usual else Shots((0,), plan.frames)
+
+
+def find_objects(
+    plan: Plan,
+    session: Session[View, Queries, Memory],
+    report: Report,
+    shots: Shots,
+    asking: Asking,
+    *,
+    as_decoded: bool = False,
+) -> Findings[Memory]:
+    """Finds what a plan looks for.
+
+    Args:
+        plan: what to do.
+        session: of the clip.
+        report: is told how far that is.
+        shots: of the clip.
+        asking: gets the language model's answers.
+        as_decoded: whether keyframes will be shown as they are decoded, whatever the search says.
+
+    Raises:
+        NothingFoundError: nothing is found, and something must be.
+    """
+    search = plan.job.search
+    shown = replace(search, sampling="first") if as_decoded else search
     if len(shots) > 1:
         report(Notice(f"{len(shots)} shots; the language model looks at each"))
-    findings = found_in(session, plan.reader, search, shots, report, plan.keyframes)
+        by_shot = find_in_shots(session, plan.reader, search, shots, report, asking)
+        findings: Findings[Memory] = replace(by_shot, search=shown)
+    else:
+        findings = found_in(session, plan.reader, shown, shots, report, plan.keyframes, asking)
     for prompt, answer in findings.answers.items():
         report(Notice(f"{prompt.label!r}: {answer}", "detail"))
     if not findings.objects and not plan.job.saving.allow_empty:
@@ -287,7 +372,8 @@ def _by_id(findings: Findings[Memory]) -> dict[int, str]:
     return {prompt.id: answer for prompt, answer in findings.answers.items()}
 
 
-def _header(plan: Plan, findings: Findings[Memory], identity: ModelIdentity) -> Header:
+def header_of(plan: Plan, findings: Findings[Memory], identity: ModelIdentity) -> Header:
+    """The head of the log of a plan's run."""
     return Header(
         program=VERSION,
         source=source_facts(plan.reader, plan.job.source),
@@ -298,8 +384,12 @@ def _header(plan: Plan, findings: Findings[Memory], identity: ModelIdentity) -> 
         threshold=plan.job.search.threshold,
         frames=plan.frames,
         model=identity,
-        settings=settings_of(plan.job.search, plan.job.model) | _keyframes_chosen(plan) | _shots_of(findings),
+        settings=_settings(plan) | _shots_of(findings),
     )
+
+
+def _settings(plan: Plan) -> dict[str, Any]:
+    return settings_of(plan.job.search, plan.job.model) | _keyframes_chosen(plan)
 
 
 def _keyframes_chosen(plan: Plan) -> dict[str, Any]:
@@ -319,16 +409,25 @@ def _shots_of(findings: Findings[Memory]) -> dict[str, Any]:
     return {"shots": shots} if shots else {}
 
 
-def _draw(
+def draw(
     plan: Plan,
     outputs: Sequence[PlannedOutput],
     log: Log[Memory],
     followed: Generator[FrameMasks | Followed[Memory] | Followed[None], None, None],
     report: Report,
+    sheet: tuple[int, ...] | None = None,
 ) -> Tally:
     """Visits every frame once: decoded in one thread, followed in this one, logged and drawn in a third.
 
     Outputs that need the whole clip are drawn from the log afterwards.
+
+    Args:
+        plan: what to do.
+        outputs: what is made.
+        log: of the run.
+        followed: every frame.
+        report: is told how far that is.
+        sheet: the frames of contact sheets; None for some that are spread over the clip.
     """
     header = log.writer.header
     tally = Tally(header.objects, plan.reader.info.start_seconds)
@@ -340,6 +439,7 @@ def _draw(
         plan.job.drawing,
         by_source_number=numbers,
         strip_metadata=plan.job.saving.strip_metadata,
+        sheet=sheet,
     )
     saving = plan.job.saving
     ends = {"verify": saving.verify, "replaces": saving.replaces}
@@ -368,7 +468,7 @@ def _draw(
     return tally
 
 
-def _of_objects(
+def outputs_of_objects(
     plan: Plan, objects: Sequence[FoundObject], read: Sequence[Path]
 ) -> tuple[tuple[PlannedOutput, ...], tuple[Path, ...]]:
     """Names the outputs of single objects, which are known now, and decides about those that exist."""
@@ -380,7 +480,7 @@ def _of_objects(
     return choose_outputs(own, plan.job.saving, read)
 
 
-def _with_objects(
+def with_objects(
     plan: Plan, outputs: tuple[PlannedOutput, ...], findings: Findings[Memory]
 ) -> tuple[PlannedOutput, ...]:
     """Leaves out what belongs to a prompt that found nothing."""

@@ -18,6 +18,7 @@ from sa2va_cli.datatypes import (
 from sa2va_cli.errors import InputError
 from sa2va_cli.events import no_report
 from sa2va_cli.media.reader import Reader
+from sa2va_cli.pipeline.between import sparsely
 from sa2va_cli.pipeline.finding import find, follow
 from sa2va_cli.pipeline.job import Search
 from sa2va_cli.pipeline.motion import MotionCheck
@@ -46,7 +47,8 @@ def stream(
     opening: AbstractContextManager[Reader] = (
         nullcontext(source) if isinstance(source, Reader) else opened(source, search, no_report)
     )
-    with opening as reader, segmenter.open(still=reader.info.kind == "image") as session:
+    with opening as reader, segmenter.open(still=reader.info.kind == "image") as opened_session:
+        session = sparsely(opened_session, search, still=reader.info.kind == "image")
         if search.when is not None:
             from sa2va_cli.pipeline.moments import during
 
@@ -75,7 +77,8 @@ def stream_frames(
     Raises:
         InputError: there is no frame.
     """
-    with segmenter.open() as session:
+    with segmenter.open() as opened_session:
+        session = sparsely(opened_session, search)
         first = list(islice(frames, search.keyframes))
         if not first:
             raise InputError("there are no frames")

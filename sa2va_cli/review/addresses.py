@@ -19,6 +19,7 @@ from sa2va_cli.review.bodies import (
     Schema,
     edit_schema,
 )
+from sa2va_cli.review.messages import KINDS, LINES
 from sa2va_cli.version import VERSION
 
 PREFIX = "/api/v1"
@@ -161,6 +162,13 @@ ADDRESSES = (
         body=NOTHING,
     ),
     Address(
+        "POST",
+        "/jobs/{job}/folder",
+        "show_folder",
+        "Opens the folder of what a job made in a window of the server's computer, where it has one.",
+        body=NOTHING,
+    ),
+    Address(
         "GET",
         "/events",
         "events",
@@ -186,7 +194,7 @@ ERRORS: Mapping[int, str] = {
     429: "Too much at once.",
     503: "The model is not available, or memory ran out.",
 }
-"""What an answer that says no means; its body is ``{"error": "one line"}``."""
+"""What an answer that says no means; its body is ``{"error": "one line", "code": CODE, "values": {...}}``."""
 
 
 def description() -> dict[str, Any]:
@@ -194,7 +202,15 @@ def description() -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = {}
     for one in ADDRESSES:
         paths.setdefault(PREFIX + plain(one.path), {})[one.method.lower()] = _operation(one)
-    error = {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}
+    error = {
+        "type": "object",
+        "required": ["error", "code", "values"],
+        "properties": {
+            "error": {"type": "string", "description": "One line in English."},
+            "code": {"type": "string", "enum": [*LINES, *(code for _, code in KINDS)]},
+            "values": {"type": "object", "description": "What the line speaks of, by name."},
+        },
+    }
     return {
         "openapi": "3.1.0",
         "info": {"title": "sa2va review", "version": f"1 ({VERSION})"},

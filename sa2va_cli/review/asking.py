@@ -19,6 +19,7 @@ from sa2va_cli.pipeline.asking_job import AskJob
 from sa2va_cli.pipeline.talk import Talk
 from sa2va_cli.review.clip import OpenClip
 from sa2va_cli.review.engine import Engine, Loaded
+from sa2va_cli.review.messages import line, problem_of
 from sa2va_cli.review.work import Cancelled, Job, Steps
 
 MOST_CONVERSATIONS = 8
@@ -65,7 +66,7 @@ class Chats:
         with self._lock:
             chat = self._known.get(number)
             if chat is None or chat.clip != clip:
-                raise UsageError(f"there is no conversation {number[:40]!r} about this clip; begin a new one")
+                raise UsageError(line("no_conversation", conversation=number[:40]))
             self._known.move_to_end(number)
             return chat
 
@@ -128,7 +129,7 @@ def asked_steps(
         _look(chat, shown, reply)
         say({"done": True, "conversation": chat.id, "stop": reply.stop, "objects": _objects(chat)})
     except Exception as error:
-        say({"error": str(error)})
+        say(problem_of(error))
         raise
     if job.cancelled.is_set():
         raise Cancelled
@@ -139,7 +140,7 @@ def asked_steps(
 def _talker(engine: Engine, usual: str | None) -> Loaded:
     loaded = engine.ready(usual)
     if not hasattr(loaded.engine, "converse"):
-        raise UsageError(f"{loaded.name} cannot be talked to; choose a Sa2VA (--model 1b)")
+        raise UsageError(line("cannot_talk", model=loaded.name))
     return loaded
 
 

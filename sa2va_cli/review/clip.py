@@ -23,6 +23,7 @@ from sa2va_cli.pipeline.provenance import search_of
 from sa2va_cli.pipeline.rendering import check_source, source_of
 from sa2va_cli.render.palette import colour
 from sa2va_cli.review.frames import Cache, Pictures, Thumbnails, view_size
+from sa2va_cli.review.messages import line
 from sa2va_cli.review.project import Clip
 from sa2va_cli.review.revising import Revising
 from sa2va_cli.review.sound import write_sound
@@ -124,7 +125,7 @@ class OpenClip:
             UsageError: there is nothing to edit yet.
         """
         if self.revising is None:
-            raise UsageError(f"{self.clip.name} has no tracks yet; say first what to look for")
+            raise UsageError(line("no_tracks", clip=self.clip.name))
         return self.revising
 
     @property
@@ -186,7 +187,7 @@ class OpenClip:
             UsageError: there is not.
         """
         if not 0 <= index < self.frames:
-            raise UsageError(f"there is no frame {index}; they go from 0 to {self.frames - 1}")
+            raise UsageError(line("no_frame", frame=index, last=self.frames - 1))
 
     def picture(self, index: int, width: int | None) -> bytes:
         """A frame as JPEG.

@@ -19,6 +19,7 @@ from sa2va_cli.pipeline.pointing import placed_on
 from sa2va_cli.review.asking import Chat, marked
 from sa2va_cli.review.clip import OpenClip
 from sa2va_cli.review.engine import Engine
+from sa2va_cli.review.messages import line
 from sa2va_cli.review.work import Steps
 from sa2va_cli.tracks.corrections import corrections_of
 from sa2va_cli.tracks.edits import Correct, free_name
@@ -60,7 +61,7 @@ def corrected(clip: OpenClip, kind: str, body: Mapping[str, Any], model: str) ->
     things = revising.edited.things
     if number is not None and number not in {one.found.id for one in things}:
         known = ", ".join(f"{one.found.id} ({one.found.label})" for one in things) or "none"
-        raise UsageError(f"there is no object {number}; there are: {known}")
+        raise UsageError(line("no_object", object=number, known=known))
     means = {"points": "point"}.get(kind, kind)
     new = number is None
     usual = body.get("prompt", UNNAMED)
@@ -134,7 +135,7 @@ def _box(corners: Sequence[float], at: str) -> BoxPrompt:
     """The box between two corners, in whatever order they were drawn."""
     (left, right), (top, bottom) = sorted(corners[::2]), sorted(corners[1::2])
     if right - left < 1 or bottom - top < 1:
-        raise UsageError(f"the box {list(corners)} is smaller than a pixel; draw a larger one")
+        raise UsageError(line("small_box", box=list(corners)))
     left, top, right, bottom = (float(side) for side in (left, top, right, bottom))
     return BoxPrompt(Length(left), Length(top), Length(right), Length(bottom), at)
 
@@ -167,7 +168,7 @@ def _painted(clip: OpenClip, edit: Correct, body: Mapping[str, Any]) -> MaskProm
     else:
         cv2.polylines(mask, [stroke], False, value, min(thickness, _THICKEST))
     if not mask.any():
-        raise UsageError("nothing is left of the mask; drop the object's masks on these frames instead")
+        raise UsageError(line("nothing_left"))
     return MaskPrompt("", f"{edit.frame}f", bitmap=Bitmap.of(mask > 0))
 
 

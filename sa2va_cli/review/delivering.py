@@ -16,6 +16,7 @@ from sa2va_cli.pipeline.edit_job import EditJob
 from sa2va_cli.pipeline.editing import edit, planned_from_tracks
 from sa2va_cli.pipeline.rendering import RenderJob, draw_frames, planned_rendering, render, run_rendering
 from sa2va_cli.review.clip import OpenClip
+from sa2va_cli.review.messages import line
 from sa2va_cli.review.ordering import Order, Ordered, ordered, previewed
 from sa2va_cli.review.work import Job, Steps
 
@@ -38,7 +39,7 @@ def order_on(clip: OpenClip, order: Order, folder: Path, working: Sequence[str])
     known = [one.id for one in clip.edits.edited.header.objects]
     for number in order.objects or ():
         if number not in known:
-            raise UsageError(f"there is no object {number}; choose from {', '.join(map(str, known))}")
+            raise UsageError(line("no_object", object=number, known=", ".join(map(str, known))))
     chosen = order.objects if order.what != "effect" else None  # effects name their objects themselves
     tracks = clip.edits.materialised(chosen, working).absolute()
     return ordered(order, tracks, str(Path(clip.source).absolute()), folder)
@@ -83,5 +84,5 @@ def preview(made: Ordered, index: int) -> bytes:
                 run_rendering(plan, no_report, draw)
         pictures = sorted(path for path in Path(folder).rglob("*.png") if path.is_file())
         if not pictures:
-            raise UsageError("there is nothing of this on this frame")
+            raise UsageError(line("nothing_here"))
         return pictures[0].read_bytes()

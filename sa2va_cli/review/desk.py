@@ -17,7 +17,9 @@ from sa2va_cli.review.delivering import delivered_steps, order_on, preview
 from sa2va_cli.review.engine import Engine
 from sa2va_cli.review.events import Event, Events
 from sa2va_cli.review.finding import found_steps
+from sa2va_cli.review.folders import Show
 from sa2va_cli.review.frames import Cache
+from sa2va_cli.review.messages import line
 from sa2va_cli.review.ordering import Order
 from sa2va_cli.review.overview import Overview, decided
 from sa2va_cli.review.project import Project
@@ -56,9 +58,12 @@ class Desk:
         project: the clips.
         engine: loads the model.
         force: whether sources that are not those of their logs are taken all the same.
+        show: opens a folder in a window; None where nobody would see it.
     """
 
-    def __init__(self, project: Project, engine: Engine, *, force: bool = False) -> None:
+    def __init__(
+        self, project: Project, engine: Engine, *, force: bool = False, show: Show | None = None
+    ) -> None:
         self.project = project
         self.engine = engine
         self.events = Events()
@@ -67,6 +72,7 @@ class Desk:
         self.worker = Worker("sa2va-work", self._tell_job)
         self.deliverer = Worker("sa2va-deliver", self._tell_job)
         self._force = force
+        self._show = show
         self._clips = {one.id: one for one in project.clips}
         self._cache = Cache()
         self._open: OrderedDict[str, OpenClip] = OrderedDict()
@@ -96,7 +102,7 @@ class Desk:
         """
         with self._lock:
             if number not in self._clips:
-                raise UnknownError(f"there is no clip {number[:40]!r}; GET /clips lists those there are")
+                raise UnknownError(line("no_clip", clip=number[:40]))
             if number not in self._open:
                 self._make_room()
                 clip = OpenClip(self._clips[number], self._cache, self.events.tell, force=self._force)
@@ -118,7 +124,9 @@ class Desk:
         """All clips, and what was opened."""
         with self._lock:
             known = dict(self._open)
-        return self._overview.document(known, self.engine.name)
+        document = self._overview.document(known, self.engine.name)
+        document["project"]["shows_folders"] = self._show is not None
+        return document
 
     def describe(self, number: str) -> dict[str, Any]:
         """Everything about a clip."""
@@ -153,7 +161,7 @@ class Desk:
         """The edit that is meant."""
         if kind in ("points", "box", "brush", "words"):
             if self.worker.waiting >= MOST_WAITING:
-                raise BusyError("too much is waiting to be done; wait a little")
+                raise BusyError(line("busy"))
             model = self.engine.chosen(clip.tracks.header.model.name).name or ""
             return correcting.corrected(clip, kind, body, model)
         if kind == "answer":
@@ -216,11 +224,18 @@ class Desk:
         """
         count = int(clip.edits.pending(clip.frames).sum())
         if count:
-            raise OutputError(f"{count} frames are still being followed; wait for them, or cancel that job")
+            raise OutputError(line("following", count=count))
 
     def decide(self, number: str, status: str, reason: str | None) -> dict[str, Any]:
-        """Writes down what a person decided about a clip."""
+        """Writes down what a person decided about a clip; what is right is saved.
+
+        Raises:
+            OutputError: frames are still to come, or it cannot be written.
+        """
         clip = self.clip(number)
+        if status in ("accepted", "corrected") and clip.revising is not None and clip.edits.review.unsaved:
+            self.check_ready(clip)
+            clip.edits.save()
         self._overview.decide(clip, Decision(status, reason))  # type: ignore[arg-type]
         clip.tell_changed()
         return {}
@@ -233,9 +248,8 @@ class Desk:
         """
         clip = self.clip(number)
         if clip.revising is not None or clip.clip.tracks.exists():
-            raise OutputError(f"{clip.clip.tracks} exists already; add an object with an edit of words")
-        label = ", ".join(prompts)
-        job = self._job(clip, "segment", f"looking for {label}", "segment")
+            raise OutputError(line("tracks_exist", file=str(clip.clip.tracks)))
+        job = self._job(clip, "segment", ", ".join(prompts), "segment")
         steps = partial(found_steps, clip, prompts, self.engine, self.worker.tell_soon)
         return self._submit(self.worker, job, steps)
 
@@ -250,7 +264,7 @@ class Desk:
         order = Order.of(body)
         self.check_ready(clip)
         made = order_on(clip, order, self.project.folder, self._delivered())
-        job = self._job(clip, "deliver", f"making {order.name}", made.command)
+        job = self._job(clip, "deliver", order.name, made.command)
         steps = partial(delivered_steps, made, self.deliverer.tell_soon)
         return self._submit(self.deliverer, job, steps) | {"command": made.command}
 
@@ -286,7 +300,7 @@ class Desk:
         frames = tuple(dict.fromkeys(body.get("frames") or (known.shown if known else (clip.frames // 2,))))
         for frame in frames:
             clip.check_frame(frame)
-        job = self._job(clip, "ask", "answering", urgent=True)
+        job = self._job(clip, "ask", body["question"], urgent=True)
         job.when_ended = lambda: say(None)
         question = body["question"]
         steps = partial(asked_steps, clip, question, frames, known, self.engine, self.chats, say)
@@ -301,8 +315,24 @@ class Desk:
         """
         job = self.jobs.get(number)
         if job is None:
-            raise UnknownError(f"there is no job {number[:40]!r}")
+            raise UnknownError(line("no_job", job=number[:40]))
         return job
+
+    def show_folder(self, number: str) -> dict[str, Any]:
+        """Opens the folder of what a job made in a window of this computer.
+
+        Raises:
+            UnknownError: there is no such job, or it made nothing.
+            OutputError: there is no window to be had.
+        """
+        job = self.job(number)
+        if not job.files:
+            raise UnknownError(line("no_job", job=number[:40]))
+        folder = job.files[0].absolute().parent
+        if self._show is None or not folder.is_dir():
+            raise OutputError(line("no_folder", folder=str(folder)))
+        self._show(folder)
+        return {}
 
     def cancel(self, number: str) -> dict[str, Any]:
         """Ends a job; what it has done stays, and what it has not done stays as it was.
@@ -320,17 +350,17 @@ class Desk:
                 self._changed(clip, None)
         return {}
 
-    def _job(self, clip: OpenClip, kind: str, label: str, key: str = "", *, urgent: bool = False) -> Job:
+    def _job(self, clip: OpenClip, kind: str, about: str, key: str = "", *, urgent: bool = False) -> Job:
         """A new job.
 
         Raises:
             OutputError: there is one of the same key, or too many wait.
         """
         if len(self.jobs.active()) >= MOST_WAITING:
-            raise BusyError("too much is waiting to be done; wait a little")
+            raise BusyError(line("busy"))
         if key and any(one.key == key for one in self.jobs.active(clip.clip.id)):
-            raise OutputError("this is being done already; wait for it, or cancel it")
-        return self.jobs.new(clip.clip.id, kind, label, key=key, urgent=urgent)
+            raise OutputError(line("twice"))
+        return self.jobs.new(clip.clip.id, kind, about, key=key, urgent=urgent)
 
     def _submit(self, worker: Worker, job: Job, make: Callable[[Job], Steps]) -> dict[str, Any]:
         worker.submit(job, make)
@@ -360,8 +390,8 @@ class Desk:
                 if edit is None or (known is not None and not known.cancelled.is_set()):
                     continue
                 urgent = edit.frame not in clip.edits.layer(layer)
-                label = f"following {_name(clip, edit.object)}"
-                job = self.jobs.new(clip.clip.id, "correct", label, key=layer, urgent=urgent)
+                about = _name(clip, edit.object)
+                job = self.jobs.new(clip.clip.id, "correct", about, key=layer, urgent=urgent)
                 self.worker.submit(job, partial(self._carried, clip, edit))
 
     def _carried(self, clip: OpenClip, edit: Correct, _: Job) -> Steps:
@@ -396,4 +426,4 @@ _SIMPLE: Mapping[str, Callable[..., Edit]] = {
 
 
 def _name(clip: OpenClip, number: int) -> str:
-    return next((repr(one.found.label) for one in clip.edits.edited.things if one.found.id == number), "it")
+    return next((one.found.label for one in clip.edits.edited.things if one.found.id == number), "")

@@ -3,6 +3,7 @@
 Made from the tables of kinds, presets and effects. Knows nothing about how anything is drawn.
 """
 
+import math
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ from sa2va_cli.pipeline.rendering import RenderJob
 from sa2va_cli.render.effects.parameters import Number, Parameter
 from sa2va_cli.render.effects.reading import read_effect, written_effect
 from sa2va_cli.render.effects.table import EFFECTS
+from sa2va_cli.review.messages import line
 from sa2va_cli.review.options import PageOption, options_of, split_values
 
 WHAT = ("kind", "preset", "effect")
@@ -146,7 +148,10 @@ def _parameter(one: Parameter) -> dict[str, Any]:
         "choices": list(getattr(one, "choices", ())) or None,
         "default": default if isinstance(default, str | int | float | bool | None) else str(default),
         "required": one.is_required,
-        "help": f"{one.help}; {one.allowed}",
+        "help": one.help,
+        "allowed": one.allowed,
+        "minimum": one.least if isinstance(one, Number) and math.isfinite(one.least) else None,
+        "maximum": one.most if isinstance(one, Number) and math.isfinite(one.most) else None,
     }
 
 
@@ -255,7 +260,7 @@ def _place(given: str | None, folder: Path) -> str:
     path = root / given
     inside = path.resolve().is_relative_to(root.resolve())
     if not inside or ".." in Path(given).parts:
-        raise UsageError(f"output={given[:60]!r} lies outside {root}; give a file or a folder below it")
+        raise UsageError(line("output_outside", file=given[:60], folder=str(root)))
     return f"{path}/" if given.endswith("/") else str(path)
 
 
@@ -283,7 +288,7 @@ def _file_inside(given: str, folder: Path) -> str:
     except OSError as error:  # a name that is too long
         raise UsageError(f"{given[:60]!r}: {error.strerror or error}") from error
     if not path.resolve().is_relative_to(root.resolve()):
-        raise UsageError(f"{given[:60]!r} lies outside {root}; only files below it are read")
+        raise UsageError(line("outside", file=given[:60], folder=str(root)))
     return str(path)
 
 
@@ -296,7 +301,7 @@ def previewed(ordered: Ordered, folder: Path) -> RenderJob | EditJob:
     job = ordered.job
     kinds = job.saving.kinds[:1]
     if KINDS[kinds[0]].content is None:
-        raise UsageError(f"{kinds[0]} is made of no pictures, so there is no preview of it")
+        raise UsageError(line("no_preview", kind=kinds[0]))
     saving = replace(job.saving, kinds=kinds, output=f"{folder}/", verify=False, existing="overwrite")
     kept = Delivery(container="png", alpha=job.delivery.alpha, stacking=job.delivery.stacking)
     return replace(job, saving=saving, delivery=kept)

@@ -11,6 +11,7 @@ import numpy as np
 
 from sa2va_cli.errors import InputError, Sa2VAError
 from sa2va_cli.review.clip import OpenClip
+from sa2va_cli.review.messages import problem_of
 from sa2va_cli.review.project import Clip, Project
 from sa2va_cli.review.store import Review, read_review, write_review
 from sa2va_cli.tracks.confidence import DOUBTFUL
@@ -25,13 +26,14 @@ _NOTHING: Mapping[str, Any] = {
     "height": None,
     "duration": None,
     "error": None,
+    "problem": None,
 }
 
 
 def decided(clip: Clip) -> dict[str, Any]:
     """What a person decided about a clip, or what can be said without one."""
     decision = decision_on(clip.tracks)
-    if decision is None:
+    if decision is None or decision.status in ("new", "tracked"):  # which means: nothing
         return {"status": "tracked" if clip.tracks.exists() else "new", "reason": None}
     return decision.document
 
@@ -158,7 +160,7 @@ def _facts(clip: Clip) -> dict[str, Any]:
     try:
         header = Tracks(clip.tracks).header
     except InputError as error:
-        return {**_NOTHING, "error": str(error)}
+        return {**_NOTHING, "error": str(error), "problem": problem_of(error)}
     rate = header.source.rate / int(header.settings.get("every", 1))
     return {
         **_NOTHING,

@@ -11,6 +11,7 @@ from typing import Any
 
 from sa2va_cli.review.addresses import ADDRESSES, ERRORS, PREFIX, Address, plain
 from sa2va_cli.review.bodies import EDITS, Schema
+from sa2va_cli.review.messages import KINDS, LINES
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "review-api.md"
 
@@ -62,12 +63,16 @@ def page() -> str:
         "",
         "## Errors",
         "",
-        'The body of an error is `{"error": "one line"}`.',
+        'The body of an error is `{"error": LINE, "code": CODE, "values": {...}}`: a line in English, and',
+        "what to make one in another language of. Jobs that failed have the same in `problem`.",
         "",
         "| | |",
         "|---|---|",
     ]
     parts += [f"| {code} | {text} |" for code, text in ERRORS.items()]
+    parts += ["", "| code | line |", "|---|---|"]
+    parts += [f"| `{code}` | {text} |" for code, text in LINES.items()]
+    parts += [f"| `{code}` | {{text}}: what kind of error it is |" for _, code in KINDS]
     return "\n".join(parts) + "\n"
 
 

@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from sa2va_cli.errors import InputError, OutputError, UsageError
 from sa2va_cli.outputs.locks import locked
-from sa2va_cli.review.store import Review, mark, read_review, review_folder, write_review
+from sa2va_cli.review.messages import line
+from sa2va_cli.review.store import Review, read_review, review_folder, write_review
 from sa2va_cli.staging import atomic, discard, output_errors
-from sa2va_cli.tracks.decisions import TRACKS_ENDING, Decision, review_file
-from sa2va_cli.tracks.edits import Correct, Delete, Edit, EditedTracks, mentioned, write_edited
+from sa2va_cli.tracks.decisions import TRACKS_ENDING, Decision, mark, review_file
+from sa2va_cli.tracks.edits import Correct, Delete, Edit, EditedTracks, Rename, mentioned, write_edited
 from sa2va_cli.tracks.indexed import CodedMask, IndexedFrames
 from sa2va_cli.tracks.layers import Layer
 from sa2va_cli.tracks.log import Tracks
@@ -75,10 +76,8 @@ class Revising:
         if now in review.written and kept.exists():
             last = now == review.written[-1]
             return (review if last else replace(review, saved=-1)), kept
-        raise InputError(
-            f"{self.path} was written by something else since it was edited; move {self.file.name} and "
-            f"{self.folder.name} away to look at it anew, or put back what was there"
-        )
+        names = {"file": str(self.path), "review": self.file.name, "layers": self.folder.name}
+        raise InputError(line("written_outside", **names))
 
     def close(self) -> None:
         """Closes the files."""
@@ -112,7 +111,7 @@ class Revising:
             try:
                 self._stack.enter_context(locked(self.file))
             except OutputError as error:
-                raise OutputError(f"{self.path} is edited by another program now: {error}") from error
+                raise OutputError(line("edited_elsewhere", file=str(self.path), text=str(error))) from error
             self._claimed = True
 
     def change(self, review: Review) -> None:
@@ -170,16 +169,16 @@ class Revising:
     def decide(self, decision: Decision) -> None:
         """Writes down what a person decided."""
         with self.lock:
-            self.change(self.review.decided(decision))
+            self.change(self.review.decided(replace(decision, of=mark(self.path))))
 
     @property
-    def undo_words(self) -> str | None:
-        """What undoing takes back; None for nothing."""
+    def undo_words(self) -> dict[str, str] | None:
+        """What undoing takes back, by its type in ``bodies.EDITS`` and its words; None for nothing."""
         return _words(self.review.edits[self.review.done - 1]) if self.review.done else None
 
     @property
-    def redo_words(self) -> str | None:
-        """What redoing does again; None for nothing."""
+    def redo_words(self) -> dict[str, str] | None:
+        """What redoing does again; see ``undo_words``."""
         following = self.review.edits[self.review.done :]
         return _words(following[0]) if following else None
 
@@ -322,7 +321,7 @@ class Revising:
             raise UsageError(f"{name!r} is no name of a file; give one without folders")
         path = self.path.with_name(name if name.endswith(TRACKS_ENDING) else name + TRACKS_ENDING)
         if path.exists():
-            raise OutputError(f"{path} exists already; choose another name")
+            raise OutputError(line("file_exists", file=str(path)))
         return path
 
     def _keep_base(self) -> None:
@@ -347,8 +346,8 @@ def _copy(path: Path, part: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _words(edit: Edit) -> str:
-    """What an edit is, in a few words."""
+def _words(edit: Edit) -> dict[str, str]:
+    """What an edit is: its type, and the words that were looked for or given."""
     if isinstance(edit, Correct):
-        return {"point": "points", "words": f"find {edit.words}"}.get(edit.means, edit.means)
-    return type(edit).__name__.lower()
+        return {"type": {"point": "points"}.get(edit.means, edit.means), "words": edit.words}
+    return {"type": type(edit).__name__.lower(), "words": edit.name if isinstance(edit, Rename) else ""}

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from sa2va_cli.errors import UsageError, parameter
+from sa2va_cli.review.messages import line, problem_of
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -141,7 +142,7 @@ class Refused(Exception):  # noqa: N818  (a way out, which ``Guard`` turns into 
     def __init__(self, status: int, text: str) -> None:
         super().__init__(text)
         self.status = status
-        self.text = text
+        self.error = UsageError(text)
 
 
 class Guard:
@@ -185,7 +186,7 @@ class Guard:
             self._check(scope, headers)
             await self._bounded(scope, headers, receive, send)
         except Refused as refused:
-            await _answer(send, refused.status, {"error": refused.text})
+            await _answer(send, refused.status, problem_of(refused.error))
 
     def _opens(self, scope: Scope, headers: dict[str, str]) -> bool:
         """Whether somebody opens the page with the token in its address."""
@@ -217,7 +218,7 @@ class Guard:
         if headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
             raise Refused(403, "requests from other sites are not answered")
         if not self._access.knows_token(_token(headers, self._access.cookie)):
-            raise Refused(401, "the token is missing or wrong; open the address that sa2va printed")
+            raise Refused(401, line("token"))
         if scope["method"] not in ("GET", "HEAD", "DELETE"):
             kind = headers.get("content-type", "").partition(";")[0].strip().lower()
             if kind != "application/json":
@@ -228,7 +229,7 @@ class Guard:
         listens = scope["path"].endswith("/events")
         running, most = (self._listening, MOST_LISTENERS) if listens else (self._running, self._most)
         if running >= most:
-            raise Refused(429, "too many requests at once; ask again in a moment")
+            raise Refused(429, line("too_many"))
         self._count(1, listens=listens)
         try:
             body = await self._body(receive, headers)

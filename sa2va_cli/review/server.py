@@ -40,6 +40,7 @@ from sa2va_cli.review.bodies import (
 from sa2va_cli.review.clip import OpenClip
 from sa2va_cli.review.desk import BusyError, Desk, UnknownError
 from sa2va_cli.review.events import Listener, encoded
+from sa2va_cli.review.messages import problem_of
 from sa2va_cli.review.ordering import table
 from sa2va_cli.review.security import Access, Application, Guard
 
@@ -68,10 +69,10 @@ def status_of(error: Sa2VAError) -> int:
 def told(error: Exception) -> JSONResponse:
     """An error as an answer."""
     if isinstance(error, Sa2VAError):
-        return JSONResponse({"error": str(error)}, status_of(error))
+        return JSONResponse(problem_of(error), status_of(error))
     if isinstance(error, HTTPException):
-        return JSONResponse({"error": error.detail}, error.status_code, headers=error.headers)
-    return JSONResponse({"error": f"internal error: {type(error).__name__}: {error}"}, 500)
+        return JSONResponse(problem_of(UsageError(error.detail)), error.status_code, headers=error.headers)
+    return JSONResponse(problem_of(error), 500)
 
 
 def application(desk: Desk, access: Access) -> Application:
@@ -252,6 +253,11 @@ class Routes:
         """Ends a job."""
         parsed(await request.body(), NOTHING)
         return JSONResponse(await in_thread(self._desk.cancel, request.path_params["job"]))
+
+    async def show_folder(self, request: Request) -> Response:
+        """Shows where files lie."""
+        parsed(await request.body(), NOTHING)
+        return JSONResponse(await in_thread(self._desk.show_folder, request.path_params["job"]))
 
     def _clip(self, request: Request) -> OpenClip:
         return self._desk.clip(request.path_params["clip"])

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sa2va_cli.errors import OutputError, UsageError
 from sa2va_cli.review.project import opened_project
-from sa2va_cli.review.security import Access
+from sa2va_cli.review.security import LOOPBACK, Access
 from sa2va_cli.runtime.choice import ModelChoice
 from sa2va_cli.runtime.extras import REVIEW, require
 from sa2va_cli.runtime.loading import Load, load_chat
@@ -65,6 +65,7 @@ def serve(job: ReviewJob, *, say: Callable[[str], None], load: Load | None = Non
 
     from sa2va_cli.review.desk import Desk
     from sa2va_cli.review.engine import Engine
+    from sa2va_cli.review.folders import file_manager
     from sa2va_cli.review.server import application
 
     Access.chosen(job.host, job.port, job.token)  # what cannot be meant is told before anything is read
@@ -72,7 +73,8 @@ def serve(job: ReviewJob, *, say: Callable[[str], None], load: Load | None = Non
     with _listening(job.host, job.port) as listener:
         access = Access.chosen(job.host, listener.getsockname()[1], job.token)
         engine = Engine(job.model, load or load_chat, divide_cores)
-        desk = Desk(project, engine, force=job.force)
+        show = file_manager() if job.host in LOOPBACK else None  # whoever asks sits at this computer
+        desk = Desk(project, engine, force=job.force, show=show)
         settings = uvicorn.Config(
             application(desk, access),
             access_log=False,

@@ -5,7 +5,6 @@ were when the first edit was made is kept under a hidden name from the first sav
 from there; so a save can be undone, too. Knows nothing about masks.
 """
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sa2va_cli.errors import InputError, UsageError
+from sa2va_cli.review.messages import line
 from sa2va_cli.staging import discard, output_errors, staged
 from sa2va_cli.tracks.decisions import Decision, stem_of
 from sa2va_cli.tracks.edits import Correct, Edit, from_json, mentioned, to_json
@@ -74,7 +74,7 @@ class Review:
             UsageError: there is none.
         """
         if not self.done:
-            raise UsageError("there is nothing to undo")
+            raise UsageError(line("no_undo"))
         return self._next(done=self.done - 1)
 
     def redone(self) -> "Review":
@@ -84,7 +84,7 @@ class Review:
             UsageError: there is none.
         """
         if self.done == len(self.edits):
-            raise UsageError("there is nothing to redo")
+            raise UsageError(line("no_redo"))
         return self._next(done=self.done + 1)
 
     def with_edit(self, place: int, edit: Edit) -> "Review":
@@ -106,7 +106,8 @@ class Review:
 
     def written_as(self, known: str) -> "Review":
         """After a save that made tracks with a mark."""
-        return self._next(saved=self.done, written=(*self.written[-1:], known))
+        decision = self.decision and replace(self.decision, of=known)
+        return self._next(saved=self.done, written=(*self.written[-1:], known), decision=decision)
 
     def decided(self, decision: Decision) -> "Review":
         """With what a person decided."""
@@ -117,7 +118,7 @@ class Review:
 
     def to_json(self) -> dict[str, Any]:
         """The review as JSON has it."""
-        decision = self.decision and self.decision.document
+        decision = self.decision and self.decision.record
         return {
             "format": FORMAT,
             "program": VERSION,
@@ -152,7 +153,7 @@ class Review:
                 int(document["revision"]),
                 str(document["base"]),
                 tuple(str(one) for one in document["written"]),
-                decision and Decision(decision["status"], decision["reason"]),
+                decision and Decision.read(decision),
             )
         except (KeyError, TypeError, AttributeError, OverflowError, UsageError) as error:
             raise ValueError(f"{type(error).__name__}: {error}") from error
@@ -192,27 +193,3 @@ def write_review(path: Path, review: Review) -> None:
     except BaseException:
         discard(hidden)
         raise
-
-
-def mark(path: Path) -> str:
-    """What a tracks file is known by: its size, and its head and its end. Empty where there is none.
-
-    Raises:
-        InputError: it cannot be read.
-    """
-    known = hashlib.sha256()
-    try:
-        with path.open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            known.update(str(size).encode())
-            for begin in (0, max(0, size - _MARKED_BYTES)):
-                file.seek(begin)
-                known.update(file.read(_MARKED_BYTES))
-    except FileNotFoundError:
-        return ""
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from error
-    return known.hexdigest()[:32]
-
-
-_MARKED_BYTES = 1 << 16

@@ -7,13 +7,13 @@ what somebody waits for first, then what came last. Knows nothing about what job
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from sa2va_cli.errors import Sa2VAError
 from sa2va_cli.events import Event, Progress, Report
+from sa2va_cli.review.messages import problem_of
 
 Steps = Generator[float, None, tuple[Path, ...]]
 """Yields how far a job is, 0..1, and returns the files that it made. The first value ends its urgency."""
@@ -40,12 +40,12 @@ class Job:
         id: number of the job.
         clip: id of the clip.
         kind: what it is.
-        label: for people.
+        about: what it is about: names of things, for people.
         key: what it works on; there is one job for each at most.
         urgent: whether somebody waits for its first step.
         state: where it is.
         progress: 0..1.
-        error: what went wrong, one line.
+        problem: what went wrong; see ``messages.problem_of``.
         files: what it made.
         notes: what a person should know of it.
         when_ended: is called when it has ended, however that was.
@@ -54,12 +54,12 @@ class Job:
     id: str
     clip: str
     kind: str
-    label: str
+    about: str
     key: str = ""
     urgent: bool = False
     state: JobState = "waiting"
     progress: float = 0.0
-    error: str | None = None
+    problem: Mapping[str, Any] | None = None
     files: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
     when_ended: Callable[[], None] | None = field(default=None, repr=False)
@@ -86,11 +86,12 @@ class Job:
             "id": self.id,
             "clip": self.clip,
             "kind": self.kind,
-            "label": self.label,
+            "about": self.about,
             "state": self.state,
             "progress": round(self.progress, 4),
             "remaining": None if remaining is None else round(remaining, 1),
-            "error": self.error,
+            "error": self.problem and self.problem["error"],
+            "problem": self.problem,
             "notes": list(self.notes),
             "files": [str(path.absolute()) for path in self.files],
         }
@@ -198,18 +199,21 @@ class Worker:
             self._end(job, "done", files=end.value or ())
         except Cancelled:
             self._end(job, "cancelled")
-        except Sa2VAError as error:
-            self._end(job, "failed", error=str(error))
         except Exception as error:
-            self._end(job, "failed", error=f"internal error: {type(error).__name__}: {error}")
+            self._end(job, "failed", problem=problem_of(error))
 
     def _end(
-        self, job: Job, state: JobState, *, error: str | None = None, files: tuple[Path, ...] = ()
+        self,
+        job: Job,
+        state: JobState,
+        *,
+        problem: Mapping[str, Any] | None = None,
+        files: tuple[Path, ...] = (),
     ) -> None:
         assert job.steps is not None  # noqa: S101  (submit has set it)
         job.steps.close()
         job.steps = None
-        job.error, job.files, job.state = error, tuple(files), state
+        job.problem, job.files, job.state = problem, tuple(files), state
         if state == "done":
             job.progress = 1.0
         with self._changed:
@@ -235,11 +239,11 @@ class Jobs:
         self._lock = threading.Lock()
         self._last = 0
 
-    def new(self, clip: str, kind: str, label: str, *, key: str = "", urgent: bool = False) -> Job:
+    def new(self, clip: str, kind: str, about: str, *, key: str = "", urgent: bool = False) -> Job:
         """Makes a job."""
         with self._lock:
             self._last += 1
-            job = Job(str(self._last), clip, kind, label, key, urgent)
+            job = Job(str(self._last), clip, kind, about, key, urgent)
             self._jobs[job.id] = job
             ended = [one.id for one in self._jobs.values() if not one.active]
             for number in ended[: max(0, len(self._jobs) - MOST_KEPT)]:

@@ -11,10 +11,10 @@ from sa2va_cli.model.graphs import Compiling
 LEAST_FRAMES = 10_000
 """Frames from which compiling is taken to pay on a GPU (``--compile auto``): about seven minutes of video.
 
-An estimate. A compiled frame is taken to start some thousand kernels fewer, which saves 4 to 6 ms of the 19 that
-one object takes on an H200 (benchmarks/results/gpu_sessions.json). Compiling SAM 2's encoder and one step of
-its tracker is taken to need 60 to 90 s, and 20 s where the results of an earlier run are found: 20,000 and
-4,000 frames. A run does not know whether it will be the only one, hence something between the two.
+An estimate. A compiled frame is taken to start some thousand kernels fewer, which saves 4 to 6 ms of the 19
+that one object takes on an H200 (benchmarks/results/gpu_sessions.json). Compiling SAM 2's encoder and one
+step of its tracker is taken to need 60 to 90 s, and 20 s where the results of an earlier run are found:
+20,000 and 4,000 frames. A run does not know whether it will be the only one, hence something between them.
 """
 
 _CACHE = "TORCHINDUCTOR_CACHE_DIR"

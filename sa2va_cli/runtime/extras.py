@@ -41,9 +41,15 @@ GENERATE = Extra("diffusers", "diffusers", "generate")
 WATCH = Extra("watchfiles", "watchfiles", "watch")
 REVIEW = Extra("starlette", "starlette", "review")
 PEFT = Extra("peft", "peft", "train")
+ACCELERATE = Extra("accelerate", "accelerate", "train")
 TENSORBOARD = Extra("tensorboard", "tensorboard", "train")
 RAY = Extra("ray", "ray", "ray")
-EXTRAS = (QUANT, FLASH, OFFLOAD, HEIF, EXR, OTIO, GENERATE, WATCH, REVIEW, PEFT, TENSORBOARD, RAY)
+S3FS = Extra("s3fs", "s3fs", "cloud")
+GCSFS = Extra("gcsfs", "gcsfs", "cloud")
+EXTRAS = (
+    *(QUANT, FLASH, OFFLOAD, HEIF, EXR, OTIO, GENERATE),
+    *(WATCH, REVIEW, PEFT, ACCELERATE, TENSORBOARD, RAY, S3FS, GCSFS),
+)
 
 
 def require(extra: Extra, asked: str) -> None:

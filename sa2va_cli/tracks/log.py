@@ -32,6 +32,10 @@ MAGIC = b"sa2va tracks\n\x1a\x00\x01"
 """How a file begins: readable words, then what stops a terminal and what text mode would change."""
 
 _HEADER, FRAME, _END, CORRECTION = 1, 2, 3, 4
+BY_FLOW = b"\x01"
+"""Stands behind the objects of a frame that no network saw, instead of how far they agree with the words.
+Versions that do not know it read a frame of which that was not looked at."""
+
 FRAME_HEAD = struct.Struct("<IIqH")
 OBJECT_HEAD = struct.Struct("<HfffI")
 
@@ -51,6 +55,7 @@ class TrackedFrame:
         agreements: (N,) float32 IoU of its mask with the one before, moved as the picture moved.
         worded: (N,) float32 IoU of its mask with what the words alone name on the frame; NaN where nobody
             looked, None where nobody looked at any.
+        by_flow: whether the network did not see the frame, and masks of others were moved to it.
     """
 
     index: int
@@ -62,6 +67,7 @@ class TrackedFrame:
     ious: NDArray[np.float32]
     agreements: NDArray[np.float32]
     worded: NDArray[np.float32] | None = None
+    by_flow: bool = False
 
     def masks(self, frame: Frame, threshold: float) -> FrameMasks:
         """The masks on the frame's picture."""
@@ -123,6 +129,8 @@ class TracksWriter:
         ious: NDArray[np.float32],
         agreements: NDArray[np.float32],
         worded: NDArray[np.float32] | None = None,
+        *,
+        by_flow: bool = False,
     ) -> FrameMasks:
         """Adds a frame.
 
@@ -133,6 +141,7 @@ class TracksWriter:
             ious: (N,) IoU with the truth that the network predicts for each mask.
             agreements: (N,) IoU of each mask with the one before, moved as the picture moved.
             worded: (N,) IoU of each mask with what the words alone name; NaN or None where nobody looked.
+            by_flow: whether masks of other frames were moved to this one; then nobody looked.
 
         Returns:
             Its masks as the log has them.
@@ -147,13 +156,23 @@ class TracksWriter:
         facts = np.stack([scores, ious, agreements], axis=1)
         for found, row, payload in zip(objects, facts.tolist(), payloads, strict=True):
             parts += [OBJECT_HEAD.pack(found.id, *row, len(payload)), payload]
-        parts.append(pack_worded([] if worded is None else worded.tolist()))
+        parts.append(BY_FLOW if by_flow else pack_worded([] if worded is None else worded.tolist()))
         with output_errors(self.path):
             self._write(packed(FRAME, b"".join(parts)))
         self.frames += 1
         kept = np.stack([decode(payload) for payload in payloads]) if payloads else logits
         evidence = gathered(kept, threshold, scores, ious, agreements, worded, objects)
         return FrameMasks(frame, kept, scores, threshold, objects, evidence=evidence)
+
+    def append_record(self, payload: bytes) -> None:
+        """Adds a frame that another log has, as ``payload_for`` made it of what stands there.
+
+        Raises:
+            OutputError: the disk is full, for example.
+        """
+        with output_errors(self.path):
+            self._write(packed(FRAME, payload))
+        self.frames += 1
 
     def synchronise(self) -> int:
         """Makes sure that what was written survives a loss of power; returns its bytes.
@@ -317,12 +336,24 @@ class Tracks:
                 facts.append((score, iou, agreement))
                 place += length
             rows = np.stack(logits) if logits else np.zeros((0, 1, 1), np.float32)
-            told = unpack_worded(record.payload[place:], count)
+            rest = record.payload[place:]
+            told = unpack_worded(rest, count)
         except (struct.error, KeyError, ValueError):
             return None
         scores, ious, agreements = np.array(facts, np.float32).reshape(-1, 3).T
         worded = np.array(told, np.float32) if told else None
-        return TrackedFrame(index, source_index, pts, tuple(objects), rows, scores, ious, agreements, worded)
+        return TrackedFrame(
+            index,
+            source_index,
+            pts,
+            tuple(objects),
+            rows,
+            scores,
+            ious,
+            agreements,
+            worded,
+            by_flow=rest == BY_FLOW,
+        )
 
 
 def _header(path: Path, file: BinaryIO) -> Header:

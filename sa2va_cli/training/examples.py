@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from sa2va_cli.datatypes import RGB
 from sa2va_cli.errors import InputError
+from sa2va_cli.pipeline.prompts import is_request
 from sa2va_cli.training.datasets.sample import ReferringSample, by_video
 from sa2va_cli.training.recipe import Recipe, Words
 
@@ -26,12 +27,14 @@ class Asked:
     Attributes:
         template: of the question, with ``{}`` where the sentence stands.
         sentence: what is named.
-        answer: with one ``[SEG]``, or none; the sentence stands where ``{}`` is.
+        answer: with one ``[SEG]``, or none; what is meant is named where ``{}`` is.
+        named: how; by the sentence, where it is empty.
     """
 
     template: str
     sentence: str
     answer: str
+    named: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +89,7 @@ class Examples:
     Args:
         sources: at least one.
         recipe: how many frames and sentences, and how they are said.
-        side: of the masks: a quarter of SAM 2's input.
+        side: of the masks: that of SAM 2's input.
     """
 
     def __init__(self, sources: Sequence[Source], recipe: Recipe, side: int) -> None:
@@ -134,13 +137,13 @@ class Examples:
             for one, of in zip(asked, masks, strict=True)
         ]
         wanted = [of for of, turn in zip(masks, turns, strict=True) if "[SEG]" in turn.answer]
-        small = [[shrunk(mask, self._side) for mask in of] for of in wanted]
+        square = [[resized(mask, self._side) for mask in of] for of in wanted]
         conversations = (tuple(turns),) if recipe.words.together else tuple((one,) for one in turns)
         return Example(
             images=[asked[0].frames.read(int(f)) for f in frames],
             still=still,
             conversations=conversations,
-            masks=np.array(small, bool).reshape(len(small), len(frames), self._side, self._side),
+            masks=np.array(square, bool).reshape(len(square), len(frames), self._side, self._side),
             where=asked[0].where,
         )
 
@@ -156,10 +159,15 @@ def _said(sample: ReferringSample, meant: bool, words: Words, rng: np.random.Gen
     sentence = sentence.lower() if words.lower_case else sentence
     template = words.questions[int(rng.integers(len(words.questions)))]
     answer = words.answers[int(rng.integers(len(words.answers)))]
-    return Asked(template, sentence, answer if meant else words.nothing)
+    if is_request(sentence):
+        template = "{}"
+    return Asked(template, sentence, answer if meant else words.nothing, sample.named)
 
 
-def shrunk(mask: NDArray[np.bool_], side: int) -> NDArray[np.bool_]:
-    """A mask (H, W) at (side, side), each cell its upper left corner, as torch's ``nearest``."""
-    rows, columns = (np.arange(side) * length // side for length in mask.shape)
+def resized(mask: NDArray[np.bool_], side: int) -> NDArray[np.bool_]:
+    """A mask (H, W) at (side, side), each cell what is in its middle, as torch's ``nearest-exact``.
+
+    The official code takes the upper left corner, which moves every mask by half a cell.
+    """
+    rows, columns = ((2 * np.arange(side) + 1) * length // (2 * side) for length in mask.shape)
     return mask[np.ix_(rows, columns)]

@@ -25,11 +25,13 @@ from sa2va_cli.checkpoints.conversion import LayoutName, refuse_adapter, require
 from sa2va_cli.checkpoints.files import CONFIG_FILE
 from sa2va_cli.checkpoints.loader import load_network
 from sa2va_cli.checkpoints.parts import LM, SAM2, VIT
+from sa2va_cli.checkpoints.quiet import quiet_transformers
 from sa2va_cli.errors import OutputError, UsageError, parameter
 from sa2va_cli.model.network import Sa2VANetwork
 from sa2va_cli.staging import atomic, discard
 from sa2va_cli.training.examples import Example, Examples, Source
 from sa2va_cli.training.forecast import Length, Memory, forecast
+from sa2va_cli.training.parallel import ALONE, Processes
 from sa2va_cli.training.recipe import LANGUAGE_MODEL, LORA, Recipe, as_document
 from sa2va_cli.training.referring import ReferringObjective
 from sa2va_cli.training.run_files import RunFiles
@@ -73,6 +75,7 @@ class Job:
         to: its layout.
         device: to train on.
         dtypes: of what stays frozen, by ``lm`` and ``vit``; SAM 2 and all that is trained are float32.
+        processes: that train together; the device is this one's.
     """
 
     base: str
@@ -84,6 +87,7 @@ class Job:
     to: LayoutName
     device: torch.device
     dtypes: Mapping[str, torch.dtype]
+    processes: Processes = ALONE
 
     @property
     def bf16(self) -> bool:
@@ -147,6 +151,7 @@ class Training:
 
     def __init__(self, job: Job, validator: Validator | None = None) -> None:
         self.job, self._validator = job, validator
+        _check_job(job)
         self.files = RunFiles(job.out / RUN_FOLDER)
         self._begun = self._begin()
         refuse_adapter(job.folder)
@@ -159,9 +164,7 @@ class Training:
         prepare(self.network, job.recipe)
         self.network.to(job.device)
         self._objective = ReferringObjective(self.network, job.recipe)
-        if job.recipe.gradient_checkpointing:
-            self.network.chat.language_model.gradient_checkpointing_enable({"use_reentrant": False})
-        self.examples = Examples(job.sources, job.recipe, self.network.sam2.input_size // 4)
+        self.examples = Examples(job.sources, job.recipe, self.network.sam2.input_size)
         self.steps = job.recipe.count_steps(self.examples.groups)
         self._trainer = self._make_trainer()
 
@@ -181,10 +184,11 @@ class Training:
         return Trainer(
             self._objective,
             optimiser,
-            made_ahead(self.examples.example, plan.accumulate),
+            made_ahead(self.examples.example, plan.accumulate, self.job.processes),
             plan,
             self.files,
             lambda: trained_tensors(self.network),
+            processes=self.job.processes,
         )
 
     def _begin(self) -> dict[str, Any]:
@@ -211,8 +215,9 @@ class Training:
         self._training_mode()
         made = self._trainer
         began = time.monotonic()
-        for step in range(_TIMED_STEPS):
-            made.try_step(step)
+        with quiet_transformers():
+            for step in range(_TIMED_STEPS):
+                made.try_step(step)
         seconds = (time.monotonic() - began) / _TIMED_STEPS
         longest = max((self._length(self.examples.example(k)) for k in range(8)), key=lambda one: one.tokens)
         recipe = self.job.recipe
@@ -231,20 +236,26 @@ class Training:
     def run(self, watch: Watch) -> Trained:
         """Trains until the end, going on where an earlier run was stopped, and writes the model.
 
+        Of several processes all make steps; the first alone validates and writes.
+
         Raises:
             StoppedError: the loss became useless; the model of the best or last checkpoint was written.
             OutputError: something cannot be written; the last checkpoint is there.
         """
-        self.files.folder.mkdir(parents=True, exist_ok=True)
-        with atomic(self.files.folder / RUN) as part:
-            part.write_text(json.dumps(self._begun, indent=2) + "\n", encoding="utf-8")
+        processes = self.job.processes
+        processes.wait()  # until everyone has looked whether the folder may be used
+        if processes.first:
+            self.files.folder.mkdir(parents=True, exist_ok=True)
+            with atomic(self.files.folder / RUN) as part:
+                part.write_text(json.dumps(self._begun, indent=2) + "\n", encoding="utf-8")
         self._trainer.resume(self.job.device)
+        processes.same(list(trained_tensors(self.network).values()))
         self._first_validation()
         try:
             self._train(watch)
         except StoppedError as stop:
-            raise self._stopped(stop) from stop
-        return self._finish()
+            raise (self._stopped(stop) if processes.first else stop) from stop
+        return processes.of_first(self._finish)
 
     def _train(self, watch: Watch) -> None:
         every = self.job.recipe.validate_every or self.steps
@@ -255,7 +266,8 @@ class Training:
                 self._validate()
         while trainer.done < self.steps:
             self._training_mode()
-            trainer.run(watch, until=(trainer.done // every + 1) * every)
+            with quiet_transformers():
+                trainer.run(watch, until=(trainer.done // every + 1) * every)
             self._validate()
 
     def _training_mode(self) -> None:
@@ -266,7 +278,7 @@ class Training:
 
     def _first_validation(self) -> None:
         extra = self._trainer.extra
-        if self._validator is None or "before" in extra:
+        if self._validator is None or "before" in extra or not self.job.processes.first:
             return
         if self._trainer.done == 0:
             self.network.eval()
@@ -277,7 +289,7 @@ class Training:
     def _validate(self) -> None:
         """Scores the network, and keeps it where it is the best so far."""
         trainer = self._trainer
-        if self._validator is None:
+        if self._validator is None or not self.job.processes.first:
             return
         self.network.eval()
         scores = {name: float(value) for name, value in self._validator.scores(self.network).items()}
@@ -336,6 +348,24 @@ class Training:
         learned = load_file(weights)
         for name, tensor in trained_tensors(self.network).items():
             tensor.copy_(learned[saved_name(name)])
+
+
+def _check_job(job: Job) -> None:
+    """Refuses what cannot work on the devices.
+
+    Raises:
+        UsageError: there are more processes than examples in a step, or 8 bits are asked of a processor.
+    """
+    if job.recipe.optimiser.eight_bit and job.device.type != "cuda":
+        raise UsageError(
+            f"optimiser.eight_bit works on a GPU (cuda), not on {job.device.type}; leave it out of the recipe"
+        )
+    examples = job.recipe.batch * job.recipe.accumulate
+    if job.processes.count > examples:
+        raise UsageError(
+            f"{job.processes.count} processes cannot share the {examples} samples of a step; give more with "
+            f"{parameter('batch')} or {parameter('accumulate')}, or start at most {examples} processes"
+        )
 
 
 def make_optimiser(network: Sa2VANetwork, recipe: Recipe) -> torch.optim.Optimizer:

@@ -57,7 +57,7 @@ def mask_losses(logits: Tensor, masks: Tensor, losses: Losses, chances: Chances)
 
     Args:
         logits: (N, h, w).
-        masks: (N, h, w) 0 or 1.
+        masks: (N, H, W) 0 or 1, of any size.
         losses: how many points.
         chances: where they may lie.
     """

@@ -111,7 +111,9 @@ class ReferringObjective(nn.Module):
 def turn_of(asked: Asked, pictures: Any, opening: str, *, first: bool) -> Turn:
     """A question as the families take it: what a person names is no template, and counts as words only."""
     words = PromptText(opening if first else "") + _filled(asked.template, asked.sentence)
-    return Turn(words, (pictures,) if first else (), None, _filled(asked.answer, asked.sentence))
+    return Turn(
+        words, (pictures,) if first else (), None, _filled(asked.answer, asked.named or asked.sentence)
+    )
 
 
 def _filled(template: str, sentence: str) -> PromptText:

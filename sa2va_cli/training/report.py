@@ -27,11 +27,13 @@ class Curve:
         title: what it is.
         points: step and value of each.
         smoothed: whether a running mean is drawn over the values.
+        limits: of the axis of values; None for those of the values.
     """
 
     title: str
     points: Sequence[tuple[int, float]]
     smoothed: bool = False
+    limits: tuple[float, float] | None = None
 
 
 def curves_of(lines: Sequence[Mapping[str, Any]]) -> list[Curve]:
@@ -53,7 +55,7 @@ def curves_of(lines: Sequence[Mapping[str, Any]]) -> list[Curve]:
         values = {
             int(one["step"]): float(one["validation"][name]) for one in scored if name in one["validation"]
         }
-        found.append(Curve(f"validation: {name}", sorted(values.items())))
+        found.append(Curve(f"validation: {name}", sorted(values.items()), limits=(0.0, 1.0)))
     return [one for one in found if one.points]
 
 
@@ -117,7 +119,7 @@ def _draw(sheet: Image.Image, curve: Curve, left: int, top: int) -> None:
     width, height = _SIZE
     box = (left + _MARGIN + _GAP, top + _MARGIN, left + width - _GAP, top + height - _MARGIN + 8)
     steps, values = [p[0] for p in curve.points], [p[1] for p in curve.points]
-    low, high = min(values), max(values)
+    low, high = curve.limits or (min(values), max(values))
     low, high = (low, high) if high > low else (low - abs(low) * 0.1 - 1e-9, high + abs(high) * 0.1 + 1e-9)
     first = min(steps)
     last = max(*steps, first + 1)

@@ -5,6 +5,7 @@ Adapters are those of peft, put into the language model in place. Knows nothing 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -72,6 +73,8 @@ def part_of(name: str, *, two_pass: bool) -> str:
 def prepare(network: Sa2VANetwork, recipe: Recipe) -> None:
     """Freezes what is not trained and adds adapters; what is trained is float32 from here on.
 
+    With gradient checkpointing the language model's layers are told to compute their activations twice.
+
     Raises:
         ModelError: the language model has no linear layers to adapt.
     """
@@ -84,6 +87,14 @@ def prepare(network: Sa2VANetwork, recipe: Recipe) -> None:
         parameter.requires_grad_(trained)
         if trained:
             parameter.data = parameter.data.float().clone()  # not a view of the checkpoint's file
+    if recipe.gradient_checkpointing:
+        _recompute(network.chat.language_model)
+
+
+def _recompute(model: Any) -> None:
+    """Turns gradient checkpointing on, by the name that this release of transformers has for it."""
+    enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
+    enable({"use_reentrant": False})
 
 
 def _adapt(network: Sa2VANetwork, lora: Lora) -> None:

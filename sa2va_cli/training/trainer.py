@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from sa2va_cli.errors import ModelError
+from sa2va_cli.training.parallel import ALONE, Processes
 from sa2va_cli.training.run_files import RunFiles, State
 
 ExampleT = TypeVar("ExampleT")
@@ -104,6 +105,7 @@ class Trainer(Generic[ExampleT]):
         files: where it is kept.
         learned: gives what is trained by name, as a state dict; loaded into the same tensors.
         key: of what is trained, in the state.
+        processes: that make the steps together; ``ahead`` gives this one's share of the examples.
     """
 
     def __init__(
@@ -115,9 +117,11 @@ class Trainer(Generic[ExampleT]):
         files: RunFiles,
         learned: Callable[[], Mapping[str, Tensor]],
         key: str = "learned",
+        processes: Processes = ALONE,
     ) -> None:
         self.objective, self.optimiser, self.ahead = objective, optimiser, ahead
         self.plan, self.files, self.learned, self._key = plan, files, learned, key
+        self._processes = processes
         self.done = 0
         self.saved = -1
         self.losses = Losses()
@@ -132,7 +136,9 @@ class Trainer(Generic[ExampleT]):
             self.done = self.saved = int(state["step"])
             self.losses = Losses(dict(state.get("means", {})), float(state.get("lowest", math.inf)))
             self.extra = dict(state.get("extra", {}))
-        self.files.forget_after(self.done)
+        self._processes.wait()  # until everyone has read what the first one changes
+        if self._processes.first:
+            self.files.forget_after(self.done)
         return self.done
 
     @torch.no_grad()
@@ -142,11 +148,14 @@ class Trainer(Generic[ExampleT]):
             tensor.copy_(state[self._key][name])
 
     def save(self) -> None:
-        """Writes a checkpoint.
+        """Writes a checkpoint; of several processes the first does.
 
         Raises:
             OutputError: the disk is full, or the like; the one before is still there.
         """
+        if not self._processes.first:
+            self.saved = self.done
+            return
         state = {
             "step": self.done,
             self._key: {name: tensor.detach() for name, tensor in self.learned().items()},
@@ -172,7 +181,7 @@ class Trainer(Generic[ExampleT]):
             self.done += 1
             pace = (time.monotonic() - began) / (self.done - first)
             line |= {"samples_per_second": round(self.plan.accumulate / pace, 3)}
-            if self.done % self.plan.log_every == 0 or self.done == end:
+            if self._processes.first and (self.done % self.plan.log_every == 0 or self.done == end):
                 self.files.log({"step": self.done, **line})
             watch.stepped(
                 {**line, "seconds_left": pace * (self.plan.steps - self.done)}, self.done, self.plan.steps
@@ -190,22 +199,32 @@ class Trainer(Generic[ExampleT]):
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         self.optimiser.zero_grad(set_to_none=True)
-        sums: dict[str, float] = {}
-        for place, example in enumerate(examples):
+        told: list[tuple[int, dict[str, float]]] = []
+        for place, example in zip(self._processes.share(plan.accumulate), examples, strict=True):
             if plan.seed is not None:
                 torch.manual_seed((plan.seed * 1_000_003 + self.done) * plan.accumulate + place)
             with self.precision():
                 losses: dict[str, Tensor] = self.objective(example)
             (losses["total"] / plan.accumulate).backward()
-            for name, value in losses.items():
-                sums[name] = sums.get(name, 0.0) + float(value.detach()) / plan.accumulate
+            told.append((place, {name: float(value.detach()) for name, value in losses.items()}))
+        sums = self._mean(told)
         parameters = [p for group in self.optimiser.param_groups for p in group["params"]]
+        self._processes.sum_gradients(parameters)
         norm = float(torch.nn.utils.clip_grad_norm_(parameters, plan.max_norm))
         self._check(sums["total"], norm)
         self.optimiser.step()
         self.losses.add(sums)
         self._check_means()
         return {**sums, "rate": rate, "norm": norm}
+
+    def _mean(self, told: list[tuple[int, dict[str, float]]]) -> dict[str, float]:
+        """The losses of a step, added up in the order of its examples whoever has made them."""
+        sums: dict[str, float] = {}
+        everything = [one for some in self._processes.gathered(told) for one in some]
+        for _, losses in sorted(everything, key=lambda one: one[0]):
+            for name, value in losses.items():
+                sums[name] = sums.get(name, 0.0) + value / self.plan.accumulate
+        return sums
 
     def precision(self) -> Any:
         """A context in which the objective is called."""
@@ -230,16 +249,19 @@ class Trainer(Generic[ExampleT]):
             )
 
 
-def made_ahead(example: Callable[[int], ExampleT], accumulate: int) -> Ahead[ExampleT]:
+def made_ahead(
+    example: Callable[[int], ExampleT], accumulate: int, processes: Processes = ALONE
+) -> Ahead[ExampleT]:
     """Makes examples by their numbers, those of the next step while this one's are learned.
 
     Args:
         example: makes one.
         accumulate: how many a step has.
+        processes: that share them.
     """
 
     def of(step: int) -> list[ExampleT]:
-        return [example(step * accumulate + place) for place in range(accumulate)]
+        return [example(step * accumulate + place) for place in processes.share(accumulate)]
 
     def ahead(steps: range) -> Iterator[list[ExampleT]]:
         with ThreadPoolExecutor(1, thread_name_prefix="sa2va-examples") as thread:

@@ -15,7 +15,8 @@ from fakes import RememberingSegmenter, load_mortal, load_remembering
 
 from sa2va_cli.batch.listing import Request, listed
 from sa2va_cli.batch.options import Options, SharedSearch
-from sa2va_cli.batch.running import Interrupts, JobTold, Plan, run_batch
+from sa2va_cli.batch.progress import JobTold
+from sa2va_cli.batch.running import Interrupts, Plan, run_batch
 from sa2va_cli.batch.state import NAME, opened
 from sa2va_cli.events import Progress
 from sa2va_cli.outputs.locks import locked

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sa2va_cli.batch.job import BatchJob, Outcome
-from sa2va_cli.batch.running import Counted, JobBegan, JobEnded, JobTold
+from sa2va_cli.batch.progress import Counted, JobBegan, JobEnded, JobTold
 from sa2va_cli.batch.state import NAME, opened, read_state
 from sa2va_cli.commands import batch_progress
 from sa2va_cli.commands.batch_progress import Events, Rate, bars

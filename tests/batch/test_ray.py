@@ -14,6 +14,7 @@ import pytest
 from batch.told import events, states
 from clips import make_video
 from fakes import load_held, load_mortal, load_remembering
+from films import BLUE, RED, write_film
 
 pytest.importorskip("ray")
 
@@ -154,6 +155,19 @@ def test_two_nodes_do_every_job_once_to_the_same_bytes(folder, sa2va, cluster, n
     make_clips(4)
     whole = on_this_computer(sa2va)
     check(sa2va("batch", *COMMAND, "--ray", cluster.address, "--json", load=load_remembering), whole)
+
+
+@pytest.mark.slow
+def test_one_video_in_parts_is_done_by_two_nodes_to_the_same_bytes(folder, sa2va, cluster, nodes):
+    Path("shots").mkdir()
+    write_film(Path("shots/film.mp4"), [(RED,), (BLUE, RED), (), (RED,)])
+    whole = on_this_computer(sa2va)
+    outcome = sa2va(
+        "batch", *COMMAND, "--ray", cluster.address, "--split", "scenes:0", "--json", load=load_remembering
+    )
+    assert sum(one["event"] == "done" and "part" in one for one in events(outcome.out)) == 5
+    assert (outcome.code, results("out")) == (0, whole), outcome.err
+    assert set(states().values()) == {"done"}
 
 
 @pytest.mark.slow

@@ -25,6 +25,7 @@ QUICK = (
     "effects",
     "redaction",
     "scale",
+    "verifying",
 )
 SLOW = (
     "throughput",
@@ -34,10 +35,13 @@ SLOW = (
     "demo_scores",
     "stage_times",
     "followers",
+    "following",
+    "peers",
     "steadiness",
     "confidence",
     "moments",
     "shots",
+    "splitting",
     "gallery",
     "review_browser",
     "review_server",

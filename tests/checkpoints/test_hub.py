@@ -6,15 +6,26 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import followernets
 import huggingface_hub
 import pytest
+import torch
 from fakehub import COMMIT, REPOSITORY, FakeHub, point_to, serving
 from published import PUBLISHED
 
 from sa2va_cli.checkpoints import hub
 from sa2va_cli.checkpoints.catalog import CATALOG, DEMO_FOLDER
 from sa2va_cli.checkpoints.files import is_complete
-from sa2va_cli.checkpoints.hub import cache_folder, find_local, pull, resolve, resolve_part
+from sa2va_cli.checkpoints.followers import load_follower
+from sa2va_cli.checkpoints.hub import (
+    cache_folder,
+    find_local,
+    locate_follower,
+    pull,
+    resolve,
+    resolve_follower,
+    resolve_part,
+)
 from sa2va_cli.errors import ModelError
 
 
@@ -120,6 +131,31 @@ def test_only_data_is_downloaded(cache: Path, published: Path, fake_hub: type[Fa
     fake_hub.asked.clear()
     assert resolve(REPOSITORY) == folder
     assert fake_hub.asked == []
+
+
+def test_a_follower_is_fetched_once_as_data_and_loads(
+    cache: Path, tmp_path: Path, fake_hub: type[FakeHub]
+) -> None:
+    fake_hub.folder = followernets.saved(followernets.sam2_config(), tmp_path / "tiny")
+    (fake_hub.folder / "modeling.py").write_text("raise SystemExit")
+    assert locate_follower("sam2.1-tiny") is None
+    folder = resolve_follower("sam2.1-tiny")
+    assert cache in folder.parents
+    assert "models--facebook--sam2.1-hiera-tiny" in str(folder)
+    assert not list(folder.glob("*.py"))
+    assert load_follower(folder, torch.device("cpu"), torch.float32).input_size == followernets.SIDE
+    fake_hub.asked.clear()
+    assert resolve_follower("facebook/sam2.1-hiera-tiny") == locate_follower("sam2.1-tiny") == folder
+    assert fake_hub.asked == []
+
+
+def test_a_hub_id_that_holds_a_model_is_refused_as_a_follower(
+    published: Path, fake_hub: type[FakeHub]
+) -> None:
+    fake_hub.folder = published
+    with pytest.raises(ModelError, match="is no follower"):
+        resolve_follower("somebody/some-model")
+    assert not [path for path in fake_hub.asked if "safetensors" in path]
 
 
 def test_another_model_is_refused_before_its_weights_come(published: Path, fake_hub: type[FakeHub]) -> None:

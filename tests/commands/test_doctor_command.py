@@ -57,6 +57,8 @@ def test_the_findings_are_a_document(sa2va):
         "pillow-heif",
         "OpenEXR",
         "opentimelineio",
+        "s3fs",
+        "gcsfs",
     }
     assert document["encoders"]["libx264"] is True
     assert document["decoders"]["h264"] is True

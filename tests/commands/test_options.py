@@ -15,7 +15,7 @@ from sa2va_cli.commands.options import Talking, composed, only, without
 from sa2va_cli.commands.session import Session
 from sa2va_cli.outputs.saving import Saving
 from sa2va_cli.parameters import Argument, Option, declared
-from sa2va_cli.pipeline.job import Resuming, SegmentJob
+from sa2va_cli.pipeline.job import FirstLook, Resuming, SegmentJob
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,8 @@ def test_what_is_left_out_is_no_option(run):
 def test_every_option_of_segment_is_one_field():
     names = {known.name for known in KNOWN[("segment",)].values()}
     fields = set()
-    for group in (*(one.type for one in SegmentJob.__dataclass_fields__.values()), Resuming, Talking):
+    beside = FirstLook, Resuming, Talking
+    for group in (*(one.type for one in SegmentJob.__dataclass_fields__.values()), *beside):
         if isinstance(group, type) and hasattr(group, "__dataclass_fields__"):
             for one in declared(group):
                 if isinstance(one.setting, Option):

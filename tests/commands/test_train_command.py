@@ -6,7 +6,9 @@ import pytest
 import torch
 from training.test_finetuning import pictures
 
+from sa2va_cli.commands.training_progress import TrainingProgress
 from sa2va_cli.runtime import extras
+from sa2va_cli.training.run_files import RunFiles
 
 FAST = ("--steps", "2", "--batch", "1", "--device", "cpu")
 
@@ -125,6 +127,37 @@ def test_a_missing_extra_is_named(sa2va, folder, monkeypatch):
     assert "--lora needs peft, which is not installed: pip install 'sa2va[train]'" in told.err
     told = sa2va("train", "demo", "data", "-o", "new", "--tensorboard")
     assert "--tensorboard needs tensorboard, which is not installed: pip install 'sa2va[train]'" in told.err
+
+
+def test_eight_bits_need_their_package_and_a_gpu(sa2va, folder, monkeypatch):
+    pictures(folder / "data", 1)
+    (folder / "eight.toml").write_text('like = "small"\n[optimiser]\neight_bit = true\n')
+    monkeypatch.setattr(extras, "find_spec", lambda name: None)
+    told = sa2va("train", "demo", "data", "-o", "new", "--recipe", "eight.toml", *FAST)
+    assert told.code == 2
+    assert "optimiser.eight_bit needs bitsandbytes, which is not installed" in told.err
+    assert "pip install 'sa2va[quant]'" in told.err
+    monkeypatch.setattr(extras, "find_spec", lambda name: object())
+    told = sa2va("train", "demo", "data", "-o", "new", "--recipe", "eight.toml", *FAST)
+    assert told.code == 2
+    assert "optimiser.eight_bit works on a GPU (cuda), not on cpu" in told.err
+    assert not (folder / "new").exists()
+
+
+def test_tensorboard_reads_the_curves(tmp_path):
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    files = RunFiles(tmp_path)
+    line = {"total": 2.5, "answer": 1.0, "bce": 0.5, "dice": 1.0, "rate": 1e-4, "norm": 0.7}
+    with TrainingProgress(lambda _: None, files, tensorboard=True) as watch:
+        for step in (1, 2, 3):
+            watch.stepped({**line, "total": 2.5 / step, "samples_per_second": 4.0}, step, 3)
+    found = EventAccumulator(str(tmp_path / "tensorboard"))
+    found.Reload()
+    assert set(found.Tags()["scalars"]) == {*line, "samples_per_second"}
+    read = [(one.step, one.value) for one in found.Scalars("total")]
+    assert read == [(step, pytest.approx(2.5 / step)) for step in (1, 2, 3)]
 
 
 def test_an_adapter_is_no_checkpoint_to_convert(sa2va, folder):

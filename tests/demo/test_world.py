@@ -184,7 +184,7 @@ def test_clips_come_with_masks_that_coco_tools_decode(tmp_path):
         masks = content["actors"][str(actor.id)]
         assert len(masks) == 6
         assert np.array_equal(coco.decode(masks[3]).astype(bool), ids == actor.id)
-    assert {"text", "language", "kind", "actors"} == set(content["expressions"][0])
+    assert {"text", "language", "kind", "actors", "name"} == set(content["expressions"][0])
 
 
 def test_a_clip_with_sound_has_an_audio_track(tmp_path):

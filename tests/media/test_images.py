@@ -144,6 +144,25 @@ def test_times_of_an_animated_webp_follow_its_durations(tmp_path: Path) -> None:
     assert [frame.pts for frame in frames] == [0, 40, 120, 160]
 
 
+@pytest.mark.parametrize("suffix", [".webp", ".gif", ".png"])
+def test_a_last_picture_that_is_held_does_not_slow_the_rate_of_an_animation(
+    tmp_path: Path, suffix: str
+) -> None:
+    images = [Image.fromarray(picture(number)) for number in range(5)]
+    images[0].save(
+        tmp_path / f"a{suffix}", save_all=True, append_images=images[1:], duration=[100] * 4 + [2000]
+    )
+    info = open_source(tmp_path / f"a{suffix}").info
+    assert (info.rate, info.duration_seconds, info.constant_rate) == (10, pytest.approx(2.4), True)
+
+
+@pytest.mark.parametrize("suffix", [".webp", ".gif", ".png"])
+def test_an_animation_whose_pictures_last_differently_has_a_variable_rate(
+    tmp_path: Path, suffix: str
+) -> None:
+    assert not open_source(make_animation(tmp_path / f"a{suffix}", count=6)).info.constant_rate
+
+
 @pytest.mark.parametrize(
     "array",
     [picture(3), mask(3), np.dstack([picture(3), mask(3)]), mask(3).astype(np.uint16) * 257],

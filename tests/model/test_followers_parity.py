@@ -19,6 +19,7 @@ from transformers import (
 from sa2va_cli.checkpoints.followers import load_follower
 from sa2va_cli.datatypes import ABSENT_LOGIT
 from sa2va_cli.model.fixed import FixedTracker
+from sa2va_cli.model.freezing import freeze
 from sa2va_cli.model.preprocessing import grounding_pixels
 from sa2va_cli.model.sam2 import Sam2
 from sa2va_cli.model.tracker import Tracker, TrackerMemory
@@ -163,3 +164,31 @@ def test_the_published_edgetam_is_followed_with_as_with_the_trunk_of_timm(clip: 
     wanted = stock_masks(stock, clip)
     assert wanted[wanted > ABSENT_LOGIT].std() > 0.5
     np.testing.assert_allclose(our_masks(follower, clip), wanted, atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("kind", CONFIGS)
+def test_what_a_follower_remembers_does_not_grow_and_each_frame_is_encoded_once(
+    kind: str, clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    follower = load_follower(
+        followernets.saved(CONFIGS[kind](), tmp_path / "net"), torch.device("cpu"), torch.float32
+    )
+    tracker, encoded = Tracker(follower, empty_absent=True), 0
+    pixels = clip.pixels(SIDE)
+    sizes = []
+    with torch.inference_mode():
+        prompts = [(k, follower.encode(pixels[k : k + 1]), masks) for k, masks in clip.masks.items()]
+        memory = tracker.condition_on_masks(prompts, given=True)
+        encode = follower.encode
+
+        def counted(one: torch.Tensor) -> Any:
+            nonlocal encoded
+            encoded += len(one)
+            return encode(one)
+
+        monkeypatch.setattr(follower, "encode", counted)
+        for index in range(10, 10 + 40):
+            _, memory = tracker.step(index, follower.encode(pixels[index % FRAMES][None]), memory)
+            sizes.append(len(freeze(memory)))
+    assert encoded == 40
+    assert max(sizes[20:]) - min(sizes[20:]) < 500  # numbers of frames as text

@@ -88,6 +88,12 @@ def test_sound_timecode_and_aspect_come_back_as_meant(tmp_path, sound, suffix):
     assert list(differences(path, meant, 25)) == []
 
 
+def test_an_aspect_may_be_rounded_to_whole_pixels(tmp_path):
+    aspect = Fraction(4329, 4336)
+    meant = write(path := tmp_path / "a.mkv", codec="ffv1", size=(271, 481), sample_aspect_ratio=aspect)
+    assert list(differences(path, meant, 12)) == []
+
+
 FAULTS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "a frame is missing": ({}, {"stamps": range(11)}, "holds 11 frames instead of 12"),
     "a frame is late": ({}, {"stamps": [*range(6), *range(7, 13)]}, "frame 6 is shown at 0.28"),

@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import followernets
 import pytest
 from clips import damage, make_folder, make_front_index, make_video
 from fakes import RememberingSegmenter
@@ -236,9 +237,12 @@ def test_the_option_of_the_command_keeps_nothing_in_the_end(clip, sa2va):
     assert sa2va("segment", "clip.mp4", "red", "--resume", "--checkpoint", "often").code == 2
 
 
-@pytest.mark.parametrize("sampling", ["uniform", "first"])
-def test_the_real_network_goes_on_to_the_same_bytes(folder, sampling):
+@pytest.mark.parametrize("sampling", ["uniform", "first", "with a follower"])
+def test_the_real_network_goes_on_to_the_same_bytes(folder, tmp_path_factory, sampling):
     choice = ModelChoice("demo", "cpu")
+    if sampling == "with a follower":
+        place = followernets.saved(followernets.sam2_config(), tmp_path_factory.mktemp("hub") / "sam2")
+        choice, sampling = replace(choice, follower=str(place)), "uniform"
     segmenter = load_segmenter(choice, choice.placed())
     search = Search(("girl in red dress",), max_frames=14, sampling=sampling)
     wanted = SegmentJob(str(SAMPLE), search, choice, Saving(("tracks",), "out/"))

@@ -41,7 +41,7 @@ def test_a_point_changes_all_frames_of_the_object_and_only_of_it(serve):
     assert server.done(answer["job"])["state"] == "done"
     found = server.surveyed()
     assert found["pending"] == []
-    assert found["undo"] == "points"
+    assert found["undo"]["type"] == "points"
     assert found["corrections"][0] | {"words": ""} == {
         "frame": 5, "object": RED, "kind": "point", "words": "", "points": [[78, 38, 1]],
         "box": None, "stroke": None, "radius": None, "add": None,
@@ -85,7 +85,7 @@ def test_a_second_click_counts_with_the_first_and_is_undone_alone(serve):
     assert server.chat.pointed[-1].before is not None
     server.post(f"/clips/{server.id}/undo")
     assert np.array_equal(*server.masks(3).values())
-    assert server.clip()["undo"] == "points"
+    assert server.clip()["undo"]["type"] == "points"
 
 
 def test_a_correction_counts_up_to_the_next_one(serve):
@@ -107,7 +107,7 @@ def test_what_is_cancelled_keeps_what_was_done_and_nothing_waits_any_more(serve)
     assert server.done(job)["state"] == "cancelled"
     found = server.surveyed()
     assert found["pending"] == []
-    assert found["undo"] == "points"
+    assert found["undo"]["type"] == "points"
     assert server.masks(6)[RED][36, 78]
     assert server.masks(7)[RED][16, 40]
 

@@ -130,3 +130,22 @@ def test_an_output_that_exists_is_left_alone_and_the_job_says_so(serve, place):
     assert ended["state"] == "failed"
     assert "exists already" in ended["error"]
     assert (place / "clip.mask.mp4").read_bytes() == b"mine"
+
+
+def test_the_folder_of_what_was_made_is_shown_where_somebody_sees_it(serve, place):
+    shown = []
+    server = serve(show=shown.append)
+    assert server.get("/clips")["project"]["shows_folders"]
+    made = server.done(server.post(f"/clips/{server.id}/deliver", {"kind": "coco"})["job"])
+    server.post(f"/jobs/{made['id']}/folder")
+    assert shown == [place]
+    said = serve("clip.mp4").post(f"/jobs/{made['id']}/folder", code=404)
+    assert (said["code"], said["values"]) == ("no_job", {"job": made["id"]})
+
+
+def test_a_server_without_a_screen_says_where_the_folder_is(serve, place):
+    server = serve()
+    assert not server.get("/clips")["project"]["shows_folders"]
+    made = server.done(server.post(f"/clips/{server.id}/deliver", {"kind": "coco"})["job"])
+    said = server.post(f"/jobs/{made['id']}/folder", code=409)
+    assert (said["code"], said["values"]) == ("no_folder", {"folder": str(place)})

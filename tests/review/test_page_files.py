@@ -1,5 +1,6 @@
 """The files of the page agree with one another, and need nothing from elsewhere. No browser is started."""
 
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -10,6 +11,9 @@ import pytest
 import sa2va_cli
 from sa2va_cli.datatypes import Reason
 from sa2va_cli.review.bodies import EDITS
+from sa2va_cli.review.messages import KINDS, LINES
+from sa2va_cli.review.ordering import table
+from sa2va_cli.tracks.decisions import STATUSES
 
 PAGE = Path(sa2va_cli.__file__).parent / "review" / "page"
 MODULES = sorted(path for path in PAGE.rglob("*.js") if "vendor" not in path.parts)
@@ -21,7 +25,7 @@ _USE = re.compile(r'\bt\(\s*(?:"([^"]+)"|`([^`]+)`)')
 _TERNARY = re.compile(r'\bt\(\s*[^"`)]*\? "([^"]+)" : "([^"]+)"')
 
 
-def table(language: Path) -> dict[str, str]:
+def words_of(language: Path) -> dict[str, str]:
     """The words of one language by key; long entries stand on two lines."""
     joined = re.sub(r'":\n\s+"', '": "', language.read_text(encoding="utf-8"))
     return dict(_ENTRY.findall(joined))
@@ -32,6 +36,9 @@ def uses() -> tuple[set[str], list[str]]:
     keys = {f"why.{one}" for one in get_args(Reason)}
     pointed = {one for one, schema in EDITS.items() if "object" not in schema["required"]}
     keys |= {f"correction.{'point' if one == 'points' else one}" for one in pointed}
+    keys |= {f"edit.{one}" for one in EDITS}
+    keys |= {f"error.{code}" for code in (*LINES, *(code for _, code in KINDS), "no_answer")}
+    keys |= {f"status.{one}" for one in STATUSES}
     patterns: list[str] = []
     for module in MODULES:
         text = module.read_text(encoding="utf-8")
@@ -52,7 +59,7 @@ def imports(module: Path) -> set[Path]:
 
 
 def test_every_language_has_the_same_words():
-    tables = {language.stem: table(language) for language in LANGUAGES}
+    tables = {language.stem: words_of(language) for language in LANGUAGES}
     assert sorted(tables) == ["en", "zh"]
     for language in LANGUAGES:
         entries = language.read_text(encoding="utf-8").count('":')
@@ -66,11 +73,27 @@ def test_every_language_has_the_same_words():
 
 
 def test_every_word_that_is_asked_for_is_in_the_tables_and_the_other_way_round():
-    words = table(LANGUAGES[0])
+    words = words_of(LANGUAGES[0])
     keys, patterns = uses()
     assert keys - set(words) == set()
     unused = {key for key in set(words) - keys if not any(re.fullmatch(one, key) for one in patterns)}
     assert unused == set()
+
+
+def test_what_can_be_delivered_is_told_in_chinese_too():
+    written = (PAGE / "strings" / "help" / "zh.js").read_text(encoding="utf-8")
+    known = {json.loads(found) for found in re.findall(r'^  ("(?:[^"\\]|\\.)*"):$', written, re.MULTILINE)}
+    rows = [row for group in ("kinds", "presets", "effects") for row in table()[group]]
+    told = {row["help"] for row in rows}
+    told |= {one["help"] for row in rows for one in (*row["options"], *row.get("parameters", ()))}
+    assert len(told & known) > 0.9 * len(told), told - known  # what is newer may be English for a while
+
+
+def test_words_for_what_goes_wrong_speak_of_what_the_server_says():
+    words = words_of(LANGUAGES[0])
+    for code, text in LINES.items():
+        told = {found[1] for found in re.finditer(r"{(\w+)(?:!r)?}", text)}
+        assert set(re.findall(r"\{(\w+)\}", words[f"error.{code}"])) <= told, code
 
 
 def test_every_module_is_reached_from_the_page_and_every_import_exists():

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import re
 import shlex
 import shutil
 from collections.abc import Iterator
@@ -110,6 +111,14 @@ def picture(page) -> np.ndarray:
 def shows(page, frame: int) -> None:
     """Waits until a frame is on the screen, its masks too where it has any."""
     expect(page.get_by_test_id("stage")).to_have_attribute("data-frame", str(frame))
+
+
+def go_to(page, frame: int) -> None:
+    """Shows a frame by its number, and gives the keyboard back."""
+    page.get_by_test_id("frame").fill(str(frame))
+    page.keyboard.press("Enter")
+    page.get_by_test_id("stage").focus()
+    shows(page, frame)
 
 
 def click_source(page, x: float, y: float, **how) -> None:
@@ -231,6 +240,79 @@ def test_a_click_changes_the_mask_undo_takes_it_back_and_what_is_saved_stays(con
     shows(page, 0)
     page.keyboard.press("p")
     becomes(page, corrected)
+
+
+def test_everything_about_objects_is_done_and_undone(context, server):
+    page = open_clip(context, server, "three")
+    rows, undo = page.get_by_test_id("object"), page.get_by_test_id("undo")
+    first = settled(page)
+    page.get_by_role("button", name="Rename").click()
+    page.get_by_label("Name", exact=True).fill("somebody")
+    page.keyboard.press("Enter")
+    expect(rows).to_contain_text("somebody")
+    page.get_by_label("Colour of somebody").fill("#00c000")
+    expect(undo).to_have_accessible_name(re.compile("Undo: colour"))
+    recoloured = settled(page)
+    assert not np.array_equal(recoloured, first)
+    go_to(page, 4)
+    page.get_by_role("button", name="Split at frame 4").click()
+    expect(rows).to_have_count(2)
+    page.get_by_label("Merge into").select_option(label="somebody")
+    expect(rows).to_have_count(1)
+    go_to(page, 2)
+    page.keyboard.press("i")
+    go_to(page, 5)
+    page.keyboard.press("o")
+    page.get_by_role("button", name="Drop masks 2–5").click()
+    expect(undo).to_have_accessible_name(re.compile("Undo: drop masks"))
+    page.keyboard.press("Delete")
+    expect(rows).to_have_count(0)
+    for count in (1, 1, 2, 1, 1, 1):
+        undo.click()
+        expect(rows).to_have_count(count)
+    expect(undo).to_be_disabled()
+    go_to(page, 0)
+    page.keyboard.press("1")
+    becomes(page, first)
+
+
+def test_a_new_object_is_made_with_a_box_and_with_words(context, server):
+    page = open_clip(context, server, "three")
+    page.get_by_role("button", name="Point at a new object").click()
+    page.keyboard.press("b")
+    box = page.get_by_test_id("stage").bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.3)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.7, steps=4)
+    page.mouse.up()
+    expect(page.get_by_test_id("object")).to_have_count(2)
+    page.get_by_label("A new object in words").fill("the unicorn of glass")
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("job").or_(page.get_by_test_id("notice")).first).to_be_visible()
+    expect(page.get_by_test_id("job")).to_have_count(0)
+    while page.get_by_test_id("undo").is_enabled():
+        page.get_by_test_id("undo").click()
+        page.wait_for_timeout(300)
+    expect(page.get_by_test_id("object")).to_have_count(1)
+
+
+def test_what_can_be_delivered_is_asked_for_again_where_that_failed(context, server):
+    page = open_clip(context, server, "one")
+    page.route("**/api/v1/outputs", lambda route: route.fulfill(status=500, body="no"))
+    page.get_by_role("tab", name="Deliver").click()
+    expect(page.get_by_role("alert")).to_contain_text("500")
+    page.unroute_all()
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_test_id("output")).to_be_visible()
+
+
+def test_what_goes_wrong_is_told_in_the_language_that_was_chosen(context, server):
+    page = open_clip(context, server, "one")
+    page.get_by_role("button", name="中文").click()
+    page.get_by_role("tab", name="交付").click()
+    page.get_by_test_id("output").select_option("coco")
+    page.get_by_role("button", name="预览第 0 帧").click()
+    expect(page.get_by_test_id("notice")).to_contain_text("“coco”不是画面，无法预览。")
 
 
 def test_two_tabs_show_the_same(context, server):

@@ -1,15 +1,17 @@
 """What can be opened: tracks, a video with and without them, a folder, the state of a batch."""
 
+import io
 import json
 import shutil
 
+import numpy as np
 import pytest
-from review.conftest import API, Server
+from review.conftest import API, SIZE, Server
 
 from sa2va_cli.batch.state import NAME
 from sa2va_cli.errors import InputError
 from sa2va_cli.review.project import opened_project
-from sa2va_cli.tracks.decisions import Decision, decision_on
+from sa2va_cli.tracks.decisions import decision_on
 from sa2va_cli.training.datasets import tracks as tracks_data
 
 
@@ -82,8 +84,66 @@ def test_the_state_of_a_batch_is_its_clips(sa2va, serve, place):
     assert server.clip()["objects"][0]["name"] == "red"
     server.post(f"/clips/{server.id}/triage", {"status": "rejected", "reason": "blurred"})
     server.close()
-    (job,) = json.loads(sa2va("batch", "status", "out/", "--all", "--json").out)["jobs"]
-    assert job["review"] == {"status": "rejected", "reason": "blurred"}
+    told = json.loads(sa2va("batch", "status", "out/", "--all", "--json").out)
+    assert told["reviewed"] == {"rejected": 1}
+    assert told["jobs"][0]["review"] == {"status": "rejected", "reason": "blurred"}
+    assert "in review: 1 rejected" in sa2va("batch", "status", "out/").out
+    assert "rejected: blurred" in sa2va("batch", "status", "out/", "--all").out
+
+
+def test_what_was_rejected_is_done_again_with_other_words(sa2va, serve, place, monkeypatch):
+    (place / "clip.tracks.sa2va").unlink()
+    rest = ("--save", "tracks", "-o", "out/", "--model", "fake")
+    assert sa2va("batch", "clip.mp4", "--prompt", "red", *rest).code == 0
+    server = serve(f"out/{NAME}")
+    server.post(f"/clips/{server.id}/triage", {"status": "rejected", "reason": "the wrong one"})
+    server.close()
+    assert sa2va("batch", "rejected", "out/", "--why").out == "clip.mp4\tthe wrong one\n"
+    named = sa2va("batch", "rejected", "out/").out
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(named.encode())))
+    again = sa2va("batch", "-", "--prompt", "green", *rest, "--overwrite")
+    assert again.code == 0, again.err
+    assert sa2va("batch", "rejected", "out/").out == ""
+    server = serve(f"out/{NAME}")
+    assert (server.clip()["status"], server.clip()["objects"][0]["name"]) == ("tracked", "green")
+
+
+def test_a_batch_without_tracks_is_decided_about_as_well(sa2va, serve, place):
+    (place / "clip.tracks.sa2va").unlink()
+    sa2va("batch", "clip.mp4", "--prompt", "red", "--save", "mask", "-o", "out/", "--model", "fake")
+    server = serve(f"out/{NAME}")
+    server.post(f"/clips/{server.id}/triage", {"status": "rejected"})
+    server.close()
+    assert sa2va("batch", "rejected", "out/").out == "clip.mp4\n"
+
+
+def test_accepting_saves_and_what_was_accepted_is_learnt_from_as_it_is_seen(sa2va, place):
+    server = Server("clip.tracks.sa2va")
+    before = server.masks(3)[1]
+    server.done(server.edit("points", frame=3, object=1, points=[[78, 34, 1]])["job"])
+    seen = server.masks(3)[1]
+    assert not np.array_equal(seen, before)
+    server.post(f"/clips/{server.id}/triage", {"status": "corrected"})
+    assert not server.clip()["unsaved"]
+    server.close()
+    sample = next(one for one in tracks_data.read(place, None).samples if one.sentence == "red")
+    np.testing.assert_array_equal(sample.objects[0].on(3, (SIZE[1], SIZE[0])) > 0, seen)
+    made = sa2va("data", "convert", str(place), "--to", "mevis", "-o", "set/")
+    assert made.code == 0, made.err
+    assert "2 " in sa2va("data", "check", "set/").out
+
+
+def test_a_decision_is_about_the_tracks_that_were_there(serve, place):
+    server = serve()
+    server.post(f"/clips/{server.id}/triage", {"status": "rejected", "reason": "blurred"})
+    server.edit("rename", object=1, name="the car")
+    server.post(f"/clips/{server.id}/save")
+    assert server.clip()["status"] == "rejected"  # these are still the ones
+    server.close()
+    found = place / "clip.tracks.sa2va"
+    assert decision_on(found).status == "rejected"
+    found.write_bytes(found.read_bytes() + b"\0")
+    assert decision_on(found) is None
 
 
 def test_what_is_not_there_is_an_input_error(place):
@@ -99,9 +159,14 @@ def test_what_was_rejected_is_not_learnt_from(place):
     server = Server("clip.tracks.sa2va")
     server.post(f"/clips/{server.id}/triage", {"status": "rejected", "reason": "the wrong one"})
     server.close()
-    assert decision_on(place / "clip.tracks.sa2va") == Decision("rejected", "the wrong one")
+    decision = decision_on(place / "clip.tracks.sa2va")
+    assert decision.document == {"status": "rejected", "reason": "the wrong one"}
     found = tracks_data.read(place, None)
     assert not found.samples
-    assert "rejected in review: the wrong one" in str(found.problems)
+    assert "all of it was rejected in review" in str(found.problems)
+    shutil.copy(place / "clip.tracks.sa2va", place / "other.tracks.sa2va")
+    found = tracks_data.read(place, None)
+    assert [one.sentence for one in found.samples] == ["red", "green"]
+    assert not found.problems  # what was rejected does not keep the others from being learnt from
     (place / "clip.review.json").unlink()
-    assert len(tracks_data.read(place, None).samples) == 2
+    assert len(tracks_data.read(place, None).samples) == 4

@@ -43,6 +43,17 @@ def ask(server, method, path, headers, body=None):
 
 _MANY_DIGITS = b'{"kind":"overlay","options":{"crf":1%s}}' % (b"0" * 400)
 
+_HUGE_SPAN = b'{"type":"drop","object":1,"first":0,"last":2147483647}'
+_LONG_STROKE = json.dumps(
+    {"type": "brush", "object": 1, "frame": 0, "add": True, "radius": 3, "stroke": [[1, 1]] * 20_001}
+).encode()
+_MANY_WORDS = json.dumps({"prompts": ["a dog"] * 100}).encode()
+_MANY_FRAMES = json.dumps({"question": "?", "frames": [1] * 1000}).encode()
+_ELSEWHERE = b'{"kind":"mask","options":{"output":"../elsewhere/"}}'
+_FONT = b'{"kind":"overlay","options":{"font":"/etc/passwd"}}'
+_PLATE = b'{"effect":"background","options":{"plate":"/etc/passwd"}}'
+_LONG_REASON = json.dumps({"status": "rejected", "reason": "x" * 2001}).encode()
+
 REQUESTS = {
     "no token": ("GET", "/clips", {}, None, 401),
     "a wrong token": ("GET", "/clips", {"Authorization": "Bearer wrong"}, None, 401),
@@ -85,6 +96,49 @@ REQUESTS = {
     "a view that is no number": ("GET", "/clips/CLIP/masks/1?width=１００", GOOD, None, 400),
     "a thumbnail from nowhere": ("GET", "/clips/CLIP/thumbnail?frame=99", GOOD, None, 400),
     "sound that is not there": ("GET", "/clips/CLIP/sound", GOOD, None, 404),
+    "all frames there could be": ("POST", "/clips/CLIP/edits", JSON, _HUGE_SPAN, 400),
+    "a frame that no file has": (
+        "POST",
+        "/clips/CLIP/edits",
+        JSON,
+        b'{"type":"split","object":1,"frame":4e99}',
+        400,
+    ),
+    "a stroke without end": ("POST", "/clips/CLIP/edits", JSON, _LONG_STROKE, 400),
+    "a hundred things to find": ("POST", "/clips/CLIP/segment", JSON, _MANY_WORDS, 400),
+    "a thousand frames to look at": ("POST", "/clips/CLIP/ask", JSON, _MANY_FRAMES, 400),
+    "a frame to look at behind the last": (
+        "POST",
+        "/clips/CLIP/ask",
+        JSON,
+        b'{"question":"?","frames":[99]}',
+        400,
+    ),
+    "a conversation of nobody": (
+        "POST",
+        "/clips/CLIP/ask",
+        JSON,
+        b'{"question":"?","conversation":"x"}',
+        400,
+    ),
+    "a preview behind the last frame": (
+        "POST",
+        "/clips/CLIP/preview",
+        JSON,
+        b'{"frame":99,"kind":"mask"}',
+        400,
+    ),
+    "objects that are words": ("POST", "/clips/CLIP/deliver", JSON, b'{"kind":"mask","objects":["1"]}', 400),
+    "options that are a list": ("POST", "/clips/CLIP/deliver", JSON, b'{"kind":"mask","options":[1]}', 400),
+    "two things at once": ("POST", "/clips/CLIP/deliver", JSON, b'{"kind":"mask","effect":"blur"}', 400),
+    "an output elsewhere": ("POST", "/clips/CLIP/deliver", JSON, _ELSEWHERE, 400),
+    "a font from elsewhere": ("POST", "/clips/CLIP/deliver", JSON, _FONT, 400),
+    "a plate from elsewhere": ("POST", "/clips/CLIP/deliver", JSON, _PLATE, 400),
+    "a copy elsewhere": ("POST", "/clips/CLIP/save", JSON, b'{"name":"../../x"}', 400),
+    "a decision that is none": ("POST", "/clips/CLIP/triage", JSON, b'{"status":"perfect"}', 400),
+    "a reason of a book": ("POST", "/clips/CLIP/triage", JSON, _LONG_REASON, 400),
+    "a folder of nothing": ("POST", "/jobs/..%2f1/folder", JSON, b"{}", 404),
+    "a job that is cancelled with more": ("POST", "/jobs/1/cancel", JSON, b'{"all":true}', 400),
     "another method": ("PUT", "/clips", {**JSON}, b"{}", 405),
     "an address that is not there": ("GET", "/secrets", GOOD, None, 404),
 }
@@ -97,6 +151,7 @@ def test_a_hostile_request_is_refused_in_one_line_and_changes_nothing(bare, plac
     clip = bare.desk.project.clips[0].id
     answer = ask(bare, method, API + path.replace("CLIP", clip), headers, body)
     assert answer.status_code == code, answer.text
+    assert set(answer.json()) == {"error", "code", "values"}
     said = answer.json()["error"]
     assert said
     assert "\n" not in said

@@ -1,18 +1,23 @@
 """One contract for every reader: what a miniature in the exact layout on disk says is what is read."""
 
+import copy
 import json
 import os
 import pickle
+import random
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from pycocotools import mask as coco_mask
 from training.miniatures import MAKERS, TWO, boxed, davis, finetune, grefcoco, mevis, refcoco
 
 from sa2va_cli.errors import InputError, UsageError
 from sa2va_cli.training.datasets.checking import check_dataset
 from sa2va_cli.training.datasets.converting import divided, pickle_as_json, rectangles, write_dataset
+from sa2va_cli.training.datasets.masks import decoded
+from sa2va_cli.training.datasets.sample import VideoFrames
 from sa2va_cli.training.datasets.table import FORMATS, read_dataset
 
 
@@ -88,6 +93,91 @@ def test_broken_entries_are_named_by_file_and_index(tmp_path):
         assert what in line
     with pytest.raises(InputError, match="sa2va data check"):
         read_dataset(path).usable()
+
+
+JUNK = (None, 3, -1, 1e9, "", "x", [], [None], {}, {"a": 1}, True, [[1, 2]], [[]], ...)
+"""What stands where something else should; ``...`` is nothing at all."""
+
+
+def places(value, at=()):
+    """Where values stand in a document, of every list and mapping the first few."""
+    yield at
+    if isinstance(value, dict):
+        for key in list(value)[:4]:
+            yield from places(value[key], (*at, key))
+    if isinstance(value, list):
+        for k in range(min(len(value), 2)):
+            yield from places(value[k], (*at, k))
+
+
+def put(document, at, value):
+    """A copy of a document with another value somewhere."""
+    changed = copy.deepcopy(document)
+    holder = changed
+    for key in at[:-1]:
+        holder = holder[key]
+    if value is ...:
+        del holder[at[-1]]
+    else:
+        holder[at[-1]] = value
+    return changed
+
+
+def told_of(path):
+    """Everything that is said about a data set, or why it is none."""
+    try:
+        dataset = read_dataset(path)
+    except InputError as error:
+        return [error.message]
+    return [f"{one.where}: {one.what}" for one in check_dataset(dataset).problems]
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_whatever_stands_in_a_file_is_told_and_never_a_traceback(name, tmp_path):
+    path, _ = MAKERS[name][1](tmp_path)
+    for file in sorted(path.rglob("*.json")) if path.is_dir() else [path]:
+        whole = file.read_text()
+        document = json.loads(whole)
+        tries = [(at, value) for at in places(document) if at for value in JUNK]
+        chosen = random.Random(0).sample(tries, min(30, len(tries)))
+        texts = [whole[: len(whole) // 2], "", *(json.dumps(put(document, *one)) for one in chosen)]
+        for text in texts:
+            file.write_text(text)
+            for line in told_of(path):
+                assert ": " in line
+        file.write_text(whole)
+
+
+@pytest.mark.parametrize("name", MAKERS)
+@pytest.mark.parametrize("damage", ["gone", "cut"])
+def test_a_picture_that_is_gone_or_damaged_is_named(name, damage, tmp_path):
+    path, _ = MAKERS[name][1](tmp_path)
+    frames = [one.frames for one in read_dataset(path).samples]
+    used = {one.path if isinstance(one, VideoFrames) else one.paths[-1] for one in frames}
+    for picture in sorted(used)[:3]:
+        whole = picture.read_bytes()
+        if damage == "gone":
+            picture.unlink()
+        else:
+            picture.write_bytes(whole[:20])
+        assert any(picture.stem in line for line in told_of(path)), picture
+        picture.write_bytes(whole)
+
+
+def test_run_lengths_of_another_size_never_reach_native_code():
+    rng = np.random.default_rng(0)
+    for height, width in ((1, 1), (7, 300), (64, 48)):
+        mask = (rng.random((height, width)) < 0.4).astype(np.uint8)
+        packed = coco_mask.encode(np.asfortranarray(mask))
+        np.testing.assert_array_equal(decoded(packed, (height, width)), mask)
+        text = {"size": packed["size"], "counts": packed["counts"].decode()}
+        np.testing.assert_array_equal(decoded(text, (height, width)), mask)
+    for size in ([10**9, 10**9], [48, 63]):
+        with pytest.raises(ValueError, match="its mask is"):
+            decoded({**packed, "size": size}, (64, 48))
+    for counts in (b"04", b"0" * 900, b"o", b"\xff", [5, -5], ["x"], None, 7):
+        with pytest.raises(ValueError, match="its run lengths"):
+            decoded({"size": [64, 48], "counts": counts}, (64, 48))
 
 
 def test_masks_that_are_missing_too_short_or_of_another_size_are_named(tmp_path):

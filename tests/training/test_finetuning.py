@@ -23,6 +23,7 @@ from sa2va_cli.training.examples import Examples, Source
 from sa2va_cli.training.finetuning import ADAPTER_FOLDER, RUN_FOLDER, Job, Training
 from sa2va_cli.training.recipe import FULL, OFFICIAL, PARTS, SMALL, Lora, Losses, Recipe
 from sa2va_cli.training.referring import ReferringObjective
+from sa2va_cli.training.trained_parts import prepare, trained_tensors
 from sa2va_cli.training.trainer import StoppedError
 
 CPU, FLOAT = torch.device("cpu"), {"lm": torch.float32, "vit": torch.float32}
@@ -105,7 +106,7 @@ def tensors(folder: Path) -> dict[str, torch.Tensor]:
 def losses_of(network: Sa2VANetwork, data: Path, recipe: Recipe = TINY) -> dict[str, float]:
     """Of the first picture, with the same random numbers every time."""
     objective = ReferringObjective(network.eval(), recipe)
-    examples = Examples([Source.of(read_dataset(data).usable())], recipe, network.sam2.input_size // 4)
+    examples = Examples([Source.of(read_dataset(data).usable())], recipe, network.sam2.input_size)
     torch.manual_seed(0)
     with torch.no_grad():
         return {name: float(value) for name, value in objective(examples.example(0)).items()}
@@ -273,6 +274,32 @@ def test_a_useless_loss_ends_with_the_model_of_the_best_or_last_checkpoint(
     load_network(tmp_path / "out", CPU, torch.float32)
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_activations_that_are_computed_twice_give_the_same_losses_and_gradients(
+    family: str, data: Path
+) -> None:
+    found = []
+    for twice in (False, True):
+        recipe = dataclasses.replace(TINY, gradient_checkpointing=twice)
+        network = load_network(checkpoint(family), CPU, torch.float32)
+        torch.manual_seed(1)
+        prepare(network, recipe)
+        objective = ReferringObjective(network, recipe).train()
+        examples = Examples([Source.of(read_dataset(data).usable())], recipe, network.sam2.input_size)
+        torch.manual_seed(2)  # dropout, too, must be the same when computed again
+        losses = objective(examples.example(0))
+        losses["total"].backward()
+        gradients = {name: p.grad for name, p in trained_tensors(network).items() if p.grad is not None}
+        found.append((losses, gradients))
+    (once, first), (again, second) = found
+    assert first.keys() == second.keys()
+    assert [n for n in first if "lora_B" in n], "adapters are reached"
+    for name, loss in once.items():
+        torch.testing.assert_close(again[name], loss)
+    for name, gradient in first.items():
+        torch.testing.assert_close(second[name], gradient, msg=name)
+
+
 def iou_after(family: str, folder: Path, steps: int = 40) -> float:
     """The least IoU on eight pictures after so many steps on them."""
     data = pictures(folder / "boxes")
@@ -294,8 +321,10 @@ def iou_after(family: str, folder: Path, steps: int = 40) -> float:
         example = training.examples.example(number)
         with torch.no_grad():
             queries, _ = objective._read(example)
-            logits = objective.decode(example, queries)[0, 0]
-        predicted, wanted = logits.numpy() > 0, example.masks[0, 0]
+            logits = objective.decode(example, queries)[0]
+        wanted = example.masks[0, 0]
+        large = torch.nn.functional.interpolate(logits[None], wanted.shape, mode="bilinear")
+        predicted = large[0, 0].numpy() > 0
         found.append((predicted & wanted).sum() / (predicted | wanted).sum())
     return float(min(found))
 

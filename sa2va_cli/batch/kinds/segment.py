@@ -51,4 +51,12 @@ def _reads(options: Options) -> tuple[Path, ...]:
     return (*(Path(mask.path) for mask in options.search.masks if mask.path), *options.drawing.files)
 
 
-KIND = JobKind(MEDIA_ENDINGS, _make, _outputs, _run, resumes=lambda _: True, reads=_reads)
+KIND = JobKind(
+    MEDIA_ENDINGS,
+    _make,
+    _outputs,
+    _run,
+    resumes=lambda _: True,
+    reads=_reads,
+    groups=frozenset(("splitting",)),
+)

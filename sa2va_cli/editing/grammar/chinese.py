@@ -157,6 +157,7 @@ def _backgrounds(text: str, context: Context) -> Iterator[Said]:
     subject = r"(?:(?P<target>.+?)的?(?:后面的|身后的)?)?背景"
     for pattern in (
         rf"[把将让使]?{subject}(?:换|变|改|替换|替|设|调|涂|染|转|做|弄)(?:成|为|作)?(?P<plate>.+)",
+        rf"[把将让使]?{subject}(?:是|为|要|用)?(?P<plate>透明|纯?{CHINESE_COLOUR})",
         rf"(?:换|替换|更换|改)(?:掉)?{subject}(?:为|成|用)?(?P<plate>.+)",
         rf"用(?P<plate>.+?)(?:来)?(?:替换|换掉|代替|做|当)(?:{subject})",
         r"给(?P<target>.+?)(?:换上|换个|加上|加个|换|加)(?:一个|个)?(?P<plate>.+?)的?背景",
@@ -194,6 +195,15 @@ def _subject(words: str | None, context: Context) -> str | Target:
     if re.fullmatch(r"[它他她]们?", words) and context.last and context.last.target:
         return context.last.target
     return words
+
+
+def _shining(text: str, _: Context) -> Iterator[Said]:
+    """让 X 发金光."""
+    found = re.fullmatch(
+        rf"[把将让使给]?(?P<target>.+?)(?:发出|发|闪)(?P<colour>{CHINESE_COLOUR})的?光芒?", text
+    )
+    if found is not None:
+        yield Said(found["target"], Meaning("glow", (("colour", _colour(found["colour"])),)))
 
 
 def _matches(text: str, context: Context) -> Iterator[Said]:
@@ -278,7 +288,10 @@ def _doing(text: str, _: Context) -> Iterator[Said]:
         if found is None:
             continue
         meaning = _coloured(_meaning(found), found.groupdict().get("colour2"))
-        yield Said(re.sub(r"的$", "", found["target"]), meaning)
+        target = re.sub(r"的$", "", found["target"])
+        if meaning.effect == "follow":  # 镜头跟着 X 走
+            target = re.sub(r"(?<=.)(?:走|跑|移动|动)$", "", target)
+        yield Said(target, meaning)
     if found := re.fullmatch(rf"(?:{_APPLY}{_COUNT})?{adjectives}{_EFFECT}(?:一下|掉)?", text, re.IGNORECASE):
         yield Said(None, _meaning(found))
 
@@ -335,6 +348,7 @@ def _replacing(text: str, context: Context) -> Iterator[Said]:
 
 _FRAMES: tuple[Frame, ...] = (
     _backgrounds,
+    _shining,
     _matches,
     _texts,
     _changing,

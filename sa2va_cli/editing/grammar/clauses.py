@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from sa2va_cli.editing.grammar.lexicon import Meaning
 from sa2va_cli.editing.grammar.refusal import NotUnderstood
-from sa2va_cli.editing.plan import Edit, Target
+from sa2va_cli.editing.plan import FOUND, Edit, Target
 from sa2va_cli.editing.times import WHOLE, Span
 from sa2va_cli.errors import UsageError
 
@@ -109,7 +109,24 @@ def assembled(clauses: Sequence[Clause]) -> tuple[Edit, ...]:
         if span.is_backwards:
             raise NotUnderstood(clause.words, "its end does not come after its beginning")
         edits.append(_edit(clause, clause.meaning, target, span))
-    return tuple(edits)
+    return tuple(_cut_out_once(edits))
+
+
+def _cut_out_once(edits: Sequence[Edit]) -> list[Edit]:
+    """As in "cut X out and make the background white": what is cut out lies on what is said next."""
+    left: list[Edit] = []
+    for edit in edits:
+        last = left[-1] if left else None
+        if (
+            last is not None
+            and (last.effect, last.parameters) == ("background", (("plate", "transparent"),))
+            and (edit.effect, edit.target) == ("background", FOUND)
+            and edit.span in (last.span, WHOLE)
+        ):
+            left[-1] = replace(last, parameters=edit.parameters)
+        else:
+            left.append(edit)
+    return left
 
 
 def _with_times_behind(clauses: Sequence[Clause]) -> list[Clause]:

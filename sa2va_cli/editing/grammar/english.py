@@ -32,6 +32,14 @@ _WISH = re.compile(
     r"|^(?P<thing>.+?)\s+(?:should|must|has\s+to|needs\s+to)\s+(?P<state>(?:be|become|look|turn)\b.+)",
     re.IGNORECASE,
 )
+_WANTED = re.compile(r"(?P<thing>.+?)\s+to\s+(?:(?:be|become|look|turn)\s+)?(?P<state>.+)", re.IGNORECASE)
+"""As in "I want X to be red", "X to glow"."""
+_EXCEPT_BEHIND = re.compile(
+    rf"^(?P<head>(?:{MAKING})\s+(?:everything|all))\s+(?P<result>.+?)\s+"
+    r"(?P<rest>(?:except(?:\s+for)?|but(?:\s+not)?|apart\s+from|other\s+than|aside\s+from)\s+.+)$",
+    re.IGNORECASE,
+)
+"""As in "make everything grey except X"."""
 _SOMEWHERE = re.compile(
     r"\s+(?:from|in|out\s+of)\s+(?:the|this)\s+(?:scene|picture|video|clip|film|footage|image)$",
     re.IGNORECASE,
@@ -76,7 +84,12 @@ def _clause(part: str, context: Context) -> Clause:
     text = " ".join(_POLITE.sub("", sentence.without_times(part)).split()).strip(" ,;:")
     text = _SOMEWHERE.sub("", re.sub(r"\s+(?:only|just)$", "", text, flags=re.IGNORECASE))
     if wish := _WISH.match(text):  # the same said as an instruction
-        text = f"make {wish['wanted'] or wish['thing'] + ' ' + wish['state']}"
+        wanted = wish["wanted"] or f"{wish['thing']} {wish['state']}"
+        if wish["wanted"] and (inner := _WANTED.fullmatch(wanted)):
+            wanted = f"{inner['thing']} {inner['state']}"
+        text = f"make {wanted}"
+    if behind := _EXCEPT_BEHIND.match(text):
+        text = f"{behind['head']} {behind['rest']} {behind['result']}"
     return _ENGLISH.clause(text, part, context)
 
 

@@ -27,12 +27,15 @@ from sa2va_cli.editing.grammar.refusal import NotUnderstood
 from sa2va_cli.editing.grammar.said import Context, Said
 from sa2va_cli.editing.plan import GENERATE
 
+_IN_SIGHT = r"(?:seen|visible|there|shown|on\s+screen|in\s+(?:view|sight|the\s+picture))"
+
 
 def _texts(text: str, context: Context) -> Iterator[Said]:
     """Name plates and captions with words of the user's own."""
     for pattern in (
         rf"(?P<kind>label|name|tag|annotate|caption|subtitle)\s+(?P<target>.+?)\s+(?:(?:as|with|by|saying)\s+)?(?:the\s+words?\s+)?(?P<text>{MARK})",
         rf"(?:write|put|add|show|print|place)\s+{ARTICLE}(?:(?P<kind>label|name|tag|caption|subtitle|text|words?|title)\s+)?(?:saying\s+)?(?P<text>{MARK})\s+{ON}\s+(?P<target>.+)",
+        rf"(?:write|put|add|show|print)\s+{ARTICLE}(?:(?P<kind>label|name|tag|caption|subtitle|text|title)\s+)?(?P<text>{MARK})\s+(?:while|as\s+long\s+as)\s+(?P<target>.+?)\s+(?:is|are|can\s+be)\s+{_IN_SIGHT}",
         rf"give\s+(?P<target>.+?)\s+(?:an?|the)\s+(?P<kind>label|name|tag|caption|subtitle)\s+(?:saying\s+)?(?P<text>{MARK})",
     ):
         found = re.fullmatch(pattern, text, re.IGNORECASE)
@@ -102,6 +105,9 @@ def _making(text: str, context: Context) -> Iterator[Said]:
         return
     rest = text[verb.end() :].strip() if verb else text
     word = verb[0] if verb else spoken
+    if shines := _SHINES.fullmatch(rest):
+        yield Said(shines["target"], Meaning("glow", (("colour", shines["colour"].lower()),)), verb=word)
+        return
     into = rf"{INTO_COLOUR}(?:in\s+)?" if COLOURING.match(word) else INTO_COLOUR
     result = (
         rf"(?:{INTO}{ARTICLE}(?:(?P<before>{DEGREE})\s+)?(?:more\s+)?{EFFECT}|{into}{ARTICLE}{COLOUR})"
@@ -124,6 +130,8 @@ def _making(text: str, context: Context) -> Iterator[Said]:
     yield Said(target or last, meaning, verb=word)
 
 
+_SHINES = re.compile(rf"(?P<target>.+?)\s+(?:glow|shine|glowing|shining)\s+(?:in\s+)?{COLOUR}", re.IGNORECASE)
+"""Light has a colour; in all else that comes to have one, it is the thing's own."""
 _COLOUR_OF = re.compile(r"^(?:the\s+)?colou?r\s+of\s+(?=\S)|(?:'s)?\s+colou?r$", re.IGNORECASE)
 _COLOUR_BEFORE = re.compile(rf"\s+from\s+{ENGLISH_COLOUR}$", re.IGNORECASE)
 
@@ -164,6 +172,12 @@ def _replacing(text: str, context: Context) -> Iterator[Said]:
     yield Said(found["target"], Meaning(GENERATE, (("prompt", words),)))
 
 
+_AROUND = (
+    r"^(?:of\s+the\s+(?:scene|picture|video|image|frame|shot)\s+)?"
+    r"(?:around|behind|except|but|outside(?:\s+of)?)\s+"
+)
+
+
 def _verbs(text: str, _: Context) -> Iterator[Said]:
     """Verbs: "blur X", "black X out", "zoom in on X"; "blur" alone, whose target the next clause says."""
     found = re.fullmatch(rf"{DEGREE}?\s*{EFFECT}{KIND_OF_LOOK}(?:\s+(?P<target>.+))?", text, re.IGNORECASE)
@@ -173,6 +187,8 @@ def _verbs(text: str, _: Context) -> Iterator[Said]:
         if target is None:
             yield Said(None, meaning)
             return
+        if meaning.effect == "spotlight":  # "dim the rest of the scene around X"
+            target = re.sub(_AROUND, "", target, flags=re.IGNORECASE)
         target = re.sub(rf"^{ON}\s+(?=\S)", "", target, flags=re.IGNORECASE)
         meaning, target = tailed(meaning, target)
         yield Said(*_recoloured(meaning, target)) if meaning.effect == "recolour" else Said(target, meaning)

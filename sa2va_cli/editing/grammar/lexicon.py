@@ -67,11 +67,20 @@ _ENGLISH: Mapping[str, Meaning] = {
         ),
         Meaning("ink"),
     ),
-    **dict.fromkeys(("pencil sketch", "sketched", "hand-drawn"), Meaning("pencil")),
+    **dict.fromkeys(("pencil sketch", "sketched", "hand-drawn", "pencil-drawn"), Meaning("pencil")),
     **dict.fromkeys(("cartoonish", "cartoony", "cartoonize", "cartoonise", "comic book"), Meaning("cartoon")),
+    **dict.fromkeys(("ink-drawn", "ink-painted", "brush-painted"), Meaning("ink")),
     **dict.fromkeys(("oils", "oil-painted"), Meaning("oil")),
     **dict.fromkeys(
-        ("watercolours", "watercolors", "watercolour painting", "watercolor painting"), Meaning("watercolour")
+        (
+            "watercolours",
+            "watercolors",
+            "watercolour painting",
+            "watercolor painting",
+            "watercolour-painted",
+            "watercolor-painted",
+        ),
+        Meaning("watercolour"),
     ),
     **dict.fromkeys(("glowing", "shining"), Meaning("glow")),
     **dict.fromkeys(("anonymise", "anonymize", "conceal", "obscure", "redacted", "hidden"), Meaning("fill")),
@@ -107,14 +116,15 @@ _CHINESE: Mapping[str, Meaning] = {
     **dict.fromkeys(("模糊化",), Meaning("blur")),
     **dict.fromkeys(("挡住", "遮起来", "藏起来", "抹黑", "打上码"), Meaning("fill")),
     **dict.fromkeys(
-        ("消失", "不见", "隐形", "移走", "拿掉", "弄走", "清除", "抹去", "擦掉"), Meaning("remove")
+        ("消失", "不见", "隐形", "移走", "拿掉", "弄走", "清除", "抹去", "擦掉", "p掉", "ps掉"),
+        Meaning("remove"),
     ),
     **dict.fromkeys(("变黑白", "彩色去掉"), Meaning("grey")),
     **dict.fromkeys(("外发光", "辉光"), Meaning("glow")),
     **dict.fromkeys(("描个边", "描上边"), Meaning("outline")),
     **dict.fromkeys(("镜头跟随", "镜头跟着", "跟着"), Meaning("follow")),
     **dict.fromkeys(("放大到", "镜头推近", "推向"), Meaning("zoom")),
-    **dict.fromkeys(("打聚光灯", "打光"), Meaning("spotlight")),
+    **dict.fromkeys(("打聚光灯", "打光", "突出显示", "高亮显示", "高亮"), Meaning("spotlight")),
 }
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sa2va_cli.datatypes import Remark
 from sa2va_cli.render.effects.compositing import lay
-from sa2va_cli.render.effects.effect import Effect, Floats, Moment, Pixels, Shown
+from sa2va_cli.render.effects.effect import Effect, Floats, Moment, Part, Pixels, Shown
 from sa2va_cli.render.effects.plates import OpenPlate
 from sa2va_cli.render.effects.reading import EffectUse, Target
 
@@ -153,6 +153,9 @@ class Drawer:
             scene.transfer,
             scene.wide_gamut,
             None if use.reference is None else self._target(scene, use.reference)[0],
+            ()
+            if use.target.inverted
+            else tuple(Part(one.alpha, one.confidence) for one in _meant(scene, use.target)),
             tuple(self._moment(one, use, one.picture) for one in around),
         )
 
@@ -171,13 +174,17 @@ def _turn(use: EffectUse) -> int:
     return {"remove": -1, "camera": 1}.get(use.row.family, 0)
 
 
-def _joined(scene: Scene, target: Target) -> tuple[Floats, float]:
-    meant = [
+def _meant(scene: Scene, target: Target) -> list[Seen]:
+    return [
         one
         for one in scene.objects
         if (target.prompts is None or one.prompt in target.prompts)
         and (target.objects is None or one.id in target.objects)
     ]
+
+
+def _joined(scene: Scene, target: Target) -> tuple[Floats, float]:
+    meant = _meant(scene, target)
     alpha = np.zeros(scene.picture.shape[:2], np.float32)
     for one in meant:
         np.maximum(alpha, one.alpha, out=alpha)

@@ -34,6 +34,19 @@ class Shown:
 
 
 @dataclass(frozen=True, eq=False)
+class Part:
+    """One object of an effect's target on one frame.
+
+    Attributes:
+        alpha: (H, W) float32, 0..1.
+        confidence: how far its mask can be trusted, 0..1; 1 where nobody knows.
+    """
+
+    alpha: Floats = field(repr=False)
+    confidence: float = 1.0
+
+
+@dataclass(frozen=True, eq=False)
 class Moment:
     """A frame as an effect sees it.
 
@@ -49,6 +62,7 @@ class Moment:
         transfer: number of the transfer function in ITU-T H.273, 2 for ordinary video.
         wide_gamut: whether the primaries are those of BT.2020.
         reference: (H, W) float32, 0..1, of the object whose colour is matched; None where none is.
+        parts: the objects of the target, the same ones on every frame; none where it is not made of objects.
         around: the frame's neighbours in order, itself left out; as many as ``Effect.reach`` asks for.
     """
 
@@ -62,6 +76,7 @@ class Moment:
     transfer: int = 2
     wide_gamut: bool = False
     reference: Floats | None = field(default=None, repr=False)
+    parts: tuple[Part, ...] = field(default=(), repr=False)
     around: "tuple[Moment, ...]" = field(default=(), repr=False)
 
     @cached_property

@@ -1,9 +1,8 @@
 """Hiding: a colour, a blur or coarse cells over the object, and no frame is passed silently.
 
-Masks fail: so they are widened, joined with those of the frames beside them, held over frames where they go
-missing, and every frame whose mask cannot be trusted, is held from one side only, or that has none, is
-remarked upon. What hides is laid on hard: a soft edge would show what it hides. The numbers were chosen with
-``benchmarks/redaction.py``.
+Masks fail: ``covering`` says where the thing is all the same, and where nobody can know that. Such frames,
+and those without any mask, are remarked upon. What hides is laid on hard: a soft edge would show what it
+hides.
 """
 
 from collections.abc import Sequence
@@ -11,158 +10,88 @@ from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from sa2va_cli.datatypes import Remark
 from sa2va_cli.render.crop import Box, mask_box
-from sa2va_cli.render.effects.effect import Effect, Floats, Layer, Moment, Pixels
+from sa2va_cli.render.effects.covering import BESIDE, Covered, Mask, Sighting, covered, sighting
+from sa2va_cli.render.effects.effect import Effect, Floats, Layer, Moment, Part, Pixels
 from sa2va_cli.render.effects.light import coded, shown_colour
 from sa2va_cli.render.palette import Colour
-
-_GROWN_SHARE = 0.008
-"""Of the picture's short side: by how much a mask is widened where nothing else is said."""
-
-_OBJECT_SHARE, _DOUBTFUL_SHARE = 0.06, 0.12
-"""Of the side of a square that is as large as the object: likewise, the latter where it is doubtful."""
-
-_SHRUNK = 0.85
-"""A mask that has less of the area of one that is held beside it is doubtful, whatever its confidence."""
-
-_SURE = 0.9
-"""A mask of less confidence is joined with all that are held, and a person should look at the frame."""
-
-_HARDLY = 0.5
-"""A mask beside one of less confidence is doubtful itself."""
-
-_BESIDE = 3
-"""Frames before and after whose masks each is joined with: a part is missed for a moment only."""
-
-_SEEN = 0.02
-"""Alpha from which on a pixel is hidden."""
 
 
 @dataclass
 class Redaction(Effect):
-    """What all three share: where to hide; holes within a mask are filled.
+    """What all three share: each thing of the target is hidden on its own, where ``covering`` says.
 
     Attributes:
         hold: frames before and after from which a missing or doubtful mask is taken.
-        grow: pixels by which it is widened; less than 0 for what suits the picture.
+        grow: pixels by which it is widened; less than 0 for what suits the thing.
     """
 
     hold: int = 6
     grow: float = -1.0
     _remarks: list[Remark] = field(default_factory=list)
+    _sightings: dict[tuple[int, int], Sighting] = field(default_factory=dict, repr=False)
+    _outside: dict[int, bool] = field(default_factory=dict)
+    """Whether each thing was last seen at the edge of the picture."""
 
     @property
     def reach(self) -> int:
         """How many frames before and after each it needs."""
-        return max(self.hold, _BESIDE)
+        return max(self.hold, BESIDE)
 
     @property
     def remarks(self) -> Sequence[Remark]:
-        """The frames on which there was nothing to hide, and those whose masks are doubtful."""
+        """The frames on which there was nothing to hide, and those on which it may not have been hidden."""
         return tuple(self._remarks)
 
     def apply(self, moment: Moment) -> Layer | None:
         """Draws one frame."""
-        doubtful = _is_doubtful(moment) if moment.box is not None else _is_beyond(moment, self.hold)
-        mask = held(moment, self.hold, doubtful=doubtful)
-        box = mask_box(mask)
+        self._forget(moment)
+        found = [self._covered(moment, number) for number in range(len(_parts(moment)))]
+        masks = [one.mask for one in found if one.mask is not None]
         name = type(self).__name__.lower()
-        if box is None:
+        if not masks:
             self._remarks.append(Remark(name, moment.index, moment.seconds, "unprotected"))
             return None
-        if doubtful:
+        if any(one.doubtful for one in found):
             self._remarks.append(Remark(name, moment.index, moment.seconds, "doubtful"))
-        grown = _grown(mask, box, self._pixels(moment, mask, doubtful=doubtful))
-        box = mask_box(grown)
+        mask: Mask = masks[0] if len(masks) == 1 else np.logical_or.reduce(masks)
+        box = mask_box(mask)
         assert box is not None  # noqa: S101
         part = slice(box.y0, box.y1), slice(box.x0, box.x1)
-        return Layer(self.cover(moment, box, grown), grown[part].astype(np.float32), box)
+        return Layer(self.cover(moment, box, mask), mask[part].astype(np.float32), box)
 
-    def _pixels(self, moment: Moment, mask: NDArray[np.bool_], *, doubtful: bool) -> int:
-        if self.grow >= 0:
-            return int(np.ceil(self.grow))
-        share = _DOUBTFUL_SHARE if doubtful else _OBJECT_SHARE
-        return max(2, round(_GROWN_SHARE * min(moment.size)), round(share * np.count_nonzero(mask) ** 0.5))
+    def _covered(self, moment: Moment, number: int) -> Covered:
+        """Where one thing is hidden; what is away for long is in doubt unless it has left the picture."""
+        own = self._sighting(moment, number)
+        if own.box is not None:
+            self._outside[number] = own.at_edge
+        reach = self.hold if own.box is None else self.reach
+        there = [one for one in moment.around if abs(one.index - moment.index) <= reach]
+        around = [self._sighting(one, number) for one in there]
+        found = covered(own, around, self.grow)
+        return Covered(None, not self._outside.get(number, True)) if found.mask is None else found
 
-    def cover(self, moment: Moment, box: Box, mask: NDArray[np.bool_]) -> Pixels:
+    def _sighting(self, moment: Moment, number: int) -> Sighting:
+        key = moment.index, number
+        if key not in self._sightings:
+            part = _parts(moment)[number]
+            self._sightings[key] = sighting(moment.index, part.alpha, part.confidence)
+        return self._sightings[key]
+
+    def _forget(self, moment: Moment) -> None:
+        """Frames come in order: those that nobody will ask about again are dropped."""
+        for key in [one for one in self._sightings if one[0] < moment.index - self.reach]:
+            del self._sightings[key]
+
+    def cover(self, moment: Moment, box: Box, mask: Mask) -> Pixels:
         """(h, w, 3) what hides, of the picture's type, for a box."""
         raise NotImplementedError
 
 
-def held(moment: Moment, hold: int, *, doubtful: bool) -> NDArray[np.bool_]:
-    """(H, W) where to hide: the mask with those beside it, or all that are held where it cannot be trusted.
-
-    Args:
-        moment: the frame, with its neighbours.
-        hold: frames before and after from which a missing or doubtful mask is taken.
-        doubtful: whether the mask is.
-    """
-    own = moment.alpha > _SEEN
-    there = [one for one in moment.around if one.box is not None]
-    if moment.box is not None:
-        reach = max(hold, _BESIDE) if doubtful else _BESIDE
-        return _joined([own, *(one.alpha > _SEEN for one in there if abs(one.index - moment.index) <= reach)])
-    there = [one for one in there if abs(one.index - moment.index) <= hold]
-    before = [one.alpha > _SEEN for one in there if one.index < moment.index][-_BESIDE:]
-    after = [one.alpha > _SEEN for one in there if one.index > moment.index][:_BESIDE]
-    masks = _joined([own, *before, *after])
-    return _between(masks) if before and after else masks
-
-
-def _is_doubtful(moment: Moment) -> bool:
-    """Whether a mask may lack something: by its confidence, or as it has shrunk for a moment."""
-    there = [one for one in moment.around if one.box is not None]
-    beside = [one for one in there if abs(one.index - moment.index) <= _BESIDE]
-    if moment.confidence < _SURE or any(one.confidence < _HARDLY for one in beside):
-        return True
-    area = np.count_nonzero(moment.alpha > _SEEN)
-    before, after = (
-        max((np.count_nonzero(one.alpha > _SEEN) for one in side), default=0)
-        for side in (
-            [one for one in there if one.index < moment.index],
-            [one for one in there if one.index > moment.index],
-        )
-    )
-    return bool(area < _SHRUNK * min(before, after))
-
-
-def _is_beyond(moment: Moment, hold: int) -> bool:
-    """Whether masks are held from one side only: nobody knows how far the thing has gone from there."""
-    away = [one.index - moment.index for one in moment.around if one.box is not None]
-    away = [frames for frames in away if abs(frames) <= hold]
-    return bool(away) and (max(away) < 0 or min(away) > 0)
-
-
-def _joined(masks: Sequence[NDArray[np.bool_]]) -> NDArray[np.bool_]:
-    return masks[0] if len(masks) == 1 else np.asarray(np.logical_or.reduce(masks))
-
-
-def _between(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The hull of a mask: what went from one place to another was between them."""
-    points = cv2.findNonZero(mask.view(np.uint8))
-    hull = np.zeros(mask.shape, np.uint8)
-    cv2.fillConvexPoly(hull, cv2.convexHull(points).reshape(-1, 1, 2), 1)
-    return hull.view(np.bool_)
-
-
-def _grown(mask: NDArray[np.bool_], box: Box, pixels: int) -> NDArray[np.bool_]:
-    """The mask widened, without holes in it: a hole would show the very middle of what is hidden."""
-    height, width = mask.shape
-    y0, y1 = max(0, box.y0 - pixels), min(height, box.y1 + pixels)
-    x0, x1 = max(0, box.x0 - pixels), min(width, box.x1 + pixels)
-    away = cv2.distanceTransform((~mask[y0:y1, x0:x1]).view(np.uint8), cv2.DIST_L2, 5)
-    wide = (away <= pixels + _ROUNDING).view(np.uint8)
-    outlines, _ = cv2.findContours(wide, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    grown = np.zeros(mask.shape, np.uint8)
-    grown[y0:y1, x0:x1] = cv2.drawContours(wide, outlines, -1, 1, cv2.FILLED)
-    return grown.view(np.bool_)
-
-
-_ROUNDING = 0.1
-"""Pixels by which distances may be too large."""
+def _parts(moment: Moment) -> Sequence[Part]:
+    return moment.parts or (Part(moment.alpha, moment.confidence),)
 
 
 @dataclass
@@ -175,7 +104,7 @@ class Fill(Redaction):
 
     colour: Colour = (0, 0, 0)
 
-    def cover(self, moment: Moment, box: Box, mask: NDArray[np.bool_]) -> Pixels:
+    def cover(self, moment: Moment, box: Box, mask: Mask) -> Pixels:
         """The colour."""
         del mask
         plain = coded(shown_colour(self.colour, moment)[None, None], moment.picture.dtype)
@@ -193,7 +122,7 @@ class Blur(Redaction):
 
     radius: float = 0.0
 
-    def cover(self, moment: Moment, box: Box, mask: NDArray[np.bool_]) -> Pixels:
+    def cover(self, moment: Moment, box: Box, mask: Mask) -> Pixels:
         """The object's own colours, blurred; those of its surroundings do not flow in."""
         part = slice(box.y0, box.y1), slice(box.x0, box.x1)
         radius = self.radius or max(4.0, min(box.size) / 4)
@@ -227,7 +156,7 @@ class Mosaic(Redaction):
 
     cells: int = 8
 
-    def cover(self, moment: Moment, box: Box, mask: NDArray[np.bool_]) -> Pixels:
+    def cover(self, moment: Moment, box: Box, mask: Mask) -> Pixels:
         """The mean of what the object has in each cell."""
         part = slice(box.y0, box.y1), slice(box.x0, box.x1)
         weight = mask[part].astype(np.float32)

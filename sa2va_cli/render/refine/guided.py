@@ -164,8 +164,8 @@ def _fit(image: RGB, mask: Floats, unsure: Floats) -> _Functions:
     colours = [cv2.extractChannel(image, k).astype(np.float32) / 255 for k in range(3)]
     squares = [colours[j] * colours[k] for j, k in _PAIRS]
     alpha, steep = mask, _steeper(mask)
-    band = unsure > 0
-    doubt_here, colours_here = unsure[band], [k[band] for k in colours]
+    band = np.flatnonzero(unsure > 0)
+    doubt_here, colours_here = unsure.take(band), [k.take(band) for k in colours]
     for _ in range(_ROUNDS):
         sure = np.square(2 * alpha - 1)
         weight = sure * sure + _LEAST_SURE
@@ -174,10 +174,11 @@ def _fit(image: RGB, mask: Floats, unsure: Floats) -> _Functions:
         seen += (
             [k * weight for k in colours] + [k * weighted for k in colours] + [k * weight for k in squares]
         )
-        sums = [k[band] for k in _window_means(seen)]
+        sums = [k.take(band) for k in _window_means(seen)]
         solved = _solved([k / sums[0] for k in sums[1:]], doubt_here, colours_here)
         *slopes, offset, share = (
-            box_mean(_laid(k, band, outside), 1) for k, outside in zip(solved, _CERTAIN, strict=True)
+            box_mean(_laid(k, band, outside, mask.shape), 1)
+            for k, outside in zip(solved, _CERTAIN, strict=True)
         )
         alpha = offset + share * steep + _dot(slopes, colours)
         alpha = np.clip(alpha, 0, 1)
@@ -190,9 +191,9 @@ _CERTAIN = (0, 0, 0, 0, 1)
 """Slopes, offset and share where the mask is sure: it stands."""
 
 
-def _laid(values: Floats, band: NDArray[np.bool_], outside: float) -> Floats:
-    laid = np.full(band.shape, outside, np.float32)
-    laid[band] = values
+def _laid(values: Floats, places: NDArray[np.intp], outside: float, shape: tuple[int, ...]) -> Floats:
+    laid = np.full(shape, outside, np.float32)
+    laid.put(places, values)
     return laid
 
 
@@ -251,14 +252,16 @@ def _finish(functions: _Functions, factor: int, image: RGB, soft: Floats, alpha:
     """Computes alpha at full size, in place where the band is, in those cells alone that it touches."""
     band = functions.unsure > 0
     rows, columns = np.nonzero(cv2.dilate(band.view(np.uint8), np.ones((3, 3), np.uint8)))
-    red, green, blue, offset, share, unsure = _enlarged(functions, rows, columns, factor)
-    colours = _cells(image, factor)[rows, :, columns].astype(np.float32)
+    *slopes, fine, share, unsure = _enlarged(functions, rows, columns, factor)
     mask = _cells(soft, factor)[rows, :, columns]
-    fine = offset + share * _steeper(mask)
-    for slope, colour in zip((red, green, blue), np.moveaxis(colours, -1, 0), strict=True):
-        fine += slope * colour
-    cells = _cells(alpha, factor)
-    cells[rows, :, columns] = np.where(unsure > 0, np.clip(fine, 0, 1), cells[rows, :, columns])
+    share *= _steeper(mask)
+    fine += share
+    colours = _cells(image, factor)[rows, :, columns]
+    for k, slope in enumerate(slopes):
+        fine += np.multiply(slope, colours[..., k], out=slope)
+    np.clip(fine, 0, 1, out=fine)
+    np.copyto(fine, mask > 0.5, where=unsure <= 0)
+    _cells(alpha, factor)[rows, :, columns] = fine
 
 
 def _cells(values: NDArray[T], factor: int) -> NDArray[T]:
@@ -273,7 +276,9 @@ def _enlarged(
     """All values in n cells at full size, (6, n, factor, factor), as by ``cv2.INTER_LINEAR``."""
     every = [*functions.slopes, functions.offset, functions.share, functions.unsure]
     wider = np.stack([cv2.copyMakeBorder(k, 1, 1, 1, 1, cv2.BORDER_REPLICATE) for k in every])
-    around = np.stack([wider[:, rows + y, columns + x] for y in range(3) for x in range(3)], axis=-1)
+    width = wider.shape[2]
+    steps = np.add.outer(np.arange(3) * width, np.arange(3)).ravel()
+    around = wider.reshape(6, -1).take(np.add.outer(rows * width + columns, steps), axis=1)
     weights = _between(factor)
     return np.asarray(around @ np.einsum("iy,jx->ijyx", weights, weights).reshape(9, -1)).reshape(
         6, len(rows), factor, factor

@@ -3,10 +3,11 @@
 const PREFIX = "/api/v1";
 
 export class ApiError extends Error {
-  // `status` is 0 where the server did not answer at all.
-  constructor(status, message) {
-    super(message);
+  // `status` is 0 where the server did not answer at all. `problem` is what it said: {error, code, values}.
+  constructor(status, problem) {
+    super(problem.error);
     this.status = status;
+    this.problem = problem;
   }
 }
 
@@ -22,17 +23,18 @@ async function respond(method, path, { body, signal } = {}) {
     });
   } catch (problem) {
     if (problem.name === "AbortError") throw problem;
-    throw new ApiError(0, "no answer");
+    throw new ApiError(0, { error: "no answer", code: "no_answer", values: {} });
   }
-  if (!response.ok) throw new ApiError(response.status, await errorLine(response));
+  if (!response.ok) throw new ApiError(response.status, await problemOf(response));
   return response;
 }
 
-async function errorLine(response) {
+async function problemOf(response) {
   try {
-    return (await response.json()).error;
+    return await response.json();
   } catch {
-    return `${response.status} ${response.statusText}`;
+    const text = `${response.status} ${response.statusText}`;
+    return { error: text, code: "other", values: { text } };
   }
 }
 
@@ -54,6 +56,7 @@ export const triage = (id, status, reason = null) => post(`${inClip(id)}/triage`
 export const deliver = (id, order) => post(`${inClip(id)}/deliver`, order);
 export const preview = async (id, order, signal) =>
   (await respond("POST", `${inClip(id)}/preview`, { body: order, signal })).blob();
+export const showFolder = (id) => post(`/jobs/${encodeURIComponent(id)}/folder`);
 export const cancelJob = (id) => post(`/jobs/${encodeURIComponent(id)}/cancel`);
 
 export const soundAddress = (id) => `${PREFIX}${inClip(id)}/sound`;
@@ -63,7 +66,7 @@ export const eventsAddress = `${PREFIX}/events`;
 // A picture may be kept by the browser for good.
 export async function readPicture(id, frame, width, signal) {
   const response = await fetch(`${PREFIX}${inClip(id)}/frames/${frame}?width=${width}`, { signal });
-  if (!response.ok) throw new ApiError(response.status, await errorLine(response));
+  if (!response.ok) throw new ApiError(response.status, await problemOf(response));
   return response.blob();
 }
 

@@ -72,7 +72,7 @@ function App() {
         : clips
           ? html`<${Queue} open=${openClip} />`
           : problem
-            ? html`<${Problem} words=${problem} again=${readClips} />`
+            ? html`<${Problem} problem=${problem} again=${readClips} />`
             : html`<${Waiting} />`
     }
     <${Notices} />`;

@@ -1,7 +1,8 @@
 // A conversation about the frames in view.
 
 import * as api from "./api.js";
-import { t } from "./language.js";
+import { Icon } from "./icons.js";
+import { said, t } from "./language.js";
 import { attempt } from "./page_state.js";
 import { useStore } from "./store.js";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./vendor/preact-htm.js";
@@ -79,7 +80,8 @@ function Turn({ review, turn, last }) {
   return html`<div class="turn">
     <p class="question">${turn.question}</p>
     <p class="answer">
-      ${turn.answer || (turn.done ? "" : html`<span class="spinner"></span>`)}
+      ${turn.answer || (turn.done || turn.problem ? "" : html`<span class="spinner"></span>`)}
+      ${turn.problem && html`<span class="bad" role="alert"><${Icon} name="warn" />${said(turn.problem)}</span>`}
       ${turn.stopped && html`<span class="quiet"> ${t("ask.stopped")}</span>`}
     </p>
     ${
@@ -100,7 +102,7 @@ function Turn({ review, turn, last }) {
 
 async function converse(review, question, signal) {
   const frames = framesAskedAbout(review);
-  const turn = { question, frames, answer: "", objects: [], done: false, stopped: false };
+  const turn = { question, frames, answer: "", problem: null, objects: [], done: false, stopped: false };
   const before = review.state.turns ?? NONE;
   const update = (change) => {
     Object.assign(turn, change);
@@ -108,7 +110,7 @@ async function converse(review, question, signal) {
   };
   update({});
   const take = (event) => {
-    if (event.error) update({ answer: turn.answer + event.error });
+    if (event.error) update({ problem: event });
     if (event.text) update({ answer: turn.answer + event.text });
     if (event.done) {
       review.set({ conversation: event.conversation });

@@ -4,7 +4,7 @@ import { Ask } from "./ask.js";
 import { Deliver } from "./deliver.js";
 import { JobLines } from "./jobs.js";
 import { obey } from "./keys.js";
-import { t } from "./language.js";
+import { said, t } from "./language.js";
 import { Objects } from "./objects.js";
 import { page } from "./page_state.js";
 import { Player } from "./player.js";
@@ -30,7 +30,7 @@ export function ClipPage({ review }) {
       document.removeEventListener("click", letGo);
     };
   }, [review]);
-  if (problem) return html`<${Problem} words=${problem} again=${() => review.read()} />`;
+  if (problem) return html`<${Problem} problem=${problem} again=${() => review.read()} />`;
   if (!ready) return html`<${Waiting} />`;
   return html`<main class="clip-page" id="main">
     <${Tools} review=${review} />
@@ -106,7 +106,7 @@ export function Waiting() {
   </main>`;
 }
 
-export function Problem({ words, again }) {
+export function Problem({ problem, again }) {
   const connected = useStore(page, (state) => state.connected);
   useEffect(() => {
     if (connected) return undefined;
@@ -115,7 +115,7 @@ export function Problem({ words, again }) {
   }, [connected]);
   return html`<main class="state-page" id="main">
     <h1>${t("problem.title")}</h1>
-    <p role="alert">${words}</p>
+    <p role="alert">${said(problem)}</p>
     <button type="button" class="primary" onClick=${again}>${t("problem.again")}</button>
   </main>`;
 }

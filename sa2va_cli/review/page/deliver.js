@@ -4,8 +4,8 @@ import * as api from "./api.js";
 import { Dialog } from "./dialogs.js";
 import { Icon } from "./icons.js";
 import { copy, Delivered, JobLines } from "./jobs.js";
-import { t } from "./language.js";
-import { attempt } from "./page_state.js";
+import { said, t, tHelp } from "./language.js";
+import { attempt, page } from "./page_state.js";
 import { useStore } from "./store.js";
 import { html, useEffect, useState } from "./vendor/preact-htm.js";
 
@@ -16,7 +16,12 @@ const GROUPS = [
 ];
 
 export function Deliver({ review }) {
-  const outputs = useOutputs();
+  const [outputs, problem, again] = useOutputs();
+  if (problem)
+    return html`<div class="panel-body">
+      <p class="empty" role="alert">${said(problem)}</p>
+      <button type="button" class="wide-button" onClick=${again}>${t("problem.again")}</button>
+    </div>`;
   if (!outputs)
     return html`<div class="panel-body">
       <p class="empty"><span class="spinner"></span> ${t("loading")}</p>
@@ -27,15 +32,23 @@ export function Deliver({ review }) {
 let known = null; // the tables do not change while the server runs
 
 function useOutputs() {
+  const connected = useStore(page, (state) => state.connected);
   const [outputs, setOutputs] = useState(known);
-  useEffect(() => {
-    if (known) return;
-    attempt(api.readOutputs).then((read) => {
-      known = read ?? null;
+  const [problem, setProblem] = useState(null);
+  const read = async () => {
+    setProblem(null);
+    try {
+      known = await api.readOutputs();
       setOutputs(known);
-    });
-  }, []);
-  return outputs;
+    } catch (refused) {
+      if (!(refused instanceof api.ApiError)) throw refused;
+      setProblem(refused.problem);
+    }
+  };
+  useEffect(() => {
+    if (connected && !known) read(); // also when the server is back
+  }, [connected]);
+  return [outputs, problem, read];
 }
 
 function Order({ review, outputs }) {
@@ -85,7 +98,7 @@ function Order({ review, outputs }) {
           ${rows.map((one) => html`<option key=${one.name} value=${one.name}>${one.title || one.name}</option>`)}
         </select>
       </label>
-      <p class="help">${row.help}</p>
+      <p class="help">${tHelp(row.help)}</p>
       <${Options}
         key=${row.name}
         row=${row}
@@ -135,12 +148,12 @@ const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
 function Field({ option, value, set }) {
   const name = option.name.replaceAll("_", " ");
   if (option.type === "boolean") {
-    return html`<label class="check" title=${option.help}>
+    return html`<label class="check" title=${tHelp(option.help)}>
       <input type="checkbox" checked=${value} onChange=${(event) => set(event.target.checked)} />
       <span>${name}</span>
     </label>`;
   }
-  return html`<label class="field" title=${option.help}>
+  return html`<label class="field" title=${option.allowed ?? ""}>
     <span>${name}</span>
     ${
       option.choices?.length
@@ -153,11 +166,13 @@ function Field({ option, value, set }) {
             step=${option.type === "integer" ? 1 : "any"}
             value=${value ?? ""}
             placeholder=${option.required ? "" : t("deliver.automatic")}
+            min=${option.minimum ?? undefined}
+            max=${option.maximum ?? undefined}
             required=${option.required}
             onChange=${(event) => set(read(option, event.target.value.trim()))}
           />`
     }
-    <small>${option.help}</small>
+    <small>${tHelp(option.help)}</small>
   </label>`;
 }
 
@@ -204,7 +219,8 @@ function Preview({ review, wanted, order }) {
   const [large, setLarge] = useState(false);
   useEffect(() => () => shown && URL.revokeObjectURL(shown), [shown]);
   useEffect(() => setShown(null), [order, frame, revision]);
-  const make = async () => {
+  const make = async (event) => {
+    if (!event.currentTarget.form.reportValidity()) return; // an effect may need a colour, for example
     setBusy(true);
     const picture = await attempt(() => api.preview(review.id, { ...wanted(), frame }));
     setBusy(false);

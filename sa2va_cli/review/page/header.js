@@ -7,6 +7,7 @@ import { t } from "./language.js";
 import { page } from "./page_state.js";
 import { choose, nextTheme, preferences } from "./preferences.js";
 import { RejectDialog, sortedClips, Status } from "./queue.js";
+import { editWords } from "./review.js";
 import { useStore } from "./store.js";
 import { html, useEffect, useState } from "./vendor/preact-htm.js";
 
@@ -67,7 +68,7 @@ function Changes({ review }) {
   return html`<div class="group">
       <${IconButton}
         icon="undo"
-        label=${clip.undo ? t("header.undo_what", { what: clip.undo }) : t("header.undo")}
+        label=${clip.undo ? t("header.undo_what", { what: editWords(clip.undo) }) : t("header.undo")}
         keys="Ctrl+Z"
         disabled=${!clip.undo}
         data-testid="undo"
@@ -75,7 +76,7 @@ function Changes({ review }) {
       />
       <${IconButton}
         icon="redo"
-        label=${clip.redo ? t("header.redo_what", { what: clip.redo }) : t("header.redo")}
+        label=${clip.redo ? t("header.redo_what", { what: editWords(clip.redo) }) : t("header.redo")}
         keys="Ctrl+Y"
         disabled=${!clip.redo}
         data-testid="redo"
@@ -93,7 +94,7 @@ function Changes({ review }) {
       </button>
     </div>
     <div class="group">
-      <button type="button" onClick=${accept} data-testid="accept">
+      <button type="button" onClick=${accept} title=${t("triage.accept.help")} data-testid="accept">
         <${Icon} name="check" />${t("triage.accept")}
       </button>
       <button type="button" onClick=${() => setRejecting(true)}>

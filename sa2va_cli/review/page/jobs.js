@@ -16,7 +16,7 @@ export function JobLines({ clip }) {
     ${active.map(
       (job) =>
         html`<li key=${job.id} data-testid="job">
-          <span class="job-words">${job.label}</span>
+          <span class="job-words" title=${jobWords(job)}>${jobWords(job)}</span>
           <${Progress} job=${job} />
           <${IconButton}
             icon="close"
@@ -28,6 +28,8 @@ export function JobLines({ clip }) {
   </ul>`;
 }
 
+const jobWords = ({ kind, about }) => t(`jobs.kind.${kind}`, { about });
+
 const TOLD_FROM = 0.1; // before, the time that is left is anybody's guess: a model was loaded first
 
 export function Progress({ job }) {
@@ -35,7 +37,7 @@ export function Progress({ job }) {
   return html`<progress
       max="1"
       value=${known ? job.progress : undefined}
-      aria-label=${job.label}
+      aria-label=${jobWords(job)}
     ></progress>
     <span class="quiet progress-words">${known ? howFar(job) : t(`jobs.${job.state}`)}</span>`;
 }
@@ -53,6 +55,7 @@ function howFar({ progress, remaining }) {
 // Files that were made, where they lie, and jobs that failed or were stopped.
 export function Delivered({ clip }) {
   const jobs = useStore(page, (state) => state.jobs);
+  const shows = useStore(page, (state) => state.project?.shows_folders);
   const ended = [...jobs.values()].filter((job) => job.clip === clip && !isActive(job) && job.files?.length);
   if (!ended.length) return null;
   return html`<section aria-labelledby="delivered-title">
@@ -60,20 +63,31 @@ export function Delivered({ clip }) {
     ${ended.reverse().map(
       (job) =>
         html`<div key=${job.id} class="delivered" data-testid="delivered">
-          ${job.files.map((file) => html`<${File} key=${file} file=${file} />`)}
+          ${job.files.map((file) => html`<p key=${file} class="file"><strong>${nameOf(file)}</strong></p>`)}
+          <${Folder} job=${job.id} folder=${folderOf(job.files[0])} shows=${shows} />
+          ${job.notes.map((note) => html`<p key=${note} class="note"><${Icon} name="warn" />${note}</p>`)}
           <${IconButton} icon="close" label=${t("jobs.forget")} onClick=${() => forgetJob(job.id)} />
         </div>`,
     )}
   </section>`;
 }
 
-function File({ file }) {
-  const cut = Math.max(file.lastIndexOf("/"), file.lastIndexOf("\\"));
+const cutOf = (file) => Math.max(file.lastIndexOf("/"), file.lastIndexOf("\\"));
+const nameOf = (file) => file.slice(cutOf(file) + 1);
+const folderOf = (file) => file.slice(0, cutOf(file)) || "/";
+
+// A browser does not follow links from here to files, so the server opens the folder where it has a screen.
+function Folder({ job, folder, shows }) {
   return html`<p class="file">
-    <strong>${file.slice(cut + 1)}</strong>
-    <span class="folder"><${Icon} name="folder" /><span>${file.slice(0, cut) || "."}</span></span>
-    <button type="button" onClick=${() => copy(file.slice(0, cut) || ".")}>
-      ${t("deliver.copy_folder")}
+    <span class="folder"><${Icon} name="folder" /><span>${folder}</span></span>
+    ${
+      shows &&
+      html`<button type="button" onClick=${() => attempt(() => api.showFolder(job))}>
+        <${Icon} name="folder" />${t("deliver.show_folder")}
+      </button>`
+    }
+    <button type="button" onClick=${() => copy(folder)}>
+      <${Icon} name="copy" />${t("deliver.copy_folder")}
     </button>
   </p>`;
 }

@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { listen } from "./events.js";
-import { t } from "./language.js";
+import { said } from "./language.js";
 import { Store } from "./store.js";
 
 const NOTICE_MS = 6000;
@@ -36,7 +36,7 @@ export async function attempt(work) {
   } catch (problem) {
     if (problem.name === "AbortError") return undefined;
     if (!(problem instanceof api.ApiError)) throw problem;
-    notify(problem.status === 0 ? t("problem.no_answer") : problem.message, "problem");
+    notify(said(problem.problem), "problem");
     return undefined;
   }
 }
@@ -57,7 +57,7 @@ export async function readClips() {
     page.set({ clips, project, problem: null });
   } catch (problem) {
     if (!(problem instanceof api.ApiError)) throw problem;
-    page.set({ problem: problem.status === 0 ? t("problem.no_answer") : problem.message });
+    page.set({ problem: problem.problem });
   }
 }
 
@@ -66,7 +66,7 @@ function takeJob(job) {
   const before = jobs.get(job.id);
   jobs.set(job.id, job);
   page.set({ jobs });
-  if (job.state === "failed" && before?.state !== "failed") notify(job.error, "problem");
+  if (job.state === "failed" && before?.state !== "failed") notify(said(job.problem), "problem");
 }
 
 // The jobs of a clip that are going on, as they were read. One that has ended meanwhile stays ended.

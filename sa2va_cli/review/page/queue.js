@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { AskForText } from "./dialogs.js";
 import { Icon } from "./icons.js";
 import { Progress } from "./jobs.js";
-import { t } from "./language.js";
+import { said, t } from "./language.js";
 import { attempt, isActive, notify, page, readClips } from "./page_state.js";
 import { useStore } from "./store.js";
 import { clock } from "./timecode.js";
@@ -167,7 +167,7 @@ function Card({ clip, inOrder, focused, open }) {
       ${clip.needs_look !== null && html`<${Need} clip=${clip} />`}
     </span>
     ${clip.reason && html`<span class="quiet reason">${clip.reason}</span>`}
-    ${clip.error && html`<span class="reason bad"><${Icon} name="warn" />${clip.error}</span>`}
+    ${clip.problem && html`<span class="reason bad"><${Icon} name="warn" />${said(clip.problem)}</span>`}
     ${job && html`<span class="card-job"><${Progress} job=${job} /></span>`}
   </button>`;
 }

@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { MODES, rgb } from "./drawing.js";
 import { FrameStore } from "./frames.js";
-import { t } from "./language.js";
+import { said, t } from "./language.js";
 import { attempt, notify, takeActiveJobs } from "./page_state.js";
 import { Store } from "./store.js";
 import { clamp, framesPerSecond } from "./timecode.js";
@@ -55,8 +55,8 @@ export class Review extends Store {
       this.want();
     } catch (problem) {
       if (!(problem instanceof api.ApiError)) throw problem;
-      if (this.state.clip) notify(t("problem.no_answer"), "problem");
-      else this.set({ problem: problem.status === 0 ? t("problem.no_answer") : problem.message });
+      if (this.state.clip) notify(said(problem.problem), "problem");
+      else this.set({ problem: problem.problem });
     }
   }
 
@@ -86,7 +86,7 @@ export class Review extends Store {
 
   // A server that is gone is told of elsewhere.
   #failed(problem) {
-    if (problem.status) notify(problem.message, "problem");
+    if (problem.status) notify(said(problem.problem), "problem");
   }
 
   // --- where one is ---
@@ -234,7 +234,8 @@ export class Review extends Store {
     }
     if (!answer.job) this.set({ waiting: null });
     await this.read();
-    if (answer.object !== undefined && answer.object !== null) this.set({ target: answer.object });
+    const next = edit.type === "merge" ? edit.into : answer.object;
+    if (next !== undefined && next !== null) this.set({ target: next });
     return answer;
   }
 
@@ -248,13 +249,13 @@ export class Review extends Store {
   async undo() {
     const done = this.state.clip.undo;
     if (done && (await attempt(() => api.undo(this.id))))
-      await this.#changed(t("said.undone", { what: done }));
+      await this.#changed(t("said.undone", { what: editWords(done) }));
   }
 
   async redo() {
     const done = this.state.clip.redo;
     if (done && (await attempt(() => api.redo(this.id))))
-      await this.#changed(t("said.redone", { what: done }));
+      await this.#changed(t("said.redone", { what: editWords(done) }));
   }
 
   async save() {
@@ -271,6 +272,12 @@ export class Review extends Store {
   async triage(status, reason = null) {
     if (await attempt(() => api.triage(this.id, status, reason))) await this.#changed(t(`said.${status}`));
   }
+}
+
+// What an edit is, in a few words.
+export function editWords({ type, words }) {
+  const name = t(`edit.${type}`);
+  return words ? t("edit.about", { name, words }) : name;
 }
 
 // Whether masks of a frame are still to come.

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from sa2va_cli.training.datasets.entries import Problems, list_in, read_json
+from sa2va_cli.training.datasets.entries import Problems, by_id, list_in, read_json
 from sa2va_cli.training.datasets.masks import Counts, MaskSource, Size, Values, failure, fitted
 from sa2va_cli.training.datasets.refcoco import shape_of
 from sa2va_cli.training.datasets.sample import Dataset, Pictures, ReferringSample
@@ -84,17 +84,18 @@ def read_instances(path: Path, split: str | None) -> Dataset:
         InputError: the file is missing, or is something else.
     """
     problems, document = Problems(), read_json(path)
-    images, names = _by_id(path, document, "images"), _by_id(path, document, "categories")
+    images, names = by_id(path, document, "images"), by_id(path, document, "categories")
     found: dict[tuple[Any, Any], list[MaskSource]] = defaultdict(list)
     places: dict[tuple[Any, Any], str] = {}
     where = f"{path.name}: annotations"
     for place, _, entry in problems.entries(where, list_in(path, document, "annotations")):
-        key = entry.get("image_id"), entry.get("category_id")
-        if key[0] not in images or key[1] not in names:
-            problems.add(place, f"there is no image {key[0]!r} with a category {key[1]!r}")
-        elif not entry.get("iscrowd"):
-            found[key].append(shape_of(entry))
-            places.setdefault(key, place)
+        with problems.guarded(place):
+            key = entry.get("image_id"), entry.get("category_id")
+            if key[0] not in images or key[1] not in names:
+                problems.add(place, f"there is no image {key[0]!r} with a category {key[1]!r}")
+            elif not entry.get("iscrowd"):
+                found[key].append(shape_of(entry))
+                places.setdefault(key, place)
     folder = _pictures(path, images)
     samples = []
     for (image, category), shapes in found.items():
@@ -123,33 +124,41 @@ def read_panoptic(path: Path, split: str | None) -> Dataset:
         InputError: the file is missing, or is something else.
     """
     problems, document = Problems(), read_json(path)
-    images, names = _by_id(path, document, "images"), _by_id(path, document, "categories")
+    images, names = by_id(path, document, "images"), by_id(path, document, "categories")
     folder, samples = _pictures(path, images), []
     for place, _, entry in problems.entries(
         f"{path.name}: annotations", list_in(path, document, "annotations")
     ):
-        image = images.get(entry.get("image_id"))
-        if image is None:
-            problems.add(place, f"there is no image {entry.get('image_id')!r}")
-            continue
-        picture = Pictures([folder / str(image.get("file_name"))])
-        drawn = path.with_suffix("") / str(entry.get("file_name"))
-        if not drawn.is_file():
-            problems.add(place, f"there is no file {drawn}")
-            continue
-        segments: dict[Any, list[MaskSource]] = defaultdict(list)
-        for one in entry.get("segments_info", []):
-            if not one.get("iscrowd"):
-                segments[one.get("category_id")].append(Values([drawn], int(one["id"])))
-        for category, shapes in segments.items():
-            sentence = problems.text(place, names.get(category, {}).get("name"))
-            if sentence:
-                video, expression = str(image["id"]), str(category)
-                samples.append(
-                    ReferringSample(
-                        video, expression, sentence, picture, tuple(shapes), place, "category", split or ""
+        with problems.guarded(place):
+            image = images.get(entry.get("image_id"))
+            if image is None:
+                problems.add(place, f"there is no image {entry.get('image_id')!r}")
+                continue
+            picture = Pictures([folder / str(image.get("file_name"))])
+            drawn = path.with_suffix("") / str(entry.get("file_name"))
+            if not drawn.is_file():
+                problems.add(place, f"there is no file {drawn}")
+                continue
+            segments: dict[Any, list[MaskSource]] = defaultdict(list)
+            for one in entry.get("segments_info", []):
+                if not one.get("iscrowd"):
+                    segments[one.get("category_id")].append(Values([drawn], int(one["id"])))
+            for category, shapes in segments.items():
+                sentence = problems.text(place, names.get(category, {}).get("name"))
+                if sentence:
+                    video, expression = str(image["id"]), str(category)
+                    samples.append(
+                        ReferringSample(
+                            video,
+                            expression,
+                            sentence,
+                            picture,
+                            tuple(shapes),
+                            place,
+                            "category",
+                            split or "",
+                        )
                     )
-                )
     return Dataset(PANOPTIC, path, samples, problems.found)
 
 
@@ -160,37 +169,35 @@ def read_export(path: Path, split: str | None) -> Dataset:
         InputError: the file is missing, or is something else.
     """
     problems, document = Problems(), read_json(path)
-    names, videos = _by_id(path, document, "categories"), _by_id(path, document, "videos")
+    names, videos = by_id(path, document, "categories"), by_id(path, document, "videos")
     clips: dict[Any, list[dict[str, Any]]] = defaultdict(list)
-    for image in list_in(path, document, "images"):
+    for image in by_id(path, document, "images").values():
         clips[image.get("video_id")].append(image)
     shapes: dict[Any, list[MaskSource]] = defaultdict(list)
     where = f"{path.name}: annotations"
     for place, _, entry in problems.entries(where, list_in(path, document, "annotations")):
-        if entry.get("category_id") not in names:
-            problems.add(place, f"there is no category {entry.get('category_id')!r}")
-        shapes[entry.get("image_id"), entry.get("category_id")].append(shape_of(entry))
+        with problems.guarded(place):
+            if entry.get("category_id") not in names:
+                problems.add(place, f"there is no category {entry.get('category_id')!r}")
+            shapes[entry.get("image_id"), entry.get("category_id")].append(shape_of(entry))
     samples = []
     for video, unsorted in clips.items():
-        images = sorted(unsorted, key=lambda one: one.get("frame_id", one.get("frame_index", 0)))
-        folder = _pictures(path, {one["id"]: one for one in images})
-        frames = Pictures([folder / str(one.get("file_name")) for one in images])
-        for category, one in names.items():
-            place = f"{path.name}: videos/{video}, category {category}"
-            sentence = problems.text(place, one.get("name"))
-            on = {k: shapes[image["id"], category] for k, image in enumerate(images)}
-            if sentence:
-                title = str(videos.get(video, {}).get("name", video))
-                samples.append(
-                    ReferringSample(
-                        title, str(category), sentence, frames, (OnFrames(on),), place, "", split or ""
+        with problems.guarded(f"{path.name}: videos/{video}"):
+            images = sorted(unsorted, key=lambda one: one.get("frame_id", one.get("frame_index", 0)))
+            folder = _pictures(path, {one["id"]: one for one in images})
+            frames = Pictures([folder / str(one.get("file_name")) for one in images])
+            for category, one in names.items():
+                place = f"{path.name}: videos/{video}, category {category}"
+                sentence = problems.text(place, one.get("name"))
+                on = {k: shapes[image["id"], category] for k, image in enumerate(images)}
+                if sentence:
+                    title = str(videos.get(video, {}).get("name", video))
+                    samples.append(
+                        ReferringSample(
+                            title, str(category), sentence, frames, (OnFrames(on),), place, "", split or ""
+                        )
                     )
-                )
     return Dataset(EXPORT, path, samples, problems.found)
-
-
-def _by_id(path: Path, document: Any, key: str) -> dict[Any, dict[str, Any]]:
-    return {one.get("id"): one for one in list_in(path, document, key) if isinstance(one, dict)}
 
 
 def _pictures(path: Path, images: Mapping[Any, Mapping[str, Any]]) -> Path:

@@ -40,8 +40,12 @@ def read(path: Path, split: str | None) -> Dataset:
             problems.add(where, f"there are no annotations of {video}")
             continue
         pictures = Pictures([picture_of(path / "JPEGImages" / at / video, one.stem) for one in drawn])
-        with Image.open(drawn[0]) as first:
-            values = [int(one) for one in np.unique(np.asarray(first)) if 0 < one < 255]
+        try:
+            with Image.open(drawn[0]) as first:
+                values = [int(one) for one in np.unique(np.asarray(first)) if 0 < one < 255]
+        except (OSError, SyntaxError) as error:
+            problems.add(where, f"{video}/{drawn[0].name} cannot be read: {error}")
+            continue
         for value in values:
             mask, place = Values(drawn, value), f"{where}: {video}, object {value}"
             samples.append(

@@ -1,12 +1,14 @@
 """Reading annotation files: JSON with the path in every message, and what is checked of every entry."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sa2va_cli.errors import InputError
+from sa2va_cli.training.datasets.masks import MALFORMED
 from sa2va_cli.training.datasets.sample import Problem
 
 _PICTURES = (".jpg", ".jpeg", ".png", ".webp")
@@ -61,6 +63,16 @@ def list_in(path: Path, document: Any, key: str | None = None) -> Sequence[Any]:
     return found
 
 
+def by_id(path: Path, document: Any, key: str) -> dict[Any, dict[str, Any]]:
+    """The objects of a list by their ``id``; what has none that is a number or a text is left out.
+
+    Raises:
+        InputError: there is no list.
+    """
+    entries = [one for one in list_in(path, document, key) if isinstance(one, dict)]
+    return {one["id"]: one for one in entries if isinstance(one.get("id"), int | str)}
+
+
 def _kind(value: Any) -> str:
     names = {dict: "an object", list: "a list", str: "a text", type(None): "nothing"}
     return names.get(type(value), f"a {type(value).__name__}")
@@ -79,6 +91,14 @@ class Problems:
     def add(self, where: str, what: str) -> None:
         """Notes one."""
         self.found.append(Problem(where, what))
+
+    @contextmanager
+    def guarded(self, where: str) -> Generator[None, None, None]:
+        """Notes an entry whose values are of another shape than they should be, and goes on behind it."""
+        try:
+            yield
+        except MALFORMED as error:
+            self.add(where, f"is not understood ({type(error).__name__}: {error})")
 
     def text(self, where: str, value: Any) -> str | None:
         """Takes a sentence, which must be a text with something in it; None where it is not."""

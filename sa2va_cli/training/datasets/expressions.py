@@ -92,25 +92,28 @@ def read_expressions(layout: Layout) -> Dataset:
     samples = []
     for one in _expressions(layout, videos, problems):
         where = f"{layout.meta.name}: videos/{one.video}/expressions/{one.id}"
-        sentence = problems.text(where, one.entry.get("exp"))
-        objects, missing = _objects(layout, one, masks)
-        for name in missing:
-            problems.add(where, f"there is no mask {name!r} in {layout.masks.name if layout.masks else ''}")
-        if sentence is None or missing:
-            continue
-        samples.append(
-            ReferringSample(
-                video=one.video,
-                expression=one.id,
-                sentence=sentence,
-                frames=Pictures(one.pictures),
-                objects=objects,
-                where=where,
-                kind=layout.kind(one.entry),
-                split=layout.split,
-                foreground=RunLengths(ground[one.video]) if one.video in ground else None,
+        with problems.guarded(where):
+            sentence = problems.text(where, one.entry.get("exp"))
+            objects, missing = _objects(layout, one, masks)
+            for name in missing:
+                problems.add(
+                    where, f"there is no mask {name!r} in {layout.masks.name if layout.masks else ''}"
+                )
+            if sentence is None or missing:
+                continue
+            samples.append(
+                ReferringSample(
+                    video=one.video,
+                    expression=one.id,
+                    sentence=sentence,
+                    frames=Pictures(one.pictures),
+                    objects=objects,
+                    where=where,
+                    kind=layout.kind(one.entry),
+                    split=layout.split,
+                    foreground=RunLengths(ground[one.video]) if one.video in ground else None,
+                )
             )
-        )
     return Dataset(layout.format, layout.path, samples, problems.found)
 
 
@@ -121,7 +124,8 @@ def _expressions(layout: Layout, videos: Mapping[str, Any], problems: Problems) 
         if not isinstance(content, dict) or not isinstance(content.get("expressions"), dict):
             problems.add(where, "has no expressions")
             continue
-        frames = [str(name) for name in content.get("frames") or []]
+        listed_frames = content.get("frames")
+        frames = [str(name) for name in listed_frames] if isinstance(listed_frames, list) else []
         if not frames:
             problems.add(where, "has no frames")
         pictures = [picture_of(layout.pictures / video, name) for name in frames]

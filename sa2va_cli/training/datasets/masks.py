@@ -18,8 +18,14 @@ from pycocotools import mask as coco_mask
 Counts = NDArray[np.uint8]
 """(H, W): how many shapes of an object cover a pixel."""
 
+MALFORMED = (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError)
+"""What it raises to take values apart that are of another shape than they should be."""
+
 Size = tuple[int, int]
 """(height, width) of a picture, as COCO writes it."""
+
+_FAR = 10
+"""How many times the size of a picture a corner may be away; pycocotools draws all that lies between."""
 
 Rle = Mapping[str, Any]
 """``size`` and ``counts``, as pycocotools has them; counts may be text, or a plain list of lengths."""
@@ -54,7 +60,7 @@ class RunLengths:
     def on(self, frame: int, size: Size) -> Counts:
         """See ``MaskSource``."""
         rle = self.lengths[frame] if frame < len(self.lengths) else None
-        return np.zeros(size, np.uint8) if rle is None else fitted(decoded(rle), size)
+        return np.zeros(size, np.uint8) if rle is None else decoded(rle, size)
 
     def problem(self, frame: int, size: Size) -> str | None:
         """See ``MaskSource``."""
@@ -76,6 +82,8 @@ class Polygons:
             return np.zeros(size, np.uint8)
         if any(len(one) < 6 or len(one) % 2 for one in shapes):
             raise ValueError("a polygon needs three corners or more, each as x and y in one flat list")
+        if not all(abs(number) <= _FAR * max(size) for one in shapes for number in one):
+            raise ValueError(f"a polygon goes far outside of the picture of {size[1]}x{size[0]}")
         layers = coco_mask.decode(coco_mask.frPyObjects(shapes, *size))
         return np.asarray(np.sum(layers, axis=2), np.uint8)
 
@@ -91,7 +99,7 @@ class Polygons:
                         f"polygon {number} goes from {low[0]:g},{low[1]:g} to {high[0]:g},{high[1]:g}, "
                         f"outside of the picture of {size[1]}x{size[0]}"
                     )
-        except (TypeError, ValueError):
+        except MALFORMED:
             return "its polygons are not flat lists of numbers, x and y in turn"
         return failure(self, frame, size)
 
@@ -128,30 +136,56 @@ class Values:
         return failure(self, frame, size)
 
 
-def decoded(rle: Rle) -> Counts:
+def decoded(rle: Rle, size: Size) -> Counts:
     """Decodes run lengths of any of COCO's kinds.
 
+    Not by pycocotools: its decoder ends the process where lengths and size do not belong together.
+
+    Args:
+        rle: the run lengths.
+        size: of the picture, which must be theirs.
+
     Raises:
-        ValueError: they cannot be understood.
+        ValueError: they cannot be understood, or are of another size.
     """
     try:
         height, width = (int(side) for side in rle["size"])
         counts = rle["counts"]
         if isinstance(counts, list):
-            return _drawn([int(length) for length in counts], (height, width))
-        data = counts.encode("ascii") if isinstance(counts, str) else bytes(counts)
-        runs = {"size": [height, width], "counts": data}
-        return np.ascontiguousarray(coco_mask.decode(runs), np.uint8)
-    except (KeyError, TypeError, UnicodeEncodeError, ValueError) as error:
+            lengths = [int(length) for length in counts]
+        else:
+            lengths = _lengths(counts.encode("ascii") if isinstance(counts, str) else bytes(counts))
+    except MALFORMED as error:
         raise ValueError(f"its run lengths are not understood ({error})") from error
-
-
-def _drawn(lengths: list[int], size: Size) -> Counts:
-    """Draws uncompressed lengths of runs down the columns, background first."""
-    if sum(lengths) != size[0] * size[1] or min(lengths, default=0) < 0:
-        raise ValueError(f"lengths add up to {sum(lengths)}, not to {size[0]} x {size[1]}")
+    _require_size((height, width), size)
+    if sum(lengths) != height * width or min(lengths, default=0) < 0:
+        raise ValueError(f"its run lengths add up to {sum(lengths)}, not to {height} x {width}")
     flat = np.repeat(np.arange(len(lengths)) % 2, lengths).astype(np.uint8)
     return np.ascontiguousarray(flat.reshape(size, order="F"))
+
+
+def _lengths(packed: bytes) -> list[int]:
+    """Unpacks COCO's text of run lengths (``rleFrString`` of maskApi.c).
+
+    A number is groups of five bits from the low ones on, each a character from ``0``; a sixth bit says that
+    more follow, and the highest of the last five is the sign. From the fourth number on they are differences
+    to the last but one.
+    """
+    lengths: list[int] = []
+    number = place = 0
+    for character in packed:
+        bits = character - 48
+        if not 0 <= bits < 64 or place > 50:
+            raise ValueError(f"{chr(character)!r} at {len(lengths)}")
+        number |= (bits & 31) << place
+        place += 5
+        if not bits & 32:
+            number -= (bits & 16) << (place - 4)
+            lengths.append(number + (lengths[-2] if len(lengths) > 2 else 0))
+            number = place = 0
+    if place:
+        raise ValueError("its last number is cut off")
+    return lengths
 
 
 def fitted(counts: Counts, size: Size) -> Counts:
@@ -160,17 +194,20 @@ def fitted(counts: Counts, size: Size) -> Counts:
     Raises:
         ValueError: it has another.
     """
-    if counts.shape != size:
-        raise ValueError(
-            f"its mask is {counts.shape[1]}x{counts.shape[0]} and the picture {size[1]}x{size[0]}"
-        )
+    height, width = counts.shape
+    _require_size((height, width), size)
     return counts
+
+
+def _require_size(found: Size, size: Size) -> None:
+    if found != size:
+        raise ValueError(f"its mask is {found[1]}x{found[0]} and the picture {size[1]}x{size[0]}")
 
 
 def failure(source: MaskSource, frame: int, size: Size) -> str | None:
     """What decoding says that is wrong."""
     try:
         source.on(frame, size)
-    except (ValueError, TypeError) as error:
+    except MALFORMED as error:
         return str(error)
     return None

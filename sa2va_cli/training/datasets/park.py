@@ -18,8 +18,8 @@ def recognised(path: Path) -> bool:
 
 def _files(path: Path) -> Sequence[Path]:
     candidates = sorted(path.glob("*.json")) if path.is_dir() else [path]
-    videos = [one for one in candidates if one.suffix == ".json" and one.with_suffix(".mp4").is_file()]
-    return [one for one in videos if isinstance(read := read_json(one), dict) and set(read) >= _KEYS]
+    documents = [one for one in candidates if one.suffix == ".json" and one.is_file()]
+    return [one for one in documents if isinstance(read := read_json(one), dict) and set(read) >= _KEYS]
 
 
 def read(path: Path, split: str | None) -> Dataset:
@@ -32,20 +32,29 @@ def read(path: Path, split: str | None) -> Dataset:
     for file in _files(path):
         document = read_json(file)
         actors = mapping_in(file, document, "actors")
-        count = max((len(masks) for masks in actors.values()), default=0)
+        count = max((len(list_in(file, actors, one)) for one in actors), default=0)
         frames = VideoFrames(file.with_suffix(".mp4"), range(count))
         where = f"{file.name}: expressions"
         for place, index, entry in problems.entries(where, list_in(file, document, "expressions")):
-            sentence = problems.text(place, entry.get("text"))
-            missing = [one for one in entry.get("actors", []) if str(one) not in actors]
-            for one in missing:
-                problems.add(place, f"there is no actor {one}")
-            if sentence and not missing:
-                objects = tuple(RunLengths(actors[str(one)]) for one in entry.get("actors", []))
-                kind = str(entry.get("kind", ""))
-                samples.append(
-                    ReferringSample(
-                        file.stem, str(index), sentence, frames, objects, place, kind, split or ""
+            with problems.guarded(place):
+                sentence = problems.text(place, entry.get("text"))
+                missing = [one for one in entry.get("actors", []) if str(one) not in actors]
+                for one in missing:
+                    problems.add(place, f"there is no actor {one}")
+                if sentence and not missing:
+                    objects = tuple(RunLengths(actors[str(one)]) for one in entry.get("actors", []))
+                    kind = str(entry.get("kind", ""))
+                    samples.append(
+                        ReferringSample(
+                            file.stem,
+                            str(index),
+                            sentence,
+                            frames,
+                            objects,
+                            place,
+                            kind,
+                            split or "",
+                            named=str(entry.get("name", "")),
+                        )
                     )
-                )
     return Dataset(NAME, path, samples, problems.found)

@@ -6,7 +6,7 @@ A shape is a ``target`` or an area to ``ignore``, whose pixels do not count.
 from pathlib import Path
 from typing import Any
 
-from sa2va_cli.training.datasets.entries import Problems, mapping_in, read_json
+from sa2va_cli.training.datasets.entries import Problems, list_in, mapping_in, read_json
 from sa2va_cli.training.datasets.masks import Polygons
 from sa2va_cli.training.datasets.sample import Dataset, Pictures, ReferringSample
 
@@ -44,8 +44,11 @@ def read(path: Path, split: str | None) -> Dataset:
         document = mapping_in(file, read_json(file))
         texts = document.get("text")
         shapes: dict[str, list[list[float]]] = {"target": [], "ignore": []}
-        for _, _, shape in problems.entries(f"{file.name}: shapes", document.get("shapes") or []):
-            shapes.get(_label(shape), []).append([value for point in shape["points"] for value in point])
+        drawn = list_in(file, document, "shapes")
+        for where, _, shape in problems.entries(f"{file.name}: shapes", drawn):
+            with problems.guarded(where):
+                points = [value for point in shape["points"] for value in point]
+                shapes.get(_label(shape), []).append(points)
         kind = "sentence" if document.get("is_sentence") else "phrase"
         for number, text in enumerate(texts if isinstance(texts, list) else [texts]):
             place = f"{file.name}: text {number}"

@@ -15,7 +15,7 @@ import numpy as np
 
 from sa2va_cli.training.datasets.entries import Problems, list_in, mapping_in, read_json
 from sa2va_cli.training.datasets.expressions import Layout, read_expressions
-from sa2va_cli.training.datasets.masks import Counts, Size, decoded, failure, fitted
+from sa2va_cli.training.datasets.masks import Counts, Size, decoded, failure
 from sa2va_cli.training.datasets.sample import Dataset, ReferringSample, VideoFrames
 
 NAME = "ref-sav"
@@ -77,7 +77,7 @@ class Masklet:
         if frame >= len(rows):
             return np.zeros(size, np.uint8)
         rle = rows[frame][numbers.index(self.number)]
-        return np.zeros(size, np.uint8) if rle is None else fitted(decoded(rle), size)
+        return np.zeros(size, np.uint8) if rle is None else decoded(rle, size)
 
     def problem(self, frame: int, size: Size) -> str | None:
         """See ``MaskSource``."""
@@ -88,7 +88,10 @@ def _read_train(path: Path) -> Dataset:
     document = read_json(path / _TRAIN)
     pairs = list(document.items()) if isinstance(document, dict) else None
     if pairs is None:
-        pairs = [(str(one.get("video_id", "")), one) for one in list_in(path / _TRAIN, document)]
+        pairs = [
+            (str(one.get("video_id", "")) if isinstance(one, dict) else f"entry {k}", one)
+            for k, one in enumerate(list_in(path / _TRAIN, document))
+        ]
     files = {file.stem: file for file in sorted(path.rglob("sav_*.mp4"))}
     problems, samples = Problems(), []
     for video, entry in pairs:
@@ -116,9 +119,12 @@ def _of_video(
     samples = []
     for name, entry in objects.items():
         place = f"{where}/objects/{name}"
-        said = entry.get("formated") if isinstance(entry, dict) else None
-        sentence = problems.text(place, said)
-        if sentence is not None:
-            masklet = Masklet(masks, int(name))
-            samples.append(ReferringSample(video, name, sentence, frames, (masklet,), place, "long", "train"))
+        with problems.guarded(place):
+            said = entry.get("formated") if isinstance(entry, dict) else None
+            sentence = problems.text(place, said)
+            if sentence is not None:
+                masklet = Masklet(masks, int(name))
+                samples.append(
+                    ReferringSample(video, name, sentence, frames, (masklet,), place, "long", "train")
+                )
     return samples

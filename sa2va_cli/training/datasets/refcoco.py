@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sa2va_cli.errors import InputError
-from sa2va_cli.training.datasets.entries import Problems, list_in, read_json
+from sa2va_cli.training.datasets.entries import Problems, by_id, list_in, read_json
 from sa2va_cli.training.datasets.masks import MaskSource, Polygons, RunLengths
 from sa2va_cli.training.datasets.sample import Dataset, Pictures, ReferringSample
 
@@ -62,35 +62,37 @@ def read_generalized(path: Path, split: str | None) -> Dataset:
 def _read(name: str, path: Path, refs: Path, split: str) -> Dataset:
     instances = path / "instances.json"
     document = read_json(instances)
-    images = {one.get("id"): one for one in list_in(instances, document, "images")}
-    annotations = {one.get("id"): one for one in list_in(instances, document, "annotations")}
+    images, annotations = by_id(instances, document, "images"), by_id(instances, document, "annotations")
     folder = _pictures(path)
     problems, samples = Problems(), []
     numbers: dict[Any, int] = {}  # sentences of one picture are counted over all of its entries
     for where, _, ref in problems.entries(refs.name, list_in(refs, read_json(refs))):
-        if ref.get("split") not in MERGED.get(split, (split,)):
-            continue
-        image = images.get(ref.get("image_id"))
-        if image is None:
-            problems.add(where, f"there is no image {ref.get('image_id')!r} in {instances.name}")
-            continue
-        ids = ref["ann_id"] if isinstance(ref.get("ann_id"), list) else [ref.get("ann_id")]
-        missing = [one for one in ids if one != _NOTHING and one not in annotations]
-        if missing:
-            problems.add(where, f"there is no annotation {missing[0]!r} in {instances.name}")
-            continue
-        objects = _objects([annotations[one] for one in ids if one != _NOTHING])
-        picture = Pictures([folder / str(image.get("file_name"))])
-        kind = "" if name == NAME else "no target" if not objects else "target"
-        for sentence in ref.get("sentences", []):
-            number = numbers[image["id"]] = numbers.get(image["id"], -1) + 1
-            place = f"{where}, sentence {sentence.get('sent_id', number)}"
-            text = problems.text(place, sentence.get("sent"))
-            if text is not None:
-                video, expression = str(image["id"]), str(number)
-                samples.append(
-                    ReferringSample(video, expression, text, picture, objects, place, kind, str(ref["split"]))
-                )
+        with problems.guarded(where):
+            if ref.get("split") not in MERGED.get(split, (split,)):
+                continue
+            image = images.get(ref.get("image_id"))
+            if image is None:
+                problems.add(where, f"there is no image {ref.get('image_id')!r} in {instances.name}")
+                continue
+            ids = ref["ann_id"] if isinstance(ref.get("ann_id"), list) else [ref.get("ann_id")]
+            missing = [one for one in ids if one != _NOTHING and one not in annotations]
+            if missing:
+                problems.add(where, f"there is no annotation {missing[0]!r} in {instances.name}")
+                continue
+            objects = _objects([annotations[one] for one in ids if one != _NOTHING])
+            picture = Pictures([folder / str(image.get("file_name"))])
+            kind = "" if name == NAME else "no target" if not objects else "target"
+            for sentence in ref.get("sentences", []):
+                number = numbers[image["id"]] = numbers.get(image["id"], -1) + 1
+                place = f"{where}, sentence {sentence.get('sent_id', number)}"
+                text = problems.text(place, sentence.get("sent"))
+                if text is not None:
+                    video, expression = str(image["id"]), str(number)
+                    samples.append(
+                        ReferringSample(
+                            video, expression, text, picture, objects, place, kind, str(ref["split"])
+                        )
+                    )
     return Dataset(name, path, samples, problems.found)
 
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from sa2va_cli.datatypes import RGB
 from sa2va_cli.errors import InputError
-from sa2va_cli.training.datasets.masks import Counts, MaskSource, Size
+from sa2va_cli.training.datasets.masks import MALFORMED, Counts, MaskSource, Size
 
 
 class Frames(Protocol):
@@ -154,6 +154,7 @@ class ReferringSample:
         ignored: pixels that do not count, where the data set has them (reason-seg).
         shows_first_mask: whether the mask of the first frame is given instead of a sentence (DAVIS); the
             sentence is empty then, and the first and the last frame are not scored.
+        named: what an answer calls what is meant, where that is not the sentence itself.
     """
 
     video: str
@@ -167,6 +168,7 @@ class ReferringSample:
     foreground: MaskSource | None = field(default=None, repr=False)
     ignored: MaskSource | None = field(default=None, repr=False)
     shows_first_mask: bool = False
+    named: str = ""
 
     @property
     def id(self) -> str:
@@ -186,7 +188,7 @@ class ReferringSample:
         try:
             for one in self.objects:
                 total += one.on(frame, size)
-        except (ValueError, TypeError) as error:
+        except MALFORMED as error:
             raise InputError(f"{self.where}: {error}") from error
         return total
 

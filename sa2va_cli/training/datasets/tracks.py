@@ -42,12 +42,11 @@ def read(path: Path, split: str | None) -> Dataset:
         InputError: a file is damaged.
     """
     problems, samples = Problems(), []
-    for file in _files(path):
+    files = [file for file in _files(path) if not _is_rejected(file)]
+    if not files:
+        problems.add(path.name, "all of it was rejected in review")
+    for file in files:
         tracks = Tracks(file)
-        decision = decision_on(file)
-        if decision is not None and decision.status == "rejected":
-            problems.add(file.name, f"rejected in review{f': {decision.reason}' if decision.reason else ''}")
-            continue
         numbers = [one.source_index for one in tracks]
         if not numbers:
             problems.add(file.name, "holds no frame")
@@ -67,6 +66,11 @@ def read(path: Path, split: str | None) -> Dataset:
                     ReferringSample(stem, str(prompt.id), sentence, frames, objects, place, "", split or "")
                 )
     return Dataset(NAME, path, samples, problems.found)
+
+
+def _is_rejected(file: Path) -> bool:
+    decision = decision_on(file)
+    return decision is not None and decision.status == "rejected"
 
 
 def _frames(file: Path, tracks: Tracks, numbers: Sequence[int]) -> AnyFrames | None:

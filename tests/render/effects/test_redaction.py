@@ -100,3 +100,62 @@ def test_a_fill_has_the_colour_that_was_asked_for():
     scene = clip(1)[0]
     picture = drawn([scene], "fill=#ff8000")[0][0].picture
     assert (picture[scene.objects[0].alpha == 1] == (255, 128, 0)).all()
+
+
+def test_a_thing_that_goes_on_while_its_mask_is_missing_is_hidden_where_it_must_be():
+    truth = clip(9, step=6)
+    given = [without_mask(one) if one.index in (3, 4, 5) else one for one in truth]
+    found, drawer = drawn(given, "fill")
+    assert all(shown(found[k], truth[k].objects[0].alpha) == 0 for k in (3, 4, 5))
+    assert not drawer.remarks
+
+
+def test_a_doubtful_mask_between_two_good_ones_is_not_named():
+    truth = clip(7)
+    given = [
+        replace(one, objects=(replace(one.objects[0], confidence=0.3 if one.index == 3 else 1.0),))
+        for one in truth
+    ]
+    assert not drawn(given, "fill")[1].remarks
+
+
+def test_a_doubtful_mask_with_nothing_better_on_one_side_is_named():
+    given = [
+        replace(one, objects=(replace(one.objects[0], confidence=0.3 if one.index >= 4 else 1.0),))
+        for one in clip(8)
+    ]
+    remarks = drawn(given, "fill")[1].remarks
+    assert {one.index for one in remarks} == {4, 5, 6, 7}
+
+
+def test_each_of_two_things_is_held_on_its_own():
+    other = disc(80, 20, 8)
+    truth = [
+        replace(one, objects=(one.objects[0], replace(one.objects[0], id=2, alpha=other))) for one in clip(9)
+    ]
+    nothing = np.zeros(SIZE[::-1], np.float32)
+    given = [
+        replace(one, objects=(one.objects[0], replace(one.objects[1], alpha=nothing)))
+        if one.index == 4
+        else one
+        for one in truth
+    ]
+    found, drawer = drawn(given, "fill")
+    assert shown(found[4], other) == 0
+    assert not drawer.remarks
+
+
+def test_one_of_two_things_that_is_gone_from_within_the_picture_is_named():
+    nothing, other = np.zeros(SIZE[::-1], np.float32), disc(80, 20, 8)
+    given = [
+        replace(
+            one,
+            objects=(
+                one.objects[0],
+                replace(one.objects[0], id=2, alpha=other if one.index < 3 else nothing),
+            ),
+        )
+        for one in clip(9, step=1)
+    ]
+    remarks = drawn(given, "fill,hold=2")[1].remarks
+    assert {one.index for one in remarks} >= {3, 4, 5, 6, 7, 8}

@@ -1,0 +1,107 @@
+"""Several processes that make each step together: everyone takes a share of its examples.
+
+``torchrun`` and ``accelerate launch`` start them and tell each, in its environment, which one it is;
+accelerate finds the devices and connects them. Gradients are summed once a step, so what is learned is what
+one process would have learned. Knows nothing about networks or files.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+ValueT = TypeVar("ValueT")
+
+_PATIENCE = timedelta(hours=12)
+"""How long processes wait for the first one, which alone validates and writes."""
+
+
+@dataclass(frozen=True)
+class Processes:
+    """The processes of a training, as one of them sees them.
+
+    Attributes:
+        index: which of them this is; the first one alone writes files and speaks.
+        count: how many there are.
+    """
+
+    index: int = 0
+    count: int = 1
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the one that writes and speaks."""
+        return self.index == 0
+
+    def share(self, total: int) -> range:
+        """Which of so many examples of a step are this process's."""
+        return range(self.index, total, self.count)
+
+    def gathered(self, value: ValueT) -> list[ValueT]:
+        """What every process has given, in their order."""
+        if self.count == 1:
+            return [value]
+        found = [value] * self.count
+        torch.distributed.all_gather_object(found, value)
+        return found
+
+    def of_first(self, make: Callable[[], ValueT]) -> ValueT:
+        """What the first process makes, for all of them."""
+        made = make() if self.first else None
+        return next(one for one in self.gathered(made) if one is not None)
+
+    def wait(self) -> None:
+        """Returns when all have come here."""
+        self.gathered(self.index)
+
+    def sum_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
+        """Makes each gradient the sum of those of all processes.
+
+        A parameter that no process has a gradient of keeps none, as the optimiser passes it over then.
+        """
+        if self.count == 1:
+            return
+        device = parameters[0].device
+        reached = torch.tensor([p.grad is not None for p in parameters], dtype=torch.int32, device=device)
+        torch.distributed.all_reduce(reached)
+        for parameter in (p for p, times in zip(parameters, reached.tolist(), strict=True) if times):
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+            torch.distributed.all_reduce(parameter.grad)
+
+    def same(self, tensors: Sequence[Tensor]) -> None:
+        """Makes tensors those of the first process, in place."""
+        if self.count > 1:
+            for tensor in tensors:
+                torch.distributed.broadcast(tensor, 0)
+
+
+ALONE = Processes()
+"""One process without others."""
+
+
+def launched() -> int:
+    """How many processes a launcher has started; 1 without any."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def joined(device: torch.device) -> tuple[Processes, torch.device]:
+    """Connects this process with the others, if there are any.
+
+    Args:
+        device: that was chosen; of several GPUs each process gets its own.
+
+    Returns:
+        the processes, and the device of this one.
+    """
+    if launched() == 1:
+        return ALONE, device
+    from accelerate import PartialState
+
+    state = PartialState(cpu=device.type == "cpu", timeout=_PATIENCE)
+    own = device if device.type == "cpu" else state.device
+    return Processes(state.process_index, state.num_processes), own
