@@ -2,11 +2,13 @@
 
 Clips are drawn in which something comes or goes, so that it is to be seen for a part of the time; the model
 is asked when, and its range is compared with the truth. A refusal where something is there counts 0. Of what
-moves it is also asked when it does what it does (the same time), and when it does something else (never: a
-refusal counts 1, and any time 0). Nothing in the little world begins or ends to move within a clip.
+moves it is asked in clips of its own when it does what it does (the same time), and when it does something
+else (never: a refusal counts 1, and any time 0). Nothing in the little world begins or ends to move within a
+clip. Scenes in which nothing can be asked about are neither measured nor drawn.
 
     python benchmarks/moments.py
-    python benchmarks/moments.py --clips 40 --seed 3000
+    python benchmarks/moments.py --clips 40 --deeds 40 --seed 3000
+    python benchmarks/moments.py --clips 0 --deeds 20
 """
 
 import argparse
@@ -14,12 +16,15 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from recording import Cell, Column, add_clip_options, record
 
+from sa2va_cli.conversation import ChatEngine
 from sa2va_cli.demo.actors import KINDS
 from sa2va_cli.demo.english import GERUNDS
 from sa2va_cli.demo.scene import Scene
@@ -33,12 +38,8 @@ from sa2va_cli.runtime.choice import ModelChoice
 from sa2va_cli.runtime.loading import load_chat
 
 GOAL = 0.7
-FORMS = (
-    "When is the {thing} seen?",
-    "the {thing} is in the picture",
-    "When is the {thing} {deed}?",
-    "When is the {thing} {other}?",
-)
+SEEN = ("When is the {thing} seen?", "the {thing} is in the picture")
+DEEDS = ("When is the {thing} {deed}?", "When is the {thing} {other}?")
 _OTHERS = {"run": "standing still", "walk": "running", "drive": "standing still", "fly": "standing still"}
 """What is asked of things that do something else, by what they do."""
 
@@ -66,10 +67,8 @@ class Truth:
     frames: tuple[int, int]
     motion: str
 
-    def asked(self, form: str) -> str | None:
-        """A form as it is asked of this thing; None where it cannot be."""
-        if "{thing} {" in form and self.motion not in _OTHERS:
-            return None
+    def asked(self, form: str) -> str:
+        """A form as it is asked of this thing."""
         return form.format(thing=self.name, deed=GERUNDS.get(self.motion), other=_OTHERS.get(self.motion))
 
     def score(self, form: str, moment: Moment | None) -> float:
@@ -77,17 +76,30 @@ class Truth:
         return float(moment is None) if "{other}" in form else overlap(moment, self.frames)
 
 
-def truths(seed: int, frames: int) -> Iterator[Truth]:
-    """Things that come or go: the only one of its kind and colour, seen in one stretch of a clip."""
+def truths(seed: int, frames: int, *, doing: bool = False) -> Iterator[Truth]:
+    """Things that come or go: the only one of its kind and colour, seen in one stretch of a clip.
+
+    Args:
+        seed: of the scenes.
+        frames: of a clip.
+        doing: whether only things that do something are wanted.
+    """
     number = 0
     while True:
         scene = Scene.sample(scene_seed("clips", seed, number), frames, 24)
         number += 1
+        looks = [(actor.kind, actor.colour) for actor in scene.actors]
+        named = [
+            actor
+            for actor, look in zip(scene.actors, looks, strict=True)
+            if looks.count(look) == 1 and actor.kind in KINDS and (not doing or actor.path.motion in _OTHERS)
+        ]
+        if not named:
+            continue
         sightings = measure(scene, range(frames))
-        for actor in scene.actors:
-            alike = [one for one in scene.actors if (one.kind, one.colour) == (actor.kind, actor.colour)]
+        for actor in named:
             there = np.flatnonzero(sightings.area[:, sightings.column(actor)] >= EXISTS)
-            if len(alike) > 1 or actor.kind not in KINDS or not len(there):
+            if not len(there):
                 continue
             first, last = int(there[0]), int(there[-1])
             whole = last - first + 1 == len(there)
@@ -105,33 +117,37 @@ def overlap(moment: Moment | None, truth: tuple[int, int]) -> float:
     return inner / ((last - first + 1) + (truth[1] - truth[0] + 1) - inner)
 
 
+Score = tuple[float, Moment | None, float]
+"""How right an answer is, the answer, and how many seconds it took."""
+
+
+def score(engine: ChatEngine, path: Path, truth: Truth, form: str) -> Score:
+    """Asks about a clip, and tells what came of it."""
+    words, viewing, started, moment = truth.asked(form), Viewing(), time.perf_counter(), None
+    with opened(str(path), viewing.search(words), lambda _: None) as reader, suppress(NothingFoundError):
+        moment = find_moment(engine, reader, words, viewing)
+    right = truth.score(form, moment)
+    found = (moment.first_frame, moment.last_frame) if moment else None
+    print(f"{words!r} {truth.frames} {found} {right:.2f}", flush=True)
+    return right, moment, time.perf_counter() - started
+
+
 def main(arguments: Sequence[str] | None = None) -> dict[str, float]:
     """Asks, prints, and returns the mean IoU of each form of question."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     add_clip_options(parser, clips=20, seed=2000, frames=96, length="of a clip")
+    parser.add_argument("--deeds", type=int, default=20, help="clips in which something does something (20)")
     options = parser.parse_args(arguments)
-    clips, frames = (1, 24) if options.quick else (options.clips, options.frames)
+    clips, deeds, frames = (1, 0, 24) if options.quick else (options.clips, options.deeds, options.frames)
     choice = ModelChoice(options.model, device="cpu")
     engine = load_chat(choice, choice.placed())
-    viewing, found = Viewing(), truths(options.seed, frames)
-    scores: dict[str, list[tuple[float, Moment | None, float]]] = {form: [] for form in FORMS}
+    scores: dict[str, list[Score]] = {form: [] for form in (*SEEN, *DEEDS)}
     with tempfile.TemporaryDirectory() as folder:
-        for number in range(clips):
-            truth = next(found)
-            path, _ = write_clip(truth.scene, Path(folder) / "clip", (640, 360))
-            for form in FORMS:
-                words, started, moment = truth.asked(form), time.perf_counter(), None
-                if words is None:
-                    continue
-                with opened(str(path), viewing.search(words), lambda _: None) as reader:
-                    try:
-                        moment = find_moment(engine, reader, words, viewing)
-                    except NothingFoundError:
-                        moment = None
-                score = truth.score(form, moment)
-                scores[form].append((score, moment, time.perf_counter() - started))
-                range_ = (moment.first_frame, moment.last_frame) if moment else None
-                print(f"{number}: {words!r} {truth.frames} {range_} {score:.2f}", flush=True)
+        for forms, count in ((SEEN, clips), (DEEDS, deeds)):
+            for truth in islice(truths(options.seed, frames, doing=forms is DEEDS), count):
+                path, _ = write_clip(truth.scene, Path(folder) / "clip", (640, 360))
+                for form in forms:
+                    scores[form].append(score(engine, path, truth, form))
     rows: list[dict[str, Cell]] = []
     for form, all_scores in scores.items():
         if not all_scores:

@@ -11,6 +11,8 @@ from safetensors.torch import load_file, save_file
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers
 from transformers import (
     CLIPVisionConfig,
+    Idefics3Config,
+    Idefics3ForConditionalGeneration,
     LlamaConfig,
     LlavaNextVideoConfig,
     LlavaNextVideoForConditionalGeneration,
@@ -159,6 +161,51 @@ def next_video(
     return folder
 
 
+IDEFICS3_TEMPLATE = (
+    "{% for message in messages %}{{ message['role'] | capitalize }}:"
+    "{% for part in message['content'] %}{% if part['type'] == 'image' %}{{ '<image>' }}"
+    "{% else %}{{ ' ' + part['text'] }}{% endif %}{% endfor %}{{ '<end_of_utterance>\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ 'Assistant:' }}{% endif %}"
+)
+
+
+def idefics3(folder: Path) -> Path:
+    """A model of a class that nothing here is made for: ``HuggingFaceM4/Idefics3-8B-Llama3`` in small."""
+    tiles = [f"<row_{row}_col_{column}>" for row in range(1, 4) for column in range(1, 4)]
+    special = ("<|endoftext|>", "<image>", "<fake_token_around_image>", "<global-img>", "<end_of_utterance>")
+    ids = _qwen_tokenizer(folder, (*special, "<|im_end|>", *tiles))
+    settings = json.loads((folder / "tokenizer_config.json").read_text())
+    named = {
+        "image_token": "<image>",
+        "fake_image_token": "<fake_token_around_image>",
+        "global_image_token": "<global-img>",
+        "end_of_utterance_token": "<end_of_utterance>",
+    }
+    write_json(folder / "tokenizer_config.json", settings | {"extra_special_tokens": named})
+    vision = _VISION | {"num_hidden_layers": 2, "image_size": SIDE, "patch_size": PATCH}
+    config = Idefics3Config(
+        text_config=LlamaConfig(**_TEXT, vocab_size=300, num_key_value_heads=2),
+        vision_config=vision,
+        image_token_id=ids["<image>"],
+        scale_factor=2,
+    )
+    write_json(
+        folder / "preprocessor_config.json",
+        {
+            "image_processor_type": "Idefics3ImageProcessor",
+            "size": {"longest_edge": 2 * SIDE},
+            "max_image_size": {"longest_edge": SIDE},
+        },
+    )
+    write_json(
+        folder / "processor_config.json",
+        {"processor_class": "Idefics3Processor", "image_seq_len": (SIDE // PATCH // 2) ** 2},
+    )
+    write_json(folder / "chat_template.json", {"chat_template": IDEFICS3_TEMPLATE})
+    _save(folder, config, Idefics3ForConditionalGeneration, ids["<end_of_utterance>"], weights=True)
+    return folder
+
+
 _NEXT_IDS = {"<unk>": 0, "<s>": 1, "</s>": 2, "<video>": 508, "<image>": 509}
 
 
@@ -174,6 +221,8 @@ def _save(folder: Path, config: Any, kind: Any, eos: int, *, weights: bool) -> N
     model.generation_config.eos_token_id = eos
     logging.disable_progress_bar()
     model.save_pretrained(folder)
+    if kind is Idefics3ForConditionalGeneration:
+        return
     # transformers 5 has one module less around the layers of the vision encoder than the published files.
     tensors = {
         name.replace("vision_tower.", "vision_tower.vision_model."): tensor

@@ -34,15 +34,21 @@ class Mark:
     contents: str
 
     @classmethod
-    def of(cls, files: Sequence[Path]) -> Self | None:
-        """Looks at files; None where one is missing or cannot be read, or where there are none."""
+    def of(cls, files: Sequence[Path], also: Sequence[Path] = ()) -> Self | None:
+        """Looks at an input's files; None where one is missing or cannot be read, or where there are none.
+
+        Args:
+            files: of which the first and the last are known by their contents, the others by their sizes.
+            also: what is read with them, each known by its contents.
+        """
         try:
-            states = [file.stat() for file in files]
-            found = fingerprint(files)
+            states = [file.stat() for file in (*files, *also)]
+            found = [fingerprint(files), *(fingerprint([one]) for one in also)]
         except (OSError, ValueError):
             return None
-        contents = f"{found.head[:16]}-{found.tail[:16]}-{found.sizes[:16]}"
-        return cls(len(states), found.size, max(state.st_mtime_ns for state in states), contents)
+        contents = " ".join(f"{one.head[:16]}-{one.tail[:16]}-{one.sizes[:16]}" for one in found)
+        size = sum(one.size for one in found)
+        return cls(len(states), size, max(state.st_mtime_ns for state in states), contents)
 
     @classmethod
     def of_source(cls, path: str, also: Sequence[Path] = ()) -> Self | None:
@@ -51,7 +57,7 @@ class Mark:
             return cls._of_stored(path, also)
         try:
             files = file_list(path)
-            return cls.of([*files, *also]) if files else None
+            return cls.of(files, also) if files else None
         except OSError:
             return None
 
@@ -88,14 +94,13 @@ class Mark:
             files = file_list(path)
             if not files:
                 return None
-            files = [*files, *also]
-            states = [file.stat() for file in files]
+            states = [file.stat() for file in (*files, *also)]
         except OSError:
             return None
         found = len(states), sum(one.st_size for one in states), max(one.st_mtime_ns for one in states)
         if found == (self.files, self.size, self.modified):
             return True
-        now = Mark.of(files) if found[:2] == (self.files, self.size) else None
+        now = Mark.of(files, also) if found[:2] == (self.files, self.size) else None
         return now is not None and now.contents == self.contents
 
 

@@ -113,6 +113,8 @@ def load_processor(folder: Path, config: Any) -> tuple[Any, bool]:
             processor = kind.from_args_and_dict(list(parts.values()), settings)
     except ModelError:
         raise
+    except ImportError as error:
+        raise ModelError(f"the processor in {folder} needs more than is here: {one_line(error)}") from error
     except Exception as error:  # the files can be wrong in any way; the libraries have errors of their own
         raise ModelError(f"the processor in {folder} is not understood: {one_line(error)}") from error
     _complete(processor, settings, config)

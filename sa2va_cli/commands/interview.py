@@ -5,6 +5,7 @@ Ctrl-C ends an answer, Ctrl-D the program. Where standard input is no terminal i
 
 import json
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -187,8 +188,9 @@ class Interview:
     def _attach(self, rest: str) -> None:
         if not rest:
             raise UsageError("/attach needs the name of a file, as in: /attach photo.jpg")
-        self._talk.attach(rest)
-        self._console.note(f"{rest} goes with the next question")
+        source = _unquoted(rest)
+        self._talk.attach(source)
+        self._console.note(f"{source} goes with the next question")
 
     def _undo(self, _: str) -> None:
         question = self._talk.undo()
@@ -204,6 +206,15 @@ class Interview:
 
     def _quit(self, _: str) -> None:
         raise EOFError
+
+
+def _unquoted(typed: str) -> str:
+    """A file's name as a shell takes it, which is how terminals write one that is dropped on them."""
+    try:
+        words = shlex.split(typed)
+    except ValueError:  # a quotation mark that is part of the name
+        return typed
+    return words[0] if len(words) == 1 and not Path(typed).exists() and os.name != "nt" else typed
 
 
 def lines_from_terminal() -> None:

@@ -91,14 +91,27 @@ def encode(tokenizer: Any, text: str) -> list[int]:
     if not getattr(text, "spans", ()):
         ids: list[int] = tokenizer(text)["input_ids"]
         return ids
+    return list(encoding(tokenizer, PromptText(text)).ids)
+
+
+def encoding(tokenizer: Any, text: PromptText) -> Encoding:
+    """The tokens of a prompt, with the places of their characters in it; see ``encode``.
+
+    Args:
+        tokenizer: a fast tokenizer of transformers.
+        text: the prompt.
+    """
+    if not text.spans:
+        whole: Encoding = tokenizer(text).encodings[0]
+        return whole
     backend = tokenizer.backend_tokenizer
     plain = Tokenizer(backend.model)  # shares the vocabulary, and has no added tokens
     plain.normalizer, plain.pre_tokenizer = backend.normalizer, backend.pre_tokenizer
     encoded = [
         (backend if control else plain).encode(part, add_special_tokens=False)
-        for part, control in _parts(PromptText(text), tokenizer.get_added_vocab())
+        for part, control in _parts(text, tokenizer.get_added_vocab())
     ]
-    return list(backend.post_process(Encoding.merge(encoded, growing_offsets=True)).ids)
+    return backend.post_process(Encoding.merge(encoded, growing_offsets=True))
 
 
 def _parts(text: PromptText, control_tokens: dict[str, int]) -> Iterator[tuple[str, bool]]:

@@ -19,7 +19,7 @@ from transformers.cache_utils import DynamicLayer
 
 from sa2va_cli.conversation import Generation, Listener, Question, Reply, Stop
 from sa2va_cli.datatypes import ModelIdentity
-from sa2va_cli.errors import UsageError
+from sa2va_cli.errors import ModelError, UsageError, parameter
 from sa2va_cli.model.decoding import cache_argument
 from sa2va_cli.model.plain_words import PlainWords
 from sa2va_cli.model.streamed_text import StreamedText
@@ -116,11 +116,43 @@ class StockEngine:
         turns = [*said, _Turn(question.text, [], [])]
         return [replace(turns[0], images=images, videos=videos), *turns[1:]]
 
-    def prompt(self, turns: Sequence[_Turn], generation: Generation) -> str:
-        """The prompt as the checkpoint's own chat template writes it."""
-        system = [] if generation.system is None else [_said("system", generation.system)]
-        messages = [*system, *(message for turn in turns for message in turn.messages)]
-        text: str = self.processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+    def prompt(self, turns: Sequence[_Turn], system: str | None) -> str:
+        """The prompt as the checkpoint's own chat template writes it.
+
+        Args:
+            turns: of the conversation.
+            system: the system turn; None for what the template says.
+
+        Raises:
+            ModelError: the template cannot write such a conversation.
+            UsageError: it has no system turn.
+        """
+        messages = [message for turn in turns for message in turn.messages]
+        if system is None:
+            return self._written(messages)
+        try:
+            text = self._written([_said("system", system), *messages])
+        except ModelError:
+            self._written(messages)  # else the system turn is not at fault
+            text = ""
+        if system.strip() not in text:
+            raise UsageError(
+                f"the chat template of {self.identity.name} has no system turn; leave "
+                f"{parameter('system')} out, or say it in the question"
+            )
+        return text
+
+    def _written(self, messages: Sequence[Message]) -> str:
+        try:
+            text: str = self.processor.apply_chat_template(
+                list(messages), add_generation_prompt=True, tokenize=False
+            )
+        except Exception as error:  # a template is a program that can fail in any way
+            why = " ".join(str(error).split())[:200] or type(error).__name__
+            raise ModelError(
+                f"the chat template of {self.identity.name} cannot write this conversation: {why}; the "
+                "model's files must hold the template that was published with it"
+            ) from error
         return text
 
     def inputs(self, batch: list[list[_Turn]], generation: Generation, processor: Any) -> dict[str, Any]:
@@ -133,13 +165,14 @@ class StockEngine:
         hidden = PlainWords(
             tokenizer, [getattr(processor, f"{kind}_token", None) for kind in ("image", "video")]
         )
+        system = generation.system and hidden.hide(generation.system)
         prompts = []
         for turns in batch:
             masked = [
                 _Turn(hidden.hide(t.text), t.images, t.videos, t.answer and hidden.hide(t.answer))
                 for t in turns
             ]
-            prompts.append(self.prompt(masked, generation))
+            prompts.append(self.prompt(masked, system))
         if hidden.words:
             processor = copy.copy(processor)
             processor.tokenizer = hidden

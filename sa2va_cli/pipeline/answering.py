@@ -25,7 +25,8 @@ from sa2va_cli.pipeline.provenance import source_facts
 from sa2va_cli.pipeline.tracks_file import unfinished
 from sa2va_cli.runtime.choice import ModelChoice
 from sa2va_cli.staging import atomic, output_errors
-from sa2va_cli.tracks.fingerprint import Fingerprint
+from sa2va_cli.tracks.fingerprint import Fingerprint, fingerprint
+from sa2va_cli.visual_prompts import MaskPrompt
 
 if TYPE_CHECKING:
     from sa2va_cli.pipeline.questions import Answered, Listed
@@ -66,6 +67,23 @@ def answers_of(job: QuestionsJob) -> PlannedOutput:
         UsageError: the template is faulty.
     """
     return plan_record(job.saving, stem_of(job.source), "answers", ".jsonl")
+
+
+def files_read(questions: Path, masks: Sequence[MaskPrompt] = ()) -> tuple[Path, ...]:
+    """Files, besides the input of a job, on whose contents its answers depend.
+
+    Args:
+        questions: the file of questions, which names inputs and masks; it may be missing or faulty.
+        masks: of regions of the job's input.
+
+    Returns:
+        the file of questions, masks, and what questions name, as far as they are there.
+    """
+    from sa2va_cli.pipeline.questions import files_named
+
+    regions = (Path(mask.path) for mask in masks if mask.path)
+    named = (path for path in (*regions, *files_named(questions)) if path.is_file())
+    return tuple(dict.fromkeys((questions, *named)))
 
 
 def answer_file(job: QuestionsJob, *, load: "LoadChat", report: Report = no_report) -> SegmentResult:
@@ -167,10 +185,12 @@ def _grown(
 def _head(job: QuestionsJob, known_by: Fingerprint | None, model: str) -> Record:
     """The first record of an unfinished file, by which answers to or about something else are told."""
     asked = hashlib.sha256(job.questions.read_bytes()).hexdigest()
+    _, *named = files_read(job.questions, job.regions.masks)
     return {
         "asked": asked,
         "input": job.source,
         "contents": None if known_by is None else asdict(known_by),
+        "named": [[str(path), asdict(fingerprint([path]))] for path in named],
         "model": model,
         "how": repr((job.viewing, job.answering, job.regions)),
     }

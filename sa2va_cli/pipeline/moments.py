@@ -105,6 +105,7 @@ class _Witness:
     words: str
     viewing: Viewing
     evidence: str = ""
+    unclear: str = ""
     said: dict[int, bool] = field(default_factory=dict)
     numbers: dict[int, int] = field(default_factory=dict)
     asked: int = 0
@@ -123,6 +124,7 @@ class _Witness:
                 self._note(frames, [bool(_YES.match(answer))] * len(frames))
                 return
             if self.evidence == "words" or not self.engine.has_masks:
+                self.unclear = answer
                 self._note(frames, [False] * len(frames))
                 return
             self.evidence = "masks"
@@ -164,9 +166,7 @@ def find_moment(
         witness.ask(_spread(int(window[0]), int(window[-1]), viewing.frames))
     first, last = _longest(witness.said)
     if first < 0:
-        raise NothingFoundError(
-            f"nothing in the clip speaks for {words!r}; ask in other words, or give --start and --end"
-        )
+        raise _nowhere(witness)
     report(Progress("looking closer at both ends"))
     if witness.evidence == "words":
         bounds = [(int(window[0]), int(window[-1])) for window in windows]
@@ -177,6 +177,18 @@ def find_moment(
         end = _edge_by_masks(witness, last, min((i for i in witness.said if i > last), default=total))
     report(Notice(f"{witness.asked} questions about {witness.seen} pictures", "detail"))
     return _moment(witness, begin, end)
+
+
+def _nowhere(witness: _Witness) -> NothingFoundError:
+    """The error of a moment that is nowhere, or about which the model cannot be asked."""
+    if not witness.evidence:
+        return NothingFoundError(
+            f"{witness.engine.identity.name} says neither yes nor no to {yes_or_no(witness.words)!r}, but "
+            f"{witness.unclear[:80]!r}; ask in other words, or use a Sa2VA (--model 1b)"
+        )
+    return NothingFoundError(
+        f"nothing in the clip speaks for {witness.words!r}; ask in other words, or give --start and --end"
+    )
 
 
 def _spread(first: int, last: int, count: int) -> list[int]:

@@ -6,6 +6,7 @@ on. Knows nothing about terminals.
 
 import json
 from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,13 @@ from typing import Any
 from sa2va_cli.conversation import ChatEngine, Exchange, Generation, Question, Reply
 from sa2va_cli.errors import InputError, Sa2VAError, UsageError
 from sa2va_cli.events import Report, no_report
+from sa2va_cli.media.probe import image_files
 from sa2va_cli.parameters import expanded
 from sa2va_cli.pipeline.asking import Viewed, question_about, view, with_regions
 from sa2va_cli.pipeline.asking_job import Regions, Viewing
 from sa2va_cli.queues import batched
 from sa2va_cli.staging import atomic, output_errors
-from sa2va_cli.visual_prompts import VisualPrompt, each, read_box, read_mask, read_point
+from sa2va_cli.visual_prompts import MaskPrompt, VisualPrompt, each, read_box, read_mask, read_point
 
 _KEYS = ("id", "question", "input", "inputs", "history", "points", "boxes", "masks")
 
@@ -85,6 +87,22 @@ def read_questions(path: Path, inputs: Sequence[str], regions: tuple[VisualPromp
             raise UsageError(f"{path}: two questions have the id {one.id!r}; give each its own")
         seen.add(str(one.id))
     return listed
+
+
+def files_named(path: Path) -> tuple[Path, ...]:
+    """Inputs and masks that a file of questions names, images of folders by themselves; none of a faulty one.
+
+    Args:
+        path: see ``read_questions``.
+    """
+    named: list[Path] = []
+    with suppress(Sa2VAError, OSError):
+        for one in read_questions(path, ()):
+            named += [Path(visual.path) for visual in one.regions if isinstance(visual, MaskPrompt)]
+            for source in one.inputs:
+                with suppress(InputError):  # a folder without images
+                    named += image_files(source) or [Path(source)]
+    return tuple(dict.fromkeys(named))
 
 
 def _listed(number: int, line: str, inputs: tuple[str, ...], regions: tuple[VisualPrompt, ...]) -> Listed:

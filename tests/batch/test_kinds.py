@@ -26,7 +26,7 @@ from sa2va_cli.pipeline.asking_job import Regions
 from sa2va_cli.pipeline.edit_job import EditJob
 from sa2va_cli.pipeline.editing import edit
 from sa2va_cli.pipeline.job import Resuming, Stopped
-from sa2va_cli.visual_prompts import read_point
+from sa2va_cli.visual_prompts import read_mask, read_point
 
 QUESTIONS = ("Is red seen?", "What is green?", '{"id": "third", "question": "Is blue seen?"}')
 
@@ -314,6 +314,59 @@ def test_questions_that_change_are_asked_again(sa2va, clips):
     assert len(contents(Path("out/a.answers.jsonl"))) == 1
 
 
+def picture(path, colour):
+    """One without compression, so that its size does not tell what is on it."""
+    Image.new("L", (64, 48), colour).save(path, "BMP")
+
+
+def chequered(path, *, left):
+    """A mask of one half of a picture."""
+    image = Image.new("L", (64, 48))
+    image.paste(255, (0, 0, 32, 48) if left else (32, 0, 64, 48))
+    image.save(path, "BMP")
+
+
+@pytest.mark.parametrize("kind", ["ask", "segment"])
+@pytest.mark.parametrize("changed", [0, 1])
+def test_masks_that_change_are_looked_at_again(sa2va, folder, kind, changed):
+    (folder / "stills").mkdir()
+    Image.new("RGB", (64, 48), "red").save(folder / "stills" / "a.png")
+    masks = [folder / "0.bmp", folder / "1.bmp"]
+    for path in masks:
+        chequered(path, left=True)
+    Path("questions.txt").write_text("Is red seen in region1?\n")
+    given = {"ask": ("--questions", "questions.txt"), "segment": ("--save", "mask")}[kind]
+    command = ("batch", "stills", "--kind", kind, "-o", "out/", *given)
+    command += ("--mask", f"region1:{masks[0]}", "--mask", f"region2:{masks[1]}", "--json")
+    assert sa2va(*command, load=chat).code == 0
+    assert "began" not in {one["event"] for one in events(sa2va(*command, load=chat).out)}
+    chequered(masks[changed], left=False)
+    done = sa2va(*command, load=chat)
+    assert {one["reason"] for one in events(done.out) if one["event"] == "began"} == {"changed"}
+
+
+@pytest.mark.parametrize("changed", ["other.bmp", "mask.bmp", "several/1.bmp"])
+def test_what_questions_name_is_looked_at_again_if_it_changes(sa2va, clips, changed):
+    picture("other.bmp", 90)
+    chequered("mask.bmp", left=True)
+    Path("several").mkdir()
+    picture("several/1.bmp", 90)
+    lines = [
+        {"question": "Is red seen?", "input": "other.bmp", "masks": ["mask.bmp"]},
+        {"question": "Is red seen?", "input": "several"},
+        {"question": "Is red seen?", "input": "gone.png"},
+    ]
+    Path("questions.txt").write_text("\n".join(map(json.dumps, lines)))
+    case = CASES["ask"]
+    assert sa2va(*case.batch("ask"), load=chat).code == 0
+    if changed == "mask.bmp":
+        chequered(changed, left=False)
+    else:
+        picture(changed, 91)
+    done = sa2va(*case.batch("ask", "--json"), load=chat)
+    assert {one["reason"] for one in events(done.out) if one["event"] == "began"} == {"changed"}
+
+
 def test_answers_that_were_known_are_not_asked_for_again(sa2va, clips):
     Path("questions.txt").write_text("\n".join(QUESTIONS))
     stopping = FakeChat()
@@ -336,12 +389,14 @@ def test_answers_that_were_known_are_not_asked_for_again(sa2va, clips):
     assert [one["id"] for one in contents(Path("out/a.answers.jsonl"))] == [1, 2, "third"]
 
 
-@pytest.mark.parametrize("changed", ["input", "regions"])
+@pytest.mark.parametrize("changed", ["input", "regions", "mask"])
 def test_unfinished_answers_about_something_else_are_not_kept(folder, changed):
     still = folder / "a.png"
     Image.new("RGB", (64, 48), "red").save(still)
     Path("questions.txt").write_text("Is red seen?\nWhat is green?\n")
-    job = QuestionsJob("a.png", Path("questions.txt"), saving=Saving(output="out/"))
+    chequered("mask.bmp", left=True)
+    regions = Regions(masks=(read_mask("mask.bmp"),))
+    job = QuestionsJob("a.png", Path("questions.txt"), saving=Saving(output="out/"), regions=regions)
 
     class Enough(Exception):  # noqa: N818
         """Ends a run after its first answer."""
@@ -354,6 +409,8 @@ def test_unfinished_answers_about_something_else_are_not_kept(folder, changed):
         answer_file(job, load=chat, report=stopping)
     if changed == "input":
         Image.new("RGB", (64, 48), "green").save(still)
+    elif changed == "mask":
+        chequered("mask.bmp", left=False)
     else:
         job = replace(job, regions=Regions(points=(read_point("10,10"),)))
     asked = FakeChat()

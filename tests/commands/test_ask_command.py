@@ -280,6 +280,24 @@ def test_files_can_be_attached_and_questions_taken_back(folder, talk, engine):
     assert "nothing to take back" in outcome.err
 
 
+@pytest.mark.parametrize(
+    ("name", "typed"),
+    [
+        ("a b.png", "a b.png"),
+        ("a b.png", "'a b.png'"),
+        ("a b.png", '"a b.png"'),
+        ("a b.png", r"a\ b.png"),
+        ("'a'.png", "'a'.png"),
+        ("it's.png", "it's.png"),
+    ],
+)
+def test_a_file_is_attached_as_it_is_called_or_as_a_terminal_writes_it(folder, talk, engine, name, typed):
+    red_image(folder / name)
+    outcome = talk([], f"/attach {typed}", "What?")
+    assert f"{name} goes with the next question" in outcome.err
+    assert [len(one.pictures) for one in engine.questions] == [1]
+
+
 def test_words_can_be_segmented_within_a_conversation(folder, talk, engine):
     red_image(folder / "a.png")
     outcome = talk(

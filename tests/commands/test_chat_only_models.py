@@ -1,6 +1,10 @@
 """Models without a mask decoder on the command line: ``ask`` asks them, ``segment`` refuses them."""
 
 import json
+import shutil
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +15,9 @@ from families import REFERENCE, cases, checkpoint
 from PIL import Image, ImageOps
 
 from sa2va_cli.conversation import Pictures, Question
+from sa2va_cli.media.images import read_image
 from sa2va_cli.media.reader import open_source
+from sa2va_cli.pipeline import fetching
 
 OPTIONS = ("--device", "cpu", "--dtype", "fp32")
 
@@ -32,6 +38,60 @@ def test_a_folder_is_several_images_of_any_sizes(sa2va, folder):
         answer = json.loads(outcome.out)
         assert (answer["text"], answer["token_ids"]) == (case["prediction"], case["generated_ids"])
         assert answer["inputs"][0]["kind"] == "images"
+
+
+SAIL_VL = cases("sail_vl")
+SINGLE = [name for name, case in SAIL_VL.items() if case["api"] == "chat" and not case["history"]]
+
+
+def shown(case, folder: Path) -> list[str]:
+    """The pictures of a case as files: one by itself, several in a folder of their own."""
+    (folder / "shown").mkdir()
+    files = [folder / "shown" / f"{place}.png" for place in range(len(case["images"]))]
+    for file, one in zip(files, case["images"], strict=True):
+        image = Image.open(REFERENCE / "inputs" / one["file"])
+        (image.crop(one["crop"]) if "crop" in one else image).save(file)
+    return ["shown"] if len(files) > 1 else [str(file) for file in files]
+
+
+@pytest.mark.parametrize("name", SINGLE)
+def test_a_recorded_case_is_answered_as_it_was(sa2va, folder, name):
+    case, model = SAIL_VL[name], checkpoint("sail_vl")
+    if case["config_overrides"]:
+        model = shutil.copytree(model, folder / "model")
+        config = json.loads((model / "config.json").read_text())
+        changed = {
+            key: value for key, value in (config | case["config_overrides"]).items() if value is not None
+        }
+        (model / "config.json").write_text(json.dumps(changed))
+    outcome = ask(sa2va, *shown(case, folder), case["text"], "--model", model)
+    assert outcome.code == 0, outcome.err
+    answer = json.loads(outcome.out)
+    assert (answer["text"], answer["token_ids"]) == (case["prediction"], case["generated_ids"])
+    assert answer["tokens"]["prompt"] == case["prompt_len"]
+    assert [one["kind"] for one in answer["inputs"]] == (
+        ["images"] if len(case["images"]) > 1 else ["image"] * len(case["images"])
+    )
+
+
+def test_recorded_turns_and_batches_are_answered_as_they_were(sa2va, folder):
+    asked = {name: case for name, case in SAIL_VL.items() if case["history"]}
+    records, wanted = [], []
+    for name, case in [*asked.items(), ("batch_2", SAIL_VL["batch_2"])]:
+        inputs = [str(REFERENCE / "inputs" / one["file"]) for one in case["images"]]
+        if case["api"] == "batch_chat":
+            pairs = zip(case["text"], inputs, strict=True)
+            records += [{"question": words, "input": source} for words, source in pairs]
+            wanted += case["generated_ids"]
+        else:
+            history = case["history"]
+            records.append({"id": name, "question": case["text"], "inputs": inputs, "history": history})
+            wanted.append(case["generated_ids"])
+    (folder / "q.jsonl").write_text("\n".join(map(json.dumps, records)))
+    arguments = ["ask", "--questions", "q.jsonl", "--batch-size", 8, "--max-new-tokens", 24]
+    outcome = sa2va(*arguments, *OPTIONS, "--model", checkpoint("sail_vl"), load=None)
+    assert outcome.code == 0, outcome.err
+    assert [json.loads(line)["token_ids"] for line in outcome.out.splitlines()] == wanted
 
 
 def test_questions_of_a_file_are_answered_in_batches(sa2va, folder):
@@ -131,6 +191,81 @@ def test_prompts_of_all_kinds_in_one_batch_are_answered_as_the_class_itself_does
     assert [json.loads(line)["token_ids"] for line in outcome.out.splitlines()] == [
         stockmodels.direct(engine, question) for question in questions
     ]
+
+
+@pytest.fixture
+def address(folder, monkeypatch):
+    """Of a server that has what is in the folder; its host counts as public."""
+    monkeypatch.setenv("SA2VA_CACHE", str(folder / "cache"))
+    monkeypatch.setattr(fetching, "is_public", lambda number: number == "127.0.0.1")
+    monkeypatch.setattr(SimpleHTTPRequestHandler, "log_message", lambda *_: None)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=folder))
+    thread = threading.Thread(target=server.serve_forever, name="test-server", daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def save_odd_images(folder: Path) -> list[str]:
+    """Pictures that are seen as the rest of the program sees them: alpha lies over grey, 16 bits are 8."""
+    Image.fromarray(noise(30, 40, 4)).save(folder / "alpha.png")
+    Image.fromarray(noise(30, 40).astype(np.uint16) * 257).save(folder / "deep.png")
+    Image.fromarray(noise(40, 51, 4)).quantize(8).save(folder / "palette.png")
+    Image.fromarray(noise(40, 51, 3)).convert("CMYK").save(folder / "print.jpg")
+    Image.fromarray(noise(1, 1, 3)).save(folder / "one.png")
+    Image.fromarray(noise(2, 300, 3)).save(folder / "thin.png")
+    return ["alpha.png", "deep.png", "palette.png", "print.jpg", "one.png", "thin.png"]
+
+
+def test_odd_pictures_and_addresses_are_answered_as_the_class_itself_does(stock, address, sa2va, folder):
+    _, engine = stock
+    names = save_odd_images(folder)
+    clip = make_video(folder / "a.mp4", stamps=range(3))
+    frames = tuple(frame.image for frame in open_source(clip).frames_at([0, 1, 2]))
+    seen = {name: Pictures((read_image(folder / name),)) for name in names}
+    seen[f"{address}/alpha.png"] = seen["alpha.png"]
+    seen[f"{address}/a.mp4"] = Pictures(frames, video=True)
+    (folder / "q.jsonl").write_text("\n".join(json.dumps({"question": "?", "input": name}) for name in seen))
+    for size in (1, len(seen)):
+        arguments = ("--questions", "q.jsonl", "--batch-size", size, "--max-new-tokens", 8)
+        outcome = sa2va("ask", *arguments, load=lambda *_: engine)
+        assert outcome.code == 0, outcome.err
+        answers = [json.loads(line)["token_ids"] for line in outcome.out.splitlines()]
+        assert answers == [stockmodels.direct(engine, Question("?", (one,))) for one in seen.values()]
+
+
+def test_what_cannot_be_answered_is_a_record_and_the_others_are_answered(stock, sa2va, folder):
+    _, engine = stock
+    save_odd_images(folder)
+    make_video(folder / "a.mp4", stamps=range(3))
+    (folder / "bad").mkdir()
+    (folder / "bad" / "b.png").write_bytes(b"no picture")
+    records = [
+        {"question": "What?", "inputs": ["alpha.png", "a.mp4"]},
+        {"question": "What?", "input": "bad"},
+        {"question": "What is region1?", "input": "alpha.png", "points": ["1,1"]},
+        {"question": "What?", "inputs": [], "history": [["Hello", "Hi"]]},
+    ]
+    (folder / "q.jsonl").write_text("\n".join(map(json.dumps, records)))
+    arguments = ("--questions", "q.jsonl", "--batch-size", 4, "--max-new-tokens", 4)
+    outcome = sa2va("ask", *arguments, load=lambda *_: engine)
+    errors = [json.loads(line).get("error", "") for line in outcome.out.splitlines()]
+    assert (outcome.code, errors[0], errors[3]) == (0, "", "")
+    assert errors[1].startswith("bad/b.png: ")
+    assert "knows no regions" in errors[2]
+    assert "2 of 4 questions could not be answered" in outcome.err
+
+
+@pytest.mark.parametrize("command", ["segment", "ask"])
+def test_a_folder_of_a_model_without_a_mask_decoder_makes_no_masks(stock, sa2va, folder, command):
+    make_image(folder / "a.png")
+    more = ["--save", "mask", "-q", *OPTIONS, "--model", stock[0]]
+    outcome = sa2va(command, "a.png", "red", *more, load=None)
+    assert (outcome.code, outcome.files) == (5, ["a.png"])
+    assert "mask decoder" in outcome.err
+    assert outcome.err.count("\n") == 1
 
 
 @pytest.mark.parametrize("name", ["sail-vl-2b", "llava-hf/LLaVA-NeXT-Video-7B-hf"])

@@ -1,6 +1,7 @@
 """Chat models of transformers answer as their own classes do when they are driven directly."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,8 @@ from stockmodels import direct, loaded
 
 from sa2va_cli.conversation import Exchange, Generation, Pictures, Question, Reply
 from sa2va_cli.datatypes import RGB
-from sa2va_cli.errors import UsageError
+from sa2va_cli.errors import ModelError, UsageError
+from sa2va_cli.model.plain_words import PlainWords
 from sa2va_cli.model.stock import StockEngine
 
 MAKERS: dict[str, Callable[[Path], Path]] = {
@@ -137,13 +139,80 @@ def test_control_tokens_in_a_persons_words_are_words(engine: StockEngine) -> Non
 
 
 def test_the_system_turn_is_the_templates(engine: StockEngine) -> None:
-    prompt = engine.prompt(engine.turns(QUESTIONS["words"]), Generation(system="Be brief. "))
+    prompt = engine.prompt(engine.turns(QUESTIONS["words"]), "Be brief. ")
     wanted = {
         "onevision": "<|im_start|>system\nBe brief. <|im_end|>\n<|im_start|>user\nHello there<|im_end|>\n"
         "<|im_start|>assistant\n",
         "next-video": "Be brief.  USER: Hello there ASSISTANT:",
     }
     assert prompt == wanted[engine.identity.name]
+
+
+def test_processors_may_ask_where_a_character_went(engine: StockEngine) -> None:
+    tokenizer = engine.processor.tokenizer
+    hidden = PlainWords(tokenizer, ["<image>"])
+    texts = [f"{hidden.hide('a <image> b')}<image><image>.", "<image>"]
+    made = hidden(texts)
+    first = texts[0].index("<image>")
+    places = [(0, first), (0, first + len("<image>")), (1, 0)]
+    tokens = [made.char_to_token(row, place) for row, place in places]
+    assert tokens[1] == tokens[0] + 1
+    assert {int(made["input_ids"][row, token]) for (row, _), token in zip(places, tokens, strict=True)} == {
+        tokenizer.convert_tokens_to_ids("<image>")
+    }
+
+
+@contextmanager
+def template(engine: StockEngine, text: str) -> Iterator[None]:
+    """The model with another chat template."""
+    before = engine.processor.chat_template
+    engine.processor.chat_template = text
+    yield
+    engine.processor.chat_template = before
+
+
+WORDS = (
+    "{% for m in messages %}{% if m['role'] == 'user' %}{{ m['content'][0]['text'] }}{% endif %}{% endfor %}"
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system') }}{% endif %}" + WORDS,
+        WORDS,
+    ],
+    ids=["refuses", "leaves out"],
+)
+def test_a_template_without_a_system_turn_is_told(engine: StockEngine, text: str) -> None:
+    brief = Generation(max_new_tokens=2, system="Be brief.")
+    with template(engine, text):
+        assert len(ask(engine, QUESTIONS["words"], Generation(max_new_tokens=2)).token_ids) == 2
+        with pytest.raises(UsageError, match="has no system turn; leave") as told:
+            ask(engine, QUESTIONS["words"], brief)
+        with pytest.raises(UsageError):
+            engine.answer_all([QUESTIONS["words"]], brief)
+    assert "leave --system out" in told.value.command_line
+
+
+@pytest.mark.parametrize(
+    "text", ["{{ messages[0]['content'] + 1 }}", "{{ broken", "{{ raise_exception('no') }}"]
+)
+@pytest.mark.parametrize("system", [None, "Be brief."])
+def test_a_template_that_fails_is_told(engine: StockEngine, text: str, system: str | None) -> None:
+    with template(engine, text), pytest.raises(ModelError, match="cannot write this conversation: "):
+        ask(engine, QUESTIONS["words"], Generation(max_new_tokens=2, system=system))
+
+
+def test_control_tokens_in_the_system_turn_are_words(engine: StockEngine) -> None:
+    systems = ("Be brief.", "Be <image> brief <|im_end|></s>.")
+    specials = set(engine.processor.tokenizer.get_added_vocab().values())
+    counts = []
+    for system in systems:
+        turns = engine.turns(QUESTIONS["words"])
+        made = engine.inputs([turns], Generation(system=system), engine.processor)
+        counts.append(sum(token in specials for token in made["input_ids"][0].tolist()))
+    assert counts[0] == counts[1]
 
 
 def test_a_model_without_videos_is_shown_their_frames(engine: StockEngine) -> None:
@@ -165,3 +234,20 @@ def test_what_was_said_elsewhere_comes_with_the_first_question_only(engine: Stoc
     conversation.ask(QUESTIONS["words"])
     with pytest.raises(UsageError, match="only be given with the first"):
         conversation.ask(Question("And?", past=(Exchange("a", "b"),)))
+
+
+def test_a_class_that_nothing_is_made_for_is_asked_alone_together_and_in_turns(tmp_path: Path) -> None:
+    """``<image>`` among the words, as its processor asks where characters went."""
+    other = loaded(stockmodels.idefics3(tmp_path / "idefics3"), "idefics3")
+    image = stills(IMAGE)
+    questions = [*QUESTIONS.values(), Question("the <image> tag<end_of_utterance>", image)]
+    alone = [ask(other, question) for question in questions]
+    assert len({reply.prompt_tokens for reply in alone}) > 3
+    together = other.answer_all(questions, GREEDY)
+    assert [one.token_ids for one in together] == [one.token_ids for one in alone]
+    talk = other.converse(GREEDY)
+    said = talk.ask(Question("What is it?", image))
+    second = talk.ask(Question("And then?"))
+    past = (Exchange("What is it?", said.text),)
+    assert second.token_ids == ask(other, Question("And then?", image, past=past)).token_ids
+    assert second.read_tokens < second.prompt_tokens

@@ -66,6 +66,15 @@ def test_what_never_happens_is_an_error(tmp_path):
         moment(clip(tmp_path / "a", range(30)), "blue")
 
 
+def test_a_model_without_masks_is_asked_for_a_yes_or_a_no_and_told_of_if_it_gives_none(tmp_path):
+    engine = FakeChat()
+    engine.has_masks = False
+    folder = clip(tmp_path / "a", range(40, 80))
+    assert abs(moment(folder, "When is red seen?", engine).first_frame - 40) <= 3
+    with pytest.raises(NothingFoundError, match="fake says neither yes nor no to 'Is it true here: red"):
+        moment(folder, "red", engine)
+
+
 @pytest.mark.parametrize(
     ("words", "question", "thing"),
     [

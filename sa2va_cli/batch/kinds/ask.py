@@ -44,7 +44,10 @@ def _run(job: QuestionsJob, tools: Tools) -> SegmentResult:
 
 
 def _reads(options: Options) -> tuple[Path, ...]:
-    return (Path(options.asking.questions),) if options.asking.questions else ()
+    from sa2va_cli.pipeline.answering import files_read
+
+    given = options.asking.questions
+    return files_read(Path(given), options.search.masks) if given else ()
 
 
 KIND = JobKind(

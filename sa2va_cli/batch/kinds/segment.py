@@ -47,4 +47,16 @@ def _run(job: SegmentJob, tools: Tools) -> SegmentResult:
             return run_within(plan, segmenter, tools.report, tools.threads, tools.resuming)
 
 
-KIND = JobKind(MEDIA_ENDINGS, _make, _outputs, _run, resumes=lambda _: True, groups=frozenset(("splitting",)))
+def _reads(options: Options) -> tuple[Path, ...]:
+    return (*(Path(mask.path) for mask in options.search.masks if mask.path), *options.drawing.files)
+
+
+KIND = JobKind(
+    MEDIA_ENDINGS,
+    _make,
+    _outputs,
+    _run,
+    resumes=lambda _: True,
+    reads=_reads,
+    groups=frozenset(("splitting",)),
+)
