@@ -273,7 +273,16 @@ def test_tracks_are_edited_without_a_model(sa2va, clips):
 
 def test_an_edit_that_may_show_what_it_should_hide_is_said_each_time(sa2va, clips):
     make_video(clips[0], stamps=range(10))
-    command = ("batch", "shots/a.mp4", "--kind", "edit", "--instruction", "fill the red corner", "-o", "out/")
+    command = (
+        "batch",
+        "shots/a.mp4",
+        "--kind",
+        "edit",
+        "--instruction",
+        "blur the corner that is not there",
+        "-o",
+        "out/",
+    )
     for more in ((), ("--json",)):
         outcome = sa2va(*command, *more)
         assert (outcome.code, "look at these" in outcome.err) == (9, True), outcome.err
