@@ -38,6 +38,7 @@ REFUSED = [
         "int8",
         "unknown {} 'int8'; choose auto, bf16, fp16, fp32, or lm=NAME,vit=NAME,sam2=NAME",
     ),
+    (Search, "follow_every", 0, "{} must be at least 1, got 0"),
     (ModelChoice, "follow_size", 100, "{} must be at least 256, got 100"),
     (ModelChoice, "attention", "fast", "unknown {} 'fast'; choose sdpa, eager or flash"),
     (ModelChoice, "quantize", "3bit", "unknown {} '3bit'; choose 8bit or 4bit"),

@@ -203,9 +203,6 @@ def test_hiding_what_is_there_ends_with_zero(sa2va, folder):
     video(folder)
     words = "fill the red corner from frame 0 to frame 9"
     assert sa2va("edit", "a.mp4", words, "--hold", "2").code == 0
-    doubtful = sa2va("edit", "a.mp4", "fill the red corner", "--overwrite")  # the last frame's mask is unsure
-    assert doubtful.code == 9
-    assert "it is not sure that all was hidden on frames 9" in doubtful.err
 
 
 def test_hiding_takes_what_the_container_says_and_others_keep_it(sa2va, folder):

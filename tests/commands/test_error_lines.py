@@ -280,12 +280,12 @@ def test_a_folder_with_other_things_in_it_is_not_overwritten(sa2va, folder):
     assert "a.davis/thesis.doc" in outcome.files
 
 
-def test_an_address_is_told_how_to_come_in(sa2va):
+def test_an_address_of_another_kind_is_told_which_are_known(sa2va):
     outcome = sa2va("segment", "rtsp://example.com/clip.mp4", "dog")
-    assert outcome.code == 3
+    assert outcome.code == 2
     assert outcome.err == (
-        "error: rtsp://example.com/clip.mp4: addresses are not read; "
-        "pipe it in: curl -s ADDRESS | sa2va segment - PROMPT\n"
+        "error: rtsp://example.com/clip.mp4: URLs of this kind are not known; "
+        "choose http://, https://, s3://, gs://, hf://, file://, memory://\n"
     )
 
 

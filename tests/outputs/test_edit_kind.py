@@ -125,7 +125,11 @@ def test_effects_that_need_the_whole_clip_get_two_passes(tmp_path, source):
 
 def test_frames_where_nothing_could_be_hidden_are_remarked(tmp_path, source):
     remarks = edited(tmp_path / "edit.mp4", source, "fill,hold=1", hidden=(3, 4, 5))
-    assert [(one.index, one.what) for one in remarks] == [(4, "unprotected"), (5, "unprotected")]
+    assert [(one.index, one.what) for one in remarks] == [
+        (3, "doubtful"),  # hidden where it was, as nothing after says where it is
+        (4, "unprotected"),
+        (5, "unprotected"),
+    ]
 
 
 def test_a_transparent_background_is_written_with_alpha(tmp_path, source):
