@@ -40,6 +40,12 @@ _WHEN = re.compile(
     re.IGNORECASE,
 )
 _CHINESE_WHEN = re.compile(r"(?:是?在?)(?:什么时候|何时|几时)")
+_STATED = re.compile(
+    r"(?P<subject>.+?)(?<!\bwho)(?<!\bthat)(?<!\bwhich) "
+    r"(?P<verb>is|are|was|were|can|has|have|will) (?P<rest>.+)",
+    re.IGNORECASE,
+)
+_ARTICLE = re.compile(r"\A(?:the|an?|this|these|those|there|some(?:body|one|thing)?)\b", re.IGNORECASE)
 _SEEN = re.compile(
     r"\s+(?:(?:is|are|was|were)\s+)?(?:to be )?(?:seen|visible|shown|there|here|present|appear(?:s|ing)?|"
     r"(?:in|on) (?:the )?(?:picture|video|clip|screen|view|sight|frame))$",
@@ -76,17 +82,22 @@ class Moment:
 
 
 def yes_or_no(words: str) -> str:
-    """The question that is asked of each window: ``Is the dog running?`` of "When is the dog running?"."""
+    """The question that is asked of each window.
+
+    ``Is the dog running?`` of "When is the dog running?" and of "the dog is running"; what cannot be turned
+    into a question that way is put to the model as it is.
+    """
     if match := _WHEN.fullmatch(words.strip()):
         return f"{match['verb'].capitalize()} {match['rest']}?"
     plain = words.strip().rstrip("?.。？")
     if _CHINESE_WHEN.search(plain):
         return f"{_CHINESE_WHEN.sub('', plain)}吗?"
-    return (
-        f"{plain}吗?"
-        if re.search("[\u4e00-\u9fff]", plain)
-        else f"Is it true here: {plain}? Answer yes or no."
-    )
+    if re.search("[\u4e00-\u9fff]", plain):
+        return f"{plain}吗?"
+    if match := _STATED.fullmatch(plain):
+        subject = _ARTICLE.sub(lambda word: word[0].lower(), match["subject"], count=1)
+        return f"{match['verb'].capitalize()} {subject} {match['rest']}?"
+    return f"Is it true here: {plain}? Answer yes or no."
 
 
 def thing_of(words: str) -> str:

@@ -80,11 +80,11 @@ def test_a_model_without_masks_is_asked_for_a_yes_or_a_no_and_told_of_if_it_give
     [
         ("When does the dog leave?", "Does the dog leave?", "the dog leave"),
         ("When is the red ball visible?", "Is the red ball visible?", "the red ball"),
-        (
-            "the dog is in the picture",
-            "Is it true here: the dog is in the picture? Answer yes or no.",
-            "the dog",
-        ),
+        ("the dog is in the picture", "Is the dog in the picture?", "the dog"),
+        ("The dog has left.", "Has the dog left?", "The dog has left"),
+        ("there is a dog", "Is there a dog?", "there is a dog"),
+        ("the boy who is seen", "Is it true here: the boy who is seen? Answer yes or no.", "the boy who"),
+        ("the dog runs", "Is it true here: the dog runs? Answer yes or no.", "the dog runs"),
         ("狗什么时候出现？", "狗出现吗?", "狗"),
         ("红色的球", "红色的球吗?", "红色的球"),
     ],
