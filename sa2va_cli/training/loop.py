@@ -178,15 +178,23 @@ def _batches(
         num_workers=workers,
         prefetch_factor=4,
         multiprocessing_context="fork",
-        worker_init_fn=_alone,
     )
-    for batch in loader:
+    for batch in _forked(loader):
         yield [batch.to(device)]
 
 
-def _alone(_worker: int) -> None:
-    """Draws in one thread, as there is a worker for each core that is to be used."""
+def _forked(loader: "DataLoader[Batch]") -> Iterator[Batch]:
+    """Starts the processes, each with one thread of OpenCV's, as there is one for each core to be used.
+
+    It is said before they are forked: of OpenCV's threads only the memory is inherited, so that one of them
+    would wait for ever for those that it is told to end.
+    """
+    threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
+    try:
+        return iter(loader)
+    finally:
+        cv2.setNumThreads(threads)
 
 
 def restore(objective: Objective, folder: Path) -> int:

@@ -5,6 +5,7 @@ import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -306,6 +307,18 @@ def test_a_resumed_run_ends_where_an_unbroken_one_does(
     objective.load_state_dict(start)
     train(objective, park, plan, tmp_path / "broken", device, workers=2, report=lambda _: None)
     assert all(torch.allclose(v, whole[k], atol=1e-5) for k, v in objective.state_dict().items())
+
+
+def test_samples_are_drawn_although_opencv_had_threads_before(objective: Objective, park, tmp_path) -> None:
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(2)
+    try:
+        cv2.GaussianBlur(np.zeros((2_000, 2_000), np.uint8), (0, 0), 5)  # starts them
+        train(objective, park, Schedule(1, 1e-3), tmp_path, torch.device("cpu"), report=lambda _: None)
+        assert cv2.getNumThreads() == 2
+    finally:
+        cv2.setNumThreads(threads)
+    assert (tmp_path / STATE_FILE).exists()
 
 
 def test_the_rate_rises_stays_and_falls_to_zero() -> None:
