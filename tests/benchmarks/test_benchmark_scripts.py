@@ -25,9 +25,9 @@ QUICK = (
     "effects",
     "redaction",
     "scale",
-    "verifying",
 )
 SLOW = (
+    "verifying",
     "throughput",
     "soak",
     "memory_growth",
