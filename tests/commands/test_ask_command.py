@@ -391,6 +391,10 @@ class Terminal:
     LONGEST = 600
     """Seconds after which something hangs: on a busy machine a start takes minutes."""
 
+    AGAIN = 5
+    """Seconds after which Ctrl-C is pressed once more. Python looks whether there was one before it waits for
+    the next key; one that comes in between is seen with that key only."""
+
     def __init__(self, folder: Path, *words: str, given: BinaryIO | None = None) -> None:
         program = (
             "import sys; from fakes import load_fake_chat; from sa2va_cli.commands.app import main;"
@@ -432,6 +436,12 @@ class Terminal:
     def type(self, text: str) -> None:
         os.write(self._ours, text.encode())
 
+    def interrupt(self) -> None:
+        """Presses Ctrl-C until something comes of it."""
+        self.type("\x03")
+        while not select.select([self._ours], [], [], self.AGAIN)[0]:
+            self.type("\x03")
+
     def end(self) -> int:
         """Presses Ctrl-D; returns the exit code."""
         self.type("\x04")
@@ -449,7 +459,9 @@ def test_a_terminal_has_a_prompt_and_a_history(folder):
     terminal.until("It is the red")
     terminal.until("first after")
     terminal.until("> ")  # before it, Ctrl-C would be for the answer
-    terminal.type("half a line\x03")
+    terminal.type("half a line")
+    terminal.until("half a line")
+    terminal.interrupt()
     terminal.until("interrupted")
     assert terminal.end() == 0
     assert (folder / "state" / "sa2va" / "history").read_text().splitlines() == ["Where is red?"]
