@@ -69,7 +69,7 @@ def shots(store, clips):
     """Three clips there, and none here."""
     for clip in clips:
         upload(clip, f"{store}/{clip.as_posix()[clip.as_posix().index('shots') :]}")
-        clip.unlink()
+    clips[0].parent.rename("kept")
     return f"{store}/shots/"
 
 
@@ -84,9 +84,8 @@ def command(store, *more):
     return ("batch", f"{store}/shots/", "-p", "red", "--save", "mask", "-o", f"{store}/out/", *more)
 
 
-def test_a_batch_from_storage_to_storage_gives_the_bytes_of_one_on_this_computer(sa2va, store, shots, clips):
-    for number, clip in enumerate(clips):
-        make_video(clip, stamps=range(8), start_numbers=number)
+def test_a_batch_from_storage_to_storage_gives_the_bytes_of_one_on_this_computer(sa2va, store, shots):
+    Path("kept").rename("shots")  # not made again: x264 decides a block otherwise once in some hundred runs
     assert sa2va("batch", "shots", "-p", "red", "--save", "mask", "-o", "here/").code == 0
     outcome = sa2va(*command(store))
     assert outcome.code == 0, outcome.err
