@@ -164,6 +164,8 @@ def covered(own: Sighting, around: Sequence[Sighting], grow: float = -1.0) -> Co
         size = max([own.area, *(one.seen.area for one in anchors if one is not None and unsure)])
         share = _UNSURE_SHARE if unsure else _OBJECT_SHARE
         grow = max(2.0, _PICTURE_SHARE * min(own.size), share * size**0.5 + margin)
+    if unsure:
+        _fill_hull(mask, box)
     return Covered(_grown(mask, box, int(np.ceil(grow))), doubtful)
 
 
@@ -225,6 +227,14 @@ def _lay(mask: Mask, seen: Sighting, way: Point | None = None, *, main: bool = F
     right, bottom = min(part.shape[1], width - x0), min(part.shape[0], height - y0)
     if right > left and bottom > top:
         mask[y0 + top : y0 + bottom, x0 + left : x0 + right] |= part[top:bottom, left:right]
+
+
+def _fill_hull(mask: Mask, box: Box) -> None:
+    """Hides what lies between the parts of a mask: there are limbs that no mask has had."""
+    part = mask[box.y0 : box.y1, box.x0 : box.x1].astype(np.uint8)
+    points = cv2.findNonZero(part)
+    cv2.fillConvexPoly(part, cv2.convexHull(points), 1)
+    mask[box.y0 : box.y1, box.x0 : box.x1] |= part.view(np.bool_)
 
 
 def _grown(mask: Mask, box: Box, pixels: int) -> Mask:

@@ -68,6 +68,15 @@ def test_a_mask_that_suddenly_is_much_smaller_is_joined_with_its_neighbours():
     assert shown(found[2], truth[2].objects[0].alpha) < 0.02
 
 
+def test_what_lies_between_the_parts_that_a_doubtful_mask_has_left_is_hidden():
+    scene = clip(1)[0]
+    parts = scene.objects[0].alpha.copy()
+    parts[:, 26:34] = 0
+    doubtful = replace(scene.objects[0], alpha=parts, confidence=0.4)
+    found, _ = drawn([replace(scene, objects=(doubtful,))], "fill,grow=1")
+    assert shown(found[0], scene.objects[0].alpha) < 0.03
+
+
 def test_a_hole_in_a_mask_is_filled():
     truth = clip(1)
     ring = truth[0].objects[0].alpha * (1 - disc(30, 35, 6))
