@@ -236,13 +236,17 @@ def provenance(
     }
 
 
+_NOT_TOLD = ("--record", "--conditions", "--folder")
+"""Options that say where figures and what they are made of are kept, or under what conditions they were."""
+
+
 def command_line(script: str, arguments: Sequence[str]) -> str:
     """The command that measures again, without the options about recording."""
     left, given = [], iter(arguments)
     for argument in given:
-        if argument in {"--record", "--conditions"}:
+        if argument in _NOT_TOLD:
             next(given, None)
-        elif not argument.startswith(("--record=", "--conditions=")):
+        elif argument.partition("=")[0] not in _NOT_TOLD:
             left.append(argument)
     return shlex.join(["python", f"benchmarks/{Path(script).name}", *left])
 

@@ -171,8 +171,9 @@ def test_recording_fills_in_the_machine_the_commit_and_the_command(recording, tm
     monkeypatch.setattr(recording, "_git", lambda command, *_: "" if command == "status" else "7b31f7d")
     parser = argparse.ArgumentParser()
     parser.add_argument("--size")
+    parser.add_argument("--folder")
     recording.add_options(parser)
-    arguments = ["--size", "a b", "--record", "some", "--conditions=quiet"]
+    arguments = ["--size", "a b", "--record", "some", "--conditions=quiet", "--folder", "/some/where"]
     columns = [recording.Column("n", "n")]
     recording.record(parser.parse_args(arguments), "/x/some.py", arguments, columns, [{"n": 1}], notes="fp32")
     result = recording.Result.read(tmp_path / "some.json")
