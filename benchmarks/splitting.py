@@ -3,8 +3,9 @@
 Each clip of the demo world is one shot, which is cut in the middle, so that its two halves are asked about
 and followed apart: the hardest place for a seam. Films are edited ones of four shots, cut where shots end.
 One prompt names an actor of its own, of which J&F is taken; another asks for a description with masks, which
-gives several objects that could be taken for each other. Such an object is swapped where its masks fit
-another actor better behind the seam than the one that they fit before it.
+gives several objects that could be taken for each other. Such an object is swapped where its masks are those
+of another actor behind the seam than before it. Masks that hold two actors are those of neither, and counted
+apart: which of the two they fit better changes with the way that the two walk.
 
     python benchmarks/splitting.py
     python benchmarks/splitting.py --clips 50 --frames 32 --films 8
@@ -15,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -36,8 +38,8 @@ from sa2va_cli.tracks.log import TrackedFrame, Tracks
 
 SIZE = (640, 360)
 DESCRIBE = "Please describe the video with interleaved masks."
-LEAST_FIT = 0.1
-"""IoU from which an object is some actor."""
+LEAST_FIT, MUCH_BETTER = 0.1, 2.0
+"""IoU from which an object is some actor or several; and by how many times as much it is one and no other."""
 
 Masks = NDArray[np.bool_]
 COLUMNS = (
@@ -47,6 +49,7 @@ COLUMNS = (
     Column("parts", "J&F in parts", ".3f"),
     Column("difference", "difference", "+.4f"),
     Column("objects", "objects across a seam", "d"),
+    Column("mixed", "of several actors", "d"),
     Column("swapped", "swapped", "d"),
     Column("drifted", "swapped in one piece", "d"),
     Column("same", "clips with the same bytes", "d"),
@@ -98,8 +101,22 @@ def score(tracks: Tracks, truth: Sequence[Masks]) -> float:
     return float(np.mean(values))
 
 
-def across(tracks: Tracks, ids: Sequence[NDArray[np.int_]], seam: int) -> tuple[int, int]:
-    """How many described objects are some actor on both sides of a seam, and how many another one."""
+class Across(NamedTuple):
+    """Described objects that are seen on both sides of a seam.
+
+    Attributes:
+        there: how many there are.
+        mixed: how many are several actors on a side.
+        swapped: how many are one actor before it, and another one behind it.
+    """
+
+    there: int
+    mixed: int
+    swapped: int
+
+
+def across(tracks: Tracks, ids: Sequence[NDArray[np.int_]], seam: int) -> Across:
+    """Which actors the objects of a description are on both sides of a seam."""
     numbers = sorted({int(number) for one in ids for number in np.unique(one)} - {0})
     objects = [one.id for one in tracks.header.objects if one.prompt.id == 2]
     shared = np.zeros((2, len(objects), len(numbers)))
@@ -115,9 +132,13 @@ def across(tracks: Tracks, ids: Sequence[NDArray[np.int_]], seam: int) -> tuple[
                 shared[side, place, column] += np.count_nonzero(mask & actor)
                 joint[side, place, column] += np.count_nonzero(mask | actor)
     fits = shared / joint
-    there = (fits.max(axis=2) >= LEAST_FIT).all(axis=0)
-    swapped = there & (fits[0].argmax(axis=1) != fits[1].argmax(axis=1))
-    return int(there.sum()), int(swapped.sum())
+    ordered = np.sort(fits, axis=2)
+    there = (ordered[..., -1] >= LEAST_FIT).all(axis=0)
+    several = np.zeros_like(there)
+    if len(numbers) > 1:
+        several = there & (ordered[..., -1] < MUCH_BETTER * ordered[..., -2]).any(axis=0)
+    swapped = there & ~several & (fits[0].argmax(axis=1) != fits[1].argmax(axis=1))
+    return Across(*(int(one.sum()) for one in (there, several, swapped)))
 
 
 def clips(
@@ -127,7 +148,7 @@ def clips(
     seam = options.frames // 2
     split = f"minutes:{(seam - 0.5) / 24 / 60:.6f}"
     scores: list[tuple[float, float]] = []
-    there = swapped = drifted = same = number = 0
+    there = mixed = swapped = drifted = same = number = 0
     while len(scores) < options.clips and (time.monotonic() < until or not scores):
         scene = Scene.sample(scene_seed("clips", options.seed, number), options.frames)
         name, chosen = f"{number:03}", named(scene)
@@ -146,12 +167,12 @@ def clips(
         truth = [one == chosen[0] for one in ids]
         scores.append((score(whole, truth), score(parts, truth)))
         found = across(parts, ids, seam)
-        there, swapped = there + found[0], swapped + found[1]
-        drifted += across(whole, ids, seam)[1]
+        there, mixed, swapped = there + found.there, mixed + found.mixed, swapped + found.swapped
+        drifted += across(whole, ids, seam).swapped
         same += whole.path.read_bytes() == parts.path.read_bytes()
         jf = " ".join(f"{value:.3f}" for value in scores[-1])
-        print(f"{name}: J&F {jf}, {found[1]} of {found[0]} swapped", flush=True)
-    counts: dict[str, Cell] = {"objects": there, "swapped": swapped, "drifted": drifted}
+        print(f"{name}: J&F {jf}, {found.mixed} mixed, {found.swapped} of {found.there} swapped", flush=True)
+    counts: dict[str, Cell] = {"objects": there, "mixed": mixed, "swapped": swapped, "drifted": drifted}
     return facts("clips of one shot", scores, same) | counts
 
 
@@ -165,6 +186,7 @@ def facts(what: str, scores: Sequence[tuple[float, float]], same: int) -> dict[s
         "parts": float(after),
         "difference": float(after - before),
         "objects": None,
+        "mixed": None,
         "swapped": None,
         "drifted": None,
         "same": same,

@@ -24,9 +24,9 @@ _SEEN = 0.02
 """Alpha from which on a pixel is hidden."""
 
 _SURE, _TRUSTED, _HARDLY = 0.9, 0.68, 0.5
-"""Confidence below which a mask is joined with where it must be; below which it says nothing about other
-frames, and has to be looked at where nothing else says where the thing is; and below which it makes those
-beside it unsure."""
+"""Confidence below which a mask, and those next to it, are joined with where the thing must be; below which
+it says nothing about other frames, and has to be looked at where nothing else says where the thing is; and
+below which it makes all those beside it unsure."""
 
 _WHOLE = 0.85
 """Of the area that a thing has on a frame near: a mask of less has lost something."""
@@ -37,7 +37,7 @@ _ALIKE = 0.5
 _SPECK = 0.1
 """Of the area of its largest part: a smaller part of a mask says nothing about where the thing is."""
 
-_OBJECT_SHARE, _UNSURE_SHARE = 0.12, 0.18
+_OBJECT_SHARE, _UNSURE_SHARE = 0.15, 0.18
 """Of the side of a square that is as large as the thing: by how much it is widened, and where unsure."""
 
 _PICTURE_SHARE = 0.008
@@ -59,8 +59,8 @@ class Sighting:
         confidence: how far its mask can be trusted, 0..1.
         size: width and height of the picture.
         box: around all of its mask; None where there is none.
-        mask: (h, w) within the box.
-        main: likewise, without specks.
+        mask: (h, w) within the box, with what lies between its parts but for specks: no mask has every limb.
+        main: (h, w) likewise, the parts alone, without specks.
         area: pixels of the latter.
         centre: of the latter, x and y in the picture.
         at_edge: whether the latter touches the edge of the picture.
@@ -94,7 +94,7 @@ def sighting(index: int, alpha: Floats, confidence: float) -> Sighting:
     x0, x1, y0, y1 = (int(one) for one in (columns.min(), columns.max(), rows.min(), rows.max()))
     at_edge = min(box.x0 + x0, box.y0 + y0) == 0 or box.x0 + x1 == size[0] - 1 or box.y0 + y1 == size[1] - 1
     centre = np.array([box.x0 + columns.mean(), box.y0 + rows.mean()])
-    return Sighting(index, confidence, size, box, part, main, len(rows), centre, at_edge)
+    return Sighting(index, confidence, size, box, part | _hull(main), main, len(rows), centre, at_edge)
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,10 +135,10 @@ def covered(own: Sighting, around: Sequence[Sighting], grow: float = -1.0) -> Co
     most = max((one.area for one in there), default=0)
     near = [one for one in there if abs(one.index - own.index) <= BESIDE]
     whole = max((one.area for one in there if one.confidence >= _TRUSTED), default=0)
-    unsure = (
-        own.area < max(1.0, _WHOLE * whole)
-        or own.confidence < _SURE
-        or any(one.confidence < _HARDLY for one in near)
+    unsure = any(one.confidence < _HARDLY for one in near) or any(
+        one.area < max(1.0, _WHOLE * whole) or one.confidence < _SURE
+        for one in (own, *around)
+        if abs(one.index - own.index) <= 1
     )
     mask = np.zeros(own.size[::-1], np.bool_)
     _lay(mask, own)
@@ -165,7 +165,8 @@ def covered(own: Sighting, around: Sequence[Sighting], grow: float = -1.0) -> Co
         share = _UNSURE_SHARE if unsure else _OBJECT_SHARE
         grow = max(2.0, _PICTURE_SHARE * min(own.size), share * size**0.5 + margin)
     if unsure:
-        _fill_hull(mask, box)
+        part = mask[box.y0 : box.y1, box.x0 : box.x1]
+        part |= _hull(part)
     return Covered(_grown(mask, box, int(np.ceil(grow))), doubtful)
 
 
@@ -229,12 +230,11 @@ def _lay(mask: Mask, seen: Sighting, way: Point | None = None, *, main: bool = F
         mask[y0 + top : y0 + bottom, x0 + left : x0 + right] |= part[top:bottom, left:right]
 
 
-def _fill_hull(mask: Mask, box: Box) -> None:
-    """Hides what lies between the parts of a mask: there are limbs that no mask has had."""
-    part = mask[box.y0 : box.y1, box.x0 : box.x1].astype(np.uint8)
-    points = cv2.findNonZero(part)
-    cv2.fillConvexPoly(part, cv2.convexHull(points), 1)
-    mask[box.y0 : box.y1, box.x0 : box.x1] |= part.view(np.bool_)
+def _hull(mask: Mask) -> Mask:
+    """The smallest convex mask that has all of one."""
+    hull = np.zeros(mask.shape, np.uint8)
+    cv2.fillConvexPoly(hull, cv2.convexHull(cv2.findNonZero(mask.view(np.uint8))), 1)
+    return hull.view(np.bool_)
 
 
 def _grown(mask: Mask, box: Box, pixels: int) -> Mask:
