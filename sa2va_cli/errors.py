@@ -117,7 +117,7 @@ class OutputError(Sa2VAError):
 
 
 class BatchError(Sa2VAError):
-    """Some jobs of a batch failed; the others were done."""
+    """Some jobs of a batch failed, or some questions of a file; the others were done."""
 
     exit_code = 8
 

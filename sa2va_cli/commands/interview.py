@@ -19,6 +19,7 @@ from sa2va_cli.commands.session import Interrupted
 from sa2va_cli.commands.telling import Telling, numbered_names
 from sa2va_cli.errors import Sa2VAError, UsageError
 from sa2va_cli.outputs.saving import Saving, split_names
+from sa2va_cli.pipeline.asking_job import reply_facts
 
 if TYPE_CHECKING:
     from sa2va_cli.commands.console import Console
@@ -76,8 +77,13 @@ class Interview:
             "quit": ("", "leave, as Ctrl-D does", self._quit),
         }
 
-    def run(self, first: str | None = None) -> None:
-        """Goes on until the last line; one that fails is told and costs nothing else."""
+    def run(self, first: str | None = None) -> int:
+        """Goes on until the last line; one that fails is told and costs nothing else.
+
+        Returns:
+            how many failed.
+        """
+        failed = 0
         if sys.stdin.isatty() and not self._as_json:
             self._console.note("ask, or type /help; Ctrl-C stops an answer, Ctrl-D leaves")
         with _history(), self._stop_signals():
@@ -87,10 +93,11 @@ class Interview:
                     line = waiting.pop() if waiting else self._read()
                     self._do(line.strip())
                 except EOFError:
-                    return
+                    return failed
                 except (Interrupted, KeyboardInterrupt):
                     self._console.note("interrupted")
                 except Sa2VAError as error:
+                    failed += 1
                     self._console.error(error.command_line)
 
     @contextmanager
@@ -132,14 +139,13 @@ class Interview:
         self._answering = True
         try:
             reply = self._talk.ask(question, telling)
+        except Sa2VAError as error:
+            self._record(question, {"error": error.command_line})
+            raise
         finally:
             self._answering = False
             telling.end()
-        if self._as_json:
-            from sa2va_cli.pipeline.asking_job import reply_facts
-
-            record = {"question": question, **reply_facts(reply)}
-            self._console.answer(json.dumps(record, ensure_ascii=False))
+        self._record(question, reply_facts(reply))
         if reply.stop != "end":
             why = {"length": "cut off; --max-new-tokens allows more", "interrupted": "stopped"}[reply.stop]
             self._console.note(f"the answer was {why}")
@@ -149,6 +155,11 @@ class Interview:
             f"read {reply.read_tokens} tokens of {reply.prompt_tokens}, wrote {len(reply.token_ids)}, first "
             f"after {reply.seconds_to_first:.2f} s"
         )
+
+    def _record(self, question: str, facts: dict[str, Any]) -> None:
+        """Prints what became of a question as a line of JSON, if that is wanted."""
+        if self._as_json:
+            self._console.answer(json.dumps({"question": question, **facts}, ensure_ascii=False))
 
     def _job(self, rest: str) -> Any:
         """The job of ``/save``: which kinds, and where to."""
