@@ -234,7 +234,7 @@ def _tell(console: Any, result: "AskResult") -> None:
 def _ask_when(session: Session, job: AskJob, imported: Callable[[], None], *, as_json: bool) -> None:
     from sa2va_cli.commands.documents import moment_document
     from sa2va_cli.pipeline.moments import find_moment
-    from sa2va_cli.pipeline.opening import opened
+    from sa2va_cli.pipeline.opening import opened, report_warnings
     from sa2va_cli.runtime.loading import memory_errors_explained
 
     if len(job.inputs) != 1:
@@ -252,6 +252,7 @@ def _ask_when(session: Session, job: AskJob, imported: Callable[[], None], *, as
         with memory_errors_explained(name, placement, "frames"):
             engine: ChatEngine = loader(session, imported)(job.loaded, placement)
             moment = find_moment(engine, reader, job.question, job.viewing, report)
+        report_warnings(reader, report)
     if as_json:
         console.data(moment_document(job.question, source, moment))
     else:
@@ -396,4 +397,6 @@ def _interview(
             talk = Talk.begin(replace(job, model=replace(job.model, name=name)), engine, inputs)
             failed = Interview(talk, console, saving, as_json=as_json).run(first)
     if failed and not sys.stdin.isatty():
-        raise BatchError(f"{failed} {'line' if failed == 1 else 'lines'} of the conversation failed, see above")
+        raise BatchError(
+            f"{failed} {'line' if failed == 1 else 'lines'} of the conversation failed, see above"
+        )

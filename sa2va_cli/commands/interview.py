@@ -200,7 +200,8 @@ class Interview:
         if not rest:
             raise UsageError("/attach needs the name of a file, as in: /attach photo.jpg")
         source = _unquoted(rest)
-        self._talk.attach(source)
+        with self._console.reporting() as report:
+            self._talk.attach(source, report)
         self._console.note(f"{source} goes with the next question")
 
     def _undo(self, _: str) -> None:

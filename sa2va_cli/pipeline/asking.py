@@ -31,7 +31,7 @@ from sa2va_cli.pipeline.asking_job import AskJob, AskResult, FoundMask, SeenFram
 from sa2va_cli.pipeline.finding import Findings, decode_on, named_as_mentioned, nothing_found
 from sa2va_cli.pipeline.job import Search, SegmentJob
 from sa2va_cli.pipeline.keyframes import first_of_parts, read_keyframes
-from sa2va_cli.pipeline.opening import opened
+from sa2va_cli.pipeline.opening import opened, report_warnings
 from sa2va_cli.pipeline.regions import placed_regions, region_masks
 from sa2va_cli.pipeline.segmentation import Plan, Threads, announce, leave_threads, planned, run
 from sa2va_cli.runtime.choice import ModelChoice
@@ -108,7 +108,9 @@ def view(source: str, viewing: Viewing, report: Report = no_report, *, apart: bo
         seen = [view(str(file), viewing, report).frames for file in files]
         return Viewed(source, "images", tuple(frame for frames in seen for frame in frames))
     with opened(source, search, report) as reader:
-        return viewed(source, reader, search, apart=apart)
+        shown = viewed(source, reader, search, apart=apart)
+        report_warnings(reader, report)
+        return shown
 
 
 def check_regions(inputs: Sequence[Viewed], visual: Sequence[VisualPrompt]) -> None:

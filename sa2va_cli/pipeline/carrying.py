@@ -45,7 +45,9 @@ def frame_at(reader: Reader, index: int) -> Frame:
     """
     frames = reader.frames_at([index])
     if not frames:
-        raise InputError(f"frame {index} was pointed at and cannot be decoded; point at another one")
+        raise InputError(
+            f"{reader.shown_name(index)} was pointed at and cannot be decoded; point at another one"
+        )
     return frames[0]
 
 

@@ -225,5 +225,7 @@ def read_pictures(found: Sequence[Placement], reader: Reader) -> list[tuple[Plac
     }
     missing = [one.index for one in found if one.index not in by_index]
     if missing:
-        raise InputError(f"frame {missing[0]} was pointed at and cannot be decoded; point at another one")
+        raise InputError(
+            f"{reader.shown_name(missing[0])} was pointed at and cannot be decoded; point at another one"
+        )
     return [(one, by_index[one.index]) for one in found]
