@@ -225,7 +225,11 @@ def read_pictures(found: Sequence[Placement], reader: Reader) -> list[tuple[Plac
     }
     missing = [one.index for one in found if one.index not in by_index]
     if missing:
-        raise InputError(
-            f"{reader.shown_name(missing[0])} was pointed at and cannot be decoded; point at another one"
-        )
+        raise not_decoded(reader, missing[0])
     return [(one, by_index[one.index]) for one in found]
+
+
+def not_decoded(reader: Reader, index: int) -> InputError:
+    """The error of a frame, or a picture, that was pointed at and is damaged."""
+    name = reader.shown_name(index)
+    return InputError(f"{name} was pointed at and cannot be decoded; point at another one")

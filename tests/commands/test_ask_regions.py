@@ -98,7 +98,7 @@ def test_a_file_of_questions_has_regions_of_its_own_or_those_of_its_input(ask, e
     ]
     (folder / "q.jsonl").write_text("\n".join(map(json.dumps, lines)))
     outcome = ask("--questions", "q.jsonl", "a.png", "--point", "5,5")
-    assert outcome.code == 0, outcome.err
+    assert outcome.code == 8, outcome.err
     records = list(map(json.loads, outcome.out.splitlines()))
     assert ["error" in one for one in records] == [False, False, False, True, True]
     assert "outside the picture" in records[3]["error"]

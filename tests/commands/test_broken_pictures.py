@@ -80,6 +80,6 @@ def test_a_batch_tells_of_broken_pictures_as_such(folder, run):
     options = ("--kind", "ask", "--questions", "questions.txt")
     outcome = run("batch", "shots/a", "shots/b.png", *options)
     assert outcome.code == 8
-    failed = [line for line in outcome.err.splitlines() if line.startswith("failed ")]
+    failed = sorted(line for line in outcome.err.splitlines() if line.startswith("failed "))
     assert [("the image is damaged" in line, "frame" in line) for line in failed[:3]] == [(True, False)] * 3
     assert "not an image that can be read" in failed[3]
