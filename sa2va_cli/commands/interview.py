@@ -23,6 +23,7 @@ from sa2va_cli.pipeline.asking_job import reply_facts
 
 if TYPE_CHECKING:
     from sa2va_cli.commands.console import Console
+    from sa2va_cli.pipeline.asking_job import SeenFrames
     from sa2va_cli.pipeline.talk import Talk
 
 PROMPT = "> "
@@ -191,8 +192,7 @@ class Interview:
             self._talk.look_again(int(rest))
         seen = [(one, "") for one in self._talk.inputs]
         for one, note in seen + [(one, ", with the next question") for one in self._talk.waiting]:
-            numbers = ", ".join(str(number) for number in one.facts.numbers)
-            self._console.line(f"{one.source}: frame {numbers}{note}")
+            self._console.line(f"{one.source}: {_shown(one.facts)}{note}")
         if not self._talk.inputs and not self._talk.waiting:
             self._console.line("there is no input; /attach FILE shows one")
 
@@ -218,6 +218,16 @@ class Interview:
 
     def _quit(self, _: str) -> None:
         raise EOFError
+
+
+def _shown(facts: "SeenFrames") -> str:
+    """What is seen of an input: ``frames 0, 47, 95``, ``3 images``."""
+    if facts.kind == "image":
+        return "the image"
+    if facts.kind == "images":
+        return f"{len(facts.numbers)} images"
+    numbers = ", ".join(map(str, facts.numbers))
+    return f"frames {numbers}" if len(facts.numbers) > 1 else f"frame {numbers}"
 
 
 def _unquoted(typed: str) -> str:
@@ -249,7 +259,11 @@ def lines_from_terminal() -> None:
 def _read_line() -> str:
     """The next line of standard input; at a terminal with a prompt, and what readline can do."""
     if sys.stdin.isatty():
-        return input(PROMPT)
+        try:
+            return input(PROMPT)
+        except (EOFError, KeyboardInterrupt):
+            sys.stdout.write("\n")  # what comes next stands on a line of its own
+            raise
     line = sys.stdin.readline()
     if not line:
         raise EOFError

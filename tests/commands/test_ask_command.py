@@ -272,11 +272,12 @@ def test_files_can_be_attached_and_questions_taken_back(folder, talk, engine):
     assert outcome.code == 8  # three lines could not be meant
     shown = [[len(one.images) for one in question.pictures] for question in engine.questions]
     assert shown == [[1], [8], [2], [1, 2]]
-    assert "b.mp4: frame 0, 2, 5, 8, 10, 13, 16, 19, with the next question" in outcome.err
+    assert "b.mp4: frames 0, 2, 5, 8, 10, 13, 16, 19, with the next question" in outcome.err
     assert "there is no /nonsense; known are /save, /segment" in outcome.err
     assert "missing.mp4" in outcome.err
     assert "/frames takes a number" in outcome.err
     assert "took back: Two?" in outcome.err
+    assert "a.png: the image\n" in outcome.err
     assert "nothing to take back" in outcome.err
 
 
@@ -472,6 +473,7 @@ def test_a_terminal_has_a_prompt_and_a_history(folder):
     terminal.type("half a line")
     terminal.until("half a line")
     terminal.interrupt()
+    terminal.until("\r\n")
     terminal.until("interrupted")
     assert terminal.end() == 0
     assert (folder / "state" / "sa2va" / "history").read_text().splitlines() == ["Where is red?"]
