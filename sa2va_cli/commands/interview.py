@@ -12,18 +12,21 @@ import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sa2va_cli.commands.session import Interrupted
 from sa2va_cli.commands.telling import Telling, numbered_names
-from sa2va_cli.errors import Sa2VAError, UsageError
+from sa2va_cli.errors import ExistsError, Sa2VAError, UsageError
 from sa2va_cli.outputs.saving import Saving, split_names
 from sa2va_cli.pipeline.asking_job import reply_facts
 
 if TYPE_CHECKING:
     from sa2va_cli.commands.console import Console
-    from sa2va_cli.pipeline.asking_job import SeenFrames
+    from sa2va_cli.events import Report
+    from sa2va_cli.pipeline.asking_job import AskJob, SeenFrames
+    from sa2va_cli.pipeline.job import SegmentResult
     from sa2va_cli.pipeline.talk import Talk
 
 PROMPT = "> "
@@ -162,7 +165,7 @@ class Interview:
         if self._as_json:
             self._console.answer(json.dumps({"question": question, **facts}, ensure_ascii=False))
 
-    def _job(self, rest: str) -> Any:
+    def _job(self, rest: str) -> "AskJob":
         """The job of ``/save``: which kinds, and where to."""
         saving = self._saving
         first, _, path = rest.partition(" ")
@@ -172,18 +175,31 @@ class Interview:
         return replace(self._talk.job, saving=saving, inputs=("?",))
 
     def _save(self, rest: str) -> None:
-        job = self._job(rest)
-        with self._console.reporting() as report:
-            result = self._talk.save(job, report)
-        self._console.result(result)
+        self._write(self._job(rest), self._talk.save)
 
     def _segment(self, words: str) -> None:
         if not words:
             raise UsageError("/segment needs words, as in: /segment the red ball")
-        job = self._job("")
-        with self._console.reporting() as report:
-            result = self._talk.segment(job, words, report)
-        self._console.result(result)
+        self._write(self._job(""), lambda job, report: self._talk.segment(job, words, report))
+
+    def _write(self, job: "AskJob", write: Callable[["AskJob", "Report"], "SegmentResult"]) -> None:
+        """Writes files, each time others: where their names are taken and none was given, in a new folder.
+
+        Raises:
+            Sa2VAError: see ``Talk.save`` and ``Talk.segment``.
+        """
+        saving = job.saving or self._saving
+        for number in count(2):
+            try:
+                with self._console.reporting() as report:
+                    result = write(job, report)
+            except ExistsError:
+                if saving.output is not None:
+                    raise
+                job = replace(job, saving=replace(saving, output=f"{{stem}}-{number}/"))
+            else:
+                self._console.result(result)
+                return
 
     def _frames(self, rest: str) -> None:
         if rest:

@@ -116,10 +116,10 @@ class Lines:
         return ""
 
     def _placed(self, word: str, *, between: bool) -> str:
-        """A word with the space before it, or on a line of its own; ``between``: whether one may begin there."""
+        """A word with the space before it, or on a new line, if one may begin ``between``."""
         gap, self._gap = self._gap, ""
         columns = sum(map(_columns, word))
-        breaks = between and 0 < self._column and self._column + len(gap) + columns > self._width
+        breaks = between and self._column > 0 and self._column + len(gap) + columns > self._width
         self._column = columns if breaks else self._column + len(gap) + columns
         if self._column > self._width:  # a word that is longer than a line
             self._column = self._column % self._width or self._width

@@ -313,6 +313,15 @@ def test_words_can_be_segmented_within_a_conversation(folder, talk, engine):
     assert "/attach FILE" in outcome.err
 
 
+def test_a_conversation_writes_as_often_as_it_likes(folder, talk):
+    red_image(folder / "a.png")
+    lines = ("/segment red", "/segment red", "Where is the red thing?", "/save mask")
+    outcome = talk(["a.png"], *lines, "/save mask out/", "/save mask out/")
+    named = [f"{place}a.mask.png" for place in ("", "a-2/", "a-3/", "out/")]
+    assert [file for file in outcome.files if file.endswith("mask.png")] == sorted(named)
+    assert outcome.err.count("error: out/a.mask.png exists already") == 1
+
+
 def test_a_conversation_in_json_is_a_line_for_each_answer(ask, monkeypatch):
     monkeypatch.setattr(sys, "stdin", Lines("One?", "Two?"))
     records = [json.loads(line) for line in ask("-i", "--json").out.splitlines()]

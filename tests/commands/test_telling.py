@@ -1,5 +1,6 @@
 import random
 import unicodedata
+from itertools import pairwise
 
 import pytest
 
@@ -28,10 +29,7 @@ def test_lines_end_between_words_and_nothing_is_lost(seed, width):
     lines = told(text, width, seed).split("\n")
     assert max(map(len, lines)) <= width
     assert " ".join(lines) == text
-    assert all(
-        len(line) + 1 + len(after.split(" ")[0]) > width
-        for line, after in zip(lines, lines[1:], strict=False)
-    )
+    assert all(len(line) + 1 + len(after.split(" ")[0]) > width for line, after in pairwise(lines))
 
 
 def test_words_wait_until_they_are_whole_and_space_until_a_word_comes():
