@@ -116,8 +116,12 @@ class OutputError(Sa2VAError):
     exit_code = 7
 
 
+class ExistsError(OutputError):
+    """An output exists already, and nobody has said what is to become of it."""
+
+
 class BatchError(Sa2VAError):
-    """Some jobs of a batch failed; the others were done."""
+    """Some jobs of a batch failed, or some questions of a file; the others were done."""
 
     exit_code = 8
 

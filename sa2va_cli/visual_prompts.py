@@ -227,8 +227,10 @@ def read_box(text: str) -> BoxPrompt:
         raise _not_read("box", text, shown)
     x1, y1, x2, y2 = (_length(one, "box", text, shown) for one in place)
     mixed = x1.percent is not x2.percent or y1.percent is not y2.percent
-    if mixed or x1.value == x2.value or y1.value == y2.value:
-        raise _not_read("box", text, f"{shown}; with a width and a height")
+    if mixed:
+        raise _not_read("box", text, f"{shown}; both x, and both y, in pixels or in per cent")
+    if x1.value == x2.value or y1.value == y2.value:
+        raise _not_read("box", text, f"{shown}; a box has a width and a height")
     (left, right), (top, bottom) = (sorted(pair, key=_value) for pair in ((x1, x2), (y1, y2)))
     return BoxPrompt(left, top, right, bottom, at, name)
 

@@ -14,7 +14,7 @@ from sa2va_cli.commands.session import Interrupted, Session
 from sa2va_cli.commands.standard_output import check_standard_output
 from sa2va_cli.commands.startup import collector_paused
 from sa2va_cli.commands.telling import Telling, numbered_names
-from sa2va_cli.errors import NothingFoundError, OutputError, UsageError
+from sa2va_cli.errors import BatchError, NothingFoundError, OutputError, UsageError
 from sa2va_cli.outputs.delivery import Delivery
 from sa2va_cli.outputs.drawing import Drawing
 from sa2va_cli.outputs.saving import Saving
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from sa2va_cli.runtime.device import Placement
 
 EPILOG = """
-Exit codes: those of segment; 4 where masks were to be written and the answer marks nothing.
+Exit codes: those of segment; 4 where masks were to be written and the answer marks nothing, 8 where some \
+questions of --questions, or some lines of a conversation that is no terminal's, could not be answered.
 
 [bold]Examples[/bold]
 
@@ -233,7 +234,7 @@ def _tell(console: Any, result: "AskResult") -> None:
 def _ask_when(session: Session, job: AskJob, imported: Callable[[], None], *, as_json: bool) -> None:
     from sa2va_cli.commands.documents import moment_document
     from sa2va_cli.pipeline.moments import find_moment
-    from sa2va_cli.pipeline.opening import opened
+    from sa2va_cli.pipeline.opening import opened, report_warnings
     from sa2va_cli.runtime.loading import memory_errors_explained
 
     if len(job.inputs) != 1:
@@ -251,6 +252,7 @@ def _ask_when(session: Session, job: AskJob, imported: Callable[[], None], *, as
         with memory_errors_explained(name, placement, "frames"):
             engine: ChatEngine = loader(session, imported)(job.loaded, placement)
             moment = find_moment(engine, reader, job.question, job.viewing, report)
+        report_warnings(reader, report)
     if as_json:
         console.data(moment_document(job.question, source, moment))
     else:
@@ -265,7 +267,11 @@ def _ask_when(session: Session, job: AskJob, imported: Callable[[], None], *, as
 def _ask_all(
     session: Session, job: AskJob, path: Path, batch_size: int, saving: Saving, imported: Callable[[], None]
 ) -> None:
-    """Answers a file of questions, each record as soon as it is known."""
+    """Answers a file of questions, each record as soon as it is known.
+
+    Raises:
+        BatchError: some could not be answered, or none could; their records say why.
+    """
     from sa2va_cli.pipeline.questions import in_order, keep_answers, left_to_ask, read_questions
 
     console = session.console
@@ -291,8 +297,9 @@ def _ask_all(
         in_order(output, listed)
         console.line(f"wrote {output}", "green")
     if failed:
-        console.warning(
-            f'{failed} of {len(wanted)} questions could not be answered; see "error" in their records'
+        again = "" if output is None else "; the same command with --skip-existing asks them again"
+        raise BatchError(
+            f'{failed} of {len(wanted)} questions could not be answered; see "error" in their records{again}'
         )
 
 
@@ -360,6 +367,11 @@ def _interview(
     *,
     as_json: bool,
 ) -> None:
+    """Leads a conversation.
+
+    Raises:
+        BatchError: nobody is there to see that a line failed.
+    """
     from sa2va_cli.commands.interview import Interview, lines_from_terminal
     from sa2va_cli.pipeline.asking import check_regions, shows_apart, view
     from sa2va_cli.pipeline.opening import STANDARD_INPUT, streams_kept
@@ -383,4 +395,8 @@ def _interview(
                 console.note(f"loading {name}")
                 engine: ChatEngine = loader(session, imported)(job.model, placement)
             talk = Talk.begin(replace(job, model=replace(job.model, name=name)), engine, inputs)
-            Interview(talk, console, saving, as_json=as_json).run(first)
+            failed = Interview(talk, console, saving, as_json=as_json).run(first)
+    if failed and not sys.stdin.isatty():
+        raise BatchError(
+            f"{failed} {'line' if failed == 1 else 'lines'} of the conversation failed, see above"
+        )

@@ -74,9 +74,12 @@ class Console:
             logging.getLogger(library).setLevel(logging.ERROR)
 
     def line(self, text: str, style: str = "") -> None:
-        """Prints one line, which a program can rely on: never wrapped, and no break or control code in it."""
-        plain = _plain(on_command_line(text))
-        self._screen.print(plain, style=style, markup=False, highlight=False, soft_wrap=True, emoji=False)
+        """Prints one line, which a program can rely on: never wrapped, and no break or control code in it.
+
+        At a terminal, which people read, a long one goes on in the next one behind a whole word.
+        """
+        plain, whole = _plain(on_command_line(text)), not self._screen.is_terminal
+        self._screen.print(plain, style=style, markup=False, highlight=False, soft_wrap=whole, emoji=False)
 
     def note(self, text: str) -> None:
         """Prints something a person may want to know."""

@@ -12,16 +12,21 @@ import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sa2va_cli.commands.session import Interrupted
 from sa2va_cli.commands.telling import Telling, numbered_names
-from sa2va_cli.errors import Sa2VAError, UsageError
+from sa2va_cli.errors import ExistsError, Sa2VAError, UsageError
 from sa2va_cli.outputs.saving import Saving, split_names
+from sa2va_cli.pipeline.asking_job import reply_facts
 
 if TYPE_CHECKING:
     from sa2va_cli.commands.console import Console
+    from sa2va_cli.events import Report
+    from sa2va_cli.pipeline.asking_job import AskJob, SeenFrames
+    from sa2va_cli.pipeline.job import SegmentResult
     from sa2va_cli.pipeline.talk import Talk
 
 PROMPT = "> "
@@ -76,8 +81,13 @@ class Interview:
             "quit": ("", "leave, as Ctrl-D does", self._quit),
         }
 
-    def run(self, first: str | None = None) -> None:
-        """Goes on until the last line; one that fails is told and costs nothing else."""
+    def run(self, first: str | None = None) -> int:
+        """Goes on until the last line; one that fails is told and costs nothing else.
+
+        Returns:
+            how many failed.
+        """
+        failed = 0
         if sys.stdin.isatty() and not self._as_json:
             self._console.note("ask, or type /help; Ctrl-C stops an answer, Ctrl-D leaves")
         with _history(), self._stop_signals():
@@ -87,10 +97,11 @@ class Interview:
                     line = waiting.pop() if waiting else self._read()
                     self._do(line.strip())
                 except EOFError:
-                    return
+                    return failed
                 except (Interrupted, KeyboardInterrupt):
                     self._console.note("interrupted")
                 except Sa2VAError as error:
+                    failed += 1
                     self._console.error(error.command_line)
 
     @contextmanager
@@ -132,14 +143,13 @@ class Interview:
         self._answering = True
         try:
             reply = self._talk.ask(question, telling)
+        except Sa2VAError as error:
+            self._record(question, {"error": error.command_line})
+            raise
         finally:
             self._answering = False
             telling.end()
-        if self._as_json:
-            from sa2va_cli.pipeline.asking_job import reply_facts
-
-            record = {"question": question, **reply_facts(reply)}
-            self._console.answer(json.dumps(record, ensure_ascii=False))
+        self._record(question, reply_facts(reply))
         if reply.stop != "end":
             why = {"length": "cut off; --max-new-tokens allows more", "interrupted": "stopped"}[reply.stop]
             self._console.note(f"the answer was {why}")
@@ -150,7 +160,12 @@ class Interview:
             f"after {reply.seconds_to_first:.2f} s"
         )
 
-    def _job(self, rest: str) -> Any:
+    def _record(self, question: str, facts: dict[str, Any]) -> None:
+        """Prints what became of a question as a line of JSON, if that is wanted."""
+        if self._as_json:
+            self._console.answer(json.dumps({"question": question, **facts}, ensure_ascii=False))
+
+    def _job(self, rest: str) -> "AskJob":
         """The job of ``/save``: which kinds, and where to."""
         saving = self._saving
         first, _, path = rest.partition(" ")
@@ -160,18 +175,31 @@ class Interview:
         return replace(self._talk.job, saving=saving, inputs=("?",))
 
     def _save(self, rest: str) -> None:
-        job = self._job(rest)
-        with self._console.reporting() as report:
-            result = self._talk.save(job, report)
-        self._console.result(result)
+        self._write(self._job(rest), self._talk.save)
 
     def _segment(self, words: str) -> None:
         if not words:
             raise UsageError("/segment needs words, as in: /segment the red ball")
-        job = self._job("")
-        with self._console.reporting() as report:
-            result = self._talk.segment(job, words, report)
-        self._console.result(result)
+        self._write(self._job(""), lambda job, report: self._talk.segment(job, words, report))
+
+    def _write(self, job: "AskJob", write: Callable[["AskJob", "Report"], "SegmentResult"]) -> None:
+        """Writes files, each time others: where their names are taken and none was given, in a new folder.
+
+        Raises:
+            Sa2VAError: see ``Talk.save`` and ``Talk.segment``.
+        """
+        saving = job.saving or self._saving
+        for number in count(2):
+            try:
+                with self._console.reporting() as report:
+                    result = write(job, report)
+            except ExistsError:
+                if saving.output is not None:
+                    raise
+                job = replace(job, saving=replace(saving, output=f"{{stem}}-{number}/"))
+            else:
+                self._console.result(result)
+                return
 
     def _frames(self, rest: str) -> None:
         if rest:
@@ -180,8 +208,7 @@ class Interview:
             self._talk.look_again(int(rest))
         seen = [(one, "") for one in self._talk.inputs]
         for one, note in seen + [(one, ", with the next question") for one in self._talk.waiting]:
-            numbers = ", ".join(str(number) for number in one.facts.numbers)
-            self._console.line(f"{one.source}: frame {numbers}{note}")
+            self._console.line(f"{one.source}: {_shown(one.facts)}{note}")
         if not self._talk.inputs and not self._talk.waiting:
             self._console.line("there is no input; /attach FILE shows one")
 
@@ -189,7 +216,8 @@ class Interview:
         if not rest:
             raise UsageError("/attach needs the name of a file, as in: /attach photo.jpg")
         source = _unquoted(rest)
-        self._talk.attach(source)
+        with self._console.reporting() as report:
+            self._talk.attach(source, report)
         self._console.note(f"{source} goes with the next question")
 
     def _undo(self, _: str) -> None:
@@ -206,6 +234,16 @@ class Interview:
 
     def _quit(self, _: str) -> None:
         raise EOFError
+
+
+def _shown(facts: "SeenFrames") -> str:
+    """What is seen of an input: ``frames 0, 47, 95``, ``3 images``."""
+    if facts.kind == "image":
+        return "the image"
+    if facts.kind == "images":
+        return f"{len(facts.numbers)} images"
+    numbers = ", ".join(map(str, facts.numbers))
+    return f"frames {numbers}" if len(facts.numbers) > 1 else f"frame {numbers}"
 
 
 def _unquoted(typed: str) -> str:
@@ -237,7 +275,11 @@ def lines_from_terminal() -> None:
 def _read_line() -> str:
     """The next line of standard input; at a terminal with a prompt, and what readline can do."""
     if sys.stdin.isatty():
-        return input(PROMPT)
+        try:
+            return input(PROMPT)
+        except (EOFError, KeyboardInterrupt):
+            sys.stdout.write("\n")  # what comes next stands on a line of its own
+            raise
     line = sys.stdin.readline()
     if not line:
         raise EOFError

@@ -4,7 +4,9 @@ Knows nothing about models; it is a ``conversation.MarkListener``.
 """
 
 import os
+import shutil
 import sys
+import unicodedata
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Telling:
-    """Prints an answer on one line, and keeps its words.
+    """Prints an answer, at a terminal with lines that end between words, and keeps its words.
 
     Args:
         console: prints.
@@ -31,6 +33,7 @@ class Telling:
         self._silent = silent
         self._goes_on = goes_on
         self._shown = ""
+        self._lines = Lines(shutil.get_terminal_size().columns) if sys.stdout.isatty() else None
 
     def __call__(self, piece: str) -> bool:
         """Takes a piece of the answer's text; whether the answer goes on."""
@@ -40,11 +43,14 @@ class Telling:
 
     def mark(self, number: int) -> None:
         """Shows that the answer gives its N-th mask here, apart from the word before."""
-        gap = "" if not self._shown or self._shown[-1].isspace() else " "
-        self._say(f"{gap}[{number}]", dim=True)
+        if self._shown and not self._shown[-1].isspace():
+            self._say(" ")
+        self._say(f"[{number}]", dim=True)
 
     def end(self) -> None:
         """Ends the line, if there is one to end."""
+        if self._lines:
+            self._print(self._lines.end())
         if self._shown and not self._shown.endswith("\n"):
             self._say("\n")
 
@@ -58,10 +64,73 @@ class Telling:
         return told
 
     def _say(self, piece: str, *, dim: bool = False) -> None:
-        if self._silent or not piece:
+        if not piece:
             return
         self._shown += piece
-        self._console.say(piece, dim=dim and _shows_styles())
+        if self._lines is None:
+            self._print(piece, dim=dim)
+        elif dim:
+            self._print(self._lines.end())
+            self._print(self._lines.add(piece) + self._lines.end(), dim=True)
+        else:
+            self._print(self._lines.add(piece))
+
+    def _print(self, text: str, *, dim: bool = False) -> None:
+        if text and not self._silent:
+            self._console.say(text, dim=dim and _shows_styles())
+
+
+class Lines:
+    """Ends lines between words in text that grows piece by piece; a word waits until it is whole.
+
+    Args:
+        width: of a line, in columns.
+    """
+
+    def __init__(self, width: int) -> None:
+        self._width = width
+        self._column = 0
+        self._gap = ""
+        self._word = ""
+
+    def add(self, piece: str) -> str:
+        """Takes a piece of text; returns what can be printed now."""
+        return "".join(map(self._added, piece))
+
+    def end(self) -> str:
+        """What still waits, but for space that may be the end of a line."""
+        word, self._word = self._word, ""
+        return self._placed(word, between=bool(self._gap)) if word else ""
+
+    def _added(self, char: str) -> str:
+        if char == "\n":
+            shown, self._column, self._gap = self.end() + char, 0, ""
+            return shown
+        if char.isspace():
+            shown = self.end()
+            self._gap += char
+            return shown
+        if _columns(char) > 1:  # Chinese has no spaces: a line may end before any sign
+            return self.end() + self._placed(char, between=True)
+        self._word += char
+        return ""
+
+    def _placed(self, word: str, *, between: bool) -> str:
+        """A word with the space before it, or on a new line, if one may begin ``between``."""
+        gap, self._gap = self._gap, ""
+        columns = sum(map(_columns, word))
+        breaks = between and self._column > 0 and self._column + len(gap) + columns > self._width
+        self._column = columns if breaks else self._column + len(gap) + columns
+        if self._column > self._width:  # a word that is longer than a line
+            self._column = self._column % self._width or self._width
+        return ("\n" if breaks else gap) + word
+
+
+def _columns(char: str) -> int:
+    """How many columns of a terminal a letter takes."""
+    if unicodedata.combining(char):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
 
 
 def _shows_styles() -> bool:

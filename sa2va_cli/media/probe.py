@@ -13,7 +13,7 @@ from sa2va_cli.media.pictures import ImageSource, PagesSource
 from sa2va_cli.media.sequences import is_pattern, matches, natural
 from sa2va_cli.media.signatures import UNREAD_SUFFIXES, head_of, is_dpx, is_exr
 from sa2va_cli.media.source import Source, SourceInfo
-from sa2va_cli.media.stills import frame_pages
+from sa2va_cli.media.stills import frame_pages, no_image
 from sa2va_cli.media.video import VideoSource
 
 __all__ = ["SourceInfo", "find_source", "probe"]
@@ -86,7 +86,12 @@ def _file(path: Path, stream_index: int | None, *, deinterlace: bool) -> Source:
         return ImageSource(path, [path], "image")
     image = open_image(path)
     if image is None:
-        return VideoSource(path, stream_index=stream_index, deinterlace=deinterlace)
+        try:
+            return VideoSource(path, stream_index=stream_index, deinterlace=deinterlace)
+        except InputError as error:
+            if path.suffix.lower() in SUFFIXES:  # what is damaged is a picture, and no video
+                raise no_image(path) from error
+            raise
     with image:
         return _pillow_file(path, image)
 

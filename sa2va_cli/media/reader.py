@@ -243,6 +243,11 @@ class Reader:
         """``Frame.source_index`` of a frame by its ``Frame.index``."""
         return self._ordinals[index]
 
+    def shown_name(self, index: int) -> str:
+        """What a frame is called in messages: its file's name where it is a file, else its number."""
+        ordinal = self._ordinals[index]
+        return self.info.file_names[ordinal] if self.info.file_names else f"frame {ordinal}"
+
     def count_selected(self) -> int:
         """Number of frames that the selection names, known without decoding."""
         return len(self._ordinals)

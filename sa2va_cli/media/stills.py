@@ -102,8 +102,13 @@ def required(path: Path) -> Any:
     """
     image = open_image(path)
     if image is None:
-        raise InputError(f"{path}: not an image that can be read")
+        raise no_image(path)
     return image
+
+
+def no_image(path: Path) -> InputError:
+    """The error for what is named as an image and is none."""
+    return InputError(f"{path}: not an image that can be read; it is damaged, or of a kind that is not read")
 
 
 def damaged(path: Path, error: BaseException) -> InputError:

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from sa2va_cli.errors import OutputError
+from sa2va_cli.errors import ExistsError, OutputError
 from sa2va_cli.events import Notice, Report, no_report
 from sa2va_cli.outputs.leftovers import clear, leftovers_of
 from sa2va_cli.outputs.locks import check_unlocked, locked
@@ -63,7 +63,7 @@ def _chosen(
         files.check(output.path)
     if saving.existing == "refuse" and existing:
         more = f" and {len(existing) - 1} more exist" if len(existing) > 1 else " exists"
-        raise OutputError(
+        raise ExistsError(
             f"{existing[0].path}{more} already; use --overwrite to replace or --skip-existing to keep"
         )
     if saving.existing == "overwrite":

@@ -4,6 +4,7 @@ What an answer finds is followed and drawn as ``segmentation`` does it: the answ
 for each prompt, and nothing else differs.
 """
 
+import re
 from collections.abc import Generator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -31,7 +32,7 @@ from sa2va_cli.pipeline.asking_job import AskJob, AskResult, FoundMask, SeenFram
 from sa2va_cli.pipeline.finding import Findings, decode_on, named_as_mentioned, nothing_found
 from sa2va_cli.pipeline.job import Search, SegmentJob
 from sa2va_cli.pipeline.keyframes import first_of_parts, read_keyframes
-from sa2va_cli.pipeline.opening import opened
+from sa2va_cli.pipeline.opening import opened, report_warnings
 from sa2va_cli.pipeline.regions import placed_regions, region_masks
 from sa2va_cli.pipeline.segmentation import Plan, Threads, announce, leave_threads, planned, run
 from sa2va_cli.runtime.choice import ModelChoice
@@ -108,7 +109,9 @@ def view(source: str, viewing: Viewing, report: Report = no_report, *, apart: bo
         seen = [view(str(file), viewing, report).frames for file in files]
         return Viewed(source, "images", tuple(frame for frames in seen for frame in frames))
     with opened(source, search, report) as reader:
-        return viewed(source, reader, search, apart=apart)
+        shown = viewed(source, reader, search, apart=apart)
+        report_warnings(reader, report)
+        return shown
 
 
 def check_regions(inputs: Sequence[Viewed], visual: Sequence[VisualPrompt]) -> None:
@@ -151,12 +154,27 @@ def question_about(text: str, inputs: Sequence[Viewed], past: tuple[Exchange, ..
     """A question about inputs, and their regions.
 
     Raises:
-        UsageError: there is no question, or there are regions of one among several inputs.
+        UsageError: there is no question, there are regions of one among several inputs, or it speaks of one
+            that was not pointed at.
     """
     pointed = [one.regions for one in inputs if one.regions is not None]
     if pointed and len(inputs) > 1:
         raise UsageError("regions are those of one still image, which is shown by itself")
+    if pointed:
+        _check_spoken_of(text, len(pointed[0]))
     return Question(text, tuple(one.pictures for one in inputs), pointed[0] if pointed else None, past)
+
+
+def _check_spoken_of(text: str, regions: int) -> None:
+    """Makes sure that a question speaks of no region that there is not.
+
+    Raises:
+        UsageError: it does.
+    """
+    for found in re.finditer(r"\bregion ?([0-9]+)\b", text, re.IGNORECASE):
+        if not 1 <= int(found[1]) <= regions:
+            known = "region1" if regions == 1 else f"region1 to region{regions}"
+            raise UsageError(f"the question speaks of {found[0]}, and what was pointed at is {known}")
 
 
 def shows_apart(model: ModelChoice) -> bool:

@@ -12,10 +12,11 @@ from itertools import chain
 from typing import Any
 
 from sa2va_cli.datatypes import Followed, Frame, FrameMasks, Session
-from sa2va_cli.errors import InputError, NothingFoundError
+from sa2va_cli.errors import NothingFoundError
 from sa2va_cli.media.reader import Reader
 from sa2va_cli.model.prompt_text import spoken
 from sa2va_cli.pipeline.motion import MotionCheck
+from sa2va_cli.pipeline.pointing import not_decoded
 from sa2va_cli.pipeline.prompts import question
 from sa2va_cli.pipeline.shots import cut_at
 from sa2va_cli.tracks.corrections import NewMask
@@ -45,7 +46,7 @@ def frame_at(reader: Reader, index: int) -> Frame:
     """
     frames = reader.frames_at([index])
     if not frames:
-        raise InputError(f"frame {index} was pointed at and cannot be decoded; point at another one")
+        raise not_decoded(reader, index)
     return frames[0]
 
 

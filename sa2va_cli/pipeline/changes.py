@@ -140,17 +140,13 @@ def _prompts(
 
 
 def _drop_range(text: str, reader: Reader) -> tuple[int, int]:
+    given = parameter("drop_ranges", text, option=f"--drop-range {text}")
     first, dash, last = text.partition("-")
     if not dash or not first.strip() or not last.strip():
-        raise UsageError(
-            f"{parameter('drop_ranges', text, option=f'--drop-range {text}')} is not understood; write A-B, "
-            "such as 2.5-4 or 60f-96f"
-        )
-    begin, end = (reader.index_at(moment(one.strip()), one.strip()) for one in (first, last))
+        raise UsageError(f"{given} is not understood; write A-B, such as 2.5-4 or 60f-96f")
+    begin, end = (reader.index_at(moment(one, given), one) for one in (first.strip(), last.strip()))
     if end < begin:
-        raise UsageError(
-            f"{parameter('drop_ranges', text, option=f'--drop-range {text}')} ends before it begins"
-        )
+        raise UsageError(f"{given} ends before it begins")
     return begin, end
 
 

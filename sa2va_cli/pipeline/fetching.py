@@ -138,8 +138,9 @@ def public_address(parts: SplitResult, address: str) -> str:
     numbers = [str(one[4][0]) for one in found]
     for number in numbers:
         if not is_public(number):
+            what = host if host == number else f"{host} is {number}, which"
             raise InputError(
-                f"{address}: {host} is {number}, which is not on the public internet; "
+                f"{address}: {what} is not on the public internet; "
                 "download the file yourself and give its name"
             )
     return numbers[0]

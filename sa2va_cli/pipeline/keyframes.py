@@ -53,10 +53,15 @@ def read_keyframes(reader: Reader, search: Search, indices: Sequence[int] | None
     if not frames:
         frames = list(islice(iter(reader), 1))
     if not frames:
-        raise InputError(
-            f"{reader.info.path}: no frame can be decoded; is {parameter('start')} past the end?"
-        )
+        raise nothing_decoded(reader)
     return frames
+
+
+def nothing_decoded(reader: Reader) -> InputError:
+    """The error of an input of which not a single frame, or picture, can be decoded."""
+    unread = reader.warnings[-1:] if reader.info.kind == "frames" else []  # sources of files count them last
+    why = unread[0] if unread else f"no frame can be decoded; is {parameter('start')} past the end?"
+    return InputError(f"{reader.info.path}: {why}")
 
 
 def read_placements(reader: Reader, search: Search) -> list[tuple[Placement, Frame]]:

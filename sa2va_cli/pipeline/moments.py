@@ -21,6 +21,7 @@ from sa2va_cli.media.reader import Reader
 from sa2va_cli.pipeline.asking import Viewed, number_of, visible
 from sa2va_cli.pipeline.asking_job import Viewing
 from sa2va_cli.pipeline.job import Search
+from sa2va_cli.pipeline.keyframes import nothing_decoded
 
 WINDOWS = 8
 """How many windows a clip is first divided into."""
@@ -167,6 +168,7 @@ def find_moment(
         report: is told how far the search is.
 
     Raises:
+        InputError: not a single frame can be decoded.
         NothingFoundError: it happens nowhere.
     """
     total = reader.count_selected()
@@ -175,6 +177,8 @@ def find_moment(
     for done, window in enumerate(windows):
         report(Progress(f"looking at window {done + 1} of {len(windows)}"))
         witness.ask(_spread(int(window[0]), int(window[-1]), viewing.frames))
+    if not witness.said:
+        raise nothing_decoded(reader)
     first, last = _longest(witness.said)
     if first < 0:
         raise _nowhere(witness)

@@ -110,6 +110,12 @@ def _read(source: str | Path, search: Search, report: Report) -> Reader:
     return reader
 
 
+def report_warnings(reader: Reader, report: Report) -> None:
+    """Tells what is odd or damaged, as far as it was read."""
+    for text in reader.warnings:
+        report(Notice(text, "warning"))
+
+
 def _is_stream(source: str) -> bool:
     """Whether a path leads to a pipe, as the shell's ``<(command)`` does."""
     try:

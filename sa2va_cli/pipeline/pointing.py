@@ -82,7 +82,9 @@ def placements(prompts: Sequence[Prompt], reader: Reader) -> tuple[Placement, ..
     for place, prompt in enumerate(prompts):
         for one in prompt.visual:
             if one.at not in indices:
-                indices[one.at] = 0 if one.at is None else reader.index_at(moment(one.at), one.at)
+                indices[one.at] = (
+                    0 if one.at is None else reader.index_at(moment(one.at, _shown(one)), one.at)
+                )
             said.append((place, number_of(prompt, one.name), indices[one.at], one))
     said.sort(key=lambda row: row[:3])
     groups = groupby(said, key=lambda row: row[:3])
@@ -167,7 +169,7 @@ def _check_positive(found: Sequence[Placement]) -> None:
     for one in found:
         if one.corrects_only and not one.prompt.text and (one.prompt, one.number) not in begun:
             raise UsageError(
-                f"{one.prompt.label!r} begins with {parameter('point')}s that are negative; "
+                f"{one.prompt.label!r} begins with a negative {parameter('point')}; "
                 "add one where the thing is, a box, or words"
             )
         begun.add((one.prompt, one.number))
@@ -177,7 +179,7 @@ def _point(one: PointPrompt, size: tuple[int, int]) -> tuple[float, float, bool]
     x, y = (length.part(side) for length, side in zip((one.x, one.y), size, strict=True))
     inside = all(0 <= part <= 1 and (length.percent or part < 1) for length, part in ((one.x, x), (one.y, y)))
     if not inside:
-        raise _outside("point", one, size)
+        raise _outside(one, size)
     return x, y, one.positive
 
 
@@ -185,7 +187,7 @@ def _box(one: BoxPrompt, size: tuple[int, int]) -> tuple[float, float, float, fl
     sides: tuple[Length, ...] = (one.left, one.top, one.right, one.bottom)
     parts = [length.part(side) for length, side in zip(sides, (*size, *size), strict=True)]
     if not all(0 <= part <= 1 for part in parts):
-        raise _outside("box", one, size)
+        raise _outside(one, size)
     left, top, right, bottom = parts
     return left, top, right, bottom
 
@@ -194,20 +196,26 @@ def _mask(one: MaskPrompt, size: tuple[int, int]) -> NDArray[np.bool_]:
     assert one.bitmap is not None  # noqa: S101  (with_masks has read it)
     if one.bitmap.size != size:
         raise UsageError(
-            f"{parameter('mask', str(one))} is {one.bitmap.size[0]}x{one.bitmap.size[1]} and the picture "
+            f"{_shown(one)} is {one.bitmap.size[0]}x{one.bitmap.size[1]} and the picture "
             f"{size[0]}x{size[1]}; a mask has the picture's size"
         )
     mask = one.bitmap.mask
     if not mask.any():
-        raise UsageError(f"{parameter('mask', str(one))} is empty; it must show the thing")
+        raise UsageError(f"{_shown(one)} is empty; it must show the thing")
     return mask
 
 
-def _outside(kind: str, one: VisualPrompt, size: tuple[int, int]) -> UsageError:
+def _outside(one: VisualPrompt, size: tuple[int, int]) -> UsageError:
     return UsageError(
-        f"{parameter(kind, str(one))} lies outside the picture, which is {size[0]}x{size[1]}; "
+        f"{_shown(one)} lies outside the picture, which is {size[0]}x{size[1]}; "
         f"x goes from 0 to {size[0] - 1} and y from 0 to {size[1] - 1}, or both from 0% to 100%"
     )
+
+
+def _shown(one: VisualPrompt) -> str:
+    """What somebody has given, for a message."""
+    name = {PointPrompt: "point", BoxPrompt: "box", MaskPrompt: "mask"}[type(one)]
+    return parameter(name, str(one))
 
 
 def read_pictures(found: Sequence[Placement], reader: Reader) -> list[tuple[Placement, Frame]]:
@@ -225,5 +233,11 @@ def read_pictures(found: Sequence[Placement], reader: Reader) -> list[tuple[Plac
     }
     missing = [one.index for one in found if one.index not in by_index]
     if missing:
-        raise InputError(f"frame {missing[0]} was pointed at and cannot be decoded; point at another one")
+        raise not_decoded(reader, missing[0])
     return [(one, by_index[one.index]) for one in found]
+
+
+def not_decoded(reader: Reader, index: int) -> InputError:
+    """The error of a frame, or a picture, that was pointed at and is damaged."""
+    name = reader.shown_name(index)
+    return InputError(f"{name} was pointed at and cannot be decoded; point at another one")

@@ -28,13 +28,18 @@ def parse_time(text: str | float, name: str) -> tuple[Fraction | None, int | Non
     Raises:
         UsageError: it is neither.
     """
+    return _read_time(text, parameter(name))
+
+
+def _read_time(text: str | float, what: str) -> tuple[Fraction | None, int | None]:
+    """See ``parse_time``; ``what`` was given, as a message calls it."""
     plain = str(text).strip()
     if match := _FRAME.fullmatch(plain):
         return None, int(match[1])
     match = _CLOCK.fullmatch(plain)
     if match is None or (match[2] is not None and Fraction(match[3]) >= 60):
         raise UsageError(
-            f"{parameter(name)} {plain!r} is not a time; "
+            f"{what} {plain!r} is not a time; "
             "write seconds (12.5), HH:MM:SS.mmm, a frame number (123f) or HH:MM:SS:FF"
         )
     hours, minutes, seconds = (Fraction(part or 0) for part in match.groups())
@@ -68,15 +73,19 @@ def selection(search: Search) -> Selection:
     )
 
 
-def moment(text: str | float) -> Selection:
+def moment(text: str | float, within: str) -> Selection:
     """A selection that starts at a point in time, written as the ``start`` of a search.
+
+    Args:
+        text: the point in time.
+        within: all that it is a part of, for the message.
 
     Raises:
         UsageError: it cannot be read.
     """
     if timecode := _timecode(text):
         return Selection(start_timecode=timecode)
-    start, start_frame = parse_time(text, "time")
+    start, start_frame = _read_time(text, f"{within}:")
     return Selection(start=start, start_frame=start_frame)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from sa2va_cli.conversation import ChatEngine, Conversation, Listener, Reply
 from sa2va_cli.datatypes import FoundObject
 from sa2va_cli.errors import UsageError
-from sa2va_cli.events import Report
+from sa2va_cli.events import Report, no_report
 from sa2va_cli.parameters import expanded
 from sa2va_cli.pipeline.asking import (
     Viewed,
@@ -92,13 +92,13 @@ class Talk:
         last = self.asked[-1]
         return objects_of(last.question, last.reply, self.job.viewing)
 
-    def attach(self, source: str) -> None:
-        """Shows another input with the next question.
+    def attach(self, source: str, report: Report = no_report) -> None:
+        """Shows another input with the next question; what a person should know of it is reported.
 
         Raises:
             InputError: it cannot be read.
         """
-        self.waiting.append(view(expanded(source), self.job.viewing, apart=not self.engine.has_masks))
+        self.waiting.append(view(expanded(source), self.job.viewing, report, apart=not self.engine.has_masks))
 
     def look_again(self, frames: int) -> None:
         """Shows so many frames of what was shown last with the next question.

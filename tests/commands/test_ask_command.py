@@ -269,14 +269,15 @@ def test_files_can_be_attached_and_questions_taken_back(folder, talk, engine):
         *("One?", "/attach b.mp4", "Two?", "/undo", "/frames", "/frames 2", "Three?", "/clear", "Four?"),
         *("/attach missing.mp4", "/nonsense", "/frames x", "/undo", "/undo", "/quit", "Never?"),
     )
-    assert outcome.code == 0
+    assert outcome.code == 8  # three lines could not be meant
     shown = [[len(one.images) for one in question.pictures] for question in engine.questions]
     assert shown == [[1], [8], [2], [1, 2]]
-    assert "b.mp4: frame 0, 2, 5, 8, 10, 13, 16, 19, with the next question" in outcome.err
+    assert "b.mp4: frames 0, 2, 5, 8, 10, 13, 16, 19, with the next question" in outcome.err
     assert "there is no /nonsense; known are /save, /segment" in outcome.err
     assert "missing.mp4" in outcome.err
     assert "/frames takes a number" in outcome.err
     assert "took back: Two?" in outcome.err
+    assert "a.png: the image\n" in outcome.err
     assert "nothing to take back" in outcome.err
 
 
@@ -312,10 +313,29 @@ def test_words_can_be_segmented_within_a_conversation(folder, talk, engine):
     assert "/attach FILE" in outcome.err
 
 
+def test_a_conversation_writes_as_often_as_it_likes(folder, talk):
+    red_image(folder / "a.png")
+    lines = ("/segment red", "/segment red", "Where is the red thing?", "/save mask")
+    outcome = talk(["a.png"], *lines, "/save mask out/", "/save mask out/")
+    named = [f"{place}a.mask.png" for place in ("", "a-2/", "a-3/", "out/")]
+    assert [file for file in outcome.files if file.endswith("mask.png")] == sorted(named)
+    assert outcome.err.count("error: out/a.mask.png exists already") == 1
+
+
 def test_a_conversation_in_json_is_a_line_for_each_answer(ask, monkeypatch):
     monkeypatch.setattr(sys, "stdin", Lines("One?", "Two?"))
     records = [json.loads(line) for line in ask("-i", "--json").out.splitlines()]
     assert [record["question"] for record in records] == ["One?", "Two?"]
+
+
+def test_a_question_that_fails_has_its_line_of_json_and_an_exit_code(ask, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", Lines("One?", "refuse", "Two?"))
+    outcome = ask("-i", "--json")
+    records = [json.loads(line) for line in outcome.out.splitlines()]
+    assert [record["question"] for record in records] == ["One?", "refuse", "Two?"]
+    assert ["error" in record for record in records] == [False, True, False]
+    assert outcome.code == 8
+    assert "1 line of the conversation failed, see above" in outcome.err
 
 
 def test_an_interruption_stops_the_answer_and_not_the_program(folder, engine, monkeypatch, capsys):
@@ -462,6 +482,7 @@ def test_a_terminal_has_a_prompt_and_a_history(folder):
     terminal.type("half a line")
     terminal.until("half a line")
     terminal.interrupt()
+    terminal.until("\r\n")
     terminal.until("interrupted")
     assert terminal.end() == 0
     assert (folder / "state" / "sa2va" / "history").read_text().splitlines() == ["Where is red?"]
@@ -520,7 +541,7 @@ def test_a_file_of_questions_is_answered_in_order(folder, ask, engine, size):
     ]
     (folder / "q.txt").write_text("\n".join(records), encoding="utf-8")
     outcome = ask("a.png", "--questions", "q.txt", "--batch-size", size)
-    assert outcome.code == 0
+    assert outcome.code == 8
     rows = [json.loads(line) for line in outcome.out.strip().split("\n")]
     assert [row["id"] for row in rows] == [1, "x", *range(3, 11)]
     assert ["error" in row for row in rows] == [
@@ -538,6 +559,18 @@ def test_a_file_of_questions_is_answered_in_order(folder, ask, engine, size):
     history = next(one for one in engine.questions if "蓝" in one.text)
     assert [(one.question, one.answer) for one in history.past] == [("Hi", "Hello")]
     assert max(engine.batches) <= size
+
+
+def test_questions_of_which_none_can_be_answered_end_with_8_and_their_records(folder, ask):
+    (folder / "q.txt").write_text("refuse\nrefuse\n")
+    outcome = ask("--questions", "q.txt", "-o", "a.jsonl")
+    assert (outcome.code, outcome.err.count("error:")) == (8, 1)
+    assert "2 of 2 questions could not be answered" in outcome.err
+    assert "--skip-existing asks them again" in outcome.err
+    assert ["error" in one for one in answers(folder / "a.jsonl")] == [True, True]
+    (folder / "q.txt").write_text("refuse\nOne?\n")
+    assert ask("--questions", "q.txt", "-o", "a.jsonl", "--skip-existing").code == 8
+    assert ["error" in one for one in answers(folder / "a.jsonl")] == [True, False]
 
 
 def test_answers_that_are_there_are_not_asked_for_again(folder, ask, engine):

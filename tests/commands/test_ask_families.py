@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from io import StringIO
 
 import numpy as np
 import pytest
@@ -85,3 +86,27 @@ def test_a_question_about_frames_is_answered_and_its_masks_are_written(sa2va, fo
     assert len(report["objects"]) == len(wanted)
     got = written_masks(folder / "clip.coco.json", len(wanted))
     assert (got != wanted).mean(axis=(1, 2, 3)).max() <= 1e-4
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_turn_typed_in_a_conversation_is_the_turn_of_a_file_with_that_history(
+    sa2va, folder, prompts, monkeypatch, family
+):
+    shown, asked = str(INPUTS / "image.png"), ("Hello, who are you?", "What is in the picture?")
+    options = (
+        "--max-new-tokens",
+        "2",
+        *on(family),
+    )  # so few that no [SEG] is said, which a history cannot hold
+    monkeypatch.setattr("sys.stdin", StringIO("".join(f"{line}\n" for line in asked)))
+    typed = sa2va("ask", shown, "-i", "--json", *options, load=load_chat)
+    assert typed.code == 0, typed.err
+    first, second = map(json.loads, typed.out.splitlines())
+    history = [[asked[0], first["text"]]]
+    record = {"question": asked[1], "inputs": [shown], "history": history}
+    (folder / "q.jsonl").write_text(json.dumps(record))
+    (filed,) = sa2va("ask", "--questions", "q.jsonl", *options, load=load_chat).out.splitlines()
+    assert first["text"] == first["answer"]
+    assert prompts[2] == prompts[1]
+    assert json.loads(filed)["token_ids"] == second["token_ids"]
+    assert second["tokens"]["read"] < second["tokens"]["prompt"] / 4

@@ -98,7 +98,7 @@ def test_a_file_of_questions_has_regions_of_its_own_or_those_of_its_input(ask, e
     ]
     (folder / "q.jsonl").write_text("\n".join(map(json.dumps, lines)))
     outcome = ask("--questions", "q.jsonl", "a.png", "--point", "5,5")
-    assert outcome.code == 0, outcome.err
+    assert outcome.code == 8, outcome.err
     records = list(map(json.loads, outcome.out.splitlines()))
     assert ["error" in one for one in records] == [False, False, False, True, True]
     assert "outside the picture" in records[3]["error"]
@@ -116,7 +116,7 @@ WRONG = {
     "a.png --mask a.png": "a.png is coloured",
     "a.png --mask gone.png": "there is no such file",
     "a.png --point 5,5@1.5": "has a time, and regions are those of an image",
-    "a.png --point 5,5,-": "begins with --point",
+    "a.png --point 5,5,-": "begins with a negative --point",
     "a.png --point region2:5,5": "1 regions are named region1 and so on",
     "a.mp4 --times --point 5,5": "leave them out",
 }
@@ -129,6 +129,16 @@ def test_regions_that_cannot_be_meant_are_one_line_before_anything_is_loaded(ask
     assert outcome.code in (2, 3), outcome.err
     assert WRONG[options] in outcome.err.replace("--points", "--point")
     assert outcome.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("question", "code"),
+    [("What is region2?", 0), ("region3?", 2), ("And Region 0?", 2), ("In this region?", 0)],
+)
+def test_a_question_speaks_of_regions_that_there_are(ask, question, code):
+    outcome = ask("a.png", question, "--point", "5,5", "--point", "50,5")
+    assert outcome.code == code
+    assert ("what was pointed at is region1 to region2" in outcome.err) == (code == 2)
 
 
 def test_models_that_know_no_regions_say_so(ask, engine):

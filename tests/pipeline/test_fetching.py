@@ -125,7 +125,7 @@ def test_public_addresses_are_public():
 def test_a_local_server_is_refused(folder, sa2va):
     outcome = sa2va("segment", "http://127.0.0.1:9/a.png", "red")
     assert outcome.code == 3
-    assert "127.0.0.1 is 127.0.0.1, which is not on the public internet" in outcome.err
+    assert "/a.png: 127.0.0.1 is not on the public internet" in outcome.err
 
 
 def test_names_come_from_addresses():
