@@ -1,10 +1,10 @@
 """SAM 2's mask decoder, computed on the parameters of transformers' model of it, for float32.
 
-The same sums in another order. There are some eight tokens and hundreds of cells, so whatever a linear layer does
-to the cells is done to the tokens instead where one follows the other: scores of a token and a cell are those
-of the token's query, taken through the layer of keys, and the cell itself; cells are averaged before the layer of
-values. Transposed convolutions of two cells are linear layers. Rows of a softmax sum to one, and what is added
-to all scores of a row changes nothing.
+The same sums in another order. There are some eight tokens and hundreds of cells, so what a linear layer does
+to cells is done to tokens instead: the score of a token and a cell is the product of the cell itself and the
+token's query, taken through the layer of keys; cells are averaged before the layer of values, as rows of a
+softmax sum to one; and what is added to all scores of a row changes nothing. Transposed convolutions of two
+cells are linear layers.
 
 Products of numbers that were rounded in between lose accuracy, so it is not for bfloat16. Knows nothing about
 prompts and memories.
@@ -36,8 +36,8 @@ def decode_masks(
         high_resolution: (N, C/8, 4s, 4s) and (N, C/4, 2s, 2s) projected maps.
 
     Returns:
-        for the single-mask token and the three others: (N, 4, 4s, 4s) logits, (N, 4) predicted IoUs, (N, 4, C)
-        tokens; and (N, 1) logits that the object is visible.
+        for the single-mask token and the three others: (N, 4, 4s, 4s) logits, (N, 4) predicted IoUs,
+        (N, 4, C) tokens; and (N, 1) logits that the object is visible.
     """
     count, side, masks = len(image), image.shape[-1], decoder.num_mask_tokens
     fixed = (decoder.obj_score_token.weight, decoder.iou_token.weight, decoder.mask_tokens.weight)

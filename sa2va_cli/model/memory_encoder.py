@@ -1,8 +1,8 @@
 """SAM 2's encoder of masks as memories, computed on the parameters of transformers' model of it, for float32.
 
-The same sums, without what is slow on a processor: norms of four channels one pixel at a time, a convolution of
-a single channel in blocks of eight, layers of one cell as convolutions. Knows nothing about what is remembered
-when, nor about marks of hidden objects.
+The same sums, without what is slow on a processor: norms of four channels one pixel at a time, a convolution
+of a single channel in blocks of eight, layers of one cell as convolutions. Knows nothing about what is
+remembered when, nor about marks of hidden objects.
 """
 
 from functools import partial
