@@ -42,11 +42,11 @@ def _smaller(layers: Any, masks: Tensor) -> Tensor:
     return x.permute(0, 2, 3, 1)
 
 
-def _first_convolution(convolution: nn.Conv2d, masks: Tensor) -> Tensor:
+def _first_convolution(convolution: Any, masks: Tensor) -> Tensor:
     """A convolution of one channel, as a product with the shifted picture: (N, D, S/stride, S/stride)."""
     (rows, columns), (down, across) = convolution.kernel_size, convolution.stride
-    (top, left) = convolution.padding  # type: ignore[misc]
-    padded = F.pad(masks[:, 0], (left, left, top, top))  # type: ignore[list-item]
+    top, left = convolution.padding
+    padded = F.pad(masks[:, 0], (left, left, top, top))
     n, height, width = padded.shape
     size = (height - rows) // down + 1, (width - columns) // across + 1
     stretches = [
@@ -56,8 +56,7 @@ def _first_convolution(convolution: nn.Conv2d, masks: Tensor) -> Tensor:
     ]
     shifted = torch.stack(stretches, dim=1).flatten(2)  # (N, rows * columns, cells)
     weight = convolution.weight.flatten(1).expand(n, -1, -1)
-    bias = convolution.get_parameter("bias")[:, None]
-    return torch.baddbmm(bias, weight, shifted).unflatten(2, size)
+    return torch.baddbmm(convolution.bias[:, None], weight, shifted).unflatten(2, size)
 
 
 def _norm_of_planes(norm: nn.LayerNorm, x: Tensor) -> Tensor:
