@@ -40,8 +40,8 @@ SEGMENT = """
 import sys
 before = set(sys.modules)
 from sa2va_cli.__main__ import run
-sys.argv = ["sa2va", "segment", sys.argv[1], "the dog", "--model", "demo", "--device", "cpu", "--save", "mask",
-            "--allow-empty", "--quiet", "-o", sys.argv[2]]
+sys.argv = ["sa2va", "segment", sys.argv[1], "the dog", "--model", "demo", "--device", "cpu",
+            "--save", "mask", "--allow-empty", "--quiet", "-o", sys.argv[2]]
 code = run()
 print(code, *sorted({name.partition(".")[0] for name in set(sys.modules) - before}))
 """
