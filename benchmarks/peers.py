@@ -1,7 +1,12 @@
 """Real programs beside this one: the same weights and frames, in turns in one process, by processor time.
 
-    python benchmarks/peers.py --record peers                                  # the demo network
-    python benchmarks/peers.py session --sizes hiera-l --objects 1 4 --rounds 1 --record peers_full_size
+    python benchmarks/peers.py session answers --record peers                  # the demo network
+    python benchmarks/peers.py stills --record peers_stills
+    python benchmarks/peers.py growth --record peers                           # writes peers_growth
+    python benchmarks/peers.py session --sizes hiera-l --objects 1 4 --rounds 1 --frames 1 \
+        --record peers_full_size
+
+What is found is recorded row by row, so that a run which is ended early leaves what it has.
 
 * ``session``: a frame of a session of transformers' ``Sam2VideoModel`` in the middle of a clip, when all that
   is attended to is remembered, against ours as a follower: image encoder, memory attention, masks, and the
@@ -15,12 +20,14 @@
 """
 
 import argparse
+import gc
 import io
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -158,10 +165,10 @@ def noise(side: int) -> Iterator[Tensor]:
         yield torch.randn(1, 3, side, side, generator=generator)
 
 
-def compare_sessions(options: argparse.Namespace) -> list[dict[str, Cell]]:
+def compare_sessions(options: argparse.Namespace) -> Iterator[dict[str, Cell]]:
     """A frame in the middle of a clip, for several numbers of objects."""
     theirs, ours = both_networks(options.sizes)
-    side, rows = ours.input_size, []
+    side = ours.input_size
     for objects in options.objects:
         frames, masks = noise(side), given_masks(objects, side)
         pixels = next(frames)
@@ -185,11 +192,10 @@ def compare_sessions(options: argparse.Namespace) -> list[dict[str, Cell]]:
         timings = {name: Timing(tuple(taken)) for name, taken in seconds.items()}
         what = f"a frame, {'Hiera-L at 1024 pixels' if options.sizes == 'hiera-l' else 'demo size'}"
         goal = GOALS[options.sizes]["session"].get(objects)
-        rows.append(_row(what, "`Sam2VideoModel` session", timings, goal, objects))
-    return rows
+        yield _row(what, "`Sam2VideoModel` session", timings, goal, objects)
 
 
-def compare_answers(options: argparse.Namespace) -> list[dict[str, Cell]]:
+def compare_answers(options: argparse.Namespace) -> Iterator[dict[str, Cell]]:
     """Questions of the demo network's clips to ``generate`` and to ours."""
     engine: Any = load_segmenter(ModelChoice("demo"), choose_placement("cpu", "fp32"))
     images = list(park_pictures(2 if options.quick else KEYFRAMES, (640, 360)))
@@ -222,13 +228,11 @@ def compare_answers(options: argparse.Namespace) -> list[dict[str, Cell]]:
             2.5,
         ),
     }
-    rows = []
     for what, (theirs, ours, goal) in pairs.items():
         timings = take_turns({"theirs": theirs, "ours": ours}, options.rounds, clock=time.process_time)
         if "three" not in what:
             timings = {name: timing.each(len(PROMPTS)) for name, timing in timings.items()}
-        rows.append(_row(what, "`generate`", timings, goal))
-    return rows
+        yield _row(what, "`generate`", timings, goal)
 
 
 def _asking(session: NetworkSession, view: Any, prompts: Sequence[str]) -> Any:
@@ -258,10 +262,10 @@ def _prompt_tokens(chat: Any, view: Any, prompt: str) -> list[int]:
     return encode(chat.tokenizer, words)
 
 
-def compare_stills(options: argparse.Namespace) -> list[dict[str, Cell]]:
+def compare_stills(options: argparse.Namespace) -> Iterator[dict[str, Cell]]:
     """A folder of pictures, cut out."""
     model = load_segmenter(ModelChoice("demo"), choose_placement("cpu", "fp32"))
-    rows = []
+    gc.freeze()  # as the program does once it has imported what it needs, see commands/startup.py
     with tempfile.TemporaryDirectory() as folder:
         source, made, loop = (Path(folder, name) for name in ("source", "made", "loop"))
         for place in (source, loop):
@@ -277,8 +281,7 @@ def compare_stills(options: argparse.Namespace) -> list[dict[str, Cell]]:
             take_turns(works, max(1, options.rounds // 2))
             timings = {side: work.timing.each(options.pictures) for side, work in works.items()}
             goal = 2.0 if segmenter is model else None
-            rows.append(_row(f"a picture of {options.pictures}, {name}", "loop over Pillow", timings, goal))
-    return rows
+            yield _row(f"a picture of {options.pictures}, {name}", "loop over Pillow", timings, goal)
 
 
 def _loop(segmenter: Any, source: Path, target: Path) -> None:
@@ -379,9 +382,10 @@ def main(arguments: Sequence[str] | None = None) -> list[dict[str, Cell]]:
     """Compares, prints, and returns the rows of what was compared."""
     options = _parsed(arguments)
     torch.set_num_threads(1)
-    rows = [row for part in options.parts if part in MEASURES for row in MEASURES[part](options)]
+    rows: list[dict[str, Cell]] = []
     notes = "fp32, one thread, processor time, random weights for frames"
-    if rows:
+    for row in chain.from_iterable(MEASURES[part](options) for part in options.parts if part in MEASURES):
+        rows.append(row)
         record(options, __file__, arguments, COLUMNS, rows, notes=notes)
     if "growth" in options.parts:
         grown = measure_growth(options)

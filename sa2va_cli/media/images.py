@@ -1,7 +1,6 @@
 """Image files: read upright in sRGB, and written so that they appear only when they are complete."""
 
 import struct
-import zlib
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,9 @@ from PIL import Image
 from sa2va_cli.authorship import mark
 from sa2va_cli.datatypes import RGB, Publication
 from sa2va_cli.errors import UsageError
+from sa2va_cli.media.png import encode_deep_png
 from sa2va_cli.media.stills import read_still
 from sa2va_cli.staging import atomic, output_error
-
-_PNG_HEAD = 33
-"""Bytes of a PNG file's signature and of the chunk that says its size; a profile comes right behind."""
 
 
 def read_image(path: Path) -> RGB:
@@ -92,21 +89,14 @@ def write_image(
 def _write_deep_png(
     path: Path, array: NDArray[Any], icc_profile: bytes | None, how: Publication | None
 ) -> None:
-    """PNG with colours of 16 bits through FFmpeg, as Pillow has no such modes."""
+    """PNG with colours of 16 bits, as Pillow has no such modes."""
     if path.suffix.lower() != ".png":
         raise UsageError(f"{path.name}: 16-bit colours are written as .png or .tif")
     with atomic(path, how) as hidden:
         try:
-            name = "rgb48" if array.shape[2] == 3 else "rgba64"
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(array), format=f"{name}le")
-            context: Any = av.CodecContext.create("png", "w")
-            context.width, context.height, context.pix_fmt = frame.width, frame.height, f"{name}be"
-            context.time_base = Fraction(1)
-            data = [*context.encode(frame.reformat(format=f"{name}be", threads=1)), *context.encode(None)]
-            png = b"".join(bytes(packet) for packet in data)
-            hidden.write_bytes(png[:_PNG_HEAD] + _profile_chunk(icc_profile) + png[_PNG_HEAD:])
+            hidden.write_bytes(encode_deep_png(array, icc_profile))
             mark(hidden)
-        except (av.FFmpegError, OSError, ValueError) as error:
+        except (OSError, ValueError) as error:
             raise output_error(path, error) from error
 
 
@@ -155,11 +145,3 @@ def _profiled_tiff(tiff: bytes, profile: bytes) -> bytes:
     body = tiff + profile + b"\0" * (len(profile) % 2)
     directory = struct.pack("<H", len(fields)) + b"".join(fields) + struct.pack("<I", 0)
     return body[:4] + struct.pack("<I", len(body)) + body[8:] + directory
-
-
-def _profile_chunk(profile: bytes | None) -> bytes:
-    """A PNG chunk that holds a profile (PNG, third edition, 11.3.2.3); nothing for none."""
-    if profile is None:
-        return b""
-    body = b"iCCP" + b"ICC profile\0\0" + zlib.compress(profile)
-    return struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))

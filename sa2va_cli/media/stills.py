@@ -126,7 +126,8 @@ def decode_still(image: Any, path: Path) -> Still:
     is_deep = can_be_deep(image, raw_mode)
     turn = int(image.getexif().get(_TURN, 1)) if image.format == "TIFF" else 1
     try:
-        upright = ImageOps.exif_transpose(image)
+        is_turned = int(image.getexif().get(_TURN, 1)) != 1
+        upright = ImageOps.exif_transpose(image) if is_turned else image  # which would copy it
         turn = turn if image.format == "TIFF" else int(image.getexif().get(_TURN, 1))
         if upright.mode.startswith("I") or upright.mode == "F":
             return _grey_still(upright, path, image.format)
@@ -180,7 +181,7 @@ def _colour_still(image: Any, upright: Any, values: NDArray[np.uint16] | None, p
     deep = None if values is None else np.ascontiguousarray(values[..., :3])
     meaning = stated_meaning(image, path)
     if upright.mode not in ("CMYK", "LAB", "L"):
-        upright = upright.convert("RGB")
+        upright = _as_rgb(upright)
     return _shown(upright, deep, alpha, meaning)
 
 
@@ -237,7 +238,12 @@ def _plain(image: Any) -> RGB:
     if image.mode == "LAB":
         lab = ImageCms.createProfile("LAB")
         image = ImageCms.profileToProfile(image, lab, ImageCms.createProfile("sRGB"), outputMode="RGB")
-    return np.array(image.convert("RGB"), np.uint8)
+    return np.array(_as_rgb(image), np.uint8)
+
+
+def _as_rgb(image: Any) -> Any:
+    """A Pillow image as RGB; Pillow would copy one that is."""
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _converted(image: Any, profile: bytes) -> RGB:

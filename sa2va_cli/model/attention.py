@@ -64,10 +64,17 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Turns neighbouring pairs of channels of (N, L, C) by the angles of (L, C), in float32."""
     pairs = x.float().unflatten(-1, (-1, 2))
     if x.device.type == "cpu" and not torch.is_grad_enabled() and not torch.compiler.is_compiling():
-        turns = torch.complex(cos[:, ::2], sin[:, ::2])  # the same numbers in one pass instead of six
-        return torch.view_as_real(torch.view_as_complex(pairs) * turns).flatten(-2).to(x.dtype)
+        # The same numbers in one pass instead of six.
+        return torch.view_as_real(torch.view_as_complex(pairs) * _turns(cos, sin)).flatten(-2).to(x.dtype)
     turned = torch.stack((-pairs[..., 1], pairs[..., 0]), dim=-1).flatten(-2)
     return (x.float() * cos + turned * sin).to(x.dtype)
+
+
+@lru_cache(maxsize=8)
+@torch.inference_mode(mode=False)
+def _turns(cos: Tensor, sin: Tensor) -> Tensor:
+    """The angles of (L, C), each twice, as complex numbers (L, C/2), for the tables that are kept as well."""
+    return torch.complex(cos[:, ::2].contiguous(), sin[:, ::2].contiguous())
 
 
 def look_up(

@@ -35,6 +35,8 @@ from sa2va_cli.model.attention import (
 )
 from sa2va_cli.model.derived import DerivedTensor
 from sa2va_cli.model.hiera import Trunk
+from sa2va_cli.model.mask_decoder import decode_masks
+from sa2va_cli.model.memory_encoder import encode_masks
 from sa2va_cli.model.parts import in_parts
 from sa2va_cli.model.points import PointedAt
 
@@ -394,14 +396,26 @@ class Sam2(nn.Module):
     ) -> DecodedMasks:
         """Decodes embedded prompts: ``sparse`` (N, 1, P, C) and ``dense`` (N, C, s, s)."""
         n = len(conditioned)
-        masks, ious, tokens, scores = decoder(
-            image_embeddings=conditioned,
-            image_positional_embeddings=self.positions().picture.expand(n, -1, -1, -1),
-            sparse_prompt_embeddings=sparse,
-            dense_prompt_embeddings=dense,
-            multimask_output=several_masks,
-            high_resolution_features=[features.high, features.middle],
-        )
+        if several_masks and _is_exact(conditioned):
+            several = decode_masks(
+                decoder,
+                conditioned,
+                self.positions().picture,
+                sparse[:, 0],
+                dense,
+                (features.high, features.middle),
+            )
+            masks, ious, tokens = (each[:, None, 1:] for each in several[:3])
+            scores = several[3][:, None]
+        else:
+            masks, ious, tokens, scores = decoder(
+                image_embeddings=conditioned,
+                image_positional_embeddings=self.positions().picture.expand(n, -1, -1, -1),
+                sparse_prompt_embeddings=sparse,
+                dense_prompt_embeddings=dense,
+                multimask_output=several_masks,
+                high_resolution_features=[features.high, features.middle],
+            )
         best = ious[:, 0].argmax(dim=-1)
         token = tokens[torch.arange(n, device=best.device), 0, best]  # (N, C)
         pointer = self._pointer(token, scores[:, 0] > 0)
@@ -481,8 +495,11 @@ class Sam2(nn.Module):
         config = self.layers.config
         scaled = masks * config.sigmoid_scale_for_mem_enc + config.sigmoid_bias_for_mem_enc
         encoder = self.layers.memory_encoder
-        marks = encoder.mask_downsampler(scaled.to(low.dtype))
-        features = encoder.projection(encoder.memory_fuser(encoder.feature_projection(low) + marks))
+        if _is_exact(low):
+            features = encode_masks(encoder, low, scaled)
+        else:
+            marks = encoder.mask_downsampler(scaled.to(low.dtype))
+            features = encoder.projection(encoder.memory_fuser(encoder.feature_projection(low) + marks))
         mark = self.layers.occlusion_spatial_embedding_parameter
         if mark is not None and hidden is not None:
             features = features + hidden.to(features.dtype)[:, None, None, None] * mark[:, :, None, None]
@@ -589,6 +606,11 @@ class Sam2(nn.Module):
         return self.layers.no_memory_embedding, self.layers.shared_image_embedding.positional_embedding
 
 
+def _is_exact(x: Tensor) -> bool:
+    """Whether sums may be taken in another order: in float32, where they differ by a few last digits only."""
+    return x.dtype == torch.float32 and not torch.is_grad_enabled() and not torch.compiler.is_compiling()
+
+
 def _each_cell(x: Tensor, first: nn.Module, second: nn.Module | None = None) -> Tensor:
     """Applies a convolution of one cell, or two in a row as one, to a map (B, h, w, C)."""
     weight = first.get_parameter("weight").flatten(1)
@@ -601,4 +623,4 @@ def _each_cell(x: Tensor, first: nn.Module, second: nn.Module | None = None) -> 
 
 def _planes(x: Tensor) -> Tensor:
     """(B, h, w, C) as (B, C, h, w)."""
-    return x.permute(0, 3, 1, 2).contiguous()
+    return x.permute(0, 3, 1, 2)

@@ -102,15 +102,23 @@ def blurred_colours(image: Colours, alpha: Floats, sure: Floats, near: int, far:
         (h, w, 3) float32, in the picture's numbers.
     """
     height, width = sure.shape
-    seen = np.dstack([image, np.ones_like(image[..., 0])]).astype(np.float32)  # (h, w, 4): colour and count
-    weight = sure * sure
-    total = cv2.blur(seen * weight[..., None], (near,) * 2)
+    seen = np.ones((height, width, 4), np.float32)  # colour and count
+    seen[..., :3] = image
+    weight = np.asarray(sure * sure, np.float32)
+    total = cv2.blur(cv2.multiply(seen, _each(weight, 4)), (near,) * 2)
     weight += _LAST_RESORT * alpha  # thin parts have no sure pixel
     quarter = max(1, width // 4), max(1, height // 4)
-    small = cv2.resize(seen * weight[..., None], quarter, interpolation=cv2.INTER_AREA)
+    small = cv2.resize(cv2.multiply(seen, _each(weight, 4)), quarter, interpolation=cv2.INTER_AREA)
     total += _LAST_RESORT * cv2.resize(cv2.blur(small, (far // 4,) * 2), (width, height))
-    estimate = total[..., :3] / np.maximum(total[..., 3:], _NOTHING)
-    return np.asarray(estimate + sure[..., None] * (seen[..., :3] - estimate))
+    counts = _each(np.maximum(total[..., 3], np.float32(_NOTHING)), 3)
+    estimate = cv2.divide(np.ascontiguousarray(total[..., :3]), counts)
+    nearer = cv2.subtract(np.ascontiguousarray(seen[..., :3]), estimate)
+    return np.asarray(estimate + cv2.multiply(nearer, _each(np.asarray(sure, np.float32), 3)))
+
+
+def _each(values: NDArray[np.float32], channels: int) -> NDArray[np.float32]:
+    """(h, w) values for each of some channels, where OpenCV multiplies faster than NumPy spreads."""
+    return np.asarray(cv2.merge([values] * channels))
 
 
 def _blurred(image: Colours, alpha: Floats, far: int) -> Floats:
