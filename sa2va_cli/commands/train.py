@@ -144,6 +144,13 @@ def train_command(
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Write curves for TensorBoard, too (extra train).")
     ] = False,
+    fsdp: Annotated[
+        bool,
+        typer.Option(
+            "--fsdp",
+            help="Divide the language model's weights among the processes of torchrun or accelerate launch.",
+        ),
+    ] = False,
     changes: Changes,
     model: Annotated[ModelChoice, only("device", "dtype")],
     talking: Annotated[Talking, only("as_json", "dry_run", "quiet", "debug")],
@@ -159,14 +166,31 @@ def train_command(
     recipe = _recipe(changes, freeze or [], name)
     placement = _placed(model)
     _require(recipe, tensorboard=tensorboard)
+    import torch
+
     from sa2va_cli.checkpoints.hub import resolve
     from sa2va_cli.runtime.loading import memory_errors_explained
+    from sa2va_cli.training.finetuning import Job
+    from sa2va_cli.training.parallel import asked_to_shard
 
     sources = [_source(text, split, form) for text in data]
     validator = None if val is None else _validator(val, val_split)
     folder = resolve(name, masks=True)
     with memory_errors_explained(name, placement, "batch"):
-        job = _job(name, folder, data, sources, recipe, out, to, placement.device, placement.torch_dtypes)
+        job = _joined(
+            Job(
+                base=name,
+                folder=folder,
+                sources=sources,
+                named=data,
+                recipe=recipe,
+                out=out,
+                to="native" if to == "native" else "published",
+                device=torch.device(placement.device),
+                dtypes=placement.torch_dtypes,
+                sharded=fsdp or asked_to_shard(),
+            )
+        )
         if talking.dry_run:
             _outlook(job, session.console, as_json=talking.as_json)
             return
@@ -181,7 +205,11 @@ def _placed(model: ModelChoice) -> "Placement":
     Many processors multiply bf16 fast, but convert to it slowly, which training does all the time.
     """
     found = model.placed()
-    return replace(model, dtype="fp32").placed() if found.device == "cpu" and model.dtype == "auto" else found
+    if found.device == "cpu" and model.dtype == "auto":
+        return replace(model, dtype="fp32").placed()
+    if "fp16" in found.dtypes.values():
+        raise UsageError(f"training in fp16 is not supported; use {parameter('dtype', 'bf16')} or fp32")
+    return found
 
 
 def _require(recipe: "Recipe", *, tensorboard: bool) -> None:
@@ -273,38 +301,12 @@ def _validator(path: Path, split: str | None) -> "DatasetValidator":
     return DatasetValidator(samples)
 
 
-def _job(
-    name: str,
-    folder: Path,
-    data: list[str],
-    sources: "list[Source]",
-    recipe: "Recipe",
-    out: Path,
-    to: str,
-    device: str,
-    dtypes: Mapping[str, Any],
-) -> "Job":
-    import torch
-
-    from sa2va_cli.checkpoints.parts import LM
-    from sa2va_cli.training.finetuning import Job
+def _joined(job: "Job") -> "Job":
+    """The share of this process, where several were started."""
     from sa2va_cli.training.parallel import joined
 
-    if dtypes[LM] == torch.float16:
-        raise UsageError(f"training in fp16 is not supported; use {parameter('dtype', 'bf16')} or fp32")
-    processes, own_device = joined(torch.device(device))
-    return Job(
-        base=name,
-        folder=folder,
-        sources=sources,
-        named=data,
-        recipe=recipe,
-        out=out,
-        to="native" if to == "native" else "published",
-        device=own_device,
-        dtypes=dtypes,
-        processes=processes,
-    )
+    processes, own_device = joined(job.device)
+    return replace(job, processes=processes, device=own_device)
 
 
 def _run(

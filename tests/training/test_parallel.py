@@ -118,3 +118,53 @@ def test_a_training_in_two_processes_is_that_in_one(tmp_path: Path) -> None:
     for name, tolerance in (("total", 1e-4), ("norm", 1e-3)):
         assert [line[name] for line in two] == pytest.approx([line[name] for line in one], rel=tolerance)
     assert (tmp_path / "two" / "model.safetensors").is_file()
+
+
+SHARD = """
+import dataclasses, sys; from pathlib import Path; sys.path[:0] = sys.argv[4:]
+import torch
+from test_finetuning import TINY, Scores, Silent, Stopping, job
+from sa2va_cli.training.finetuning import Training
+from sa2va_cli.training.parallel import joined
+from sa2va_cli.training.sharding import is_divided
+torch.set_num_threads(1)
+processes, device = joined(torch.device("cpu"))
+recipe = dataclasses.replace(TINY, accumulate=2, gradient_checkpointing=True)
+one = job(Path(sys.argv[3]), Path(sys.argv[1]), Path(sys.argv[2]), recipe)
+one = dataclasses.replace(one, device=device, processes=processes, sharded=True)
+try:
+    Training(one, Scores([0.1])).run(Stopping(3))
+except KeyboardInterrupt:
+    again = Training(one, Scores([0.2]))
+    named = dict(again.network.named_parameters())
+    divided = sum(p.numel() for p in named.values() if is_divided(p))
+    own = sum(p.to_local().numel() for p in named.values() if is_divided(p))
+    print(again.run(Silent()).step, own / divided)
+"""
+
+
+@pytest.mark.slow
+def test_a_divided_language_model_learns_what_a_whole_one_does(tmp_path: Path) -> None:
+    """FSDP, stopped after three steps and begun again from the checkpoint of the second."""
+    pytest.importorskip("accelerate")
+    from families import checkpoint
+    from test_finetuning import TINY, Scores, Silent, job, pictures, tensors
+
+    from sa2va_cli.training.finetuning import RUN_FOLDER, Training
+
+    data, base = pictures(tmp_path / "boxes", 4), checkpoint("internvl-qwen2")
+    recipe = dataclasses.replace(TINY, accumulate=2, gradient_checkpointing=True)
+    Training(job(base, data, tmp_path / "one", recipe), Scores([0.1, 0.2])).run(Silent())
+    told = together(["-c", SHARD, str(data), str(tmp_path / "two"), str(base), *PATHS])
+    for step, share in (one.split()[-2:] for one in told):
+        assert int(step) == 4
+        assert float(share) == pytest.approx(0.5, abs=0.02)
+    one, two = (lines_of(tmp_path / run / RUN_FOLDER) for run in ("one", "two"))
+    assert [line["step"] for line in two] == [line["step"] for line in one] == [0, 1, 2, 3, 4, 4]
+    for name, tolerance in (("total", 1e-4), ("norm", 1e-3)):
+        found, wanted = ([line[name] for line in run if name in line] for run in (two, one))
+        assert found == pytest.approx(wanted, rel=tolerance)
+    learned, wanted = tensors(tmp_path / "two"), tensors(tmp_path / "one")
+    assert learned.keys() == wanted.keys()
+    for name, tensor in wanted.items():
+        torch.testing.assert_close(learned[name], tensor, atol=2e-5, rtol=1e-3, msg=name)
