@@ -6,8 +6,8 @@ come from a ``Validator`` that the caller hands in, as training knows nothing ab
 
 import json
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,7 +22,7 @@ from sa2va_cli.checkpoints.adapters import (
     saved_name,
     write_adapter,
 )
-from sa2va_cli.checkpoints.conversion import LayoutName, refuse_adapter, require_published
+from sa2va_cli.checkpoints.conversion import refuse_adapter, require_published
 from sa2va_cli.checkpoints.files import CONFIG_FILE
 from sa2va_cli.checkpoints.loader import load_network
 from sa2va_cli.checkpoints.parts import LM, SAM2, VIT
@@ -30,13 +30,14 @@ from sa2va_cli.checkpoints.quiet import quiet_transformers
 from sa2va_cli.errors import OutputError, UsageError, parameter
 from sa2va_cli.model.network import Sa2VANetwork
 from sa2va_cli.staging import atomic, discard
-from sa2va_cli.training.examples import Example, Examples, Source
+from sa2va_cli.training.examples import Example, Examples
 from sa2va_cli.training.forecast import Length, Memory, forecast
-from sa2va_cli.training.parallel import ALONE, Processes
-from sa2va_cli.training.recipe import LANGUAGE_MODEL, LORA, Recipe, as_document
+from sa2va_cli.training.job import Job, check_job
+from sa2va_cli.training.optimiser import make_optimiser
+from sa2va_cli.training.recipe import LANGUAGE_MODEL, LORA, as_document
 from sa2va_cli.training.referring import ReferringObjective
 from sa2va_cli.training.run_files import RunFiles
-from sa2va_cli.training.sharding import may_be_divided, put_together, shard
+from sa2va_cli.training.sharding import put_together, shard
 from sa2va_cli.training.trained_parts import Counted, count, frozen_modules, prepare, trained_tensors
 from sa2va_cli.training.trainer import Plan, StoppedError, Trainer, Watch, made_ahead
 
@@ -61,42 +62,6 @@ class Validator(Protocol):
     def draw(self, network: Sa2VANetwork, path: Path) -> None:
         """Draws some of its pictures with what is found in them."""
         ...
-
-
-@dataclass(frozen=True)
-class Job:
-    """What is trained, on what, and how.
-
-    Attributes:
-        base: what people call the model that is begun with.
-        folder: where it is.
-        sources: data sets.
-        named: what people call each of them, to know the run again.
-        recipe: of the training.
-        out: folder of the new model.
-        to: its layout.
-        device: to train on.
-        dtypes: of what stays frozen, by ``lm`` and ``vit``; SAM 2 and all that is trained are float32.
-        processes: that train together; the device is this one's.
-        sharded: whether they divide the language model's weights among them; else each has all of them.
-    """
-
-    base: str
-    folder: Path
-    sources: Sequence[Source] = field(repr=False)
-    named: Sequence[str]
-    recipe: Recipe
-    out: Path
-    to: LayoutName
-    device: torch.device
-    dtypes: Mapping[str, torch.dtype]
-    processes: Processes = ALONE
-    sharded: bool = False
-
-    @property
-    def bf16(self) -> bool:
-        """Whether work is done in bfloat16."""
-        return self.dtypes[LM] == torch.bfloat16
 
 
 @dataclass(frozen=True)
@@ -155,7 +120,7 @@ class Training:
 
     def __init__(self, job: Job, validator: Validator | None = None) -> None:
         self.job, self._validator = job, validator
-        _check_job(job)
+        check_job(job)
         self.files = RunFiles(job.out / RUN_FOLDER)
         self._begun = self._begin()
         refuse_adapter(job.folder)
@@ -375,78 +340,6 @@ class Training:
             before=trainer.extra.get("before", {}),
             scores={} if best is None else best["scores"],
         )
-
-
-def _check_job(job: Job) -> None:
-    """Refuses what cannot work on the devices.
-
-    Raises:
-        UsageError: the processes cannot share a step's examples or the weights, or 8 bits are asked of a
-            processor.
-    """
-    if job.sharded:
-        _check_sharded(job)
-    if job.recipe.optimiser.eight_bit and job.device.type != "cuda":
-        raise UsageError(
-            f"optimiser.eight_bit works on a GPU (cuda), not on {job.device.type}; leave it out of the recipe"
-        )
-    examples = job.recipe.batch * job.recipe.accumulate
-    if job.processes.count > examples:
-        raise UsageError(
-            f"{job.processes.count} processes cannot share the {examples} samples of a step; give more with "
-            f"{parameter('batch')} or {parameter('accumulate')}, or start at most {examples} processes"
-        )
-
-
-def _check_sharded(job: Job) -> None:
-    """Refuses what FSDP cannot do here."""
-    count, examples = job.processes.count, job.recipe.batch * job.recipe.accumulate
-    if count == 1:
-        raise UsageError(
-            f"{parameter('fsdp')} divides weights among processes, and there is one; start several with "
-            "torchrun or accelerate launch, or leave it out"
-        )
-    if examples % count:
-        raise UsageError(
-            f"with {parameter('fsdp')} each process must have as many samples of a step as the others, and "
-            f"{count} cannot share {examples} so; change {parameter('batch')} or {parameter('accumulate')}"
-        )
-    if job.recipe.optimiser.eight_bit:
-        raise UsageError(
-            f"optimiser.eight_bit does not work with {parameter('fsdp')}, which divides the optimiser; leave "
-            "one of them out"
-        )
-
-
-def make_optimiser(network: Sa2VANetwork, recipe: Recipe) -> torch.optim.Optimizer:
-    """AdamW of all that is trained; in 8 bits if the recipe says so.
-
-    What may be divided among processes is a group of its own, even if it is not: a run's state fits both.
-
-    Raises:
-        UsageError: bitsandbytes is not there.
-    """
-    trained = trained_tensors(network)
-    divisible = {name for name in trained if may_be_divided(name)}
-    groups = [[p for name, p in trained.items() if (name in divisible) is where] for where in (True, False)]
-    parameters = [{"params": group} for group in groups if group]
-    options: dict[str, Any] = {
-        "lr": recipe.optimiser.rate,
-        "betas": recipe.optimiser.betas,
-        "weight_decay": recipe.optimiser.weight_decay,
-    }
-    if not recipe.optimiser.eight_bit:
-        fused = all(
-            p.device.type in ("cpu", "cuda") for p in trained.values()
-        )  # needs no memory beside its means
-        return torch.optim.AdamW(parameters, **options, fused=fused)
-    from sa2va_cli.runtime.extras import QUANT, require
-
-    require(QUANT, "optimiser.eight_bit")
-    from bitsandbytes.optim import AdamW8bit
-
-    made: torch.optim.Optimizer = AdamW8bit(parameters, **options)
-    return made
 
 
 def _lasting(base: str) -> str:
