@@ -26,8 +26,8 @@ from sa2va_cli.checkpoints.loader import load_network, rebuild_buffers
 from sa2va_cli.checkpoints.tokenizer import load_tokenizer
 from sa2va_cli.model.network import Sa2VANetwork
 from sa2va_cli.training.examples import Asked, Example
-from sa2va_cli.training.finetuning import make_optimiser
 from sa2va_cli.training.forecast import forecast
+from sa2va_cli.training.optimiser import make_optimiser
 from sa2va_cli.training.recipe import OFFICIAL
 from sa2va_cli.training.referring import ReferringObjective
 from sa2va_cli.training.run_files import RunFiles

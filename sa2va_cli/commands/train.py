@@ -1,7 +1,6 @@
 """``sa2va train``: a model learns from data sets of sentences and masks."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,15 +10,16 @@ from sa2va_cli.commands.console import Console
 from sa2va_cli.commands.helptext import examples
 from sa2va_cli.commands.options import Talking, only
 from sa2va_cli.commands.session import Session
+from sa2va_cli.commands.training_options import Changes, recipe_of
 from sa2va_cli.errors import InputError, ModelError, UsageError, parameter
-from sa2va_cli.parameters import Option, check_fields
 from sa2va_cli.runtime.choice import ModelChoice
 
 if TYPE_CHECKING:
     from sa2va_cli.evaluation.validating import DatasetValidator
     from sa2va_cli.runtime.device import Placement
     from sa2va_cli.training.examples import Source
-    from sa2va_cli.training.finetuning import Job, Outlook, Trained
+    from sa2va_cli.training.finetuning import Outlook, Trained
+    from sa2va_cli.training.job import Job
     from sa2va_cli.training.recipe import Recipe
 
 LAYOUTS = ("native", "published")
@@ -30,62 +30,6 @@ EPILOG = examples(
     "sa2va train demo kites park.json:0.5 --recipe small -o kites-too",
     "sa2va train 4b mevis --split train --epochs 1 --lora r=64 --freeze mask_decoder -o my-model",
 )
-
-
-@dataclass(frozen=True)
-class Changes:
-    """What differs from the recipe.
-
-    Attributes:
-        recipe: a name, or a TOML file; None for the one that suits the model.
-        lora: of the adapters: ``r=64,alpha=128,dropout=0.1``.
-        full: train all parts whole.
-        lr: the peak of the learning rate.
-        epochs: how often all data are seen.
-        steps: how many steps are made.
-        batch: samples at a time.
-        accumulate: batches of a step.
-        seed: of everything that is drawn.
-        save_every: steps between checkpoints.
-        validate_every: steps between validations.
-    """
-
-    recipe: Annotated[
-        str | None,
-        Option(
-            "official, small (for demo), or a TOML file that says what differs from one.",
-            metavar="NAME|FILE",
-            shown="official; small for demo",
-        ),
-    ] = None
-    lora: Annotated[
-        str | None,
-        Option("The adapters of the language model: r=64, or r=64,alpha=128,dropout=0.1.", metavar="R"),
-    ] = None
-    full: Annotated[bool, Option("Train all parts whole, without adapters.")] = False
-    lr: Annotated[float | None, Option("Peak of the learning rate.", metavar="RATE")] = None
-    epochs: Annotated[
-        float | None, Option("How often all data are seen; data with weights by them.", metavar="N")
-    ] = None
-    steps: Annotated[
-        int | None, Option("Steps of the optimiser, instead of epochs.", metavar="N", least=1)
-    ] = None
-    batch: Annotated[int | None, Option("Samples at a time.", metavar="N", least=1)] = None
-    accumulate: Annotated[
-        int | None, Option("How many times --batch samples make one step.", metavar="N", least=1)
-    ] = None
-    seed: Annotated[int | None, Option("Decides samples, points, adapters.", metavar="N", least=0)] = None
-    save_every: Annotated[int | None, Option("Steps between checkpoints.", metavar="N", least=1)] = None
-    validate_every: Annotated[
-        int | None, Option("Steps between validations; the last step has one anyway.", metavar="N", least=1)
-    ] = None
-
-    def __post_init__(self) -> None:
-        check_fields(self)
-        if self.full and self.lora:
-            raise UsageError(f"{parameter('full')} trains without adapters; leave {parameter('lora')} out")
-        if self.steps is not None and self.epochs is not None:
-            raise UsageError(f"{parameter('steps')} and {parameter('epochs')} say the same; give one")
 
 
 def train_command(
@@ -144,6 +88,13 @@ def train_command(
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Write curves for TensorBoard, too (extra train).")
     ] = False,
+    fsdp: Annotated[
+        bool,
+        typer.Option(
+            "--fsdp",
+            help="Divide the language model's weights among the processes of torchrun or accelerate launch.",
+        ),
+    ] = False,
     changes: Changes,
     model: Annotated[ModelChoice, only("device", "dtype")],
     talking: Annotated[Talking, only("as_json", "dry_run", "quiet", "debug")],
@@ -156,17 +107,34 @@ def train_command(
     """
     if to not in LAYOUTS:
         raise UsageError(f"{parameter('to', to)}: give one of {', '.join(LAYOUTS)}")
-    recipe = _recipe(changes, freeze or [], name)
+    recipe = recipe_of(changes, freeze or [], name)
     placement = _placed(model)
     _require(recipe, tensorboard=tensorboard)
+    import torch
+
     from sa2va_cli.checkpoints.hub import resolve
     from sa2va_cli.runtime.loading import memory_errors_explained
+    from sa2va_cli.training.job import Job
+    from sa2va_cli.training.parallel import asked_to_shard
 
     sources = [_source(text, split, form) for text in data]
     validator = None if val is None else _validator(val, val_split)
     folder = resolve(name, masks=True)
     with memory_errors_explained(name, placement, "batch"):
-        job = _job(name, folder, data, sources, recipe, out, to, placement.device, placement.torch_dtypes)
+        job = _joined(
+            Job(
+                base=name,
+                folder=folder,
+                sources=sources,
+                named=data,
+                recipe=recipe,
+                out=out,
+                to="native" if to == "native" else "published",
+                device=torch.device(placement.device),
+                dtypes=placement.torch_dtypes,
+                sharded=fsdp or asked_to_shard(),
+            )
+        )
         if talking.dry_run:
             _outlook(job, session.console, as_json=talking.as_json)
             return
@@ -181,7 +149,11 @@ def _placed(model: ModelChoice) -> "Placement":
     Many processors multiply bf16 fast, but convert to it slowly, which training does all the time.
     """
     found = model.placed()
-    return replace(model, dtype="fp32").placed() if found.device == "cpu" and model.dtype == "auto" else found
+    if found.device == "cpu" and model.dtype == "auto":
+        return replace(model, dtype="fp32").placed()
+    if "fp16" in found.dtypes.values():
+        raise UsageError(f"training in fp16 is not supported; use {parameter('dtype', 'bf16')} or fp32")
+    return found
 
 
 def _require(recipe: "Recipe", *, tensorboard: bool) -> None:
@@ -197,48 +169,6 @@ def _require(recipe: "Recipe", *, tensorboard: bool) -> None:
         require(TENSORBOARD, parameter("tensorboard"))
     if launched() > 1:
         require(ACCELERATE, "training in several processes")
-
-
-def _recipe(changes: Changes, freeze: list[str], name: str) -> "Recipe":
-    from sa2va_cli.training.recipe import FROZEN, FULL, LANGUAGE_MODEL, LORA, PARTS, changed, read_recipe
-
-    recipe = read_recipe(changes.recipe or ("small" if name == "demo" else "official"))
-    parts = dict(recipe.parts)
-    if changes.full:
-        parts = dict.fromkeys(PARTS, FULL)
-    lora = recipe.lora
-    if changes.lora:
-        parts[LANGUAGE_MODEL] = LORA
-        lora = changed(lora, _lora(changes.lora), "lora.")
-    for part in freeze:
-        if part not in PARTS:
-            raise UsageError(f"{parameter('freeze', part)}: give one of {', '.join(PARTS)}")
-        parts[part] = FROZEN
-    simple: dict[str, Any] = {
-        name: value
-        for name in ("epochs", "batch", "accumulate", "seed", "save_every", "validate_every")
-        if (value := getattr(changes, name)) is not None
-    }
-    if changes.steps is not None or changes.epochs is not None:
-        simple["steps"] = changes.steps
-    optimiser = recipe.optimiser if changes.lr is None else replace(recipe.optimiser, rate=changes.lr)
-    return replace(recipe, parts=parts, lora=lora, optimiser=optimiser, **simple)
-
-
-def _lora(text: str) -> Mapping[str, Any]:
-    """``r=64,alpha=128`` as values; alpha is twice the rank where only that is given."""
-    found: dict[str, Any] = {}
-    for part in text.split(","):
-        name, _, value = part.partition("=")
-        try:
-            found[name.strip()] = float(value) if name.strip() == "dropout" else int(value)
-        except ValueError as error:
-            raise UsageError(
-                f"{parameter('lora', text)}: write r=64, or r=64,alpha=128,dropout=0.1"
-            ) from error
-    if "r" in found:
-        found.setdefault("alpha", 2 * found["r"])
-    return found
 
 
 def _source(text: str, split: str | None, form: str | None) -> "Source":
@@ -273,38 +203,12 @@ def _validator(path: Path, split: str | None) -> "DatasetValidator":
     return DatasetValidator(samples)
 
 
-def _job(
-    name: str,
-    folder: Path,
-    data: list[str],
-    sources: "list[Source]",
-    recipe: "Recipe",
-    out: Path,
-    to: str,
-    device: str,
-    dtypes: Mapping[str, Any],
-) -> "Job":
-    import torch
-
-    from sa2va_cli.checkpoints.parts import LM
-    from sa2va_cli.training.finetuning import Job
+def _joined(job: "Job") -> "Job":
+    """The share of this process, where several were started."""
     from sa2va_cli.training.parallel import joined
 
-    if dtypes[LM] == torch.float16:
-        raise UsageError(f"training in fp16 is not supported; use {parameter('dtype', 'bf16')} or fp32")
-    processes, own_device = joined(torch.device(device))
-    return Job(
-        base=name,
-        folder=folder,
-        sources=sources,
-        named=data,
-        recipe=recipe,
-        out=out,
-        to="native" if to == "native" else "published",
-        device=own_device,
-        dtypes=dtypes,
-        processes=processes,
-    )
+    processes, own_device = joined(job.device)
+    return replace(job, processes=processes, device=own_device)
 
 
 def _run(

@@ -6,13 +6,14 @@ come from a ``Validator`` that the caller hands in, as training knows nothing ab
 
 import json
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 from safetensors.torch import load_file
+from torch import Tensor
 
 from sa2va_cli.checkpoints.adapters import (
     LowRank,
@@ -21,7 +22,7 @@ from sa2va_cli.checkpoints.adapters import (
     saved_name,
     write_adapter,
 )
-from sa2va_cli.checkpoints.conversion import LayoutName, refuse_adapter, require_published
+from sa2va_cli.checkpoints.conversion import refuse_adapter, require_published
 from sa2va_cli.checkpoints.files import CONFIG_FILE
 from sa2va_cli.checkpoints.loader import load_network
 from sa2va_cli.checkpoints.parts import LM, SAM2, VIT
@@ -29,12 +30,14 @@ from sa2va_cli.checkpoints.quiet import quiet_transformers
 from sa2va_cli.errors import OutputError, UsageError, parameter
 from sa2va_cli.model.network import Sa2VANetwork
 from sa2va_cli.staging import atomic, discard
-from sa2va_cli.training.examples import Example, Examples, Source
+from sa2va_cli.training.examples import Example, Examples
 from sa2va_cli.training.forecast import Length, Memory, forecast
-from sa2va_cli.training.parallel import ALONE, Processes
-from sa2va_cli.training.recipe import LANGUAGE_MODEL, LORA, Recipe, as_document
+from sa2va_cli.training.job import Job, check_job
+from sa2va_cli.training.optimiser import make_optimiser
+from sa2va_cli.training.recipe import LANGUAGE_MODEL, LORA, as_document
 from sa2va_cli.training.referring import ReferringObjective
 from sa2va_cli.training.run_files import RunFiles
+from sa2va_cli.training.sharding import put_together, shard
 from sa2va_cli.training.trained_parts import Counted, count, frozen_modules, prepare, trained_tensors
 from sa2va_cli.training.trainer import Plan, StoppedError, Trainer, Watch, made_ahead
 
@@ -59,40 +62,6 @@ class Validator(Protocol):
     def draw(self, network: Sa2VANetwork, path: Path) -> None:
         """Draws some of its pictures with what is found in them."""
         ...
-
-
-@dataclass(frozen=True)
-class Job:
-    """What is trained, on what, and how.
-
-    Attributes:
-        base: what people call the model that is begun with.
-        folder: where it is.
-        sources: data sets.
-        named: what people call each of them, to know the run again.
-        recipe: of the training.
-        out: folder of the new model.
-        to: its layout.
-        device: to train on.
-        dtypes: of what stays frozen, by ``lm`` and ``vit``; SAM 2 and all that is trained are float32.
-        processes: that train together; the device is this one's.
-    """
-
-    base: str
-    folder: Path
-    sources: Sequence[Source] = field(repr=False)
-    named: Sequence[str]
-    recipe: Recipe
-    out: Path
-    to: LayoutName
-    device: torch.device
-    dtypes: Mapping[str, torch.dtype]
-    processes: Processes = ALONE
-
-    @property
-    def bf16(self) -> bool:
-        """Whether work is done in bfloat16."""
-        return self.dtypes[LM] == torch.bfloat16
 
 
 @dataclass(frozen=True)
@@ -151,22 +120,28 @@ class Training:
 
     def __init__(self, job: Job, validator: Validator | None = None) -> None:
         self.job, self._validator = job, validator
-        _check_job(job)
+        check_job(job)
         self.files = RunFiles(job.out / RUN_FOLDER)
         self._begun = self._begin()
         refuse_adapter(job.folder)
         if job.to == "published":
             require_published(job.folder)
-        self.network = load_network(
-            job.folder, job.device, {LM: job.dtypes[LM], VIT: job.dtypes[VIT], SAM2: torch.float32}
-        )
-        torch.manual_seed(job.recipe.seed)
-        prepare(self.network, job.recipe)
-        self.network.to(job.device)
+        self.network = self._prepared(torch.device("cpu") if job.sharded else job.device)
         self._objective = ReferringObjective(self.network, job.recipe)
+        if job.sharded:
+            shard(self._objective, self.network, job.device, job.processes.count)
         self.examples = Examples(job.sources, job.recipe, self.network.sam2.input_size)
         self.steps = job.recipe.count_steps(self.examples.groups)
         self._trainer = self._make_trainer()
+
+    def _prepared(self, device: torch.device) -> Sa2VANetwork:
+        """The model as it is before the first step."""
+        job = self.job
+        dtypes = {LM: job.dtypes[LM], VIT: job.dtypes[VIT], SAM2: torch.float32}
+        network = load_network(job.folder, device, dtypes)
+        torch.manual_seed(job.recipe.seed)
+        prepare(network, job.recipe)
+        return network.to(device)
 
     def _make_trainer(self) -> Trainer[Example]:
         recipe = self.job.recipe
@@ -249,13 +224,14 @@ class Training:
             with atomic(self.files.folder / RUN) as part:
                 part.write_text(json.dumps(self._begun, indent=2) + "\n", encoding="utf-8")
         self._trainer.resume(self.job.device)
-        processes.same(list(trained_tensors(self.network).values()))
+        if not self.job.sharded:
+            processes.same(list(trained_tensors(self.network).values()))
         self._first_validation()
         try:
             self._train(watch)
         except StoppedError as stop:
-            raise (self._stopped(stop) if processes.first else stop) from stop
-        return processes.of_first(self._finish)
+            raise self._stopped(stop) from stop
+        return self._finish()
 
     def _train(self, watch: Watch) -> None:
         every = self.job.recipe.validate_every or self.steps
@@ -278,29 +254,47 @@ class Training:
 
     def _first_validation(self) -> None:
         extra = self._trainer.extra
-        if self._validator is None or "before" in extra or not self.job.processes.first:
+        if self._validator is None or "before" in extra or self._trainer.done:
             return
-        if self._trainer.done == 0:
-            self.network.eval()
-            extra["before"] = {name: float(v) for name, v in self._validator.scores(self.network).items()}
-            self._validator.draw(self.network, self.files.folder / "before.png")
+        learned = self._learned()
+        if self.job.processes.first:
+            network = self._network_with(learned)
+            extra["before"] = {name: float(value) for name, value in self._validator.scores(network).items()}
+            self._validator.draw(network, self.files.folder / "before.png")
             self.files.log({"step": 0, "validation": extra["before"]})
 
     def _validate(self) -> None:
         """Scores the network, and keeps it where it is the best so far."""
         trainer = self._trainer
-        if self._validator is None or not self.job.processes.first:
+        if self._validator is None:
             return
-        self.network.eval()
-        scores = {name: float(value) for name, value in self._validator.scores(self.network).items()}
-        self.files.log({"step": trainer.done, "validation": scores})
-        best = trainer.extra.get("best")
-        deciding = next(iter(scores))
-        if best is None or scores[deciding] >= best["scores"][deciding]:
-            save_adapter_tensors(trained_tensors(self.network), self.files.folder / BEST)
-            trainer.extra["best"] = {"step": trainer.done, "scores": scores}
+        learned = self._learned()
+        if self.job.processes.first:
+            scored = self._validator.scores(self._network_with(learned))
+            scores = {name: float(value) for name, value in scored.items()}
+            self.files.log({"step": trainer.done, "validation": scores})
+            best = trainer.extra.get("best")
+            deciding = next(iter(scores))
+            if best is None or scores[deciding] >= best["scores"][deciding]:
+                save_adapter_tensors(learned, self.files.folder / BEST)
+                trainer.extra["best"] = {"step": trainer.done, "scores": scores}
         trainer.extra["validated"] = trainer.done
         trainer.save()
+
+    def _learned(self) -> Mapping[str, Tensor]:
+        """What is trained, as it is now; where it is divided all processes ask, and the first is told."""
+        found: Mapping[str, Tensor] = put_together(
+            trained_tensors(self.network), keep=self.job.processes.first
+        )
+        return found
+
+    @torch.no_grad()
+    def _network_with(self, learned: Mapping[str, Tensor]) -> Sa2VANetwork:
+        """The network with what was learned, to be asked: of a divided one it is a copy."""
+        network = self._prepared(self.job.device) if self.job.sharded else self.network
+        for name, tensor in trained_tensors(network).items():
+            tensor.copy_(learned[name])
+        return network.eval()
 
     def _stopped(self, stop: StoppedError) -> StoppedError:
         """Writes the model of the best checkpoint, or of the last, if there is one, and says so."""
@@ -315,11 +309,15 @@ class Training:
 
     def _finish(self) -> Trained:
         """Writes the model of the best checkpoint, or of the last where none was scored."""
+        learned = self._learned()
+        return self.job.processes.of_first(lambda: self._written(learned))
+
+    def _written(self, learned: Mapping[str, Tensor]) -> Trained:
         job, trainer = self.job, self._trainer
         best = trainer.extra.get("best")
         weights = self.files.folder / BEST
         if best is None:
-            save_adapter_tensors(trained_tensors(self.network), weights)
+            save_adapter_tensors(learned, weights)
         lora = job.recipe.parts.get(LANGUAGE_MODEL) == LORA
         low_rank = (
             LowRank(job.recipe.lora.r, job.recipe.lora.alpha, job.recipe.lora.dropout) if lora else None
@@ -328,8 +326,9 @@ class Training:
         write_adapter(adapter, weights, _lasting(job.base), job.folder, low_rank)
         merge_into(adapter, job.out, job.to)
         if self._validator is not None:
-            self._take(weights)
-            self._validator.draw(self.network.eval(), self.files.folder / "after.png")
+            kept = load_file(weights)
+            network = self._network_with({name: kept[saved_name(name)] for name in learned})
+            self._validator.draw(network, self.files.folder / "after.png")
         if low_rank is None:
             discard(adapter)  # it is the whole model once more
         step = trainer.done if best is None else int(best["step"])
@@ -341,55 +340,6 @@ class Training:
             before=trainer.extra.get("before", {}),
             scores={} if best is None else best["scores"],
         )
-
-    @torch.no_grad()
-    def _take(self, weights: Path) -> None:
-        """Takes what was learned from a file of an adapter."""
-        learned = load_file(weights)
-        for name, tensor in trained_tensors(self.network).items():
-            tensor.copy_(learned[saved_name(name)])
-
-
-def _check_job(job: Job) -> None:
-    """Refuses what cannot work on the devices.
-
-    Raises:
-        UsageError: there are more processes than examples in a step, or 8 bits are asked of a processor.
-    """
-    if job.recipe.optimiser.eight_bit and job.device.type != "cuda":
-        raise UsageError(
-            f"optimiser.eight_bit works on a GPU (cuda), not on {job.device.type}; leave it out of the recipe"
-        )
-    examples = job.recipe.batch * job.recipe.accumulate
-    if job.processes.count > examples:
-        raise UsageError(
-            f"{job.processes.count} processes cannot share the {examples} samples of a step; give more with "
-            f"{parameter('batch')} or {parameter('accumulate')}, or start at most {examples} processes"
-        )
-
-
-def make_optimiser(network: Sa2VANetwork, recipe: Recipe) -> torch.optim.Optimizer:
-    """AdamW of all that is trained; in 8 bits if the recipe says so.
-
-    Raises:
-        UsageError: bitsandbytes is not there.
-    """
-    parameters = list(trained_tensors(network).values())
-    options: dict[str, Any] = {
-        "lr": recipe.optimiser.rate,
-        "betas": recipe.optimiser.betas,
-        "weight_decay": recipe.optimiser.weight_decay,
-    }
-    if not recipe.optimiser.eight_bit:
-        fused = all(p.device.type in ("cpu", "cuda") for p in parameters)  # needs no memory beside its means
-        return torch.optim.AdamW(parameters, **options, fused=fused)
-    from sa2va_cli.runtime.extras import QUANT, require
-
-    require(QUANT, "optimiser.eight_bit")
-    from bitsandbytes.optim import AdamW8bit
-
-    made: torch.optim.Optimizer = AdamW8bit(parameters, **options)
-    return made
 
 
 def _lasting(base: str) -> str:

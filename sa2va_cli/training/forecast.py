@@ -11,6 +11,7 @@ from torch import nn
 
 from sa2va_cli.model.network import Sa2VANetwork
 from sa2va_cli.training.recipe import Recipe
+from sa2va_cli.training.sharding import gathered_bytes, own_part
 from sa2va_cli.training.trained_parts import trained_tensors
 
 ADAM_BYTES = {False: 8, True: 2}
@@ -48,10 +49,10 @@ class Length:
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes that a step takes.
+    """Bytes that a step takes in one process.
 
     Attributes:
-        weights: all parameters.
+        weights: all parameters that the process has, and what it puts together of the others' parts.
         gradients: of what is trained.
         optimiser: AdamW's means.
         activations: an estimate of what is kept for the way back.
@@ -77,9 +78,9 @@ def forecast(network: Sa2VANetwork, recipe: Recipe, length: Length, work_bytes: 
         length: of the longest example.
         work_bytes: of one number in the language model's work: 2 or 4.
     """
-    trained = sum(p.numel() for p in trained_tensors(network).values())
+    trained = sum(own_part(p).numel() for p in trained_tensors(network).values())
     return Memory(
-        weights=_bytes(network),
+        weights=_bytes(network) + gathered_bytes(network),
         gradients=4 * trained,
         optimiser=ADAM_BYTES[recipe.optimiser.eight_bit] * trained,
         activations=_language(network, recipe, length, work_bytes)
@@ -88,7 +89,8 @@ def forecast(network: Sa2VANetwork, recipe: Recipe, length: Length, work_bytes: 
 
 
 def _bytes(module: nn.Module) -> int:
-    return sum(t.numel() * t.element_size() for t in (*module.parameters(), *module.buffers()))
+    tensors = (own_part(tensor) for tensor in (*module.parameters(), *module.buffers()))
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
 def _language(network: Sa2VANetwork, recipe: Recipe, length: Length, work_bytes: int) -> int:

@@ -14,6 +14,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from sa2va_cli.training.sharding import is_divided, own_part
+
 ValueT = TypeVar("ValueT")
 
 _PATIENCE = timedelta(hours=12)
@@ -61,9 +63,11 @@ class Processes:
     def sum_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
         """Makes each gradient the sum of those of all processes.
 
-        A parameter that no process has a gradient of keeps none, as the optimiser passes it over then.
+        A parameter that no process has a gradient of keeps none, as the optimiser passes it over then. What
+        is divided among the processes has its sum already.
         """
-        if self.count == 1:
+        parameters = [p for p in parameters if not is_divided(p)]
+        if self.count == 1 or not parameters:
             return
         device = parameters[0].device
         reached = torch.tensor([p.grad is not None for p in parameters], dtype=torch.int32, device=device)
@@ -72,6 +76,21 @@ class Processes:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
             torch.distributed.all_reduce(parameter.grad)
+
+    def clip_gradients(self, parameters: Sequence[nn.Parameter], max_norm: float) -> float:
+        """Scales gradients, which are summed, down to a norm; returns what it was."""
+        if not any(is_divided(p) for p in parameters):
+            return float(torch.nn.utils.clip_grad_norm_(parameters, max_norm))
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        divided = [own_part(one) for one in gradients if is_divided(one)]
+        whole = [one for one in gradients if not is_divided(one)]
+        square = torch.nn.utils.get_total_norm(divided).square()
+        torch.distributed.all_reduce(square)
+        norm = float((square + torch.nn.utils.get_total_norm(whole).to(square).square()).sqrt())
+        if norm > max_norm:
+            for one in (*divided, *whole):
+                one.mul_(max_norm / norm)
+        return norm
 
     def same(self, tensors: Sequence[Tensor]) -> None:
         """Makes tensors those of the first process, in place."""
@@ -82,6 +101,11 @@ class Processes:
 
 ALONE = Processes()
 """One process without others."""
+
+
+def asked_to_shard() -> bool:
+    """Whether ``accelerate launch --use_fsdp``, or the file of ``accelerate config``, asks for FSDP."""
+    return os.environ.get("ACCELERATE_USE_FSDP", "").lower() in {"1", "true", "yes"}
 
 
 def launched() -> int:

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from sa2va_cli.errors import ModelError
 from sa2va_cli.training.parallel import ALONE, Processes
 from sa2va_cli.training.run_files import RunFiles, State
+from sa2va_cli.training.sharding import divided_like, optimiser_state_divided, put_together
 
 ExampleT = TypeVar("ExampleT")
 
@@ -132,7 +133,7 @@ class Trainer(Generic[ExampleT]):
         state = self.files.load(device)
         if state is not None:
             self.restore(state)
-            self.optimiser.load_state_dict(state["optimiser"])
+            self.optimiser.load_state_dict(optimiser_state_divided(state["optimiser"], self.optimiser))
             self.done = self.saved = int(state["step"])
             self.losses = Losses(dict(state.get("means", {})), float(state.get("lowest", math.inf)))
             self.extra = dict(state.get("extra", {}))
@@ -145,17 +146,14 @@ class Trainer(Generic[ExampleT]):
     def restore(self, state: Mapping[str, Any]) -> None:
         """Takes what a state has learned."""
         for name, tensor in self.learned().items():
-            tensor.copy_(state[self._key][name])
+            tensor.copy_(divided_like(state[self._key][name], tensor))
 
     def save(self) -> None:
-        """Writes a checkpoint; of several processes the first does.
+        """Writes a checkpoint; of several processes the first does, with the parts that all have.
 
         Raises:
             OutputError: the disk is full, or the like; the one before is still there.
         """
-        if not self._processes.first:
-            self.saved = self.done
-            return
         state = {
             "step": self.done,
             self._key: {name: tensor.detach() for name, tensor in self.learned().items()},
@@ -164,7 +162,9 @@ class Trainer(Generic[ExampleT]):
             "lowest": self.losses.lowest,
             "extra": self.extra,
         }
-        self.files.save(state)
+        state = put_together(state, keep=self._processes.first)
+        if self._processes.first:
+            self.files.save(state)
         self.saved = self.done
 
     def run(self, watch: Watch, until: int | None = None) -> None:
@@ -210,7 +210,7 @@ class Trainer(Generic[ExampleT]):
         sums = self._mean(told)
         parameters = [p for group in self.optimiser.param_groups for p in group["params"]]
         self._processes.sum_gradients(parameters)
-        norm = float(torch.nn.utils.clip_grad_norm_(parameters, plan.max_norm))
+        norm = self._processes.clip_gradients(parameters, plan.max_norm)
         self._check(sums["total"], norm)
         self.optimiser.step()
         self.losses.add(sums)

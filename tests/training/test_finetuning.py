@@ -20,7 +20,8 @@ from sa2va_cli.errors import ModelError, OutputError, UsageError
 from sa2va_cli.model.network import Sa2VANetwork
 from sa2va_cli.training.datasets.table import read_dataset
 from sa2va_cli.training.examples import Examples, Source
-from sa2va_cli.training.finetuning import ADAPTER_FOLDER, RUN_FOLDER, Job, Training
+from sa2va_cli.training.finetuning import ADAPTER_FOLDER, RUN_FOLDER, Training
+from sa2va_cli.training.job import Job
 from sa2va_cli.training.recipe import FULL, OFFICIAL, PARTS, SMALL, Lora, Losses, Recipe
 from sa2va_cli.training.referring import ReferringObjective
 from sa2va_cli.training.trained_parts import prepare, trained_tensors
