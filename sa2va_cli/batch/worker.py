@@ -42,6 +42,15 @@ _PROGRESS_SECONDS = 0.5
 
 BUG = 1
 
+_FOLLOWED = 1
+"""Clips that are followed at once, unless the network is small and on a processor."""
+
+_BESIDE = 2
+"""Jobs besides: one that is opened and asked about, one whose files are finished."""
+
+_CALLS = 2
+"""Calls of a small network at once, each for several clips: so many clips keep one process busy."""
+
 Use = Literal["open", "answer_all"]
 """What a job does with the model: opens sessions in which things are followed, or asks questions."""
 
@@ -154,11 +163,8 @@ class Worker:
         self._tasks: Channel[Task] = Channel(room=1)
         self._model: Any = None
         self._loading = threading.Lock()
-        self._followed = _Turns(1)
-        self._threads = [
-            threading.Thread(target=self._serve, name=f"sa2va-job-{number}", daemon=True)
-            for number in range(3)
-        ]
+        self._followed = _Turns(_FOLLOWED)
+        self._threads = [self._thread(number) for number in range(_FOLLOWED + _BESIDE)]
         self._torch_threads: int | None = None
 
     def __enter__(self) -> "Worker":
@@ -176,6 +182,9 @@ class Worker:
             import torch
 
             torch.set_num_threads(self._torch_threads)
+
+    def _thread(self, number: int) -> threading.Thread:
+        return threading.Thread(target=self._serve, name=f"sa2va-job-{number}", daemon=True)
 
     def hand_over(self, task: Task) -> None:
         """Gives it a job; to be called once for each ``Idle``."""
@@ -300,11 +309,24 @@ class Worker:
         if getattr(segmenter, "is_small_on_processor", False):
             import torch
 
-            # Short operations are not worth dividing: a clip for each core is followed instead.
-            self._torch_threads = cores = torch.get_num_threads()
+            from sa2va_cli.model.step_batching import IN_STEP
+
+            # Short operations are not worth dividing: several clips are followed instead, in step where they
+            # can be. Half of the cores are for their pictures.
+            self._torch_threads = torch.get_num_threads()
             torch.set_num_threads(1)
-            self._followed.widen(max(1, cores // self._setup.share))
+            cores = max(1, self._torch_threads // self._setup.share)
+            calls = max(1, min(_CALLS, cores // 2))
+            segmenter = segmenter.in_step(calls)
+            self._widen(cores if segmenter.batcher is None else IN_STEP * calls)
         return segmenter
+
+    def _widen(self, room: int) -> None:
+        """Lets so many clips be followed at once, each in a thread of its own."""
+        self._followed.widen(room)
+        for number in range(len(self._threads), room + _BESIDE):
+            self._threads.append(thread := self._thread(number))
+            thread.start()
 
 
 class _Turns:

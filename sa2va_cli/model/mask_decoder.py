@@ -1,133 +1,112 @@
-"""SAM 2's mask decoder, computed on the parameters of transformers' model of it, for float32.
+"""SAM 2's mask decoder, computed on the parameters of transformers' model of it.
 
-The same sums in another order. There are some eight tokens and hundreds of cells, so what a linear layer does
-to cells is done to tokens instead: the score of a token and a cell is the product of the cell itself and the
-token's query, taken through the layer of keys; cells are averaged before the layer of values, as rows of a
-softmax sum to one; and what is added to all scores of a row changes nothing. Transposed convolutions of two
-cells are linear layers.
-
-Products of numbers that were rounded in between lose accuracy, so it is not for bfloat16. Knows nothing about
-prompts and memories.
+What is made of an object's tokens is made for each object by itself on a processor: a product of a single row
+is summed in another order than one of several, and the masks of an object must not depend on its company.
+Everything else sums each row of many in the same order. Knows nothing about prompts, nor about time.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 
-def decode_masks(
-    decoder: Any,
-    image: Tensor,
-    positions: Tensor,
-    sparse: Tensor,
-    dense: Tensor,
-    high_resolution: tuple[Tensor, Tensor],
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Decodes the masks of all mask tokens.
+@dataclass(frozen=True, eq=False)
+class DecodedTokens:
+    """What the decoder says about N objects, with M masks of each to choose from.
+
+    Attributes:
+        masks: (N, M, S/4, S/4) logits.
+        ious: (N, M) predicted quality.
+        tokens: (N, M, C) that the masks come of.
+        scores: (N, 1) logit that the object is visible.
+    """
+
+    masks: Tensor
+    ious: Tensor
+    tokens: Tensor
+    scores: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Embedded:
+    """What the decoder looks at, one row for each of N objects.
+
+    Attributes:
+        picture: (N, C, s, s) conditioned lowest map.
+        middle: (N, C/4, 2s, 2s) of the feature pyramid.
+        high: (N, C/8, 4s, 4s) of the feature pyramid.
+        sparse: (N, 1, P, C) prompts.
+        dense: (N, C, s, s) prompts.
+    """
+
+    picture: Tensor
+    middle: Tensor
+    high: Tensor
+    sparse: Tensor
+    dense: Tensor
+
+
+def decode_masks(decoder: Any, given: Embedded, positions: Tensor, *, several_masks: bool) -> DecodedTokens:
+    """Decodes prompts, as ``Sam2VideoMaskDecoder.forward`` does for one prompt of each row.
 
     Args:
-        decoder: transformers' ``Sam2VideoMaskDecoder``, or EdgeTAM's.
-        image: (N, C, s, s) lowest map.
-        positions: (1, C, s, s) of its cells.
-        sparse: (N, P, C) embedded points and queries.
-        dense: (N, C, s, s) embedded mask.
-        high_resolution: (N, C/8, 4s, 4s) and (N, C/4, 2s, 2s) projected maps.
-
-    Returns:
-        for the single-mask token and the three others: (N, 4, 4s, 4s) logits, (N, 4) predicted IoUs,
-        (N, 4, C) tokens; and (N, 1) logits that the object is visible.
+        decoder: a ``Sam2VideoMaskDecoder``.
+        given: pictures and prompts.
+        positions: (1, C, s, s) position encoding of the picture.
+        several_masks: whether the three masks of an ambiguous prompt are wanted; else it is one: that of the
+            single-mask token, or where that is unsteady the best of the three.
     """
-    count, side, masks = len(image), image.shape[-1], decoder.num_mask_tokens
-    fixed = (decoder.obj_score_token.weight, decoder.iou_token.weight, decoder.mask_tokens.weight)
-    own = torch.cat(fixed)[None].expand(count, -1, -1)
-    tokens, cells = _transformed(
-        decoder.transformer,
-        torch.cat([own, sparse], dim=1),
-        (image + dense).flatten(2).transpose(1, 2).contiguous(),
-        positions.flatten(2).transpose(1, 2),
+    n, side = len(given.picture), given.picture.shape[2]
+    own = torch.cat([decoder.obj_score_token.weight, decoder.iou_token.weight, decoder.mask_tokens.weight])
+    tokens, picture = decoder.transformer(
+        point_embeddings=torch.cat([own.repeat(n, 1, 1, 1), given.sparse], dim=2).to(own.dtype),
+        image_embeddings=(given.picture + given.dense).contiguous(),
+        image_positional_embeddings=positions.repeat(n, 1, 1, 1),
+        attention_similarity=None,
     )
-    pixels = _enlarged(decoder, cells.unflatten(1, (side, side)), *high_resolution)
-    of_masks = tokens[:, 2 : 2 + masks]
-    weights = torch.stack([mlp(of_masks[:, n]) for n, mlp in enumerate(decoder.output_hypernetworks_mlps)], 1)
-    logits = weights @ pixels.flatten(1, 2).transpose(1, 2)
-    ious = decoder.iou_prediction_head(tokens[:, 1])
-    visible = decoder.pred_obj_score_head(tokens[:, 0])
-    return logits.unflatten(2, (4 * side, 4 * side)), ious, of_masks, visible
+    upscaled = _upscaled(decoder, picture.transpose(2, 3).view(n, -1, side, side), given)
+    mask_tokens = tokens[:, :, 2 : 2 + decoder.num_mask_tokens]  # (N, 1, 4, C)
+    heads = [
+        each_alone(head, mask_tokens[:, :, i]) for i, head in enumerate(decoder.output_hypernetworks_mlps)
+    ]
+    masks = _products(torch.stack(heads, dim=2)[:, 0], upscaled)[:, None]  # (N, 1, 4, S/4, S/4)
+    ious = each_alone(decoder.iou_prediction_head, tokens[:, :, 1])
+    scores = each_alone(decoder.pred_obj_score_head, tokens[:, :, 0])
+    wanted = slice(1, None) if several_masks else slice(0, 1)
+    if several_masks or not decoder.dynamic_multimask_via_stability or decoder.training:
+        masks, ious = masks[:, :, wanted], ious[:, :, wanted]
+    else:
+        masks, ious = decoder._dynamic_multimask_via_stability(masks, ious)
+    return DecodedTokens(masks[:, 0], ious[:, 0], mask_tokens[:, 0, wanted], scores[:, 0])
 
 
-def _transformed(transformer: Any, points: Tensor, cells: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
-    """Tokens (N, T, C) and cells (N, s*s, C) after they have looked at each other."""
-    tokens = points
-    placed = cells + places
-    for number, layer in enumerate(transformer.layers):
-        if number:
-            told = tokens + points
-            tokens = tokens + _among_tokens(layer.self_attn, told, tokens)
-        else:
-            tokens = _among_tokens(layer.self_attn, tokens, tokens)
-        tokens = layer.layer_norm1(tokens)
-        seen = _of_cells(layer.cross_attn_token_to_image, tokens + points, placed, cells)
-        tokens = layer.layer_norm2(tokens + seen)
-        tokens = layer.layer_norm3(tokens + layer.mlp(tokens))
-        told = _of_tokens(layer.cross_attn_image_to_token, placed, tokens + points, tokens)
-        cells = layer.layer_norm4(cells + told)
-        placed = cells + places
-    last = transformer.final_attn_token_to_image
-    tokens = tokens + _of_cells(last, tokens + points, placed, cells)
-    return transformer.layer_norm_final_attn(tokens), cells
+def _upscaled(decoder: Any, picture: Tensor, given: Embedded) -> Tensor:
+    """(N, C/8, 4s, 4s) of a map (N, C, s, s)."""
+    x = decoder.activation(decoder.upscale_layer_norm(decoder.upscale_conv1(picture) + given.middle))
+    upscaled: Tensor = decoder.activation(decoder.upscale_conv2(x) + given.high)
+    return upscaled
 
 
-def _heads(attention: Any, x: Tensor) -> Tensor:
-    """(N, T, D) as (N, heads, T, D/heads)."""
-    return x.unflatten(2, (attention.num_attention_heads, -1)).transpose(1, 2)
+def _products(weights: Tensor, maps: Tensor) -> Tensor:
+    """Maps (N, C, h, w) summed by weights (N, M, C): (N, M, h, w)."""
+    flat = maps.flatten(2)
+    if _is_alone(weights):
+        products = [weight @ own for weight, own in zip(weights.split(1), flat.split(1), strict=True)]
+        return torch.cat(products).unflatten(2, maps.shape[2:])
+    return (weights @ flat).unflatten(2, maps.shape[2:])
 
 
-def _among_tokens(attention: Any, told: Tensor, tokens: Tensor) -> Tensor:
-    """Attention of tokens to tokens, whose queries and keys are made of ``told``."""
-    projections = ((attention.q_proj, told), (attention.k_proj, told), (attention.v_proj, tokens))
-    q, k, v = (_heads(attention, project(x)) for project, x in projections)
-    out = F.scaled_dot_product_attention(q, k, v)
-    return attention.o_proj(out.transpose(1, 2).flatten(2))
+def each_alone(head: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
+    """Applies a head to rows (N, ...) of objects, each by itself on a processor."""
+    if _is_alone(rows):
+        return torch.cat([head(row) for row in rows.split(1)])
+    return head(rows)
 
 
-def _of_cells(attention: Any, asking: Tensor, placed: Tensor, cells: Tensor) -> Tensor:
-    """What tokens (N, T, C) see among the cells (N, s*s, C): (N, T, C)."""
-    heads = attention.num_attention_heads
-    queries = _heads(attention, attention.q_proj(asking) * attention.scaling)  # (N, heads, T, d)
-    by_head = attention.k_proj.weight.unflatten(0, (heads, -1))  # (heads, d, C)
-    scores = (queries @ by_head).flatten(1, 2) @ placed.transpose(1, 2)  # (N, heads*T, s*s)
-    seen = (torch.softmax(scores, dim=2) @ cells).unflatten(1, (heads, -1))  # (N, heads, T, C)
-    values = seen @ attention.v_proj.weight.unflatten(0, (heads, -1)).transpose(1, 2)  # (N, heads, T, d)
-    return attention.o_proj(values.transpose(1, 2).flatten(2) + attention.v_proj.bias)
-
-
-def _of_tokens(attention: Any, placed: Tensor, told: Tensor, tokens: Tensor) -> Tensor:
-    """What cells (N, s*s, C) see among the tokens (N, T, C): (N, s*s, C)."""
-    heads = attention.num_attention_heads
-    keys = _heads(attention, attention.k_proj(told) * attention.scaling)  # (N, heads, T, d)
-    values = _heads(attention, attention.v_proj(tokens))
-    queries = attention.q_proj.weight.unflatten(0, (heads, -1))  # (heads, d, C)
-    always = keys @ attention.q_proj.bias.view(heads, -1, 1)  # (N, heads, T, 1)
-    scores = torch.baddbmm(always.flatten(1, 2), (keys @ queries).flatten(1, 2), placed.transpose(1, 2))
-    shares = torch.softmax(scores.unflatten(1, (heads, -1)), dim=2).flatten(1, 2)  # (N, heads*T, s*s)
-    out = values @ attention.o_proj.weight.t().unflatten(0, (heads, -1))  # (N, heads, T, C)
-    return torch.baddbmm(attention.o_proj.bias, shares.transpose(1, 2), out.flatten(1, 2))
-
-
-def _enlarged(decoder: Any, cells: Tensor, high: Tensor, middle: Tensor) -> Tensor:
-    """Cells (N, s, s, C) four times as large, with what the encoder saw there: (N, 4s, 4s, C/8)."""
-    twice = _doubled(decoder.upscale_conv1, cells) + middle.permute(0, 2, 3, 1)
-    norm = decoder.upscale_layer_norm
-    twice = F.gelu(F.layer_norm(twice, norm.normalized_shape, norm.weight, norm.bias, norm.eps))
-    return F.gelu(_doubled(decoder.upscale_conv2, twice) + high.permute(0, 2, 3, 1))
-
-
-def _doubled(convolution: Any, x: Tensor) -> Tensor:
-    """A transposed convolution of two cells with a stride of two on a map (N, h, w, C)."""
-    n, height, width, _ = x.shape
-    weight, bias = convolution.weight, convolution.bias  # (C, D, 2, 2) and (D,)
-    flat = weight.permute(0, 2, 3, 1).flatten(1)  # (C, 4 D)
-    spread = torch.addmm(bias.repeat(4), x.flatten(0, 2), flat).view(n, height, width, 2, 2, -1)
-    return spread.transpose(2, 3).reshape(n, 2 * height, 2 * width, -1)
+def _is_alone(rows: Tensor) -> bool:
+    """Whether rows of several objects are not multiplied as one matrix; never in training and in graphs."""
+    on_processor = rows.device.type == "cpu" and len(rows) > 1
+    return on_processor and not torch.is_grad_enabled() and not torch.compiler.is_compiling()

@@ -5,6 +5,7 @@ Knows nothing about files, and nothing about any clip: what changes while one is
 
 import threading
 from collections.abc import Callable, Sequence
+from copy import copy
 from typing import Any
 
 import torch
@@ -22,6 +23,7 @@ from sa2va_cli.model.objects import BatchMemory, ClipMemory, Memory
 from sa2va_cli.model.preprocessing import grounding_pixels
 from sa2va_cli.model.sam2 import DecodedMasks, ImageFeatures, Sam2
 from sa2va_cli.model.session import NetworkSession
+from sa2va_cli.model.step_batching import StepBatcher
 from sa2va_cli.model.tracker import Tracker, TrackerMemory
 
 
@@ -147,6 +149,7 @@ class NetworkSegmenter(NetworkTalker):
         self.two_pass = network.sam2.language_decoder is not None
         self.finder = Tracker(network.sam2, memory_dtype, empty_absent=self.two_pass)
         self.tracker = Tracker(follower, memory_dtype, empty_absent=True) if follower else self.finder
+        self.batcher: StepBatcher | None = None
         self._compiling = compiling
         self._compiled: Graphs | None = None
         self._compiler = threading.Lock()
@@ -154,6 +157,22 @@ class NetworkSegmenter(NetworkTalker):
     def open(self, *, still: bool = False) -> NetworkSession:
         """Begins a session for one clip or, if ``still``, for one image; it is a context manager."""
         return NetworkSession(self, still=still)
+
+    def in_step(self, calls: int) -> "NetworkSegmenter":
+        """The same network for clips in threads side by side, whose next frames share calls of it.
+
+        What comes out is the same, to the bit; in float32, where sums are taken in the order that is best for
+        each call, that needs calls of their own. Worth it where ``is_small_on_processor``: there a call takes
+        long to make against what is computed in it.
+
+        Args:
+            calls: how many may run at once.
+        """
+        if self.tracker.sam2.dtype == torch.float32:
+            return self
+        other = copy(self)
+        other.batcher = StepBatcher(self.tracker, calls)
+        return other
 
     @property
     def is_small_on_processor(self) -> bool:

@@ -34,8 +34,9 @@ from sa2va_cli.model.attention import (
     sine_positions,
 )
 from sa2va_cli.model.derived import DerivedTensor
+from sa2va_cli.model.float32_decoder import decode_reordered
 from sa2va_cli.model.hiera import Trunk
-from sa2va_cli.model.mask_decoder import decode_masks
+from sa2va_cli.model.mask_decoder import Embedded, decode_masks, each_alone
 from sa2va_cli.model.memory_encoder import encode_masks
 from sa2va_cli.model.parts import in_parts
 from sa2va_cli.model.points import PointedAt
@@ -151,6 +152,12 @@ class ImageFeatures:
         """Repeats a single picture's features for ``count`` objects, without copying."""
         return ImageFeatures(*(x.expand(count, -1, -1, -1) for x in (self.low, self.middle, self.high)))
 
+    @classmethod
+    def joined(cls, parts: "Sequence[ImageFeatures]") -> "ImageFeatures":
+        """Features of several pictures, one after the other."""
+        columns = zip(*((part.low, part.middle, part.high) for part in parts), strict=True)
+        return cls(*(joined(column) for column in columns))
+
 
 @dataclass(frozen=True, eq=False)
 class DecodedMasks:
@@ -215,6 +222,21 @@ class LaidOutMemory:
 
     def __getitem__(self, objects: slice) -> "LaidOutMemory":
         return LaidOutMemory(self.values[objects], tuple(keys[objects] for keys in self.keys))
+
+
+@dataclass(frozen=True, eq=False)
+class Past:
+    """What N objects look back at from one frame.
+
+    Attributes:
+        memories: spatial memories, in any number of parts.
+        pointers: (N, P, C) object pointers, or (1, 0, C) for none.
+        ages: see ``Sam2.attend``.
+    """
+
+    memories: Sequence[LaidOutMemory]
+    pointers: Tensor
+    ages: Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -395,31 +417,16 @@ class Sam2(nn.Module):
         several_masks: bool = True,
     ) -> DecodedMasks:
         """Decodes embedded prompts: ``sparse`` (N, 1, P, C) and ``dense`` (N, C, s, s)."""
-        n = len(conditioned)
+        given = Embedded(conditioned, features.middle, features.high, sparse, dense)
+        places = self.positions().picture
         if several_masks and _is_exact(conditioned):
-            several = decode_masks(
-                decoder,
-                conditioned,
-                self.positions().picture,
-                sparse[:, 0],
-                dense,
-                (features.high, features.middle),
-            )
-            masks, ious, tokens = (each[:, None, 1:] for each in several[:3])
-            scores = several[3][:, None]
+            found = decode_reordered(decoder, given, places)
         else:
-            masks, ious, tokens, scores = decoder(
-                image_embeddings=conditioned,
-                image_positional_embeddings=self.positions().picture.expand(n, -1, -1, -1),
-                sparse_prompt_embeddings=sparse,
-                dense_prompt_embeddings=dense,
-                multimask_output=several_masks,
-                high_resolution_features=[features.high, features.middle],
-            )
-        best = ious[:, 0].argmax(dim=-1)
-        token = tokens[torch.arange(n, device=best.device), 0, best]  # (N, C)
-        pointer = self._pointer(token, scores[:, 0] > 0)
-        return DecodedMasks(masks[:, 0], ious[:, 0], scores[:, 0, 0], pointer, best)
+            found = decode_masks(decoder, given, places, several_masks=several_masks)
+        best = found.ious.argmax(dim=-1)
+        token = found.tokens[torch.arange(len(best), device=best.device), best]  # (N, C)
+        pointer = self._pointer(token, found.scores > 0)
+        return DecodedMasks(found.masks, found.ious, found.scores[:, 0], pointer, best)
 
     def adopt(self, features: ImageFeatures, masks: Tensor) -> DecodedMasks:
         """Takes given masks for those of the frame; only the pointer is decoded.
@@ -434,16 +441,11 @@ class Sam2(nn.Module):
         """
         n, layers = len(masks), self.layers
         full = masks[:, None].to(self.dtype)  # (N, 1, S, S)
-        _, _, tokens, scores = layers.mask_decoder(
-            image_embeddings=features.low,
-            image_positional_embeddings=self.positions().picture.expand(n, -1, -1, -1),
-            sparse_prompt_embeddings=self._no_points(n),
-            dense_prompt_embeddings=layers.prompt_encoder.mask_embed(layers.mask_downsample(full)),
-            multimask_output=False,
-            high_resolution_features=[features.high, features.middle],
-        )
+        dense = layers.prompt_encoder.mask_embed(layers.mask_downsample(full))
+        given = Embedded(features.low, features.middle, features.high, self._no_points(n), dense)
+        found = decode_masks(layers.mask_decoder, given, self.positions().picture, several_masks=False)
         present = masks.flatten(1).any(dim=1, keepdim=True)  # (N, 1)
-        pointer = self._pointer(tokens[:, 0, 0], (scores[:, 0] > 0) & present)
+        pointer = self._pointer(found.tokens[:, 0], (found.scores > 0) & present)
         logits = F.interpolate(
             20.0 * full.float() - 10.0,
             size=(self.input_size // 4,) * 2,
@@ -461,7 +463,8 @@ class Sam2(nn.Module):
 
     def _pointer(self, token: Tensor, visible: Tensor) -> Tensor:
         """Object pointers of tokens (N, C), where the object is ``visible`` (N, 1)."""
-        return torch.where(visible, self.layers.object_pointer_proj(token), self.layers.no_object_pointer)
+        pointer = each_alone(self.layers.object_pointer_proj, token)
+        return torch.where(visible, pointer, self.layers.no_object_pointer)
 
     def memorise(
         self, low: Tensor, logits: Tensor, scores: Tensor | None = None, *, pointed: bool = False
@@ -552,22 +555,57 @@ class Sam2(nn.Module):
         Returns:
             (N, C, s, s).
         """
-        tokens = pointers.reshape(len(pointers), -1, self.memory_width)  # several for each pointer
-        tokens = tokens.expand(len(memories[0].values), -1, -1)
-        told = tokens if ages is None or not self.dates_pointers else tokens + self._dates(ages)
-        values = [*(memory.values for memory in memories), tokens]
-        x = low.flatten(2).transpose(1, 2)  # (N or 1, s*s, C)
+        return self.attend_together([low], [Past(memories, pointers, ages)], counts)
+
+    def attend_together(
+        self, lows: Sequence[Tensor], pasts: Sequence[Past], counts: Tensor | None = None
+    ) -> Tensor:
+        """Lets the lowest maps of several frames attend, each to what its own objects look back at.
+
+        Args:
+            lows: of each frame (N, C, s, s), or (1, C, s, s); see ``attend``.
+            pasts: of each frame.
+            counts: see ``attend``.
+
+        Returns:
+            (N, C, s, s) of all objects, frame by frame.
+        """
+        tokens = [self._tokens(past) for past in pasts]
+        values = [
+            [*(memory.values for memory in past.memories), own]
+            for past, (own, _) in zip(pasts, tokens, strict=True)
+        ]
+        objects = [len(past.memories[0].values) for past in pasts]
+        rows = [len(low) for low in lows]
+        x = joined(lows).flatten(2).transpose(1, 2)  # (rows, s*s, C)
         x = x + 0.1 * self.positions().cells
         rotation = self.positions().rotation
         for number, layer in enumerate(self.layers.memory_attention.layers):
             x = x + self._self_attention(layer, layer.layer_norm1(x), rotation)
             attention = layer.cross_attn_image
-            keys = [*(memory.keys[number] for memory in memories), attention.k_proj(told)]
             queries = rotate(attention.q_proj(layer.layer_norm2(x)), *rotation)
-            x = x + attention.o_proj(look_up(queries, keys, values, attention.v_proj, counts))
+            looked_up = [
+                look_up(
+                    own,
+                    [*(memory.keys[number] for memory in past.memories), each_alone(attention.k_proj, told)],
+                    seen,
+                    attention.v_proj,
+                    counts,
+                )
+                for own, past, (_, told), seen in zip(queries.split(rows), pasts, tokens, values, strict=True)
+            ]
+            x = _one_for_each(x, rows, objects) + attention.o_proj(joined(looked_up))
+            rows = objects
             x = in_parts(partial(self._fed, layer), x.flatten(0, 1), self._fed_width).view(x.shape)
         x = self.layers.memory_attention.layer_norm(x)
         return x.transpose(1, 2).unflatten(2, (self.grid, self.grid))
+
+    def _tokens(self, past: Past) -> tuple[Tensor, Tensor]:
+        """Object pointers as tokens (N, several for each, memory_width), and the same with their age."""
+        pointers, ages = past.pointers, past.ages
+        tokens = pointers.reshape(len(pointers), -1, self.memory_width)
+        tokens = tokens.expand(len(past.memories[0].values), -1, -1)
+        return tokens, tokens if ages is None or not self.dates_pointers else tokens + self._dates(ages)
 
     def _dates(self, ages: Tensor) -> Tensor:
         """What SAM 2.1 adds to the tokens of pointers that are so many frames old: (tokens, memory_width)."""
@@ -609,6 +647,19 @@ class Sam2(nn.Module):
 def _is_exact(x: Tensor) -> bool:
     """Whether sums may be taken in another order: in float32, where they differ by a few last digits only."""
     return x.dtype == torch.float32 and not torch.is_grad_enabled() and not torch.compiler.is_compiling()
+
+
+def joined(parts: Sequence[Tensor]) -> Tensor:
+    """Rows one after the other; a single part is not copied."""
+    return parts[0] if len(parts) == 1 else torch.cat(list(parts))
+
+
+def _one_for_each(x: Tensor, rows: Sequence[int], objects: Sequence[int]) -> Tensor:
+    """Repeats what frames have one row of for each of their objects; what is alone repeats itself."""
+    if len(rows) == 1 or list(rows) == list(objects):
+        return x
+    parts = zip(x.split(list(rows)), objects, strict=True)
+    return torch.cat([part.expand(count, -1, -1) for part, count in parts])
 
 
 def _each_cell(x: Tensor, first: nn.Module, second: nn.Module | None = None) -> Tensor:

@@ -22,7 +22,7 @@ from sa2va_cli.model.freezing import freeze, thaw
 from sa2va_cli.model.objects import Batch, BatchMemory, ClipMemory, Memory, is_tracked
 from sa2va_cli.model.pointing import Pointer
 from sa2va_cli.model.sam2 import DecodedMasks, ImageFeatures
-from sa2va_cli.model.tracker import TrackerMemory, Workers, mask_prompts
+from sa2va_cli.model.tracker import Step, TrackerMemory, Workers, mask_prompts
 from sa2va_cli.queues import batched, read_ahead
 from sa2va_cli.visual_prompts import Pointed
 
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 Arrays = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 """Logits (N, h, w), scores (N,) and predicted IoUs (N,)."""
+
+Advance = Callable[[int, ImageFeatures, BatchMemory], tuple[DecodedMasks, BatchMemory]]
+"""Tracks objects into the frame of an index, with its features, from what is remembered of them."""
 
 ASKED_AGAIN = 4
 """On each frame whose index is a multiple of this it is looked at what the words alone name there, for the
@@ -213,9 +216,7 @@ class NetworkSession:
             graphs = self._segmenter.fixed_shape()
         with ExitStack() as stack:
             self._resources.callback(stack.close)
-            pool = None
-            if workers > 1 and self._segmenter.is_small_on_processor:
-                pool = Workers(stack.enter_context(ThreadPoolExecutor(workers, "sa2va-track")), workers)
+            advance = self._advancing(graphs, workers, stack)
             ready: Iterable[tuple[Frame, ImageFeatures | None]] = self._prepared(
                 frames, memory, max(ahead, 1), graphs
             )
@@ -223,8 +224,28 @@ class NetworkSession:
                 # Room for one batch, so that the next one can be made while this one is followed.
                 ready = stack.enter_context(read_ahead(ready, room=max(ahead, 2), name="sa2va-encode"))
             for frame, features in ready:
-                logits, scores, ious, worded, memory = self._step(frame.index, features, memory, graphs, pool)
+                logits, scores, ious, worded, memory = self._step(frame.index, features, memory, advance)
                 yield Followed(frame, logits, scores, ious, memory, worded)
+
+    def _advancing(self, graphs: "Graphs | None", workers: int, stack: ExitStack) -> "Advance":
+        """How objects are tracked into the next frame; what that needs lasts as long as ``stack``."""
+        if graphs is not None:
+            return graphs.step
+        batcher, pool = self._segmenter.batcher, None
+        if workers > 1 and self._segmenter.is_small_on_processor:
+            pool = Workers(stack.enter_context(ThreadPoolExecutor(workers, "sa2va-track")), workers)
+        elif batcher is not None:
+            stack.enter_context(batcher.clip())
+
+        def step(
+            index: int, features: ImageFeatures, memory: BatchMemory
+        ) -> tuple[DecodedMasks, TrackerMemory]:
+            assert isinstance(memory, TrackerMemory)  # noqa: S101  (only graphs leave the other kind)
+            if batcher is not None and pool is None:
+                return batcher.step(Step(index, features, memory))
+            return self._tracker.step(index, features, memory, pool)
+
+        return step
 
     @property
     def _encoded_ahead(self) -> int:
@@ -266,11 +287,10 @@ class NetworkSession:
         index: int,
         features: ImageFeatures | None,
         memory: Memory,
-        graphs: "Graphs | None",
-        pool: Workers | None,
+        advance: "Advance",
     ) -> tuple[*Arrays, NDArray[np.float32], Memory]:
         if not isinstance(memory, ClipMemory):
-            return self._step_batch(index, features, memory, graphs, pool)
+            return self._step_batch(index, features, memory, advance)
         logits = np.full((memory.objects, self.grid, self.grid), ABSENT_LOGIT, np.float32)
         scores, ious = np.zeros((2, memory.objects), np.float32)
         worded = np.full(memory.objects, np.nan, np.float32)
@@ -278,7 +298,7 @@ class NetworkSession:
         for batch in memory.at(index):
             rows = list(batch.rows)
             logits[rows], scores[rows], ious[rows], worded[rows], after = self._step_batch(
-                index, features, batch.memory, graphs, pool
+                index, features, batch.memory, advance
             )
             stepped[batch] = after
         return logits, scores, ious, worded, memory.after(index, stepped)
@@ -288,19 +308,13 @@ class NetworkSession:
         index: int,
         features: ImageFeatures | None,
         memory: BatchMemory,
-        graphs: "Graphs | None",
-        pool: Workers | None,
+        advance: "Advance",
     ) -> tuple[*Arrays, NDArray[np.float32], BatchMemory]:
         if index in memory.decoded:
             shown = memory.decoded[index]
             return (*_arrays(shown), _worded(memory, len(shown.best)), memory)
         assert features is not None  # noqa: S101  (see _encoded_batch)
-        after: BatchMemory
-        if graphs is not None:
-            decoded, after = graphs.step(index, features, memory)
-        else:
-            assert isinstance(memory, TrackerMemory)  # noqa: S101  (only graphs leave the other kind)
-            decoded, after = self._tracker.step(index, features, memory, pool)
+        decoded, after = advance(index, features, memory)
         words = after.words
         if words is not None and (words.agreements is None or index % ASKED_AGAIN == 0):
             after = replace(after, words=self._tracker.asked_again(features, decoded, words))

@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from sa2va_cli.model.points import PointedAt
-from sa2va_cli.model.sam2 import DecodedMasks, ImageFeatures, LaidOutMemory, Sam2
+from sa2va_cli.model.sam2 import DecodedMasks, ImageFeatures, LaidOutMemory, Past, Sam2
 from sa2va_cli.model.stepping import is_kept, look_back, tracked
 
 
@@ -141,6 +141,21 @@ class TrackerMemory:
             index: DecodedMasks.joined([part.decoded[index] for part in parts]) for index in first.decoded
         }
         return replace(first, conditioning=tuple(map(FrameMemory.joined, columns)), decoded=decoded)
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """The next frame of one clip.
+
+    Attributes:
+        index: of the frame; larger than every index in ``memory.recent``, or smaller if backwards.
+        features: of this one frame.
+        memory: what the step before left.
+    """
+
+    index: int
+    features: ImageFeatures
+    memory: TrackerMemory
 
 
 class Tracker:
@@ -274,6 +289,33 @@ class Tracker:
         decoded = DecodedMasks.joined([one for one, _ in found])
         return decoded, _remembering(memory, FrameMemory.joined([part.recent[-1] for _, part in found]))
 
+    def step_together(self, steps: Sequence[Step]) -> list[tuple[DecodedMasks, TrackerMemory]]:
+        """Tracks the objects of several clips, each into its next frame, in one call of the network.
+
+        On a processor each comes out as by itself, to the bit, as long as torch sums each row of many as it
+        sums one (``step_batching`` looks whether it does).
+
+        Args:
+            steps: one of each clip, whose objects are all pointed at, or none.
+
+        Returns:
+            what ``step`` returns, for each.
+        """
+        steps = [replace(one, memory=self.laid_out(one.features, one.memory)) for one in steps]
+        pasts = [self._past(one.index, one.features, one.memory) for one in steps]
+        conditioned = self.sam2.attend_together([one.features.low for one in steps], pasts)
+        features = ImageFeatures.joined([one.features.expand(one.memory.objects) for one in steps])
+        empty_absent = self.empty_absent or steps[0].memory.pointed
+        decoded, remembered = tracked(self.sam2, features, conditioned, empty_absent=empty_absent)
+        stepped, start = [], 0
+        for one in steps:
+            rows = slice(start, start := start + one.memory.objects)
+            # Copied: a part would hold the memory of all the others as long as it is remembered.
+            seen = remembered[rows].to(self.memory_dtype, copy=True)
+            latest = FrameMemory(one.index, seen, decoded.pointers[rows].clone())
+            stepped.append((decoded[rows], _remembering(one.memory, latest)))
+        return stepped
+
     @torch.inference_mode()
     def _alone(
         self, index: int, features: ImageFeatures, memory: TrackerMemory
@@ -298,6 +340,11 @@ class Tracker:
 
     def look_back(self, index: int, features: ImageFeatures, memory: TrackerMemory) -> Tensor:
         """Conditions the lowest map (1, C, s, s) of frame ``index`` on the memory: (N, C, s, s)."""
+        past = self._past(index, features, memory)
+        return self.sam2.attend(features.low, past.memories, past.pointers, past.ages)
+
+    def _past(self, index: int, features: ImageFeatures, memory: TrackerMemory) -> Past:
+        """What the objects look back at from frame ``index``."""
         low, first, recent = features.low, memory.conditioning, memory.recent
         view = look_back(
             index,
@@ -316,8 +363,7 @@ class Tracker:
             if age is not None
         ]
         pointers = [one for one, _ in told]
-        return self.sam2.attend(
-            low,
+        return Past(
             laid_out,
             torch.stack(pointers, dim=1) if pointers else low.new_zeros(1, 0, self.sam2.width),
             torch.tensor([age for _, age in told], device=low.device) if self.sam2.dates_pointers else None,
