@@ -20,7 +20,10 @@ from sa2va_cli.runtime.choice import ModelChoice
 from sa2va_cli.runtime.loading import load_segmenter
 
 FOREVER = 3600.0
-NO_FEATURES = ImageFeatures(*(torch.zeros(1, 1, 1, 1) for _ in range(3)))
+
+
+def no_features() -> ImageFeatures:
+    return ImageFeatures(*(torch.zeros(1, 1, 1, 1) for _ in range(3)))
 
 
 def loaded(dtype: str) -> NetworkSegmenter:
@@ -176,7 +179,7 @@ def run_clips(
                 memory = memory_of(pointed=bool(pointed and pointed[place]))
                 for index in clips[place]:
                     try:
-                        decoded, memory = batcher.step(Step(index, NO_FEATURES, memory))
+                        decoded, memory = batcher.step(Step(index, no_features(), memory))
                         found[place].append(decoded.candidates.item())
                     except ValueError as error:
                         found[place].append(str(error))
