@@ -1,8 +1,8 @@
 """How wide pixels are, in Matroska and WebM, which keep the size at which a picture is shown.
 
-FFmpeg's muxer takes it from a field that PyAV cannot set, and codecs such as ProRes, VP9 and FFV1 have no place of
-their own that every player reads. So the muxer is made to leave room for it (``make_room``), and the numbers are
-written when the file is complete (``write_aspect``). Knows nothing about pictures.
+FFmpeg's muxer takes it from a field that PyAV cannot set, and codecs such as ProRes, VP9 and FFV1 have no
+place of their own that every player reads. So the muxer is made to leave room for it (``make_room``), and the
+numbers are written when the file is complete (``write_aspect``). Knows nothing about pictures.
 """
 
 import zlib
