@@ -19,6 +19,7 @@ from av.video.frame import PictureType
 
 from sa2va_cli.datatypes import Publication, Yuv420, YuvColour, YuvPlanes
 from sa2va_cli.errors import OutputError, Sa2VAError, UsageError
+from sa2va_cli.media import matroska
 from sa2va_cli.media.encodings import ENCODINGS, SDR, Codec, Pixels, converted_like
 from sa2va_cli.media.fields import FieldMarker, FieldOrder, can_say, prepare
 from sa2va_cli.media.metadata import Metadata
@@ -260,6 +261,8 @@ class VideoWriter:
             context.color_primaries, context.color_trc = frame.color_primaries, frame.color_trc
         if self._sample_aspect_ratio is not None and self._sample_aspect_ratio > 0:
             context.sample_aspect_ratio = self._sample_aspect_ratio
+            if self._keeps_shown_size:
+                matroska.make_room(stream)
         self._stream = stream
         if frame.format.name == "yuv444p":
             width, height = self._size
@@ -323,6 +326,15 @@ class VideoWriter:
         self._written = self._meant(self._held, last)
         container, self._container = self._container, None
         container.close()
+        if self._keeps_shown_size and self._hidden is not None and self._sample_aspect_ratio:
+            matroska.write_aspect(self._hidden, self._size, self._sample_aspect_ratio)
+
+    @property
+    def _keeps_shown_size(self) -> bool:
+        """Whether the size at which pictures are shown is written into the file when it is complete."""
+        aspect, suffix = self._sample_aspect_ratio, self._path.suffix.lower()
+        is_square = aspect is None or aspect <= 0 or aspect == 1
+        return self._hidden is not None and suffix in matroska.ENDINGS and not is_square
 
     def _meant(self, frame: av.VideoFrame, last: int) -> WrittenVideo:
         suffix = self._path.suffix.lower()

@@ -91,7 +91,8 @@ def plan_outputs(
     delivery = delivery or Delivery()
     template, names = _split_names(_template(saving.output, kinds), saving.output)
     given = saving.output or ""
-    ending = Path(names or given).suffix.lower()
+    into_folder = names is None and template.endswith(f"/{_DEFAULT}")
+    ending = "" if into_folder else Path(names or given).suffix.lower()
     known = ending in _FRAME_ENDINGS if names else ending[1:] in VIDEO_CONTAINERS
     parts = _parts(f"{template}/{names}", prompts, objects, allow_empty=saving.allow_empty)
     planned: list[PlannedOutput] = []

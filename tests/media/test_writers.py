@@ -280,6 +280,27 @@ def test_pixels_that_are_not_square_are_written(tmp_path: Path) -> None:
     assert open_source(path).info.sample_aspect_ratio == Fraction(4, 3)
 
 
+@pytest.mark.parametrize("size", [(64, 48), (720, 576), (271, 481)])
+@pytest.mark.parametrize(
+    ("codec", "suffix"),
+    [("h264", ".mkv"), ("prores4444", ".mkv"), ("lossless", ".mkv"), ("ffv1", ".mkv"), ("vp9", ".webm")],
+)
+def test_matroska_says_how_wide_pixels_are_for_every_codec(
+    tmp_path: Path, codec: str, suffix: str, size: tuple[int, int]
+) -> None:
+    for aspect in (Fraction(4, 3), Fraction(64, 45), Fraction(3, 4)):
+        if codec == "h264" and size[0] % 2:
+            continue
+        path = write(
+            tmp_path / f"a{aspect.denominator}{suffix}", codec, range(2), size, sample_aspect_ratio=aspect
+        )
+        with av.open(str(path)) as container:
+            (stream,) = container.streams.video
+            slack = Fraction(1, 2 * min(size))
+            assert abs(stream.sample_aspect_ratio / aspect - 1) <= slack
+            assert stream.metadata.get("stereo_mode", "mono") == "mono"
+
+
 def test_the_index_of_an_mp4_lies_in_front(tmp_path: Path) -> None:
     data = write(tmp_path / "a.mp4", "h264").read_bytes()
     assert data.index(b"moov") < data.index(b"mdat")

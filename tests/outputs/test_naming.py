@@ -56,6 +56,8 @@ def test_names_by_kind_of_input():
     [
         ("there", ("mask",), "there/a.mask.mp4"),
         ("new/", ("mask",), "new/a.mask.mp4"),
+        ("old.mkv/", ("mask",), "old.mkv/a.mask.mp4"),
+        ("old.mp4/", ("matte",), "old.mp4/a.matte.mov"),
         ("b.mkv", ("mask",), "b.mkv"),
         ("B.MOV", ("matte",), "B.MOV"),
         ("masks", ("davis",), "masks"),
