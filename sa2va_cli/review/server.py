@@ -171,7 +171,9 @@ class Routes:
             "Content-Encoding": "deflate",
             "Cache-Control": "no-store",
         }
-        return Response(zlib.compress(alphas.tobytes(), 1), media_type="application/octet-stream", headers=headers)
+        return Response(
+            zlib.compress(alphas.tobytes(), 1), media_type="application/octet-stream", headers=headers
+        )
 
     def thumbnail(self, request: Request) -> Response:
         """A small picture."""
