@@ -53,7 +53,8 @@ _UNTIL = """const until = async (holds, what) => {
     while (!holds()) {
         if (performance.now() - begun > LIMIT) {
             const said = [...document.querySelectorAll("[data-testid=notice], [role=alert]")];
-            throw new Error(`${what}; the page says: ${said.map((one) => one.innerText).join(" | ") || "nothing"}`);
+            const words = said.map((one) => one.innerText).join(" | ");
+            throw new Error(`${what}; the page says: ${words || "nothing"}`);
         }
         await new Promise(requestAnimationFrame);
     }
