@@ -42,38 +42,53 @@ COLUMNS = (
     Column("server", "of the server, MB", ".0f"),
 )
 TARGET_MS, TARGET_CORRECTED_MS = 100, 1500
-WAITED_MS = 300_000
+WAITED_MS = 120_000
 SAMPLE_SIZE = "640x360"
 STRETCH = 20
 """Frames that are looked at one after the other, before the next jump, while memory is measured."""
 
 _SHOWN = "() => document.querySelector('[data-testid=stage]')?.dataset.masks === 'shown'"
-_CLOCK = """async ([keys, frame]) => {
+_UNTIL = """const until = async (holds, what) => {
+    const begun = performance.now();
+    while (!holds()) {
+        if (performance.now() - begun > LIMIT) {
+            const said = [...document.querySelectorAll("[data-testid=notice], [role=alert]")];
+            const words = said.map((one) => one.innerText).join(" | ");
+            throw new Error(`${what}; the page says: ${words || "nothing"}`);
+        }
+        await new Promise(requestAnimationFrame);
+    }
+};""".replace("LIMIT", str(WAITED_MS))
+_CLOCK = f"""async ([keys, frame]) => {{
+    {_UNTIL}
     const canvas = document.querySelector("[data-testid=stage]");
     const shown = () => canvas.dataset.frame === String(frame) && canvas.dataset.masks === "shown";
     const begun = performance.now();
-    if (keys) {
-        document.body.dispatchEvent(new KeyboardEvent("keydown", { key: keys, bubbles: true }));
-    } else {
+    if (keys) {{
+        document.body.dispatchEvent(new KeyboardEvent("keydown", {{ key: keys, bubbles: true }}));
+    }} else {{
         const field = document.querySelector("[data-testid=frame]");
         field.value = frame;
-        field.dispatchEvent(new Event("change", { bubbles: true }));
-    }
-    while (!shown()) await new Promise(requestAnimationFrame);
+        field.dispatchEvent(new Event("change", {{ bubbles: true }}));
+    }}
+    await until(shown, `frame ${{frame}} is not shown`);
     return performance.now() - begun;
-}"""
-_CLICKED = """() => {
+}}"""
+_CLICKED = f"""() => {{
+    {_UNTIL}
     const canvas = document.querySelector("[data-testid=stage]");
     const waits = () => document.querySelector(".stage-notes .chip:not(.warn)") !== null;
-    window.corrected = new Promise((done) => {
-        canvas.addEventListener("pointerup", async () => {
-            const begun = performance.now();
-            while (!waits()) await new Promise(requestAnimationFrame);
-            while (waits() || canvas.dataset.masks !== "shown") await new Promise(requestAnimationFrame);
-            done(performance.now() - begun);
-        }, { once: true });
-    });
-}"""
+    let begun = null;
+    canvas.addEventListener("pointerup", () => (begun = performance.now()), {{ once: true }});
+    const watched = async () => {{
+        await until(() => begun !== null, "the click did not come to the picture");
+        await until(waits, "the page does not work on the click");
+        await until(() => !waits() && canvas.dataset.masks === "shown", "the mask does not come");
+        return performance.now() - begun;
+    }};
+    window.corrected = watched();
+    window.corrected.catch(() => {{}});
+}}"""
 
 
 def stepped(page: Any, keys: str, first: int, direction: int, count: int, pause_ms: int) -> list[float]:

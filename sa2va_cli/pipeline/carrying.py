@@ -8,7 +8,6 @@ Knows nothing about logs.
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import replace
-from itertools import chain
 from typing import Any
 
 from sa2va_cli.datatypes import Followed, Frame, FrameMasks, Session
@@ -107,13 +106,14 @@ def carry(
     pointed = replace(pointed, row=0, index=frame.index)
     ways = session.point(None, (), 1, [pointed], {0: (first, last)})
     with ExitStack() as stack:
-        later = chain([frame], _frames(stack, reader.part(frame.index + 1, last + 1)))
-        count = last - frame.index + 1
-        forwards = session.follow(later, ways.forwards, count=count, workers=workers)
-        stack.enter_context(closing(forwards))
+        # By itself, so that whoever waits for it does not wait for others that are encoded ahead.
+        with closing(session.follow(iter([frame]), ways.forwards, count=1)) as followed:
+            begin = next(followed)
         motion = MotionCheck()
-        begin = next(forwards)
         yield begin.frame.index, _mask(begin, motion)
+        later = _frames(stack, reader.part(frame.index + 1, last + 1))
+        forwards = session.follow(later, begin.memory, count=last - frame.index, workers=workers)
+        stack.enter_context(closing(forwards))
         sides = [_told(forwards, motion)]
         if ways.backwards is not None and first < frame.index:
             earlier = _frames(stack, reader.backwards(first, frame.index))

@@ -78,6 +78,7 @@ EDITS: Mapping[str, Schema] = {
     "split": _record({"object": _ID, "frame": _FRAME}, {"name": _NAME}),
 }
 NOTHING: Schema = _record({})
+PREPARE: Schema = _record({"frame": _FRAME})
 SAVE: Schema = _record({}, {"name": {**_NAME, "type": ["string", "null"]}})
 SEGMENT: Schema = _record({"prompts": {"type": "array", "minItems": 1, "maxItems": 32, "items": _WORDS}})
 TRIAGE: Schema = _record(

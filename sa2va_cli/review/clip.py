@@ -8,11 +8,13 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from sa2va_cli.datatypes import Frame, Prompt
 from sa2va_cli.errors import UsageError
@@ -81,7 +83,7 @@ class OpenClip:
         with self._lock:
             self.revising = Revising(self.clip.tracks)
             self._stack.callback(self.revising.close)
-            self.survey = Survey(self.frames, self.tell_changed)
+            self.survey = Survey(self.frames, partial(self.tell_changed, None))
             self._looked = False
 
     def look(self, first: int = 0, last: int | None = None) -> Survey:
@@ -104,9 +106,15 @@ class OpenClip:
                 self._pictures.close()
             self._stack.close()
 
-    def tell_changed(self) -> None:
-        """Says that the clip should be read again."""
-        self._tell({"type": "clip", "id": self.clip.id, "revision": self.revision})
+    def tell_changed(self, masks: tuple[int, int | None] | None = (0, None)) -> None:
+        """Says that the clip should be read again.
+
+        Args:
+            masks: the first and the last frame whose masks changed with this revision; None for the end, or
+                for no masks at all.
+        """
+        span = None if masks is None else [masks[0], self.frames - 1 if masks[1] is None else masks[1]]
+        self._tell({"type": "clip", "id": self.clip.id, "revision": self.revision, "masks": span})
 
     @property
     def tracks(self) -> Tracks:
@@ -134,6 +142,11 @@ class OpenClip:
         return 0 if self.revising is None else self.revising.review.revision
 
     @property
+    def model(self) -> str | None:
+        """What the tracks were made with; None where there are none."""
+        return None if self.revising is None else self.revising.tracks.header.model.name
+
+    @property
     def source(self) -> str:
         """The video or pictures."""
         if self.revising is None:
@@ -158,7 +171,7 @@ class OpenClip:
                     check_source(self.clip.tracks, self.revising.tracks.header, reader, self.source)
                 self._reader = reader
                 if self.revising is not None:  # what only the source tells is known now
-                    self.tell_changed()
+                    self.tell_changed(None)
             return self._reader
 
     @property
@@ -232,8 +245,8 @@ class OpenClip:
                 self._sound = path
             return self._sound
 
-    def masks(self, index: int, width: int | None) -> tuple[bytes, list[int]]:
-        """The alphas of all objects on a frame, as a PNG with one below the other, and whose they are.
+    def alphas(self, index: int, width: int | None) -> tuple[NDArray[np.uint8], list[int]]:
+        """The alphas (N, H, W) of all objects on a frame, 0..255, and whose they are.
 
         Raises:
             UsageError: there is no such frame, or there are no tracks.
@@ -242,7 +255,7 @@ class OpenClip:
         edited = self.edits.edited
         objects = edited.header.objects
         seen = view_size(self.size, width)
-        stacked = np.zeros((max(1, len(objects)), seen[1], seen[0]), np.uint8)
+        stacked = np.zeros((len(objects), seen[1], seen[0]), np.uint8)
         frame = edited[index]
         if frame is not None and frame.masks:
             one = frame.decoded(objects)
@@ -251,12 +264,23 @@ class OpenClip:
             rows = {found.id: row for row, found in enumerate(objects)}
             for found, alpha in zip(one.objects, alphas, strict=True):
                 stacked[rows[found.id]] = np.rint(alpha * 255)
-        done, data = cv2.imencode(".png", stacked.reshape(-1, seen[0]), [cv2.IMWRITE_PNG_COMPRESSION, 1])
+        return stacked, [one.id for one in objects]
+
+    def masks(self, index: int, width: int | None) -> tuple[bytes, list[int]]:
+        """The alphas of all objects on a frame, as a PNG with one below the other, and whose they are.
+
+        Raises:
+            UsageError: there is no such frame, or there are no tracks, or too many for a picture.
+        """
+        alphas, objects = self.alphas(index, width)
+        picture = alphas if objects else np.zeros((1, *alphas.shape[1:]), np.uint8)
+        flat = picture.reshape(-1, alphas.shape[2])
+        done, data = cv2.imencode(".png", flat, [cv2.IMWRITE_PNG_COMPRESSION, 1])
         if not done:
             raise UsageError(
                 f"the masks of {len(objects)} objects are too large for a picture; ask for less width"
             )
-        return data.tobytes(), [one.id for one in objects]
+        return data.tobytes(), objects
 
     def document(self) -> dict[str, Any]:
         """Everything about the clip that is no picture."""

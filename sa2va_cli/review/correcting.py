@@ -215,7 +215,7 @@ def steps(clip: OpenClip, edit: Correct, engine: Engine, told: Told) -> Steps:
     reader = clip.reader()
     header = clip.tracks.header
     frame = frame_at(reader, edit.frame)
-    loaded = engine.ready(header.model.name)
+    loaded = engine.ready(clip.model)
     layer = clip.edits.layer(edit.layer)
     total, done = edit.last - edit.first + 1, 0
     with loaded.engine.open(still=reader.info.kind == "image") as session:
@@ -227,6 +227,30 @@ def steps(clip: OpenClip, edit: Correct, engine: Engine, told: Told) -> Steps:
                 told(index, index)
                 done += 1
                 yield done / total
+    return ()
+
+
+def prepared_steps(clip: OpenClip, index: int, engine: Engine) -> Steps:
+    """The work that the first correction would wait for: the model is loaded, and has once found something.
+
+    Args:
+        clip: which one.
+        index: of the frame that is looked at.
+        engine: loads the model.
+
+    Raises:
+        Sa2VAError: of the kind that says what went wrong.
+    """
+    reader = clip.reader()
+    loaded = engine.ready(clip.model)
+    yield 0.9
+    frame = frame_at(reader, index)
+    width, height = clip.size
+    middle = PointPrompt(Length(width // 2), Length(height // 2), True, f"{index}f")
+    with loaded.engine.open(still=reader.info.kind == "image") as session:
+        pointed = placed_on(frame.image, (middle,))
+        with closing(carry(session, reader, frame, pointed, index, index, loaded.workers)) as carried:
+            next(carried)
     return ()
 
 

@@ -150,7 +150,8 @@ class Desk:
         with clip.edits.lock:
             edit = self._made(clip, kind, body)
             clip.edits.edit(edit)
-        self._changed(clip, edit)
+        # The masks of a correction are still to come, and are told of frame by frame.
+        self._changed(clip, None if isinstance(edit, Correct) else changed(edit))
         job = self.jobs.latest(number, edit.layer) if isinstance(edit, Correct) else None
         answer: dict[str, Any] = {"revision": clip.revision, "job": job.id if job else None}
         if isinstance(edit, Correct | Split):
@@ -184,6 +185,24 @@ class Desk:
             raise UsageError(f"type={kind!r} is not possible here")
         return made(**body)
 
+    def prepare(self, number: str, frame: int) -> dict[str, Any]:
+        """Loads the model, if it is not loaded yet, as somebody is about to correct something.
+
+        Args:
+            number: of the clip.
+            frame: that is looked at.
+
+        Raises:
+            UsageError: there is no such frame.
+        """
+        clip = self.clip(number)
+        clip.check_frame(frame)
+        known = next((one for one in self.jobs.active() if one.kind == "prepare"), None)
+        if known is not None or self.engine.is_ready(clip.model):
+            return {"job": known.id if known else None}
+        job = self._job(clip, "prepare", self.engine.chosen(clip.model).name or "")
+        return self._submit(self.worker, job, lambda _: correcting.prepared_steps(clip, frame, self.engine))
+
     def undo(self, number: str) -> dict[str, Any]:
         """Takes the last edit back.
 
@@ -191,7 +210,7 @@ class Desk:
             UsageError: there is none.
         """
         clip = self.clip(number)
-        self._changed(clip, clip.edits.undo())
+        self._changed(clip, changed(clip.edits.undo()))
         return {"revision": clip.revision}
 
     def redo(self, number: str) -> dict[str, Any]:
@@ -201,7 +220,7 @@ class Desk:
             UsageError: there is none.
         """
         clip = self.clip(number)
-        self._changed(clip, clip.edits.redo())
+        self._changed(clip, changed(clip.edits.redo()))
         return {"revision": clip.revision}
 
     def save(self, number: str, name: str | None) -> dict[str, Any]:
@@ -347,7 +366,7 @@ class Desk:
             if job.kind == "correct":
                 clip = self.clip(job.clip)
                 clip.edits.cut_short(job.key)
-                self._changed(clip, None)
+                self._changed(clip, (0, None))
         return {}
 
     def _job(self, clip: OpenClip, kind: str, about: str, key: str = "", *, urgent: bool = False) -> Job:
@@ -366,13 +385,17 @@ class Desk:
         worker.submit(job, make)
         return {"job": job.id}
 
-    def _changed(self, clip: OpenClip, edit: Edit | None) -> None:
-        """After an edit was made or taken back: what is known of it is found out anew, and work adapts."""
-        span = changed(edit) if edit is not None else (0, None)
-        if span is not None:
-            clip.look(*span)
+    def _changed(self, clip: OpenClip, masks: tuple[int, int | None] | None) -> None:
+        """After an edit was made or taken back: what is known of it is found out anew, and work adapts.
+
+        Args:
+            clip: which one.
+            masks: see ``OpenClip.tell_changed``.
+        """
+        if masks is not None:
+            clip.look(*masks)
         self._resume(clip)
-        clip.tell_changed()
+        clip.tell_changed(masks)
 
     def _resume(self, clip: OpenClip) -> None:
         """Begins the work that the edits wait for, and ends that for which nobody waits any more."""

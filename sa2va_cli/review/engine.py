@@ -1,6 +1,6 @@
 """The one loaded model of a server: nothing is loaded before it is needed.
 
-Used by the thread that does the work, and by no other. Knows nothing about clips.
+Used by the thread that does the work, and by no other but where that is said. Knows nothing about clips.
 """
 
 from collections.abc import Callable
@@ -52,6 +52,7 @@ class Engine:
         self._threads = threads
         self._stack = ExitStack()
         self._loaded: Loaded | None = None
+        self._asked: str | None = None
 
     @property
     def name(self) -> str | None:
@@ -65,6 +66,14 @@ class Engine:
             usual: the one to take where nobody chose.
         """
         return replace(self.choice, name=self.choice.name or usual)
+
+    def is_ready(self, usual: str | None) -> bool:
+        """Whether the model is loaded; any thread may ask.
+
+        Args:
+            usual: see ``chosen``.
+        """
+        return self._loaded is not None and self._asked == self.chosen(usual).name
 
     def ready(self, usual: str | None) -> Loaded:
         """The model, loaded.
@@ -87,6 +96,7 @@ class Engine:
                 raise ModelError(f"{name} has no mask decoder; choose a Sa2VA (--model 1b)")
             workers = self._stack.enter_context(self._threads(engine))
             self._loaded = Loaded(engine, name, placement, workers)
+        self._asked = choice.name
         return self._loaded
 
     def close(self) -> None:

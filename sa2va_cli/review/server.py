@@ -3,6 +3,7 @@
 No logic but that of HTTP. Handlers that are no coroutines run in threads of their own.
 """
 
+import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -30,6 +31,7 @@ from sa2va_cli.review.bodies import (
     ASK,
     DELIVER,
     NOTHING,
+    PREPARE,
     PREVIEW,
     SAVE,
     SEGMENT,
@@ -159,6 +161,20 @@ class Routes:
         headers = {"X-Objects": ",".join(map(str, objects)), "Cache-Control": "no-store"}
         return Response(data, media_type="image/png", headers=headers)
 
+    def alphas(self, request: Request) -> Response:
+        """Masks, as a page draws them soonest: no picture is made, and none has to be read."""
+        clip, index, width = self._seen(request)
+        alphas, objects = clip.alphas(index, width)
+        headers = {
+            "X-Objects": ",".join(map(str, objects)),
+            "X-Size": f"{alphas.shape[2]}x{alphas.shape[1]}",
+            "Content-Encoding": "deflate",
+            "Cache-Control": "no-store",
+        }
+        return Response(
+            zlib.compress(alphas.tobytes(), 1), media_type="application/octet-stream", headers=headers
+        )
+
     def thumbnail(self, request: Request) -> Response:
         """A small picture."""
         data = self._clip(request).thumbnail(number(request, "frame", 0, 1 << 31))
@@ -173,6 +189,11 @@ class Routes:
         """An edit."""
         kind, body = parsed_edit(await request.body())
         return JSONResponse(await in_thread(self._desk.edit, _id(request), kind, body), 202)
+
+    async def prepare(self, request: Request) -> Response:
+        """Makes corrections quick."""
+        body = parsed(await request.body(), PREPARE)
+        return JSONResponse(await in_thread(self._desk.prepare, _id(request), body["frame"]), 202)
 
     async def undo(self, request: Request) -> Response:
         """Takes an edit back."""

@@ -15,6 +15,7 @@ Knows nothing about files and frames.
 import math
 import struct
 import zlib
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -86,6 +87,23 @@ def decode(data: bytes) -> Logits:
     except (struct.error, zlib.error, ValueError) as error:
         raise ValueError(f"damaged logits: {error}") from error
     return _valued(codes, precision) + np.float32(cut)
+
+
+def stacked(masks: Sequence[Logits]) -> Logits:
+    """The logits of a frame's masks as one array.
+
+    Args:
+        masks: (h, w) each; of several grids where one was corrected with another network than the others.
+
+    Returns:
+        (N, H, W) on the finest of their grids; (0, 1, 1) for no masks.
+    """
+    if not masks:
+        return np.zeros((0, 1, 1), np.float32)
+    height, width = max((one.shape for one in masks), key=math.prod)
+    return np.stack(
+        [one if one.shape == (height, width) else cv2.resize(one, (width, height)) for one in masks]
+    )
 
 
 def _saturated(distances: Logits, cut: float) -> Logits:

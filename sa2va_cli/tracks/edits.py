@@ -15,7 +15,7 @@ import numpy as np
 from sa2va_cli.datatypes import FoundObject, Prompt
 from sa2va_cli.errors import UsageError
 from sa2va_cli.staging import output_errors
-from sa2va_cli.tracks.coding import decode, encode
+from sa2va_cli.tracks.coding import decode, encode, stacked
 from sa2va_cli.tracks.corrections import Correction, corrections_of
 from sa2va_cli.tracks.indexed import CodedFrame, CodedMask, IndexedFrames
 from sa2va_cli.tracks.log import CORRECTION, FRAME, Tracks, end_of, head_of
@@ -407,13 +407,7 @@ def _without(masks: Masks, number: int) -> Masks:
 
 def _united(one: CodedMask, other: CodedMask, threshold: float) -> CodedMask:
     """What either mask covers; as trusted as the less trusted one."""
-    logits = [decode(one.coded), decode(other.coded)]
-    if logits[0].shape != logits[1].shape:
-        logits.sort(key=np.size)
-        import cv2
-
-        height, width = logits[1].shape
-        logits[0] = np.asarray(cv2.resize(logits[0], (width, height)), np.float32)
+    logits = stacked([decode(one.coded), decode(other.coded)])
     return CodedMask(
         max(one.score, other.score),
         min(one.iou, other.iou),

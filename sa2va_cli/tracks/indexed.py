@@ -13,7 +13,7 @@ import numpy as np
 
 from sa2va_cli.datatypes import FoundObject
 from sa2va_cli.errors import InputError
-from sa2va_cli.tracks.coding import decode
+from sa2va_cli.tracks.coding import decode, stacked
 from sa2va_cli.tracks.log import (
     FRAME,
     FRAME_HEAD,
@@ -100,7 +100,7 @@ class CodedFrame:
         """
         known = [one for one in objects if one.id in self.masks]
         masks = [self.masks[one.id] for one in known]
-        rows = np.stack([decode(one.coded) for one in masks]) if masks else np.zeros((0, 1, 1), np.float32)
+        rows = stacked([decode(one.coded) for one in masks])
         facts = np.array([(one.score, one.iou, one.agreement) for one in masks], np.float32).reshape(-1, 3)
         scores, ious, agreements = facts.T
         worded = np.array([one.worded for one in masks], np.float32)

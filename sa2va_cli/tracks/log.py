@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from sa2va_cli.datatypes import Evidence, FoundObject, Frame, FrameMasks
 from sa2va_cli.errors import InputError
 from sa2va_cli.staging import output_errors
-from sa2va_cli.tracks.coding import CERTAIN, decode, encode
+from sa2va_cli.tracks.coding import CERTAIN, decode, encode, stacked
 from sa2va_cli.tracks.confidence import gathered
 from sa2va_cli.tracks.header import Header
 from sa2va_cli.tracks.records import Damage, Record, packed, read_records
@@ -335,7 +335,7 @@ class Tracks:
                 logits.append(decode(record.payload[place : place + length]))
                 facts.append((score, iou, agreement))
                 place += length
-            rows = np.stack(logits) if logits else np.zeros((0, 1, 1), np.float32)
+            rows = stacked(logits)
             rest = record.payload[place:]
             told = unpack_worded(rest, count)
         except (struct.error, KeyError, ValueError):

@@ -1,6 +1,7 @@
 """Corrections over HTTP: the frame first, then both directions, with progress, cancelled and gone on with."""
 
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -230,3 +231,53 @@ def test_pages_over_tracks_need_no_model(serve):
     server.masks(1)
     server.edit("delete", object=GREEN)
     assert server.clip()["objects"]
+
+
+@pytest.mark.parametrize("grid", [32, 128])
+def test_tracks_of_a_network_with_another_grid_are_corrected_seen_and_saved(serve, monkeypatch, grid):
+    server = serve()
+    green = server.masks(9)[GREEN]
+    monkeypatch.setattr("fakes.GRID", grid)
+    assert server.done(point_at_green(server)["job"])["state"] == "done"
+    masks = server.masks(9)
+    assert (masks[RED] & green).sum() > 0.9 * green.sum()
+    assert (masks[GREEN] ^ green).sum() < 0.05 * green.sum()
+    assert [one["area"][9] for one in server.surveyed()["objects"]] == pytest.approx([0.04, 0.04], abs=0.02)
+    job = server.edit("brush", object=RED, frame=9, stroke=[[10, 10]], radius=6, add=True)["job"]
+    assert server.done(job)["state"] == "done"
+    assert server.masks(9)[RED].any()
+    saved = server.post(f"/clips/{server.id}/save", {})["file"]
+    frames = list(Tracks(Path(saved)))
+    assert [one.index for one in frames] == list(range(FRAMES))
+    assert {one.logits.shape for one in frames} == {(2, max(grid, 64), max(grid, 64))}
+
+
+def test_only_masks_that_change_are_told_of(serve, monkeypatch):
+    server = serve(engine=GatedChat())
+    told = []
+    monkeypatch.setattr(server.desk.events, "tell", told.append)
+    server.surveyed()
+    told.clear()
+    job = point_at_green(server)["job"]
+    server.edit("recolour", object=GREEN, colour="#00ff00")
+    before = [one for one in told if one["type"] == "clip"]
+    server.chat.let(2 * FRAMES)
+    assert {one["revision"] for one in before} >= {1, 2}
+    assert {one["masks"] for one in before} == {None}
+    assert server.done(job)["state"] == "done"
+    done = [one["first"] for one in told if one["type"] == "frames"]
+    assert (done[0], sorted(done)) == (5, list(range(FRAMES)))
+    server.edit("drop", object=GREEN, first=2, last=3)
+    server.post(f"/clips/{server.id}/undo")
+    spans = [one["masks"] for one in told if one["type"] == "clip" and one["revision"] > 2]
+    assert [one for one in spans if one] == [[2, 3], [2, 3]]
+
+
+def test_the_model_is_loaded_when_somebody_is_about_to_correct(serve):
+    server = serve()
+    job = server.post(f"/clips/{server.id}/prepare", {"frame": 3}, 202)["job"]
+    assert server.done(job)["state"] == "done"
+    assert server.desk.engine.is_ready("fake")
+    assert server.post(f"/clips/{server.id}/prepare", {"frame": 4}) == {"job": None}
+    server.post(f"/clips/{server.id}/prepare", {"frame": FRAMES}, 400)
+    assert server.clip()["corrections"] == []

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -195,3 +196,13 @@ def test_a_decision_is_kept_beside_the_tracks(serve):
     server.close()
     (clip,) = serve().get("/clips")["clips"]
     assert (clip["status"], clip["reason"]) == ("rejected", "the wrong dog")
+
+
+def test_masks_as_bytes_are_those_of_the_picture(serve):
+    server = serve()
+    answer = server.client.get(f"/api/v1/clips/{server.id}/alphas/4?width=48")
+    assert answer.headers["x-size"] == "48x32"
+    assert answer.headers["x-objects"] == "1,2"
+    alphas = np.frombuffer(answer.content, np.uint8).reshape(2, 32, 48)
+    picture = server.client.get(f"/api/v1/clips/{server.id}/masks/4?width=48")
+    assert np.array_equal(alphas.reshape(64, 48), cv2.imdecode(np.frombuffer(picture.content, np.uint8), 0))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from sa2va_cli.datatypes import Frame, FrameMasks
-from sa2va_cli.tracks.coding import CERTAIN, decode, encode
+from sa2va_cli.tracks.coding import CERTAIN, decode, encode, stacked
 
 SIZE = (1280, 720)
 
@@ -100,3 +100,13 @@ def test_certainty_is_beyond_sixteen_bits() -> None:
 def test_what_is_cut_off_is_damaged(cut: int) -> None:
     with pytest.raises(ValueError, match="damaged logits"):
         decode(encode(noise(16, 1), 0.5)[:cut])
+
+
+def test_masks_of_several_grids_are_one_array_on_the_finest() -> None:
+    fine, coarse = disc(64, 20, 0.5), disc(32, 10, 0.5)
+    rows = stacked([coarse, fine])
+    assert rows.shape == (2, 64, 64)
+    assert np.array_equal(rows[1], fine)
+    assert ((rows[0] > 0) ^ (fine > 0)).mean() < 0.02
+    assert stacked([fine, fine]).shape == (2, 64, 64)
+    assert stacked([]).shape == (0, 1, 1)

@@ -48,6 +48,7 @@ export const readClip = (id) => get(inClip(id));
 export const readOutputs = () => get("/outputs");
 
 export const edit = (id, change) => post(`${inClip(id)}/edits`, change);
+export const prepare = (id, frame) => post(`${inClip(id)}/prepare`, { frame });
 export const undo = (id) => post(`${inClip(id)}/undo`);
 export const redo = (id) => post(`${inClip(id)}/redo`);
 export const save = (id) => post(`${inClip(id)}/save`);
@@ -70,12 +71,12 @@ export async function readPicture(id, frame, width, signal) {
   return response.blob();
 }
 
-// The alphas of all objects of a frame, one below the other, and whose they are.
-export async function readMasks(id, frame, width, revision, signal) {
-  const path = `${inClip(id)}/masks/${frame}?width=${width}&revision=${revision}`;
-  const response = await respond("GET", path, { signal });
-  const objects = (response.headers.get("X-Objects") || "").split(",").map((one) => one.trim());
-  return { objects: objects.filter((one) => one !== ""), blob: await response.blob() };
+// The alphas of all objects of a frame, one after the other: {objects: ids, width, height, alphas: one byte a pixel}.
+export async function readMasks(id, frame, width, signal) {
+  const response = await respond("GET", `${inClip(id)}/alphas/${frame}?width=${width}`, { signal });
+  const objects = (response.headers.get("X-Objects") || "").split(",").filter((one) => one !== "");
+  const [wide, high] = response.headers.get("X-Size").split("x").map(Number);
+  return { objects, width: wide, height: high, alphas: new Uint8Array(await response.arrayBuffer()) };
 }
 
 // Asks a question and gives each event of the answer to `take` as it arrives.

@@ -48,7 +48,7 @@ function useServer(review) {
     const missed = () => {
       forgetAllJobs(); // a server that was started anew counts its jobs from the beginning
       readClips();
-      review?.read();
+      review?.readAgain();
     };
     return follow(take, missed);
   }, [review]);

@@ -16,28 +16,41 @@ export function tintLayer(masks, colours, selected) {
   });
 }
 
+// Written for speed: it is done for every frame that is shown, on the page's only thread.
 function tint(pixels, { width, height, alphas }, row, [red, green, blue], edge) {
   const start = row * width * height;
-  const inside = (x, y) => x >= 0 && y >= 0 && x < width && y < height && alphas[start + y * width + x] > 127;
+  const [below, right, bottom] = [edge * width, width - edge, height - edge];
   for (let y = 0, at = 0; y < height; y++) {
     for (let x = 0; x < width; x++, at++) {
-      const alpha = alphas[start + at];
+      const from = start + at;
+      const alpha = alphas[from];
       if (alpha === 0) continue;
-      let opacity = (alpha / 255) * TINT;
-      if (
+      const isEdge =
         alpha > 127 &&
-        !(inside(x - edge, y) && inside(x + edge, y) && inside(x, y - edge) && inside(x, y + edge))
-      ) {
-        opacity = 1;
-      }
-      over(pixels, 4 * at, red, green, blue, opacity);
+        (x < edge ||
+          y < edge ||
+          x >= right ||
+          y >= bottom ||
+          alphas[from - edge] <= 127 ||
+          alphas[from + edge] <= 127 ||
+          alphas[from - below] <= 127 ||
+          alphas[from + below] <= 127);
+      over(pixels, 4 * at, red, green, blue, isEdge ? 1 : (alpha / 255) * TINT);
     }
   }
 }
 
 // Puts a colour over what is there already (straight alpha).
 function over(pixels, at, red, green, blue, opacity) {
-  const below = (pixels[at + 3] / 255) * (1 - opacity);
+  const known = pixels[at + 3];
+  if (known === 0 || opacity === 1) {
+    pixels[at] = red;
+    pixels[at + 1] = green;
+    pixels[at + 2] = blue;
+    pixels[at + 3] = 255 * opacity;
+    return;
+  }
+  const below = (known / 255) * (1 - opacity);
   const total = opacity + below;
   pixels[at] = (red * opacity + pixels[at] * below) / total;
   pixels[at + 1] = (green * opacity + pixels[at + 1] * below) / total;
@@ -69,13 +82,14 @@ function layer({ width, height, objects }, fill) {
 }
 
 // Draws one frame. `view` is where the source (`size`) lies on the canvas; left of `wipe` (0..1, or null) is the source.
-export function drawFrame(canvas, { image, layers, mode, wipe, view, size }) {
+// A frame that is not `still` is on its way to the next one: quick is better than smooth.
+export function drawFrame(canvas, { image, layers, mode, wipe, view, size, still }) {
   const context = canvas.getContext("2d");
   context.clearRect(0, 0, canvas.width, canvas.height);
   if (!image) return;
   const place = [view.x, view.y, size.width * view.scale, size.height * view.scale];
   context.imageSmoothingEnabled = view.scale * (size.width / image.width) < 3; // near to it, a pixel is a square
-  context.imageSmoothingQuality = "high";
+  context.imageSmoothingQuality = still ? "high" : "low";
   context.drawImage(image, ...place);
   if (mode === "source" || !layers) return;
   context.save();

@@ -6,7 +6,7 @@ const ROOM = 256 * 2 ** 20; // bytes of decoded pictures that are kept
 const AT_ONCE = 4; // requests at a time: browsers allow six to one server, and edits must come through
 
 export class FrameStore {
-  // `loaded(frame)` is called when something of a frame has arrived, `failed(problem)` when it could not be read.
+  // `loaded(frame)` is called when something of a frame has arrived, `failed(problem, frame)` when it could not be read.
   constructor(clip, loaded, failed) {
     this.clip = clip;
     this.loaded = loaded;
@@ -17,7 +17,7 @@ export class FrameStore {
     this.wanted = [];
   }
 
-  // Names what is needed, most urgent first: [{kind, frame, width, revision}, ...]. What is no longer needed is stopped.
+  // Names what is needed, most urgent first: [{kind, frame, width}, ...]. What is no longer needed is stopped.
   want(list) {
     this.wanted = list.map((one) => ({ ...one, key: keyOf(one) }));
     const keys = new Set(this.wanted.map((one) => one.key));
@@ -36,11 +36,10 @@ export class FrameStore {
     return entry.value;
   }
 
-  // Forgets masks of frames whose masks have changed.
-  forgetMasks(first, last) {
-    for (const [key, entry] of this.kept) {
-      const { kind, frame } = entry.one;
-      if (kind === "masks" && frame >= first && frame <= last) this.#drop(key);
+  // Masks of these frames have changed: what is kept of them is shown until it was read again.
+  renewMasks(first, last) {
+    for (const { one, value } of this.kept.values()) {
+      if (one.kind === "masks" && one.frame >= first && one.frame <= last) value.old = true;
     }
     for (const [key, stop] of this.reading) {
       if (stop.one.kind === "masks" && stop.one.frame >= first && stop.one.frame <= last) {
@@ -59,7 +58,8 @@ export class FrameStore {
   #readNext() {
     for (const one of this.wanted) {
       if (this.reading.size >= AT_ONCE) return;
-      if (!this.kept.has(one.key) && !this.reading.has(one.key)) this.#read(one);
+      const known = this.kept.get(one.key);
+      if ((!known || known.value.old) && !this.reading.has(one.key)) this.#read(one);
     }
   }
 
@@ -73,7 +73,7 @@ export class FrameStore {
     } catch (problem) {
       if (problem.name === "AbortError" || stop.signal.aborted) return;
       this.wanted = this.wanted.filter((other) => other.key !== one.key);
-      this.failed(problem);
+      this.failed(problem, one.frame);
     } finally {
       if (this.reading.get(one.key) === stop) this.reading.delete(one.key);
       this.#readNext();
@@ -100,8 +100,8 @@ export class FrameStore {
   }
 }
 
-function keyOf({ kind, frame, width, revision = 0 }) {
-  return `${kind} ${frame} ${width} ${revision}`;
+function keyOf({ kind, frame, width }) {
+  return `${kind} ${frame} ${width}`;
 }
 
 async function picture(clip, { frame, width }, signal) {
@@ -109,24 +109,8 @@ async function picture(clip, { frame, width }, signal) {
   return { image, bytes: image.width * image.height * 4 };
 }
 
-// {objects: ids, width, height, alphas: one byte a pixel, object after object}
-async function masks(clip, { frame, width, revision }, signal) {
-  const { objects, blob } = await readMasks(clip, frame, width, revision, signal);
-  if (!objects.length) return { objects, width: 1, height: 1, alphas: new Uint8Array(0), bytes: 0 };
-  const image = await createImageBitmap(blob, { colorSpaceConversion: "none" });
-  const canvas = new OffscreenCanvas(image.width, image.height);
-  const context = canvas.getContext("2d", { willReadFrequently: true });
-  context.drawImage(image, 0, 0);
-  const { data } = context.getImageData(0, 0, image.width, image.height);
-  const alphas = new Uint8Array(image.width * image.height);
-  for (let at = 0; at < alphas.length; at++) alphas[at] = data[4 * at];
-  const found = {
-    objects,
-    width: image.width,
-    height: image.height / objects.length,
-    alphas,
-    bytes: alphas.length,
-  };
-  image.close();
-  return found;
+// {objects, width, height, alphas} as they were read; `old` once they have changed.
+async function masks(clip, { frame, width }, signal) {
+  const found = await readMasks(clip, frame, width, signal);
+  return { ...found, old: false, bytes: found.alphas.length };
 }

@@ -55,7 +55,7 @@ export const TABLE = [
   { group: "view", keys: ["+", "="], words: "keys.larger", act: (review) => zoomBy(review, 1.5) },
   { group: "view", keys: ["-"], words: "keys.smaller", act: (review) => zoomBy(review, 1 / 1.5) },
   { group: "view", keys: ["0"], words: "keys.fit", act: (review) => review.look(null) },
-  { group: "correcting", keys: ["V"], words: "tools.look", act: (review) => review.set({ tool: "look" }) },
+  { group: "correcting", keys: ["V"], words: "tools.look", act: (review) => review.takeUp("look") },
   { group: "correcting", keys: ["P"], words: "tools.point", act: (review) => takeTool(review, "point") },
   { group: "correcting", keys: ["B"], words: "tools.box", act: (review) => takeTool(review, "box") },
   { group: "correcting", keys: ["U"], words: "tools.brush", act: (review) => takeTool(review, "brush") },
@@ -86,7 +86,7 @@ export const TABLE = [
 ];
 
 function takeTool(review, tool) {
-  if (review.state.clip.tracks) review.set({ tool });
+  if (review.state.clip.tracks) review.takeUp(tool);
 }
 
 function changeChosen(review, edit) {

@@ -62,8 +62,10 @@ function NewObject({ review }) {
     input.value = "";
     review.find(prompt);
   };
-  const point = () =>
-    review.set({ target: null, tool: review.state.tool === "look" ? "point" : review.state.tool });
+  const point = () => {
+    review.set({ target: null });
+    review.takeUp(review.state.tool === "look" ? "point" : review.state.tool);
+  };
   return html`<form class="new-object" onSubmit=${add}>
       <label class="hidden" for="new-words">${t("objects.by_words")}</label>
       <input

@@ -71,7 +71,7 @@ export class Player {
     const direction = Math.sign(speed);
     let ready = frame;
     for (let next = frame + direction * stride; direction * (due - next) >= 0; next += direction * stride) {
-      if (next < Math.min(first, frame) || next > Math.max(last, frame) || !this.#isThere(next)) break;
+      if (next < Math.min(first, frame) || next > Math.max(last, frame) || !this.review.isShown(next)) break;
       ready = next;
     }
     if (ready !== frame) this.review.seek(ready, { playing: true });
@@ -80,11 +80,6 @@ export class Player {
     } else if (Math.abs(due - ready) > LATE_S * framesPerSecond(clip) * Math.abs(speed) + stride) {
       this.#setClock();
     }
-  }
-
-  #isThere(frame) {
-    const { image, masks } = this.review.best(frame);
-    return image !== null && (masks !== null || !this.review.state.clip.objects.length);
   }
 
   #startSound() {

@@ -32,32 +32,49 @@ export class Review extends Store {
       sound: true,
       loads: 0,
       practised: {}, // tools that were used, whose help is not needed any more
-      waiting: null, // {frame, points, box, stroke}: sent, and its mask has not come yet
+      waiting: null, // {frame, points, box, stroke}: sent, and its mask is not here yet; `revision` and `made` come later
     });
     this.id = id;
     this.frames = new FrameStore(
       id,
-      () => this.set({ loads: this.state.loads + 1 }),
-      (problem) => this.#failed(problem),
+      () => this.#loaded(),
+      (problem, frame) => this.#failed(problem, frame),
     );
+    this.revision = 0; // whose masks are kept, but for those that are marked as old
+    this.reads = 0;
+    this.applied = 0;
   }
 
+  // Reads all about the clip. What was said before this covers is not read again, and an answer that is overtaken by a
+  // later one counts no more.
   async read() {
+    clearTimeout(this.soon);
+    this.soon = undefined;
+    const number = ++this.reads;
     try {
       const clip = await api.readClip(this.id);
+      if (number < this.applied) return;
+      this.applied = number;
       takeActiveJobs(this.id, clip.jobs);
       const known = clip.objects.some((one) => one.id === this.state.target);
       const fresh = !this.state.clip?.tracks; // objects that were there first; later, no choice is a new object
       const target = known ? this.state.target : fresh ? (clip.objects[0]?.id ?? null) : null;
+      if (clip.revision > this.revision) this.#renew(clip.revision, [0, Infinity]); // an event has still to come, or was lost
+      this.set({ clip, problem: null, target });
       const { waiting } = this.state;
-      const done = waiting && !isPending(clip, waiting.frame);
-      this.set({ clip, problem: null, target, waiting: done ? null : waiting });
+      if (waiting?.revision <= clip.revision && !isPending(clip, waiting.frame)) this.#made();
       this.want();
     } catch (problem) {
       if (!(problem instanceof api.ApiError)) throw problem;
       if (this.state.clip) notify(said(problem.problem), "problem");
       else this.set({ problem: problem.problem });
     }
+  }
+
+  // Everything is read again: something may have been missed.
+  readAgain() {
+    this.frames.renewMasks(0, Infinity);
+    return this.read();
   }
 
   close() {
@@ -68,24 +85,49 @@ export class Review extends Store {
 
   // What the server said about this clip.
   take(event) {
-    if (event.type === "clip") this.#readSoon();
+    if (event.type === "clip") {
+      this.#renew(event.revision, event.revision > this.revision + 1 ? [0, Infinity] : event.masks);
+      this.#readSoon(120);
+    }
     if (event.type !== "frames") return;
-    this.frames.forgetMasks(event.first, event.last);
+    this.frames.renewMasks(event.first, event.last);
     const { waiting } = this.state;
-    if (waiting && event.first <= waiting.frame && waiting.frame <= event.last) this.set({ waiting: null });
-    this.#readSoon();
+    if (waiting && event.first <= waiting.frame && waiting.frame <= event.last) this.#made();
+    this.#readSoon(400);
+  }
+
+  #renew(revision, masks) {
+    this.revision = Math.max(this.revision, revision);
+    if (masks) this.frames.renewMasks(...masks);
   }
 
   // Many events close together are one reading.
-  #readSoon() {
-    this.soon ??= setTimeout(() => {
-      this.soon = undefined;
-      this.read();
-    }, 120);
+  #readSoon(delay) {
+    this.soon ??= setTimeout(() => this.read(), delay);
+  }
+
+  // The mask that is waited for was made; it is here when it was read.
+  #made() {
+    this.set({ waiting: { ...this.state.waiting, made: true } });
+    this.#arrived();
+  }
+
+  #arrived() {
+    const { waiting, frame } = this.state;
+    if (!waiting?.made) return;
+    const masks = this.best(frame).masks;
+    if (waiting.frame !== frame || (masks && !masks.old)) this.set({ waiting: null });
+  }
+
+  #loaded() {
+    this.set({ loads: this.state.loads + 1 });
+    this.#arrived();
+    this.#stayed();
   }
 
   // A server that is gone is told of elsewhere.
-  #failed(problem) {
+  #failed(problem, frame) {
+    if (this.state.waiting?.frame === frame) this.set({ waiting: null });
     if (problem.status) notify(said(problem.problem), "problem");
   }
 
@@ -98,11 +140,23 @@ export class Review extends Store {
     const direction = to > this.state.frame ? 1 : -1;
     this.set({ frame: to, direction, still: false, ...(playing ? {} : { speed: 0 }) });
     clearTimeout(this.stillTimer);
-    if (!playing) this.stillTimer = setTimeout(() => this.#rest(), STILL_MS);
+    this.stillTimer = undefined;
+    this.#arrived();
     this.want();
+    if (!playing) this.#stayed();
+  }
+
+  // Wider pictures are worth it once this frame is there and somebody has stayed at it: whoever steps on wants the next
+  // frame, and not a better one.
+  #stayed() {
+    const { still, speed, frame } = this.state;
+    if (still || speed || this.stillTimer !== undefined || !this.isShown(frame)) return;
+    this.stillTimer = setTimeout(() => this.#rest(), STILL_MS);
   }
 
   #rest() {
+    clearTimeout(this.stillTimer);
+    this.stillTimer = undefined;
     this.set({ still: true });
     this.want();
   }
@@ -171,18 +225,19 @@ export class Review extends Store {
     return Math.min(this.state.clip.width, WIDTHS.find((one) => one >= width) ?? Infinity);
   }
 
-  // The best picture and masks of a frame that are there: {image, masks}, either of them null.
+  // The best picture and masks of a frame that are there: {image, masks}, either of them null. Masks that are as they are
+  // now are better than wider ones that were (`old`).
   best(frame) {
-    const revision = this.state.clip.revision;
-    const find = (kind) =>
-      this.frames.get({ kind, frame, width: this.stillWidth(), revision: kind === "masks" ? revision : 0 }) ??
-      this.frames.get({
-        kind,
-        frame,
-        width: this.scrubbingWidth(),
-        revision: kind === "masks" ? revision : 0,
-      });
-    return { image: find("picture")?.image ?? null, masks: find("masks") };
+    const widths = [this.stillWidth(), this.scrubbingWidth()];
+    const find = (kind) => widths.map((width) => this.frames.get({ kind, frame, width })).filter(Boolean);
+    const masks = find("masks");
+    return { image: find("picture")[0]?.image ?? null, masks: masks.find((one) => !one.old) ?? masks[0] ?? null };
+  }
+
+  // Whether a frame's picture is there, and its masks where there can be any.
+  isShown(frame) {
+    const { image, masks } = this.best(frame);
+    return image !== null && (masks !== null || !this.state.clip.objects.length);
   }
 
   want() {
@@ -206,7 +261,7 @@ export class Review extends Store {
   }
 
   #both(frame, width) {
-    const masks = { kind: "masks", frame, width, revision: this.state.clip.revision };
+    const masks = { kind: "masks", frame, width };
     return [{ kind: "picture", frame, width }, ...(this.state.clip.objects.length ? [masks] : [])];
   }
 
@@ -223,6 +278,12 @@ export class Review extends Store {
 
   // --- changes ---
 
+  // Takes a tool in hand. Whoever is about to correct will need the model, which is loaded meanwhile.
+  takeUp(tool) {
+    this.set({ tool });
+    if (tool !== "look" && this.state.clip?.tracks) attempt(() => api.prepare(this.id, this.state.frame));
+  }
+
   // Sends a change; `drawn` is what to show of it until its mask comes.
   async change(edit, drawn = null) {
     this.setSpeed(0);
@@ -233,6 +294,7 @@ export class Review extends Store {
       return undefined;
     }
     if (!answer.job) this.set({ waiting: null });
+    else if (this.state.waiting) this.set({ waiting: { ...this.state.waiting, revision: answer.revision } });
     await this.read();
     const next = edit.type === "merge" ? edit.into : answer.object;
     if (next !== undefined && next !== null) this.set({ target: next });

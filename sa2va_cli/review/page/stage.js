@@ -14,7 +14,7 @@ export function Stage({ review }) {
   const canvas = useRef();
   const tool = useStore(review, (state) => state.tool);
   const practised = useStore(review, (state) => state.practised);
-  const waiting = useStore(review, (state) => state.waiting !== null);
+  const waiting = useStore(review, (state) => state.waiting?.frame === state.frame);
   const pending = useStore(review, (state) => isPending(state.clip, state.frame));
   const behind = useStore(review, (state) => !review.best(state.frame).image);
 
@@ -100,7 +100,7 @@ class Painter {
   }
 
   #draw() {
-    const { clip, frame, mode, wipe, target } = this.review.state;
+    const { clip, frame, mode, wipe, target, still } = this.review.state;
     if (!clip) return;
     const { image, masks } = this.review.best(frame);
     if (image) this.last = { frame, image, masks };
@@ -112,10 +112,11 @@ class Painter {
       wipe,
       view: this.view,
       size: clip,
+      still,
     });
     drawMarks(this.canvas, this.view, this.review.state, this.pointing?.drawn ?? {});
     this.canvas.dataset.frame = shown ? shown.frame : "";
-    this.canvas.dataset.masks = shown?.masks ? "shown" : "";
+    this.canvas.dataset.masks = shown?.masks ? (shown.masks.old ? "old" : "shown") : "";
   }
 
   // The picture drawn last, unless it was dropped meanwhile (a closed ImageBitmap has no width).

@@ -29,7 +29,7 @@ export function Tools({ review }) {
           keys=${row.keys}
           pressed=${tool === row.tool}
           disabled=${nothing && row.tool !== "look"}
-          onClick=${() => review.set({ tool: row.tool })}
+          onClick=${() => review.takeUp(row.tool)}
         />`,
     )}
     ${

@@ -5,7 +5,7 @@ import { IconButton } from "./icons.js";
 import { t } from "./language.js";
 import { useStore } from "./store.js";
 import { clock, secondsOf } from "./timecode.js";
-import { html } from "./vendor/preact-htm.js";
+import { html, useState } from "./vendor/preact-htm.js";
 import { fitted, zoomed } from "./viewport.js";
 
 const SPEEDS = [0.25, 0.5, 1, 2, 4];
@@ -81,7 +81,9 @@ export function shuttle(review, direction) {
 function Where({ review }) {
   const frame = useStore(review, (state) => state.frame);
   const clip = useStore(review, (state) => state.clip);
+  const [typed, setTyped] = useState(null); // what is being written, which news of the clip must not take away
   const go = (event) => {
+    setTyped(null);
     if (event.target.value !== "") review.seek(Number(event.target.value));
   };
   return html`<div class="group where">
@@ -91,10 +93,12 @@ function Where({ review }) {
         type="number"
         min="0"
         max=${clip.frames - 1}
-        value=${frame}
+        value=${typed ?? frame}
         aria-label=${t("transport.frame_of", { last: clip.frames - 1 })}
         data-testid="frame"
+        onInput=${(event) => setTyped(event.target.value)}
         onChange=${go}
+        onBlur=${() => setTyped(null)}
       />
     </label>
     <span class="quiet">/ ${clip.frames - 1}</span>

@@ -174,6 +174,7 @@ export default {
   "jobs.label": "Work in progress",
   "jobs.kind.segment": "Looking for {about}",
   "jobs.kind.correct": "Following {about}",
+  "jobs.kind.prepare": "Loading the model {about}",
   "jobs.kind.deliver": "Making {about}",
   "jobs.kind.ask": "Answering: {about}",
   "jobs.waiting": "waiting",

@@ -170,6 +170,7 @@ export default {
   "jobs.label": "正在进行",
   "jobs.kind.segment": "正在查找：{about}",
   "jobs.kind.correct": "正在跟踪：{about}",
+  "jobs.kind.prepare": "正在载入模型：{about}",
   "jobs.kind.deliver": "正在生成：{about}",
   "jobs.kind.ask": "正在回答：{about}",
   "jobs.waiting": "等待中",
