@@ -158,11 +158,40 @@ def test_no_page_has_a_serious_fault_of_accessibility(context, server):
     page.goto(server.address.partition("?")[0])
     expect(page.get_by_test_id("card")).to_have_count(5)
     faults = {"queue": serious_faults(page)}
+    page.get_by_test_id("card").first.focus()
+    page.keyboard.press("r")
+    faults["rejecting"] = serious_faults(page)
+    page.keyboard.press("Escape")
+    page.get_by_test_id("card").filter(has_text="numbers").click()
+    expect(page.get_by_label("One thing on each line")).to_be_visible()
+    faults["what to find"] = serious_faults(page)
+    page.get_by_role("button", name="All clips").click()
     page.get_by_test_id("card").filter(has_text="one").click()
     shows(page, 0)
     for tab in ("Ask", "Deliver", "Objects"):
         page.get_by_role("tab", name=tab).click()
         faults[tab] = serious_faults(page)
+    page.get_by_role("button", name="Rename").click()
+    faults["renaming"] = serious_faults(page)
+    page.keyboard.press("Escape")
+    page.keyboard.press("u")
+    page.keyboard.press("w")
+    faults["brush and wipe"] = serious_faults(page)
+    page.get_by_role("tab", name="Deliver").click()
+    page.get_by_role("radio", name="Effects").check()
+    page.get_by_test_id("output").select_option("spotlight")
+    page.get_by_text("More options").click()
+    page.get_by_role("button", name="Preview frame 0").click()
+    expect(page.get_by_test_id("preview")).to_be_visible()
+    faults["options and preview"] = serious_faults(page)
+    page.get_by_test_id("preview").click()
+    faults["large preview"] = serious_faults(page)
+    page.keyboard.press("Escape")
+    page.get_by_role("radio", name="Files").check()
+    page.get_by_test_id("output").select_option("coco")
+    page.get_by_test_id("deliver").click()
+    expect(page.get_by_test_id("delivered")).to_be_visible()
+    faults["delivered"] = serious_faults(page)
     page.emulate_media(color_scheme="dark")
     faults["dark"] = serious_faults(page)
     page.keyboard.press("?")
@@ -349,6 +378,51 @@ def test_a_clip_is_corrected_and_accepted_with_the_keyboard_alone(context, serve
         page.keyboard.press("Shift+Tab")
     page.keyboard.press("Space")
     expect(page.get_by_role("banner").get_by_text("corrected")).to_be_visible()
+
+
+def test_something_is_delivered_and_asked_with_the_keyboard_alone(context, server):
+    page = open_clip(context, server, "two")
+
+    def tab_to(words: str, key: str = "Tab") -> None:
+        for _ in range(60):
+            if words in page.evaluate(
+                "document.activeElement.innerText || document.activeElement.name || ''"
+            ):
+                return
+            page.keyboard.press(key)
+        raise AssertionError(f"the tab key does not lead to {words!r}")
+
+    tab_to("Objects")
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("tab", name="Ask")).to_be_focused()
+    tab_to("question")
+    page.keyboard.type("What is this?")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="New conversation")).to_be_enabled()
+    tab_to("Ask", "Shift+Tab")
+    page.keyboard.press("ArrowRight")
+    tab_to("Make the file")
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("delivered")).to_be_visible()
+
+
+def test_a_number_that_is_being_written_survives_news_of_the_clip(context, server):
+    page = open_clip(context, server, "four")
+    page.get_by_test_id("frame").fill("7")
+    page.evaluate(
+        """async () => {
+            const { clips } = await (await fetch("/api/v1/clips")).json();
+            const { id } = clips.find((one) => one.name.includes("four"));
+            await fetch(`/api/v1/clips/${id}/edits`, {
+                method: "POST",
+                headers: { "Content-Type": "application/json" },
+                body: JSON.stringify({ type: "recolour", object: 1, colour: "#112233" }),
+            });
+        }"""
+    )
+    expect(page.get_by_label(re.compile("Colour of"))).to_have_value("#112233")
+    page.keyboard.press("Enter")
+    shows(page, 7)
 
 
 def test_a_queue_is_decided_with_the_keyboard(context, server):
