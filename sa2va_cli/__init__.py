@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sa2va_cli.datatypes import FoundObject, Frame, FrameMasks, Prompt
     from sa2va_cli.errors import (
         BatchError,
+        ExistsError,
         InputError,
         LookAtTheseError,
         ModelError,
@@ -40,6 +41,7 @@ __all__ = [
     "BatchError",
     "Delivery",
     "Dialogue",
+    "ExistsError",
     "FoundObject",
     "Frame",
     "FrameMasks",
@@ -69,6 +71,7 @@ _HOMES = {
     "sa2va_cli.datatypes": ("FoundObject", "Frame", "FrameMasks", "Prompt"),
     "sa2va_cli.errors": (
         "BatchError",
+        "ExistsError",
         "InputError",
         "LookAtTheseError",
         "ModelError",

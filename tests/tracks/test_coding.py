@@ -103,7 +103,7 @@ def test_what_is_cut_off_is_damaged(cut: int) -> None:
 
 
 def test_masks_of_several_grids_are_one_array_on_the_finest() -> None:
-    fine, coarse = disc(64, 20, 0.5), disc(32, 10, 0.5)
+    fine, coarse = disc(64, 20, 3), disc(32, 10, 3)
     rows = stacked([coarse, fine])
     assert rows.shape == (2, 64, 64)
     assert np.array_equal(rows[1], fine)
