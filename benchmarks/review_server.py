@@ -104,7 +104,8 @@ def tracks_of(clip: Path) -> Path:
         model=ModelChoice("demo", "cpu", "fp32"),
         saving=Saving(("tracks",), str(target), "overwrite"),
     )
-    segment(job, load=lambda *_: FreeSegmenter(1))
+    free: Any = FreeSegmenter(1)
+    segment(job, load=lambda *_: free)
     return target
 
 
@@ -113,12 +114,16 @@ def repeated(clip: Path, target: Path, times: int) -> None:
     with av.open(str(clip)) as source, av.open(str(target), "w") as container:
         stream = source.streams.video[0]
         copy = container.add_stream_from_template(stream)
-        packets = [one for one in source.demux(stream) if one.pts is not None]
-        shift = max(one.pts + (one.duration or 0) for one in packets) - min(one.pts for one in packets)
+        packets = [
+            (one, one.pts, one.dts)
+            for one in source.demux(stream)
+            if one.pts is not None and one.dts is not None
+        ]
+        shift = max(pts + (one.duration or 0) for one, pts, _ in packets) - min(pts for _, pts, _ in packets)
         for number in range(times):
-            for one in packets:
+            for one, pts, dts in packets:
                 packet = av.Packet(bytes(one))
-                packet.pts, packet.dts = one.pts + number * shift, one.dts + number * shift
+                packet.pts, packet.dts = pts + number * shift, dts + number * shift
                 packet.time_base, packet.duration = one.time_base, one.duration
                 packet.is_keyframe, packet.stream = one.is_keyframe, copy
                 container.mux(packet)
@@ -131,8 +136,8 @@ def long_log(clip: Path, known: Path) -> Path:
     target = clip.with_name(f"{clip.stem}.tracks.sa2va")
     with opened(str(clip), Search(short.header.prompts), lambda _: None) as reader, target.open("wb") as file:
         count = reader.count_selected()
-        facts = {"source": source_facts(reader, str(clip)), "frames": count, "stem": clip.stem}
-        file.write(head_of(replace(short.header, **facts)))
+        source = source_facts(reader, str(clip))
+        file.write(head_of(replace(short.header, source=source, frames=count, stem=clip.stem)))
         for index, stamp in enumerate(reader.stamps()):
             one = replace(first, index=index, source_index=index, pts=stamp)
             file.write(packed(FRAME, one.payload))

@@ -30,7 +30,6 @@ from sa2va_cli.review.project import Clip
 from sa2va_cli.review.revising import Revising
 from sa2va_cli.review.sound import write_sound
 from sa2va_cli.review.survey import Survey, runs
-from sa2va_cli.tracks.corrections import corrections_of
 from sa2va_cli.tracks.edits import Correct, Thing
 from sa2va_cli.tracks.log import Tracks
 
@@ -371,7 +370,7 @@ class OpenClip:
         """What was corrected, in the log and since."""
         earlier = [
             {**_DRAWN, "frame": index, "object": one.object, "kind": "point", "words": ""}
-            for one in corrections_of(self.tracks)
+            for one in self.edits.logged
             for index in one.frames
         ]
         since = [

@@ -21,7 +21,6 @@ from sa2va_cli.review.clip import OpenClip
 from sa2va_cli.review.engine import Engine
 from sa2va_cli.review.messages import line
 from sa2va_cli.review.work import Steps
-from sa2va_cli.tracks.corrections import corrections_of
 from sa2va_cli.tracks.edits import Correct, free_name
 from sa2va_cli.visual_prompts import (
     Bitmap,
@@ -189,7 +188,7 @@ def _seen(clip: OpenClip, edit: Correct) -> NDArray[np.bool_]:
 
 def _extent(clip: OpenClip, edit: Correct) -> tuple[int, int]:
     header = clip.tracks.header
-    others = [k for one in corrections_of(clip.tracks) if one.object == edit.object for k in one.frames]
+    others = [k for one in clip.edits.logged if one.object == edit.object for k in one.frames]
     others += [
         one.frame
         for one in clip.edits.review.counting

@@ -19,6 +19,7 @@ from sa2va_cli.outputs.locks import locked
 from sa2va_cli.review.messages import line
 from sa2va_cli.review.store import Review, read_review, review_folder, write_review
 from sa2va_cli.staging import atomic, discard, output_errors
+from sa2va_cli.tracks.corrections import Correction, corrections_of
 from sa2va_cli.tracks.decisions import TRACKS_ENDING, Decision, mark, review_file
 from sa2va_cli.tracks.edits import Correct, Delete, Edit, EditedTracks, Rename, mentioned, write_edited
 from sa2va_cli.tracks.indexed import CodedMask, IndexedFrames
@@ -56,6 +57,7 @@ class Revising:
         self._stack = ExitStack()
         self._layers: dict[str, Layer] = {}
         self._claimed = False
+        self._logged: tuple[Tracks, tuple[Correction, ...]] | None = None
         self.review, base = self._found()
         self.tracks = Tracks(base)
         self._frames = IndexedFrames.of(self.tracks)
@@ -97,6 +99,14 @@ class Revising:
             if name not in self._layers:
                 self._layers[name] = Layer(self.folder / name)
             return self._layers[name]
+
+    @property
+    def logged(self) -> tuple[Correction, ...]:
+        """What was corrected in the log itself, before any edit; read once."""
+        tracks = self.tracks
+        if self._logged is None or self._logged[0] is not tracks:
+            self._logged = tracks, corrections_of(tracks)
+        return self._logged[1]
 
     def _edited(self, review: Review) -> EditedTracks:
         return self.edited_by(review.counting)

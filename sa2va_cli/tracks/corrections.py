@@ -16,6 +16,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from sa2va_cli.errors import InputError
 from sa2va_cli.staging import output_errors
 from sa2va_cli.tracks.coding import encode
 from sa2va_cli.tracks.header import Header
@@ -29,7 +30,7 @@ from sa2va_cli.tracks.log import (
     pack_worded,
     unpack_worded,
 )
-from sa2va_cli.tracks.records import Record, packed
+from sa2va_cli.tracks.records import Record, heads, packed, record_at
 from sa2va_cli.visual_prompts import VisualPrompt, from_document, to_document
 
 
@@ -108,14 +109,28 @@ class NewMask:
 
 
 def corrections_of(tracks: Tracks) -> tuple[Correction, ...]:
-    """What was corrected in a log, in order; what cannot be understood is left out."""
+    """What was corrected in a log, in order; what cannot be understood is left out.
+
+    Masks are passed over unread: a log of hours is looked through in a second.
+
+    Raises:
+        InputError: the log cannot be read.
+    """
     found = []
-    for record in tracks.records():
-        if isinstance(record, Record) and record.kind == CORRECTION:
-            try:
-                found.append(Correction.from_json(record.payload))
-            except ValueError:
-                continue
+    try:
+        with tracks.path.open("rb", buffering=0) as file:
+            file.seek(tracks.begin)
+            places = [place for kind, place, _ in heads(file, 0) if kind == CORRECTION]
+            records = [record_at(file, place) for place in places]
+    except OSError as error:
+        raise InputError(f"{tracks.path}: {error.strerror or error}") from error
+    for record in records:
+        if record is None:
+            continue
+        try:
+            found.append(Correction.from_json(record.payload))
+        except ValueError:
+            continue
     return tuple(found)
 
 
