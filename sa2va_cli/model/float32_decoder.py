@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sa2va_cli.model.mask_decoder import DecodedTokens, Embedded, each_alone
+from sa2va_cli.model.mask_decoder import DecodedTokens, Embedded
 
 
 def decode_reordered(decoder: Any, given: Embedded, positions: Tensor) -> DecodedTokens:
@@ -38,11 +38,10 @@ def decode_reordered(decoder: Any, given: Embedded, positions: Tensor) -> Decode
     )
     pixels = _enlarged(decoder, cells.unflatten(1, (side, side)), given.high, given.middle)
     of_masks = tokens[:, 2 : 2 + masks]
-    heads = enumerate(decoder.output_hypernetworks_mlps)
-    weights = torch.stack([each_alone(mlp, of_masks[:, n]) for n, mlp in heads], 1)
+    weights = torch.stack([mlp(of_masks[:, n]) for n, mlp in enumerate(decoder.output_hypernetworks_mlps)], 1)
     logits = weights @ pixels.flatten(1, 2).transpose(1, 2)
-    ious = each_alone(decoder.iou_prediction_head, tokens[:, 1])
-    visible = each_alone(decoder.pred_obj_score_head, tokens[:, 0])
+    ious = decoder.iou_prediction_head(tokens[:, 1])
+    visible = decoder.pred_obj_score_head(tokens[:, 0])
     several = logits.unflatten(2, (4 * side, 4 * side))
     return DecodedTokens(several[:, 1:], ious[:, 1:], of_masks[:, 1:], visible)
 

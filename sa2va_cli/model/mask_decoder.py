@@ -1,8 +1,9 @@
 """SAM 2's mask decoder, computed on the parameters of transformers' model of it.
 
-What is made of an object's tokens is made for each object by itself on a processor: a product of a single row
-is summed in another order than one of several, and the masks of an object must not depend on its company.
-Everything else sums each row of many in the same order. Knows nothing about prompts, nor about time.
+What is made of an object's tokens is made for each object by itself on a processor, in half precision: a
+product of a single row is summed in another order than one of several, and the masks of an object must not
+depend on its company. Everything else sums each row of many in the same order. Knows nothing about prompts,
+nor about time.
 """
 
 from collections.abc import Callable
@@ -100,13 +101,16 @@ def _products(weights: Tensor, maps: Tensor) -> Tensor:
 
 
 def each_alone(head: Callable[[Tensor], Tensor], rows: Tensor) -> Tensor:
-    """Applies a head to rows (N, ...) of objects, each by itself on a processor."""
+    """Applies a head to rows (N, ...) of objects, each by itself on a processor in half precision."""
     if _is_alone(rows):
         return torch.cat([head(row) for row in rows.split(1)])
     return head(rows)
 
 
 def _is_alone(rows: Tensor) -> bool:
-    """Whether rows of several objects are not multiplied as one matrix; never in training and in graphs."""
-    on_processor = rows.device.type == "cpu" and len(rows) > 1
-    return on_processor and not torch.is_grad_enabled() and not torch.compiler.is_compiling()
+    """Whether rows of several objects are not multiplied as one matrix; never in training and in graphs.
+
+    In float32 ``float32_decoder`` takes its sums in an order that depends on their number all the same.
+    """
+    half = rows.device.type == "cpu" and rows.dtype != torch.float32
+    return half and len(rows) > 1 and not torch.is_grad_enabled() and not torch.compiler.is_compiling()
