@@ -3,10 +3,10 @@
 Knows nothing about what is remembered, nor about layers and their parameters.
 """
 
+import math
 from collections.abc import Sequence
 from contextlib import nullcontext
 from functools import lru_cache
-from itertools import accumulate, pairwise
 from threading import Lock
 from typing import Any
 
@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 ROPE_THETA = 10_000.0
 
-ROWS = 128
-"""Queries whose scores are held at once: as many as are fastest on a CPU."""
+ROWS, COLUMNS = 512, 1024
+"""Queries and keys whose scores are held at once: as many as are fastest on a CPU."""
 
 
 @lru_cache(maxsize=8)
@@ -136,31 +136,58 @@ def _looked_up_with_gaps(
 def _averaged(queries: Tensor, keys: Sequence[Tensor], values: Sequence[Tensor]) -> Tensor:
     """Values averaged as queries match keys: (N, Q, V) in float32, on a CPU.
 
-    torch has no fused kernel for values unlike keys, and would hold all scores at once. Parts are not joined:
+    torch has no fused kernel for values unlike keys. Scores are held tile by tile, and a row's sums scaled
+    anew where a later tile holds a higher score (Milakov and Gimelshein 2018, "Online normalizer calculation
+    for softmax"). Powers are of two, as torch has those of e from a slower library. Parts are not joined:
     memory for all keys of several objects is fetched anew from the system each time, which takes longer than
     the arithmetic.
     """
     half = queries.dtype == torch.bfloat16
-    queries = queries.float() * queries.shape[-1] ** -0.5
+    queries = queries.float() * (queries.shape[-1] ** -0.5 * math.log2(math.e))
     objects, length = len(keys[0]), queries.shape[1]
-    spans = list(pairwise(accumulate((part.shape[1] for part in keys), initial=0)))
-    scores = queries.new_empty(min(ROWS, length), spans[-1][1])
-    averaged = queries.new_empty(objects, length, values[0].shape[2])
+    scores = queries.new_empty(min(ROWS, length), COLUMNS)
+    averaged = queries.new_zeros(objects, length, values[0].shape[2])
     with _PRODUCTS_OF_BFLOAT16 if half else nullcontext():
         for n in range(objects):
+            tiles = _tiles([part[n].float() for part in keys], [part[n].float() for part in values])
             own = queries[n if len(queries) > 1 else 0]
-            across = [part[n].float().T for part in keys]
-            seen = [part[n].float() for part in values]
-            for start in range(0, length, ROWS):
-                out = averaged[n, start : start + ROWS]
-                shares = scores[: len(out)]
-                for part, (begin, end) in zip(across, spans, strict=True):
-                    torch.mm(own[start : start + ROWS], part, out=shares[:, begin:end])
-                torch.softmax(shares, dim=-1, out=shares)
-                torch.mm(shares[:, : spans[0][1]], seen[0], out=out)
-                for part, (begin, end) in zip(seen[1:], spans[1:], strict=True):
-                    out.addmm_(shares[:, begin:end], part)
+            for some, sums in zip(own.split(ROWS), averaged[n].split(ROWS), strict=True):
+                _average_rows(some, tiles, scores[: len(some)], sums)
     return averaged
+
+
+_Tile = list[tuple[slice, Tensor, Tensor]]
+"""Where in the scores of a tile the keys (K, C) of a part are, the keys, and their values (K, V)."""
+
+
+def _tiles(keys: Sequence[Tensor], values: Sequence[Tensor]) -> list[_Tile]:
+    """Parts of up to ``COLUMNS`` keys in all; larger ones are cut, small ones share a tile."""
+    tiles: list[_Tile] = [[]]
+    for part, told in zip(keys, values, strict=True):
+        for some, of_them in zip(part.split(COLUMNS), told.split(COLUMNS), strict=True):
+            begin = tiles[-1][-1][0].stop if tiles[-1] else 0
+            if begin + len(some) > COLUMNS:
+                tiles.append([])
+                begin = 0
+            tiles[-1].append((slice(begin, begin + len(some)), some, of_them))
+    return tiles
+
+
+def _average_rows(queries: Tensor, tiles: Sequence[_Tile], scores: Tensor, sums: Tensor) -> None:
+    """Fills ``sums`` (R, V), which are zero, for queries (R, C); ``scores`` (R, COLUMNS) is written over."""
+    highest = queries.new_full((len(queries), 1), -math.inf)
+    total = queries.new_zeros(len(queries), 1)
+    for tile in tiles:
+        shares = scores[:, : tile[-1][0].stop]
+        for span, keys, _ in tile:
+            torch.mm(queries, keys.T, out=shares[:, span])
+        before, highest = highest, torch.maximum(highest, shares.amax(1, keepdim=True))
+        fading = before.sub_(highest).exp2_()
+        total.mul_(fading).add_(shares.sub_(highest).exp2_().sum(1, keepdim=True))
+        sums.mul_(fading)
+        for span, _, values in tile:
+            sums.addmm_(shares[:, span], values)
+    sums.div_(total)
 
 
 class _ProductsOfBfloat16:

@@ -75,6 +75,19 @@ def test_bfloat16_instructions_cost_nothing_but_their_rounding() -> None:
     torch.testing.assert_close(looked_up(lambda: None).float(), exact, atol=0.03, rtol=0.03)
 
 
+@torch.inference_mode()
+@pytest.mark.parametrize("sizes", [(5,), (1024,), (1025, 3), (700, 700, 700, 16), (16,) * 200, (4096, 1)])
+def test_keys_in_parts_of_any_size_are_looked_up_as_if_they_were_one(sizes: tuple[int, ...]) -> None:
+    drawn = torch.Generator().manual_seed(0)
+    queries = torch.randn(2, 530, 8, generator=drawn)
+    keys = torch.randn(2, sum(sizes), 8, generator=drawn)
+    keys[:, -1] *= 100  # scores that are far above all before
+    values = torch.randn(2, sum(sizes), 3, generator=drawn)
+    found = look_up(queries, keys.split(sizes, 1), values.split(sizes, 1), nn.Identity())
+    scores = queries.double() @ keys.double().mT / 8**0.5
+    torch.testing.assert_close(found, (scores.softmax(-1) @ values.double()).float(), atol=1e-4, rtol=0)
+
+
 class Attended(TorchFunctionMode):
     """Keeps the queries of fused attention."""
 
