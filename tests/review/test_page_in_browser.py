@@ -335,6 +335,24 @@ def test_what_can_be_delivered_is_asked_for_again_where_that_failed(context, ser
     expect(page.get_by_test_id("output")).to_be_visible()
 
 
+def test_what_became_known_before_the_page_listened_is_read_again(context, server):
+    page = context.new_page()
+    unheard: list = []
+
+    def early(route):
+        found = route.fetch()
+        route.fulfill(response=found, json=found.json() | {"surveyed": False})
+
+    page.route("**/api/v1/events", lambda route: unheard.append(route))
+    page.route("**/api/v1/clips/*", early, times=1)
+    page.goto(server.address.partition("?")[0])
+    page.get_by_test_id("card").filter(has_text="one").click()
+    expect(page.get_by_text("Looking all frames through")).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    unheard[-1].continue_()
+    expect(page.get_by_text("Looking all frames through")).to_have_count(0)
+
+
 def test_what_goes_wrong_is_told_in_the_language_that_was_chosen(context, server):
     page = open_clip(context, server, "one")
     page.get_by_role("button", name="中文").click()

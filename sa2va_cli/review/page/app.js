@@ -50,7 +50,7 @@ function useServer(review) {
       readClips();
       review?.readAgain();
     };
-    return follow(take, missed);
+    return follow(take, missed, () => (review ? review.readSoon() : readClipsSoon()));
   }, [review]);
 }
 

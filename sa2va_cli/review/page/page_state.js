@@ -94,8 +94,10 @@ export function forgetJob(id) {
 export const isActive = (job) => job.state === "waiting" || job.state === "running";
 
 // Follows the server's events; `take` gets those that concern a clip. `missed` is called when there may have been more:
-// when the server is back, or when it says that the page was too slow.
-export function follow(take, missed) {
+// when the server is back, or when it says that the page was too slow; `opened` when it is first listened to, as what
+// happened since something was read was not heard.
+export function follow(take, missed, opened) {
+  let first = true;
   return listen(
     (event) => {
       if (event.type === "job") takeJob(event);
@@ -106,6 +108,8 @@ export function follow(take, missed) {
       const back = connected && !page.state.connected;
       if (connected !== page.state.connected) page.set({ connected });
       if (back) missed();
+      else if (connected && first) opened();
+      if (connected) first = false;
     },
   );
 }

@@ -87,13 +87,13 @@ export class Review extends Store {
   take(event) {
     if (event.type === "clip") {
       this.#renew(event.revision, event.revision > this.revision + 1 ? [0, Infinity] : event.masks);
-      this.#readSoon(120);
+      this.readSoon(120);
     }
     if (event.type !== "frames") return;
     this.frames.renewMasks(event.first, event.last);
     const { waiting } = this.state;
     if (waiting && event.first <= waiting.frame && waiting.frame <= event.last) this.#made();
-    this.#readSoon(400);
+    this.readSoon();
   }
 
   #renew(revision, masks) {
@@ -102,7 +102,7 @@ export class Review extends Store {
   }
 
   // Many events close together are one reading.
-  #readSoon(delay) {
+  readSoon(delay = 400) {
     this.soon ??= setTimeout(() => this.read(), delay);
   }
 
