@@ -1,8 +1,8 @@
 """How wide pixels are, in AVI, which keeps the shape of the whole picture.
 
-FFmpeg's muxer takes it from a field that PyAV cannot set. So the muxer is made to leave room for it among what
-describes the stream (``make_room``), and the numbers are written when the file is complete (``write_aspect``).
-Knows nothing about pictures.
+FFmpeg's muxer takes it from a field that PyAV cannot set. So the muxer is made to leave room for it among
+what describes the stream (``make_room``), and the numbers are written when the file is complete
+(``write_aspect``). Knows nothing about pictures.
 """
 
 import struct
@@ -14,7 +14,7 @@ ENDING = ".avi"
 """Files that are AVI."""
 
 _HEAD = 1 << 20
-"""Bytes from the beginning among which the streams are described: the muxer writes them before any picture."""
+"""Bytes from the beginning among which the streams are described, before any picture."""
 
 _NAME, _PROPERTIES = b"strn", b"vprp"
 """Chunks with a stream's name, and with the properties of its pictures."""

@@ -12,7 +12,7 @@ ENDING = ".nut"
 """Files that are NUT."""
 
 _HEAD = 1 << 20
-"""Bytes from the beginning among which the streams are described: the muxer writes them before any picture."""
+"""Bytes from the beginning among which the streams are described, before any picture."""
 
 _STREAM = bytes.fromhex("4e5311405bf2f9db")
 """What the description of a stream begins with (NUT Open Container Format, "Startcodes")."""

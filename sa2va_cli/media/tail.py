@@ -60,7 +60,7 @@ def missing_bytes(path: Path) -> int:
 
 
 def has_second(path: Path) -> bool:
-    """Whether another recording was joined behind the first, in MP4, MOV and FLV, where FFmpeg reads but one."""
+    """Whether a recording was joined behind the first, in MP4, MOV and FLV, of which FFmpeg reads but one."""
     length = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(12)

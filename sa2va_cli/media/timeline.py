@@ -18,7 +18,7 @@ from sa2va_cli.media.rates import Grid, commonest_rate, find_grid
 from sa2va_cli.media.tail import missing_bytes, track_seconds
 
 _REORDERED = 4
-"""Frames by which pictures are usually stored out of order, at most (H.264's and H.265's pyramids of four)."""
+"""Frames by which pictures are usually stored out of order, at most (pyramids of H.264 and H.265)."""
 
 _MOST_ERRORS = 1000
 """Consecutive failed reads after which a file is taken to be over."""

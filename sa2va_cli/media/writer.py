@@ -219,9 +219,7 @@ class VideoWriter:
         """Decides what each frame says of itself: whether it is interlaced, and how wide its pixels are."""
         if is_grey:
             self._field_order = None
-        elif self._field_order is not None and not can_say(
-            self._encoding.encoder, self._path.suffix.lower()
-        ):
+        elif self._field_order is not None and not can_say(self._encoding.encoder, self._path.suffix.lower()):
             self._field_order = None
             self._warnings.append(
                 "holds interlaced pictures and cannot say so; make whole frames with --deinterlace"
