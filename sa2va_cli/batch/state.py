@@ -290,10 +290,16 @@ def _connected(path: Path) -> sqlite3.Connection:
     return connection
 
 
+_MAGIC = b"SQLite format 3\0"
+"""How databases begin (SQLite's file format, 1.3.1)."""
+
+
 def _is_whole(path: Path) -> bool:
     """Whether a file can be gone on with; True where there is none."""
     if not path.exists() or path.stat().st_size == 0:
         return True
+    if path.name != NAME and not _is_database(path):
+        raise _strange(path)
     try:
         with closing(sqlite3.connect(path, timeout=10)) as connection:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
@@ -309,8 +315,21 @@ def _is_whole(path: Path) -> bool:
             ("SQLITE_CANTOPEN", "SQLITE_BUSY", "SQLITE_IOERR")
         ):
             raise _unwritable(path, error) from error
+        if str(error).startswith(("no such table", "no such column")):
+            raise _strange(path) from error
         return False
     return bool(verdict == "ok")
+
+
+def _is_database(path: Path) -> bool:
+    """Whether a file begins as those of SQLite do, damaged ones too."""
+    with output_errors(path), path.open("rb") as file:
+        return file.read(len(_MAGIC)) == _MAGIC
+
+
+def _strange(path: Path) -> OutputError:
+    """What is said of a file that this program did not make: it is never moved."""
+    return OutputError(f"{path} is no state of a batch, and stays as it is; choose another file with --state")
 
 
 def _move_aside(path: Path) -> Path:

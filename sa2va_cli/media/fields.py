@@ -51,25 +51,3 @@ def prepare(context: Any, order: FieldOrder) -> None:
     context.field_order = _NUMBERS[order]
     if context.codec.name in _CODED_APART:
         context.flags |= Flags.interlaced_dct | Flags.interlaced_me
-
-
-class FieldMarker:
-    """Marks frames as interlaced, which their pictures do not show."""
-
-    def __init__(self, order: FieldOrder) -> None:
-        self._mode = {"top": "tff", "bottom": "bff"}[order]
-        self._graph: Any = None
-
-    def mark(self, frame: av.VideoFrame, time_base: Any) -> av.VideoFrame:
-        """The same picture, marked; of one size and format for all."""
-        frame.pts, frame.time_base = 0, time_base
-        if self._graph is None:
-            self._graph = av.filter.Graph()
-            source = self._graph.add_buffer(
-                width=frame.width, height=frame.height, format=frame.format, time_base=time_base
-            )
-            setfield = self._graph.add("setfield", f"mode={self._mode}")
-            self._graph.link_nodes(source, setfield, self._graph.add("buffersink")).configure()
-        self._graph.vpush(frame)
-        marked: av.VideoFrame = self._graph.vpull()
-        return marked

@@ -4,13 +4,18 @@ Interrupted copies, downloads and recordings leave such files. Knows nothing abo
 """
 
 import struct
+import sys
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
 _EBML = b"\x1a\x45\xdf\xa3"
 _SEGMENT = b"\x18\x53\x80\x67"
+_FLV = b"FLV"
+_TAGS = (8, 9, 18)
+"""Kinds of tags: sound, pictures, data."""
 _MOST_BOXES = 100_000
 _BOXES = frozenset(
     (
@@ -54,6 +59,30 @@ def missing_bytes(path: Path) -> int:
     return max(0, end - length)
 
 
+def has_second(path: Path) -> bool:
+    """Whether a recording was joined behind the first, in MP4, MOV and FLV, of which FFmpeg reads but one."""
+    length = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(12)
+        if head[:3] == _FLV:
+            return _flv_end(file, int.from_bytes(head[5:9], "big")) < length
+        if head[4:8] != b"ftyp":
+            return False
+        kinds = [kind for _, kind, _ in islice(boxes(file, 0, length), _MOST_BOXES)]
+    return kinds.count(b"ftyp") > 1 and kinds.count(b"moov") > 1
+
+
+def _flv_end(file: BinaryIO, place: int) -> int:
+    """Where the tags of an FLV file end: at its end, or at another header (FLV File Format 10.1, E.3)."""
+    while True:
+        head = _read(file, place + 4, 4, 4)  # each tag stands behind the size of the one before
+        if head[:3] == _FLV:
+            return place + 4
+        if head[0] & 0x1F not in _TAGS:
+            return sys.maxsize
+        place += 4 + 11 + _number(head, 1, 3)
+
+
 def track_seconds(path: Path, number: int) -> Fraction | None:
     """For how long an MP4's header says that a track is shown, which FFmpeg does not pass on.
 
@@ -65,17 +94,17 @@ def track_seconds(path: Path, number: int) -> Fraction | None:
         Seconds; None where the header does not say.
     """
     with path.open("rb") as file:
-        for place, kind, size in _boxes(file, 0, path.stat().st_size):
+        for place, kind, size in boxes(file, 0, path.stat().st_size):
             if kind != b"moov":
                 continue
-            inside = list(_boxes(file, place, place + size))
+            inside = list(boxes(file, place, place + size))
             clocks = [_read(file, at, 4, 32) for at, box, _ in inside if box == b"mvhd"]
             tracks = [(at, length) for at, box, length in inside if box == b"trak"]
             if not clocks or number >= len(tracks):
                 return None
             at, length = tracks[number]
             heads = [
-                _read(file, begin, 4, 36) for begin, box, _ in _boxes(file, at, at + length) if box == b"tkhd"
+                _read(file, begin, 4, 36) for begin, box, _ in boxes(file, at, at + length) if box == b"tkhd"
             ]
             return _shown(clocks[0], heads[0]) if heads else None
     return None
@@ -98,7 +127,7 @@ def _read(file: BinaryIO, place: int, least: int, most: int) -> bytes:
     return file.read(most).ljust(least, b"\0")
 
 
-def _boxes(file: BinaryIO, place: int, end: int) -> Iterator[tuple[int, bytes, int]]:
+def boxes(file: BinaryIO, place: int, end: int) -> Iterator[tuple[int, bytes, int]]:
     """Where the content of each box begins, the box's kind, and its content's length."""
     while place + 8 <= end:
         head = _read(file, place, 16, 16)

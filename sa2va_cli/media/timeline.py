@@ -17,6 +17,9 @@ from sa2va_cli.media.clock import Clock
 from sa2va_cli.media.rates import Grid, commonest_rate, find_grid
 from sa2va_cli.media.tail import missing_bytes, track_seconds
 
+_REORDERED = 4
+"""Frames by which pictures are usually stored out of order, at most (pyramids of H.264 and H.265)."""
+
 _MOST_ERRORS = 1000
 """Consecutive failed reads after which a file is taken to be over."""
 
@@ -98,7 +101,12 @@ class Timeline:
         """Number of the frame with a stamp; the next number where stamps are missing or repeated."""
         if self.counted or stamp is None:
             return previous + 1
-        return max(bisect_left(self.stamps, stamp), previous + 1)
+        found = bisect_left(self.stamps, stamp)
+        # Where a clock steps back among frames that are stored in another order than they are shown in, their
+        # stamps are not in the order of pictures: one that is a little ahead is the next.
+        if self.jumps and found <= previous + 1 + _REORDERED:
+            return previous + 1
+        return max(found, previous + 1)
 
     def key_before(self, ordinal: int) -> int | None:
         """Stamp of the last key frame at or before a frame; None to decode from the beginning."""
@@ -127,8 +135,10 @@ def is_shown(packet: Any, codec: str) -> bool:
     """Whether a packet becomes a visible frame."""
     if packet.size == 0 or packet.is_discard:
         return False
-    # VP8's alternative reference frames are packets of their own; bit 4 is show_frame (RFC 6386, 9.1).
-    return codec != "vp8" or bool(memoryview(packet)[0] & 0x10)
+    # Theora's headers, which come again where files were joined, are told from frames by their highest bit
+    # (Theora Specification, 6.1); VP8's alternative reference frames by show_frame (RFC 6386, 9.1).
+    hidden = {"theora": (0x80, 0x80), "vp8": (0x10, 0)}.get(codec)
+    return hidden is None or memoryview(packet)[0] & hidden[0] != hidden[1]
 
 
 @dataclass

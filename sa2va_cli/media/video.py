@@ -36,7 +36,7 @@ from sa2va_cli.media.decoding import Decoder
 from sa2va_cli.media.fields import field_order_of
 from sa2va_cli.media.metadata import read_metadata
 from sa2va_cli.media.source import SourceInfo
-from sa2va_cli.media.tail import missing_bytes
+from sa2va_cli.media.tail import has_second, missing_bytes
 from sa2va_cli.media.timeline import Timeline, is_shown, packets, scan
 
 _NOT_VIDEO = ("tty", "lavfi", "hls", "concat", "ffmetadata", "bin", "xbin", "adf", "idf")
@@ -80,7 +80,10 @@ class VideoSource:
                 raise InputError(f"{path}: not one frame of the video could be decoded; the file is damaged")
             self._timeline: Timeline = timeline
             self._info = _describe(path, container, stream, timeline, first[0], deinterlace=deinterlace)
-            self._notes = _remarks(container, first[0], timeline, deinterlace=deinterlace)
+            self._notes = [
+                *_remarks(container, first[0], timeline, deinterlace=deinterlace),
+                *_second(path),
+            ]
         self._turn = (first[0].rotation, display_matrix(first[0]))
         self._damage = timeline.damage or _tail(path)
 
@@ -380,6 +383,13 @@ def _tail(path: Path) -> str:
         if missing:
             return f"the file ends early: {missing} bytes of it are missing"
     return ""
+
+
+def _second(path: Path) -> list[str]:
+    with suppress(OSError):
+        if has_second(path):
+            return ["another recording is joined behind the first, and is not read; join them with ffmpeg"]
+    return []
 
 
 def _remarks(container: Any, frame: Any, timeline: Timeline, *, deinterlace: bool) -> list[str]:

@@ -3,6 +3,7 @@
 Knows nothing about masks; what it is given is what it encodes.
 """
 
+import re
 from array import array
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -19,9 +20,10 @@ from av.video.frame import PictureType
 
 from sa2va_cli.datatypes import Publication, Yuv420, YuvColour, YuvPlanes
 from sa2va_cli.errors import OutputError, Sa2VAError, UsageError
-from sa2va_cli.media import matroska
+from sa2va_cli.media import avi, matroska, nut, quicktime
 from sa2va_cli.media.encodings import ENCODINGS, SDR, Codec, Pixels, converted_like
-from sa2va_cli.media.fields import FieldMarker, FieldOrder, can_say, prepare
+from sa2va_cli.media.fields import FieldOrder, can_say, prepare
+from sa2va_cli.media.marking import ASPECT_IN_FRAMES, FrameMarker
 from sa2va_cli.media.metadata import Metadata
 from sa2va_cli.media.readback import sample_of, tags_of
 from sa2va_cli.media.sound import Sound
@@ -129,7 +131,7 @@ class VideoWriter:
         self._options = self._encoder_options(crf, preset)
         self._sample_aspect_ratio = sample_aspect_ratio
         self._field_order = field_order
-        self._fields: FieldMarker | None = None
+        self._marker: FrameMarker | None = None
         self._colour = SDR if colour is None else colour
         self._sound_source = audio_from
         self._strip = strip
@@ -206,26 +208,33 @@ class VideoWriter:
         if size != self._size:
             raise ValueError("got a picture of {}x{}, expected {}x{}".format(*size, *self._size))
         frame = self._encoding.frame_of(picture, self._colour, stored)
-        if self._origin is None and self._field_order is not None:
-            self._choose_fields(is_grey=not isinstance(picture, Yuv420) and picture.ndim == 2)
-        if self._fields is not None:
-            frame = self._fields.mark(frame, self._time_base)
+        if self._origin is None:
+            self._choose_marks(is_grey=not isinstance(picture, Yuv420) and picture.ndim == 2)
+        if self._marker is not None:
+            frame = self._marker.mark(frame, self._time_base)
         self._guarded(lambda: self._take(frame, pts * time_base))
         self._shown_for = shown_for
 
-    def _choose_fields(self, *, is_grey: bool) -> None:
-        """Decides whether pictures are written as interlaced."""
+    def _choose_marks(self, *, is_grey: bool) -> None:
+        """Decides what each frame says of itself: whether it is interlaced, and how wide its pixels are."""
         if is_grey:
             self._field_order = None
-        elif can_say(self._encoding.encoder, self._path.suffix.lower()):
-            assert self._field_order is not None  # noqa: S101
-            self._fields = FieldMarker(self._field_order)
-            self._options.pop("field_order", None)
-        else:
+        elif self._field_order is not None and not can_say(self._encoding.encoder, self._path.suffix.lower()):
             self._field_order = None
             self._warnings.append(
                 "holds interlaced pictures and cannot say so; make whole frames with --deinterlace"
             )
+        if self._field_order is not None:
+            self._options.pop("field_order", None)
+        aspect = self._aspect if self._encoding.encoder in ASPECT_IN_FRAMES else None
+        if self._field_order is not None or aspect is not None:
+            self._marker = FrameMarker(self._field_order, aspect)
+
+    @property
+    def _aspect(self) -> Fraction | None:
+        """How wide pixels are where they are not square."""
+        aspect = self._sample_aspect_ratio
+        return None if aspect is None or aspect <= 0 or aspect == 1 else aspect
 
     def _take(self, frame: av.VideoFrame, seconds: Fraction) -> None:
         if self._origin is None:
@@ -261,8 +270,7 @@ class VideoWriter:
             context.color_primaries, context.color_trc = frame.color_primaries, frame.color_trc
         if self._sample_aspect_ratio is not None and self._sample_aspect_ratio > 0:
             context.sample_aspect_ratio = self._sample_aspect_ratio
-            if self._keeps_shown_size:
-                matroska.make_room(stream)
+        self._make_room(stream)
         self._stream = stream
         if frame.format.name == "yuv444p":
             width, height = self._size
@@ -281,7 +289,8 @@ class VideoWriter:
     def _opened(self) -> Any:
         """The container, in a hidden file or on the way into a stream."""
         if self._to is not None:
-            return av.open(_Outlet(self._to, self._format or "nut"), "w", format=self._format)
+            outlet = _Outlet(self._to, self._format or "nut", self._aspect)
+            return av.open(outlet, "w", format=self._format)
         options = {"movflags": "+faststart"} if self._path.suffix.lower() in (".mp4", ".m4v", ".mov") else {}
         if self._path.suffix.lower() in (".mkv", ".webm"):
             options["fflags"] = "+bitexact"  # else each file gets a random number of its own
@@ -326,15 +335,31 @@ class VideoWriter:
         self._written = self._meant(self._held, last)
         container, self._container = self._container, None
         container.close()
-        if self._keeps_shown_size and self._hidden is not None and self._sample_aspect_ratio:
-            matroska.write_aspect(self._hidden, self._size, self._sample_aspect_ratio)
+        if self._hidden is not None:
+            self._mend(self._hidden)
 
-    @property
-    def _keeps_shown_size(self) -> bool:
-        """Whether the size at which pictures are shown is written into the file when it is complete."""
-        aspect, suffix = self._sample_aspect_ratio, self._path.suffix.lower()
-        is_square = aspect is None or aspect <= 0 or aspect == 1
-        return self._hidden is not None and suffix in matroska.ENDINGS and not is_square
+    def _mend(self, path: Path) -> None:
+        """Writes into a complete file what FFmpeg's muxers cannot be told."""
+        aspect, suffix = self._aspect, path.suffix.lower()
+        if aspect is not None and suffix in matroska.ENDINGS:
+            matroska.write_aspect(path, self._size, aspect)
+        if aspect is not None and suffix == avi.ENDING:
+            avi.write_aspect(path, self._size, aspect, self._rate)
+        if aspect is not None and suffix == nut.ENDING:
+            nut.write_aspect(path, self._size, aspect)
+        vendor = self._options.get("vendor")
+        if vendor and suffix == quicktime.ENDING:
+            quicktime.write_vendor(path, vendor.encode())
+
+    def _make_room(self, stream: Any) -> None:
+        """Leaves room for how wide pixels are, which ``_mend`` fills in."""
+        if self._hidden is None or self._aspect is None:
+            return
+        suffix = self._path.suffix.lower()
+        if suffix in matroska.ENDINGS:
+            matroska.make_room(stream)
+        if suffix == avi.ENDING:
+            avi.make_room(stream)
 
     def _meant(self, frame: av.VideoFrame, last: int) -> WrittenVideo:
         suffix = self._path.suffix.lower()
@@ -375,15 +400,28 @@ class VideoWriter:
 
 
 class _Outlet:
-    """A stream that can only be written to: PyAV would seek in one that says it can."""
+    """A stream that can only be written to: PyAV would seek in one that says it can.
 
-    def __init__(self, stream: BinaryIO, container: str) -> None:
+    Args:
+        stream: is written to.
+        container: FFmpeg's name of the format.
+        aspect: width of a pixel over its height, which the muxer of ``yuv4mpegpipe`` cannot be told; None for
+            square ones.
+    """
+
+    def __init__(self, stream: BinaryIO, container: str, aspect: Fraction | None = None) -> None:
         self._stream = stream
         self.name = f"-.{'mkv' if container == 'matroska' else container}"
+        self._aspect = aspect if container == "yuv4mpegpipe" else None
 
     def write(self, data: bytes) -> int:
         """Hands bytes on."""
         left = memoryview(data)
+        if self._aspect is not None:  # the first line says what all pictures are
+            line, end, rest = bytes(data).partition(b"\n")
+            shape = b" A%d:%d" % self._aspect.as_integer_ratio()
+            left = memoryview(re.sub(rb" A\d+:\d+", shape, line) + end + rest)
+            self._aspect = None
         while left:  # a pipe may take a part only
             left = left[self._stream.write(left) :]
         return len(data)

@@ -3,6 +3,8 @@
 Each class takes what a drawing function makes of a frame; which one draws what is in ``outputs.KINDS``.
 """
 
+import itertools
+import math
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -198,7 +200,7 @@ class PictureVideo:
             path,
             size=size,
             rate=clip.reader.rate / self._pace,
-            time_base=clip.info.time_base * self._pace,
+            time_base=_clock(clip, path) * self._pace,
             codec=codec,
             audio_from=clip.info.path if _sounds(clip) else None,
             audio_start_seconds=begin,
@@ -254,6 +256,23 @@ def _sounds(clip: Clip) -> bool:
     if clip.form is not None and clip.form.muxer in ("rawvideo", "yuv4mpegpipe"):
         return False
     return clip.info.has_audio or clip.info.subtitles > 0
+
+
+def _clock(clip: Clip, path: Path) -> Fraction:
+    """Seconds per unit of an output's time stamps: the source's, or coarser where a file only counts frames.
+
+    AVI fills every unit without a frame with an empty one, so its unit is the largest that all steps are
+    multiples of. A piped Y4M file has a rate and no times.
+    """
+    has_rate_only = clip.form is not None and clip.form.muxer in ("rawvideo", "yuv4mpegpipe")
+    if not has_rate_only and path.suffix.lower() != ".avi":
+        return clip.info.time_base
+    steps = {after - before for before, after in itertools.pairwise(clip.reader.stamps())}
+    if has_rate_only and len(steps) > 1:
+        clip.reader.warn("frames are not shown equally long, and this stream has one rate: the mean one")
+    if has_rate_only or not steps:
+        return 1 / clip.reader.rate
+    return math.gcd(*steps) * clip.info.time_base
 
 
 def _meaning(info: SourceInfo, codec: str) -> YuvColour | None:

@@ -167,18 +167,20 @@ def name_objects(
         margins: how decided the words of each answer were, as far as that is known.
 
     Returns:
-        The objects, numbered from 1 over all prompts. The first of a prompt is called like the prompt, the
-        next ones have a number; no two have one label.
+        The objects, numbered from 1 over all prompts; one that finds nothing keeps a number free, so that
+        numbers, colours and palette indices of the others are the same on every clip. The first of a prompt
+        is called like the prompt, the next ones have a number; no two have one label.
     """
     objects: list[FoundObject] = []
     labels = {prompt.label for prompt in counts}
+    begins = dict(zip(counts, accumulate((max(1, k) for k in counts.values()), initial=1), strict=False))
     for prompt, found in counts.items():
         for number in range(1, found + 1):
             names = chain([f"{prompt.label} {number}"], (f"{prompt.label} {number} #{k}" for k in count(2)))
             label = prompt.label if number == 1 else next(name for name in names if name not in labels)
             labels.add(label)
             margin = None if margins is None else margins.get(prompt)
-            objects.append(FoundObject(len(objects) + 1, prompt, label, margin))
+            objects.append(FoundObject(begins[prompt] + number - 1, prompt, label, margin))
     return tuple(objects)
 
 

@@ -33,7 +33,7 @@ from sa2va_cli.pipeline.segmentation import (
     tell_search,
 )
 from sa2va_cli.pipeline.shots import Shots
-from sa2va_cli.pipeline.tracks_file import growing_log
+from sa2va_cli.pipeline.tracks_file import fitted, growing_log
 from sa2va_cli.runtime.loading import Load, load_segmenter, memory_errors_explained
 
 
@@ -71,7 +71,7 @@ def preview(job: SegmentJob, *, load: Load = load_segmenter, report: Report = no
 def _chosen(plan: Plan, job: SegmentJob) -> Plan:
     """A plan that makes the files of a preview instead, as far as they may be made."""
     tracks = preview_tracks(plan)
-    sheet = tracks.with_name(f"{plan.stem}.preview.png")
+    sheet = fitted(tracks.with_name(f"{plan.stem}.preview.png"))
     named = [
         PlannedOutput("sheet", sheet, None, folder=False),
         PlannedOutput("tracks", tracks, None, folder=False),

@@ -39,6 +39,7 @@ from sa2va_cli.pipeline.replay import draw_again
 from sa2va_cli.pipeline.resuming import Log, forget, logged
 from sa2va_cli.pipeline.shots import Shots, regrounding, shots_of
 from sa2va_cli.pipeline.tally import Tally
+from sa2va_cli.pipeline.tracks_file import fitted
 from sa2va_cli.queues import write_behind
 from sa2va_cli.runtime.device import Placement
 from sa2va_cli.runtime.loading import Load, load_segmenter, memory_errors_explained
@@ -302,7 +303,7 @@ def _told_of_shots(reader: Reader, findings: Findings[Memory]) -> tuple[ShotSumm
 def preview_tracks(plan: Plan) -> Path:
     """Where a preview of a run leaves what it has found."""
     first = min((*(output.path for output in plan.outputs), *plan.skipped), default=Path(plan.stem))
-    return first.parent / f"{plan.stem}.preview.tracks.sa2va"
+    return fitted(first.parent / f"{plan.stem}.preview.tracks.sa2va")
 
 
 def _recalled_or_asked(

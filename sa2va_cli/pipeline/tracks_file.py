@@ -1,5 +1,6 @@
 """Where the log of a run lives: under its own name if it is wanted, else hidden beside the outputs."""
 
+import hashlib
 import os
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -83,8 +84,17 @@ def growing_log(
 
 def unfinished(path: Path) -> Path:
     """What a wanted log is called until it is whole; where that would be too long, a shorter name with it."""
-    name = path.name if len(os.fsencode(path.name + UNFINISHED)) <= _NAME_BYTES else short_name(path)
+    name = fitted(path, len(CHECKPOINT)).name  # the longest ending that one gets
     return path.with_name(name + UNFINISHED)
+
+
+def fitted(path: Path, more: int = 0) -> Path:
+    """The path, or a shorter name of its own where file systems take none that is so many bytes longer."""
+    if len(os.fsencode(path.name)) + more <= _NAME_BYTES:
+        return path
+    digits = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:8]
+    short = Path(short_name(path))
+    return path.with_name(f"{short.stem}-{digits}{short.suffix}")
 
 
 def checkpoint_of(log: Path) -> Path:

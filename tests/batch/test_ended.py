@@ -3,9 +3,11 @@
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -182,6 +184,20 @@ def test_a_damaged_state_is_moved_aside_and_told_by_the_outputs(six, sa2va):
     assert outcome.code == 0, outcome.err
     assert "was damaged and is out/sa2va-batch.db.damaged-1 now" in outcome.err
     assert "1 done, 5 skipped, 0 failed" in outcome.err
+
+
+@pytest.mark.parametrize("kind", ["film", "database"])
+def test_a_file_of_somebody_else_is_no_state_and_stays_as_it_is(six, sa2va, kind):
+    place = Path("state")
+    if kind == "film":
+        place.write_bytes(b"\0\0\0\x18ftypmp42" + bytes(5000))
+    else:
+        with closing(sqlite3.connect(place)) as connection:
+            connection.execute("CREATE TABLE songs (name)")
+    data = place.read_bytes()
+    outcome = sa2va("batch", *COMMAND, "--state", "state", load=load_remembering)
+    assert (outcome.code, "state is no state of a batch" in outcome.err) == (7, True), outcome.err
+    assert place.read_bytes() == data
 
 
 @pytest.mark.parametrize("data", [b"", b"no database", b"SQLite format 3\0" + bytes(5000)])

@@ -344,3 +344,12 @@ def test_an_interruption_while_the_whole_clip_is_drawn_again_leaves_nothing(sa2v
     assert outcome.code == 130
     assert outcome.err.splitlines()[-1] == "interrupted; nothing was written"
     assert outcome.files == ["a.mp4"]
+
+
+@pytest.mark.parametrize("more", [(), ("--resume",), ("--preview",)], ids=" ".join)
+def test_names_at_the_limit_of_file_systems_are_counted_in_bytes(sa2va, folder, more):
+    name = "\N{GRINNING FACE}" * 62  # 248 bytes
+    make_video(folder / f"{name}.mkv", stamps=range(3))
+    outcome = sa2va("segment", f"{name}.mkv", "red corner", "--save", "mask", "-o", f"{name}.mp4", *more)
+    assert outcome.code == 0, outcome.err
+    assert len(outcome.files) == (3 if "--preview" in more else 2), outcome.files

@@ -108,6 +108,35 @@ def test_a_clock_that_steps_back_is_made_to_rise(
         assert {round(float(step), 3) for step in got} <= steps
 
 
+def test_frames_keep_their_order_where_a_clock_steps_back_among_frames_stored_out_of_order(
+    tmp_path: Path,
+) -> None:
+    plain = make_video(tmp_path / "plain.flv", stamps=range(32), options={"g": "8", "bf": "3"})
+    path = rewritten(plain, tmp_path / "a.flv", lambda t: t - 60 if t >= 400 else t)
+    assert_whole(open_source(path), 32)
+
+
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg, which writes such files, is not here")
+def test_joined_ogg_files_are_read_without_the_headers_between_them(tmp_path: Path) -> None:
+    part, path = tmp_path / "a.ogv", tmp_path / "joined.ogv"
+    plain = make_video(tmp_path / "plain.mkv", stamps=range(5))
+    command = ["ffmpeg", "-nostdin", "-v", "error", "-i", plain, "-c:v", "libtheora", "-q:v", "9", part]
+    subprocess.run(command, check=True)
+    path.write_bytes(2 * part.read_bytes())
+    reader = open_source(path)
+    assert len(list(reader)) == reader.info.frames == 10
+    assert not any("damaged" in warning for warning in reader.warnings)
+
+
+@pytest.mark.parametrize("suffix", [".flv", ".mp4"])
+def test_a_second_recording_that_ffmpeg_does_not_read_is_told(tmp_path: Path, suffix: str) -> None:
+    part = make_video(tmp_path / f"a{suffix}", stamps=range(5), options={"bf": "0"})
+    path = tmp_path / f"joined{suffix}"
+    path.write_bytes(2 * part.read_bytes())
+    assert open_source(part).warnings == []
+    assert any("another recording is joined" in warning for warning in open_source(path).warnings)
+
+
 def test_single_frames_of_joined_pieces_are_those_of_the_whole_pass(tmp_path: Path) -> None:
     reader = open_source(joined(tmp_path, b_frames=2, starts=(0, 0)))
     found = reader.frames_at([3, 12, 19])

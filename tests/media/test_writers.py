@@ -283,9 +283,16 @@ def test_pixels_that_are_not_square_are_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize("size", [(64, 48), (720, 576), (271, 481)])
 @pytest.mark.parametrize(
     ("codec", "suffix"),
-    [("h264", ".mkv"), ("prores4444", ".mkv"), ("lossless", ".mkv"), ("ffv1", ".mkv"), ("vp9", ".webm")],
+    [
+        ("h264", ".mkv"),
+        ("prores4444", ".mkv"),
+        ("ffv1", ".mkv"),
+        ("vp9", ".webm"),
+        ("ffv1", ".avi"),
+        ("ffv1_gray", ".nut"),
+    ],
 )
-def test_matroska_says_how_wide_pixels_are_for_every_codec(
+def test_containers_say_how_wide_pixels_are_for_every_codec(
     tmp_path: Path, codec: str, suffix: str, size: tuple[int, int]
 ) -> None:
     for aspect in (Fraction(4, 3), Fraction(64, 45), Fraction(3, 4)):
@@ -299,6 +306,16 @@ def test_matroska_says_how_wide_pixels_are_for_every_codec(
             slack = Fraction(1, 2 * min(size))
             assert abs(stream.sample_aspect_ratio / aspect - 1) <= slack
             assert stream.metadata.get("stereo_mode", "mono") == "mono"
+
+
+def test_a_quicktime_file_names_the_vendor_of_its_prores_and_so_does_each_frame(tmp_path: Path) -> None:
+    for codec in ("prores4444", "prores_gray"):
+        path = write(tmp_path / f"{codec}.mov", codec, range(2))
+        with av.open(str(path)) as container:
+            assert container.streams.video[0].metadata["vendor_id"] == "apl0"
+            packets = [bytes(packet) for packet in container.demux(video=0) if packet.size]
+        # Behind the frame's size and mark come the header's size, its version and the vendor.
+        assert {packet[12:16] for packet in packets} == {b"apl0"}
 
 
 def test_the_index_of_an_mp4_lies_in_front(tmp_path: Path) -> None:

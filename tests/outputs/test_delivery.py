@@ -421,6 +421,22 @@ def piped(arguments: list[str], into: list[str]) -> tuple[bytes, str]:
     return done.stdout, told.decode()
 
 
+def test_a_piped_y4m_file_has_the_rate_and_the_aspect_of_the_source(folder):
+    make_video(folder / "a.mp4", stamps=range(3), aspect=Fraction(4, 3))
+    raw, _ = piped(["segment", "a.mp4", "red", "--save", "overlay", "-o", "-", "--container", "y4m"], ["cat"])
+    assert {b"F25:1", b"A4:3"} <= set(raw.split(b"\n")[0].split(b" "))
+
+
+@pytest.mark.parametrize("stamps", [range(6), [0, 3, 4, 10, 11, 12]], ids=["even", "uneven"])
+def test_an_avi_file_shows_frames_at_their_times_and_in_their_shape(sa2va, folder, stamps):
+    make_video(folder / "a.mp4", stamps=stamps, aspect=Fraction(64, 45))
+    made = sa2va("segment", "a.mp4", "red", "--save", "mask", "-o", "m.avi", "--allow-empty")
+    assert made.code == 0, made.err
+    reader = open_source(folder / "m.avi")
+    assert [frame.seconds for frame in reader] == [stamp / 25 for stamp in stamps]
+    assert reader.info.sample_aspect_ratio == Fraction(64, 45)
+
+
 STREAMED = [("nut", "matte", []), ("matroska", "matte", []), ("y4m", "overlay", []), ("y4m", "mask", [])]
 RAW = ["-f", "rawvideo", "-pix_fmt", "rgba", "-s", "64x48"]
 

@@ -45,6 +45,12 @@ def test_a_prompt_that_found_nothing_has_an_output_only_where_empty_ones_are_wan
     ]  # fmt: skip
 
 
+def test_a_prompt_that_found_nothing_keeps_a_number_free_so_that_those_of_the_others_stay():
+    assert paths("{object}.{ext}", {"cat": 0, "dog": 1, "ball": 2}) == [
+        ("dog.mp4", 2), ("ball.mp4", 3), ("ball-2.mp4", 4)
+    ]  # fmt: skip
+
+
 def test_before_the_objects_are_known_names_say_so():
     planned = plan_outputs(Saving(("mask",), "out/{stem}.{object}.{ext}"), numbered(["dog"]), "video", "a")
     assert [str(one.path) for one in planned] == ["out/a.{object}.mp4"]
