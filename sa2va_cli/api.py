@@ -10,15 +10,16 @@ from numpy.typing import NDArray
 
 from sa2va_cli.conversation import ChatEngine, Generation, Listener, Reply
 from sa2va_cli.datatypes import FrameMasks, Prompt
-from sa2va_cli.errors import ModelError, UsageError
+from sa2va_cli.errors import InputError, ModelError, UsageError
 from sa2va_cli.media.arrays import ArraySource, frames_of
 from sa2va_cli.media.reader import Reader
 from sa2va_cli.parameters import expanded
 from sa2va_cli.pipeline import streaming
-from sa2va_cli.pipeline.asking import Viewed, masks_on, question_about, view, viewed, with_regions
+from sa2va_cli.pipeline.asking import masks_on, question_about, with_regions
 from sa2va_cli.pipeline.asking_job import Answering, Viewing
 from sa2va_cli.pipeline.job import Sampling, Search, numbered
 from sa2va_cli.pipeline.selection import selection
+from sa2va_cli.pipeline.viewing import Viewed, view, viewed
 from sa2va_cli.runtime.choice import ModelChoice
 from sa2va_cli.runtime.loading import load_chat, memory_errors_explained
 from sa2va_cli.visual_prompts import BoxPrompt, MaskPrompt, PointPrompt, VisualPrompt
@@ -262,7 +263,10 @@ class Dialogue:
     def _view(self, source: Shown) -> Viewed:
         """What the model sees of a source; frames that a program holds are chosen as those of a file."""
         if isinstance(source, str | Path):
-            return view(expanded(str(source)), self._viewing, apart=not self._engine.has_masks)
+            shown = view(expanded(str(source)), self._viewing, apart=not self._engine.has_masks)
+            if shown.unread:  # a program that catches this can show the others by their names
+                raise InputError(shown.unread[0].error)
+            return shown
         frames = [source] if isinstance(source, np.ndarray) and source.ndim == 3 else list(source)
         search = self._viewing.search("?")
         with Reader(ArraySource(frames, None), selection(search)) as reader:

@@ -89,13 +89,19 @@ class NothingFoundError(Sa2VAError):
     Args:
         message: see above.
         answers: the language model's words, by prompt, where it was asked.
+        advice: the next thing to try, which stands at the end of the message; another one elsewhere.
     """
 
     exit_code = 4
 
-    def __init__(self, message: str, answers: Mapping[str, str] | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, answers: Mapping[str, str] | None = None, advice: str = "") -> None:
+        super().__init__(f"{message}; {advice}" if advice else message)
         self.answers = dict(answers or {})
+        self._reason = message if advice else ""
+
+    def advised(self, advice: str) -> "NothingFoundError":
+        """The same with other advice in the place of what it has."""
+        return NothingFoundError(self._reason, self.answers, advice) if self._reason else self
 
 
 class ModelError(Sa2VAError):
@@ -117,7 +123,20 @@ class OutputError(Sa2VAError):
 
 
 class ExistsError(OutputError):
-    """An output exists already, and nobody has said what is to become of it."""
+    """An output exists already, and nobody has said what is to become of it.
+
+    Args:
+        message: see above.
+        advice: the next thing to try, which stands at the end of the message; another one elsewhere.
+    """
+
+    def __init__(self, message: str, advice: str = "") -> None:
+        super().__init__(f"{message}; {advice}" if advice else message)
+        self._reason = message
+
+    def advised(self, advice: str) -> "ExistsError":
+        """The same with other advice."""
+        return ExistsError(self._reason, advice)
 
 
 class BatchError(Sa2VAError):

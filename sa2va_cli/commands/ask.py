@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -24,12 +24,13 @@ from sa2va_cli.runtime.choice import ModelChoice
 if TYPE_CHECKING:
     from sa2va_cli.conversation import ChatEngine
     from sa2va_cli.events import Report
-    from sa2va_cli.pipeline.asking_job import AskResult
+    from sa2va_cli.pipeline.asking_job import AskResult, Unread
     from sa2va_cli.runtime.device import Placement
 
 EPILOG = """
 Exit codes: those of segment; 4 where masks were to be written and the answer marks nothing, 8 where some \
-questions of --questions, or some lines of a conversation that is no terminal's, could not be answered.
+inputs could not be read and the answer is about the others, or some questions of --questions, or some lines \
+of a conversation that is no terminal's, could not be answered.
 
 [bold]Examples[/bold]
 
@@ -208,6 +209,14 @@ def _ask_once(session: Session, job: AskJob, imported: Callable[[], None], *, as
     if as_json:
         console.data(answer_document(result))
     _tell(console, result)
+    if result.unread:
+        raise BatchError(f"the answer is not about {_what(result.unread)}, which could not be read")
+
+
+def _what(unread: "Sequence[Unread]") -> str:
+    """Names what could not be read: ``a.png``, ``a.png and 2 more``."""
+    more = f" and {len(unread) - 1} more" if len(unread) > 1 else ""
+    return f"{unread[0].source}{more}"
 
 
 def _tell(console: Any, result: "AskResult") -> None:
@@ -299,7 +308,8 @@ def _ask_all(
     if failed:
         again = "" if output is None else "; the same command with --skip-existing asks them again"
         raise BatchError(
-            f'{failed} of {len(wanted)} questions could not be answered; see "error" in their records{again}'
+            f"{failed} of {len(wanted)} questions could not be answered, or not about all of their inputs; "
+            f'see "error" and "unread" in their records{again}'
         )
 
 
@@ -329,7 +339,7 @@ def _answer_each(
         answers = answer_listed(engine, wanted, job.viewing, generation, batch_size=batch_size, report=report)
         for done, one in enumerate(answers, 1):
             write(json.dumps(answer_record(one), ensure_ascii=False))
-            failed += one.reply is None
+            failed += one.reply is None or bool(one.unread)
             report(Progress(f"answered {done} of {len(wanted)}"))
     return failed
 
@@ -373,20 +383,21 @@ def _interview(
         BatchError: nobody is there to see that a line failed.
     """
     from sa2va_cli.commands.interview import Interview, lines_from_terminal
-    from sa2va_cli.pipeline.asking import check_regions, shows_apart, view
+    from sa2va_cli.pipeline.asking import check_regions, shows_apart
     from sa2va_cli.pipeline.opening import STANDARD_INPUT, streams_kept
     from sa2va_cli.pipeline.segmentation import announce
     from sa2va_cli.pipeline.talk import Talk
+    from sa2va_cli.pipeline.viewing import view_all
     from sa2va_cli.runtime.loading import memory_errors_explained
 
     console = session.console
     with streams_kept():
         apart = bool(job.inputs) and shows_apart(job.model)
         with console.reporting() as report:
-            inputs = [view(source, job.viewing, report, apart=apart) for source in job.inputs]
+            inputs, unread = view_all(job.inputs, job.viewing, report, apart=apart)
         if STANDARD_INPUT in job.inputs:
             lines_from_terminal()
-        check_regions(inputs, job.regions.visual)
+        check_regions(inputs, job.regions.visual, unread)
         placement = job.model.placed()
         name = job.model.name_on(placement)
         with memory_errors_explained(name, placement, "frames"):
@@ -396,7 +407,11 @@ def _interview(
                 engine: ChatEngine = loader(session, imported)(job.model, placement)
             talk = Talk.begin(replace(job, model=replace(job.model, name=name)), engine, inputs)
             failed = Interview(talk, console, saving, as_json=as_json).run(first)
-    if failed and not sys.stdin.isatty():
+    if sys.stdin.isatty():
+        return
+    if failed:
         raise BatchError(
             f"{failed} {'line' if failed == 1 else 'lines'} of the conversation failed, see above"
         )
+    if unread:
+        raise BatchError(f"the conversation was not about {_what(unread)}, which could not be read")

@@ -228,6 +228,7 @@ class Console:
                 stage, since = progress.stage, time.monotonic()
                 bar.reset(task, total=progress.total or None, description=stage, frames="")
             if progress.done:
+                bar.start()  # also in the first stage, where nothing had to be loaded
                 speed = progress.done / max(1e-6, time.monotonic() - since)
                 bar.update(task, completed=progress.done, frames=_pace(progress, speed))
 

@@ -130,6 +130,7 @@ def answer_document(result: "AskResult") -> dict[str, Any]:
     """Describes what a question came to; ``begin`` and ``end`` are characters of ``text``."""
     return {
         "inputs": [asdict(one) for one in result.inputs],
+        "unread": [asdict(one) for one in result.unread],
         "question": result.question,
         **reply_facts(result.reply),
         "model": result.model,

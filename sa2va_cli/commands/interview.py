@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from sa2va_cli.commands.session import Interrupted
 from sa2va_cli.commands.telling import Telling, numbered_names
-from sa2va_cli.errors import ExistsError, Sa2VAError, UsageError
+from sa2va_cli.errors import BatchError, ExistsError, NothingFoundError, Sa2VAError, UsageError
 from sa2va_cli.outputs.saving import Saving, split_names
 from sa2va_cli.pipeline.asking_job import reply_facts
 
@@ -175,15 +175,32 @@ class Interview:
         return replace(self._talk.job, saving=saving, inputs=("?",))
 
     def _save(self, rest: str) -> None:
-        self._write(self._job(rest), self._talk.save)
+        asked = not self._talk.asked or self._talk.objects()
+        advice = self._other_words() if asked else 'ask for masks, as in "Please segment the dog."'
+        self._write(self._job(rest), self._talk.save, advice)
 
     def _segment(self, words: str) -> None:
         if not words:
             raise UsageError("/segment needs words, as in: /segment the red ball")
-        self._write(self._job(""), lambda job, report: self._talk.segment(job, words, report))
+        save = self._talk.segment
+        self._write(self._job(""), lambda job, report: save(job, words, report), self._other_words())
 
-    def _write(self, job: "AskJob", write: Callable[["AskJob", "Report"], "SegmentResult"]) -> None:
+    def _other_words(self) -> str:
+        """What can be done here where nothing is found."""
+        seen = self._talk.inputs or self._talk.waiting
+        if not seen or seen[-1].kind == "image":
+            return "try other words"
+        return f"try other words, or look at more frames: /frames {2 * self._talk.job.viewing.frames}"
+
+    def _write(
+        self, job: "AskJob", write: Callable[["AskJob", "Report"], "SegmentResult"], advice: str
+    ) -> None:
         """Writes files, each time others: where their names are taken and none was given, in a new folder.
+
+        Args:
+            job: what to write.
+            write: writes it.
+            advice: what to do where nothing is found.
 
         Raises:
             Sa2VAError: see ``Talk.save`` and ``Talk.segment``.
@@ -193,10 +210,12 @@ class Interview:
             try:
                 with self._console.reporting() as report:
                     result = write(job, report)
-            except ExistsError:
+            except ExistsError as error:
                 if saving.output is not None:
-                    raise
+                    raise error.advised("choose another place, as in: /save overlay other/") from error
                 job = replace(job, saving=replace(saving, output=f"{{stem}}-{number}/"))
+            except NothingFoundError as error:
+                raise error.advised(advice) from error
             else:
                 self._console.result(result)
                 return
@@ -217,8 +236,10 @@ class Interview:
             raise UsageError("/attach needs the name of a file, as in: /attach photo.jpg")
         source = _unquoted(rest)
         with self._console.reporting() as report:
-            self._talk.attach(source, report)
+            shown = self._talk.attach(source, report)
         self._console.note(f"{source} goes with the next question")
+        if shown.unread:
+            raise BatchError(f"{len(shown.unread)} of its images could not be read, the others are shown")
 
     def _undo(self, _: str) -> None:
         question = self._talk.undo()

@@ -125,10 +125,19 @@ def image_files(source: str) -> list[Path]:
     Raises:
         InputError: a folder holds no images.
     """
+    return image_files_and_notes(source)[0]
+
+
+def image_files_and_notes(source: str) -> tuple[list[Path], list[str]]:
+    """See ``image_files``; and what is to be said about pictures of a folder that are not read.
+
+    Raises:
+        InputError: a folder holds no images.
+    """
     if Path(source).is_dir():
-        return _images_in(Path(source))[0]
+        return _images_in(Path(source))
     pattern = is_pattern(source) and not Path(source).exists()
-    return [file for file in matches(source) if _is_image_name(file)] if pattern else []
+    return ([file for file in matches(source) if _is_image_name(file)] if pattern else []), []
 
 
 def _images_in(folder: Path) -> tuple[list[Path], list[str]]:

@@ -64,7 +64,7 @@ def _chosen(
     if saving.existing == "refuse" and existing:
         more = f" and {len(existing) - 1} more exist" if len(existing) > 1 else " exists"
         raise ExistsError(
-            f"{existing[0].path}{more} already; use --overwrite to replace or --skip-existing to keep"
+            f"{existing[0].path}{more} already", "use --overwrite to replace or --skip-existing to keep"
         )
     if saving.existing == "overwrite":
         for output in existing:

@@ -135,8 +135,13 @@ def answer_file(job: QuestionsJob, *, load: "LoadChat", report: Report = no_repo
 
 
 def _warnings(records: Sequence[Record]) -> tuple[str, ...]:
-    failed = sum("error" in one for one in records)
-    return (f"{failed} of {len(records)} questions could not be answered",) if failed else ()
+    unanswered = sum("error" in one for one in records)
+    partly = sum("unread" in one for one in records)
+    told = f"of {len(records)} questions could not be answered"
+    return (
+        *([f"{unanswered} {told}"] if unanswered else []),
+        *([f"{partly} {told} about all their inputs"] if partly else []),
+    )
 
 
 def _grown(
@@ -198,10 +203,12 @@ def _head(job: QuestionsJob, known_by: Fingerprint | None, model: str) -> Record
 
 def _kept(part: Path, head: Record) -> dict[str, Record]:
     """The whole answers of an unfinished file, by id; none where it is of another run, or damaged."""
+    from sa2va_cli.pipeline.questions import failed
+
     try:
         text = part.read_text(encoding="utf-8")
         first, *records = map(json.loads, text[: text.rfind("\n") + 1].splitlines())
-        return {str(one["id"]): one for one in records if "error" not in one} if first == head else {}
+        return {str(one["id"]): one for one in records if not failed(one)} if first == head else {}
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return {}
 
@@ -213,4 +220,7 @@ def _line(record: Record) -> str:
 def answer_record(one: "Answered") -> Record:
     """Describes a question of a file and what it came to."""
     asked = {"id": one.listed.id, "inputs": list(one.listed.inputs), "question": one.listed.question}
-    return asked | (reply_facts(one.reply) if one.reply else {"error": one.problem})
+    if not one.reply:
+        return asked | {"error": one.problem}
+    unread = {"unread": [asdict(missing) for missing in one.unread]} if one.unread else {}
+    return asked | reply_facts(one.reply) | unread

@@ -7,115 +7,44 @@ for each prompt, and nothing else differs.
 import re
 from collections.abc import Generator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sa2va_cli.checkpoints.hub import makes_masks
 from sa2va_cli.conversation import (
     ChatEngine,
     Exchange,
     Listener,
-    Pictures,
     Question,
     Reply,
 )
-from sa2va_cli.datatypes import AnySegmenter, Followed, Frame, FrameMasks, Grounding, Session
+from sa2va_cli.datatypes import AnySegmenter, Followed, FrameMasks, Grounding, Session
 from sa2va_cli.errors import ModelError, NothingFoundError, UsageError
 from sa2va_cli.events import Notice, Progress, Report, no_report
-from sa2va_cli.media.probe import image_files
-from sa2va_cli.media.reader import Reader
 from sa2va_cli.model.prompt_text import spoken
-from sa2va_cli.pipeline.asking_job import AskJob, AskResult, FoundMask, SeenFrames, Viewing
+from sa2va_cli.pipeline.asking_job import AskJob, AskResult, FoundMask, Unread, Viewing
 from sa2va_cli.pipeline.finding import Findings, decode_on, named_as_mentioned, nothing_found
-from sa2va_cli.pipeline.job import Search, SegmentJob
-from sa2va_cli.pipeline.keyframes import first_of_parts, read_keyframes
-from sa2va_cli.pipeline.opening import opened, report_warnings
+from sa2va_cli.pipeline.job import Search, SegmentJob, SegmentResult
+from sa2va_cli.pipeline.keyframes import read_keyframes
 from sa2va_cli.pipeline.regions import placed_regions, region_masks
 from sa2va_cli.pipeline.segmentation import Plan, Threads, announce, leave_threads, planned, run
+from sa2va_cli.pipeline.viewing import Viewed, number_of, view_all, viewed
 from sa2va_cli.runtime.choice import ModelChoice
 from sa2va_cli.runtime.loading import LoadChat, load_chat, memory_errors_explained
 from sa2va_cli.visual_prompts import VisualPrompt
 
-STILL = ("image", "images")
-"""Kinds of inputs that have no time."""
 
-
-@dataclass(frozen=True, eq=False)
-class Viewed:
-    """An input that was looked at.
-
-    Attributes:
-        source: as it was given.
-        kind: ``video``, ``image`` or ``frames``; ``images``: a folder of single images.
-        frames: those that the model sees.
-        regions: (n, H, W) bool, what questions call region1, region2 and so on; None for none.
-    """
-
-    source: str
-    kind: str
-    frames: tuple[Frame, ...]
-    regions: NDArray[np.bool_] | None = field(default=None, repr=False)
-
-    @property
-    def pictures(self) -> Pictures:
-        """What is shown to the model."""
-        images = tuple(frame.image for frame in self.frames)
-        if self.kind in STILL:
-            return Pictures(images)
-        return Pictures(images, video=True, seconds=tuple(frame.seconds for frame in self.frames))
-
-    @property
-    def facts(self) -> SeenFrames:
-        """What was seen, for a result."""
-        numbers = tuple(number_of(frame) for frame in self.frames)
-        if self.kind == "images":
-            numbers = tuple(range(len(self.frames)))
-        seconds = () if self.kind in STILL else tuple(frame.seconds for frame in self.frames)
-        return SeenFrames(self.source, self.kind, numbers, seconds)
-
-
-def number_of(frame: Frame) -> int:
-    """The number of a frame in its source."""
-    return frame.index if frame.source_index is None else frame.source_index
-
-
-def viewed(source: str, reader: Reader, search: Search, *, apart: bool = False) -> Viewed:
-    """Looks at an open input; of a video, ``apart`` chooses frames as chat models without masks are shown."""
-    indices = None
-    if apart and search.sampling == "uniform":
-        indices = first_of_parts(reader.count_selected(), search.keyframes)
-    return Viewed(source, reader.info.kind, tuple(read_keyframes(reader, search, indices)))
-
-
-def view(source: str, viewing: Viewing, report: Report = no_report, *, apart: bool = False) -> Viewed:
-    """Opens an input, looks at it, and closes it.
+def check_regions(
+    inputs: Sequence[Viewed], visual: Sequence[VisualPrompt], unread: Sequence[Unread] = ()
+) -> None:
+    """Makes sure, without a model, that what is pointed at are regions of the one still image.
 
     Args:
-        source: of the input.
-        viewing: which frames are looked at.
-        report: is told what a person should know.
-        apart: whether it is for a chat model without masks: images of a folder or pattern are several
-            images, of any sizes, and no video's frames, and of a video other frames are shown.
-
-    Raises:
-        InputError: it cannot be read.
-        UsageError: the range cannot be meant.
-    """
-    search = viewing.search("?")
-    if files := image_files(source) if apart else []:
-        seen = [view(str(file), viewing, report).frames for file in files]
-        return Viewed(source, "images", tuple(frame for frames in seen for frame in frames))
-    with opened(source, search, report) as reader:
-        shown = viewed(source, reader, search, apart=apart)
-        report_warnings(reader, report)
-        return shown
-
-
-def check_regions(inputs: Sequence[Viewed], visual: Sequence[VisualPrompt]) -> None:
-    """Makes sure, without a model, that what is pointed at are regions of the one still image.
+        inputs: what is shown.
+        visual: what is pointed at.
+        unread: what was to be shown beside it.
 
     Raises:
         InputError: a mask's file is no picture.
@@ -123,8 +52,9 @@ def check_regions(inputs: Sequence[Viewed], visual: Sequence[VisualPrompt]) -> N
     """
     if not visual:
         return
-    if [(one.kind, len(one.frames)) for one in inputs] != [("image", 1)]:
-        what = ", ".join(f"{one.source} ({one.kind})" for one in inputs) or "nothing is shown"
+    if unread or [(one.kind, len(one.frames)) for one in inputs] != [("image", 1)]:
+        shown = [*(f"{one.source} ({one.kind})" for one in inputs), *(one.source for one in unread)]
+        what = ", ".join(shown) or "nothing is shown"
         raise UsageError(f"regions are those of one still image, and this is about: {what}")
     placed_regions(inputs[0].frames[0].image, visual)
 
@@ -189,11 +119,13 @@ class AskPlan:
     Attributes:
         job: what was asked for.
         inputs: what the model will see.
+        unread: what it will not, because it cannot be read.
         run: the run that writes what the answer finds; None where nothing is to be written.
     """
 
     job: AskJob
     inputs: tuple[Viewed, ...]
+    unread: tuple[Unread, ...]
     run: Plan | None
 
 
@@ -206,15 +138,15 @@ def planned_question(job: AskJob, report: Report = no_report) -> Generator[AskPl
     """
     if job.saving is None:
         apart = bool(job.inputs) and shows_apart(job.model)
-        inputs = tuple(view(source, job.viewing, report, apart=apart) for source in job.inputs)
-        check_regions(inputs, job.regions.visual)
-        yield AskPlan(job, inputs, None)
+        inputs, unread = view_all(job.inputs, job.viewing, report, apart=apart)
+        check_regions(inputs, job.regions.visual, unread)
+        yield AskPlan(job, inputs, unread, None)
         return
     (source,) = job.inputs
     with planned(segment_job(job, source, job.viewing.search(job.question)), report) as plan:
         inputs = (viewed(source, plan.reader, plan.job.search),)
         check_regions(inputs, job.regions.visual)
-        yield AskPlan(job, inputs, plan)
+        yield AskPlan(job, inputs, (), plan)
 
 
 def segment_job(job: AskJob, source: str, search: Search) -> SegmentJob:
@@ -256,9 +188,7 @@ def ask(
             conversation = engine.converse(job.answering.generation())
             reply = conversation.ask(question_about(job.question, inputs), listener)
             masks = masks_seen(engine, plan.inputs, job.viewing, reply) if job.masks else ()
-            saved = (
-                run(plan.run, segmenter_of(engine), report, threads, answered(reply)) if plan.run else None
-            )
+            saved = _saved(plan.run, engine, reply, report, threads)
     return AskResult(
         inputs=tuple(one.facts for one in plan.inputs),
         question=job.question,
@@ -269,7 +199,26 @@ def ask(
         objects=objects_of(job.question, reply, job.viewing),
         masks=masks,
         saved=saved,
+        unread=plan.unread,
     )
+
+
+def _saved(
+    plan: Plan | None, engine: ChatEngine, reply: Reply, report: Report, threads: Threads
+) -> SegmentResult | None:
+    """Writes what an answer finds, if that is wanted.
+
+    Raises:
+        Sa2VAError: see ``segmentation.run``.
+    """
+    if plan is None:
+        return None
+    try:
+        return run(plan, segmenter_of(engine), report, threads, answered(reply))
+    except NothingFoundError as error:
+        if not len(reply.queries):
+            raise
+        raise error.advised("ask in other words, look at more --frames, or --allow-empty") from error
 
 
 def check_masks(engine: ChatEngine, name: str, *, wanted: bool) -> None:
@@ -318,10 +267,8 @@ def nothing_in_answer(plan: Plan, answer: str) -> NothingFoundError:
     """The error of an answer without masks."""
     (prompt,) = plan.job.search.prompts
     known = nothing_found(plan.job.search.prompts, {prompt.id: answer})
-    advice = 'ask for masks, as in "Please segment the dog."'
-    return NothingFoundError(
-        f"the answer marks nothing ({answer!r}); no files were written; {advice}", known.answers
-    )
+    reason = f"the answer marks nothing ({answer!r}); no files were written"
+    return NothingFoundError(reason, known.answers, 'ask for masks, as in "Please segment the dog."')
 
 
 def masks_seen(

@@ -227,6 +227,19 @@ class SeenFrames:
     seconds: tuple[float, ...] = ()
 
 
+@dataclass(frozen=True)
+class Unread:
+    """A picture or video that could not be read, and was left out.
+
+    Attributes:
+        source: as it was given; of a folder, the file.
+        error: why.
+    """
+
+    source: str
+    error: str
+
+
 @dataclass(frozen=True, eq=False)
 class FoundMask:
     """A mask on a frame that the model saw.
@@ -260,6 +273,7 @@ class AskResult:
         objects: what the answer finds; mentions stand in ``reply`` in the same order.
         masks: on the frames that the model saw, if they were wanted.
         saved: the run that wrote files, if there was one.
+        unread: what else there was to look at, and could not be read.
     """
 
     inputs: tuple[SeenFrames, ...]
@@ -271,6 +285,7 @@ class AskResult:
     objects: "tuple[FoundObject, ...]" = ()
     masks: tuple[FoundMask, ...] = ()
     saved: SegmentResult | None = None
+    unread: tuple[Unread, ...] = ()
 
     @property
     def files(self) -> tuple[Path, ...]:

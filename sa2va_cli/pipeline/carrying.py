@@ -64,9 +64,9 @@ def find_on(session: Session[Any, Any, Any], frame: Frame, words: str, threshold
     grounding, _ = session.ground(session.look([frame.image]), question(words, verbatim=False))
     answer = spoken(grounding.answer)
     nothing = NothingFoundError(
-        f"nothing matches {words!r} on frame {frame.index}; the model says: {answer}; "
-        "try other words or another frame, or point at it",
+        f"nothing matches {words!r} on frame {frame.index}; the model says: {answer}",
         {words: answer},
+        "try other words or another frame, or point at it",
     )
     if not len(grounding.queries):
         raise nothing

@@ -189,6 +189,7 @@ def _followed(
             f"({session.grid}x{session.grid}); take {parameter('name', option='--model')} "
             f"{tracks.header.model.name}, which made them"
         )
+    _check_begun(changes, before)
     way = follow_anew(
         session,
         reader,
@@ -202,6 +203,21 @@ def _followed(
     with closing(way):
         for index, masks in way:
             yield index, masks | changes.dropped_on(index)
+
+
+def _check_begun(changes: Changes, before: Mapping[tuple[int, int], NDArray[np.float32]]) -> None:
+    """Makes sure that something is there to be taken away from where that is all that is said.
+
+    Raises:
+        UsageError: an object has no mask where it is first pointed at, and that says only where it is not.
+    """
+    for change in changes.followed:
+        one = change.said[0]
+        if one.corrects_only and (change.row, one.index) not in before:
+            raise UsageError(
+                f"{one.prompt.label!r} has no mask on frame {one.index} that a negative "
+                f"{parameter('point')} could correct; add one where the thing is, or a box"
+            )
 
 
 def follow_anew(

@@ -242,8 +242,8 @@ def nothing_found(prompts: Sequence[Prompt], answers: Mapping[int, str]) -> Noth
         answers: the language model's words, by the id of the prompt.
     """
     words = " or ".join(repr(prompt.label) for prompt in prompts)
-    advice = "try other words, more --keyframes, or --allow-empty"
     said = {prompt.label: answers[prompt.id] for prompt in prompts if prompt.id in answers}
     plain = dict.fromkeys(" ".join(answer.split()) for answer in said.values() if SEGMENT not in answer)
     told = f"; the model says: {' '.join(plain)}" if any(plain) else ""
-    return NothingFoundError(f"nothing matches {words}{told}; no files were written; {advice}", said)
+    reason = f"nothing matches {words}{told}; no files were written"
+    return NothingFoundError(reason, said, "try other words, more --keyframes, or --allow-empty")

@@ -18,10 +18,11 @@ from sa2va_cli.datatypes import Frame
 from sa2va_cli.errors import NothingFoundError, UsageError, parameter
 from sa2va_cli.events import Notice, Progress, Report, no_report
 from sa2va_cli.media.reader import Reader
-from sa2va_cli.pipeline.asking import Viewed, number_of, visible
+from sa2va_cli.pipeline.asking import visible
 from sa2va_cli.pipeline.asking_job import Viewing
 from sa2va_cli.pipeline.job import Search
 from sa2va_cli.pipeline.keyframes import nothing_decoded
+from sa2va_cli.pipeline.viewing import Viewed, number_of
 
 WINDOWS = 8
 """How many windows a clip is first divided into."""

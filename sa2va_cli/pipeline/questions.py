@@ -16,8 +16,9 @@ from sa2va_cli.errors import InputError, Sa2VAError, UsageError
 from sa2va_cli.events import Report, no_report
 from sa2va_cli.media.probe import image_files
 from sa2va_cli.parameters import expanded
-from sa2va_cli.pipeline.asking import Viewed, question_about, view, with_regions
-from sa2va_cli.pipeline.asking_job import Regions, Viewing
+from sa2va_cli.pipeline.asking import check_regions, question_about, with_regions
+from sa2va_cli.pipeline.asking_job import Regions, Unread, Viewing
+from sa2va_cli.pipeline.viewing import Viewed, view
 from sa2va_cli.queues import batched
 from sa2va_cli.staging import atomic, output_errors
 from sa2va_cli.visual_prompts import MaskPrompt, VisualPrompt, each, read_box, read_mask, read_point
@@ -48,11 +49,19 @@ class Listed:
 
 @dataclass(frozen=True, eq=False)
 class Answered:
-    """What a listed question came to: a reply, or why there is none."""
+    """What a listed question came to: a reply, or why there is none.
+
+    Attributes:
+        listed: the question.
+        reply: the answer; None for none.
+        problem: why there is none.
+        unread: what it was to be about as well, and could not be read.
+    """
 
     listed: Listed
     reply: Reply | None = None
     problem: str = ""
+    unread: tuple[Unread, ...] = ()
 
 
 def read_questions(path: Path, inputs: Sequence[str], regions: tuple[VisualPrompt, ...] = ()) -> list[Listed]:
@@ -168,15 +177,15 @@ def answer_listed(
         batch_size: how many are answered at once.
         report: is told what a person should know.
     """
-    seen: dict[str, Viewed] = {}
+    seen: dict[str, Viewed | InputError] = {}
     for batch in batched(listed, batch_size):
         prepared = [_prepared(engine, one, viewing, seen, report) for one in batch]
-        sound = [question for question in prepared if isinstance(question, Question)]
+        sound = [question for question, _ in prepared if isinstance(question, Question)]
         replies = iter(_answers(engine, sound, generation))
-        for one, question in zip(batch, prepared, strict=True):
+        for one, (question, unread) in zip(batch, prepared, strict=True):
             outcome = next(replies) if isinstance(question, Question) else question
             if isinstance(outcome, Reply):
-                yield Answered(one, outcome)
+                yield Answered(one, outcome, unread=unread)
             else:
                 yield Answered(one, problem=outcome)
         recent = {source for one in batch for source in one.inputs}
@@ -184,19 +193,42 @@ def answer_listed(
 
 
 def _prepared(
-    engine: ChatEngine, one: Listed, viewing: Viewing, seen: dict[str, Viewed], report: Report
-) -> Question | str:
-    """A question with its pictures, or why it cannot be asked; an input is opened once in a batch."""
+    engine: ChatEngine, one: Listed, viewing: Viewing, seen: dict[str, Viewed | InputError], report: Report
+) -> tuple[Question | str, tuple[Unread, ...]]:
+    """A question with its pictures, or why it cannot be asked; and what of these could not be read.
+
+    An input is opened once in a batch.
+    """
     if one.problem:
-        return one.problem
+        return one.problem, ()
     try:
-        for source in one.inputs:
-            if source not in seen:
-                seen[source] = view(source, viewing, report, apart=not engine.has_masks)
-        shown = with_regions(engine, [seen[source] for source in one.inputs], one.regions)
-        return question_about(one.question, shown, one.past)
+        looked = [_seen(engine, source, viewing, seen, report) for source in one.inputs]
+        missing = [found for found in looked if isinstance(found, InputError)]
+        if missing and len(missing) == len(looked):
+            raise missing[0]
+        shown = [found for found in looked if isinstance(found, Viewed)]
+        unread = tuple(
+            Unread(source, found.command_line)
+            for source, found in zip(one.inputs, looked, strict=True)
+            if isinstance(found, InputError)
+        )
+        check_regions(shown, one.regions, unread)
+        unread += tuple(picture for found in shown for picture in found.unread)
+        return question_about(one.question, with_regions(engine, shown, one.regions), one.past), unread
     except Sa2VAError as error:
-        return error.command_line
+        return error.command_line, ()
+
+
+def _seen(
+    engine: ChatEngine, source: str, viewing: Viewing, seen: dict[str, Viewed | InputError], report: Report
+) -> Viewed | InputError:
+    """What is seen of an input, or why it cannot be read."""
+    if source not in seen:
+        try:
+            seen[source] = view(source, viewing, report, apart=not engine.has_masks)
+        except InputError as error:
+            seen[source] = error
+    return seen[source]
 
 
 def _answers(engine: ChatEngine, questions: Sequence[Question], generation: Generation) -> list[Reply | str]:
@@ -212,7 +244,7 @@ def _answers(engine: ChatEngine, questions: Sequence[Question], generation: Gene
 
 
 def left_to_ask(listed: Sequence[Listed], path: Path) -> list[Listed]:
-    """Questions that a file of answers has no answer to; those that failed are asked again.
+    """Questions that a file of answers has no answer to; those that failed, also in part, are asked again.
 
     Raises:
         InputError: it is no file of answers.
@@ -220,16 +252,21 @@ def left_to_ask(listed: Sequence[Listed], path: Path) -> list[Listed]:
     done: set[str] = set()
     try:
         for record in map(json.loads, _whole_lines(path)):
-            if "error" not in record:
+            if not failed(record):
                 done.add(str(record["id"]))
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise InputError(f"{path}: is no file of answers; choose another -o") from error
     return [one for one in listed if str(one.id) not in done]
 
 
+def failed(record: Mapping[str, Any]) -> bool:
+    """Whether a record has no answer, or one that is not about all that it was to be about."""
+    return "error" in record or bool(record.get("unread"))
+
+
 def keep_answers(path: Path) -> None:
     """Takes out of a file of answers what failed, and what a killed run left half written."""
-    kept = [line for line in _whole_lines(path) if "error" not in json.loads(line)]
+    kept = [line for line in _whole_lines(path) if not failed(json.loads(line))]
     _rewrite(path, kept)
 
 

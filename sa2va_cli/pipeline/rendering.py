@@ -6,7 +6,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sa2va_cli.errors import InputError, UsageError
+from sa2va_cli.errors import InputError, NothingFoundError, UsageError
 from sa2va_cli.events import Notice, Progress, Report, no_report
 from sa2va_cli.media.reader import Reader
 from sa2va_cli.outputs.clip import Clip
@@ -173,7 +173,7 @@ def run_rendering(plan: RenderPlan, report: Report, draw: Draw | None = None) ->
     started = time.perf_counter()
     header, outputs = plan.tracks.header, _with_objects(plan)
     if not outputs:
-        raise nothing_found(header.prompts, header.answers)
+        raise _nothing_drawn(header)
     with claimed(outputs, plan.job.saving, _files_read(plan.job, plan.source, plan.reader), report):
         tally = (draw or draw_all)(plan, outputs, report)
     problem = plan.tracks.condition.problem
@@ -197,6 +197,12 @@ def run_rendering(plan: RenderPlan, report: Report, draw: Draw | None = None) ->
         look_at=tally.look_at(),
         remarks=tally.remarks,
     )
+
+
+def _nothing_drawn(header: Header) -> NothingFoundError:
+    """The error of tracks in which nothing is to be seen."""
+    advice = "segment it again with other words, or add --allow-empty"
+    return nothing_found(header.prompts, header.answers).advised(advice)
 
 
 def _with_objects(plan: RenderPlan) -> tuple[PlannedOutput, ...]:
@@ -254,7 +260,7 @@ def draw_all(plan: RenderPlan, outputs: Sequence[PlannedOutput], report: Report)
                 report(Progress("drawing", done, total))
         driver.end_first_pass()
         if not tally.saw_anything and not plan.job.saving.allow_empty:
-            raise nothing_found(header.prompts, header.answers)
+            raise _nothing_drawn(header)
         if driver.needs_second_pass:
             draw_again(driver, plan.tracks, plan.reader, report)
         tally.remarks = driver.remarks

@@ -10,19 +10,18 @@ from sa2va_cli.errors import UsageError
 from sa2va_cli.events import Report, no_report
 from sa2va_cli.parameters import expanded
 from sa2va_cli.pipeline.asking import (
-    Viewed,
     answered,
     check_masks,
     objects_of,
     question_about,
     segment_job,
     segmenter_of,
-    view,
     with_regions,
 )
 from sa2va_cli.pipeline.asking_job import AskJob
 from sa2va_cli.pipeline.job import Search, SegmentResult
 from sa2va_cli.pipeline.segmentation import Threads, leave_threads, planned, run
+from sa2va_cli.pipeline.viewing import Viewed, view
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,13 +91,15 @@ class Talk:
         last = self.asked[-1]
         return objects_of(last.question, last.reply, self.job.viewing)
 
-    def attach(self, source: str, report: Report = no_report) -> None:
+    def attach(self, source: str, report: Report = no_report) -> Viewed:
         """Shows another input with the next question; what a person should know of it is reported.
 
         Raises:
             InputError: it cannot be read.
         """
-        self.waiting.append(view(expanded(source), self.job.viewing, report, apart=not self.engine.has_masks))
+        shown = view(expanded(source), self.job.viewing, report, apart=not self.engine.has_masks)
+        self.waiting.append(shown)
+        return shown
 
     def look_again(self, frames: int) -> None:
         """Shows so many frames of what was shown last with the next question.

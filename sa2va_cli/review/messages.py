@@ -82,6 +82,8 @@ def problem_of(error: Exception) -> dict[str, Any]:
     said = error.args[0] if error.args else ""
     if isinstance(said, Line):
         return _problem(said, said.code, said.values)
+    if isinstance(error, NothingFoundError):
+        error = error.advised("try other words, or point at it")
     if isinstance(error, Sa2VAError):
         code = next(code for kind, code in KINDS if isinstance(error, kind))
         return _problem(str(error), code, {"text": str(error)})

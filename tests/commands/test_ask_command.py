@@ -306,7 +306,10 @@ def test_words_can_be_segmented_within_a_conversation(folder, talk, engine):
     )
     assert outcome.files == ["a.mask.png", "a.overlay.png", "a.png"]
     assert engine.asked == ["<image>Please segment purple.", "<image>Please segment red."]
-    assert "nothing matches 'purple'" in outcome.err
+    assert (
+        "nothing matches 'purple'; the model says: No.; no files were written; try other words\n"
+        in outcome.err
+    )
     assert "there is no answer yet" in outcome.err
     assert "this cannot be asked" in outcome.err
     assert [question.text for question in engine.questions] == ["/etc?"]
@@ -319,7 +322,21 @@ def test_a_conversation_writes_as_often_as_it_likes(folder, talk):
     outcome = talk(["a.png"], *lines, "/save mask out/", "/save mask out/")
     named = [f"{place}a.mask.png" for place in ("", "a-2/", "a-3/", "out/")]
     assert [file for file in outcome.files if file.endswith("mask.png")] == sorted(named)
-    assert outcome.err.count("error: out/a.mask.png exists already") == 1
+    assert outcome.err.count("error: out/a.mask.png exists already; choose another place, as in: /save") == 1
+
+
+def test_what_finds_nothing_is_told_with_what_can_be_typed_there(folder, talk, ask, sa2va):
+    make_video(folder / "a.mp4")
+    lines = ("/segment purple", "The green thing?", "/save coco", "And?", "/save coco")
+    outcome = talk(["a.mp4"], *lines)
+    told = [line.rpartition("; ")[2] for line in outcome.err.splitlines() if line.startswith("error: ")]
+    more = "try other words, or look at more frames: /frames 16"
+    assert told[:3] == [more, more, 'ask for masks, as in "Please segment the dog."']
+    outcome = ask("a.mp4", "The green thing?", "--save", "coco")
+    assert outcome.err.endswith("ask in other words, look at more --frames, or --allow-empty\n")
+    assert sa2va("segment", "a.mp4", "green", "--save", "tracks", "--allow-empty").code == 0
+    outcome = sa2va("render", "a.tracks.sa2va", "--save", "coco")
+    assert "segment it again with other words, or add --allow-empty" in outcome.err
 
 
 def test_a_conversation_in_json_is_a_line_for_each_answer(ask, monkeypatch):
@@ -555,7 +572,7 @@ def test_a_file_of_questions_is_answered_in_order(folder, ask, engine, size):
     assert rows[1]["text"] == "It is the red"
     assert rows[3]["inputs"] == []
     assert "inputs is no list" in rows[8]["error"]
-    assert "5 of 10 questions could not be answered" in outcome.err
+    assert "5 of 10 questions could not be answered, or not about all of their inputs" in outcome.err
     history = next(one for one in engine.questions if "蓝" in one.text)
     assert [(one.question, one.answer) for one in history.past] == [("Hi", "Hello")]
     assert max(engine.batches) <= size

@@ -326,7 +326,10 @@ def test_a_range_is_dropped_without_a_model(sa2va, folder):
     assert outcome.code == 0, outcome.err
     seen = [[found.label for found in one.objects] for one in Tracks(folder / "b.sa2va")]
     assert [k for k, labels in enumerate(seen) if "blue" not in labels] == [2, 3, 4]
-    assert "a.mask.mp4" in outcome.files
+    outcome = sa2va("correct", "b.sa2va", "--point", "blue:2,40,-@3f", "-o", "c.sa2va")
+    assert (outcome.code, "'blue' has no mask on frame 3 that a negative" in outcome.err) == (2, True)
+    assert sa2va("correct", "b.sa2va", "--point", "blue:2,40@3f", "-o", "c.sa2va").code == 0
+    assert (folder / "a.mask.mp4").exists()
 
 
 @pytest.mark.parametrize(
