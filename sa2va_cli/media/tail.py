@@ -65,17 +65,17 @@ def track_seconds(path: Path, number: int) -> Fraction | None:
         Seconds; None where the header does not say.
     """
     with path.open("rb") as file:
-        for place, kind, size in _boxes(file, 0, path.stat().st_size):
+        for place, kind, size in boxes(file, 0, path.stat().st_size):
             if kind != b"moov":
                 continue
-            inside = list(_boxes(file, place, place + size))
+            inside = list(boxes(file, place, place + size))
             clocks = [_read(file, at, 4, 32) for at, box, _ in inside if box == b"mvhd"]
             tracks = [(at, length) for at, box, length in inside if box == b"trak"]
             if not clocks or number >= len(tracks):
                 return None
             at, length = tracks[number]
             heads = [
-                _read(file, begin, 4, 36) for begin, box, _ in _boxes(file, at, at + length) if box == b"tkhd"
+                _read(file, begin, 4, 36) for begin, box, _ in boxes(file, at, at + length) if box == b"tkhd"
             ]
             return _shown(clocks[0], heads[0]) if heads else None
     return None
@@ -98,7 +98,7 @@ def _read(file: BinaryIO, place: int, least: int, most: int) -> bytes:
     return file.read(most).ljust(least, b"\0")
 
 
-def _boxes(file: BinaryIO, place: int, end: int) -> Iterator[tuple[int, bytes, int]]:
+def boxes(file: BinaryIO, place: int, end: int) -> Iterator[tuple[int, bytes, int]]:
     """Where the content of each box begins, the box's kind, and its content's length."""
     while place + 8 <= end:
         head = _read(file, place, 16, 16)

@@ -6,7 +6,7 @@ Damaged files give all that can be decoded, and a warning that says how much tha
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from fractions import Fraction
 from functools import partial
@@ -35,9 +35,10 @@ from sa2va_cli.media.conversion import (
 from sa2va_cli.media.decoding import Decoder
 from sa2va_cli.media.fields import field_order_of
 from sa2va_cli.media.metadata import read_metadata
+from sa2va_cli.media.sample_tables import sample_tables
 from sa2va_cli.media.source import SourceInfo
 from sa2va_cli.media.tail import missing_bytes
-from sa2va_cli.media.timeline import Timeline, is_shown, packets, scan
+from sa2va_cli.media.timeline import Timeline, is_shown, packets, scan, tabled
 
 _NOT_VIDEO = ("tty", "lavfi", "hls", "concat", "ffmetadata", "bin", "xbin", "adf", "idf")
 """Demuxers that take text or play-lists for video."""
@@ -47,7 +48,7 @@ _THREADS = 16
 
 
 class VideoSource:
-    """A video file. Opening it reads all packets once and decodes the first frame."""
+    """A video file. Opening it decodes the first frame; all packets are read where no table tells of them."""
 
     def __init__(self, path: Path, *, stream_index: int | None = None, deinterlace: bool = False) -> None:
         """Finds the video stream, its frames' times and the upright size.
@@ -73,7 +74,7 @@ class VideoSource:
             stream = video_stream(container, path, stream_index)
             self._stream_index: int = stream.index
             decoder = Decoder(stream, threads="SLICE", thread_count=1)
-            timeline = scan(container, stream, look)
+            timeline = _timeline(path, container, stream, look, first)
             if timeline is None:
                 raise InputError(f"{path}: the video stream holds no frames")
             if not first:
@@ -258,6 +259,31 @@ class VideoSource:
                 deep = image.astype(np.uint16) * np.uint16(257)
             image = over_ground(image, alpha)
         return {"image": image, "planes": planes, "stored": stored, "deep": deep, "alpha": alpha}
+
+
+def _timeline(
+    path: Path, container: Any, stream: Any, look: Callable[[Any], None], first: list[Any]
+) -> Timeline | None:
+    """When frames are shown; packets are given to ``look`` until it has found the first frame.
+
+    Args:
+        path: the file.
+        container: of it, at its beginning.
+        stream: the video.
+        look: see ``scan``.
+        first: filled by it.
+
+    Returns:
+        None when there are no frames.
+    """
+    tables = sample_tables(path, stream, partial(open_container, path))
+    if tables is None:
+        return scan(container, stream, look)
+    for packet in packets(container, stream):
+        look(packet)
+        if first:
+            break
+    return tabled(container, stream, tables)
 
 
 def open_container(path: Path) -> Any:

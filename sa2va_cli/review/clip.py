@@ -367,10 +367,10 @@ class OpenClip:
         }
 
     def _corrections(self) -> list[dict[str, Any]]:
-        """What was corrected, in the log and since."""
+        """What was corrected, in the log and since; what is in a long log comes with the survey."""
         earlier = [
             {**_DRAWN, "frame": index, "object": one.object, "kind": "point", "words": ""}
-            for one in self.edits.logged
+            for one in (self.edits.logged if self.edits.is_looked_through else ())
             for index in one.frames
         ]
         since = [
