@@ -165,13 +165,16 @@ class _Seen:
             self.decoding.append(0)
 
 
-def scan(container: Any, stream: Any, look: Callable[[Any], None]) -> Timeline | None:
+def scan(
+    container: Any, stream: Any, look: Callable[[Any], None], most: int | None = None
+) -> Timeline | None:
     """Reads all packets of a video stream.
 
     Args:
         container: PyAV's input container, at its beginning.
         stream: its video stream.
         look: called with each packet, so that the first frame can be decoded on the way.
+        most: packets of frames that are read; None for all. The first time is right then, and no length is.
 
     Returns:
         The timeline; None when there are no frames.
@@ -184,6 +187,8 @@ def scan(container: Any, stream: Any, look: Callable[[Any], None]) -> Timeline |
         started = started or packet.is_keyframe
         if started and is_shown(packet, codec):
             seen.add(packet, *clock.place(packet))
+        if most is not None and len(seen.times) + seen.timeless * len(seen.decoding) >= most:
+            break
     if not seen.times and not seen.decoding:
         return None
     if seen.timeless:
