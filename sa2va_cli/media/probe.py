@@ -29,7 +29,7 @@ _MAY_BE_JOINED = frozenset({"JPEG", "PNG"})
 
 
 def probe(source: Path | str) -> SourceInfo:
-    """Describes an input; its packets are read, one frame is decoded.
+    """Describes an input; the times of its frames are read, one is decoded.
 
     Args:
         source: a video, an image, a folder of images, or a pattern: ``shot/*.png``, ``shot/%04d.png``,
