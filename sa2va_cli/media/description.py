@@ -40,7 +40,7 @@ class Description:
 def describe(
     source: Path | str, *, stream_index: int | None = None, deinterlace: bool = False
 ) -> Description:
-    """Describes an input: all packets are read, the first frame is decoded.
+    """Describes an input: the times of all frames are read, the first one is decoded.
 
     Args:
         source: a video, an image, a folder or a pattern.

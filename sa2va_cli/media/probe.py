@@ -2,10 +2,13 @@
 
 import re
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sa2va_cli.errors import InputError, parameter
+from sa2va_cli.events import Report, no_report
 from sa2va_cli.media.animations import AnimationSource, JoinedSource
 from sa2va_cli.media.formats import SUFFIXES, open_image
 from sa2va_cli.media.joined import joined_pictures
@@ -26,7 +29,7 @@ _MAY_BE_JOINED = frozenset({"JPEG", "PNG"})
 
 
 def probe(source: Path | str) -> SourceInfo:
-    """Describes an input; its packets are read, one frame is decoded.
+    """Describes an input; the times of its frames are read, one is decoded.
 
     Args:
         source: a video, an image, a folder of images, or a pattern: ``shot/*.png``, ``shot/%04d.png``,
@@ -38,18 +41,34 @@ def probe(source: Path | str) -> SourceInfo:
     return find_source(source).info
 
 
-def find_source(source: Path | str, *, stream_index: int | None = None, deinterlace: bool = False) -> Source:
+def find_source(
+    source: Path | str,
+    *,
+    stream_index: int | None = None,
+    deinterlace: bool = False,
+    progress: Report = no_report,
+    only_first: bool = False,
+) -> Source:
     """Opens an input of any kind.
 
     Args:
         source: a video, an image, a folder or a pattern.
         stream_index: number of the stream in a video file; None for the main video.
         deinterlace: whether interlaced frames of a video are made whole.
+        progress: is told how far a large video was read whose times stand in no table.
+        only_first: whether nothing but the first frame of a video is wanted; its length is wrong then.
 
     Raises:
         InputError: when there is nothing that can be read, or it has no streams to choose from.
     """
-    found = _found(source, stream_index, deinterlace=deinterlace)
+    video = partial(
+        VideoSource,
+        stream_index=stream_index,
+        deinterlace=deinterlace,
+        progress=progress,
+        only_first=only_first,
+    )
+    found = _found(source, video)
     if stream_index is not None and not isinstance(found, VideoSource):
         raise InputError(
             f"{source}: has no streams to choose from, as it is no video; leave out {parameter('stream')}"
@@ -57,14 +76,14 @@ def find_source(source: Path | str, *, stream_index: int | None = None, deinterl
     return found
 
 
-def _found(source: Path | str, stream_index: int | None, *, deinterlace: bool) -> Source:
+def _found(source: Path | str, video: Callable[[Path], Source]) -> Source:
     path = Path(source)
     try:
         if path.is_dir():
             files, notes = _images_in(path)
             return ImageSource(path, files, "frames", notes)
         if path.exists():
-            return _file(path, stream_index, deinterlace=deinterlace)
+            return _file(path, video)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from error
     if is_pattern(str(source)):
@@ -76,7 +95,7 @@ def _found(source: Path | str, stream_index: int | None, *, deinterlace: bool) -
     raise InputError(f"{path}: no such file or folder")
 
 
-def _file(path: Path, stream_index: int | None, *, deinterlace: bool) -> Source:
+def _file(path: Path, video: Callable[[Path], Source]) -> Source:
     if not path.is_file():
         raise InputError(f"{path}: not a regular file; to read a stream, pipe it in and give - as the input")
     if path.stat().st_size == 0:
@@ -87,7 +106,7 @@ def _file(path: Path, stream_index: int | None, *, deinterlace: bool) -> Source:
     image = open_image(path)
     if image is None:
         try:
-            return VideoSource(path, stream_index=stream_index, deinterlace=deinterlace)
+            return video(path)
         except InputError as error:
             if path.suffix.lower() in SUFFIXES:  # what is damaged is a picture, and no video
                 raise no_image(path) from error

@@ -16,6 +16,7 @@ import numpy as np
 
 from sa2va_cli.datatypes import RGB, Frame
 from sa2va_cli.errors import InputError, OutputError, UsageError
+from sa2va_cli.events import Report, no_report
 from sa2va_cli.media.groups import LONGEST_GROUP, Group
 from sa2va_cli.media.metadata import Metadata
 from sa2va_cli.media.probe import find_source
@@ -370,6 +371,8 @@ def open_source(
     *,
     stream_index: int | None = None,
     deinterlace: bool = False,
+    progress: Report = no_report,
+    only_first: bool = False,
 ) -> Reader:
     """Opens a video, an image, a folder of images, or a pattern of images.
 
@@ -378,12 +381,20 @@ def open_source(
         selection: which frames are wanted; None for all.
         stream_index: see ``find_source``.
         deinterlace: see ``find_source``.
+        progress: see ``find_source``.
+        only_first: see ``find_source``.
 
     Raises:
         InputError: when there is nothing that can be read, or images of different sizes.
         UsageError: when the selection holds no frame.
     """
-    found = find_source(source, stream_index=stream_index, deinterlace=deinterlace)
+    found = find_source(
+        source,
+        stream_index=stream_index,
+        deinterlace=deinterlace,
+        progress=progress,
+        only_first=only_first,
+    )
     return Reader(found, selection or Selection())
 
 

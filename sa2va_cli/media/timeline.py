@@ -1,4 +1,4 @@
-"""The times of a video's frames, found by reading its packets without decoding them.
+"""The times of a video's frames, found by reading its packets, or the tables of them, without decoding.
 
 One integer per frame is kept, as it is what makes frame numbers exact for every container.
 """
@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 
 from sa2va_cli.media.clock import Clock
 from sa2va_cli.media.rates import Grid, commonest_rate, find_grid
+from sa2va_cli.media.sample_tables import SampleTables
 from sa2va_cli.media.tail import missing_bytes, track_seconds
 
 _REORDERED = 4
@@ -173,13 +175,16 @@ class _Seen:
             self.decoding.append(0)
 
 
-def scan(container: Any, stream: Any, look: Callable[[Any], None]) -> Timeline | None:
+def scan(
+    container: Any, stream: Any, look: Callable[[Any], None], most: int | None = None
+) -> Timeline | None:
     """Reads all packets of a video stream.
 
     Args:
         container: PyAV's input container, at its beginning.
         stream: its video stream.
         look: called with each packet, so that the first frame can be decoded on the way.
+        most: packets of frames that are read; None for all. The first time is right then, and no length is.
 
     Returns:
         The timeline; None when there are no frames.
@@ -192,6 +197,8 @@ def scan(container: Any, stream: Any, look: Callable[[Any], None]) -> Timeline |
         started = started or packet.is_keyframe
         if started and is_shown(packet, codec):
             seen.add(packet, *clock.place(packet))
+        if most is not None and len(seen.times) + seen.timeless * len(seen.decoding) >= most:
+            break
     if not seen.times and not seen.decoding:
         return None
     if seen.timeless:
@@ -204,8 +211,22 @@ def scan(container: Any, stream: Any, look: Callable[[Any], None]) -> Timeline |
     return _timeline(container, stream, stamps, array("q", sorted(seen.keys)), seen.end[2], clock)
 
 
+def tabled(container: Any, stream: Any, tables: SampleTables) -> Timeline:
+    """What ``scan`` gives where all packets are as the file's tables say.
+
+    Args:
+        container: PyAV's input container.
+        stream: its video stream.
+        tables: of the stream.
+    """
+    stamps = _rising(tables.stamps)
+    return _timeline(container, stream, stamps, tables.key_stamps, tables.last, Clock.of(container, stream))
+
+
 def _rising(stamps: Sequence[int]) -> Any:
     """Stamps of which each is after the one before; those that are not share the time to the next that is."""
+    if bool((np.diff(np.asarray(stamps, np.int64)) > 0).all()):
+        return array("q", stamps)
     rising = array("q", stamps[:1])
     waiting = 0
     for stamp in stamps[1:]:

@@ -6,7 +6,7 @@ Damaged files give all that can be decoded, and a warning that says how much tha
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from fractions import Fraction
 from functools import partial
@@ -18,6 +18,7 @@ import numpy as np
 
 from sa2va_cli.datatypes import HIGH_RANGE, RGB, Frame
 from sa2va_cli.errors import InputError
+from sa2va_cli.events import Progress, Report, no_report
 from sa2va_cli.media.clock import Clock
 from sa2va_cli.media.conversion import (
     colour_of,
@@ -35,27 +36,46 @@ from sa2va_cli.media.conversion import (
 from sa2va_cli.media.decoding import Decoder
 from sa2va_cli.media.fields import field_order_of
 from sa2va_cli.media.metadata import read_metadata
+from sa2va_cli.media.sample_tables import sample_tables
 from sa2va_cli.media.source import SourceInfo
 from sa2va_cli.media.tail import has_second, missing_bytes
-from sa2va_cli.media.timeline import Timeline, is_shown, packets, scan
+from sa2va_cli.media.timeline import Timeline, is_shown, packets, scan, tabled
 
 _NOT_VIDEO = ("tty", "lavfi", "hls", "concat", "ffmetadata", "bin", "xbin", "adf", "idf")
 """Demuxers that take text or play-lists for video."""
+
+_LARGE_BYTES = 256 << 20
+"""Of a file that takes so long to read that somebody wants to know how far it is."""
+
+_HEAD_PACKETS = 48
+"""Among which the frame is that is shown first: codecs put off sixteen at most (H.264, A.3.1)."""
+
+Look = Callable[[Any], None]
 
 _THREADS = 16
 """Most decoding threads: each keeps a picture of its own in memory."""
 
 
 class VideoSource:
-    """A video file. Opening it reads all packets once and decodes the first frame."""
+    """A video file. Opening it decodes the first frame; all packets are read where no table tells of them."""
 
-    def __init__(self, path: Path, *, stream_index: int | None = None, deinterlace: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        stream_index: int | None = None,
+        deinterlace: bool = False,
+        progress: Report = no_report,
+        only_first: bool = False,
+    ) -> None:
         """Finds the video stream, its frames' times and the upright size.
 
         Args:
             path: the file.
             stream_index: number of the stream in the file, as ``ffprobe`` counts; None for the main video.
             deinterlace: whether interlaced frames are made whole (yadif, one frame for each).
+            progress: is told how far a large file was read.
+            only_first: whether nothing but the first frame is wanted: the rest is not looked at.
 
         Raises:
             InputError: when there is no such video in the file, or nothing of it can be decoded.
@@ -73,7 +93,10 @@ class VideoSource:
             stream = video_stream(container, path, stream_index)
             self._stream_index: int = stream.index
             decoder = Decoder(stream, threads="SLICE", thread_count=1)
-            timeline = scan(container, stream, look)
+            if only_first:
+                timeline = scan(container, stream, look, _HEAD_PACKETS)
+            else:
+                timeline = _timeline(path, container, stream, look, first, progress)
             if timeline is None:
                 raise InputError(f"{path}: the video stream holds no frames")
             if not first:
@@ -261,6 +284,49 @@ class VideoSource:
                 deep = image.astype(np.uint16) * np.uint16(257)
             image = over_ground(image, alpha)
         return {"image": image, "planes": planes, "stored": stored, "deep": deep, "alpha": alpha}
+
+
+def _timeline(
+    path: Path, container: Any, stream: Any, look: Look, first: list[Any], progress: Report
+) -> Timeline | None:
+    """When frames are shown; packets are given to ``look`` until it has found the first frame.
+
+    Args:
+        path: the file.
+        container: of it, at its beginning.
+        stream: the video.
+        look: see ``scan``.
+        first: filled by it.
+        progress: is told how far a large file was read.
+
+    Returns:
+        None when there are no frames.
+    """
+    tables = sample_tables(path, stream, partial(open_container, path))
+    if tables is None:
+        return scan(container, stream, _telling(look, path.stat().st_size, progress))
+    for packet in packets(container, stream):
+        look(packet)
+        if first:
+            break
+    return tabled(container, stream, tables)
+
+
+def _telling(look: Look, length: int, progress: Report) -> Look:
+    """Looks at packets, and tells at each hundredth of a large file how much of it was read."""
+    if length < _LARGE_BYTES:
+        return look
+    told = 0
+
+    def looking(packet: Any) -> None:
+        nonlocal told
+        look(packet)
+        percent = 100 * (packet.pos or 0) // length
+        if percent > told:
+            told = percent
+            progress(Progress("reading the times of all frames", percent, 100, "%"))
+
+    return looking
 
 
 def open_container(path: Path) -> Any:

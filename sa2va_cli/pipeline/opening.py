@@ -103,7 +103,11 @@ def opened(source: str, search: Search, report: Report) -> Generator[Reader, Non
 
 def _read(source: str | Path, search: Search, report: Report) -> Reader:
     reader = open_source(
-        source, selection(search), stream_index=search.stream, deinterlace=search.deinterlace
+        source,
+        selection(search),
+        stream_index=search.stream,
+        deinterlace=search.deinterlace,
+        progress=report,
     )
     if counted := timecodes_counted_from(search, reader.info):
         report(Notice(counted))

@@ -6,7 +6,7 @@ Reading is for any thread; what changes is changed under one lock. Knows nothing
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -17,14 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sa2va_cli.datatypes import Frame, Prompt
-from sa2va_cli.errors import UsageError
-from sa2va_cli.media.reader import Reader, first_timecode
+from sa2va_cli.errors import InputError, Sa2VAError, UsageError
+from sa2va_cli.events import Event, Progress
+from sa2va_cli.media.reader import Reader, first_timecode, open_source
 from sa2va_cli.pipeline.job import Search
 from sa2va_cli.pipeline.opening import opened
 from sa2va_cli.pipeline.provenance import search_of
 from sa2va_cli.pipeline.rendering import check_source, source_of
 from sa2va_cli.render.palette import colour
-from sa2va_cli.review.frames import Cache, Pictures, Thumbnails, view_size
+from sa2va_cli.review.frames import Cache, Pictures, Thumbnails, jpeg, view_size
 from sa2va_cli.review.messages import line
 from sa2va_cli.review.project import Clip
 from sa2va_cli.review.revising import Revising
@@ -32,6 +33,9 @@ from sa2va_cli.review.sound import write_sound
 from sa2va_cli.review.survey import Survey, runs
 from sa2va_cli.tracks.edits import Correct, Thing
 from sa2va_cli.tracks.log import Tracks
+
+FIRST_PICTURE_SECONDS = 0.7
+"""After which the first picture is shown before the times of all frames are known."""
 
 _ANYTHING = Search((Prompt(1, "?"),))
 """Looks at all frames of a video that nobody has looked for anything in."""
@@ -74,6 +78,7 @@ class OpenClip:
         self.revising: Revising | None = None
         self.survey: Survey | None = None
         self._looked = False
+        self._opening = self._closed = False
         if clip.tracks.exists():
             self.read_tracks()
 
@@ -98,6 +103,7 @@ class OpenClip:
 
     def close(self) -> None:
         """Ends its threads and closes its files."""
+        self._closed = True
         if self.survey is not None:
             self.survey.close()
         with self._reader_lock:
@@ -158,20 +164,64 @@ class OpenClip:
         return _ANYTHING if self.revising is None else search_of(self.revising.tracks.header)
 
     def reader(self) -> Reader:
-        """The open source; the packets of a long video are read first, which takes its time.
+        """The open source; a long video whose times stand in no table is read first, which takes its time.
 
         Raises:
             InputError: it cannot be read, or is not that of the log.
         """
         with self._reader_lock:
             if self._reader is None:
-                reader = self._stack.enter_context(opened(self.source, self.search, lambda _: None))
-                if self.revising is not None and not self._force:
-                    check_source(self.clip.tracks, self.revising.tracks.header, reader, self.source)
+                reader = self._stack.enter_context(opened(self.source, self.search, self._tell_opening))
+                self._check(reader)
                 self._reader = reader
+                if self._opening:
+                    self._tell({"type": "opening", "clip": self.clip.id, "part": 1.0})
                 if self.revising is not None:  # what only the source tells is known now
                     self.tell_changed(None)
             return self._reader
+
+    def _check(self, reader: Reader) -> None:
+        """Refuses a source that is not that of the log.
+
+        Raises:
+            InputError: it is another one.
+        """
+        if self.revising is not None and not self._force:
+            check_source(self.clip.tracks, self.revising.tracks.header, reader, self.source)
+
+    def _tell_opening(self, event: Event) -> None:
+        """Says how much of the source was read; nobody waits for it when the clip was closed.
+
+        Raises:
+            InputError: it was.
+        """
+        if self._closed:
+            raise InputError("the clip was closed")
+        if isinstance(event, Progress) and event.total:
+            self._opening = True
+            self._tell({"type": "opening", "clip": self.clip.id, "part": event.done / event.total})
+
+    def _first_picture(self, width: int | None) -> bytes | None:
+        """The first frame, which need not wait for the times of all; None where nothing is waited for."""
+        if self._reader is not None or self.search.start is not None:
+            return None
+        opening = threading.Thread(target=self._open_quietly, name="sa2va-opening", daemon=True)
+        opening.start()
+        opening.join(FIRST_PICTURE_SECONDS)
+        if self._reader is not None or not opening.is_alive():
+            return None
+        search = self.search
+        with open_source(
+            self.source, stream_index=search.stream, deinterlace=search.deinterlace, only_first=True
+        ) as beginning:
+            self._check(beginning)
+            frames = beginning.frames_at([0])
+        return jpeg(frames[0].image, width) if frames else None
+
+    def _open_quietly(self) -> None:
+        """Opens the source; whoever needs it is told what is wrong with it."""
+        with suppress(Sa2VAError):
+            self.reader()
 
     @property
     def known_reader(self) -> Reader | None:
@@ -208,6 +258,9 @@ class OpenClip:
             InputError: it cannot be read.
             UsageError: there is no such frame.
         """
+        early = None if index else self._first_picture(width)
+        if early is not None:
+            return early
         self.check_frame(index)
         reader = self.reader()
         with self._lock:
@@ -367,10 +420,10 @@ class OpenClip:
         }
 
     def _corrections(self) -> list[dict[str, Any]]:
-        """What was corrected, in the log and since."""
+        """What was corrected, in the log and since; what is in a long log comes with the survey."""
         earlier = [
             {**_DRAWN, "frame": index, "object": one.object, "kind": "point", "words": ""}
-            for one in self.edits.logged
+            for one in (self.edits.logged if self.edits.is_looked_through else ())
             for index in one.frames
         ]
         since = [

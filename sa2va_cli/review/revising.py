@@ -19,7 +19,7 @@ from sa2va_cli.outputs.locks import locked
 from sa2va_cli.review.messages import line
 from sa2va_cli.review.store import Review, read_review, review_folder, write_review
 from sa2va_cli.staging import atomic, discard, output_errors
-from sa2va_cli.tracks.corrections import Correction, corrections_of
+from sa2va_cli.tracks.corrections import Correction
 from sa2va_cli.tracks.decisions import TRACKS_ENDING, Decision, mark, review_file
 from sa2va_cli.tracks.edits import Correct, Delete, Edit, EditedTracks, Rename, mentioned, write_edited
 from sa2va_cli.tracks.indexed import CodedMask, IndexedFrames
@@ -31,6 +31,9 @@ BASE = ".base" + TRACKS_ENDING
 
 _SEEN = ".seen-"
 """What names of logs of what is seen begin with, there as well."""
+
+_LONG_LOG_BYTES = 64 << 20
+"""Of a log that takes a while to look through: some ten thousand records."""
 
 
 class Revising:
@@ -57,7 +60,7 @@ class Revising:
         self._stack = ExitStack()
         self._layers: dict[str, Layer] = {}
         self._claimed = False
-        self._logged: tuple[Tracks, tuple[Correction, ...]] | None = None
+        self._logged: tuple[IndexedFrames, tuple[Correction, ...]] | None = None
         self.review, base = self._found()
         self.tracks = Tracks(base)
         self._frames = IndexedFrames.of(self.tracks)
@@ -103,10 +106,15 @@ class Revising:
     @property
     def logged(self) -> tuple[Correction, ...]:
         """What was corrected in the log itself, before any edit; read once."""
-        tracks = self.tracks
-        if self._logged is None or self._logged[0] is not tracks:
-            self._logged = tracks, corrections_of(tracks)
+        frames = self._frames
+        if self._logged is None or self._logged[0] is not frames:
+            self._logged = frames, frames.corrections()
         return self._logged[1]
+
+    @property
+    def is_looked_through(self) -> bool:
+        """Whether ``logged`` comes at once: a log of hours has to be looked through first."""
+        return self._frames.is_known or self.tracks.path.stat().st_size < _LONG_LOG_BYTES
 
     def _edited(self, review: Review) -> EditedTracks:
         return self.edited_by(review.counting)

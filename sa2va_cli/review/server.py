@@ -149,7 +149,8 @@ class Routes:
         clip, index, width = self._seen(request)
         etag = f'"{clip.clip.id}-{index}-{width or 0}"'
         headers = {"ETag": etag, "Cache-Control": "private, max-age=86400, immutable", "Vary": _WHO}
-        clip.check_frame(index)
+        if index:  # the first one is there whatever else is not known yet
+            clip.check_frame(index)
         if request.headers.get("if-none-match") == etag:
             return Response(status_code=304, headers=headers)
         return Response(clip.picture(index, width), media_type="image/jpeg", headers=headers)

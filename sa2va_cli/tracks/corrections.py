@@ -116,14 +116,18 @@ def corrections_of(tracks: Tracks) -> tuple[Correction, ...]:
     Raises:
         InputError: the log cannot be read.
     """
-    found = []
     try:
         with tracks.path.open("rb", buffering=0) as file:
             file.seek(tracks.begin)
             places = [place for kind, place, _ in heads(file, 0) if kind == CORRECTION]
-            records = [record_at(file, place) for place in places]
+            return understood(record_at(file, place) for place in places)
     except OSError as error:
         raise InputError(f"{tracks.path}: {error.strerror or error}") from error
+
+
+def understood(records: Iterable[Record | None]) -> tuple[Correction, ...]:
+    """The corrections that records hold; what is damaged or cannot be understood is left out."""
+    found = []
     for record in records:
         if record is None:
             continue

@@ -14,7 +14,9 @@ import numpy as np
 from sa2va_cli.datatypes import FoundObject
 from sa2va_cli.errors import InputError
 from sa2va_cli.tracks.coding import decode, stacked
+from sa2va_cli.tracks.corrections import Correction, understood
 from sa2va_cli.tracks.log import (
+    CORRECTION,
     FRAME,
     FRAME_HEAD,
     OBJECT_HEAD,
@@ -125,6 +127,7 @@ class IndexedFrames:
         self._begin = begin
         self._lock = threading.Lock()
         self._places: dict[int, int] | None = None
+        self._corrections: list[int] = []
         try:
             self._file = path.open("rb", buffering=0)
         except OSError as error:
@@ -161,15 +164,27 @@ class IndexedFrames:
         except ValueError:
             return None
 
+    @property
+    def is_known(self) -> bool:
+        """Whether all heads were read: a second for a log of hours, which asking for a frame takes."""
+        return self._places is not None
+
+    def corrections(self) -> tuple[Correction, ...]:
+        """What was corrected in the log: see ``corrections.corrections_of``."""
+        self._found()
+        with self._lock:
+            return understood(record_at(self._file, place) for place in self._corrections)
+
     def _found(self) -> dict[int, int]:
         """Where the record of each frame begins."""
         with self._lock:
             if self._places is None:
                 self._file.seek(self._begin)
-                found = heads(self._file, FRAME_HEAD.size)
-                self._places = {
-                    FRAME_HEAD.unpack(head)[0]: place
-                    for kind, place, head in found
-                    if kind == FRAME and len(head) == FRAME_HEAD.size
-                }
+                places, self._corrections = {}, []
+                for kind, place, head in heads(self._file, FRAME_HEAD.size):
+                    if kind == FRAME and len(head) == FRAME_HEAD.size:
+                        places[FRAME_HEAD.unpack(head)[0]] = place
+                    elif kind == CORRECTION:
+                        self._corrections.append(place)
+                self._places = places
             return self._places

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import threading
 
 import httpx2 as httpx
@@ -9,6 +10,7 @@ import pytest
 from review.conftest import API, TOKEN
 
 from sa2va_cli.errors import UsageError
+from sa2va_cli.review.addresses import description
 from sa2va_cli.review.security import LARGEST_BODY, Access, Guard
 
 GOOD = {"Authorization": f"Bearer {TOKEN}"}
@@ -41,6 +43,7 @@ def ask(server, method, path, headers, body=None):
     return server.client.request(method, path, headers=headers, content=body, follow_redirects=False)
 
 
+_FAR_FRAME = b'{"frame":%s}' % (b"9" * 5000)
 _MANY_DIGITS = b'{"kind":"overlay","options":{"crf":1%s}}' % (b"0" * 400)
 
 _HUGE_SPAN = b'{"type":"drop","object":1,"first":0,"last":2147483647}'
@@ -139,6 +142,26 @@ REQUESTS = {
     "a reason of a book": ("POST", "/clips/CLIP/triage", JSON, _LONG_REASON, 400),
     "a folder of nothing": ("POST", "/jobs/..%2f1/folder", JSON, b"{}", 404),
     "a job that is cancelled with more": ("POST", "/jobs/1/cancel", JSON, b'{"all":true}', 400),
+    "masks behind the last frame": ("GET", "/clips/CLIP/alphas/12", GOOD, None, 400),
+    "masks of all frames there could be": ("GET", "/clips/CLIP/alphas/99999999999999999999", GOOD, None, 400),
+    "masks of a huge view": ("GET", "/clips/CLIP/alphas/1?width=8193", GOOD, None, 400),
+    "masks of a file": ("GET", "/clips/CLIP/alphas/..%2f..%2fclip.mp4", GOOD, None, 404),
+    "a frame to prepare behind the last": ("POST", "/clips/CLIP/prepare", JSON, b'{"frame":12}', 400),
+    "a frame to prepare that is a word": ("POST", "/clips/CLIP/prepare", JSON, b'{"frame":"1"}', 400),
+    "a frame to prepare of many digits": ("POST", "/clips/CLIP/prepare", JSON, _FAR_FRAME, 400),
+    "a model to prepare": ("POST", "/clips/CLIP/prepare", JSON, b'{"frame":1,"model":"/etc"}', 400),
+    "more than can be done again": ("POST", "/clips/CLIP/redo", JSON, b'{"count":9}', 400),
+    "an answer of nobody": ("DELETE", "/asks/..%2f1", GOOD, None, 404),
+    "a job by a file's name": ("POST", "/jobs/..%2f1/cancel", JSON, b"{}", 404),
+    "outputs for a page elsewhere": (
+        "GET",
+        "/outputs",
+        {**GOOD, "Origin": "https://evil.example"},
+        None,
+        403,
+    ),
+    "news without a token": ("GET", "/events", {}, None, 401),
+    "a description for another name": ("GET", "/openapi.json", {**GOOD, "Host": "evil.example"}, None, 421),
     "another method": ("PUT", "/clips", {**JSON}, b"{}", 405),
     "an address that is not there": ("GET", "/secrets", GOOD, None, 404),
 }
@@ -159,6 +182,48 @@ def test_a_hostile_request_is_refused_in_one_line_and_changes_nothing(bare, plac
     assert "internal error" not in said
     assert sorted(place.rglob("*")) == before
     assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def described():
+    """Method and path of all that the description of the interface tells of."""
+    paths = description()["paths"]
+    return [(method.upper(), path) for path, methods in paths.items() for method in methods]
+
+
+@pytest.mark.parametrize(("method", "path"), described())
+def test_every_route_that_is_described_is_in_the_table(method, path):
+    pattern = re.compile(re.sub(r"\\{\w+\\}", "[^/?]+", re.escape(path)))
+    assert any(
+        known == method and pattern.fullmatch(API + asked.partition("?")[0])
+        for known, asked, *_ in REQUESTS.values()
+    )
+
+
+@pytest.mark.parametrize(("method", "path"), described())
+def test_every_route_that_is_described_has_the_same_guard(bare, place, method, path):
+    before = sorted(place.rglob("*"))
+    clip, body = bare.desk.project.clips[0].id, b"{}" if method == "POST" else None
+    whole = path.replace("{clip}", clip).replace("{frame}", "1").replace("{job}", "1")
+    headers = JSON if body else GOOD
+    refused = {
+        401: [{**headers, "Authorization": "Bearer wrong"}, {**headers, "Authorization": ""}],
+        421: [{**headers, "Host": "evil.example:8000"}],
+        403: [{**headers, "Origin": "https://evil.example"}, {**headers, "Sec-Fetch-Site": "cross-site"}],
+        415: [{**headers, "Content-Type": "text/plain"}] if body else [],
+    }
+    for code, sent in refused.items():
+        for one in sent:
+            assert ask(bare, method, whole, one, body).status_code == code
+    if body:
+        assert ask(bare, method, whole, headers, b" " * (LARGEST_BODY + 1)).status_code == 413
+        for wrong in (b"{", b"[1]", b'"x"', b"null", b'{"nobody":1}', b'{"frame":{}}'):
+            assert ask(bare, method, whole, headers, wrong).status_code == 400
+    for part in re.findall(r"{(\w+)}", path):
+        aimed = path.replace(f"{{{part}}}", "..%2f..%2fclip.mp4").replace("{clip}", clip)
+        aimed = aimed.replace("{frame}", "1").replace("{job}", "1")
+        # What is sent is looked at before what it is about.
+        assert ask(bare, method, aimed, headers, body).status_code in ((400, 404) if body else (404,))
+    assert sorted(place.rglob("*")) == before
 
 
 @pytest.mark.parametrize(

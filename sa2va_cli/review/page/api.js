@@ -61,6 +61,7 @@ export const showFolder = (id) => post(`/jobs/${encodeURIComponent(id)}/folder`)
 export const cancelJob = (id) => post(`/jobs/${encodeURIComponent(id)}/cancel`);
 
 export const soundAddress = (id) => `${PREFIX}${inClip(id)}/sound`;
+export const firstPictureAddress = (id) => `${PREFIX}${inClip(id)}/frames/0?width=960`;
 export const thumbnailAddress = (id, frame) => `${PREFIX}${inClip(id)}/thumbnail?frame=${frame}`;
 export const eventsAddress = `${PREFIX}/events`;
 

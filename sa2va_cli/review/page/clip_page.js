@@ -1,10 +1,11 @@
 // The page of one clip: tools, picture, timeline, and the panel with objects, questions and deliveries.
 
+import { firstPictureAddress } from "./api.js";
 import { Ask } from "./ask.js";
 import { Deliver } from "./deliver.js";
 import { JobLines } from "./jobs.js";
 import { obey } from "./keys.js";
-import { said, t } from "./language.js";
+import { openingWords, said, t } from "./language.js";
 import { Objects } from "./objects.js";
 import { page } from "./page_state.js";
 import { Player } from "./player.js";
@@ -31,7 +32,7 @@ export function ClipPage({ review }) {
     };
   }, [review]);
   if (problem) return html`<${Problem} problem=${problem} again=${() => review.read()} />`;
-  if (!ready) return html`<${Waiting} />`;
+  if (!ready) return html`<${Waiting} clip=${review.id} />`;
   return html`<main class="clip-page" id="main">
     <${Tools} review=${review} />
     <div class="centre">
@@ -99,10 +100,16 @@ function Panel({ review }) {
   </aside>`;
 }
 
-export function Waiting() {
+// A clip whose times are not all known yet shows its first picture meanwhile.
+export function Waiting({ clip = null }) {
+  const part = useStore(page, (state) => state.opening.get(clip));
   return html`<main class="state-page" id="main" aria-busy="true">
-    <span class="spinner large"></span>
-    <p>${t("loading")}</p>
+    ${
+      part === undefined
+        ? html`<span class="spinner large"></span>`
+        : html`<img src=${firstPictureAddress(clip)} alt=${t("opening.picture")} />`
+    }
+    <p role="status">${part === undefined ? t("loading") : openingWords(part)}</p>
   </main>`;
 }
 

@@ -11,6 +11,9 @@ export function t(key, values = {}) {
   return words.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 }
 
+// How much of a long video was read, to know the time of each frame.
+export const openingWords = (part) => t("opening", { percent: Math.floor(part * 100) });
+
 // What went wrong, as the server tells it: {error, code, values}. A code that is newer than the page is told in English.
 export function said({ error, code, values }) {
   return TABLES[preferences.state.language][`error.${code}`] === undefined

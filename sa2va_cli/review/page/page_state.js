@@ -13,6 +13,7 @@ export const page = new Store({
   problem: null, // why they could not be read
   connected: true,
   jobs: new Map(),
+  opening: new Map(), // how much was read, 0..1, of clips whose times are not known yet
   notices: [],
 });
 
@@ -69,6 +70,13 @@ function takeJob(job) {
   if (job.state === "failed" && before?.state !== "failed") notify(said(job.problem), "problem");
 }
 
+function takeOpening({ clip, part }) {
+  const opening = new Map(page.state.opening);
+  if (part < 1) opening.set(clip, part);
+  else opening.delete(clip);
+  page.set({ opening });
+}
+
 // The jobs of a clip that are going on, as they were read. One that has ended meanwhile stays ended.
 export function takeActiveJobs(clip, read) {
   const ids = new Set(read.map((job) => job.id));
@@ -101,6 +109,7 @@ export function follow(take, missed, opened) {
   return listen(
     (event) => {
       if (event.type === "job") takeJob(event);
+      else if (event.type === "opening") takeOpening(event);
       else if (event.type === "missed") missed();
       else take(event);
     },

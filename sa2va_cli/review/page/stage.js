@@ -1,9 +1,10 @@
 // The picture: draws the frame with its masks, and turns pointer and keys on it into looking and correcting.
 
 import { drawFrame, matteLayer, tintLayer } from "./drawing.js";
-import { t } from "./language.js";
+import { openingWords, t } from "./language.js";
 import { Pointing } from "./pointing.js";
 import { drawMarks } from "./marks.js";
+import { page } from "./page_state.js";
 import { isPending } from "./review.js";
 import { useStore } from "./store.js";
 import { html, useLayoutEffect, useRef } from "./vendor/preact-htm.js";
@@ -16,6 +17,7 @@ export function Stage({ review }) {
   const practised = useStore(review, (state) => state.practised);
   const waiting = useStore(review, (state) => state.waiting?.frame === state.frame);
   const pending = useStore(review, (state) => isPending(state.clip, state.frame));
+  const opening = useStore(page, (state) => state.opening.get(review.id));
   const behind = useStore(review, (state) => !review.best(state.frame).image);
 
   useLayoutEffect(() => {
@@ -44,6 +46,7 @@ export function Stage({ review }) {
     </p>
     <${Wipe} review=${review} />
     <div class="stage-notes" role="status">
+      ${opening !== undefined && html`<span class="chip">${openingWords(opening)}</span>`}
       ${waiting && html`<span class="chip">${t("stage.waiting")}</span>`}
       ${!waiting && pending && html`<span class="chip warn">${t("stage.pending")}</span>`}
     </div>

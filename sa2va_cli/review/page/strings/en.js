@@ -2,6 +2,8 @@
 
 export default {
   "loading": "Loading…",
+  "opening": "Reading the times of all frames: {percent} %",
+  "opening.picture": "First frame",
   "skip": "Skip to the picture",
   // the top bar
   "header.queue": "All clips",

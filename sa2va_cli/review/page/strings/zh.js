@@ -2,6 +2,8 @@
 
 export default {
   "loading": "正在载入…",
+  "opening": "正在读取所有帧的时间：{percent}%",
+  "opening.picture": "第一帧",
   "skip": "跳到画面",
   // the top bar
   "header.queue": "所有片段",
