@@ -111,8 +111,11 @@ def evaluate_command(
         names = "DATA" if wanted == 1 else "MODEL and DATA"
         raise UsageError(f"{len(given)} arguments are given where {names} must be; see sa2va evaluate --help")
     from sa2va_cli.evaluation.predictions import predictions_in
+    from sa2va_cli.evaluation.submission import refuse_existing, write_submission
     from sa2va_cli.training.datasets.table import read_dataset
 
+    if submit is not None:
+        refuse_existing(submit)
     dataset = read_dataset(Path(given[-1]), split, form)
     samples = dataset.usable()
     if predictions is None:
@@ -122,8 +125,6 @@ def evaluate_command(
             return
     source = predictions or out / "predictions"
     if submit is not None:
-        from sa2va_cli.evaluation.submission import write_submission
-
         count = write_submission(dataset.format, samples, predictions_in(source), submit, protocol=protocol)
         session.console.note(f"{submit}: {count} masks of {len(samples)} sentences")
         session.console.answer(str(submit))
@@ -224,7 +225,7 @@ def _show(report: "Report", scores: "Sequence[SentenceScore]", out: Path, consol
 
 
 def _compare(folders: list[str], console: Console, *, as_json: bool) -> None:
-    from sa2va_cli.evaluation.report import SENTENCES, comparison
+    from sa2va_cli.evaluation.report import SENTENCES, comparison, protocol_in
     from sa2va_cli.evaluation.sentences import read_sentences
 
     if len(folders) != 2:
@@ -232,6 +233,11 @@ def _compare(folders: list[str], console: Console, *, as_json: bool) -> None:
     paths = [Path(one) for one in folders]
     first, second = (read_sentences(one / SENTENCES if one.is_dir() else one) for one in paths)
     found = comparison(first, second)
+    protocols = [protocol_in(one) for one in paths]
+    if None not in protocols and protocols[0] != protocols[1]:
+        console.note(
+            f"scored by different protocols: {folders[0]} {protocols[0]}, {folders[1]} {protocols[1]}"
+        )
     if as_json:
         console.data(
             {

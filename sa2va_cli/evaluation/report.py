@@ -110,3 +110,12 @@ def comparison(first: Sequence[SentenceScore], second: Sequence[SentenceScore]) 
         name: differing(first, second, name) for name in ("J&F", "J", "F", "cIoU", "gIoU", "N-acc.", "T-acc.")
     }
     return {name: one for name, one in found.items() if one is not None}
+
+
+def protocol_in(folder: Path) -> str | None:
+    """The protocol of an evaluation that was written to a folder; None where that is not told."""
+    try:
+        found = json.loads((folder / REPORT).read_text(encoding="utf-8"))["protocol"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return found if isinstance(found, str) else None

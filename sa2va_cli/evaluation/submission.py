@@ -20,6 +20,16 @@ ROOTS = {"ref-youtube-vos": "Annotations/", "ref-davis17": "Annotations/", "mevi
 """What stands before the video's name; nothing for any other format."""
 
 
+def refuse_existing(out: Path) -> None:
+    """Nothing is replaced; asked before hours of prediction as well as after them.
+
+    Raises:
+        InputError: there is something at ``out``.
+    """
+    if out.exists():
+        raise InputError(f"{out} is there already; name a new folder or zip file")
+
+
 def write_submission(
     form: str, samples: Sequence[ReferringSample], predictions: Predictions, out: Path, *, protocol: str
 ) -> int:
@@ -45,8 +55,7 @@ def write_submission(
             f"{len(missing)} of {len(samples)} sentences have no prediction, {missing[0]} for one; a server "
             "takes all or nothing"
         )
-    if out.exists():
-        raise InputError(f"{out} is there already; name a new folder or zip file")
+    refuse_existing(out)
     with atomic(out) as part:
         if out.suffix.lower() == ".zip":
             with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as packed:

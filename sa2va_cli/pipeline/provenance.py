@@ -6,7 +6,6 @@ from typing import Any
 
 from sa2va_cli.media.reader import Reader
 from sa2va_cli.pipeline.job import Search
-from sa2va_cli.pipeline.opening import STANDARD_INPUT
 from sa2va_cli.runtime.choice import ModelChoice
 from sa2va_cli.tracks.fingerprint import Fingerprint, fingerprint
 from sa2va_cli.tracks.header import Header, SourceFacts
@@ -43,7 +42,7 @@ def source_facts(reader: Reader, given: str) -> SourceFacts:
         time_base=info.time_base,
         duration_seconds=info.duration_seconds,
         first_pts=tuple(islice(reader.stamps(), _FIRST_STAMPS)),
-        fingerprint=reader_fingerprint(reader) if given != STANDARD_INPUT or reader.files else None,
+        fingerprint=reader_fingerprint(reader) if reader.files else None,  # of a stream, or of arrays
     )
 
 

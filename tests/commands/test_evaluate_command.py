@@ -171,6 +171,8 @@ def test_a_submission_is_laid_out_as_its_server_wants(name, root, sa2va, folder)
                 assert picture.mode == "L"
                 assert set(np.unique(np.asarray(picture))) <= {0, 255}
     assert sa2va("evaluate", path, "--predictions", out, "--submit", "s").code == 0
+    late = sa2va("evaluate", "nomodel", path, "--submit", "s")
+    assert "there already" in late.err  # before a model is looked for
     again = sa2va("evaluate", path, "--predictions", folder / "s", "-o", "again", "--json")
     first = json.loads((folder / "evaluation" / "report.json").read_text())
     assert json.loads(again.out)["rows"] == first["rows"]
@@ -256,7 +258,11 @@ def test_two_runs_are_compared(sa2va, folder):
     found = json.loads(outcome.out)["differences"]
     assert found["J"]["value"] > 0
     assert found["J"]["low"] >= 0
-    assert "difference" in sa2va("evaluate", "--compare", "a", "b").out
+    told = sa2va("evaluate", "--compare", "a", "b")
+    assert "difference" in told.out
+    assert "protocols" not in told.err
+    assert sa2va("evaluate", path, "--predictions", out, "-o", "b", "--protocol", "clean").code == 0
+    assert "different protocols: a official, b clean" in sa2va("evaluate", "--compare", "a", "b").err
 
 
 @pytest.mark.parametrize(

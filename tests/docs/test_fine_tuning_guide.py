@@ -15,7 +15,7 @@ from sa2va_cli.training.recipe import read_recipe
 
 PAGE = (ROOT / "docs" / "guides" / "fine-tuning.md").read_text(encoding="utf-8")
 TUTORIAL = PAGE.split("## A new thing")[1].split("## A released model")[0]
-SHORTER = {"60": "2", "20": "1", "200": "1", "24": "2", "6": "1"}
+SHORTER = {"60": "2", "20": "1", "300": "1", "24": "2", "16": "1"}
 
 
 @pytest.fixture(autouse=True)

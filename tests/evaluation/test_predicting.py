@@ -7,7 +7,7 @@ import pytest
 from training import miniatures
 
 from sa2va_cli.errors import InputError
-from sa2va_cli.evaluation.predicting import official_words, search_for
+from sa2va_cli.evaluation.predicting import official_words, predict, search_for
 from sa2va_cli.evaluation.predictions import predictions_in
 from sa2va_cli.evaluation.scoring import masks_of
 from sa2va_cli.pipeline.prompts import question
@@ -67,6 +67,19 @@ def test_where_a_file_is_not_in_order_only_the_clean_protocol_goes_by_names(vide
         for protocol in ("official", "clean")
     }
     assert order == {"official": [0, 1, 2], "clean": [2, 1, 0]}
+
+
+def test_some_frames_of_a_folder_or_a_video_are_predicted(video, tmp_path):
+    """As those of Ref-SAV, or of tracks of a part: such frames are no files that a reader opens by itself."""
+    from fakes import FakeSegmenter
+
+    pictures = video[0].frames
+    some = [replace(one, frames=replace(pictures, paths=pictures.paths[:2])) for one in video]
+    clips = read_dataset(miniatures.ref_sav_train(tmp_path)[0]).usable()
+    moving = [one for one in clips if one.video == clips[0].video]
+    assert predict(FakeSegmenter, "fake", [some, moving], tmp_path / "found", "clean") == 2
+    predictions = predictions_in(tmp_path / "found")
+    assert [len(masks_of(predictions, one, "clean")[one[0].id]) for one in (some, moving)] == [2, 2]
 
 
 def test_a_folder_without_predictions_is_told(tmp_path):

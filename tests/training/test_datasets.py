@@ -75,8 +75,11 @@ def test_broken_entries_are_named_by_file_and_index(tmp_path):
         {"image": "a.png", "mask": [square, square], "text": ["x"]},
         {"image": "a.png", "mask": [[[1, 1, 9]]], "text": ["x"]},
         "what",
+        {"image": "a.png", "mask": [[[1, 1, 1, 1, 1, 1]]], "text": ["x"]},
+        {"image": "a.png", "mask": [[]], "text": ["what means nothing is whole"]},
     ]
     (path / "annotations.json").write_text(json.dumps(entries))
+    assert check_dataset(read_dataset(path)).without_target == 1
     problems = check_dataset(read_dataset(path)).problems
     told = sorted(str(one) for one in problems)
     expected = [
@@ -86,6 +89,7 @@ def test_broken_entries_are_named_by_file_and_index(tmp_path):
         ("entry 5", "1 texts and 2 masks"),
         ("entry 6, text 0", "flat lists"),
         ("entry 7", "is a text, not an object"),
+        ("entry 8, text 0", "cover no pixel"),
     ]
     assert len(told) == len(expected)
     for line, (place, what) in zip(told, expected, strict=True):
@@ -149,7 +153,7 @@ def test_whatever_stands_in_a_file_is_told_and_never_a_traceback(name, tmp_path)
 
 
 @pytest.mark.parametrize("name", MAKERS)
-@pytest.mark.parametrize("damage", ["gone", "cut"])
+@pytest.mark.parametrize("damage", ["gone", "cut", "without its end"])
 def test_a_picture_that_is_gone_or_damaged_is_named(name, damage, tmp_path):
     path, _ = MAKERS[name][1](tmp_path)
     frames = [one.frames for one in read_dataset(path).samples]
@@ -159,7 +163,7 @@ def test_a_picture_that_is_gone_or_damaged_is_named(name, damage, tmp_path):
         if damage == "gone":
             picture.unlink()
         else:
-            picture.write_bytes(whole[:20])
+            picture.write_bytes(whole[: 20 if damage == "cut" else len(whole) * 3 // 4])
         assert any(picture.stem in line for line in told_of(path)), picture
         picture.write_bytes(whole)
 
@@ -214,6 +218,31 @@ def test_parts_never_share_a_video(tmp_path):
     assert len(train) + len(val) == len(samples)
     with pytest.raises(UsageError, match="two are needed"):
         divided(train, 0.5, seed=1)
+
+
+def test_entries_of_one_picture_are_not_divided(tmp_path):
+    path, _ = finetune(tmp_path)
+    file = path / "annotations.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) * 2))
+    train, val = divided(read_dataset(path).usable(), 0.5, seed=1)
+    assert {one.frames.source for one in train}.isdisjoint(one.frames.source for one in val)
+
+
+def test_a_video_that_is_shorter_than_its_masks_is_named(tmp_path):
+    path, _ = MAKERS["park"][1](tmp_path)
+    (file,) = sorted(path.glob("*.json")) if path.is_dir() else [path]
+    document = json.loads(file.read_text())
+    document["actors"] = {name: masks + masks[-1:] for name, masks in document["actors"].items()}
+    file.write_text(json.dumps(document))
+    told = told_of(path)
+    assert told
+    assert all("is annotated" in line for line in told)
+
+
+def test_a_data_set_without_a_sentence_is_broken(tmp_path):
+    (tmp_path / "annotations.json").write_text("[]", encoding="utf-8-sig")
+    (line,) = told_of(tmp_path)
+    assert "there is no sentence" in line
 
 
 def test_rectangles_draw_any_mask_holes_included():

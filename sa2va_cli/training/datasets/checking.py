@@ -8,7 +8,16 @@ from pathlib import Path
 import numpy as np
 
 from sa2va_cli.errors import InputError
-from sa2va_cli.training.datasets.sample import AnyFrames, Dataset, Pictures, Problem, ReferringSample
+from sa2va_cli.training.datasets.masks import Size
+from sa2va_cli.training.datasets.sample import (
+    NOTHING,
+    AnyFrames,
+    Dataset,
+    Pictures,
+    Problem,
+    ReferringSample,
+    VideoFrames,
+)
 from sa2va_cli.training.datasets.sheet import TRUTH, Cell, draw_sheet
 from sa2va_cli.training.datasets.table import FORMATS
 
@@ -44,25 +53,27 @@ class Checked:
 
 
 def check_dataset(dataset: Dataset, progress: Callable[[int, int], None] = lambda _, __: None) -> Checked:
-    """Opens every picture's head and decodes every mask.
+    """Decodes every picture, once, and every mask.
 
     Args:
         dataset: as a reader gave it.
         progress: is told how many of how many samples were looked at.
     """
     problems = list(dataset.problems)
-    seen: dict[Path, int] = {}
+    seen = _Seen()
     broken: set[str] = set()
     for number, sample in enumerate(dataset.samples):
         progress(number, len(dataset.samples))
         for what in _broken(sample, seen):
             problems.append(Problem(sample.where, what))
             broken.add(sample.where)
+    if not (dataset.samples or problems):
+        problems.append(Problem(str(dataset.path), NOTHING))
     samples = [one for one in dataset.samples if one.where not in broken]
     return Checked(
         format=FORMATS[dataset.format].title,
         videos=len({one.video for one in dataset.samples}),
-        frames=sum(seen.values()),
+        frames=sum(seen.frames.values()),
         sentences=len(samples),
         without_truth=sum(one.objects is None for one in samples),
         without_target=sum(one.objects == () for one in samples),
@@ -72,17 +83,60 @@ def check_dataset(dataset: Dataset, progress: Callable[[int, int], None] = lambd
     )
 
 
-def _broken(sample: ReferringSample, seen: dict[Path, int]) -> Iterator[str]:
+@dataclass
+class _Seen:
+    """What was decoded, so that many sentences of one picture cost one.
+
+    Attributes:
+        frames: how many are used of each file, or of each folder of files.
+        pictures: the size of each, or what is wrong with it.
+        videos: how many frames each has.
+    """
+
+    frames: dict[Path, int] = field(default_factory=dict)
+    pictures: dict[Path, Size | InputError] = field(default_factory=dict)
+    videos: dict[Path, int] = field(default_factory=dict)
+
+    def size(self, frames: AnyFrames, frame: int) -> Size:
+        """(height, width) of a frame that can be decoded.
+
+        Raises:
+            InputError: it cannot.
+        """
+        if isinstance(frames, VideoFrames):
+            return self._size_in_video(frames, frame)
+        path = frames.paths[frame]
+        if path not in self.pictures:
+            try:
+                height, width = frames.read(frame).shape[:2]
+                self.pictures[path] = height, width
+            except InputError as error:
+                self.pictures[path] = error
+        found = self.pictures[path]
+        if isinstance(found, InputError):
+            raise found
+        return found
+
+    def _size_in_video(self, frames: VideoFrames, frame: int) -> Size:
+        if frames.path not in self.videos:
+            self.videos[frames.path] = frames.count()
+        there, wanted = self.videos[frames.path], frames.indices[frame]
+        if wanted >= there:
+            raise InputError(f"{frames.path}: has {there} frames, and frame {wanted} is annotated")
+        return frames.size(frame)
+
+
+def _broken(sample: ReferringSample, seen: _Seen) -> Iterator[str]:
     frames = sample.frames
     missing = _missing(frames)
     if missing is not None:
         yield missing
         return
-    seen[frames.source] = len(frames)
+    seen.frames[frames.source] = len(frames)
     told = 0
     for frame in range(len(frames)):
         try:
-            size = frames.size(frame)
+            size = seen.size(frames, frame)
         except InputError as error:
             yield error.message
             return

@@ -8,7 +8,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -157,7 +157,7 @@ def rectangles(mask: NDArray[np.bool_]) -> list[list[int]]:
 def divided(
     samples: Sequence[ReferringSample], share: float, seed: int
 ) -> tuple[list[ReferringSample], list[ReferringSample]]:
-    """Divides samples in two; all sentences of a video or picture stay together.
+    """Divides samples in two; all sentences of a video or picture stay together, of however many entries.
 
     Args:
         samples: all of them.
@@ -169,14 +169,13 @@ def divided(
     """
     if not 0 < share < 1:
         raise UsageError(f"{parameter('share', share)} must lie between 0 and 1")
-    videos = list(by_video(samples))
-    if len(videos) < 2:
-        raise UsageError(f"there is {len(videos)} video or picture, and two are needed to divide")
-    count = min(max(round(share * len(videos)), 1), len(videos) - 1)
-    order = np.random.default_rng(seed).permutation(len(videos))
-    chosen = {videos[k] for k in order[:count]}
-    return _without(samples, chosen), [one for one in samples if one.video in chosen]
-
-
-def _without(samples: Iterable[ReferringSample], videos: set[str]) -> list[ReferringSample]:
-    return [one for one in samples if one.video not in videos]
+    files = list(dict.fromkeys(one.frames.source for one in samples))
+    if len(files) < 2:
+        raise UsageError(f"there is {len(files)} video or picture, and two are needed to divide")
+    count = min(max(round(share * len(files)), 1), len(files) - 1)
+    order = np.random.default_rng(seed).permutation(len(files))
+    chosen = {files[k] for k in order[:count]}
+    return (
+        [one for one in samples if one.frames.source not in chosen],
+        [one for one in samples if one.frames.source in chosen],
+    )

@@ -21,7 +21,7 @@ def read_json(path: Path) -> Any:
         InputError: it is missing, or no JSON.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8-sig"))  # some editors put a mark before it
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}{_pickled_instead(path)}") from error
     except (ValueError, RecursionError) as error:

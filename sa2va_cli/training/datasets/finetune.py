@@ -54,7 +54,6 @@ def _sentences(
         if not isinstance(polygons, list):
             problems.add(place, "its mask is not a list of polygons")
         elif sentence is not None:
-            samples.append(
-                ReferringSample(str(index), str(number), sentence, picture, (Polygons(polygons),), place)
-            )
+            objects = (Polygons(polygons),) if polygons else ()
+            samples.append(ReferringSample(str(index), str(number), sentence, picture, objects, place))
     return samples

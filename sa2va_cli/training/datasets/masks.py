@@ -101,7 +101,11 @@ class Polygons:
                     )
         except MALFORMED:
             return "its polygons are not flat lists of numbers, x and y in turn"
-        return failure(self, frame, size)
+        try:
+            covers = self.on(frame, size).any()
+        except MALFORMED as error:
+            return str(error)
+        return None if covers or not self.polygons else "its polygons cover no pixel"
 
 
 @dataclass(frozen=True, eq=False)

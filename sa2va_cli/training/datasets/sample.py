@@ -17,6 +17,8 @@ from sa2va_cli.datatypes import RGB
 from sa2va_cli.errors import InputError
 from sa2va_cli.training.datasets.masks import MALFORMED, Counts, MaskSource, Size
 
+NOTHING = "there is no sentence in this data set"
+
 
 class Frames(Protocol):
     """The pictures of a sample, in order."""
@@ -132,6 +134,17 @@ class VideoFrames:
         """See ``Frames``."""
         return self.path
 
+    def count(self) -> int:
+        """How many frames the video has, all of them decoded.
+
+        Raises:
+            InputError: one is damaged.
+        """
+        from sa2va_cli.media.reader import open_source
+
+        with open_source(self.path) as reader:
+            return sum(1 for _ in reader)
+
 
 AnyFrames = Pictures | VideoFrames
 
@@ -243,7 +256,7 @@ class Dataset:
             more = f" and {len(self.problems) - 1} more" if len(self.problems) > 1 else ""
             raise InputError(f"{self.problems[0]}{more}; see all with: sa2va data check {self.path}")
         if not self.samples:
-            raise InputError(f"{self.path}: there is no sentence in this data set")
+            raise InputError(f"{self.path}: {NOTHING}")
         return self.samples
 
 
