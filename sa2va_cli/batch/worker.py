@@ -49,7 +49,7 @@ _BESIDE = 2
 """Jobs besides: one that is opened and asked about, one whose files are finished."""
 
 _CALLS = 4
-"""Calls of a small network at once, as far as there are cores: more would wait for Python more than they do."""
+"""Calls of a small network at once, as far as there are cores; more would mostly wait for Python."""
 
 _FOR_EACH_CALL, _MOST_FOLLOWED = 3, 8
 """Clips that are followed at once, for each call and at most: frames of some wait for the next call, and each
