@@ -51,9 +51,8 @@ _BESIDE = 2
 _CALLS = 4
 """Calls of a small network at once, as far as there are cores; more would mostly wait for Python."""
 
-_FOR_EACH_CALL, _MOST_FOLLOWED = 3, 8
-"""Clips that are followed at once, for each call and at most: frames of some wait for the next call, and each
-clip holds some pictures."""
+_MOST_FOLLOWED = 8
+"""Clips that are followed at once at most: each holds some pictures."""
 
 Use = Literal["open", "answer_all"]
 """What a job does with the model: opens sessions in which things are followed, or asks questions."""
@@ -313,13 +312,15 @@ class Worker:
         if getattr(segmenter, "is_small_on_processor", False):
             import torch
 
+            from sa2va_cli.model.step_batching import IN_STEP
+
             # Short operations are not worth dividing: each core does something else instead.
             self._torch_threads = torch.get_num_threads()
             torch.set_num_threads(1)
             cores = max(1, self._torch_threads // self._setup.share)
             calls = min(_CALLS, cores)
             segmenter = segmenter.in_step(calls)
-            self._widen(cores if segmenter.batcher is None else min(_MOST_FOLLOWED, calls * _FOR_EACH_CALL))
+            self._widen(cores if segmenter.batcher is None else min(_MOST_FOLLOWED, calls * IN_STEP))
         return segmenter
 
     def _widen(self, room: int) -> None:

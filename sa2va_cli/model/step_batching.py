@@ -21,9 +21,10 @@ import torch
 from sa2va_cli.model.sam2 import DecodedMasks
 from sa2va_cli.model.tracker import Step, Tracker, TrackerMemory
 
-IN_STEP = 4
+IN_STEP = 3
 """Clips in one call. With the demo network in bfloat16, on a processor, a frame of one object takes 26 ms of
-processor time alone, 20 as one of two, 18 of three and of four (docs/history/performance.md)."""
+processor time alone, 20 as one of two, 18 of three and of four; and calls of three are full more often than
+calls of four (docs/history/performance.md)."""
 
 _WAKE_SECONDS = 1.0
 """How often a waiting thread looks up; notifications wake it at once."""
