@@ -4,7 +4,7 @@
 
 A simulation, not a measurement: clips go through the one process that hands them out and writes the state
 file, through storage that all workers share, and through the workers, of which some die. What the first costs
-for each clip is measured here; what the others do is assumed, see the options: no GPU was timed for this.
+for each clip is measured here; what the others do is assumed, see the options and the second table.
 """
 
 import argparse
@@ -26,6 +26,8 @@ STATE_WRITES = 2
 """For each clip: that it was begun, and what came of it (``batch.running``)."""
 CALLS_A_SECOND = 1.0
 """For each worker: progress of a second is heard in one call (``batch.ray_pool``)."""
+CHECKPOINT_SECONDS = 10
+"""The default of ``batch --checkpoint``."""
 _LARGEST = 20_000
 """Clips that are simulated at most; a longer list is this one again and again."""
 
@@ -43,6 +45,8 @@ COLUMNS = (
     Column("writes", "state-file writes a second", ",.7g"),
     Column("deaths", "workers that die", ",.7g"),
 )
+
+ASSUMED_COLUMNS = (Column("what", "what"), Column("value", "value"), Column("source", "where it is from"))
 
 
 @dataclass(frozen=True)
@@ -197,6 +201,43 @@ def rows_of(costs: Costs, price: float) -> list[dict[str, Cell]]:
     return rows
 
 
+def assumptions(costs: Costs, price: float) -> list[dict[str, Cell]]:
+    """What goes into the simulation, and where each figure is from."""
+    assumed = "assumed"
+    rows = (
+        ("length of a clip, on average", f"{costs.clip_seconds / 60:g} minutes", assumed),
+        ("frames a second of the videos", f"{costs.rate:g}", assumed),
+        ("what a second of video is read as", f"{costs.read_bits / 1e6:g} Mbit", assumed),
+        (
+            "frames a second that a worker follows",
+            f"{costs.frames_per_second:g}",
+            "assumed: a little below what an H200 reached with one to four objects (gpu_end_to_end.json)",
+        ),
+        ("until the first frame of a clip", f"{costs.start_seconds:g} s", assumed),
+        ("until a new worker has a model", f"{costs.load_seconds:g} s", assumed),
+        ("between two checkpoints", f"{costs.checkpoint_seconds:g} s", "the default of `batch --checkpoint`"),
+        ("until a worker dies, on average", f"{costs.hours_to_death:,g} hours", assumed),
+        (
+            "written for a frame",
+            f"{costs.frame_bytes / 1e3:g} kB",
+            "assumed: masks, and tracks of one or two things (docs/concepts/architecture.md)",
+        ),
+        ("what the storage gives and takes a second", f"{costs.storage_bits / 1e9:g} Gbit", assumed),
+        (
+            "processor time of the driver for the state of a clip",
+            f"{costs.driver_seconds * 1e3:.2g} ms",
+            "measured by this script",
+        ),
+        (
+            "processor time of the driver to listen to a worker, once a second",
+            f"{costs.call_seconds * 1e3:g} ms",
+            "assumed; once a second is the rule of `batch/ray_pool.py`",
+        ),
+        ("a GPU for an hour", f"{price:g} $", assumed),
+    )
+    return [{"what": what, "value": value, "source": source} for what, value, source in rows]
+
+
 def _short(figure: float) -> float:
     """Three digits: more would look as if they were known."""
     return float(f"{figure:.3g}")
@@ -229,7 +270,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         options.frames_per_second,
         options.start_seconds,
         options.load_seconds,
-        10,
+        CHECKPOINT_SECONDS,
         options.hours_to_death,
         options.megabits * 1e6,
         options.kilobytes * 1e3,
@@ -240,14 +281,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     rows = rows_of(costs, options.price)
     for row in rows:
         print(row)
-    notes = (
-        f"simulated; measured: {costs.driver_seconds * 1e3:.2g} ms of processor time a clip for the state; "
-        f"assumed: clips of {options.clip_minutes:g} minutes at {options.rate:g} frames a second and "
-        f"{options.megabits:g} Mbit/s, {options.frames_per_second:g} frames a second on a GPU, storage of "
-        f"{options.storage_gigabits:g} Gbit/s, {options.call_milliseconds:g} ms of the driver to listen, "
-        f"{options.price:g} $ for a GPU-hour"
-    )
-    record(options, __file__, arguments, COLUMNS, rows, notes=notes)
+    assumed = assumptions(costs, options.price)
+    record(options, __file__, arguments, ASSUMED_COLUMNS, assumed, suffix="_assumed")
+    record(options, __file__, arguments, COLUMNS, rows, notes="simulated")
     clip = costs.start_seconds + costs.clip_seconds * costs.rate / costs.frames_per_second
     moved = costs.clip_seconds * (costs.read_bits + costs.rate * costs.frame_bytes * 8)
     listening = 1 / (costs.driver_seconds / clip + CALLS_A_SECOND * costs.call_seconds)

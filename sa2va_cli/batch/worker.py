@@ -48,8 +48,11 @@ _FOLLOWED = 1
 _BESIDE = 2
 """Jobs besides: one that is opened and asked about, one whose files are finished."""
 
-_CALLS = 2
-"""Calls of a small network at once, each for several clips: so many clips keep one process busy."""
+_CALLS = 4
+"""Calls of a small network at once, as far as there are cores; more would mostly wait for Python."""
+
+_MOST_FOLLOWED = 8
+"""Clips that are followed at once at most: each holds some pictures."""
 
 Use = Literal["open", "answer_all"]
 """What a job does with the model: opens sessions in which things are followed, or asks questions."""
@@ -311,14 +314,13 @@ class Worker:
 
             from sa2va_cli.model.step_batching import IN_STEP
 
-            # Short operations are not worth dividing: several clips are followed instead, in step where they
-            # can be. Half of the cores are for their pictures.
+            # Short operations are not worth dividing: each core does something else instead.
             self._torch_threads = torch.get_num_threads()
             torch.set_num_threads(1)
             cores = max(1, self._torch_threads // self._setup.share)
-            calls = max(1, min(_CALLS, cores // 2))
+            calls = min(_CALLS, cores)
             segmenter = segmenter.in_step(calls)
-            self._widen(cores if segmenter.batcher is None else IN_STEP * calls)
+            self._widen(cores if segmenter.batcher is None else min(_MOST_FOLLOWED, calls * IN_STEP))
         return segmenter
 
     def _widen(self, room: int) -> None:

@@ -19,6 +19,7 @@ from sa2va_cli.commands.options import Talking, add_command, only, without
 from sa2va_cli.commands.session import Interrupted, Session
 from sa2va_cli.commands.signals import signals_told
 from sa2va_cli.errors import BatchError, LookAtTheseError, UsageError
+from sa2va_cli.events import Progress
 from sa2va_cli.outputs.delivery import Delivery
 from sa2va_cli.outputs.drawing import Drawing
 from sa2va_cli.outputs.saving import Saving
@@ -286,6 +287,7 @@ def _named(inputs: list[str], batching: Batching) -> tuple[str, ...]:
 
 
 def _run(plan: "Plan", session: Session, *, as_json: bool) -> "BatchResult":
+    from sa2va_cli.batch.progress import BatchEvent, JobEnded, JobTold
     from sa2va_cli.batch.running import Interrupts, run_batch
     from sa2va_cli.commands.batch_progress import showing
     from sa2va_cli.commands.startup import collector_paused
@@ -300,8 +302,14 @@ def _run(plan: "Plan", session: Session, *, as_json: bool) -> "BatchResult":
         showing(session.console, as_json=as_json) as show,
         signals_told(count),
     ):
-        imported()  # the network is imported by the first job that needs it, once the list is read
-        result = run_batch(plan, show.tell, interrupts)
+
+        def tell(event: BatchEvent) -> None:
+            told = event.event if isinstance(event, JobTold) else None
+            if isinstance(event, JobEnded) or (isinstance(told, Progress) and told.done > 0):
+                imported()  # by the first job that needs the network, once the list is read
+            show.tell(event)
+
+        result = run_batch(plan, tell, interrupts)
         show.end(result)
     return result
 

@@ -159,7 +159,7 @@ class NetworkSegmenter(NetworkTalker):
         return NetworkSession(self, still=still)
 
     def in_step(self, calls: int) -> "NetworkSegmenter":
-        """The same network for clips in threads side by side, whose next frames share calls of it.
+        """The same network for clips in threads side by side, which take turns, and share calls of it.
 
         What comes out is the same, to the bit; in float32, where sums are taken in the order that is best for
         each call, that needs calls of their own. Worth it where ``is_small_on_processor``: there a call takes

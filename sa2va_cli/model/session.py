@@ -5,7 +5,7 @@ The network behind it is shared and never changed. Knows nothing about files.
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -234,8 +234,6 @@ class NetworkSession:
         batcher, pool = self._segmenter.batcher, None
         if workers > 1 and self._segmenter.is_small_on_processor:
             pool = Workers(stack.enter_context(ThreadPoolExecutor(workers, "sa2va-track")), workers)
-        elif batcher is not None:
-            stack.enter_context(batcher.clip())
 
         def step(
             index: int, features: ImageFeatures, memory: BatchMemory
@@ -273,11 +271,12 @@ class NetworkSession:
         known = {one.index: before.pop(one.index) for one in frames if one.index in before}
         wanted = [one for one in frames if is_tracked(memory, one.index) and one.index not in known]
         if wanted:
-            sam2 = self._tracker.sam2
+            sam2, batcher = self._tracker.sam2, self._segmenter.batcher
             pixels = self._segmenter.pixels([frame.image for frame in wanted], still=False, sam2=sam2)
             # A graph is made for whole batches; fewer pictures, at the end of a clip, are encoded without.
             encode = graphs.encode if graphs and len(wanted) == at_once else sam2.encode
-            features = encode(pixels)
+            with nullcontext() if batcher is None else batcher.encoding():
+                features = encode(pixels)
             known |= {frame.index: features[row : row + 1] for row, frame in enumerate(wanted)}
         return [known.get(frame.index) for frame in frames]
 

@@ -1,8 +1,7 @@
 """Clips that are followed in step: in one call of the network, and yet each as by itself."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -18,8 +17,6 @@ from sa2va_cli.model.step_batching import IN_STEP, StepBatcher
 from sa2va_cli.model.tracker import FrameMemory, Step, Tracker, TrackerMemory
 from sa2va_cli.runtime.choice import ModelChoice
 from sa2va_cli.runtime.loading import load_segmenter
-
-FOREVER = 3600.0
 
 
 def no_features() -> ImageFeatures:
@@ -108,34 +105,32 @@ def test_sessions_in_step_have_the_logits_of_one_after_the_other(segmenter: Netw
     clips = [list(park_pictures(5, (64, 36))), list(park_pictures(7, (64, 36)))[::-1]]
     sizes, before = [], segmenter.tracker.step_together
     joining = segmenter.in_step(calls=1)
-    joining.batcher = StepBatcher(segmenter.tracker, patience=FOREVER)
+    assert joining.batcher is not None
     segmenter.tracker.step_together = lambda steps: sizes.append(len(steps)) or before(steps)  # type: ignore[method-assign, func-returns-value]
-    begun = threading.Barrier(len(clips))
 
-    def followed(shared: NetworkSegmenter, clip: int, begin: Callable[[], object]) -> list[np.ndarray]:
-        def frames() -> Iterator[Frame]:
-            begin()
-            for index, picture in enumerate(clips[clip]):
-                yield Frame(index, index, Fraction(1, 24), picture)
-
+    def followed(shared: NetworkSegmenter, clip: int) -> list[np.ndarray]:
+        frames = [Frame(index, index, Fraction(1, 24), picture) for index, picture in enumerate(clips[clip])]
         with shared.open() as session:
-            keyframes = [(0, clips[clip][0]), (3, clips[clip][3])]
+            keyframes = [(index, clips[clip][index]) for index in range(4)]  # the first that are encoded
             memory = session.condition(keyframes, [queries(segmenter, 1 + clip, clip)], track_keyframes=True)
-            return [one.logits for one in session.follow(frames(), memory)]
+            return [one.logits for one in session.follow(frames, memory)]
 
     found: dict[int, list[np.ndarray]] = {}
-    run_side_by_side(
-        [lambda clip=clip: found.__setitem__(clip, followed(joining, clip, begun.wait)) for clip in range(2)]
-    )
+    works = [lambda clip=clip: found.__setitem__(clip, followed(joining, clip)) for clip in range(2)]
+    run_side_by_side(joining.batcher, works)
     for clip in range(2):
-        np.testing.assert_array_equal(found[clip], followed(segmenter, clip, lambda: None))
-    assert sizes == [2] * 5
+        np.testing.assert_array_equal(found[clip], followed(segmenter, clip))
+    assert sizes[0] == 2
 
 
-def run_side_by_side(works: Sequence[Callable[[], object]]) -> None:
+def run_side_by_side(batcher: StepBatcher, works: Sequence[Callable[[], object]]) -> None:
+    """Does works in threads; none has a turn before all wait for one."""
     threads = [threading.Thread(target=work) for work in works]
-    for thread in threads:
-        thread.start()
+    with batcher.encoding():
+        for thread in threads:
+            thread.start()
+        while batcher.waiting < len(works):
+            threading.Event().wait(0.001)
     for thread in threads:
         thread.join()
 
@@ -169,60 +164,68 @@ def run_clips(
 ) -> list[list[object]]:
     """Follows clips of frames of these numbers side by side; gives what came of each frame."""
     found: list[list[object]] = [[] for _ in clips]
-    with ExitStack() as begun:
-        ends = [begun.enter_context(ExitStack()) for _ in clips]
-        for end in ends:
-            end.enter_context(batcher.clip())
 
-        def follow(place: int) -> None:
-            with ends[place]:
-                memory = memory_of(pointed=bool(pointed and pointed[place]))
-                for index in clips[place]:
-                    try:
-                        decoded, memory = batcher.step(Step(index, no_features(), memory))
-                        found[place].append(decoded.candidates.item())
-                    except ValueError as error:
-                        found[place].append(str(error))
+    def follow(place: int) -> None:
+        memory = memory_of(pointed=bool(pointed and pointed[place]))
+        for index in clips[place]:
+            try:
+                decoded, memory = batcher.step(Step(index, no_features(), memory))
+                found[place].append(decoded.candidates.item())
+            except ValueError as error:
+                found[place].append(str(error))
 
-        run_side_by_side([lambda place=place: follow(place) for place in range(len(clips))])
+    run_side_by_side(batcher, [lambda place=place: follow(place) for place in range(len(clips))])
     return found
 
 
-def test_a_clip_that_has_ended_is_not_waited_for() -> None:
+def test_frames_that_wait_share_a_call_and_a_clip_that_is_left_waits_for_nobody() -> None:
     tracker = CountingTracker()
-    clips = [[10, 11], [20, 21, 22, 23], [30, 31, 32, 33, 34]]
-    assert run_clips(StepBatcher(tracker, patience=FOREVER), clips) == clips
-    assert tracker.calls == [[10, 20, 30], [11, 21, 31], [22, 32], [23, 33]]
-
-
-def test_a_clip_that_hands_in_nothing_is_waited_for_only_so_long() -> None:
-    batcher = StepBatcher(CountingTracker(), patience=0)
-    with batcher.clip():  # as one whose next picture is not there yet
-        assert run_clips(batcher, [[1, 2]]) == [[1, 2]]
+    clips = [[10], [20], [30, 31, 32]]
+    assert run_clips(StepBatcher(tracker), clips) == clips
+    assert tracker.calls == [[10, 20, 30]]
 
 
 def test_no_call_is_larger_than_is_worth_it() -> None:
     tracker = CountingTracker()
     clips = [[10 * number] for number in range(1, 2 * IN_STEP + 1)]
-    assert run_clips(StepBatcher(tracker, patience=FOREVER), clips) == clips
+    assert run_clips(StepBatcher(tracker), clips) == clips
     assert [len(call) for call in tracker.calls] == [IN_STEP, IN_STEP]
 
 
+@pytest.mark.parametrize("frames", [IN_STEP - 1, IN_STEP])
+def test_a_full_call_comes_before_pictures_and_pictures_before_one_that_is_not(frames: int) -> None:
+    tracker, order = CountingTracker(), []
+    batcher = StepBatcher(tracker)
+
+    def encode() -> None:
+        with batcher.encoding():
+            order.append(len(tracker.calls))
+
+    steps = [
+        lambda number=number: batcher.step(Step(number, no_features(), memory_of()))
+        for number in range(frames)
+    ]
+    run_side_by_side(batcher, [*steps, encode])
+    assert order == [frames // IN_STEP]
+    assert tracker.calls == [list(range(frames))]
+
+
 def test_an_error_is_that_of_one_clip_alone() -> None:
-    clips = [[10, 11, 12], [20, -21, 22], [30, 31, 32]]
-    found = run_clips(StepBatcher(CountingTracker(), patience=FOREVER), clips)
-    assert found == [[10, 11, 12], [20, "frame -21", 22], [30, 31, 32]]
+    clips = [[10, 11, 12], [20, -21, 22], [-30, 31, 32]]
+    found = run_clips(StepBatcher(CountingTracker()), clips)
+    assert found == [[10, 11, 12], [20, "frame -21", 22], ["frame -30", 31, 32]]
 
 
 def test_clips_that_would_come_out_otherwise_together_are_followed_apart() -> None:
     tracker = CountingTracker(wrong_together=True)
-    clips = [[10, 11, 12], [20, 21, 22]]
-    assert run_clips(StepBatcher(tracker, patience=FOREVER), clips) == clips
+    batcher, clips = StepBatcher(tracker), [[10, 11, 12], [20, 21, 22]]
+    assert run_clips(batcher, clips) == clips
+    assert run_clips(batcher, clips) == clips
     assert len(tracker.calls) == 1
 
 
 def test_what_is_pointed_at_does_not_share_a_call_with_what_was_named() -> None:
     tracker = CountingTracker()
     clips = [[10], [20], [30]]
-    assert run_clips(StepBatcher(tracker, patience=0), clips, [True, False, True]) == clips
-    assert all({10, 30}.isdisjoint(call) or 20 not in call for call in tracker.calls)
+    assert run_clips(StepBatcher(tracker), clips, [True, False, True]) == clips
+    assert tracker.calls == [[10, 30]]
