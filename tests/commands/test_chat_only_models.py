@@ -253,7 +253,7 @@ def test_what_cannot_be_answered_is_a_record_and_the_others_are_answered(stock, 
     outcome = sa2va("ask", *arguments, load=lambda *_: engine)
     errors = [json.loads(line).get("error", "") for line in outcome.out.splitlines()]
     assert (outcome.code, errors[0], errors[3]) == (8, "", "")
-    assert errors[1].startswith("bad/b.png: ")
+    assert errors[1].startswith("bad: 1 of 1 images could not be read; the first: bad/b.png: ")
     assert "knows no regions" in errors[2]
     assert "2 of 4 questions could not be answered" in outcome.err
 
