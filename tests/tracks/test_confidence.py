@@ -79,10 +79,9 @@ def test_words_that_the_model_was_sure_of_are_as_good_as_those_that_nobody_measu
     assert judged(disc(), margin=7.0).confidences == judged(disc()).confidences
 
 
-def test_where_nothing_else_was_nearly_answered_hesitating_over_words_is_no_doubt():
-    sure, hesitating = (judged(disc(), elsewhere=0.0, margin=margin) for margin in (7.0, 0.1))
-    assert sure.confidences == hesitating.confidences
-    assert sure.confidences[0] > DOUBTFUL
+def test_where_nothing_else_was_nearly_answered_hesitating_over_words_is_hardly_a_doubt():
+    known, unknown = (judged(disc(), elsewhere=value, margin=0.1).confidences[0] for value in (0.0, None))
+    assert known > DOUBTFUL > unknown
 
 
 def test_what_was_probably_not_meant_is_trusted_as_little_as_that_is_probable():
