@@ -97,7 +97,8 @@ class Recalling:
         for prompt in search.prompts:
             if prompt.text:
                 one = known[prompt.id]
-                found[prompt] = replace(one, queries=session.thaw_queries(one.queries))
+                queries = session.thaw_queries(one.queries)
+                found[prompt] = Grounding(one.answer, queries, one.margin, one.elsewhere)
         return found
 
 
