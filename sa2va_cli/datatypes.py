@@ -333,12 +333,14 @@ class FoundObject:
         prompt: what found it.
         label: short text to draw beside it; no other object of the run has it.
         margin: how decided the words were that found it (``Grounding.margin``); None where that is not known.
+        elsewhere: how probable it is that something else was meant (``Grounding.elsewhere``); None likewise.
     """
 
     id: int
     prompt: Prompt
     label: str
     margin: float | None = None
+    elsewhere: float | None = None
 
 
 @dataclass(frozen=True)
@@ -371,11 +373,14 @@ class Grounding(Generic[Queries]):
         queries: (N, C) one query vector for each ``[SEG]`` of the answer, in the network's own terms.
         margin: difference of the two highest logits at the least decided words of the answer; None where
             it is not known.
+        elsewhere: 0..1, how probable it is by what was nearly answered that something else was meant; None
+            where that is not known.
     """
 
     answer: str
     queries: Queries = field(repr=False)
     margin: float | None = None
+    elsewhere: float | None = None
 
     def __len__(self) -> int:
         return len(self.queries)

@@ -32,6 +32,19 @@ CLOSINGS = (": [SEG].", ", [SEG] and [SEG].")
 
 
 @dataclass(frozen=True, eq=False)
+class SecondAnswer:
+    """An answer that begins like the one that was given, and then takes the second likeliest word.
+
+    Attributes:
+        gap: how much higher the logit of the word was that was said.
+        states: (N, D) the states at its ``[SEG]`` tokens; none where it names nothing.
+    """
+
+    gap: float
+    states: Tensor = field(repr=False)
+
+
+@dataclass(frozen=True, eq=False)
 class Answer:
     """What the language model said.
 
@@ -43,6 +56,7 @@ class Answer:
         segment_states: (N, D) the states at the ``[SEG]`` tokens. A ``[SEG]`` that ends the answer was never
             fed back and has no state (reference set, section 3.4).
         margin: how decided the words up to the last ``[SEG]`` are; see ``margin_of``. None without one.
+        seconds: what was nearly answered instead.
     """
 
     text: str
@@ -50,6 +64,7 @@ class Answer:
     hidden: Tensor
     segment_states: Tensor
     margin: float | None = None
+    seconds: tuple[SecondAnswer, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,6 +27,7 @@ from sa2va_cli.model.chat import Answer, Turn, View, check_pictures, likely_phra
 from sa2va_cli.model.decoding import Prompt, cache_argument, decode
 from sa2va_cli.model.preprocessing import cut_tiles, region_grid, resize_bicubic, vision_pixels
 from sa2va_cli.model.prompt_text import IMAGE_TAG, SEGMENT, PromptText, encode
+from sa2va_cli.model.second_answers import second_answers
 
 PATCH_TOKEN = "<IMG_CONTEXT>"
 
@@ -346,12 +347,14 @@ class InternVL(nn.Module):
         check_pictures(ids.count(self.patch_id), len(visual) if visual is not None else 0)
         shared = self._after_tiles(ids, tiles) if tiles else 0
         phrases = likely_phrases(self.tokenizer, ids[shared:])
-        decoded = decode(self, Prompt(ids, visual, shared), phrases, view.prefix)
+        prompted = Prompt(ids, visual, shared)
+        decoded = decode(self, prompted, phrases, view.prefix)
         tokens, hidden = decoded.tokens, decoded.hidden
         generated = torch.tensor(tokens, device=hidden.device)
         at_segments = (generated[:-1] == self.segment_id).nonzero()[:, 0] + 1
         margin = margin_of(self, tokens, hidden, self.segment_id)
-        answer = Answer(self.said(tokens).strip(), generated, hidden, hidden[at_segments], margin)
+        seconds = second_answers(self, prompted, decoded)
+        answer = Answer(self.said(tokens).strip(), generated, hidden, hidden[at_segments], margin, seconds)
         return answer, replace(view, prefix=decoded.prefix)
 
     def _after_tiles(self, ids: list[int], tiles: Tiles) -> int:

@@ -30,6 +30,7 @@ from sa2va_cli.model.chat import Answer, Turn, View, check_pictures, likely_phra
 from sa2va_cli.model.decoding import Prompt, cache_argument, decode
 from sa2va_cli.model.preprocessing import cut_patches, resize_bicubic, round_size
 from sa2va_cli.model.prompt_text import IMAGE_TAG, SEGMENT, PromptText, encode
+from sa2va_cli.model.second_answers import second_answers
 
 IMAGE_TOKEN = "<|image_pad|>"
 
@@ -233,17 +234,20 @@ class QwenVL(nn.Module):
         check_pictures(ids.count(self.image_id), len(sight.tokens) if sight else 0)
         shared = len(ids) - ids[::-1].index(self.image_id) if sight else 0
         phrases = likely_phrases(self.tokenizer, ids[shared:])
-        decoded = decode(self, Prompt(ids, sight, shared), phrases, view.prefix)
+        prompted = Prompt(ids, sight, shared)
+        decoded = decode(self, prompted, phrases, view.prefix)
         tokens, hidden = decoded.tokens, decoded.hidden
         new = torch.tensor(ids[len(ids) - len(decoded.read) :], device=hidden.device)
         typed = decoded.read[new == self.segment_id]
         generated = torch.tensor(tokens, device=hidden.device)
         at_segments = (generated[:-1] == self.segment_id).nonzero()[:, 0] + 1
         margin = margin_of(self, tokens, hidden, self.segment_id)
+        seconds = second_answers(self, prompted, decoded)
         typed, hidden = self.states_after_norm(typed), self.states_after_norm(hidden)
         answer = self.said(tokens).strip()
         states = torch.cat([typed, hidden[at_segments]])
-        return Answer(answer, generated, hidden, states, margin), replace(view, prefix=decoded.prefix)
+        said = Answer(answer, generated, hidden, states, margin, seconds)
+        return said, replace(view, prefix=decoded.prefix)
 
     def prompt(self, text: str, grids: Sequence[tuple[int, int]]) -> PromptText:
         """Writes the language model's prompt, as the processors' chat templates do.

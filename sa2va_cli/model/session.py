@@ -22,6 +22,7 @@ from sa2va_cli.model.freezing import freeze, thaw
 from sa2va_cli.model.objects import Batch, BatchMemory, ClipMemory, Memory, is_tracked
 from sa2va_cli.model.pointing import Pointer
 from sa2va_cli.model.sam2 import DecodedMasks, ImageFeatures
+from sa2va_cli.model.second_answers import elsewhere
 from sa2va_cli.model.tracker import Step, TrackerMemory, Workers, mask_prompts
 from sa2va_cli.queues import batched, read_ahead
 from sa2va_cli.visual_prompts import Pointed
@@ -100,8 +101,11 @@ class NetworkSession:
         """
         chat: ChatModel = self._network.chat
         answer, view = chat.answer(view, prompt, regions, past)
-        states = answer.segment_states.to(self._network.sam2.dtype)  # what follows has the precision of SAM 2
-        return Grounding(answer.text, self._network.text_hidden_fcs(states), answer.margin), view
+        queries = self._network.queries(answer.segment_states)
+        if not len(queries):
+            return Grounding(answer.text, queries), view
+        others = [(one.gap, self._network.queries(one.states)) for one in answer.seconds]
+        return Grounding(answer.text, queries, answer.margin, elsewhere(queries, others)), view
 
     @torch.inference_mode()
     def condition(

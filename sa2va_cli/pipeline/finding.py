@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, chain, count
-from typing import Generic, Protocol
+from typing import Any, Generic, NamedTuple, Protocol
 
 import numpy as np
 
@@ -54,6 +54,26 @@ class Findings(Generic[Memory]):
         return tuple(prompt for prompt in self.answers if prompt not in matched)
 
 
+class Doubts(NamedTuple):
+    """How sure the language model was of an answer.
+
+    Attributes:
+        margin: ``Grounding.margin``.
+        elsewhere: ``Grounding.elsewhere``.
+    """
+
+    margin: float | None = None
+    elsewhere: float | None = None
+
+
+def doubts_about(found: Iterable[Grounding[Any] | FoundObject]) -> Doubts:
+    """The most that there is against any of several answers to one prompt, or what they have found."""
+    answers = list(found)
+    margins = (one.margin for one in answers if one.margin is not None)
+    others = (one.elsewhere for one in answers if one.elsewhere is not None)
+    return Doubts(min(margins, default=None), max(others, default=None))
+
+
 class Asking(Protocol):
     """Gets an answer to each prompt that has words, about keyframes."""
 
@@ -99,7 +119,7 @@ def find(
     counts = {prompt: len(groundings.get(prompt, ())) for prompt in search.prompts}
     for one, _ in pointed:
         counts[one.prompt] = max(counts[one.prompt], min(one.number, counts[one.prompt] + 1))
-    objects = name_objects(counts, {prompt: one.margin for prompt, one in groundings.items()})
+    objects = name_objects(counts, {prompt: doubts_about([one]) for prompt, one in groundings.items()})
     return decode_on(session, keyframes, search, groundings, objects, pointed)
 
 
@@ -158,13 +178,13 @@ def _rows(counts: Mapping[Prompt, int]) -> dict[Prompt, int]:
 
 
 def name_objects(
-    counts: Mapping[Prompt, int], margins: Mapping[Prompt, float | None] | None = None
+    counts: Mapping[Prompt, int], doubts: Mapping[Prompt, Doubts] | None = None
 ) -> tuple[FoundObject, ...]:
     """Numbers and names objects.
 
     Args:
         counts: how many each prompt found.
-        margins: how decided the words of each answer were, as far as that is known.
+        doubts: about the answer to each prompt, as far as they are known.
 
     Returns:
         The objects, numbered from 1 over all prompts; one that finds nothing keeps a number free, so that
@@ -179,8 +199,9 @@ def name_objects(
             names = chain([f"{prompt.label} {number}"], (f"{prompt.label} {number} #{k}" for k in count(2)))
             label = prompt.label if number == 1 else next(name for name in names if name not in labels)
             labels.add(label)
-            margin = None if margins is None else margins.get(prompt)
-            objects.append(FoundObject(begins[prompt] + number - 1, prompt, label, margin))
+            doubt = (doubts or {}).get(prompt, Doubts())
+            own = begins[prompt] + number - 1
+            objects.append(FoundObject(own, prompt, label, doubt.margin, doubt.elsewhere))
     return tuple(objects)
 
 

@@ -20,7 +20,7 @@ from sa2va_cli.errors import InputError
 from sa2va_cli.events import Report
 from sa2va_cli.outputs.existing import claimed
 from sa2va_cli.outputs.kinds import KINDS
-from sa2va_cli.pipeline.finding import Findings, name_objects, nothing_found
+from sa2va_cli.pipeline.finding import Doubts, Findings, doubts_about, name_objects, nothing_found
 from sa2va_cli.pipeline.job import NEVER_RESUMED, SegmentJob, SegmentResult
 from sa2va_cli.pipeline.opening import files_read
 from sa2va_cli.pipeline.parts import LIST, Part, Piece, looks_of, read_parts, read_pieces, tracks_of
@@ -190,18 +190,14 @@ class Joined:
             prompt: max((max(found, default=0) for found in numbers), default=0)
             for prompt, numbers in self._numbers.items()
         }
-        objects = name_objects(counts, {prompt: self._margin(prompt) for prompt in counts})
+        objects = name_objects(counts, {prompt: self._doubts(prompt) for prompt in counts})
         return Findings(objects, self._answers(), None)
 
-    def _margin(self, prompt: Prompt) -> float | None:
-        """That of the least decided answer that found something in a part."""
-        margins = [
-            found.margin
-            for one in self._parts
-            for found in one.objects
-            if found.prompt.id == prompt.id and found.margin is not None
-        ]
-        return min(margins, default=None)
+    def _doubts(self, prompt: Prompt) -> Doubts:
+        """Those about the answers that found something in a part."""
+        return doubts_about(
+            found for one in self._parts for found in one.objects if found.prompt.id == prompt.id
+        )
 
     def _answers(self) -> dict[Prompt, str]:
         """One answer to each prompt: the first one that found something, or else the first."""

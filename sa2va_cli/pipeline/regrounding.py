@@ -33,7 +33,17 @@ from sa2va_cli.events import Notice, Progress, Report, no_report
 from sa2va_cli.media.reader import Reader
 from sa2va_cli.model.prompt_text import spoken
 from sa2va_cli.pipeline.directions import follow_both_ways
-from sa2va_cli.pipeline.finding import Asking, Findings, ask, begins_of, find, follow, name_objects
+from sa2va_cli.pipeline.finding import (
+    Asking,
+    Doubts,
+    Findings,
+    ask,
+    begins_of,
+    doubts_about,
+    find,
+    follow,
+    name_objects,
+)
 from sa2va_cli.pipeline.job import LOOKING_IN_SHOTS, Search
 from sa2va_cli.pipeline.keyframes import keyframe_indices, read_keyframes, read_placements
 from sa2va_cli.pipeline.pointing import Placement, placements, read_pictures
@@ -149,7 +159,7 @@ def find_in_shots(
     }
     for one in said:
         counts[one.prompt] = max(counts[one.prompt], min(one.number, counts[one.prompt] + 1))
-    objects = name_objects(counts, {prompt: _margin(prompt, asked) for prompt in search.prompts})
+    objects = name_objects(counts, {prompt: _doubts(prompt, asked) for prompt in search.prompts})
     known = tuple(
         _with_rows(shot, {prompt: found[place] for prompt, found in numbers.items()}, counts, objects)
         for place, shot in enumerate(asked)
@@ -157,10 +167,9 @@ def find_in_shots(
     return ShotFindings(objects, _answers(search, known), None, search=search, shots=known)
 
 
-def _margin(prompt: Prompt, shots: Sequence[Shot[Any]]) -> float | None:
-    """That of the least decided answer that found something in a shot."""
-    found = [shot.groundings[prompt] for shot in shots if len(shot.groundings.get(prompt, ()))]
-    return min((one.margin for one in found if one.margin is not None), default=None)
+def _doubts(prompt: Prompt, shots: Sequence[Shot[Any]]) -> Doubts:
+    """Those about the answers that found something in a shot."""
+    return doubts_about(shot.groundings[prompt] for shot in shots if len(shot.groundings.get(prompt, ())))
 
 
 def _seen(reader: Reader, search: Search, wanted: Sequence[int]) -> Sequence[Frame]:

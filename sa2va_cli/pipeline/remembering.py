@@ -50,6 +50,7 @@ class Keeping:
                 "prompt": prompt.id,
                 "answer": one.answer,
                 "margin": one.margin,
+                "elsewhere": one.elsewhere,
                 "queries": _packed(session.freeze_queries(one.queries)),
             }
             for prompt, one in found.items()
@@ -74,7 +75,12 @@ class Recalling:
         self.shots = Shots(tuple(int(first) for first in kept["firsts"]), frames)
         self._answers = {
             tuple(one["keyframes"]): {
-                int(answer["prompt"]): (answer["answer"], _unpacked(answer["queries"]), answer["margin"])
+                int(answer["prompt"]): Grounding(
+                    answer["answer"],
+                    _unpacked(answer["queries"]),
+                    answer["margin"],
+                    answer.get("elsewhere"),  # which older versions did not ask
+                )
                 for answer in one["answers"]
             }
             for one in kept["said"]
@@ -90,8 +96,9 @@ class Recalling:
         found: dict[Prompt, Grounding[Queries]] = {}
         for prompt in search.prompts:
             if prompt.text:
-                answer, queries, margin = known[prompt.id]
-                found[prompt] = Grounding(answer, session.thaw_queries(queries), margin)
+                one = known[prompt.id]
+                queries = session.thaw_queries(one.queries)
+                found[prompt] = Grounding(one.answer, queries, one.margin, one.elsewhere)
         return found
 
 

@@ -101,6 +101,7 @@ class Header:
         document["objects"] = [
             {"id": one.id, "prompt": one.prompt.id, "label": one.label}
             | ({} if one.margin is None else {"margin": one.margin})
+            | ({} if one.elsewhere is None else {"elsewhere": one.elsewhere})
             for one in self.objects
         ]
         for prompt, facts in zip(self.prompts, document["prompts"], strict=True):
@@ -136,6 +137,7 @@ class Header:
                         by_id[one["prompt"]],
                         str(one["label"]),
                         None if one.get("margin") is None else float(one["margin"]),
+                        None if one.get("elsewhere") is None else float(one["elsewhere"]),
                     )
                     for one in document["objects"]
                 ),

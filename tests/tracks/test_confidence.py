@@ -14,11 +14,19 @@ def disc(radius: float = 16, steepness: float = 4) -> np.ndarray:
 
 
 def judged(
-    logits: np.ndarray, *, score=1.0, iou=0.93, agreement=0.9, threshold=0.5, worded=None, margin=None
+    logits: np.ndarray,
+    *,
+    score=1.0,
+    iou=0.93,
+    agreement=0.9,
+    threshold=0.5,
+    worded=None,
+    margin=None,
+    elsewhere=None,
 ) -> Evidence:
     values = (np.array([value], np.float32) for value in (score, iou, agreement))
     asked = None if worded is None else np.array([worded], np.float32)
-    found = FoundObject(1, Prompt(1, "disc"), "disc", margin)
+    found = FoundObject(1, Prompt(1, "disc"), "disc", margin, elsewhere)
     return gathered(logits[None].astype(np.float32), threshold, *values, asked, (found,))
 
 
@@ -35,6 +43,8 @@ def test_a_steep_steady_mask_that_the_network_likes_is_trusted():
         (judged(disc(radius=-50), score=0.6), "lost"),
         (judged(disc(), worded=0.3), "not as named"),
         (judged(disc(), margin=0.2, worded=0.8), "unsure words"),
+        (judged(disc(), elsewhere=0.5, worded=0.9), "unsure words"),
+        (judged(disc(), elsewhere=0.1, worded=0.3), "not as named"),
         (judged(disc(radius=-50), score=0.3, worded=0.0), "lost"),
     ],
 )
@@ -67,6 +77,17 @@ def test_what_nobody_asked_the_words_about_is_judged_without_them():
 
 def test_words_that_the_model_was_sure_of_are_as_good_as_those_that_nobody_measured():
     assert judged(disc(), margin=7.0).confidences == judged(disc()).confidences
+
+
+def test_where_nothing_else_was_nearly_answered_hesitating_over_words_is_hardly_a_doubt():
+    known, unknown = (judged(disc(), elsewhere=value, margin=0.1).confidences[0] for value in (0.0, None))
+    assert known > DOUBTFUL > unknown
+
+
+def test_what_was_probably_not_meant_is_trusted_as_little_as_that_is_probable():
+    sure, other = (judged(disc(), elsewhere=value).confidences[0] for value in (0.0, 0.75))
+    assert other == pytest.approx(sure / 4)
+    assert np.isfinite(judged(disc(), elsewhere=1.0).confidences).all()
 
 
 def test_no_objects_have_no_evidence():

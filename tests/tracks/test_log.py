@@ -212,6 +212,7 @@ def test_a_frame_whose_masks_stay_coded_keeps_what_the_words_say_of_them(tmp_pat
 
 
 def test_how_decided_the_words_were_is_in_the_header(tmp_path: Path) -> None:
-    header = make_header(objects=(replace(OBJECTS[0], margin=1.25), OBJECTS[1]))
+    header = make_header(objects=(replace(OBJECTS[0], margin=1.25, elsewhere=0.5), OBJECTS[1]))
     again = Header.from_json(header.to_json())
     assert [one.margin for one in again.objects] == [1.25, None]
+    assert [one.elsewhere for one in again.objects] == [0.5, None]
