@@ -549,6 +549,7 @@ def test_a_server_that_was_killed_is_missed_and_everything_is_found_again(contex
     expect(page.get_by_role("alert")).to_contain_text("The server does not answer")
     server.start()
     expect(page.get_by_role("alert")).to_be_hidden()
+    expect(page.get_by_text("does not answer")).to_have_count(0)
     expect(page.get_by_text("Corrections")).to_be_visible()
     page.get_by_test_id("undo").click()
     expect(page.get_by_test_id("redo")).to_be_enabled()

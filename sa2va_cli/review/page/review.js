@@ -66,8 +66,8 @@ export class Review extends Store {
       this.want();
     } catch (problem) {
       if (!(problem instanceof api.ApiError)) throw problem;
-      if (this.state.clip) notify(said(problem.problem), "problem");
-      else this.set({ problem: problem.problem });
+      if (!this.state.clip) this.set({ problem: problem.problem });
+      else if (problem.status) notify(said(problem.problem), "problem"); // a server that is gone is told of elsewhere
     }
   }
 
