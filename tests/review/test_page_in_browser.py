@@ -343,7 +343,10 @@ def test_what_became_known_before_the_page_listened_is_read_again(context, serve
         found = route.fetch()
         route.fulfill(response=found, json=found.json() | {"surveyed": False})
 
-    page.route("**/api/v1/events", lambda route: unheard.append(route))
+    def held(route):
+        unheard.append(route)
+
+    page.route("**/api/v1/events", held)
     page.route("**/api/v1/clips/*", early, times=1)
     page.goto(server.address.partition("?")[0])
     page.get_by_test_id("card").filter(has_text="one").click()
