@@ -139,6 +139,7 @@ def train_command(
             _outlook(job, session.console, as_json=talking.as_json)
             return
         result = _run(job, validator, session.console, tensorboard=tensorboard)
+    job.processes.leave()
     if job.processes.first:
         _tell(result, session.console, as_json=talking.as_json)
 

@@ -53,8 +53,8 @@ HESITATION = 0.3
 drawn clips nearly any share up to this held as much, and larger ones less."""
 
 DOUBTFUL = 0.72
-"""Confidence below which a frame is worth a look. On 38 drawn clips that no weight was fitted on (of the seeds
-7200, 9500 and 9600) ranges below it named 15.6 % of the frames."""
+"""Confidence below which a frame is worth a look. On 38 drawn clips of the seeds 7200, 9500 and 9600, ranges
+below it named 15.6 % of the frames."""
 
 JOINED = 6
 """Trusted frames between two doubtful ones that do not end a range: a quarter of a second at 24 frames per

@@ -60,6 +60,23 @@ class Processes:
         """Returns when all have come here."""
         self.gathered(self.index)
 
+    def leave(self) -> None:
+        """Returns when all have come to their end; the last thing that a process does with the others.
+
+        One that ends while another still waits for the last numbers of it leaves that one with a broken
+        connection: Gloo may not have sent them. So the end is told through the store that the processes met
+        at, which the first of them may keep and which lives until all have read that all are there.
+        """
+        if self.count == 1:
+            return
+        from torch.distributed.distributed_c10d import PrefixStore, _get_default_store
+
+        store = PrefixStore("sa2va leaving", _get_default_store())
+        for word in ("here", "gone"):
+            store.set(f"{word} {self.index}", "")
+            if word == "here" or self.first:
+                store.wait([f"{word} {index}" for index in range(self.count)], _PATIENCE)
+
     def sum_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
         """Makes each gradient the sum of those of all processes.
 

@@ -34,6 +34,7 @@ for until in (6, 12):
     one._processes, one.ahead = processes, made_ahead(lambda n: n, 2, processes)
     one.resume(device)
     one.run(Silent(), until=until)
+processes.leave()
 """
 
 
@@ -125,6 +126,7 @@ processes, device = joined(torch.device("cpu"))
 recipe = dataclasses.replace(TINY, accumulate=2, steps=3)
 one = job(demo(), Path(sys.argv[1]), Path(sys.argv[2]), recipe)
 done = Training(dataclasses.replace(one, device=device, processes=processes)).run(Silent())
+processes.leave()
 print(done.folder.name, done.steps)
 """
 
