@@ -179,7 +179,10 @@ def _delays(file: BinaryIO, length: int, track: int, count: int) -> NDArray[np.i
     if b"ctts" not in tables:
         return np.zeros(count, np.int64)
     data = _read(file, tables[b"ctts"], _ENDLESS_TABLE)
-    runs = np.frombuffer(data, ">u4", count=int.from_bytes(data[4:8], "big") * 2, offset=8).reshape(-1, 2)
+    end = 8 + 8 * int.from_bytes(data[4:8], "big")
+    if len(data) < end:
+        return None
+    runs = np.frombuffer(data[8:end], ">u4").reshape(-1, 2)
     # Offsets are signed in practice, whatever the version of the box says; FFmpeg reads them so.
     repeated = runs[:, 0].astype(np.int64)
     if int(repeated.sum()) != count:

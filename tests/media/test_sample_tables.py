@@ -39,6 +39,15 @@ def renamed(source: Path, box: bytes) -> Path:
     return source
 
 
+def overcounted(source: Path, box: bytes) -> Path:
+    """A table says that it has more entries than there is room for."""
+    data = bytearray(source.read_bytes())
+    place = data.index(box) + 8
+    data[place : place + 4] = (int.from_bytes(data[place : place + 4], "big") + 1).to_bytes(4, "big")
+    source.write_bytes(data)
+    return source
+
+
 def plain(path: Path, **keywords: Any) -> Path:
     """Twenty frames, stored in another order than they are shown in."""
     keywords.setdefault("options", REORDERED)
@@ -73,6 +82,7 @@ READ: dict[str, Callable[[Path], Path]] = {
     "from the middle.mp4": partial(edited, first=3),
     "fragments.mp4": partial(edited, flags="frag_keyframe+empty_moov"),
     "fragments behind.mp4": partial(edited, flags="frag_keyframe"),
+    "more than there are.mp4": lambda path: overcounted(plain(path), b"ctts"),
     "no key frames.mp4": lambda path: renamed(plain(path), b"stss"),
     "cut off.mp4": lambda path: truncate(make_front_index(path), 0.7),
     "single.mp4": partial(plain, stamps=range(1)),
