@@ -178,7 +178,11 @@ def _delays(file: BinaryIO, length: int, track: int, count: int) -> NDArray[np.i
         return None  # several kinds of samples: some may be passed over
     if b"ctts" not in tables:
         return np.zeros(count, np.int64)
-    data = _read(file, tables[b"ctts"], _ENDLESS_TABLE)
+    return _offsets(_read(file, tables[b"ctts"], _ENDLESS_TABLE), count)
+
+
+def _offsets(data: bytes, count: int) -> NDArray[np.int64] | None:
+    """Those of a composition table (ISO 14496-12, 8.6.1.3); None where it is not one of so many samples."""
     end = 8 + 8 * int.from_bytes(data[4:8], "big")
     if len(data) < end:
         return None
