@@ -391,14 +391,19 @@ def _filled(section: Section, bench: Bench, ends: float, found: dict[str, Any]) 
         found["skipped"] = "the time is over"
         yield
         return
+    steps = iter(section.run(bench))
     try:
-        with _interrupted(last - begun + GRACE):
-            for name, value in section.run(bench):
-                found[name] = value
-                yield
-                if time.perf_counter() > last:
-                    found["stopped"] = f"after {time.perf_counter() - begun:.0f} s"
-                    break
+        while True:
+            # Around the section alone: what writes its results must not be the one that is interrupted.
+            with _interrupted(last - time.perf_counter() + GRACE):
+                step = next(steps, None)
+            if step is None:
+                break
+            found[step[0]] = step[1]
+            yield
+            if time.perf_counter() > last:
+                found["stopped"] = f"after {time.perf_counter() - begun:.0f} s"
+                break
     except _TimeIsUp:
         found["stopped"] = f"interrupted after {time.perf_counter() - begun:.0f} s"
     except Exception as error:

@@ -3,6 +3,7 @@
 import importlib
 import json
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -187,14 +188,14 @@ runpy.run_path({str(SCRIPTS / "gpu.py")!r}, run_name="__main__")
 
 
 @pytest.mark.parametrize(
-    ("section", "said"),
-    [("patient", "after"), ("stubborn", "interrupted")],
+    ("section", "said", "grace"),
+    [("patient", "after", 60.0), ("stubborn", "interrupted", 0.5)],
 )
 def test_a_section_of_the_gpu_script_is_stopped_when_its_time_is_over(
-    script, tmp_path, monkeypatch, section, said
+    script, tmp_path, monkeypatch, section, said, grace
 ):
     gpu = script("gpu")
-    monkeypatch.setattr(gpu, "GRACE", 0.05)
+    monkeypatch.setattr(gpu, "GRACE", grace)
     monkeypatch.setattr(gpu, "LEAST_SECONDS", 0.0)
 
     def patient(_):
@@ -207,10 +208,34 @@ def test_a_section_of_the_gpu_script_is_stopped_when_its_time_is_over(
             pass
 
     run = {"patient": patient, "stubborn": stubborn}[section]
-    monkeypatch.setattr(gpu, "SECTIONS", (gpu.Section(run, 0.05),))
+    monkeypatch.setattr(gpu, "SECTIONS", (gpu.Section(run, 0.2),))
     found = gpu.main([str(tmp_path), "--device", "cpu"])
     assert found[section]["turn"] == 1
     assert found[section]["stopped"].startswith(said)
+
+
+def test_the_gpu_script_is_not_interrupted_while_it_writes(script, tmp_path, monkeypatch):
+    gpu = script("gpu")
+    alarms = []
+    before = signal.signal(signal.SIGALRM, lambda *_: alarms.append("seen"))
+    dumps = gpu.json.dumps
+
+    def alarmed(found, **how):
+        signal.raise_signal(signal.SIGALRM)
+        return dumps(found, **how)
+
+    def two_turns(_):
+        yield "first", 1
+        yield "second", 2
+
+    monkeypatch.setattr(gpu.json, "dumps", alarmed)
+    monkeypatch.setattr(gpu, "SECTIONS", (gpu.Section(two_turns, 60),))
+    try:
+        found = gpu.main([str(tmp_path), "--device", "cpu"])
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert (found["two_turns"]["first"], found["two_turns"]["second"]) == (1, 2)
+    assert alarms
 
 
 def test_bfloat16_costs_our_masks_no_more_than_the_plain_path(script):
