@@ -24,7 +24,10 @@ from sa2va_cli.bench.networks import fill_randomly
 from sa2va_cli.checkpoints.catalog import FOLLOWERS, OWN
 from sa2va_cli.checkpoints.followers import network_of, released_follower
 from sa2va_cli.checkpoints.loader import rebuild_buffers
-from sa2va_cli.model.sam2 import HIERA_LARGE, MAX_POINTER_DISTANCE, ImageFeatures, Sam2
+from sa2va_cli.model.memory_attention import MAX_POINTER_DISTANCE
+from sa2va_cli.model.sam2 import Sam2
+from sa2va_cli.model.sam2_config import HIERA_LARGE
+from sa2va_cli.model.sam2_maps import ImageFeatures
 from sa2va_cli.model.tracker import FrameMemory, Tracker, TrackerMemory
 from sa2va_cli.runtime.device import DTYPES
 

@@ -24,9 +24,11 @@ from sa2va_cli.bench.stages import KEYFRAMES, random_queries
 from sa2va_cli.checkpoints.catalog import OWN
 from sa2va_cli.checkpoints.followers import released_follower, resize
 from sa2va_cli.model import session as following
+from sa2va_cli.model.memory_attention import MAX_POINTER_DISTANCE
 from sa2va_cli.model.network import NetworkSegmenter
 from sa2va_cli.model.preprocessing import grounding_pixels
-from sa2va_cli.model.sam2 import MAX_POINTER_DISTANCE, Sam2, sam2_config
+from sa2va_cli.model.sam2 import Sam2
+from sa2va_cli.model.sam2_config import sam2_config
 from sa2va_cli.model.tracker import Tracker, TrackerMemory
 
 SMALL_SIDES = {"edgetam": 256}

@@ -33,7 +33,8 @@ from sa2va_cli.datatypes import RGB, Frame, FrameMasks
 from sa2va_cli.model.attention import axial_rotation, sine_positions
 from sa2va_cli.model.network import NetworkSegmenter
 from sa2va_cli.model.preprocessing import GROUNDING_MEAN, GROUNDING_STD
-from sa2va_cli.model.sam2 import DecodedMasks, ImageFeatures, Sam2
+from sa2va_cli.model.sam2 import Sam2
+from sa2va_cli.model.sam2_maps import DecodedMasks, ImageFeatures
 from sa2va_cli.model.stepping import MAX_POINTER_DISTANCE
 from sa2va_cli.model.tracker import FrameMemory, TrackerMemory
 from sa2va_cli.runtime.device import DTYPES

@@ -46,8 +46,10 @@ from sa2va_cli.bench.pictures import park_pictures
 from sa2va_cli.bench.rounds import Ratio, Timing, take_turns
 from sa2va_cli.checkpoints.loader import rebuild_buffers
 from sa2va_cli.datatypes import RGB
+from sa2va_cli.model.memory_attention import MAX_POINTER_DISTANCE
 from sa2va_cli.model.prompt_text import encode
-from sa2va_cli.model.sam2 import HIERA_LARGE, MAX_POINTER_DISTANCE, Sam2, sam2_config
+from sa2va_cli.model.sam2 import Sam2
+from sa2va_cli.model.sam2_config import HIERA_LARGE, sam2_config
 from sa2va_cli.model.session import NetworkSession
 from sa2va_cli.model.tracker import Tracker
 from sa2va_cli.outputs.drawing import Drawing

@@ -27,7 +27,7 @@ from sa2va_cli.demo.world import Scene, scene_seed, write_clip
 from sa2va_cli.evaluation.davis import j_and_f, jaccard
 from sa2va_cli.evaluation.steadiness import Jumps, Masks, Steadiness, steady_places
 from sa2va_cli.events import no_report
-from sa2va_cli.model.sam2 import DecodedMasks, ImageFeatures
+from sa2va_cli.model.sam2_maps import DecodedMasks, ImageFeatures
 from sa2va_cli.model.tracker import Tracker, TrackerMemory
 from sa2va_cli.pipeline.job import Search, numbered
 from sa2va_cli.pipeline.keyframes import keyframe_indices

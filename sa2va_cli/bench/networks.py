@@ -23,7 +23,7 @@ from sa2va_cli.model.conversing import turns_of
 from sa2va_cli.model.network import Sa2VANetwork
 from sa2va_cli.model.prompt_text import encode
 from sa2va_cli.model.quantization import Quantise, prepare_layers
-from sa2va_cli.model.sam2 import HIERA_LARGE
+from sa2va_cli.model.sam2_config import HIERA_LARGE
 
 ANSWER = "Sure, [SEG].<|im_end|>"
 _STD = 0.02

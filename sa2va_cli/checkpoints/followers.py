@@ -23,8 +23,9 @@ from sa2va_cli.checkpoints.loader import fill, rebuild_buffers
 from sa2va_cli.checkpoints.streaming import TensorFiles
 from sa2va_cli.errors import ModelError, OutOfMemoryError, parameter
 from sa2va_cli.model.edgetam import EdgeTam
+from sa2va_cli.model.memory_attention import MAX_POINTER_DISTANCE
 from sa2va_cli.model.repvit import WIDTHS
-from sa2va_cli.model.sam2 import MAX_POINTER_DISTANCE, Sam2
+from sa2va_cli.model.sam2 import Sam2
 
 _REPVIT = "repvit_m1"
 _REPVIT_WIDTHS = [*reversed(WIDTHS)]

@@ -20,7 +20,7 @@ from sa2va_cli.checkpoints.key_rules import Rule
 from sa2va_cli.checkpoints.stock import stock_architecture
 from sa2va_cli.errors import ModelError
 from sa2va_cli.model.chat import ChatSizes
-from sa2va_cli.model.sam2 import HIERA_LARGE
+from sa2va_cli.model.sam2_config import HIERA_LARGE
 
 PUBLISHED_TYPE = "sa2va_chat"
 NATIVE_FORMAT = "sa2va"

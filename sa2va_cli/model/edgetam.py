@@ -4,16 +4,50 @@ It only follows: what it is given are masks, points and boxes. Built on the laye
 ``EdgeTamVideoModel``; every rule that is not here is SAM 2's.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from transformers import EdgeTamVideoConfig, EdgeTamVideoModel
 
-from sa2va_cli.model.attention import axial_rotation, rotate, sine_positions
+from sa2va_cli.model.attention import rotate, sine_positions
 from sa2va_cli.model.hiera import Trunk
+from sa2va_cli.model.memory_attention import MemoryAttention, Positions
 from sa2va_cli.model.repvit import RepVit
-from sa2va_cli.model.sam2 import Positions, Sam2
+from sa2va_cli.model.sam2 import Sam2
+
+
+class ResampledMemoryAttention(MemoryAttention):
+    """The memory attention of an EdgeTAM, to memories of fewer cells than its map has.
+
+    Args:
+        layers: transformers' model of it.
+
+    Attributes:
+        loose: how many cells of a memory lie nowhere in particular.
+        placed: how many a side of those that have a place.
+    """
+
+    def __init__(self, layers: Any) -> None:
+        super().__init__(layers)
+        layers.memory_attention.position_ids_k = None
+        self.loose: int = layers.spatial_perceiver.num_latents_1d
+        self.placed: int = round(layers.spatial_perceiver.num_latents_2d**0.5)
+
+    def _turned_memories(self, keys: Tensor) -> Tensor:
+        loose, placed = keys.split([self.loose, self.placed**2], dim=2)
+        return torch.cat([loose, rotate(placed, *self._rotation(self.placed))], dim=2)
+
+    @staticmethod
+    def _feed_forward(layer: Any, x: Tensor) -> Tensor:
+        fed: Tensor = layer.mlp(x)
+        return fed
+
+    def _positions(self) -> Positions:
+        placed = self._sines(self.placed, self.memory_width)
+        nowhere = placed.new_zeros(1, self.loose, self.memory_width)
+        return replace(super()._positions(), memories=torch.cat([nowhere, placed], dim=1))
 
 
 class EdgeTam(Sam2):
@@ -31,12 +65,10 @@ class EdgeTam(Sam2):
         if repvit:
             self.layers.vision_encoder.backbone = RepVit()
         backbone = self.layers.vision_encoder.backbone
-        self._set_up(config, self._maps if repvit else Trunk(backbone, config.image_size))
-        self.layers.memory_attention.position_ids_k = None
-        resampler = self.layers.spatial_perceiver
-        self._loose: int = resampler.num_latents_1d  # cells of a memory that lie nowhere in particular
-        self._placed: int = round(resampler.num_latents_2d**0.5)  # how many a side of those that have a place
-        self.memory_cells = self._loose + self._placed**2
+        attention = ResampledMemoryAttention(self.layers)
+        self._set_up(config, self._maps if repvit else Trunk(backbone, config.image_size), attention)
+        self._placed = attention.placed
+        self.memory_cells = attention.loose + attention.placed**2
 
     def _maps(self, pixels: Tensor) -> list[Tensor]:
         maps: list[Tensor] = self.layers.vision_encoder.backbone(pixels)
@@ -56,23 +88,3 @@ class EdgeTam(Sam2):
             placed = layer(placed, windows)
         kept: Tensor = resampler.layer_norm(torch.cat([loose, placed.view(n, side**2, -1)], dim=1))
         return kept
-
-    def _turned_memories(self, keys: Tensor) -> Tensor:
-        loose, placed = keys.split([self._loose, self._placed**2], dim=2)
-        turned = rotate(placed, *axial_rotation(self._placed, self.width, self.device))
-        return torch.cat([loose, turned], dim=2)
-
-    @staticmethod
-    def _feed_forward(layer: Any, x: Tensor) -> Tensor:
-        fed: Tensor = layer.mlp(x)
-        return fed
-
-    def _positions(self) -> Positions:
-        placed = sine_positions(self._placed, self.memory_width, self.device).to(self.dtype)
-        nowhere = placed.new_zeros(1, self._loose, self.memory_width)
-        return Positions(
-            cells=sine_positions(self.grid, self.width, self.device).to(self.dtype),
-            memories=torch.cat([nowhere, placed], dim=1),
-            rotation=axial_rotation(self.grid, self.width, self.device),
-            picture=self.layers.get_image_wide_positional_embeddings(),
-        )

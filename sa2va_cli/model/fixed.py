@@ -13,7 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sa2va_cli.model.sam2 import MAX_POINTER_DISTANCE, DecodedMasks, ImageFeatures, LaidOutMemory, Sam2
+from sa2va_cli.model.memory_attention import MAX_POINTER_DISTANCE, LaidOutMemory
+from sa2va_cli.model.sam2 import Sam2
+from sa2va_cli.model.sam2_maps import DecodedMasks, ImageFeatures
 from sa2va_cli.model.stepping import look_back, tracked
 from sa2va_cli.model.tracker import TrackerMemory, Words
 
@@ -94,7 +96,7 @@ class FixedTracker:
             objects=memory.objects,
             keyframes=tuple(m.index for m in first),
             decoded=memory.decoded,
-            laid_out=sam2.lay_out(seen.to(sam2.dtype), last_slot),
+            laid_out=sam2.memory_attention.lay_out(seen.to(sam2.dtype), last_slot),
             first_pointers=pointers,
             recent=seen[:, :1].repeat(1, room, 1, 1),
             recent_indices=(None,) * room,
@@ -110,7 +112,8 @@ class FixedTracker:
     ) -> tuple[DecodedMasks, FixedMemory]:
         """Tracks the objects into the next frame; see ``Tracker``."""
         slots, ages, counts = self._view(index, memory)
-        self.sam2.positions()
+        self.sam2.memory_attention.positions()
+        self.sam2.picture_positions()
         decoded, recent, pointers = self._follow(
             features,
             memory.laid_out,
@@ -151,7 +154,8 @@ class FixedTracker:
         tokens = sam2.width // sam2.memory_width
         heard = tuple(age is not None for age in told)
         counts = _on_device((*first, *near), heard, sam2.memory_cells, tokens, sam2.device)
-        ages = torch.tensor([age or 0 for age in told], device=sam2.device) if sam2.dates_pointers else None
+        dated = sam2.memory_attention.dates_pointers
+        ages = torch.tensor([age or 0 for age in told], device=sam2.device) if dated else None
         return _numbers(tuple(slot or 0 for slot in view.slots), sam2.device), ages, counts
 
     def _followed(
@@ -168,9 +172,10 @@ class FixedTracker:
     ) -> tuple[DecodedMasks, Tensor, Tensor]:
         """What is decoded, and the recent memories and pointers with those of this frame for the oldest."""
         sam2 = self.sam2
-        near = sam2.lay_out(recent.to(features.low.dtype), slots)
+        attention = sam2.memory_attention
+        near = attention.lay_out(recent.to(features.low.dtype), slots)
         every_pointer = torch.cat([first_pointers, pointers], dim=1)
-        conditioned = sam2.attend(features.low, [laid_out, near], every_pointer, ages, counts)
+        conditioned = attention.attend(features.low, [laid_out, near], every_pointer, ages, counts)
         decoded, remembered = tracked(sam2, features, conditioned, empty_absent=empty_absent)
         recent = torch.cat([recent[:, 1:], remembered.to(recent.dtype)[:, None]], dim=1)
         pointers = torch.cat([pointers[:, 1:], decoded.pointers[:, None]], dim=1)

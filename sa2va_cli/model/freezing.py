@@ -15,8 +15,9 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from sa2va_cli.model.fixed import FixedMemory
+from sa2va_cli.model.memory_attention import LaidOutMemory
 from sa2va_cli.model.objects import Batch, BatchMemory, ClipMemory, Memory, Span
-from sa2va_cli.model.sam2 import DecodedMasks, LaidOutMemory
+from sa2va_cli.model.sam2_maps import DecodedMasks
 from sa2va_cli.model.tracker import FrameMemory, TrackerMemory, Words
 
 _FORMAT = 2

@@ -21,7 +21,8 @@ from sa2va_cli.model.fixed import FixedMemory, FixedTracker, plain
 from sa2va_cli.model.graphs import SHAPES, Compiling, is_out_of_memory, reason
 from sa2va_cli.model.objects import BatchMemory, ClipMemory, Memory
 from sa2va_cli.model.preprocessing import grounding_pixels
-from sa2va_cli.model.sam2 import DecodedMasks, ImageFeatures, Sam2
+from sa2va_cli.model.sam2 import Sam2
+from sa2va_cli.model.sam2_maps import DecodedMasks, ImageFeatures
 from sa2va_cli.model.session import NetworkSession
 from sa2va_cli.model.step_batching import StepBatcher
 from sa2va_cli.model.tracker import Tracker, TrackerMemory

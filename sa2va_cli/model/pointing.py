@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from sa2va_cli.datatypes import RGB, Directions
 from sa2va_cli.model.objects import Batch, ClipMemory, Memory, Span, batched_by_layout
 from sa2va_cli.model.points import BOTTOM_RIGHT, NEGATIVE, POSITIVE, TOP_LEFT, PointedAt
-from sa2va_cli.model.sam2 import ImageFeatures
+from sa2va_cli.model.sam2_maps import ImageFeatures
 from sa2va_cli.model.tracker import Tracker, TrackerMemory, resized_masks
 from sa2va_cli.visual_prompts import Pointed
 

@@ -21,7 +21,7 @@ from sa2va_cli.model.fixed import FixedMemory
 from sa2va_cli.model.freezing import freeze, thaw
 from sa2va_cli.model.objects import Batch, BatchMemory, ClipMemory, Memory, is_tracked
 from sa2va_cli.model.pointing import Pointer
-from sa2va_cli.model.sam2 import DecodedMasks, ImageFeatures
+from sa2va_cli.model.sam2_maps import DecodedMasks, ImageFeatures
 from sa2va_cli.model.second_answers import elsewhere
 from sa2va_cli.model.tracker import Step, TrackerMemory, Workers, mask_prompts
 from sa2va_cli.queues import batched, read_ahead

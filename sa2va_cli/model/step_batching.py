@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import torch
 
-from sa2va_cli.model.sam2 import DecodedMasks
+from sa2va_cli.model.sam2_maps import DecodedMasks
 from sa2va_cli.model.tracker import Step, Tracker, TrackerMemory
 
 IN_STEP = 3

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from sa2va_cli.model.sam2 import MAX_POINTER_DISTANCE, DecodedMasks, ImageFeatures, Sam2
+from sa2va_cli.model.memory_attention import MAX_POINTER_DISTANCE
+from sa2va_cli.model.sam2 import Sam2
+from sa2va_cli.model.sam2_maps import DecodedMasks, ImageFeatures
 
 
 @dataclass(frozen=True)

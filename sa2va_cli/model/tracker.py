@@ -22,8 +22,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from sa2va_cli.model.memory_attention import LaidOutMemory, Past
 from sa2va_cli.model.points import PointedAt
-from sa2va_cli.model.sam2 import DecodedMasks, ImageFeatures, LaidOutMemory, Past, Sam2
+from sa2va_cli.model.sam2 import Sam2
+from sa2va_cli.model.sam2_maps import DecodedMasks, ImageFeatures
 from sa2va_cli.model.stepping import is_kept, look_back, tracked
 
 
@@ -303,7 +305,7 @@ class Tracker:
         """
         steps = [replace(one, memory=self.laid_out(one.features, one.memory)) for one in steps]
         pasts = [self._past(one.index, one.features, one.memory) for one in steps]
-        conditioned = self.sam2.attend_together([one.features.low for one in steps], pasts)
+        conditioned = self.sam2.memory_attention.attend_together([one.features.low for one in steps], pasts)
         features = ImageFeatures.joined([one.features.expand(one.memory.objects) for one in steps])
         empty_absent = self.empty_absent or steps[0].memory.pointed
         decoded, remembered = tracked(self.sam2, features, conditioned, empty_absent=empty_absent)
@@ -341,7 +343,7 @@ class Tracker:
     def look_back(self, index: int, features: ImageFeatures, memory: TrackerMemory) -> Tensor:
         """Conditions the lowest map (1, C, s, s) of frame ``index`` on the memory: (N, C, s, s)."""
         past = self._past(index, features, memory)
-        return self.sam2.attend(features.low, past.memories, past.pointers, past.ages)
+        return self.sam2.memory_attention.attend(features.low, past.memories, past.pointers, past.ages)
 
     def _past(self, index: int, features: ImageFeatures, memory: TrackerMemory) -> Past:
         """What the objects look back at from frame ``index``."""
@@ -362,11 +364,11 @@ class Tracker:
             for m, age in zip((*first, *recent), (*view.keyframe_pointers, *view.pointers), strict=True)
             if age is not None
         ]
-        pointers = [one for one, _ in told]
+        pointers, dated = [one for one, _ in told], self.sam2.memory_attention.dates_pointers
         return Past(
             laid_out,
             torch.stack(pointers, dim=1) if pointers else low.new_zeros(1, 0, self.sam2.width),
-            torch.tensor([age for _, age in told], device=low.device) if self.sam2.dates_pointers else None,
+            torch.tensor([age for _, age in told], device=low.device) if dated else None,
         )
 
     def _first_laid_out(self, memories: Sequence[FrameMemory], dtype: torch.dtype) -> LaidOutMemory:
@@ -377,7 +379,9 @@ class Tracker:
         self, memories: Sequence[FrameMemory], slots: Sequence[int], dtype: torch.dtype
     ) -> LaidOutMemory:
         features = torch.stack([m.features for m in memories], dim=1)
-        return self.sam2.lay_out(features.to(dtype), torch.tensor(slots, device=features.device))
+        return self.sam2.memory_attention.lay_out(
+            features.to(dtype), torch.tensor(slots, device=features.device)
+        )
 
     def _memory(self, index: int, features: ImageFeatures, decoded: DecodedMasks) -> FrameMemory:
         remembered = self.sam2.memorise(features.low, decoded.logits, decoded.score_logits)

@@ -15,7 +15,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sa2va_cli.model.sam2 import DecodedMasks, ImageFeatures, Sam2
+from sa2va_cli.model.sam2 import Sam2
+from sa2va_cli.model.sam2_maps import DecodedMasks, ImageFeatures
 
 CODE, POINT, BOX = range(3)
 """How a target is told: by the code of its meaning, by a point in it, by the box around it."""
@@ -84,7 +85,7 @@ def decode_prompts(
         dense = dense.expand(n, -1, -1, -1)
     masks, ious, tokens, scores = layers.mask_decoder(
         image_embeddings=conditioned,
-        image_positional_embeddings=sam2.positions().picture.expand(n, -1, -1, -1),
+        image_positional_embeddings=sam2.picture_positions().expand(n, -1, -1, -1),
         sparse_prompt_embeddings=sparse,
         dense_prompt_embeddings=dense,
         multimask_output=points.shape[1] == 1,

@@ -14,7 +14,7 @@ from transformers import DynamicCache
 
 from sa2va_cli.model.decoding import cache_argument
 from sa2va_cli.model.network import Sa2VANetwork
-from sa2va_cli.model.sam2 import DecodedMasks, ImageFeatures
+from sa2va_cli.model.sam2_maps import DecodedMasks, ImageFeatures
 from sa2va_cli.model.tracker import FrameMemory, Tracker, TrackerMemory
 from sa2va_cli.training.clicks import BOX, CODE, POINT, bad_masks, corrective_points, decode_prompts
 from sa2va_cli.training.losses import answer_loss, dice_loss, mask_bce, soft_iou

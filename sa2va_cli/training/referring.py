@@ -16,7 +16,7 @@ from sa2va_cli.model.chat import Turn
 from sa2va_cli.model.network import Sa2VANetwork
 from sa2va_cli.model.preprocessing import grounding_pixels
 from sa2va_cli.model.prompt_text import PromptText
-from sa2va_cli.model.sam2 import ImageFeatures
+from sa2va_cli.model.sam2_maps import ImageFeatures
 from sa2va_cli.training.examples import Asked, Example
 from sa2va_cli.training.forecast import Length
 from sa2va_cli.training.point_losses import Chances, answer_loss, mask_losses

@@ -12,7 +12,8 @@ from sa2va_cli.checkpoints.key_rules import Rule, native_tensors, published_tens
 from sa2va_cli.checkpoints.layout import corrected, read_layout
 from sa2va_cli.checkpoints.streaming import TensorFiles
 from sa2va_cli.errors import ModelError
-from sa2va_cli.model.sam2 import HIERA_LARGE, Sam2
+from sa2va_cli.model.sam2 import Sam2
+from sa2va_cli.model.sam2_config import HIERA_LARGE
 
 
 def published(family: str) -> tuple[tuple[Rule, ...], dict[str, Tensor]]:

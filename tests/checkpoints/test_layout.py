@@ -11,7 +11,7 @@ from published import PUBLISHED, change_config
 from sa2va_cli.checkpoints.catalog import DEMO_FOLDER
 from sa2va_cli.checkpoints.layout import corrected, native_config, published_config, read_layout
 from sa2va_cli.errors import ModelError
-from sa2va_cli.model.sam2 import HIERA_LARGE
+from sa2va_cli.model.sam2_config import HIERA_LARGE
 
 
 def refusal(folder: Path) -> str:

@@ -10,10 +10,12 @@ import pytest
 import torch
 from families import REFERENCE, checkpoint
 from recorded import Inputs, picture
+from transformers import Sam2VideoModel
 
 from sa2va_cli.checkpoints.loader import load_network
 from sa2va_cli.model.network import Sa2VANetwork
 from sa2va_cli.model.sam2 import Sam2
+from sa2va_cli.model.sam2_config import sam2_config
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -60,3 +62,15 @@ def sam2_sizes() -> dict[str, Any]:
 def sam2(sam2_sizes: dict[str, Any]) -> Sam2:
     torch.manual_seed(0)
     return Sam2(sam2_sizes).eval().requires_grad_(False)
+
+
+@pytest.fixture
+def pair(sam2_sizes: dict[str, Any]) -> tuple[Sam2, Sam2VideoModel]:
+    """Our SAM 2 and a stock one with the same random weights."""
+    torch.manual_seed(0)
+    stock = Sam2VideoModel(sam2_config(sam2_sizes)).eval().requires_grad_(False)
+    for parameter in stock.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    ours = Sam2(sam2_sizes).eval().requires_grad_(False)
+    ours.layers.load_state_dict(stock.state_dict())
+    return ours, stock

@@ -2,7 +2,8 @@
 
 import torch
 
-from sa2va_cli.model.sam2 import ImageFeatures, Sam2
+from sa2va_cli.model.sam2 import Sam2
+from sa2va_cli.model.sam2_maps import ImageFeatures
 
 
 def some_features(sam2: Sam2) -> ImageFeatures:

@@ -15,7 +15,9 @@ from transformers import Sam2VideoInferenceSession, Sam2VideoModel
 from sa2va_cli.datatypes import ABSENT_LOGIT, RGB, Frame
 from sa2va_cli.model.network import NetworkSegmenter
 from sa2va_cli.model.preprocessing import grounding_pixels
-from sa2va_cli.model.sam2 import HIERA_LARGE, ImageFeatures, Sam2, sam2_config
+from sa2va_cli.model.sam2 import Sam2
+from sa2va_cli.model.sam2_config import HIERA_LARGE, sam2_config
+from sa2va_cli.model.sam2_maps import ImageFeatures
 from sa2va_cli.visual_prompts import Pointed
 
 FRAMES, SIZE = 9, (90, 120)

@@ -16,7 +16,7 @@ from sa2va_cli.datatypes import RGB, Followed, Frame
 from sa2va_cli.model.freezing import freeze, thaw
 from sa2va_cli.model.graphs import Compiling
 from sa2va_cli.model.network import NetworkSegmenter, Sa2VANetwork
-from sa2va_cli.model.sam2 import ImageFeatures
+from sa2va_cli.model.sam2_maps import ImageFeatures
 from sa2va_cli.runtime.threads import divide_cores
 
 KEYFRAMES = (0, 5)

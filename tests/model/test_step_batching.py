@@ -12,7 +12,7 @@ import torch
 from sa2va_cli.bench.pictures import park_pictures
 from sa2va_cli.datatypes import Frame
 from sa2va_cli.model.network import NetworkSegmenter
-from sa2va_cli.model.sam2 import DecodedMasks, ImageFeatures
+from sa2va_cli.model.sam2_maps import DecodedMasks, ImageFeatures
 from sa2va_cli.model.step_batching import IN_STEP, StepBatcher
 from sa2va_cli.model.tracker import FrameMemory, Step, Tracker, TrackerMemory
 from sa2va_cli.runtime.choice import ModelChoice

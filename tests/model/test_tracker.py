@@ -7,7 +7,9 @@ import pytest
 import torch
 from features import some_features
 
-from sa2va_cli.model.sam2 import DecodedMasks, ImageFeatures, LaidOutMemory, Sam2
+from sa2va_cli.model.memory_attention import LaidOutMemory, MemoryAttention
+from sa2va_cli.model.sam2 import Sam2
+from sa2va_cli.model.sam2_maps import DecodedMasks, ImageFeatures
 from sa2va_cli.model.stepping import MAX_POINTER_DISTANCE
 from sa2va_cli.model.tracker import (
     FrameMemory,
@@ -39,8 +41,8 @@ def test_the_memory_of_a_long_clip_does_not_grow(sam2: Sam2) -> None:
     assert len(memory.conditioning) == 2
 
 
-class Watcher(Sam2):
-    """A SAM 2 that writes down what it is asked to attend to."""
+class Watcher(MemoryAttention):
+    """A memory attention that writes down what it is asked to attend to."""
 
     slots: tuple[list[int], ...] = ()
 
@@ -58,7 +60,8 @@ class Watcher(Sam2):
 
 @torch.inference_mode()
 def test_a_frame_looks_back_at_keyframes_and_at_the_last_six(sam2_sizes: dict[str, Any]) -> None:
-    sam2 = Watcher(sam2_sizes).eval()
+    sam2 = Sam2(sam2_sizes).eval()
+    sam2.memory_attention = seen = Watcher(sam2.layers)
     tracker = Tracker(sam2)
     memory = tracker.condition(
         [(0, some_features(sam2)), (30, some_features(sam2))], torch.randn(1, sam2.width)
@@ -66,20 +69,21 @@ def test_a_frame_looks_back_at_keyframes_and_at_the_last_six(sam2_sizes: dict[st
     asked = {}
     for index in range(1, 20):
         _, memory = tracker.step(index, some_features(sam2), memory)
-        asked[index] = sam2.asked
+        asked[index] = seen.asked
     assert asked[1] == (2, 1)  # a keyframe to come has no pointer yet
     assert asked[3] == (2 + 2, 3)
     assert asked[19] == (2 + 6, 1 + 15)
-    assert sam2.slots[:3] == ([6, 6], [0], [1, 0])
-    assert sam2.slots[-1] == [5, 4, 3, 2, 1, 0]
-    assert [6, 6] not in sam2.slots[1:]  # keyframes look the same from every frame
+    assert seen.slots[:3] == ([6, 6], [0], [1, 0])
+    assert seen.slots[-1] == [5, 4, 3, 2, 1, 0]
+    assert [6, 6] not in seen.slots[1:]  # keyframes look the same from every frame
 
 
 @torch.inference_mode()
 def test_a_keyframe_that_is_tracked_looks_at_its_own_memory_and_is_remembered_as_tracked(
     sam2_sizes: dict[str, Any],
 ) -> None:
-    sam2 = Watcher(sam2_sizes).eval()
+    sam2 = Sam2(sam2_sizes).eval()
+    sam2.memory_attention = seen = Watcher(sam2.layers)
     tracker = Tracker(sam2)
     memory = tracker.condition(
         [(0, some_features(sam2)), (3, some_features(sam2))], torch.randn(1, sam2.width)
@@ -87,7 +91,7 @@ def test_a_keyframe_that_is_tracked_looks_at_its_own_memory_and_is_remembered_as
     asked = []
     for index in range(5):
         _, memory = tracker.step(index, some_features(sam2), memory)
-        asked.append(sam2.asked)
+        asked.append(seen.asked)
     assert asked == [(2 + 0, 1), (2 + 1, 2), (2 + 2, 3), (2 + 3, 2 + 3), (2 + 4, 2 + 4)]
     assert [m.index for m in memory.recent] == [0, 1, 2, 3, 4]
     assert [m.index for m in memory.conditioning] == [0, 3]
