@@ -13,7 +13,7 @@ _LEAP_SECONDS = 10
 _MANY = 10
 """A step ahead by so many usual ones is a gap, and no measure of the usual step."""
 
-_BROADCAST = ("mpegts", "mpeg", "flv", "mpegtsraw")
+BROADCAST = ("mpegts", "mpeg", "flv", "mpegtsraw")
 """Formats whose clocks may be set at any time."""
 
 
@@ -44,7 +44,7 @@ class Clock:
         """The clock of a stream of PyAV's."""
         rate = getattr(stream, "guessed_rate", None) or 25
         leap = None
-        if container.format.name in _BROADCAST:
+        if container.format.name in BROADCAST:
             leap = round(_LEAP_SECONDS / stream.time_base)
         return cls(round(1 / Fraction(rate) / stream.time_base), leap)
 

@@ -123,7 +123,9 @@ def _pillow_file(path: Path, image: Any) -> Source:
     if animated and kind in _BY_PILLOW:
         return AnimationSource(path)
     if animated and kind in _BY_FFMPEG:
-        return VideoSource(path)
+        video = VideoSource(path)
+        # FFmpeg takes pictures without a delay before each of them, as in GIF87a, for one.
+        return AnimationSource(path) if kind == "GIF" and video.info.frames == 1 else video
     if kind in _MAY_BE_JOINED and len(joined_pictures(path, most=2)) > 1:
         # FFmpeg knows streams of pictures, but not under the name of one picture.
         return JoinedSource(path) if path.suffix.lower() in SUFFIXES else VideoSource(path)

@@ -129,6 +129,9 @@ def commonest_rate(stamps: Sequence[int], time_base: Fraction, stated: Sequence[
     others = len(steps) - int(usual.sum())
     if others > max(_FEW, len(steps) // _FEW_SHARE) or others >= len(steps) / 2:
         return None
+    exact, count = Counter(steps.tolist()).most_common(1)[0]
+    if count >= len(steps) - max(_FEW, len(steps) // _FEW_SHARE):  # what differs by a unit is no rounding
+        usual = steps == exact
     measured = 1 / (Fraction(int(steps[usual].sum()), int(usual.sum())) * time_base)
     close = [standard(rate) for rate in stated if abs(rate / measured - 1) < Fraction(1, 500)]
     return next((rate for rate in close if rate in STANDARD), close[0] if close else standard(measured))

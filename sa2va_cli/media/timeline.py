@@ -6,7 +6,7 @@ One integer per frame is kept, as it is what makes frame numbers exact for every
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,7 @@ class Timeline:
         damage: what the container promises and does not hold, one line; empty if nothing.
         promised: number of frames that the container promises.
         offsets: seconds that are added to the times of each stretch of a clock that steps back.
+        keyless: whether no packet is marked as a key frame, so that decoding begins with the first.
     """
 
     stamps: Sequence[int] = field(repr=False)
@@ -53,6 +54,7 @@ class Timeline:
     damage: str = ""
     promised: int = 0
     offsets: tuple[Fraction, ...] = (Fraction(0),)
+    keyless: bool = False
 
     def __len__(self) -> int:
         return len(self.stamps)
@@ -109,6 +111,28 @@ class Timeline:
         if self.jumps and found <= previous + 1 + _REORDERED:
             return previous + 1
         return max(found, previous + 1)
+
+    def undecodable(self, stamp: int | None, *, broadcast: bool) -> int:
+        """How many frames at the beginning refer to what was cut off before them.
+
+        Args:
+            stamp: of the first frame that could be decoded.
+            broadcast: whether it is a recording that may begin anywhere, also where no frame is whole.
+        """
+        if stamp is None or self.counted or self.jumps or not len(self.keys):
+            return 0
+        first = bisect_left(self.stamps, stamp)
+        leads = first > 0 and self.stamps[first - 1] < self.keys[0]
+        return first if first < len(self.stamps) and (leads or broadcast) else 0
+
+    def without_first(self, count: int) -> "Timeline":
+        """The same without so many frames at the beginning."""
+        grid = self.grid
+        if grid is not None:
+            places = grid.places[count:]
+            grid = Grid(grid.rate, grid.start + int(places[0]) / grid.rate, places - places[0])
+        promised = self.promised - count
+        return replace(self, stamps=self.stamps[count:], grid=grid, promised=promised)
 
     def key_before(self, ordinal: int) -> int | None:
         """Stamp of the last key frame at or before a frame; None to decode from the beginning."""
@@ -191,24 +215,28 @@ def scan(
     """
     seen, clock = _Seen(), Clock.of(container, stream)
     codec = stream.codec_context.name
-    started = False
+    keyless = True  # so far: SWF marks no key frames, nor does APNG where all is blended
     for packet in packets(container, stream):
         look(packet)
-        started = started or packet.is_keyframe
-        if started and is_shown(packet, codec):
+        if keyless and packet.is_keyframe:
+            keyless = False
+            seen, clock = _Seen(), Clock.of(container, stream)
+        if is_shown(packet, codec):
             seen.add(packet, *clock.place(packet))
         if most is not None and len(seen.times) + seen.timeless * len(seen.decoding) >= most:
             break
     if not seen.times and not seen.decoding:
         return None
     if seen.timeless:
-        return _even(stream, len(seen.decoding), seen)
+        return replace(_even(stream, len(seen.decoding), seen), keyless=keyless)
     # AVI stores the order of decoding only; FFmpeg passes it off as time stamps.
     if container.format.name == "avi" or len(seen.times) < len(seen.decoding):
         stamps = array("q", sorted(seen.decoding))
-        return _timeline(container, stream, stamps, array("q"), 0, clock, counted=True)
-    stamps = _rising([stamp for _, stamp in sorted(seen.times)])
-    return _timeline(container, stream, stamps, array("q", sorted(seen.keys)), seen.end[2], clock)
+        line = _timeline(container, stream, stamps, array("q"), 0, clock, counted=True)
+    else:
+        stamps = _rising([stamp for _, stamp in sorted(seen.times)])
+        line = _timeline(container, stream, stamps, array("q", sorted(seen.keys)), seen.end[2], clock)
+    return replace(line, keyless=keyless)
 
 
 def tabled(container: Any, stream: Any, tables: SampleTables) -> Timeline:
@@ -219,8 +247,9 @@ def tabled(container: Any, stream: Any, tables: SampleTables) -> Timeline:
         stream: its video stream.
         tables: of the stream.
     """
-    stamps = _rising(tables.stamps)
-    return _timeline(container, stream, stamps, tables.key_stamps, tables.last, Clock.of(container, stream))
+    stamps, clock = _rising(tables.stamps), Clock.of(container, stream)
+    line = _timeline(container, stream, stamps, tables.key_stamps, tables.last, clock)
+    return replace(line, keyless=not len(tables.key_stamps))
 
 
 def _rising(stamps: Sequence[int]) -> Any:

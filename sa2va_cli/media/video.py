@@ -19,7 +19,7 @@ import numpy as np
 from sa2va_cli.datatypes import HIGH_RANGE, RGB, Frame
 from sa2va_cli.errors import InputError
 from sa2va_cli.events import Progress, Report, no_report
-from sa2va_cli.media.clock import Clock
+from sa2va_cli.media.clock import BROADCAST, Clock
 from sa2va_cli.media.conversion import (
     colour_of,
     depth_of,
@@ -101,10 +101,14 @@ class VideoSource:
                 raise InputError(f"{path}: the video stream holds no frames")
             if not first:
                 raise InputError(f"{path}: not one frame of the video could be decoded; the file is damaged")
-            self._timeline: Timeline = timeline
+            _require_convertible(path, first[0])
+            cut_off = timeline.undecodable(first[0].pts, broadcast=container.format.name in BROADCAST)
+            self._timeline: Timeline = timeline.without_first(cut_off) if cut_off else timeline
+            timeline = self._timeline
             self._info = _describe(path, container, stream, timeline, first[0], deinterlace=deinterlace)
             self._notes = [
                 *_remarks(container, first[0], timeline, deinterlace=deinterlace),
+                *_beginning(cut_off),
                 *_second(path),
             ]
         self._turn = (first[0].rotation, display_matrix(first[0]))
@@ -223,7 +227,7 @@ class VideoSource:
             )
             demuxed = _seek(container, stream, self._timeline.key_before(first))
             previous = -1
-            started = False
+            started = self._timeline.keyless
             clock = Clock.of(container, stream) if self._timeline.jumps else None
             codec = stream.codec_context.name
             for packet in demuxed:
@@ -449,6 +453,23 @@ def _tail(path: Path) -> str:
         if missing:
             return f"the file ends early: {missing} bytes of it are missing"
     return ""
+
+
+def _require_convertible(path: Path, frame: Any) -> None:
+    """Refuses pixels of a kind that FFmpeg's scaler does not take, such as packed floats."""
+    try:
+        to_rgb(frame, (2, 2))
+    except (av.FFmpegError, ValueError) as error:
+        raise InputError(
+            f"{path}: pixels of the kind {frame.format.name} are not read; convert it to 8 or 16 bits"
+        ) from error
+
+
+def _beginning(cut_off: int) -> list[str]:
+    if not cut_off:
+        return []
+    frames = "frame refers" if cut_off == 1 else f"{cut_off} frames refer"
+    return [f"the first {frames} to what was cut off before the beginning, and cannot be shown"]
 
 
 def _second(path: Path) -> list[str]:

@@ -8,7 +8,10 @@ from sa2va_cli.outputs.kind import Objects, OutputKind
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sa2va_cli.datatypes import FrameMasks, Sink
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from sa2va_cli.datatypes import FrameMasks, Sink, Yuv420
     from sa2va_cli.outputs.clip import Clip
     from sa2va_cli.outputs.pictures import Pixels
 
@@ -21,19 +24,42 @@ def _make(path: Path, clip: "Clip", _: Objects) -> "Sink":
     width, height = clip.info.size
     size = (2 * width, height) if beside else (width, 2 * height)
     cut = drawer(clip, tone_mapped)
-    return DrawingSink(path, clip, lambda found: _draw(found, cut, beside=beside), "h264", size)
+    return DrawingSink(path, clip, lambda found: _draw(found, cut, clip, beside=beside), "h264", size)
 
 
-def _draw(found: "FrameMasks", cut: "Callable[[FrameMasks], Pixels]", *, beside: bool) -> "Pixels":
+def _draw(
+    found: "FrameMasks", cut: "Callable[[FrameMasks], Pixels]", clip: "Clip", *, beside: bool
+) -> "Pixels | Yuv420":
     import numpy as np
 
     from sa2va_cli.datatypes import Yuv420
 
-    frame = found.frame
-    picture = frame.image if isinstance(frame.picture, Yuv420) else frame.picture
+    frame, axis = found.frame, 1 if beside else 0
     alpha = cut(found)[..., 3]
+    picture = clip.canvas(frame)
+    if isinstance(picture, Yuv420) and picture.colour.high_range:
+        picture = frame.image  # players that know no alpha know no high range
+    if isinstance(picture, Yuv420):
+        return _stacked_planes(picture, alpha, axis)
     grey = ((alpha.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    return np.concatenate([picture, np.dstack([grey] * 3)], axis=1 if beside else 0)
+    return np.concatenate([picture, np.dstack([grey] * 3)], axis=axis)
+
+
+def _stacked_planes(picture: "Yuv420", alpha: "NDArray[np.uint16]", axis: int) -> "Yuv420":
+    """The source's own code values, and alpha as luma of their depth and range."""
+    from dataclasses import replace
+
+    import numpy as np
+
+    from sa2va_cli.colour import FULL
+
+    step = 2 ** (picture.depth - 8)
+    black, white = (0, 256 * step - 1) if picture.colour.full_range else (16 * step, 235 * step)
+    grey = np.rint(black + alpha * np.float32((white - black) / FULL)).astype(picture.luma.dtype)
+    neutral = np.full_like(picture.blue, 128 * step)
+    luma = np.concatenate([picture.luma, grey], axis=axis)
+    blue, red = (np.concatenate([plane, neutral], axis=axis) for plane in (picture.blue, picture.red))
+    return replace(picture, luma=luma, blue=blue, red=red)
 
 
 KIND = OutputKind("the source above its matte.", _make, finish="alpha", content="colour")
