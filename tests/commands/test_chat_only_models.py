@@ -240,7 +240,7 @@ def test_what_no_card_shows_is_answered_as_the_class_itself_does(published, batc
     assert outcome.code == 0, outcome.err
     answers = [json.loads(line)["token_ids"] for line in outcome.out.splitlines()]
     assert answers == [stockmodels.direct(published, question) for question in questions]
-    assert len(set(map(tuple, answers))) > len(answers) // 2
+    assert len(set(map(tuple, answers))) >= len(answers) // 2
 
 
 @pytest.fixture
