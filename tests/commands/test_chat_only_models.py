@@ -312,7 +312,10 @@ def test_what_cannot_be_answered_is_a_record_and_the_others_are_answered(stock, 
 def test_a_folder_of_a_model_without_a_mask_decoder_makes_no_masks(stock, sa2va, folder, command):
     make_image(folder / "a.png")
     more = ["--save", "mask", "-q", *OPTIONS, "--model", stock[0]]
-    outcome = sa2va(command, "a.png", "red", *more, load=None)
+    loaded = []
+    load = None if command == "segment" else lambda *_: loaded.append(1)
+    outcome = sa2va(command, "a.png", "red", *more, load=load)
+    assert not loaded
     assert (outcome.code, outcome.files) == (5, ["a.png"])
     assert "mask decoder" in outcome.err
     assert outcome.err.count("\n") == 1
