@@ -206,6 +206,11 @@ class ChatEngine(Protocol):
         """Whether its answers can hold ``[SEG]``."""
         ...
 
+    @property
+    def knows_regions(self) -> bool:
+        """Whether questions can speak of regions of a picture."""
+        ...
+
     def converse(self, generation: Generation) -> Conversation:
         """Begins a conversation."""
         ...

@@ -276,6 +276,7 @@ class FakeChat(FakeSegmenter):
     """
 
     has_masks = True
+    knows_regions = True
 
     def __init__(self, ahead: int = 1) -> None:
         super().__init__(ahead)

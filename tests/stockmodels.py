@@ -1,6 +1,7 @@
 """Tiny random checkpoints in the published layout of chat models that transformers runs itself."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -288,17 +289,18 @@ def loaded(folder: Path, name: str) -> StockEngine:
 def frames(engine: StockEngine, video: np.ndarray) -> torch.Tensor:
     """A video's pixels as the first processors of both models made them, written out."""
     squares = []
+    side = engine.model.config.vision_config.image_size
     for frame in video:
         image = Image.fromarray(frame)
         if engine.identity.name == "onevision":
-            image = image.resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+            image = image.resize((side, side), Image.Resampling.BICUBIC)
             mean = std = np.full(3, 0.5, np.float32)
         else:
-            scale = SIDE / min(image.size)
-            size = tuple(int(side * scale + 1e-6) for side in image.size)
+            scale = side / min(image.size)
+            size = tuple(int(length * scale + 1e-6) for length in image.size)
             image = image.resize(size, Image.Resampling.BICUBIC)
-            left, top = ((side - SIDE) // 2 for side in image.size)
-            image = image.crop((left, top, left + SIDE, top + SIDE))
+            left, top = ((length - side) // 2 for length in image.size)
+            image = image.crop((left, top, left + side, top + side))
             mean = np.array([0.48145466, 0.4578275, 0.40821073], np.float32)
             std = np.array([0.26862954, 0.26130258, 0.27577711], np.float32)
         squares.append((np.asarray(image, np.float32) / 255 - mean) / std)
@@ -317,14 +319,19 @@ def direct(engine: StockEngine, question: Question, *, before: str = "", tokens:
     images = [Image.fromarray(i) for p in question.pictures if not p.video for i in p.images]
     videos = [np.stack(p.images) for p in question.pictures if p.video]
     tags = "<image>\n" * len(images) + "<video>\n" * len(videos)
+    vision = engine.model.config.vision_config
+    # Frames are pooled, two by two patches to one.
+    per_frame = math.ceil(vision.image_size // vision.patch_size / 2) ** 2
     if engine.identity.name == "onevision":
-        prompt = f"<|im_start|>user\n{tags}{question.text}<|im_end|>\n<|im_start|>assistant\n"
-        per_frame = (SIDE // PATCH // 2) ** 2
+        asked, said = "<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n", "{}<|im_end|>\n"
         video_tokens = [len(video) * per_frame + 1 for video in videos]
     else:
-        prompt = f"USER: {tags}{question.text} ASSISTANT:"
-        per_frame = (SIDE // PATCH // 2) ** 2
+        asked, said = "USER: {} ASSISTANT:", " {} "
         video_tokens = [len(video) * per_frame for video in videos]
+    prompt = ""
+    for turn in question.past:
+        prompt, tags = prompt + asked.format(tags + turn.question) + said.format(turn.answer), ""
+    prompt += asked.format(tags + question.text)
     prompt = before + prompt
     inputs: dict[str, Any] = {}
     if images:

@@ -31,6 +31,7 @@ from sa2va_cli.checkpoints.catalog import (
     find,
     refuse_without_masks,
 )
+from sa2va_cli.checkpoints.families.table import FAMILIES
 from sa2va_cli.checkpoints.files import CONFIG_FILE, is_complete, is_follower, weight_files
 from sa2va_cli.checkpoints.json_files import read_json_object
 from sa2va_cli.errors import ModelError, parameter
@@ -180,6 +181,28 @@ def makes_masks(name: str) -> bool:
         return read_layout(folder).has_masks
     except ModelError:
         return stock_architecture(read_json_object(folder / CONFIG_FILE)) is None
+
+
+def knows_regions(name: str) -> bool:
+    """Whether a model can be asked about regions of a picture; what is known of it is as for ``makes_masks``.
+
+    Args:
+        name: as for ``resolve``.
+
+    Raises:
+        ModelError: when there is no such model.
+    """
+    entry, folder = find(name), find_local(name)
+    if entry is not None:
+        return entry.family in FAMILIES and FAMILIES[entry.family].knows_regions
+    if folder is None:
+        return True
+    from sa2va_cli.checkpoints.layout import read_layout  # brings torch along
+
+    try:
+        return FAMILIES[read_layout(folder).family].knows_regions
+    except ModelError:
+        return makes_masks(name)
 
 
 def find_local(name: str, revision: str | None = None) -> Path | None:

@@ -281,9 +281,11 @@ def _ask_all(
     Raises:
         BatchError: some could not be answered, or none could; their records say why.
     """
+    from sa2va_cli.pipeline.asking import check_known
     from sa2va_cli.pipeline.questions import in_order, keep_answers, left_to_ask, read_questions
 
     console = session.console
+    check_known(job.model, job.regions.visual)
     listed = read_questions(path, job.inputs, job.regions.visual)
     output = None if saving.output in (None, "-") else Path(str(saving.output))
     wanted = listed
@@ -383,7 +385,7 @@ def _interview(
         BatchError: nobody is there to see that a line failed.
     """
     from sa2va_cli.commands.interview import Interview, lines_from_terminal
-    from sa2va_cli.pipeline.asking import check_regions, shows_apart
+    from sa2va_cli.pipeline.asking import check_known, check_regions, shows_apart
     from sa2va_cli.pipeline.opening import STANDARD_INPUT, streams_kept
     from sa2va_cli.pipeline.segmentation import announce
     from sa2va_cli.pipeline.talk import Talk
@@ -391,13 +393,14 @@ def _interview(
     from sa2va_cli.runtime.loading import memory_errors_explained
 
     console = session.console
+    check_known(job.model, job.regions.visual)
     with streams_kept():
         apart = bool(job.inputs) and shows_apart(job.model)
         with console.reporting() as report:
             inputs, unread = view_all(job.inputs, job.viewing, report, apart=apart)
         if STANDARD_INPUT in job.inputs:
             lines_from_terminal()
-        check_regions(inputs, job.regions.visual, unread)
+        check_regions(inputs, job.regions.visual, unread, first or "")
         placement = job.model.placed()
         name = job.model.name_on(placement)
         with memory_errors_explained(name, placement, "frames"):

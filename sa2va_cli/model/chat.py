@@ -104,6 +104,7 @@ class ChatModel(TokenReader, Protocol):
     sizes: Any
     tokenizer: Any
     segment_id: int
+    knows_regions: bool
 
     @property
     def stops(self) -> tuple[str, ...]:

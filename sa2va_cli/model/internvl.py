@@ -182,6 +182,8 @@ class InternVL(nn.Module):
         tokenizer: a transformers tokenizer that knows Sa2VA's special tokens.
     """
 
+    knows_regions = True
+
     def __init__(self, sizes: InternVLSizes, tokenizer: Any) -> None:
         super().__init__()
         self.sizes = sizes

@@ -96,6 +96,12 @@ class NetworkTalker:
         """Whether answers can hold ``[SEG]``."""
         return isinstance(self._network, Sa2VANetwork)
 
+    @property
+    def knows_regions(self) -> bool:
+        """Whether questions can speak of regions of a picture."""
+        known: bool = self._network.chat.knows_regions
+        return known
+
     def converse(self, generation: Generation = GREEDY) -> NetworkConversation:
         """Begins a conversation; any number of them may share the network."""
         return NetworkConversation(self._network, generation)

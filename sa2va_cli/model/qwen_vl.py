@@ -170,6 +170,8 @@ class QwenVL(nn.Module):
         tokenizer: a transformers tokenizer that knows Sa2VA's special tokens.
     """
 
+    knows_regions = False
+
     def __init__(self, sizes: QwenVLSizes, tokenizer: Any) -> None:
         super().__init__()
         self.sizes = sizes

@@ -26,6 +26,8 @@ class SailVL(InternVL):
     question; this is the model's own convention. Else they come first, and ``<image>`` is a word.
     """
 
+    knows_regions = False
+
     def __init__(self, sizes: InternVLSizes, tokenizer: Any) -> None:
         super().__init__(sizes, tokenizer)
         self.segment_id = -1  # which no token has

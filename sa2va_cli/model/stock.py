@@ -67,6 +67,7 @@ class StockEngine:
     """
 
     has_masks = False
+    knows_regions = False
 
     def __init__(self, model: Any, processor: Any, identity: ModelIdentity, *, takes_videos: bool) -> None:
         self.identity = identity

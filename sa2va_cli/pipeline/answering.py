@@ -100,8 +100,10 @@ def answer_file(job: QuestionsJob, *, load: "LoadChat", report: Report = no_repo
         OutputError: the answers exist, or cannot be written.
         UsageError: the model cannot be talked to, two questions have one id, or none can be answered.
     """
+    from sa2va_cli.pipeline.asking import check_known
     from sa2va_cli.pipeline.questions import read_questions
 
+    check_known(job.model, job.regions.visual)
     started = time.perf_counter()
     listed = read_questions(job.questions, (job.source,), job.regions.visual)
     read = [Path(job.source), job.questions]

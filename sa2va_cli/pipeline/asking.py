@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from sa2va_cli.checkpoints.hub import makes_masks
+from sa2va_cli.checkpoints.hub import knows_regions, makes_masks
 from sa2va_cli.conversation import (
     ChatEngine,
     Exchange,
@@ -36,8 +36,43 @@ from sa2va_cli.runtime.loading import LoadChat, load_chat, memory_errors_explain
 from sa2va_cli.visual_prompts import VisualPrompt
 
 
+def check_known(model: ModelChoice, visual: Sequence[VisualPrompt], *, masks: bool = False) -> None:
+    """Refuses what a model is known to lack, before anything is opened or loaded.
+
+    Args:
+        model: which one.
+        visual: regions that questions are to speak of.
+        masks: whether masks are to be written.
+
+    Raises:
+        ModelError: it makes no masks, or there is no such model.
+        UsageError: it knows no regions.
+    """
+    if not visual and not masks:
+        return
+    name = model.name_on(model.placed())
+    if masks and not makes_masks(name):
+        raise _makes_none(name)
+    check_takes(visual, name, knows=not visual or knows_regions(name))
+
+
+def check_takes(visual: Sequence[VisualPrompt], name: str, *, knows: bool) -> None:
+    """Makes sure that a model which is asked about regions knows them.
+
+    Raises:
+        UsageError: it knows none.
+    """
+    if visual and not knows:
+        raise UsageError(
+            f"{name} knows no regions; ask without them, or use a Sa2VA of InternVL type (--model 1b)"
+        )
+
+
 def check_regions(
-    inputs: Sequence[Viewed], visual: Sequence[VisualPrompt], unread: Sequence[Unread] = ()
+    inputs: Sequence[Viewed],
+    visual: Sequence[VisualPrompt],
+    unread: Sequence[Unread] = (),
+    question: str = "",
 ) -> None:
     """Makes sure, without a model, that what is pointed at are regions of the one still image.
 
@@ -45,10 +80,12 @@ def check_regions(
         inputs: what is shown.
         visual: what is pointed at.
         unread: what was to be shown beside it.
+        question: what is asked.
 
     Raises:
         InputError: a mask's file is no picture.
-        UsageError: there is no such image, or something lies outside it.
+        UsageError: there is no such image, something lies outside it, or the question speaks of a region that
+            was not pointed at.
     """
     if not visual:
         return
@@ -56,7 +93,8 @@ def check_regions(
         shown = [*(f"{one.source} ({one.kind})" for one in inputs), *(one.source for one in unread)]
         what = ", ".join(shown) or "nothing is shown"
         raise UsageError(f"regions are those of one still image, and this is about: {what}")
-    placed_regions(inputs[0].frames[0].image, visual)
+    placed = placed_regions(inputs[0].frames[0].image, visual)
+    _check_spoken_of(question, len(placed))
 
 
 def with_regions(
@@ -68,14 +106,10 @@ def with_regions(
         InputError: see ``check_regions``.
         UsageError: see there; or the model knows no regions, or sees nothing at one.
     """
+    check_takes(visual, engine.identity.name, knows=engine.knows_regions)
     check_regions(inputs, visual)
     if not visual:
         return tuple(inputs)
-    if not engine.has_masks:
-        raise UsageError(
-            f"{engine.identity.name} knows no regions; ask without them, or use a Sa2VA of InternVL type "
-            "(--model 1b)"
-        )
     (one,) = inputs
     return (replace(one, regions=region_masks(segmenter_of(engine), one.frames[0].image, visual)),)
 
@@ -136,16 +170,17 @@ def planned_question(job: AskJob, report: Report = no_report) -> Generator[AskPl
     Raises:
         Sa2VAError: see ``segmentation.planned``.
     """
+    check_known(job.model, job.regions.visual, masks=job.saving is not None)
     if job.saving is None:
         apart = bool(job.inputs) and shows_apart(job.model)
         inputs, unread = view_all(job.inputs, job.viewing, report, apart=apart)
-        check_regions(inputs, job.regions.visual, unread)
+        check_regions(inputs, job.regions.visual, unread, job.question)
         yield AskPlan(job, inputs, unread, None)
         return
     (source,) = job.inputs
     with planned(segment_job(job, source, job.viewing.search(job.question)), report) as plan:
         inputs = (viewed(source, plan.reader, plan.job.search),)
-        check_regions(inputs, job.regions.visual)
+        check_regions(inputs, job.regions.visual, question=job.question)
         yield AskPlan(job, inputs, (), plan)
 
 
@@ -228,7 +263,11 @@ def check_masks(engine: ChatEngine, name: str, *, wanted: bool) -> None:
         ModelError: it has no mask decoder.
     """
     if wanted and not engine.has_masks:
-        raise ModelError(f"{name} has no mask decoder; ask without --save, or use a Sa2VA (--model 1b)")
+        raise _makes_none(name)
+
+
+def _makes_none(name: str) -> ModelError:
+    return ModelError(f"{name} has no mask decoder; ask without --save, or use a Sa2VA (--model 1b)")
 
 
 def segmenter_of(engine: Any) -> AnySegmenter:

@@ -15,13 +15,14 @@ import numpy as np
 
 from sa2va_cli.conversation import ChatEngine, Generation, Question
 from sa2va_cli.datatypes import Frame
-from sa2va_cli.errors import NothingFoundError, UsageError, parameter
+from sa2va_cli.errors import NothingFoundError
 from sa2va_cli.events import Notice, Progress, Report, no_report
 from sa2va_cli.media.reader import Reader
 from sa2va_cli.pipeline.asking import visible
 from sa2va_cli.pipeline.asking_job import Viewing
 from sa2va_cli.pipeline.job import Search
 from sa2va_cli.pipeline.keyframes import nothing_decoded
+from sa2va_cli.pipeline.selection import check_when
 from sa2va_cli.pipeline.viewing import Viewed, number_of
 
 WINDOWS = 8
@@ -296,8 +297,7 @@ def during(search: Search, reader: Reader, engine: Any, report: Report = no_repo
         UsageError: it is an image, which has no time.
     """
     info, words = reader.info, search.when or ""
-    if info.kind == "image":
-        raise UsageError(f"{parameter('when')} is about a video, and {info.path} is an image")
+    check_when(search, info)
     moment = find_moment(engine, reader, words, Viewing(threshold=search.threshold), report)
     seconds = f"{moment.start_seconds:.2f} s to {moment.end_seconds:.2f} s"
     report(Notice(f"{words!r}: {seconds}, frames {moment.first_frame} to {moment.last_frame}"))

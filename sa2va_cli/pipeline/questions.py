@@ -16,7 +16,7 @@ from sa2va_cli.errors import InputError, Sa2VAError, UsageError
 from sa2va_cli.events import Report, no_report
 from sa2va_cli.media.probe import image_files
 from sa2va_cli.parameters import expanded
-from sa2va_cli.pipeline.asking import check_regions, question_about, with_regions
+from sa2va_cli.pipeline.asking import check_regions, check_takes, question_about, with_regions
 from sa2va_cli.pipeline.asking_job import Regions, Unread, Viewing
 from sa2va_cli.pipeline.viewing import Viewed, view
 from sa2va_cli.queues import batched
@@ -202,6 +202,7 @@ def _prepared(
     if one.problem:
         return one.problem, ()
     try:
+        check_takes(one.regions, engine.identity.name, knows=engine.knows_regions)
         looked = [_seen(engine, source, viewing, seen, report) for source in one.inputs]
         missing = [found for found in looked if isinstance(found, InputError)]
         if missing and len(missing) == len(looked):
@@ -212,7 +213,7 @@ def _prepared(
             for source, found in zip(one.inputs, looked, strict=True)
             if isinstance(found, InputError)
         )
-        check_regions(shown, one.regions, unread)
+        check_regions(shown, one.regions, unread, one.question)
         unread += tuple(picture for found in shown for picture in found.unread)
         return question_about(one.question, with_regions(engine, shown, one.regions), one.past), unread
     except Sa2VAError as error:

@@ -19,6 +19,7 @@ from sa2va_cli.datatypes import (
     Session,
     View,
 )
+from sa2va_cli.errors import UsageError, parameter
 from sa2va_cli.events import Notice, Progress, Report, no_report
 from sa2va_cli.media.reader import Reader
 from sa2va_cli.outputs.clip import Clip
@@ -30,13 +31,14 @@ from sa2va_cli.pipeline.between import sparsely
 from sa2va_cli.pipeline.finding import Asking, Findings, ask, nothing_found
 from sa2va_cli.pipeline.job import NEVER_RESUMED, Resuming, SegmentJob, SegmentResult, ShotSummary
 from sa2va_cli.pipeline.keyframes import keyframe_indices
-from sa2va_cli.pipeline.opening import files_read, opened, stem_of
+from sa2va_cli.pipeline.opening import STANDARD_INPUT, files_read, opened, stem_of
 from sa2va_cli.pipeline.pointing import placements, with_masks
 from sa2va_cli.pipeline.provenance import settings_of, source_facts
 from sa2va_cli.pipeline.regrounding import find_in_shots, found_in, objects_by_shot
 from sa2va_cli.pipeline.remembering import recalled
 from sa2va_cli.pipeline.replay import draw_again
 from sa2va_cli.pipeline.resuming import Log, forget, logged
+from sa2va_cli.pipeline.selection import check_when
 from sa2va_cli.pipeline.shots import Shots, regrounding, shots_of
 from sa2va_cli.pipeline.tally import Tally
 from sa2va_cli.pipeline.tracks_file import fitted
@@ -99,7 +101,10 @@ def planned(job: SegmentJob, report: Report = no_report) -> Generator[Plan, None
     check_kinds(job.saving.kinds)
     job.drawing.check_needs()
     job = replace(job, search=with_masks(job.search))
+    if job.search.when is not None and job.source == STANDARD_INPUT:
+        raise UsageError(f"{parameter('when')} needs an input that can be read twice, not standard input")
     with opened(job.source, job.search, report) as reader:
+        check_when(job.search, reader.info)
         placements(job.search.prompts, reader)  # what is pointed at must lie in the clip
         stem = stem_of(job.source)
         named = _named(job, reader, stem)

@@ -106,3 +106,13 @@ def _timecode(given: str | float | None) -> str | None:
 
 def _time(given: str | float | None, name: str) -> tuple[Fraction | None, int | None]:
     return (None, None) if given is None else parse_time(given, name)
+
+
+def check_when(search: Search, info: SourceInfo) -> None:
+    """Makes sure that an input has times in which something can happen, if that is looked for.
+
+    Raises:
+        UsageError: it is an image.
+    """
+    if search.when is not None and info.kind == "image":
+        raise UsageError(f"{parameter('when')} is about a video, and {info.path} is an image")

@@ -119,6 +119,9 @@ WRONG = {
     "a.png --point 5,5,-": "begins with a negative --point",
     "a.png --point region2:5,5": "1 regions are named region1 and so on",
     "a.mp4 --times --point 5,5": "leave them out",
+    "a.png --model qwen3-vl-4b --point 5,5": "qwen3-vl-4b knows no regions; ask without them",
+    "a.png --model sail-vl-2b --mask gone.png": "sail-vl-2b knows no regions",
+    "a.png -i --model llava-onevision-0.5b --point 5,5": "llava-onevision-0.5b knows no regions",
 }
 
 
@@ -135,23 +138,31 @@ def test_regions_that_cannot_be_meant_are_one_line_before_anything_is_loaded(ask
     ("question", "code"),
     [("What is region2?", 0), ("region3?", 2), ("And Region 0?", 2), ("In this region?", 0)],
 )
-def test_a_question_speaks_of_regions_that_there_are(ask, question, code):
-    outcome = ask("a.png", question, "--point", "5,5", "--point", "50,5")
-    assert outcome.code == code
+def test_a_question_speaks_of_regions_that_there_are(ask, engine, question, code):
+    loaded = []
+    regions = ("--point", "5,5", "--point", "50,5")
+    outcome = ask("a.png", question, *regions, load=lambda *_: (loaded.append(1), engine)[1])
+    assert (outcome.code, len(loaded)) == (code, int(code == 0))
     assert ("what was pointed at is region1 to region2" in outcome.err) == (code == 2)
 
 
 def test_models_that_know_no_regions_say_so(ask, engine):
-    engine.has_masks = False
+    engine.knows_regions, engine.open = False, None  # nothing is decoded
     outcome = ask("a.png", "What is region1?", "--point", "5,5")
     assert outcome.code == 2
     assert "error: fake knows no regions; ask without them, or use a Sa2VA of InternVL type" in outcome.err
 
 
-@pytest.mark.parametrize("family", ["qwen2_5_vl"])
-def test_families_that_know_no_regions_say_so(sa2va, folder, family):
+@pytest.mark.parametrize("family", FAMILIES)
+def test_families_that_know_no_regions_say_so_before_they_are_loaded(sa2va, folder, family, monkeypatch):
     make_image(folder / "a.png")
-    on = ("--model", checkpoint(family), "--device", "cpu", "--dtype", "fp32")
-    outcome = sa2va("ask", "a.png", "What is region1?", "--box", "0%,0%,100%,100%", *on, load=load_chat)
-    assert outcome.code == 2, outcome.err
-    assert "know no regions" in outcome.err or "nothing is seen" in outcome.err
+    regions = ("--box", "0%,0%,100%,100%", "--model", checkpoint(family))
+    loaded = []
+    for given in (("a.png", "What is region1?"), ("a.png", "-i"), ("--questions", "q.txt", "a.png")):
+        (folder / "q.txt").write_text("What is region1?")
+        monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+        outcome = sa2va("ask", *given, *regions, load=lambda *_: (loaded.append(1), FakeChat())[1])
+        knows = "internvl" in family
+        assert outcome.code == (0 if knows else 2), outcome.err
+        assert ("knows no regions; ask without them" in outcome.err) is not knows
+    assert len(loaded) == (3 if knows else 0)

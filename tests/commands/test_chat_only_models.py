@@ -14,7 +14,7 @@ from clips import make_image, make_video
 from families import REFERENCE, cases, checkpoint
 from PIL import Image, ImageOps
 
-from sa2va_cli.conversation import Pictures, Question
+from sa2va_cli.conversation import Exchange, Pictures, Question
 from sa2va_cli.media.images import read_image
 from sa2va_cli.media.reader import open_source
 from sa2va_cli.pipeline import fetching
@@ -193,6 +193,56 @@ def test_prompts_of_all_kinds_in_one_batch_are_answered_as_the_class_itself_does
     ]
 
 
+@pytest.fixture(scope="module", params=MAKERS)
+def published(request, tmp_path_factory):
+    """The same with an odd or another number of patches, and a stale ``tokenizer.model`` beside the other."""
+    folder = tmp_path_factory.mktemp(request.param)
+    side = {"onevision": 35, "next-video": 42}[request.param]
+    grid = [[side * high, side * wide] for high, wide in ((1, 2), (2, 1), (2, 2), (3, 1), (1, 3))]
+    made = MAKERS[request.param](folder, side=side, grid=grid)
+    (made / "tokenizer.model").write_bytes(b"\x0a\x0e\x0a\x05<unk>\x15\x00\x00\x00\x00\x18\x02")
+    return stockmodels.loaded(made, request.param)
+
+
+PAST = (Exchange("What is it? " * 30, "A thing, " * 20), Exchange("然后?\n\nthere", " 是的。"))
+HELD_OUT = {
+    "a panorama": ((), "pano.png"),
+    "a tower and two lines": ((), "tower.png", "line.png", "column.png"),
+    "a black picture": ((), "black.png"),
+    "four images": ((), "pano.png", "black.png", "tower.png", "line.png"),
+    "an odd number of frames": ((), "a.mp4"),
+    "two images and a video": ((), "tower.png", "a.mp4", "black.png"),
+    "two videos": ((), "a.mp4", "a.mp4"),
+    "words after words": (PAST,),
+    "a picture and what was said of it": (PAST, "tower.png"),
+    "a video and what was said of it": (PAST[1:], "a.mp4"),
+}
+"""What was said before, and what is shown."""
+
+
+@pytest.mark.parametrize("batch", [1, len(HELD_OUT)])
+def test_what_no_card_shows_is_answered_as_the_class_itself_does(published, batch, sa2va, folder):
+    for name, size in (("pano", (9, 700)), ("tower", (700, 9)), ("line", (1, 80)), ("column", (80, 1))):
+        Image.fromarray(noise(*size, 3)).save(folder / f"{name}.png")
+    Image.new("RGB", (50, 60)).save(folder / "black.png")
+    frames = open_source(make_video(folder / "a.mp4", stamps=range(7))).frames_at(range(7))
+    clip = Pictures(tuple(one.image for one in frames), video=True)
+    records, questions = [], []
+    for name, (past, *shown) in HELD_OUT.items():
+        words = f"  {name}\n有什么? "
+        history = [[one.question, one.answer] for one in past]
+        records.append({"question": words, "inputs": shown, "history": history})
+        seen = [clip if one == "a.mp4" else Pictures((picture(folder / one),)) for one in shown]
+        questions.append(Question(words, tuple(seen), past=past))
+    (folder / "q.jsonl").write_text("\n".join(map(json.dumps, records)))
+    arguments = ("--questions", "q.jsonl", "--batch-size", batch, "--max-new-tokens", 8)
+    outcome = sa2va("ask", *arguments, load=lambda *_: published)
+    assert outcome.code == 0, outcome.err
+    answers = [json.loads(line)["token_ids"] for line in outcome.out.splitlines()]
+    assert answers == [stockmodels.direct(published, question) for question in questions]
+    assert len(set(map(tuple, answers))) >= len(answers) // 2
+
+
 @pytest.fixture
 def address(folder, monkeypatch):
     """Of a server that has what is in the folder; its host counts as public."""
@@ -262,7 +312,10 @@ def test_what_cannot_be_answered_is_a_record_and_the_others_are_answered(stock, 
 def test_a_folder_of_a_model_without_a_mask_decoder_makes_no_masks(stock, sa2va, folder, command):
     make_image(folder / "a.png")
     more = ["--save", "mask", "-q", *OPTIONS, "--model", stock[0]]
-    outcome = sa2va(command, "a.png", "red", *more, load=None)
+    loaded = []
+    load = None if command == "segment" else lambda *_: loaded.append(1)
+    outcome = sa2va(command, "a.png", "red", *more, load=load)
+    assert not loaded
     assert (outcome.code, outcome.files) == (5, ["a.png"])
     assert "mask decoder" in outcome.err
     assert outcome.err.count("\n") == 1

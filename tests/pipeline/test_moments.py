@@ -115,8 +115,14 @@ def test_a_run_is_limited_to_a_moment(folder, sa2va):
     assert outcome.code == 0, outcome.err
     assert '"frames": 34' in outcome.out
     assert "frames 37 to 70" in outcome.err
-    make_image(folder / "b.png")
-    outcome = sa2va("segment", "b.png", "red", "--when", "red", load=lambda *_: engine)
-    assert outcome.code == 2
     outcome = sa2va("segment", "a", "red", "--when", "blue", load=lambda *_: engine)
     assert outcome.code == 4
+
+
+@pytest.mark.parametrize("source", ["b.png", "-"])
+def test_what_has_no_times_or_is_read_once_is_refused_before_anything_is_loaded(folder, sa2va, source):
+    make_image(folder / "b.png")
+    for more in ((), ("--preview",)):
+        outcome = sa2va("segment", source, "red", "--when", "red", *more, load=None)
+        assert (outcome.code, outcome.err.count("\n")) == (2, 1), outcome.err
+        assert outcome.err.startswith("error: --when ")

@@ -37,6 +37,7 @@ class Family:
         released: what decides the sizes of each released model, in the words of a published config, by alias.
         architecture: the class that the published config of a chat model without a mask decoder names, by
             which it is known whatever its ``model_type``; empty for a Sa2VA.
+        knows_regions: whether questions can speak of regions of a picture.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Family:
     output_layer: str
     released: Mapping[str, Config] = field(repr=False)
     architecture: str = ""
+    knows_regions: bool = False
 
     @property
     def has_masks(self) -> bool:

@@ -291,6 +291,7 @@ INTERNVL = Family(
         "internvl3-8b": released("qwen2", 3584, 18944, 28, (28, 4)),
         "internvl3-14b": released("qwen2", 5120, 13824, 48, (40, 8)),
     },
+    knows_regions=True,
 )
 
 INTERNVL_INTERNLM2 = Family(
@@ -309,4 +310,5 @@ INTERNVL_INTERNLM2 = Family(
         "8b": released("internlm2", 4096, 14336, 32, (32, 8)),
         "26b": released("internlm2", 6144, 16384, 48, (48, 8), _INTERNVIT_6B),
     },
+    knows_regions=True,
 )
