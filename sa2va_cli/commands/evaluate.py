@@ -111,13 +111,14 @@ def evaluate_command(
         names = "DATA" if wanted == 1 else "MODEL and DATA"
         raise UsageError(f"{len(given)} arguments are given where {names} must be; see sa2va evaluate --help")
     from sa2va_cli.evaluation.predictions import predictions_in
+    from sa2va_cli.evaluation.protocols import scored_sentences
     from sa2va_cli.evaluation.submission import refuse_existing, write_submission
     from sa2va_cli.training.datasets.table import read_dataset
 
     if submit is not None:
         refuse_existing(submit)
     dataset = read_dataset(Path(given[-1]), split, form)
-    samples = dataset.usable()
+    samples = scored_sentences(dataset.format, dataset.usable(), protocol)
     if predictions is None:
         chosen = replace(model, name=given[0])
         _predict(chosen, samples, out / "predictions", protocol, part, session)

@@ -148,6 +148,13 @@ def differing(
     if set(keys) != set(others) or len(keys) != len(second):
         odd = ["/".join(one) for one in sorted(set(keys) ^ set(others))]
         raise InputError(f"not the same sentences: {odd[0] if odd else 'one'} is in one of the runs only")
+    for one in first:
+        other = others[one.video, one.expression]
+        if (one.sentence, one.split) != (other.sentence, other.split):
+            raise InputError(
+                f"not the same sentences: {one.video}/{one.expression} is {one.sentence!r} of {one.split!r} "
+                f"in one of the runs and {other.sentence!r} of {other.split!r} in the other"
+            )
     above, below = _sums(first, name)
     other_above, other_below = _sums([others[key] for key in keys], name)
     if not below.sum() or not other_below.sum():

@@ -3,15 +3,17 @@
 Tracks: ``VIDEO.tracks.sa2va``, with all sentences of a video as prompts, frames in the order of their names.
 PNGs: ``VIDEO/EXPRESSION/FRAME.png``, not 0 where the mask is, also inside of a folder ``Annotations``. For
 pictures, FRAME is the picture's name. Of DAVIS also ``VIDEO/FRAME.png``, whose values are numbers of objects.
+An alpha channel that hides something is refused, since it could be meant as the mask or not.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from sa2va_cli.datatypes import Frame
@@ -26,8 +28,8 @@ ENDING = ".tracks.sa2va"
 class Predictions(Protocol):
     """Masks for the sentences of a data set."""
 
-    def has(self, sample: ReferringSample) -> bool:
-        """Whether there is a prediction for a sentence."""
+    def missing(self, sample: ReferringSample) -> Path | None:
+        """The first file that is not there and without which a sentence has no prediction."""
         ...
 
     def of_video(
@@ -66,6 +68,21 @@ def predictions_in(folder: Path) -> Predictions:
     )
 
 
+def require_all(samples: Sequence[ReferringSample], predictions: Predictions) -> None:
+    """Makes sure that every sentence has a prediction.
+
+    Raises:
+        InputError: one has none; its file is named.
+    """
+    missing = [(one, path) for one in samples if (path := predictions.missing(one)) is not None]
+    if missing:
+        first, path = missing[0]
+        raise InputError(
+            f"{len(missing)} of {len(samples)} sentences have no prediction, {first.id} for one: "
+            f"there is no {path}"
+        )
+
+
 class PictureFolder:
     """PNGs of any tool.
 
@@ -76,9 +93,10 @@ class PictureFolder:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def has(self, sample: ReferringSample) -> bool:
-        """Whether there is a picture for every frame."""
-        return all(self._path(sample, k).is_file() for k in range(len(sample.frames)))
+    def missing(self, sample: ReferringSample) -> Path | None:
+        """See ``Predictions``; there is a picture for every frame."""
+        paths = (self._path(sample, k) for k in range(len(sample.frames)))
+        return next((path for path in paths if not path.is_file()), None)
 
     def _path(self, sample: ReferringSample, frame: int) -> Path:
         palette = self.folder / sample.video / f"{sample.frames.names[frame]}.png"
@@ -99,14 +117,29 @@ class PictureFolder:
         path = self._path(sample, frame)
         try:
             with Image.open(path) as picture:
-                values = np.asarray(picture)
+                values = _values(picture)
         except FileNotFoundError as error:
             raise InputError(f"{path}: there is no such prediction") from error
         except (OSError, SyntaxError, ValueError) as error:
             raise InputError(f"{path}: cannot be read ({error})") from error
+        size = sample.frames.size(frame)
+        if values.shape[:2] != size:
+            raise InputError(
+                f"{path}: is {values.shape[1]}x{values.shape[0]} and the picture {size[1]}x{size[0]}"
+            )
         of_all = path.parent.name != sample.expression and sample.shows_first_mask
         found = values == int(sample.expression) if of_all else values > 0
         return np.asarray(found.any(axis=2) if found.ndim == 3 else found, np.bool_)
+
+
+def _values(picture: Image.Image) -> NDArray[Any]:
+    """(H, W) or (H, W, C): what a PNG holds, numbers of a palette as they are, without an opaque alpha."""
+    values = np.asarray(picture)
+    if picture.mode not in ("LA", "PA", "RGBA"):
+        return values
+    if not (values[..., -1] == 255).all():
+        raise ValueError("it is transparent in parts; write the mask as grey levels, 0 and 255")
+    return values[..., :-1]
 
 
 class TracksFolder:
@@ -119,9 +152,10 @@ class TracksFolder:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def has(self, sample: ReferringSample) -> bool:
-        """Whether the video's tracks are there; which sentences they hold is seen when they are read."""
-        return tracks_path(self.folder, sample.video).is_file()
+    def missing(self, sample: ReferringSample) -> Path | None:
+        """See ``Predictions``; which sentences a video's tracks hold is seen when they are read."""
+        path = tracks_path(self.folder, sample.video)
+        return None if path.is_file() else path
 
     def of_video(
         self, samples: Sequence[ReferringSample], *, first_only: bool

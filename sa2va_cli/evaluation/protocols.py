@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from sa2va_cli.evaluation.davis import boundary_f, jaccard
+from sa2va_cli.training.datasets.sample import ReferringSample
 
 ProtocolName = Literal["official", "clean"]
 PROTOCOLS: tuple[str, ...] = ("official", "clean")
@@ -113,6 +114,18 @@ def through_run_lengths(counts: Counts) -> Mask:
     """Encodes values as COCO's run lengths and decodes them: a new run begins at every change of value."""
     rle = coco_mask.encode(np.asfortranarray(counts, np.uint8))
     return np.asarray(coco_mask.decode(rle), np.uint8) > 0
+
+
+def scored_sentences(
+    form: str, samples: Sequence[ReferringSample], protocol: str
+) -> Sequence[ReferringSample]:
+    """The sentences that count: all, but officially of ReasonSeg the first of a picture, except to train on.
+
+    So does ``ValDataset`` in ``utils/dataset.py`` of dvlab-research/LISA.
+    """
+    if form != "reason-seg" or protocol != "official":
+        return samples
+    return [one for one in samples if one.expression == "0" or one.split == "train"]
 
 
 def united(masks: Sequence[Mask], size: tuple[int, int], *, first_only: bool) -> Mask:

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from sa2va_cli.errors import InputError
 from sa2va_cli.evaluation.measures import names_for
-from sa2va_cli.evaluation.predictions import Predictions, sorted_frames
+from sa2va_cli.evaluation.predictions import Predictions, require_all, sorted_frames
 from sa2va_cli.evaluation.protocols import Mask
 from sa2va_cli.evaluation.sentences import SentenceScore, score_sentence
 from sa2va_cli.training.datasets.sample import ReferringSample, by_video
@@ -34,11 +33,7 @@ def score(
     Raises:
         InputError: a prediction is missing, or something cannot be read.
     """
-    missing = [one.id for one in samples if not predictions.has(one)]
-    if missing:
-        raise InputError(
-            f"{len(missing)} of {len(samples)} sentences have no prediction, {missing[0]} for one"
-        )
+    require_all(samples, predictions)
     videos = by_video(samples).values()
     for number, video in enumerate(videos):
         progress(number, len(videos))

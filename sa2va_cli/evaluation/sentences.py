@@ -84,8 +84,8 @@ def score_sentence(
                 f"{sample.id}: the predicted mask is {mask.shape[1]}x{mask.shape[0]} and the picture "
                 f"{size[1]}x{size[0]}"
             )
-        ground = sample.foreground.on(k, (size[0], size[1])) if sample.foreground else None
-        ignored = sample.ignored.on(k, (size[0], size[1])) if sample.ignored else None
+        ground = sample.counts_of(sample.foreground, k) if sample.foreground else None
+        ignored = sample.counts_of(sample.ignored, k) if sample.ignored else None
         frames.append(score_frame(mask, counts, ground, protocol=protocol))
         overlap, union = score_picture(mask, counts, ignored, protocol=protocol)
         shared, total = shared + overlap, total + union

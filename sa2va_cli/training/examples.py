@@ -155,12 +155,18 @@ def _drawn(count: int, wanted: int, rng: np.random.Generator, *, replace: bool) 
 
 
 def _said(sample: ReferringSample, meant: bool, words: Words, rng: np.random.Generator) -> Asked:  # noqa: FBT001
-    sentence = sample.sentence.strip().removesuffix(".")
-    sentence = sentence.lower() if words.lower_case else sentence
+    """Says a sentence as ``sa2va_data_03_refvos.py`` and ``sa2va_data_finetune.py`` of bytedance/Sa2VA do.
+
+    A request is said as it stands; of all other sentences the last stop is dropped.
+    """
     template = words.questions[int(rng.integers(len(words.questions)))]
     answer = words.answers[int(rng.integers(len(words.answers)))]
+    sentence = sample.sentence.strip()
     if is_request(sentence):
         template = "{}"
+    else:
+        sentence = sentence.removesuffix(".")
+        sentence = sentence.lower() if words.lower_case else sentence
     return Asked(template, sentence, answer if meant else words.nothing, sample.named)
 
 

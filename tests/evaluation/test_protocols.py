@@ -241,6 +241,8 @@ def test_runs_are_compared_sentence_by_sentence():
     assert better.low > 0.05  # less than the interval of either: what both share cancels
     with pytest.raises(InputError, match="same sentences"):
         differing(varied(), varied()[1:], "J")
+    with pytest.raises(InputError, match="v0/0 is '' of '' in one of the runs and 'a dog' of ''"):
+        differing(varied(), [replace(varied()[0], sentence="a dog"), *varied()[1:]], "J")
 
 
 def test_a_measure_of_what_is_not_there_is_nothing():

@@ -108,11 +108,20 @@ def revos(folder: Path) -> tuple[Path, Truth]:
     jpegs(root / "JPEGImages", clips)
     write(root / "meta_expressions_valid_.json", meta)
     write(root / "mask_dict.json", masks)
-    ground = {
-        v: [rle(np.max(f, axis=0)) for f in zip(*c.actors.values(), strict=True)] for v, c in clips.items()
-    }
-    write(root / "mask_dict_foreground.json", ground)
+    write(root / "mask_dict_foreground.json", {v: {"masks_rle": _foreground(c)} for v, c in clips.items()})
     return root, truth
+
+
+def _foreground(one: Clip) -> list[dict | list[dict]]:
+    """Everything annotated: of the first frame one mask for each object, of the others one of all."""
+    frames = list(zip(*one.actors.values(), strict=True))
+    return [[rle(m) for m in frames[0] if m.any()], *(rle(np.max(f, axis=0)) for f in frames[1:])]
+
+
+def mevis_v2(folder: Path) -> tuple[Path, Truth]:
+    path, truth = mevis(folder)
+    (path / "valid_u" / "meta_expressions.json").rename(path / "valid_u" / "meta_expressions_v2.json")
+    return path, truth
 
 
 def ref_sav(folder: Path) -> tuple[Path, Truth]:
@@ -141,10 +150,12 @@ def ref_sav_train(folder: Path) -> tuple[Path, Truth]:
             writer.write(one.images[t // 4], t, Fraction(1, 24))
     names = list(one.actors)[:2]
     masklet = [[rle(one.actors[a][t]) for a in names] for t in range(2)]
-    write(path.with_name("sav_000009_manual.json"), {"masklet": masklet, "masklet_id": [0, 1]})
-    said = {"sav_000009": {"objects": {str(k): {"formated": f"a long one {k}"} for k in range(2)}}}
-    write(root / "Ref-SAV.json", said)
-    return root, {f"sav_000009/{k}": (f"a long one {k}", one.actors[names[k]]) for k in range(2)}
+    write(path.with_name("sav_000009_auto.json"), {"masklet": masklet, "masklet_id": [3, 7]})
+    inside = "sav_000/sav_train/sav_000/sav_000009"  # of the archive, not of the disk
+    said = {str(k): {"formated": f"a long one {k}"} for k in range(2)}
+    entry = {"video_path": f"{inside}.mp4", "anno_path": f"{inside}_auto.json", "objects": said}
+    write(root / "Ref-SAV.json", {"video 0": entry})
+    return root, {f"video 0/{k}": (f"a long one {k}", one.actors[names[k]]) for k in range(2)}
 
 
 def _numbered(clips: dict[str, Clip], order: list[str]) -> tuple[dict, dict, Truth]:
@@ -183,9 +194,22 @@ def ref_youtube_vos_drawn(folder: Path) -> tuple[Path, Truth]:
     drawn = [np.sum([a * m[k] for a, m in one.actors.items()], axis=0, dtype=np.uint8) for k in range(FRAMES)]
     save(root / "valid" / "Annotations" / "z9", drawn, [f"{n}.png" for n in names])
     said = {str(a): {"exp": f"thing {a}", "obj_id": str(a)} for a in one.actors}
-    content = {"videos": {"z9": {"frames": names, "expressions": said}}}
+    videos_of_test = {"b1": {"frames": names, "expressions": said}}
+    content = {"videos": {"z9": {"frames": names, "expressions": said}} | videos_of_test}
     write(root / "meta_expressions" / "valid" / "meta_expressions.json", content)
+    write(root / "meta_expressions" / "test" / "meta_expressions.json", {"videos": videos_of_test})
     return root, {f"z9/{a}": (f"thing {a}", m) for a, m in one.actors.items()}
+
+
+def ref_davis_drawn(folder: Path) -> tuple[Path, Truth]:
+    path, truth = ref_youtube_vos_drawn(folder)
+    (path / "meta_expressions" / "test" / "meta_expressions.json").unlink()
+    (path / "valid" / "JPEGImages" / "z9").rename(path / "valid" / "JPEGImages" / "b1")
+    (path / "valid" / "Annotations" / "z9").rename(path / "valid" / "Annotations" / "b1")
+    meta = path / "meta_expressions" / "valid" / "meta_expressions.json"
+    found = json.loads(meta.read_text())["videos"]
+    write(meta, {"videos": {"b1": found["b1"]}})
+    return path.rename(folder / "ref-davis"), {key.replace("z9", "b1"): one for key, one in truth.items()}
 
 
 def ref_davis(folder: Path) -> tuple[Path, Truth]:
@@ -272,13 +296,16 @@ def refcoco(folder: Path) -> tuple[Path, Truth]:
 
 
 def grefcoco(folder: Path) -> tuple[Path, Truth]:
-    root = folder / "grefcoco"
-    write(root / "instances.json", _instances(folder / "train2014"))
+    root = folder / "ref_seg" / "grefcoco"
+    instances = _instances(folder / "glamm_data" / "images" / "coco2014" / "train2014")
+    crowd = {"id": 14, "image_id": 1, "category_id": 5, "iscrowd": 1, "segmentation": [box(0, 0, 5, 5)]}
+    instances["annotations"].append(crowd)
+    write(root / "instances.json", instances)
     refs = _refs()[:2]
-    refs[0] |= {"ann_id": [11, 12]}
+    refs[0] |= {"ann_id": [11, 12, 14]}
     refs[1] |= {"ann_id": [-1]}
     write(root / "grefs(unc).json", refs)
-    both, none = [boxed(*TWO)], [np.zeros(SIZE[::-1], np.uint8)]
+    both, none = [boxed(*TWO).clip(max=1)], [np.zeros(SIZE[::-1], np.uint8)]
     return root, {"1/0": ("left", both), "1/1": ("first", both), "1/2": ("right one", none)}
 
 
@@ -348,11 +375,16 @@ def park(folder: Path) -> tuple[Path, Truth]:
 def reason_seg(folder: Path) -> tuple[Path, Truth]:
     root = folder / "ReasonSeg"
     save(root / "val", [clip(0, 1).images[0]], ["x.jpg"])
-    corners = [[10, 10], [40, 10], [40, 30], [10, 30]]
-    shapes = [{"label": "target", "points": corners}, {"label": "ignore", "points": [[0, 0], [9, 0], [9, 9]]}]
-    content = {"text": ["what barks"], "is_sentence": False, "shapes": shapes}
-    write(root / "val" / "x.json", content)
-    return root, {"x/0": ("what barks", [boxed(TWO[0])])}
+    shapes = [
+        {"label": "ignored part", "points": [[12.9, 12], [20, 12], [20, 16], [12, 16]]},
+        {"label": "target", "points": [[10, 10], [39, 10], [39, 29], [10, 29]]},
+        {"label": "Flag", "points": [[0, 0], [90, 0], [90, 50]]},
+    ]
+    content = {"text": ["what barks at the café", "the same"], "is_sentence": False, "shapes": shapes}
+    path = write(root / "val" / "x.json", {})
+    path.write_bytes(json.dumps(content, ensure_ascii=False).encode("cp1252"))
+    drawn = boxed(TWO[0]) - boxed((12, 12, 21, 17))  # outlines included; what is smaller lies above
+    return root, {"x/0": ("what barks at the café", [drawn]), "x/1": ("the same", [drawn])}
 
 
 def davis(folder: Path) -> tuple[Path, Truth]:
@@ -370,12 +402,14 @@ def davis(folder: Path) -> tuple[Path, Truth]:
 MAKERS: dict[str, tuple[str, Callable[[Path], tuple[Path, Truth]]]] = {
     "finetune": ("finetune", finetune),
     "mevis": ("mevis", mevis),
+    "mevis v2": ("mevis", mevis_v2),
     "revos": ("revos", revos),
     "ref-sav": ("ref-sav", ref_sav),
     "ref-sav train": ("ref-sav", ref_sav_train),
     "ref-youtube-vos": ("ref-youtube-vos", ref_youtube_vos),
     "ref-youtube-vos drawn": ("ref-youtube-vos", ref_youtube_vos_drawn),
     "ref-davis17": ("ref-davis17", ref_davis),
+    "ref-davis17 drawn": ("ref-davis17", ref_davis_drawn),
     "refcoco": ("refcoco", refcoco),
     "grefcoco": ("grefcoco", grefcoco),
     "reason-seg": ("reason-seg", reason_seg),

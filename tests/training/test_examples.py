@@ -41,7 +41,7 @@ def asked_of(folder: Path, sentence: str) -> Asked:
 def test_a_thing_is_put_into_a_question_and_a_request_is_one(tmp_path: Path) -> None:
     assert asked_of(tmp_path / "thing", "The kite.").template == "Please segment {}."
     request = asked_of(tmp_path / "request", "Please segment the kite.")
-    assert (request.template, request.sentence) == ("{}", "Please segment the kite")
+    assert (request.template, request.sentence) == ("{}", "Please segment the kite.")
 
 
 def test_the_demo_world_is_answered_with_the_names_of_what_is_meant(tmp_path: Path) -> None:

@@ -134,18 +134,20 @@ def _broken(sample: ReferringSample, seen: _Seen) -> Iterator[str]:
         return
     seen.frames[frames.source] = len(frames)
     told = 0
+    sources = [(f"object {number}", one) for number, one in enumerate(sample.objects or ())]
+    sources += [(name, one) for name in ("foreground", "ignored") if (one := getattr(sample, name))]
     for frame in range(len(frames)):
         try:
             size = seen.size(frames, frame)
         except InputError as error:
             yield error.message
             return
-        for number, source in enumerate(sample.objects or ()):
+        for named, source in sources:
             what = source.problem(frame, size)
             if what is not None and told < 1:
                 told += 1  # one is enough to find the sentence; a shifted video has one on every frame
                 place = f"frame {frames.names[frame]}, " if len(frames) > 1 else ""
-                yield f"{place}object {number}: {what}"
+                yield f"{place}{named}: {what}"
 
 
 def _missing(frames: AnyFrames) -> str | None:

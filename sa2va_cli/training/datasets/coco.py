@@ -1,9 +1,11 @@
 """COCO: instances and panoptic segmentation with names of categories as sentences, and our own exports.
 
-Instances: all objects of one category in a picture are one sentence. Panoptic: a JSON whose annotations name
-a PNG each, beside a folder of the same name; every category in a picture is a sentence. Our own exports
-(``--save coco``) say ``videos``: what a prompt found on all frames is one sentence over a clip, so that
-a result, corrected in an annotation program, is something to learn from.
+Instances: all objects of one category in a picture are one sentence. Panoptic: a JSON whose annotations
+name a PNG each, beside a folder of the same name; every category in a picture is a sentence. Our own
+exports (``--save coco``) say ``videos``: what a prompt found on all frames is one sentence over a clip, so
+that a result, corrected in an annotation program, is something to learn from. What the files hold:
+``pycocotools/coco.py`` of cocodataset/cocoapi and ``panopticapi/utils.py`` of cocodataset/panopticapi (a
+segment's number is R + 256 G + 65536 B of its colour).
 """
 
 from collections import defaultdict

@@ -1,7 +1,9 @@
 """DAVIS 2017, semi-supervised: ``ImageSets/2017/{split}.txt``, ``JPEGImages/480p`` and ``Annotations/480p``.
 
-There are no sentences: the mask of the first frame is what is given. An object is a sample, its value in the
-palette PNGs is its name.
+There are no sentences: the mask of the first frame is what is given. An object is a sample, its value in
+the palette PNGs is its name. Value 255 is nobody's. Source: ``davis2017/davis.py`` and
+``davis2017/evaluation.py`` of davisvideochallenge/davis2017-evaluation, which counts objects up to the
+highest value of the first frame and leaves the first and the last frame out.
 """
 
 from pathlib import Path
@@ -9,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from sa2va_cli.errors import InputError
 from sa2va_cli.training.datasets.entries import Problems, picture_of
 from sa2va_cli.training.datasets.masks import Values
 from sa2va_cli.training.datasets.sample import Dataset, Pictures, ReferringSample
@@ -33,7 +36,7 @@ def read(path: Path, split: str | None) -> Dataset:
     names = path / "ImageSets" / "2017" / f"{part}.txt"
     at = next((one for one in _RESOLUTIONS if (path / "JPEGImages" / one).is_dir()), _RESOLUTIONS[0])
     problems, samples = Problems(), []
-    for index, video in enumerate(names.read_text().split() if names.is_file() else []):
+    for index, video in enumerate(_listed(names)):
         where = f"{names.name}: line {index + 1}"
         drawn = sorted((path / "Annotations" / at / video).glob("*.png"))
         if not drawn:
@@ -54,3 +57,10 @@ def read(path: Path, split: str | None) -> Dataset:
                 )
             )
     return Dataset(NAME, path, samples, problems.found)
+
+
+def _listed(names: Path) -> list[str]:
+    try:
+        return names.read_text(encoding="utf-8").split()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{names}: {getattr(error, 'strerror', None) or 'not a list of videos'}") from error

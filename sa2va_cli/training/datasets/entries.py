@@ -14,14 +14,24 @@ from sa2va_cli.training.datasets.sample import Problem
 _PICTURES = (".jpg", ".jpeg", ".png", ".webp")
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: Path, otherwise: str | None = None) -> Any:
     """Reads a JSON file.
+
+    Args:
+        path: of the file.
+        otherwise: how its letters are encoded where they are not UTF-8.
 
     Raises:
         InputError: it is missing, or no JSON.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))  # some editors put a mark before it
+        data = path.read_bytes()
+        try:
+            return json.loads(data.decode("utf-8-sig"))  # some editors put a mark before it
+        except UnicodeDecodeError:
+            if otherwise is None:
+                raise
+            return json.loads(data.decode(otherwise))
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}{_pickled_instead(path)}") from error
     except (ValueError, RecursionError) as error:

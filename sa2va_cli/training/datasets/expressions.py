@@ -51,6 +51,7 @@ class Layout:
         foreground: the file of everything annotated; None for none.
         order: videos in the order that running numbers are counted in.
         objects: finds the masks of an expression elsewhere than in ``masks``.
+        left_out: videos of the file that are not of this part.
     """
 
     format: str
@@ -64,6 +65,7 @@ class Layout:
     foreground: Path | None = None
     order: Callable[[Mapping[str, Any]], Sequence[str]] = list
     objects: Callable[[Expression], tuple[MaskSource, ...] | None] | None = None
+    left_out: frozenset[str] = frozenset()
 
 
 def listed(entry: Mapping[str, Any], key: str) -> list[str] | None:
@@ -111,10 +113,16 @@ def read_expressions(layout: Layout) -> Dataset:
                     where=where,
                     kind=layout.kind(one.entry),
                     split=layout.split,
-                    foreground=RunLengths(ground[one.video]) if one.video in ground else None,
+                    foreground=_foreground(ground.get(one.video)),
                 )
             )
     return Dataset(layout.format, layout.path, samples, problems.found)
+
+
+def _foreground(entry: Any) -> RunLengths | None:
+    """Everything annotated in a video: ``{"masks_rle": [...]}``, for each frame one mask or several."""
+    found = entry.get("masks_rle") if isinstance(entry, dict) else entry
+    return RunLengths(found) if isinstance(found, list) else None
 
 
 def _expressions(layout: Layout, videos: Mapping[str, Any], problems: Problems) -> list[Expression]:
@@ -135,7 +143,7 @@ def _expressions(layout: Layout, videos: Mapping[str, Any], problems: Problems) 
                 len(found), video, name, entry if isinstance(entry, dict) else {}, frames, pictures
             )
             found.append(one)
-    return [one for one in found if one.frames]
+    return [one for one in found if one.frames and one.video not in layout.left_out]
 
 
 def _objects(

@@ -3,6 +3,7 @@
 The file is a list of ``{"image", "mask", "text"}``; ``mask[i]`` is the list of polygons of ``text[i]``. The
 official code adds overlapping polygons up, which gives a 2; here a mask is their union, and
 ``ReferringSample.counts`` still has the sum. An empty text makes the official code crash; here it is told.
+Source: ``docs/finetune.md`` and ``projects/sa2va/datasets/sa2va_data_finetune.py`` of bytedance/Sa2VA.
 """
 
 from pathlib import Path

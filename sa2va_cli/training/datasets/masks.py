@@ -53,14 +53,18 @@ class MaskSource(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class RunLengths:
-    """An object given as COCO's run lengths, one for each frame; None where it is not there."""
+    """An object given as COCO's run lengths, for each frame one or several; None where it is not there."""
 
-    lengths: Sequence[Rle | None] = field(repr=False)
+    lengths: Sequence[Rle | list[Rle] | None] = field(repr=False)
 
     def on(self, frame: int, size: Size) -> Counts:
-        """See ``MaskSource``."""
-        rle = self.lengths[frame] if frame < len(self.lengths) else None
-        return np.zeros(size, np.uint8) if rle is None else decoded(rle, size)
+        """See ``MaskSource``; several on one frame add up."""
+        given = self.lengths[frame] if frame < len(self.lengths) else None
+        total = np.zeros(size, np.uint8)
+        for rle in given if isinstance(given, list) else [given]:
+            if rle is not None:
+                total += decoded(rle, size)
+        return total
 
     def problem(self, frame: int, size: Size) -> str | None:
         """See ``MaskSource``."""
@@ -106,6 +110,28 @@ class Polygons:
         except MALFORMED as error:
             return str(error)
         return None if covers or not self.polygons else "its polygons cover no pixel"
+
+
+@dataclass(frozen=True, eq=False)
+class United:
+    """Several objects as one: what they share is not counted twice.
+
+    Attributes:
+        sources: of each.
+    """
+
+    sources: Sequence[MaskSource] = field(repr=False)
+
+    def on(self, frame: int, size: Size) -> Counts:
+        """See ``MaskSource``."""
+        total = np.zeros(size, np.uint8)
+        for one in self.sources:
+            total |= one.on(frame, size)
+        return total
+
+    def problem(self, frame: int, size: Size) -> str | None:
+        """See ``MaskSource``."""
+        return next((told for one in self.sources if (told := one.problem(frame, size))), None)
 
 
 @dataclass(frozen=True, eq=False)

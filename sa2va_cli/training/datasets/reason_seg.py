@@ -1,17 +1,75 @@
 """ReasonSeg: ``{split}/NAME.jpg`` with ``NAME.json``: ``text``, ``is_sentence`` and ``shapes`` of polygons.
 
-A shape is a ``target`` or an area to ``ignore``, whose pixels do not count.
+A shape is a target, an area to ignore, whose pixels do not count, or a ``flag``, which means nothing. They
+are drawn from the largest to the smallest, outline included, and cover each other. Files are UTF-8 or
+Windows-1252. Source: ``utils/data_processing.py``, ``utils/reason_seg_dataset.py`` and ``README.md`` of
+dvlab-research/LISA.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+
+import cv2
+import numpy as np
 
 from sa2va_cli.training.datasets.entries import Problems, list_in, mapping_in, read_json
-from sa2va_cli.training.datasets.masks import Polygons
+from sa2va_cli.training.datasets.masks import Counts, Size, failure
 from sa2va_cli.training.datasets.sample import Dataset, Pictures, ReferringSample
 
 NAME = "reason-seg"
 SPLITS = ("val", "test", "train")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A polygon.
+
+    Attributes:
+        ignored: whether its pixels do not count.
+        points: x and y of each corner.
+    """
+
+    ignored: bool
+    points: Sequence[tuple[float, float]] = field(repr=False)
+
+    def draw(self, picture: Counts, value: int) -> None:
+        """Draws it with its outline, corners cut to whole pixels."""
+        corners = [np.array(self.points).astype(np.int32)]
+        cv2.polylines(picture, corners, True, value, 1)
+        cv2.fillPoly(picture, corners, [value])
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """The target, or what is ignored.
+
+    Attributes:
+        shapes: all of the picture, in the order of the file.
+        ignored: which of both this is.
+    """
+
+    shapes: Sequence[Shape] = field(repr=False)
+    ignored: bool
+
+    def on(self, frame: int, size: Size) -> Counts:  # noqa: ARG002  (there is one picture)
+        """See ``MaskSource``."""
+        if any(len(one.points) < 1 for one in self.shapes):
+            raise ValueError("a shape has no corners")
+        picture = np.zeros(size, np.uint8)
+        for one in [self.shapes[k] for k in np.argsort([_area(s, size) for s in self.shapes])[::-1]]:
+            one.draw(picture, 1 + one.ignored)
+        return (picture == 1 + self.ignored).astype(np.uint8)
+
+    def problem(self, frame: int, size: Size) -> str | None:
+        """See ``MaskSource``."""
+        return failure(self, frame, size)
+
+
+def _area(shape: Shape, size: Size) -> int:
+    picture = np.zeros(size, np.uint8)
+    shape.draw(picture, 1)
+    return int(picture.sum())
 
 
 def recognised(path: Path) -> bool:
@@ -22,7 +80,7 @@ def recognised(path: Path) -> bool:
 
 
 def _keys(path: Path) -> set[str]:
-    document = read_json(path)
+    document = read_json(path, otherwise="cp1252")
     return set(document) if isinstance(document, dict) else set()
 
 
@@ -41,14 +99,15 @@ def read(path: Path, split: str | None) -> Dataset:
     folder = _folder(path, split)
     problems, samples = Problems(), []
     for file in sorted(folder.glob("*.json")):
-        document = mapping_in(file, read_json(file))
+        document = mapping_in(file, read_json(file, otherwise="cp1252"))
         texts = document.get("text")
-        shapes: dict[str, list[list[float]]] = {"target": [], "ignore": []}
-        drawn = list_in(file, document, "shapes")
-        for where, _, shape in problems.entries(f"{file.name}: shapes", drawn):
+        shapes: list[Shape] = []
+        for where, _, shape in problems.entries(f"{file.name}: shapes", list_in(file, document, "shapes")):
             with problems.guarded(where):
-                points = [value for point in shape["points"] for value in point]
-                shapes.get(_label(shape), []).append(points)
+                label = str(shape["label"]).lower()
+                if label != "flag":
+                    points = [(float(x), float(y)) for x, y in shape["points"]]
+                    shapes.append(Shape("ignore" in label, points))
         kind = "sentence" if document.get("is_sentence") else "phrase"
         for number, text in enumerate(texts if isinstance(texts, list) else [texts]):
             place = f"{file.name}: text {number}"
@@ -60,16 +119,11 @@ def read(path: Path, split: str | None) -> Dataset:
                         str(number),
                         sentence,
                         Pictures([file.with_suffix(".jpg")]),
-                        (Polygons(shapes["target"]),),
+                        (Drawn(shapes, ignored=False),),
                         place,
                         kind,
                         split or folder.name,
-                        ignored=Polygons(shapes["ignore"]) if shapes["ignore"] else None,
+                        ignored=Drawn(shapes, ignored=True) if any(s.ignored for s in shapes) else None,
                     )
                 )
     return Dataset(NAME, path, samples, problems.found)
-
-
-def _label(shape: dict[str, Any]) -> str:
-    label = str(shape.get("label", ""))
-    return "ignore" if "ignore" in label else "target" if label else "flag"

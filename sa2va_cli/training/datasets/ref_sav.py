@@ -1,14 +1,19 @@
 """Ref-SAV: the evaluation set, and ``Ref-SAV.json`` with SA-V's videos for training.
 
 The first has ``meta_expressions_valid.json``, ``mask_dict.json`` and ``videos/{video}/{frame}.jpg``;
-sentences are long (type 0) or short. The second names sentences by ``video_id`` and object; its masks are
-those of SA-V, ``{video_id}_manual.json`` with ``masklet[frame][object]``, on every 4th frame of the video.
+sentences are long (type 0) or short (type 1). The second has for each video ``video_path``, ``anno_path``
+and ``objects/{number}/formated``; its masks are those of SA-V (``{video_id}_manual.json`` where no
+``anno_path`` says otherwise), ``masklet[frame][object]`` on every 4th frame of the video. The number of an
+object is its place in a row, whatever ``masklet_id`` says. The folders in ``video_path`` are those of one
+archive of SA-V and not always those on disk, so files are found by their names. Sources:
+``sa2va_data_03_refvos.py``, ``data_utils.py`` (``sam2_path_patch``), ``sa2va_eval_ref_vos.py`` and
+``tools/eval/eval_ref_sav.py`` of bytedance/Sa2VA.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -23,6 +28,7 @@ SPLITS = ("valid", "train")
 EVERY = 4
 """SA-V is annotated at 6 frames per second, its videos have 24."""
 
+_KINDS = {0: "long", 1: "short"}
 _TRAIN, _VALID = "Ref-SAV.json", "meta_expressions_valid.json"
 
 
@@ -47,7 +53,8 @@ def read(path: Path, split: str | None) -> Dataset:
 
 
 def _kind(entry: Mapping[str, Any]) -> str:
-    return "long" if entry.get("type_id", 0) == 0 else "short"
+    number = entry.get("type_id", 0)
+    return _KINDS.get(number, f"type {number}") if isinstance(number, int) else f"type {number}"
 
 
 @lru_cache(maxsize=4)
@@ -60,8 +67,8 @@ class Masklet:
     """An object of SA-V; the file of its video is read when a mask is asked for.
 
     Attributes:
-        file: ``{video_id}_manual.json``.
-        number: its ``masklet_id``.
+        file: of masks.
+        number: its place among the objects of a frame.
     """
 
     file: Path
@@ -69,14 +76,12 @@ class Masklet:
 
     def on(self, frame: int, size: Size) -> Counts:
         """See ``MaskSource``."""
-        content = _masklets(self.file)
-        numbers = [int(one) for one in content.get("masklet_id", [])]
-        if self.number not in numbers:
-            raise ValueError(f"{self.file.name} has no object {self.number}")
-        rows = content.get("masklet", [])
+        rows = _masklets(self.file).get("masklet", [])
         if frame >= len(rows):
             return np.zeros(size, np.uint8)
-        rle = rows[frame][numbers.index(self.number)]
+        if not 0 <= self.number < len(rows[frame]):
+            raise ValueError(f"{self.file.name} has {len(rows[frame])} objects, and no object {self.number}")
+        rle = rows[frame][self.number]
         return np.zeros(size, np.uint8) if rle is None else decoded(rle, size)
 
     def problem(self, frame: int, size: Size) -> str | None:
@@ -97,20 +102,27 @@ def _read_train(path: Path) -> Dataset:
     for video, entry in pairs:
         where = f"{_TRAIN}: {video}"
         objects = entry.get("objects") if isinstance(entry, dict) else None
-        file = files.get(video)
+        stem = _stem(entry, "video_path", video)
+        file = files.get(stem)
         if not isinstance(objects, dict):
             problems.add(where, "has no objects")
         elif file is None:
-            problems.add(where, f"there is no {video}.mp4 in {path}")
+            problems.add(where, f"there is no {stem}.mp4 in {path}")
         else:
-            samples += _of_video(where, video, file, objects, problems)
+            masks = file.with_name(f"{_stem(entry, 'anno_path', f'{stem}_manual')}.json")
+            samples += _of_video(where, video, file, masks, objects, problems)
     return Dataset(NAME, path, samples, problems.found)
 
 
+def _stem(entry: Any, key: str, otherwise: str) -> str:
+    """The name of a file that an entry gives the path of, without its ending."""
+    named = entry.get(key) if isinstance(entry, dict) else None
+    return PurePosixPath(named).stem if isinstance(named, str) and named else otherwise
+
+
 def _of_video(
-    where: str, video: str, file: Path, objects: Mapping[str, Any], problems: Problems
+    where: str, video: str, file: Path, masks: Path, objects: Mapping[str, Any], problems: Problems
 ) -> list[ReferringSample]:
-    masks = file.with_name(f"{video}_manual.json")
     if not masks.is_file():
         problems.add(where, f"there is no {masks.name} beside {file.name}")
         return []

@@ -1,8 +1,13 @@
 """RefCOCO, RefCOCO+, RefCOCOg and gRefCOCO: ``refs(*).json`` and ``instances.json`` in a folder of each.
 
 ``refs(unc).json`` is what ``sa2va data convert`` makes of the official ``refs(unc).p``; gRefCOCO's
-``grefs(unc).json`` is JSON from the start. Pictures are those of COCO's ``train2014``, found in the
-folder or above it. Where a sentence of gRefCOCO means nothing, its ``ann_id`` is ``[-1]``.
+``grefs(unc).json`` is JSON from the start. Pictures are those of COCO's ``train2014``, found in the folder
+or above it. Where a sentence of gRefCOCO means nothing, its ``ann_id`` is ``[-1]``; where it means several
+objects their masks are united, and those that are crowds are left out. Sources:
+``evaluation/dataset/RES.py``, ``evaluation/utils/refcoco_refer.py`` and ``grefcoco.py`` and
+``configs/sa2va_in30_8b.py`` of bytedance/Sa2VA; ``datasets/DATASET.md`` and
+``gres_model/data/datasets/grefcoco.py`` of henghuiding/ReLA; ``README.md`` and ``utils/refer.py`` of
+dvlab-research/LISA.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +16,7 @@ from typing import Any
 
 from sa2va_cli.errors import InputError
 from sa2va_cli.training.datasets.entries import Problems, by_id, list_in, read_json
-from sa2va_cli.training.datasets.masks import MaskSource, Polygons, RunLengths
+from sa2va_cli.training.datasets.masks import MaskSource, Polygons, RunLengths, United
 from sa2va_cli.training.datasets.sample import Dataset, Pictures, ReferringSample
 
 NAME, GENERALIZED = "refcoco", "grefcoco"
@@ -20,7 +25,14 @@ MERGED = {"test": ("testA", "testB", "test")}
 """``test`` of the official script that runs everything means testA and testB together."""
 
 _REFS = ("refs(unc)", "refs(umd)", "refs(google)")
-_PLACES = ("train2014", "images/train2014", "coco2014/train2014", "images/mscoco/images/train2014", "images")
+_PLACES = (
+    "train2014",
+    "images/train2014",
+    "coco2014/train2014",
+    "glamm_data/images/coco2014/train2014",
+    "images/mscoco/images/train2014",
+    "images",
+)
 _NOTHING = -1
 
 
@@ -30,8 +42,8 @@ def recognised(path: Path) -> bool:
 
 
 def recognised_generalized(path: Path) -> bool:
-    """Whether it has ``grefs(unc).json`` and ``instances.json``."""
-    return (path / "instances.json").is_file() and (path / "grefs(unc).json").is_file()
+    """Whether it has ``grefs(unc).json``, or a pickle of it, and ``instances.json``."""
+    return (path / "instances.json").is_file() and any(path.glob("grefs(unc).*"))
 
 
 def read(path: Path, split: str | None) -> Dataset:
@@ -79,7 +91,8 @@ def _read(name: str, path: Path, refs: Path, split: str) -> Dataset:
             if missing:
                 problems.add(where, f"there is no annotation {missing[0]!r} in {instances.name}")
                 continue
-            objects = _objects([annotations[one] for one in ids if one != _NOTHING])
+            meant = [annotations[one] for one in ids if one != _NOTHING]
+            objects = tuple(shape_of(one) for one in meant) if name == NAME else _united(meant)
             picture = Pictures([folder / str(image.get("file_name"))])
             kind = "" if name == NAME else "no target" if not objects else "target"
             for sentence in ref.get("sentences", []):
@@ -96,8 +109,9 @@ def _read(name: str, path: Path, refs: Path, split: str) -> Dataset:
     return Dataset(name, path, samples, problems.found)
 
 
-def _objects(annotations: Sequence[Mapping[str, Any]]) -> tuple[MaskSource, ...]:
-    return tuple(shape_of(one) for one in annotations)
+def _united(annotations: Sequence[Mapping[str, Any]]) -> tuple[MaskSource, ...]:
+    shapes = tuple(shape_of(one) for one in annotations if not one.get("iscrowd"))
+    return (United(shapes),) if annotations else ()
 
 
 def shape_of(annotation: Mapping[str, Any]) -> MaskSource:

@@ -1,6 +1,11 @@
 """ReVOS: ``meta_expressions_{train,valid}_.json``, ``mask_dict{,_foreground}.json`` and ``JPEGImages``.
 
 ``type_id`` 0 is a referring sentence, 1 one that needs reasoning; 2 is left out of the official table.
+``mask_dict_foreground.json`` has for each video ``{"masks_rle": [...]}``, and in that for each frame the
+run lengths of everything annotated, or a list of them. Files: ``README.md`` of cilinyan/ReVOS-api, where
+pictures lie in ``JPEGImages``, and ``sa2va_eval_ref_vos.py`` of bytedance/Sa2VA, where the videos lie
+beside the files; contents: ``tools/eval_revos.py`` of cilinyan/VISA and ``tools/eval/eval_revos.py`` of
+bytedance/Sa2VA.
 """
 
 from collections.abc import Mapping
@@ -11,7 +16,7 @@ from sa2va_cli.training.datasets.expressions import Layout, read_expressions
 from sa2va_cli.training.datasets.sample import Dataset
 
 NAME = "revos"
-SPLITS = ("valid", "train")
+SPLITS = ("valid", "train", "train_sub")
 KINDS = {0: "referring", 1: "reasoning"}
 
 

@@ -196,14 +196,21 @@ class ReferringSample:
         """
         if self.objects is None:
             raise InputError(f"{self.where}: its masks are not published, so it can only be submitted")
-        size = self.frames.size(frame)
-        total = np.zeros(size, np.uint8)
+        total = np.zeros(self.frames.size(frame), np.uint8)
+        for one in self.objects:
+            total += self.counts_of(one, frame)
+        return total
+
+    def counts_of(self, source: MaskSource, frame: int) -> Counts:
+        """The mask of one of its objects, of its foreground or of what is ignored.
+
+        Raises:
+            InputError: the picture or the annotation cannot be read.
+        """
         try:
-            for one in self.objects:
-                total += one.on(frame, size)
+            return source.on(frame, self.frames.size(frame))
         except MALFORMED as error:
             raise InputError(f"{self.where}: {error}") from error
-        return total
 
     def mask(self, frame: int) -> NDArray[np.bool_]:
         """The union of all objects on a frame: (H, W).
