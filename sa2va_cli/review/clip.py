@@ -389,6 +389,7 @@ class OpenClip:
         edited = revising.edited
         shots = edited.tracks.header.settings.get("shots", ())
         objects = [one.found for one in edited.things]
+        waiting = self._waiting([one.id for one in objects])
         return {
             "cuts": [int(shot["first"]) for shot in shots if int(shot["first"]) > 0],
             "undo": revising.undo_words,
@@ -396,15 +397,25 @@ class OpenClip:
             "unsaved": revising.review.unsaved,
             "bins": survey.frames_per_bin,
             "surveyed": survey.complete,
-            "objects": [self._object(place, one, survey) for place, one in enumerate(edited.things)],
+            "objects": [
+                self._object(place, one, survey) | {"pending": runs(waiting[one.found.id])}
+                for place, one in enumerate(edited.things)
+            ],
             "ranges": [
                 {"first": one.first, "last": one.last, "object": one.object, "why": one.reason}
                 for one in survey.ranges(objects)
             ],
             "needs_look": survey.needs_look(objects),
             "corrections": self._corrections(),
-            "pending": [list(one) for one in runs(revising.pending(self.frames))],
+            "pending": runs(np.any([*waiting.values()], axis=0)) if waiting else [],
         }
+
+    def _waiting(self, objects: Sequence[int]) -> dict[int, NDArray[np.bool_]]:
+        """Which frames of each object wait for masks; those of one that was merged are any object's."""
+        pending = self.edits.pending(self.frames)
+        nothing = np.zeros(self.frames, np.bool_)
+        merged = np.any([nothing, *(one for key, one in pending.items() if key not in objects)], axis=0)
+        return {one: merged | pending.get(one, nothing) for one in objects}
 
     def _object(self, place: int, one: Thing, survey: Survey) -> dict[str, Any]:
         facts = survey.of(one.found.id)

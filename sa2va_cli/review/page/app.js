@@ -86,8 +86,8 @@ function skip(event) {
 }
 
 function Connection() {
-  const connected = useStore(page, (state) => state.connected);
-  if (connected) return null;
+  const told = useStore(page, (state) => state.connected || state.clips === null); // or the whole page says so
+  if (told) return null;
   return html`<p class="connection" role="alert"><${Icon} name="warn" />${t("problem.connection")}</p>`;
 }
 

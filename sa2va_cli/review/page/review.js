@@ -91,7 +91,10 @@ export class Review extends Store {
     }
     if (event.type !== "frames") return;
     this.frames.renewMasks(event.first, event.last);
-    const { waiting } = this.state;
+    const { waiting, clip, frame } = this.state;
+    if (clip && event.first <= frame && frame <= event.last && isPending(clip, frame)) {
+      this.set({ clip: { ...clip, pending: without(clip.pending, event) } }); // the other news comes later
+    }
     if (waiting && event.first <= waiting.frame && waiting.frame <= event.last) this.#made();
     this.readSoon();
   }
@@ -207,6 +210,24 @@ export class Review extends Store {
     this.seek(next ?? sorted[0]);
   }
 
+  // To the next range worth a look, whose object is chosen. Of ranges that begin together each has its turn.
+  jumpToRange(direction) {
+    const { clip, frame, target } = this.state;
+    const order = (one) => one.first * clip.objects.length + clip.objects.findIndex(({ id }) => id === one.object);
+    const sorted = [...clip.ranges].sort((a, b) => direction * (order(a) - order(b)));
+    if (!sorted.length) return;
+    const chosen = sorted.findIndex((one) => one.first === frame && one.object === target);
+    const next = sorted.findIndex((one) => direction * (one.first - frame) >= 0);
+    const at = chosen >= 0 ? chosen + 1 : Math.max(0, next);
+    this.goTo(sorted[at % sorted.length]);
+  }
+
+  // To a frame, with an object that is chosen there if it is still known.
+  goTo({ first, object }) {
+    this.seek(first);
+    if (this.state.clip.objects.some((one) => one.id === object)) this.set({ target: object });
+  }
+
   // --- pictures ---
 
   scrubbingWidth() {
@@ -304,7 +325,7 @@ export class Review extends Store {
   // Looks for a thing in words: as one more object, or as the first thing in a video that has no tracks yet.
   find(prompt) {
     const { clip, frame } = this.state;
-    if (clip.tracks) return this.change({ type: "words", prompt, frame });
+    if (clip.tracks) return this.change({ type: "words", prompt, frame }, {});
     return attempt(() => api.segment(this.id, [prompt]));
   }
 
@@ -340,6 +361,16 @@ export class Review extends Store {
 export function editWords({ type, words }) {
   const name = t(`edit.${type}`);
   return words ? t("edit.about", { name, words }) : name;
+}
+
+// Ranges of frames without those of another range.
+function without(ranges, { first, last }) {
+  return ranges.flatMap(([from, to]) =>
+    [
+      [from, Math.min(to, first - 1)],
+      [Math.max(from, last + 1), to],
+    ].filter(([one, other]) => one <= other),
+  );
 }
 
 // Whether masks of a frame are still to come.

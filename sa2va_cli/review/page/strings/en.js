@@ -155,7 +155,7 @@ export default {
   // deliveries
   "deliver.what": "What to make",
   "deliver.kinds": "Files",
-  "deliver.presets": "For",
+  "deliver.presets": "Presets",
   "deliver.effects": "Effects",
   "deliver.choose.kinds": "Kind of file",
   "deliver.choose.presets": "For which program",
@@ -171,7 +171,7 @@ export default {
   "deliver.copy": "Copy",
   "deliver.copy_folder": "Copy the folder’s name",
   "deliver.show_folder": "Show the folder",
-  "deliver.done": "Made",
+  "deliver.done": "Files made",
   // jobs
   "jobs.label": "Work in progress",
   "jobs.kind.segment": "Looking for {about}",
@@ -211,8 +211,10 @@ export default {
   "dialog.close": "Close",
   "dialog.cancel": "Cancel",
   "problem.title": "This could not be read",
+  "problem.gone": "No connection",
   "problem.again": "Try again",
-  "problem.connection": "The server does not answer. Trying again… Changes so far are on disk.",
+  "problem.connection":
+    "The server does not answer. Trying again… Changes so far are on disk. If it was ended, start sa2va review again.",
   // what went wrong, by the server's codes
   "error.no_answer": "The server does not answer. Nothing is lost: every change is on disk.",
   "error.no_clip": "There is no clip “{clip}”.",
@@ -254,6 +256,7 @@ export default {
   "help.playing": "Playing",
   "help.places": "Places",
   "help.view": "Picture",
+  "help.queue": "All clips",
   "help.correcting": "Correcting",
   "help.pointing":
     "On the picture, with a tool other than the first: arrows move a crosshair (Shift: further), Enter points (Alt: what does not belong). Digits choose an object. On the timeline, Ctrl and the wheel zoom.",
@@ -287,4 +290,8 @@ export default {
   "keys.undo": "undo",
   "keys.redo": "redo",
   "keys.save": "save",
+  "keys.card": "next clip in this direction",
+  "keys.open": "open the clip",
+  "keys.reject": "reject with a reason",
+  "keys.undecide": "take a decision back",
 };

@@ -151,7 +151,7 @@ export default {
   // deliveries
   "deliver.what": "要生成的内容",
   "deliver.kinds": "文件",
-  "deliver.presets": "用于",
+  "deliver.presets": "预设",
   "deliver.effects": "效果",
   "deliver.choose.kinds": "文件类型",
   "deliver.choose.presets": "用于哪个程序",
@@ -207,8 +207,10 @@ export default {
   "dialog.close": "关闭",
   "dialog.cancel": "取消",
   "problem.title": "无法读取",
+  "problem.gone": "没有连接",
   "problem.again": "再试一次",
-  "problem.connection": "服务器没有回应，正在重试… 目前的更改都已写入磁盘。",
+  "problem.connection":
+    "服务器没有回应，正在重试… 目前的更改都已写入磁盘。如果服务器已结束，请重新运行 sa2va review。",
   // what went wrong, by the server's codes
   "error.no_answer": "服务器没有回应。没有任何丢失：所有更改都已写入磁盘。",
   "error.no_clip": "没有片段“{clip}”。",
@@ -250,6 +252,7 @@ export default {
   "help.playing": "播放",
   "help.places": "位置",
   "help.view": "画面",
+  "help.queue": "所有片段",
   "help.correcting": "修正",
   "help.pointing":
     "在画面上使用第一个以外的工具时：方向键移动十字线（Shift：更远），回车落点（Alt：不属于）。数字键选择对象。在时间线上，Ctrl 加滚轮缩放。",
@@ -283,4 +286,8 @@ export default {
   "keys.undo": "撤销",
   "keys.redo": "重做",
   "keys.save": "保存",
+  "keys.card": "移到该方向的片段",
+  "keys.open": "打开片段",
+  "keys.reject": "拒绝并写原因",
+  "keys.undecide": "取消决定",
 };
