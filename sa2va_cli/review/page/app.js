@@ -4,7 +4,7 @@ import { ClipPage, Problem, Waiting } from "./clip_page.js";
 import { Header } from "./header.js";
 import { t } from "./language.js";
 import { Icon, IconButton } from "./icons.js";
-import { dismiss, follow, forgetAllJobs, page, readClips, readClipsSoon } from "./page_state.js";
+import { dismiss, dismissAll, follow, forgetAllJobs, page, readClips, readClipsSoon } from "./page_state.js";
 import { preferences } from "./preferences.js";
 import { Queue } from "./queue.js";
 import { Review } from "./review.js";
@@ -34,7 +34,10 @@ function useReview(clips) {
     const opened = wanted === null ? null : new Review(wanted);
     opened?.read();
     setReview(opened);
-    return () => opened?.close();
+    return () => {
+      opened?.close();
+      dismissAll();
+    };
   }, [wanted]);
   return review?.id === wanted ? review : null;
 }

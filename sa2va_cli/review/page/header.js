@@ -142,7 +142,7 @@ function Help({ close }) {
   const rows = [...TABLE, ...(many ? QUEUE_KEYS : [])];
   const groups = [...new Set(rows.map((row) => row.group))];
   return html`<${Dialog} title=${t("help.title")} close=${close} wide=${true}>
-    <div class="help-groups">
+    <div class=${`help-groups${many ? " many" : ""}`}>
       ${groups.map(
         (group) =>
           html`<section key=${group} aria-labelledby=${`help-${group}`}>

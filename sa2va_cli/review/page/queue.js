@@ -167,7 +167,7 @@ function Card({ clip, inOrder, focused, open }) {
     onFocus=${focused}
     onClick=${open}
   >
-    <img src=${clip.thumbnail} alt="" loading="lazy" />
+    <${Thumbnail} address=${clip.thumbnail} />
     <span class="card-name" title=${clip.name}>${clip.name}</span>
     <span class="card-line">
       <${Status} status=${clip.status} />
@@ -179,6 +179,13 @@ function Card({ clip, inOrder, focused, open }) {
     ${clip.problem && html`<span class="reason bad"><${Icon} name="warn" />${said(clip.problem)}</span>`}
     ${job && html`<span class="card-job"><${Progress} job=${job} /></span>`}
   </button>`;
+}
+
+function Thumbnail({ address }) {
+  const [failed, setFailed] = useState(false);
+  return failed
+    ? html`<span class="no-picture"><${Icon} name="warn" /><span class="hidden">${t("queue.no_picture")}</span></span>`
+    : html`<img src=${address} alt="" loading="lazy" onError=${() => setFailed(true)} />`;
 }
 
 export function Status({ status }) {

@@ -32,6 +32,7 @@ export class Review extends Store {
       sound: true,
       loads: 0,
       practised: {}, // tools that were used, whose help is not needed any more
+      unreadable: null, // {frame, problem}: why a frame that should be shown has no picture
       waiting: null, // {frame, points, box, stroke}: sent, and its mask is not here yet; `revision` and `made` come later
     });
     this.id = id;
@@ -123,7 +124,8 @@ export class Review extends Store {
   }
 
   #loaded() {
-    this.set({ loads: this.state.loads + 1 });
+    const { loads, frame } = this.state;
+    this.set({ loads: loads + 1, ...(this.best(frame).image ? { unreadable: null } : {}) });
     this.#arrived();
     this.#stayed();
   }
@@ -131,7 +133,9 @@ export class Review extends Store {
   // A server that is gone is told of elsewhere.
   #failed(problem, frame) {
     if (this.state.waiting?.frame === frame) this.set({ waiting: null });
-    if (problem.status) notify(said(problem.problem), "problem");
+    if (!problem.status || frame !== this.state.frame) return;
+    if (this.best(frame).image) notify(said(problem.problem), "problem");
+    else this.set({ unreadable: { frame, problem: problem.problem }, speed: 0 });
   }
 
   // --- where one is ---

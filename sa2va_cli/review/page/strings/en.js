@@ -39,6 +39,7 @@ export default {
   "queue.none_shown": "No clip is like this. Choose another status or another name.",
   "queue.keys":
     "Arrows move, Enter opens, A accepts, C corrects, R rejects with a reason, U takes a decision back.",
+  "queue.no_picture": "Its picture cannot be read",
   "queue.need": "{need} % of the frames are worth a look",
   // the picture
   "stage.label": "Picture",
@@ -222,6 +223,9 @@ export default {
   "error.no_frame": "There is no frame {frame}; they go from 0 to {last}.",
   "error.no_object": "There is no object {object}; there are: {known}.",
   "error.no_tracks": "{clip} has no tracks yet. Say first what to look for.",
+  "error.no_source": "{source}, which {tracks} was made of, is not there. Put it back, or beside the tracks.",
+  "error.other_source":
+    "{source} is not what {tracks} was made of: its contents differ. Put that back, or open it with --force.",
   "error.no_conversation": "Conversation {conversation} was forgotten. Begin a new one.",
   "error.no_undo": "There is nothing to undo.",
   "error.no_redo": "There is nothing to redo.",
@@ -242,6 +246,7 @@ export default {
   "error.edited_elsewhere": "{file} is edited by another program now: {text}",
   "error.cannot_talk": "{model} cannot be talked to. Choose a Sa2VA (--model 1b).",
   "error.token": "The token is missing or wrong. Open the address that sa2va printed.",
+  "error.exists": "{text}. Under “More options”, give another output, or set existing to overwrite.",
   "error.too_many": "Too many requests at once. Try again in a moment.",
   "error.internal": "The program has a fault: {text}",
   "error.nothing": "{text}",

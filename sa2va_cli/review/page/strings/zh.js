@@ -38,6 +38,7 @@ export default {
   "queue.empty": "打开的位置没有片段。",
   "queue.none_shown": "没有符合条件的片段。请换一个状态或名称。",
   "queue.keys": "方向键移动，回车打开，A 接受，C 修正，R 拒绝并写原因，U 取消决定。",
+  "queue.no_picture": "无法读取画面",
   "queue.need": "{need}% 的帧值得查看",
   // the picture
   "stage.label": "画面",
@@ -218,6 +219,9 @@ export default {
   "error.no_frame": "没有第 {frame} 帧；帧号为 0 到 {last}。",
   "error.no_object": "没有对象 {object}；现有：{known}。",
   "error.no_tracks": "{clip} 还没有轨迹。请先说明要找什么。",
+  "error.no_source": "{tracks} 的来源 {source} 不在原处。请把它放回，或放到轨迹旁边。",
+  "error.other_source":
+    "{source} 不是生成 {tracks} 的文件：内容不同。请放回原来的文件，或用 --force 打开。",
   "error.no_conversation": "对话 {conversation} 已不再保留。请开始新对话。",
   "error.no_undo": "没有可撤销的操作。",
   "error.no_redo": "没有可重做的操作。",
@@ -238,6 +242,7 @@ export default {
   "error.edited_elsewhere": "{file} 正由其他程序编辑：{text}",
   "error.cannot_talk": "{model} 不能对话。请选择 Sa2VA（--model 1b）。",
   "error.token": "缺少令牌或令牌有误。请打开 sa2va 显示的地址。",
+  "error.exists": "{text}。请在“更多选项”中填写另一个 output，或将 existing 设为 overwrite。",
   "error.too_many": "同时的请求太多。请稍后再试。",
   "error.internal": "程序出错：{text}",
   "error.nothing": "什么也没有找到：{text}",
