@@ -24,6 +24,8 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
     "boolean": (bool,),
     "null": (type(None),),
 }
+_NOT_SHOWN = str.maketrans("", "", "\n\u200c\u200d")
+"""What has no shape of its own and belongs to texts: ends of lines, and what joins letters and emoji."""
 MOST_FRAMES = (1 << 31) - 1
 _FRAME = {"type": "integer", "minimum": 0, "maximum": MOST_FRAMES}
 _ID = {"type": "integer", "minimum": 1, "maximum": 65535}
@@ -211,7 +213,7 @@ def _check_text(value: str, schema: Schema, name: str) -> None:
     low, high = schema.get("minLength", 0), schema.get("maxLength", 1 << 20)
     if not low <= len(value.strip()) or len(value) > high:
         raise UsageError(f"{name} has {len(value)} characters; it has from {low} to {high}")
-    if not value.replace("\n", "").isprintable():
+    if not value.translate(_NOT_SHOWN).isprintable():
         raise UsageError(f"{name} has characters that cannot be shown")
     if "enum" in schema and value not in schema["enum"]:
         raise UsageError(f"{name}={value!r:.60} is unknown; choose from {', '.join(schema['enum'])}")

@@ -3,6 +3,7 @@
 Reading is for any thread; what changes is changed under one lock. Knows nothing about the network.
 """
 
+import os
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
@@ -20,6 +21,7 @@ from sa2va_cli.datatypes import Frame, Prompt
 from sa2va_cli.errors import InputError, Sa2VAError, UsageError
 from sa2va_cli.events import Event, Progress
 from sa2va_cli.media.reader import Reader, first_timecode, open_source
+from sa2va_cli.media.sequences import is_pattern
 from sa2va_cli.pipeline.job import Search
 from sa2va_cli.pipeline.opening import opened
 from sa2va_cli.pipeline.provenance import search_of
@@ -153,10 +155,12 @@ class OpenClip:
 
     @property
     def source(self) -> str:
-        """The video or pictures."""
+        """The video or pictures: where the log says, or what is called so beside it."""
         if self.revising is None:
             return self.clip.source or ""
-        return source_of(self.clip.tracks, self.clip.source, self.revising.tracks.header)
+        source = source_of(self.clip.tracks, self.clip.source, self.revising.tracks.header)
+        beside = self.clip.tracks.parent / Path(source).name
+        return str(beside) if not os.path.lexists(source) and beside.exists() else source
 
     @property
     def search(self) -> Search:
@@ -171,6 +175,7 @@ class OpenClip:
         """
         with self._reader_lock:
             if self._reader is None:
+                self._check_there()
                 reader = self._stack.enter_context(opened(self.source, self.search, self._tell_opening))
                 self._check(reader)
                 self._reader = reader
@@ -180,14 +185,30 @@ class OpenClip:
                     self.tell_changed(None)
             return self._reader
 
+    def _check_there(self) -> None:
+        """Makes sure that the source of a log is where it was.
+
+        Raises:
+            InputError: it is not.
+        """
+        source = self.source
+        if self.revising is not None and not is_pattern(source) and not os.path.lexists(source):
+            raise InputError(line("no_source", source=source, tracks=self.clip.tracks.name))
+
     def _check(self, reader: Reader) -> None:
         """Refuses a source that is not that of the log.
 
         Raises:
             InputError: it is another one.
         """
-        if self.revising is not None and not self._force:
-            check_source(self.clip.tracks, self.revising.tracks.header, reader, self.source)
+        if self.revising is None or self._force:
+            return
+        header = self.revising.tracks.header
+        try:
+            check_source(self.clip.tracks, header, reader, self.source)
+        except InputError as error:
+            names = {"source": self.source, "tracks": self.clip.tracks.name}
+            raise InputError(line("other_source", **names)) from error
 
     def _tell_opening(self, event: Event) -> None:
         """Says how much of the source was read; nobody waits for it when the clip was closed.
@@ -389,6 +410,7 @@ class OpenClip:
         edited = revising.edited
         shots = edited.tracks.header.settings.get("shots", ())
         objects = [one.found for one in edited.things]
+        waiting = self._waiting([one.id for one in objects])
         return {
             "cuts": [int(shot["first"]) for shot in shots if int(shot["first"]) > 0],
             "undo": revising.undo_words,
@@ -396,15 +418,25 @@ class OpenClip:
             "unsaved": revising.review.unsaved,
             "bins": survey.frames_per_bin,
             "surveyed": survey.complete,
-            "objects": [self._object(place, one, survey) for place, one in enumerate(edited.things)],
+            "objects": [
+                self._object(place, one, survey) | {"pending": runs(waiting[one.found.id])}
+                for place, one in enumerate(edited.things)
+            ],
             "ranges": [
                 {"first": one.first, "last": one.last, "object": one.object, "why": one.reason}
                 for one in survey.ranges(objects)
             ],
             "needs_look": survey.needs_look(objects),
             "corrections": self._corrections(),
-            "pending": [list(one) for one in runs(revising.pending(self.frames))],
+            "pending": runs(np.any([*waiting.values()], axis=0)) if waiting else [],
         }
+
+    def _waiting(self, objects: Sequence[int]) -> dict[int, NDArray[np.bool_]]:
+        """Which frames of each object wait for masks; those of one that was merged are any object's."""
+        pending = self.edits.pending(self.frames)
+        nothing = np.zeros(self.frames, np.bool_)
+        merged = np.any([nothing, *(one for key, one in pending.items() if key not in objects)], axis=0)
+        return {one: merged | pending.get(one, nothing) for one in objects}
 
     def _object(self, place: int, one: Thing, survey: Survey) -> dict[str, Any]:
         facts = survey.of(one.found.id)

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from sa2va_cli.errors import OutputError, UsageError
 from sa2va_cli.review import correcting
 from sa2va_cli.review.asking import Chats, asked_steps
@@ -150,6 +152,8 @@ class Desk:
         with clip.edits.lock:
             edit = self._made(clip, kind, body)
             clip.edits.edit(edit)
+        if isinstance(edit, Correct):
+            self._stop_preparing()
         # The masks of a correction are still to come, and are told of frame by frame.
         self._changed(clip, None if isinstance(edit, Correct) else changed(edit))
         job = self.jobs.latest(number, edit.layer) if isinstance(edit, Correct) else None
@@ -203,6 +207,12 @@ class Desk:
         job = self._job(clip, "prepare", self.engine.chosen(clip.model).name or "")
         return self._submit(self.worker, job, lambda _: correcting.prepared_steps(clip, frame, self.engine))
 
+    def _stop_preparing(self) -> None:
+        """Ends loading ahead as work of its own: a correction, which is here now, does the same."""
+        for one in self.jobs.active():
+            if one.kind == "prepare":
+                self.worker.cancel(one)
+
     def undo(self, number: str) -> dict[str, Any]:
         """Takes the last edit back.
 
@@ -241,7 +251,7 @@ class Desk:
         Raises:
             OutputError: masks are.
         """
-        count = int(clip.edits.pending(clip.frames).sum())
+        count = int(np.any([*clip.edits.pending(clip.frames).values()], axis=0).sum())
         if count:
             raise OutputError(line("following", count=count))
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sa2va_cli.errors import (
+    ExistsError,
     InputError,
     ModelError,
     NothingFoundError,
@@ -23,6 +24,11 @@ LINES: Mapping[str, str] = {
     "no_frame": "there is no frame {frame}; they go from 0 to {last}",
     "no_object": "there is no object {object}; there are: {known}",
     "no_tracks": "{clip} has no tracks yet; say first what to look for",
+    "no_source": "{source}, which {tracks} was made of, is not there; put it back, or beside the tracks",
+    "other_source": (
+        "{source} is not what {tracks} was made of (its contents differ); put that back, or open it with "
+        "--force"
+    ),
     "no_conversation": "there is no conversation {conversation!r} about this clip; begin a new one",
     "no_undo": "there is nothing to undo",
     "no_redo": "there is nothing to redo",
@@ -45,6 +51,7 @@ LINES: Mapping[str, str] = {
     "edited_elsewhere": "{file} is edited by another program now: {text}",
     "cannot_talk": "{model} cannot be talked to; choose a Sa2VA (--model 1b)",
     "token": "the token is missing or wrong; open the address that sa2va printed",
+    "exists": "{text}; give another output, or existing=overwrite",
     "too_many": "too many requests at once; ask again in a moment",
     "internal": "internal error: {text}",
 }
@@ -82,6 +89,8 @@ def problem_of(error: Exception) -> dict[str, Any]:
     said = error.args[0] if error.args else ""
     if isinstance(said, Line):
         return _problem(said, said.code, said.values)
+    if isinstance(error, ExistsError):  # its own advice speaks of switches of the command line
+        return problem_of(OutputError(line("exists", text=str(error.advised("")))))
     if isinstance(error, NothingFoundError):
         error = error.advised("try other words, or point at it")
     if isinstance(error, Sa2VAError):

@@ -155,14 +155,15 @@ def _parameter(one: Parameter) -> dict[str, Any]:
     }
 
 
-def ordered(order: Order, tracks: Path, source: str, folder: Path) -> Ordered:
+def ordered(order: Order, tracks: Path, source: str, folder: Path, beside: Path) -> Ordered:
     """Makes a job of an order.
 
     Args:
         order: what is wanted.
         tracks: the log.
         source: the video or pictures.
-        folder: what was opened; everything is written below it, and files that are read lie there.
+        folder: what was opened; files that are read lie below it, and so do outputs that are named.
+        beside: where all other outputs are written: the folder of the clip's tracks.
 
     Raises:
         UsageError: it cannot be meant.
@@ -170,7 +171,7 @@ def ordered(order: Order, tracks: Path, source: str, folder: Path) -> Ordered:
     own, times, options = _taken_apart(order)
     groups = _groups(order.what)
     values = split_values(options, groups)
-    place = _place(values["saving"].get("output"), folder)
+    place = _place(values["saving"].get("output"), folder, beside)
     drawing = Drawing(**_inside(values["drawing"], folder))
     values["saving"]["output"] = place
     words = [
@@ -246,15 +247,15 @@ def _text(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _place(given: str | None, folder: Path) -> str:
-    """Where outputs go: below what was opened.
+def _place(given: str | None, folder: Path, beside: Path) -> str:
+    """Where outputs go: below what was opened, or beside the tracks.
 
     Raises:
         UsageError: somewhere else.
     """
     root = folder.absolute()
     if given is None or not given.strip():
-        return f"{root}/"
+        return f"{beside.absolute()}/"
     if given.startswith(("-", "~")) or "\0" in given:
         raise UsageError(f"output={given[:60]!r} is no name; give a file or a folder below {root}")
     path = root / given

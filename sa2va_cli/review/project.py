@@ -6,15 +6,15 @@ what is in the files.
 
 import hashlib
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from sa2va_cli.batch.sources import MEDIA_ENDINGS, TRACKS_ENDINGS, sources
+from sa2va_cli.batch.sources import MEDIA_ENDINGS, TRACKS_ENDINGS, source_kind, sources
 from sa2va_cli.batch.state import NAME, read_state
 from sa2va_cli.errors import InputError
-from sa2va_cli.media.sequences import is_pattern, natural
+from sa2va_cli.media.sequences import Numbering, is_pattern, natural, numbering
 from sa2va_cli.outputs.kinds import KINDS
 from sa2va_cli.tracks.decisions import TRACKS_ENDING, stem_of
 
@@ -56,8 +56,8 @@ class Project:
 
     @property
     def folder(self) -> Path:
-        """The folder that it is, or lies in."""
-        return self.path if self.path.is_dir() else self.path.parent
+        """The folder that it is, or lies in; a folder of frames is a video."""
+        return self.path if self.kind == "folder" else self.path.parent
 
 
 def opened_project(given: str, tracks: Path | None = None) -> Project:
@@ -78,7 +78,9 @@ def opened_project(given: str, tracks: Path | None = None) -> Project:
     if path.name == NAME or path.suffix == ".db":
         return Project(path, "batch", _of_batch(path), path)
     if path.is_dir():
-        return Project(path, "folder", _of_folder(path))
+        clips = _of_folder(path, tracks)
+        is_frames = [one.source for one in clips] == [str(path)]
+        return Project(path.absolute() if is_frames else path, "video" if is_frames else "folder", clips)
     if path.suffix in TRACKS_ENDINGS:
         return Project(path, "tracks", (_of_tracks(path, path.parent),))
     return Project(path, "video", (_of_video(path, path.parent, tracks, str(path)),))
@@ -95,17 +97,22 @@ def _of_video(path: Path, root: Path, tracks: Path | None, source: str) -> Clip:
 
 def tracks_beside(video: Path) -> Path:
     """Where the tracks of a video lie, if there are any: where ``segment`` writes them into its folder."""
-    stem = (
-        video.name.partition("%")[0].partition("#")[0].rstrip("._-") if is_pattern(str(video)) else video.stem
-    )
+    if is_pattern(str(video)):
+        stem = video.name.partition("%")[0].partition("#")[0].rstrip("._-")
+    else:
+        stem = video.name if video.is_dir() else video.stem
     return video.with_name((stem or "frames") + TRACKS_ENDING)
 
 
-def _of_folder(folder: Path) -> tuple[Clip, ...]:
-    """Videos with their tracks, and tracks whose video lies elsewhere."""
+def _of_folder(folder: Path, tracks: Path | None = None) -> tuple[Clip, ...]:
+    """Videos and folders of frames with their tracks, and tracks whose video lies elsewhere."""
     files = [Path(one.path) for one in sources([str(folder)], MEDIA_ENDINGS | TRACKS_ENDINGS)]
     stems = {(file.parent, stem_of(file)) for file in files}
+    stems |= {(folder.parent, folder.name) for folder in {file.parent for file in files}}
     files = [file for file in files if not _is_delivered(file, stems)]
+    files = _with_sequences(files)
+    if files == [folder]:
+        return (_of_video(folder.absolute(), folder.absolute().parent, tracks, str(folder)),)
     videos: dict[Path, Path] = {}
     for file in files:
         if file.suffix not in TRACKS_ENDINGS:
@@ -118,6 +125,23 @@ def _of_folder(folder: Path) -> tuple[Clip, ...]:
         if file.suffix in TRACKS_ENDINGS and file not in found
     }
     return _distinct(found[path] for path in sorted(found, key=natural))
+
+
+def _with_sequences(files: Sequence[Path]) -> list[Path]:
+    """The files, but a folder in the place of its own where all it has are the frames of one clip.
+
+    That is what ``segment`` takes a folder for, too. Pictures without a number each, or with tracks beside
+    them, are clips of their own.
+    """
+    folders: dict[Path, list[Path]] = {}
+    for file in files:
+        folders.setdefault(file.parent, []).append(file)
+    found: list[Path] = []
+    for folder, inside in folders.items():
+        pictures = len(inside) > 1 and all(source_kind(str(file)) == "image" for file in inside)
+        numbers = numbering([file.name for file in inside]) if pictures else Numbering()
+        found += [folder] if numbers.numbers and numbers.note is None else inside
+    return found
 
 
 def _is_delivered(file: Path, stems: Collection[tuple[Path, str]]) -> bool:

@@ -236,12 +236,15 @@ class Revising:
                 hidden |= wanted
         return found
 
-    def pending(self, frames: int) -> NDArray[np.bool_]:
-        """Which frames wait for masks of corrections."""
-        waiting = np.zeros(frames, np.bool_)
-        for one in self.waiting(frames).values():
-            waiting |= one
-        return waiting
+    def pending(self, frames: int) -> dict[int, NDArray[np.bool_]]:
+        """Which frames wait for masks of corrections, by the id of each object that waits for some."""
+        found: dict[int, NDArray[np.bool_]] = {}
+        with self.lock:
+            for layer, missing in self.waiting(frames).items():
+                edit = self.correction(layer)
+                assert edit is not None  # noqa: S101  (only those that count are waited for)
+                found[edit.object] = found.get(edit.object, False) | missing
+        return found
 
     def correction(self, layer: str) -> Correct | None:
         """The correction with a layer, if it counts."""

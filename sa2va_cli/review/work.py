@@ -190,6 +190,7 @@ class Worker:
         assert job.steps is not None  # noqa: S101  (submit has set it)
         if job.begun is None:
             job.state, job.begun = "running", time.monotonic()
+            self._tell(job)  # its first step may take long: a model is loaded
         try:
             job.check()
             job.progress = next(job.steps)

@@ -4,7 +4,7 @@ import { ClipPage, Problem, Waiting } from "./clip_page.js";
 import { Header } from "./header.js";
 import { t } from "./language.js";
 import { Icon, IconButton } from "./icons.js";
-import { dismiss, follow, forgetAllJobs, page, readClips, readClipsSoon } from "./page_state.js";
+import { dismiss, dismissAll, follow, forgetAllJobs, page, readClips, readClipsSoon } from "./page_state.js";
 import { preferences } from "./preferences.js";
 import { Queue } from "./queue.js";
 import { Review } from "./review.js";
@@ -34,7 +34,10 @@ function useReview(clips) {
     const opened = wanted === null ? null : new Review(wanted);
     opened?.read();
     setReview(opened);
-    return () => opened?.close();
+    return () => {
+      opened?.close();
+      dismissAll();
+    };
   }, [wanted]);
   return review?.id === wanted ? review : null;
 }
@@ -86,8 +89,8 @@ function skip(event) {
 }
 
 function Connection() {
-  const connected = useStore(page, (state) => state.connected);
-  if (connected) return null;
+  const told = useStore(page, (state) => state.connected || state.clips === null); // or the whole page says so
+  if (told) return null;
   return html`<p class="connection" role="alert"><${Icon} name="warn" />${t("problem.connection")}</p>`;
 }
 

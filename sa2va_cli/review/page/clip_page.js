@@ -120,9 +120,10 @@ export function Problem({ problem, again }) {
     const timer = setInterval(again, 3000);
     return () => clearInterval(timer);
   }, [connected]);
+  const gone = problem.code === "no_answer";
   return html`<main class="state-page" id="main">
-    <h1>${t("problem.title")}</h1>
-    <p role="alert">${said(problem)}</p>
+    <h1>${t(gone ? "problem.gone" : "problem.title")}</h1>
+    <p role="alert">${gone ? t("problem.connection") : said(problem)}</p>
     <button type="button" class="primary" onClick=${again}>${t("problem.again")}</button>
   </main>`;
 }

@@ -4,6 +4,8 @@ import { IconButton } from "./icons.js";
 import { t } from "./language.js";
 import { html, useLayoutEffect, useRef } from "./vendor/preact-htm.js";
 
+const MOST_LETTERS = 200; // of a name
+
 export function Dialog({ title, close, wide = false, children }) {
   const dialog = useRef();
   useLayoutEffect(() => {
@@ -37,7 +39,7 @@ export function AskForText({ title, label, value = "", needed = true, action, cl
   return html`<${Dialog} title=${title} close=${close}>
     <form onSubmit=${send}>
       <label class="field"
-        ><span>${label}</span><input ref=${input} type="text" defaultValue=${value} autofocus
+        ><span>${label}</span><input ref=${input} type="text" defaultValue=${value} maxlength=${MOST_LETTERS} autofocus
       /></label>
       <footer>
         <button type="button" onClick=${close}>${t("dialog.cancel")}</button>

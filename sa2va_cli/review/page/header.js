@@ -6,7 +6,7 @@ import { TABLE } from "./keys.js";
 import { t } from "./language.js";
 import { page } from "./page_state.js";
 import { choose, nextTheme, preferences } from "./preferences.js";
-import { RejectDialog, sortedClips, Status } from "./queue.js";
+import { QUEUE_KEYS, RejectDialog, sortedClips, Status } from "./queue.js";
 import { editWords } from "./review.js";
 import { useStore } from "./store.js";
 import { html, useEffect, useState } from "./vendor/preact-htm.js";
@@ -30,7 +30,8 @@ export function Header({ review, open }) {
 }
 
 function ClipTitle({ review, clips, open }) {
-  const name = useStore(review, (state) => state.clip?.name ?? "");
+  const known = clips?.find((clip) => clip.id === review.id)?.name ?? ""; // before all is known of the clip
+  const name = useStore(review, (state) => state.clip?.name ?? known);
   const status = useStore(review, (state) => state.clip?.status ?? null);
   const unsaved = useStore(review, (state) => state.clip?.unsaved ?? false);
   useEffect(() => {
@@ -137,15 +138,17 @@ function Looks() {
 }
 
 function Help({ close }) {
-  const groups = [...new Set(TABLE.map((row) => row.group))];
+  const many = useStore(page, (state) => state.clips?.length > 1);
+  const rows = [...TABLE, ...(many ? QUEUE_KEYS : [])];
+  const groups = [...new Set(rows.map((row) => row.group))];
   return html`<${Dialog} title=${t("help.title")} close=${close} wide=${true}>
-    <div class="help-groups">
+    <div class=${`help-groups${many ? " many" : ""}`}>
       ${groups.map(
         (group) =>
           html`<section key=${group} aria-labelledby=${`help-${group}`}>
             <h3 id=${`help-${group}`}>${t(`help.${group}`)}</h3>
             <dl>
-              ${TABLE.filter((row) => row.group === group).map(
+              ${rows.filter((row) => row.group === group).map(
                 (row) =>
                   html`<div key=${row.words}>
                     <dt>${row.keys.map((key) => html`<kbd key=${key}>${key}</kbd>`)}</dt>

@@ -2,7 +2,7 @@
 
 import { dropChosen } from "./objects.js";
 import { changeRadius } from "./tools.js";
-import { rangeStarts, shuttle, togglePlaying, toggleWipe, zoomBy } from "./transport.js";
+import { shuttle, togglePlaying, toggleWipe, zoomBy } from "./transport.js";
 
 const correctionFrames = (review) => review.state.clip.corrections.map((one) => one.frame);
 
@@ -22,13 +22,13 @@ export const TABLE = [
     group: "places",
     keys: ["N"],
     words: "keys.range",
-    act: (review) => review.jump(rangeStarts(review.state.clip), 1),
+    act: (review) => review.jumpToRange(1),
   },
   {
     group: "places",
     keys: ["Shift+N"],
     words: "keys.range_back",
-    act: (review) => review.jump(rangeStarts(review.state.clip), -1),
+    act: (review) => review.jumpToRange(-1),
   },
   {
     group: "places",

@@ -190,8 +190,7 @@ function WorthALook({ review, clip }) {
           html`<${Place}
             key=${at}
             review=${review}
-            frame=${range.first}
-            object=${range.object}
+            place=${range}
             where=${range.first === range.last ? range.first : `${range.first}–${range.last}`}
             words=${`${name(range.object)}: ${tServer("why", range.why)}`}
           />`,
@@ -200,34 +199,42 @@ function WorthALook({ review, clip }) {
   </section>`;
 }
 
+// What was given for the same object on the same frame in the same way is one line.
 function Corrections({ review, clip }) {
-  if (!clip.corrections.length) return null;
+  const name = (id) => clip.objects.find((one) => one.id === id)?.name;
+  const lines = Map.groupBy(clip.corrections, (one) => [one.frame, one.object, one.kind, one.words].join(" "));
+  if (!lines.size) return null;
   return html`<section aria-labelledby="corrections-title">
     <h2 id="corrections-title">
       ${t("corrections.title")} <span class="count">${clip.corrections.length}</span>
     </h2>
     <ul class="places">
-      ${clip.corrections.map(
-        (one, at) =>
+      ${[...lines].map(
+        ([key, [one, ...more]]) =>
           html`<${Place}
-            key=${at}
+            key=${key}
             review=${review}
-            frame=${one.frame}
-            object=${one.object}
+            place=${{ first: one.frame, object: one.object }}
             where=${one.frame}
-            words=${one.words || tServer("correction", one.kind)}
+            words=${correctionWords(name(one.object), one)}
+            count=${more.length + 1}
           />`,
       )}
     </ul>
   </section>`;
 }
 
-function Place({ review, frame, object, where, words }) {
-  const go = () => {
-    review.seek(frame);
-    if (review.state.clip.objects.some((one) => one.id === object)) review.set({ target: object });
-  };
+// Whose correction it is, and what it was; a name that was looked for is not said twice.
+function correctionWords(name, { words, kind }) {
+  const parts = new Set([name, words || tServer("correction", kind)]);
+  return [...parts].filter(Boolean).join(": ");
+}
+
+function Place({ review, place, where, words, count = 1 }) {
   return html`<li>
-    <button type="button" onClick=${go}><span class="where">${where}</span><span>${words}</span></button>
+    <button type="button" onClick=${() => review.goTo(place)}>
+      <span class="where">${where}</span>
+      <span>${words}${count > 1 && html` <span class="count">×${count}</span>`}</span>
+    </button>
   </li>`;
 }

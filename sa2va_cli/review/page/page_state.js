@@ -30,6 +30,11 @@ export function dismiss(id) {
   page.set({ notices: page.state.notices.filter((notice) => notice.id !== id) });
 }
 
+// What was said about one clip is of no use with another one.
+export function dismissAll() {
+  page.set({ notices: [] });
+}
+
 // Does what was asked for, and says what went wrong. Gives undefined then.
 export async function attempt(work) {
   try {

@@ -2,7 +2,7 @@
 
 import { soundAddress } from "./api.js";
 import { strideOf } from "./review.js";
-import { framesPerSecond, secondsOf } from "./timecode.js";
+import { endOf, frameAt, framesPerSecond, secondsOf } from "./timecode.js";
 
 const LATE_S = 0.25; // pictures that are later than this slow the clock down
 const DRIFT_S = 0.1; // sound that is further off is set again
@@ -22,15 +22,19 @@ export class Player {
   }
 
   #follow() {
-    const { speed, clip } = this.review.state;
-    if (!clip || speed === this.speed) return;
+    const { speed, clip, sound } = this.review.state;
+    if (!clip || (speed === this.speed && sound === this.audible)) return;
+    const isSame = speed === this.speed;
     this.speed = speed;
+    this.audible = sound;
     if (speed === 0) {
       this.sound?.pause();
       return;
     }
-    this.#restartWhereEnded();
-    this.#setClock();
+    if (!isSame) {
+      this.#restartWhereEnded();
+      this.#setClock();
+    }
     this.#startSound();
     if (!this.running) {
       this.running = true;
@@ -46,9 +50,16 @@ export class Player {
     if (speed < 0 && frame <= first) this.review.seek(last, { playing: true });
   }
 
+  // The clock tells the time in the source; backwards it begins at the end of the frame.
   #setClock() {
+    const { clip, frame, speed } = this.review.state;
     this.startedAt = performance.now();
-    this.startFrame = this.review.state.frame;
+    this.startFrame = frame;
+    this.startSeconds = speed > 0 ? secondsOf(clip, frame) : endOf(clip, frame);
+  }
+
+  #seconds(now) {
+    return this.startSeconds + ((now - this.startedAt) / 1000) * this.speed;
   }
 
   #tick(now) {
@@ -57,10 +68,11 @@ export class Player {
       this.running = false;
       return;
     }
-    const due = ((now - this.startedAt) / 1000) * framesPerSecond(clip) * speed;
     const stride = strideOf(clip, speed);
-    this.#show(this.startFrame + Math.sign(speed) * Math.floor(Math.abs(due) / stride) * stride, stride);
-    this.#keepSound();
+    const direction = Math.sign(speed);
+    const passed = Math.max(0, direction * (frameAt(clip, this.#seconds(now)) - this.startFrame));
+    this.#show(this.startFrame + direction * Math.floor(passed / stride) * stride, stride);
+    this.#keepSound(now);
     requestAnimationFrame((later) => this.#tick(later));
   }
 
@@ -93,20 +105,18 @@ export class Player {
       this.sound.preload = "auto";
     }
     this.sound.playbackRate = speed;
-    this.sound.currentTime = this.#soundTime();
+    this.sound.currentTime = this.#soundAt(performance.now());
     this.sound.play().catch(() => {}); // a browser that refuses sound still shows the pictures
   }
 
-  #soundTime() {
-    const { clip, frame } = this.review.state;
-    return secondsOf(clip, frame) - secondsOf(clip, 0);
+  // Where the sound should be, which runs on while a frame is shown for long.
+  #soundAt(now) {
+    return Math.max(0, this.#seconds(now) - secondsOf(this.review.state.clip, 0));
   }
 
-  #keepSound() {
+  #keepSound(now) {
     if (!this.sound || this.sound.paused) return;
-    if (!this.review.state.sound) this.sound.pause();
-    else if (Math.abs(this.sound.currentTime - this.#soundTime()) > DRIFT_S * this.speed) {
-      this.sound.currentTime = this.#soundTime();
-    }
+    const wanted = this.#soundAt(now);
+    if (Math.abs(this.sound.currentTime - wanted) > DRIFT_S * this.speed) this.sound.currentTime = wanted;
   }
 }

@@ -21,6 +21,15 @@ export function sortedClips(clips) {
   );
 }
 
+// What the keys do here; the help shows them.
+export const QUEUE_KEYS = [
+  { group: "queue", keys: ["←", "→", "↑", "↓"], words: "keys.card" },
+  { group: "queue", keys: ["Enter", "C"], words: "keys.open" },
+  { group: "queue", keys: ["A"], words: "triage.accept" },
+  { group: "queue", keys: ["R"], words: "keys.reject" },
+  { group: "queue", keys: ["U"], words: "keys.undecide" },
+];
+
 export function Queue({ open }) {
   const clips = useStore(page, (state) => state.clips);
   const [filter, setFilter] = useState({ status: "all", text: "" });
@@ -31,7 +40,7 @@ export function Queue({ open }) {
       clip.name.toLowerCase().includes(filter.text.toLowerCase()),
   );
   return html`<main class="queue" id="main">
-    <${Filters} clips=${clips} filter=${filter} set=${setFilter} />
+    ${clips.length > 0 && html`<${Filters} clips=${clips} filter=${filter} set=${setFilter} />`}
     ${
       shown.length
         ? html`<${Grid} clips=${shown} open=${open} reject=${setRejecting} />`
@@ -158,7 +167,7 @@ function Card({ clip, inOrder, focused, open }) {
     onFocus=${focused}
     onClick=${open}
   >
-    <img src=${clip.thumbnail} alt="" loading="lazy" />
+    <${Thumbnail} address=${clip.thumbnail} />
     <span class="card-name" title=${clip.name}>${clip.name}</span>
     <span class="card-line">
       <${Status} status=${clip.status} />
@@ -170,6 +179,13 @@ function Card({ clip, inOrder, focused, open }) {
     ${clip.problem && html`<span class="reason bad"><${Icon} name="warn" />${said(clip.problem)}</span>`}
     ${job && html`<span class="card-job"><${Progress} job=${job} /></span>`}
   </button>`;
+}
+
+function Thumbnail({ address }) {
+  const [failed, setFailed] = useState(false);
+  return failed
+    ? html`<span class="no-picture"><${Icon} name="warn" /><span class="hidden">${t("queue.no_picture")}</span></span>`
+    : html`<img src=${address} alt="" loading="lazy" onError=${() => setFailed(true)} />`;
 }
 
 export function Status({ status }) {

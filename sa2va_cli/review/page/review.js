@@ -32,6 +32,7 @@ export class Review extends Store {
       sound: true,
       loads: 0,
       practised: {}, // tools that were used, whose help is not needed any more
+      unreadable: null, // {frame, problem}: why a frame that should be shown has no picture
       waiting: null, // {frame, points, box, stroke}: sent, and its mask is not here yet; `revision` and `made` come later
     });
     this.id = id;
@@ -91,7 +92,10 @@ export class Review extends Store {
     }
     if (event.type !== "frames") return;
     this.frames.renewMasks(event.first, event.last);
-    const { waiting } = this.state;
+    const { waiting, clip, frame } = this.state;
+    if (clip && event.first <= frame && frame <= event.last && isPending(clip, frame)) {
+      this.set({ clip: { ...clip, pending: without(clip.pending, event) } }); // the other news comes later
+    }
     if (waiting && event.first <= waiting.frame && waiting.frame <= event.last) this.#made();
     this.readSoon();
   }
@@ -120,7 +124,8 @@ export class Review extends Store {
   }
 
   #loaded() {
-    this.set({ loads: this.state.loads + 1 });
+    const { loads, frame } = this.state;
+    this.set({ loads: loads + 1, ...(this.best(frame).image ? { unreadable: null } : {}) });
     this.#arrived();
     this.#stayed();
   }
@@ -128,7 +133,9 @@ export class Review extends Store {
   // A server that is gone is told of elsewhere.
   #failed(problem, frame) {
     if (this.state.waiting?.frame === frame) this.set({ waiting: null });
-    if (problem.status) notify(said(problem.problem), "problem");
+    if (!problem.status || frame !== this.state.frame) return;
+    if (this.best(frame).image) notify(said(problem.problem), "problem");
+    else this.set({ unreadable: { frame, problem: problem.problem }, speed: 0 });
   }
 
   // --- where one is ---
@@ -205,6 +212,24 @@ export class Review extends Store {
     if (!sorted.length) return;
     const next = sorted.find((place) => direction * (place - this.state.frame) > 0);
     this.seek(next ?? sorted[0]);
+  }
+
+  // To the next range worth a look, whose object is chosen. Of ranges that begin together each has its turn.
+  jumpToRange(direction) {
+    const { clip, frame, target } = this.state;
+    const order = (one) => one.first * clip.objects.length + clip.objects.findIndex(({ id }) => id === one.object);
+    const sorted = [...clip.ranges].sort((a, b) => direction * (order(a) - order(b)));
+    if (!sorted.length) return;
+    const chosen = sorted.findIndex((one) => one.first === frame && one.object === target);
+    const next = sorted.findIndex((one) => direction * (one.first - frame) >= 0);
+    const at = chosen >= 0 ? chosen + 1 : Math.max(0, next);
+    this.goTo(sorted[at % sorted.length]);
+  }
+
+  // To a frame, with an object that is chosen there if it is still known.
+  goTo({ first, object }) {
+    this.seek(first);
+    if (this.state.clip.objects.some((one) => one.id === object)) this.set({ target: object });
   }
 
   // --- pictures ---
@@ -304,7 +329,7 @@ export class Review extends Store {
   // Looks for a thing in words: as one more object, or as the first thing in a video that has no tracks yet.
   find(prompt) {
     const { clip, frame } = this.state;
-    if (clip.tracks) return this.change({ type: "words", prompt, frame });
+    if (clip.tracks) return this.change({ type: "words", prompt, frame }, {});
     return attempt(() => api.segment(this.id, [prompt]));
   }
 
@@ -340,6 +365,16 @@ export class Review extends Store {
 export function editWords({ type, words }) {
   const name = t(`edit.${type}`);
   return words ? t("edit.about", { name, words }) : name;
+}
+
+// Ranges of frames without those of another range.
+function without(ranges, { first, last }) {
+  return ranges.flatMap(([from, to]) =>
+    [
+      [from, Math.min(to, first - 1)],
+      [Math.max(from, last + 1), to],
+    ].filter(([one, other]) => one <= other),
+  );
 }
 
 // Whether masks of a frame are still to come.

@@ -1,7 +1,8 @@
 // The picture: draws the frame with its masks, and turns pointer and keys on it into looking and correcting.
 
 import { drawFrame, matteLayer, tintLayer } from "./drawing.js";
-import { openingWords, t } from "./language.js";
+import { Icon } from "./icons.js";
+import { openingWords, said, t } from "./language.js";
 import { Pointing } from "./pointing.js";
 import { drawMarks } from "./marks.js";
 import { page } from "./page_state.js";
@@ -18,7 +19,10 @@ export function Stage({ review }) {
   const waiting = useStore(review, (state) => state.waiting?.frame === state.frame);
   const pending = useStore(review, (state) => isPending(state.clip, state.frame));
   const opening = useStore(page, (state) => state.opening.get(review.id));
-  const behind = useStore(review, (state) => !review.best(state.frame).image);
+  const unreadable = useStore(review, (state) =>
+    state.unreadable?.frame === state.frame ? state.unreadable : null,
+  );
+  const behind = useStore(review, (state) => !review.best(state.frame).image && !unreadable);
 
   useLayoutEffect(() => {
     const painter = new Painter(canvas.current, review);
@@ -51,6 +55,19 @@ export function Stage({ review }) {
       ${!waiting && pending && html`<span class="chip warn">${t("stage.pending")}</span>`}
     </div>
     <${Loading} shown=${behind} />
+    ${unreadable && html`<${Unreadable} review=${review} problem=${unreadable.problem} />`}
+  </div>`;
+}
+
+// In the place of a picture that cannot be read.
+function Unreadable({ review, problem }) {
+  const again = () => {
+    review.set({ unreadable: null });
+    review.want();
+  };
+  return html`<div class="unreadable">
+    <p role="alert"><${Icon} name="warn" />${said(problem)}</p>
+    <button type="button" onClick=${again}>${t("problem.again")}</button>
   </div>`;
 }
 

@@ -1,6 +1,6 @@
 // Draws the ruler and the rows of the timeline. Knows nothing about pointers and keys.
 
-import { clock, framesPerSecond } from "./timecode.js";
+import { clock, endOf, frameAt, framesPerSecond, secondsOf } from "./timecode.js";
 
 const STEPS_S = [0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600];
 const TICK_EM = 6; // between two times on the ruler
@@ -26,20 +26,28 @@ function pen(canvas, { first, last }) {
 
 export function drawRuler(canvas, clip, shown) {
   const { context, x, ratio, height, colour, font, em } = pen(canvas, shown);
-  const rate = framesPerSecond(clip);
-  const perSecond = canvas.width / ((shown.last - shown.first + 1) / rate) / ratio;
+  const [from, to] = [secondsOf(clip, shown.first), endOf(clip, shown.last)];
+  const perSecond = canvas.width / (to - from) / ratio;
   const step = STEPS_S.find((one) => one * perSecond >= TICK_EM * em) ?? STEPS_S.at(-1);
   context.font = font;
   context.textBaseline = "middle";
   context.fillStyle = colour("quiet");
-  for (let tick = Math.ceil(shown.first / rate / step); tick * step * rate <= shown.last; tick++) {
-    const at = x(tick * step * rate);
+  let free = 0; // where the last time ends: frames that are shown for long have many times in little room
+  for (let tick = Math.ceil(from / step); tick * step < to; tick++) {
+    const at = x(placeOf(clip, tick * step));
+    const words = shortClock(tick * step);
+    if (at < free) continue;
     context.fillRect(at, height * 0.6, ratio, height * 0.4);
-    context.fillText(shortClock(tick * step), at + 4 * ratio, height / 2);
+    context.fillText(words, at + 4 * ratio, height / 2);
+    free = at + context.measureText(words).width + 8 * ratio;
   }
   context.fillStyle = colour("cut");
   for (const cut of clip.cuts) context.fillRect(x(cut) - ratio, 0, 2 * ratio, height);
 }
+
+// The frame of a time, and the part of it that has passed where all frames are shown equally long.
+const placeOf = (clip, seconds) =>
+  clip.times ? frameAt(clip, seconds) : (seconds - clip.start) * framesPerSecond(clip);
 
 const shortClock = (seconds) =>
   clock(seconds)
@@ -50,7 +58,7 @@ export function drawRow(canvas, clip, object, shown) {
   const tools = pen(canvas, shown);
   drawVisible(tools, object);
   drawConfidence(tools, clip, object, shown);
-  drawPending(tools, clip);
+  drawPending(tools, object);
   drawCuts(tools, clip);
   drawRanges(tools, clip, object);
   drawCorrections(tools, clip, object);
@@ -78,11 +86,11 @@ function drawConfidence({ context, x, height, ratio }, clip, object, shown) {
 }
 
 // Frames that are still to be done are hatched.
-function drawPending({ context, x, height, ratio, colour }, clip) {
+function drawPending({ context, x, height, ratio, colour }, { pending }) {
   context.save();
   context.strokeStyle = colour("quiet");
   context.lineWidth = ratio;
-  for (const [first, last] of clip.pending) {
+  for (const [first, last] of pending) {
     const [left, right] = [x(first), x(last + 1)];
     context.save();
     context.beginPath();

@@ -24,14 +24,14 @@ export function Transport({ review }) {
 function Moving({ review }) {
   const speed = useStore(review, (state) => state.speed);
   const clip = useStore(review, (state) => state.clip);
-  const places = rangeStarts(clip);
+  const none = !clip.ranges.length;
   return html`<div class="group">
     <${IconButton}
       icon="flagBack"
       label=${t("transport.previous_range")}
       keys="Shift+N"
-      disabled=${!places.length}
-      onClick=${() => review.jump(places, -1)}
+      disabled=${none}
+      onClick=${() => review.jumpToRange(-1)}
     />
     <${IconButton} icon="back" label=${t("transport.step_back")} keys="←" onClick=${() => review.step(-1)} />
     <${IconButton}
@@ -46,8 +46,8 @@ function Moving({ review }) {
       icon="flagForward"
       label=${t("transport.next_range")}
       keys="N"
-      disabled=${!places.length}
-      onClick=${() => review.jump(places, 1)}
+      disabled=${none}
+      onClick=${() => review.jumpToRange(1)}
     />
     <select
       aria-label=${t("transport.speed")}
@@ -59,8 +59,6 @@ function Moving({ review }) {
     </select>
   </div>`;
 }
-
-export const rangeStarts = (clip) => clip.ranges.map((range) => range.first);
 
 export function togglePlaying(review) {
   review.setSpeed(review.state.speed ? 0 : (review.chosenSpeed ?? 1));

@@ -39,6 +39,7 @@ export default {
   "queue.none_shown": "No clip is like this. Choose another status or another name.",
   "queue.keys":
     "Arrows move, Enter opens, A accepts, C corrects, R rejects with a reason, U takes a decision back.",
+  "queue.no_picture": "Its picture cannot be read",
   "queue.need": "{need} % of the frames are worth a look",
   // the picture
   "stage.label": "Picture",
@@ -155,7 +156,7 @@ export default {
   // deliveries
   "deliver.what": "What to make",
   "deliver.kinds": "Files",
-  "deliver.presets": "For",
+  "deliver.presets": "Presets",
   "deliver.effects": "Effects",
   "deliver.choose.kinds": "Kind of file",
   "deliver.choose.presets": "For which program",
@@ -171,7 +172,7 @@ export default {
   "deliver.copy": "Copy",
   "deliver.copy_folder": "Copy the folder’s name",
   "deliver.show_folder": "Show the folder",
-  "deliver.done": "Made",
+  "deliver.done": "Files made",
   // jobs
   "jobs.label": "Work in progress",
   "jobs.kind.segment": "Looking for {about}",
@@ -211,8 +212,10 @@ export default {
   "dialog.close": "Close",
   "dialog.cancel": "Cancel",
   "problem.title": "This could not be read",
+  "problem.gone": "No connection",
   "problem.again": "Try again",
-  "problem.connection": "The server does not answer. Trying again… Changes so far are on disk.",
+  "problem.connection":
+    "The server does not answer. Trying again… Changes so far are on disk. If it was ended, start sa2va review again.",
   // what went wrong, by the server's codes
   "error.no_answer": "The server does not answer. Nothing is lost: every change is on disk.",
   "error.no_clip": "There is no clip “{clip}”.",
@@ -220,6 +223,9 @@ export default {
   "error.no_frame": "There is no frame {frame}; they go from 0 to {last}.",
   "error.no_object": "There is no object {object}; there are: {known}.",
   "error.no_tracks": "{clip} has no tracks yet. Say first what to look for.",
+  "error.no_source": "{source}, which {tracks} was made of, is not there. Put it back, or beside the tracks.",
+  "error.other_source":
+    "{source} is not what {tracks} was made of: its contents differ. Put that back, or open it with --force.",
   "error.no_conversation": "Conversation {conversation} was forgotten. Begin a new one.",
   "error.no_undo": "There is nothing to undo.",
   "error.no_redo": "There is nothing to redo.",
@@ -240,6 +246,7 @@ export default {
   "error.edited_elsewhere": "{file} is edited by another program now: {text}",
   "error.cannot_talk": "{model} cannot be talked to. Choose a Sa2VA (--model 1b).",
   "error.token": "The token is missing or wrong. Open the address that sa2va printed.",
+  "error.exists": "{text}. Under “More options”, give another output, or set existing to overwrite.",
   "error.too_many": "Too many requests at once. Try again in a moment.",
   "error.internal": "The program has a fault: {text}",
   "error.nothing": "{text}",
@@ -254,6 +261,7 @@ export default {
   "help.playing": "Playing",
   "help.places": "Places",
   "help.view": "Picture",
+  "help.queue": "All clips",
   "help.correcting": "Correcting",
   "help.pointing":
     "On the picture, with a tool other than the first: arrows move a crosshair (Shift: further), Enter points (Alt: what does not belong). Digits choose an object. On the timeline, Ctrl and the wheel zoom.",
@@ -287,4 +295,8 @@ export default {
   "keys.undo": "undo",
   "keys.redo": "redo",
   "keys.save": "save",
+  "keys.card": "next clip in this direction",
+  "keys.open": "open the clip",
+  "keys.reject": "reject with a reason",
+  "keys.undecide": "take a decision back",
 };

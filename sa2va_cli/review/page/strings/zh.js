@@ -38,6 +38,7 @@ export default {
   "queue.empty": "打开的位置没有片段。",
   "queue.none_shown": "没有符合条件的片段。请换一个状态或名称。",
   "queue.keys": "方向键移动，回车打开，A 接受，C 修正，R 拒绝并写原因，U 取消决定。",
+  "queue.no_picture": "无法读取画面",
   "queue.need": "{need}% 的帧值得查看",
   // the picture
   "stage.label": "画面",
@@ -151,7 +152,7 @@ export default {
   // deliveries
   "deliver.what": "要生成的内容",
   "deliver.kinds": "文件",
-  "deliver.presets": "用于",
+  "deliver.presets": "预设",
   "deliver.effects": "效果",
   "deliver.choose.kinds": "文件类型",
   "deliver.choose.presets": "用于哪个程序",
@@ -207,8 +208,10 @@ export default {
   "dialog.close": "关闭",
   "dialog.cancel": "取消",
   "problem.title": "无法读取",
+  "problem.gone": "没有连接",
   "problem.again": "再试一次",
-  "problem.connection": "服务器没有回应，正在重试… 目前的更改都已写入磁盘。",
+  "problem.connection":
+    "服务器没有回应，正在重试… 目前的更改都已写入磁盘。如果服务器已结束，请重新运行 sa2va review。",
   // what went wrong, by the server's codes
   "error.no_answer": "服务器没有回应。没有任何丢失：所有更改都已写入磁盘。",
   "error.no_clip": "没有片段“{clip}”。",
@@ -216,6 +219,9 @@ export default {
   "error.no_frame": "没有第 {frame} 帧；帧号为 0 到 {last}。",
   "error.no_object": "没有对象 {object}；现有：{known}。",
   "error.no_tracks": "{clip} 还没有轨迹。请先说明要找什么。",
+  "error.no_source": "{tracks} 的来源 {source} 不在原处。请把它放回，或放到轨迹旁边。",
+  "error.other_source":
+    "{source} 不是生成 {tracks} 的文件：内容不同。请放回原来的文件，或用 --force 打开。",
   "error.no_conversation": "对话 {conversation} 已不再保留。请开始新对话。",
   "error.no_undo": "没有可撤销的操作。",
   "error.no_redo": "没有可重做的操作。",
@@ -236,6 +242,7 @@ export default {
   "error.edited_elsewhere": "{file} 正由其他程序编辑：{text}",
   "error.cannot_talk": "{model} 不能对话。请选择 Sa2VA（--model 1b）。",
   "error.token": "缺少令牌或令牌有误。请打开 sa2va 显示的地址。",
+  "error.exists": "{text}。请在“更多选项”中填写另一个 output，或将 existing 设为 overwrite。",
   "error.too_many": "同时的请求太多。请稍后再试。",
   "error.internal": "程序出错：{text}",
   "error.nothing": "什么也没有找到：{text}",
@@ -250,6 +257,7 @@ export default {
   "help.playing": "播放",
   "help.places": "位置",
   "help.view": "画面",
+  "help.queue": "所有片段",
   "help.correcting": "修正",
   "help.pointing":
     "在画面上使用第一个以外的工具时：方向键移动十字线（Shift：更远），回车落点（Alt：不属于）。数字键选择对象。在时间线上，Ctrl 加滚轮缩放。",
@@ -283,4 +291,8 @@ export default {
   "keys.undo": "撤销",
   "keys.redo": "重做",
   "keys.save": "保存",
+  "keys.card": "移到该方向的片段",
+  "keys.open": "打开片段",
+  "keys.reject": "拒绝并写原因",
+  "keys.undecide": "取消决定",
 };
