@@ -44,6 +44,8 @@ class Mark:
         """
         try:
             states = [file.stat() for file in (*files, *also)]
+            if not all(stat.S_ISREG(state.st_mode) for state in states):  # a pipe would be waited for
+                return None
             found = [fingerprint(files), *(fingerprint([one]) for one in also)]
         except (OSError, ValueError):
             return None
