@@ -17,7 +17,7 @@ from sa2va_cli.batch.job import BatchJob
 from sa2va_cli.batch.kinds import KINDS, check_batchable, kind_of
 from sa2va_cli.batch.manifest import Entry, read_manifest
 from sa2va_cli.batch.options import Options
-from sa2va_cli.batch.placing import placed, template_of
+from sa2va_cli.batch.placing import FIELDS, parent_of, placed, template_of
 from sa2va_cli.batch.remote import local_folder, local_template
 from sa2va_cli.batch.sources import Source, sources
 from sa2va_cli.errors import UsageError
@@ -167,7 +167,7 @@ def made(wanted: _Wanted, request: Request) -> BatchJob:
         work = kind.make(source.path, wanted.prompts, options)
         outputs = kind.outputs(work)
     except UsageError as error:
-        raise UsageError(f"{wanted.where}: {error.message}") from error
+        raise UsageError(f"{wanted.where}: {error.message}{_advice(shared, error)}") from error
     split = _split(options, work, wanted.where)
     place = local_folder(key) if url else Path()
     return BatchJob(key, wanted.kind, source.path, work, outputs, kind.reads(options), split, url, place)
@@ -228,12 +228,31 @@ def _check_apart(jobs: Sequence[tuple[_Wanted, BatchJob]]) -> None:
         for path in dict.fromkeys(job.names):
             other, same = writers.setdefault(file_of(path), (wanted, path))
             if other is not wanted:
-                what = path if same == path else f"{path}, which some disks do not tell from {same}"
-                raise UsageError(
-                    f"{other.where} and {wanted.where} would both write {what}; add {{parent}}, "
-                    "{relative} or {index} to -o, or use --mirror"
-                )
+                raise UsageError(_collision(other, wanted, same, path))
     _check_inputs((job.source for _, job in jobs), writers)
+
+
+def _collision(one: _Wanted, other: _Wanted, first: str, second: str) -> str:
+    """What is said of two jobs for one file, with what would tell them apart."""
+    if (one.source.path, one.prompts, one.own) == (other.source.path, other.prompts, other.own):
+        rows = "" if one.where == one.source.path else f", by {one.where} and {other.where}"
+        return f"{one.source.path} is given twice{rows}; give it once"
+    what = second if first == second else f"{second}, which some disks do not tell from {first}"
+    differ = file_of(str(one.source.relative)) != file_of(str(other.source.relative))
+    fields = ["{relative}"] * differ
+    if file_of(parent_of(one.source.path)) != file_of(parent_of(other.source.path)):
+        fields.insert(0, "{parent}")
+    mirror = ", or use --mirror" if differ else ""
+    advice = f"add {one_of((*fields, '{index}'))} to -o{mirror}"
+    return f"{one.where} and {other.where} would both write {what}; {advice}"
+
+
+def _advice(output: str | None, error: UsageError) -> str:
+    """What a batch adds to what is said of ``-o``."""
+    if "unknown field" in error.message:
+        return f", and in a batch {', '.join(f'{{{name}}}' for name in FIELDS)}, {{index:04}}"
+    plain = output is not None and "{" not in output and not PurePath(output).suffix
+    return f"; a folder is {output}/" if plain and error.message.startswith(f"-o {output}:") else ""
 
 
 def file_of(name: str) -> str:

@@ -283,6 +283,8 @@ def _named(inputs: list[str], batching: Batching) -> tuple[str, ...]:
     for text in inputs:
         listed = listed_names(ended_by_zero=batching.null) if text == STANDARD_INPUT else [expanded(text)]
         names += listed
+    if inputs and not names:
+        raise UsageError("there is no name on standard input, so there is nothing to do")
     return tuple(names)
 
 

@@ -318,6 +318,23 @@ def test_names_of_any_bytes_are_listed_as_they_are_and_taken_again(folder, sa2va
     assert "-0 says" in sa2va("batch", "-", "-p", "red", "-o", "again/").err
 
 
+@pytest.mark.parametrize(
+    ("inputs", "output", "told"),
+    [
+        (("shots/a.mp4", "shots"), "out/", "shots/a.mp4 is given twice; give it once"),
+        (("shots/day2", "day2"), "out/{parent}/{stem}.mp4", "add {index} to -o\n"),
+        (("shots",), "out/{stem", "a brace has no partner"),
+        (("shots",), "out/{folder}.mp4", "and in a batch {parent}, {index}, {relative}"),
+        (("shots",), "out", "a folder is out/"),
+    ],
+)
+def test_what_is_wrong_with_a_list_is_told_with_what_helps(clips, batch, inputs, output, told):
+    Path("day2").mkdir()
+    make_video(Path("day2/c.mp4"), stamps=range(3))
+    outcome = batch("--save", "mask", inputs=inputs, output=output)
+    assert (outcome.code, told in outcome.err) == (2, True), outcome.err
+
+
 @pytest.mark.parametrize(("one", "other"), [("a", "A"), ("caf\u00e9", "cafe\u0301")])
 def test_names_that_some_disks_do_not_tell_apart_are_not_given_to_two_jobs(folder, batch, one, other):
     outcome = batch(inputs=(f"{one}.mp4", f"{other}.mp4"))
