@@ -167,7 +167,8 @@ def made(wanted: _Wanted, request: Request) -> BatchJob:
         work = kind.make(source.path, wanted.prompts, options)
         outputs = kind.outputs(work)
     except UsageError as error:
-        raise UsageError(f"{wanted.where}: {error.message}{_advice(shared, error)}") from error
+        message = error.message if url is None else error.message.replace(str(here), str(output))
+        raise UsageError(f"{wanted.where}: {message}{_advice(shared, error)}") from error
     split = _split(options, work, wanted.where)
     place = local_folder(key) if url else Path()
     return BatchJob(key, wanted.kind, source.path, work, outputs, kind.reads(options), split, url, place)
