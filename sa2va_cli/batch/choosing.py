@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sa2va_cli.batch.job import BatchJob, Outcome
 from sa2va_cli.batch.marks import Mark, is_as_marked, is_there, output_mark
 from sa2va_cli.batch.state import Row
+from sa2va_cli.errors import OutputError
 from sa2va_cli.outputs.saving import Existing
 from sa2va_cli.pipeline.storage import is_stored
 
@@ -64,10 +65,11 @@ def choose(  # noqa: PLR0911  (one line for each state)
     if again.force:
         return Choice(True, ours, "forced")
     mark = Mark.read(row.mark)
-    if mark is not None and mark.holds_for(row.source, job.reads) is False:
+    if mark is not None and mark.holds_for(job.source, job.reads) is False:
         return Choice(True, ours, "changed")
     if row.state == "failed":
-        return Choice(again.retry_failed, ours, "failed")
+        may_now = row.code == OutputError.exit_code and asked != "refuse"  # as its error has asked for
+        return Choice(again.retry_failed or may_now, ours, "failed")
     if any(not is_as_marked(path, known) for path, known in row.outputs.items()):
         gone = all(is_as_marked(path, known) or not is_there(path) for path, known in row.outputs.items())
         return Choice(True, "skip" if gone else asked, "missing")

@@ -6,7 +6,8 @@ Nothing is decoded: what cannot be meant is told before anything starts, within 
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path, PurePath
@@ -16,7 +17,7 @@ from sa2va_cli.batch.job import BatchJob
 from sa2va_cli.batch.kinds import KINDS, check_batchable, kind_of
 from sa2va_cli.batch.manifest import Entry, read_manifest
 from sa2va_cli.batch.options import Options
-from sa2va_cli.batch.placing import placed, template_of
+from sa2va_cli.batch.placing import FIELDS, parent_of, placed, template_of
 from sa2va_cli.batch.remote import local_folder, local_template
 from sa2va_cli.batch.sources import Source, sources
 from sa2va_cli.errors import UsageError
@@ -65,16 +66,20 @@ class _Wanted:
     own: Any
 
 
-def listed(request: Request) -> list[BatchJob]:
+def listed(request: Request, unread: Callable[[OSError], None] | None = None) -> list[BatchJob]:
     """Makes the jobs.
 
     Files that were found in a folder and are outputs of other jobs are no inputs.
+
+    Args:
+        request: what is asked for.
+        unread: see ``sources.sources``.
 
     Raises:
         InputError: a folder, a pattern or the manifest leads to nothing.
         UsageError: two jobs would write the same file, or a job cannot be meant.
     """
-    jobs = [(wanted, made(wanted, request)) for wanted in _wanted(request)]
+    jobs = [(wanted, made(wanted, request)) for wanted in _wanted(request, unread)]
     written = {name for _, job in jobs for name in job.names}
     left = [
         (wanted, job) for wanted, job in jobs if not (wanted.source.found and _name(job.source) in written)
@@ -88,10 +93,10 @@ def made_of(source: Source, request: Request, index: int) -> BatchJob:
     return made(_Wanted(source, (), request.options, request.kind, source.path, index, {}), request)
 
 
-def _wanted(request: Request) -> Iterator[_Wanted]:
+def _wanted(request: Request, unread: Callable[[OSError], None] | None) -> Iterator[_Wanted]:
     number = 0
     known: dict[str, tuple[str, Options]] = {}
-    for source in sources(request.inputs, kind_of(request.kind).endings):
+    for source in sources(request.inputs, kind_of(request.kind).endings, unread):
         number += 1
         yield _Wanted(source, (), request.options, request.kind, source.path, number, {})
     if request.manifest is not None:
@@ -106,9 +111,16 @@ def _of_entry(entry: Entry, request: Request, number: int, known: dict[str, tupl
     if said not in known:
         known[said] = _said(entry, request)
     kind, options = known[said]
-    relative = PurePath() if os.path.isabs(entry.input) else PurePath(entry.input).parent  # noqa: PTH117
-    source = Source(entry.input, relative)
+    source = Source(entry.input, _relative(entry.input))
     return _Wanted(source, entry.prompts, options, kind, entry.where, number, entry.options)
+
+
+def _relative(path: str) -> PurePath:
+    """A row's folder, below the current one: what lies beside that does not lead out of ``-o``."""
+    if os.path.isabs(path) or is_stored(path):  # noqa: PTH117  (10,000 of them)
+        return PurePath()
+    parts = PurePath(os.path.normpath(path)).parent.parts
+    return PurePath(*(part for part in parts if part != ".."))
 
 
 def _said(entry: Entry, request: Request) -> tuple[str, Options]:
@@ -151,13 +163,23 @@ def made(wanted: _Wanted, request: Request) -> BatchJob:
     if is_stored(source.path):
         _check_source(source.path, wanted)
     try:
+        _check_times(options)
         work = kind.make(source.path, wanted.prompts, options)
         outputs = kind.outputs(work)
     except UsageError as error:
-        raise UsageError(f"{wanted.where}: {error.message}") from error
+        message = error.message if url is None else error.message.replace(str(here), str(output))
+        raise UsageError(f"{wanted.where}: {message}{_advice(shared, error)}") from error
     split = _split(options, work, wanted.where)
     place = local_folder(key) if url else Path()
     return BatchJob(key, wanted.kind, source.path, work, outputs, kind.reads(options), split, url, place)
+
+
+def _check_times(options: Options) -> None:
+    """Refuses times that cannot be read, whatever the video."""
+    if options.search.start is not None or options.search.end is not None:
+        from sa2va_cli.pipeline.selection import selection
+
+        selection(options.search)
 
 
 def _check_source(url: str, wanted: _Wanted) -> None:
@@ -202,26 +224,51 @@ def _sha(value: Any) -> str:
 
 def _check_apart(jobs: Sequence[tuple[_Wanted, BatchJob]]) -> None:
     """Refuses two jobs for one file, also where case does not count, and a job that would write an input."""
-    writers: dict[str, _Wanted] = {}
+    writers: dict[str, tuple[_Wanted, str]] = {}
     for wanted, job in jobs:
         for path in dict.fromkeys(job.names):
-            other = writers.setdefault(path.casefold(), wanted)
+            other, same = writers.setdefault(file_of(path), (wanted, path))
             if other is not wanted:
-                raise UsageError(
-                    f"{other.where} and {wanted.where} would both write {path}; add {{parent}}, "
-                    "{relative} or {index} to -o, or use --mirror"
-                )
+                raise UsageError(_collision(other, wanted, same, path))
     _check_inputs((job.source for _, job in jobs), writers)
+
+
+def _collision(one: _Wanted, other: _Wanted, first: str, second: str) -> str:
+    """What is said of two jobs for one file, with what would tell them apart."""
+    if (one.source.path, one.prompts, one.own) == (other.source.path, other.prompts, other.own):
+        rows = "" if one.where == one.source.path else f", by {one.where} and {other.where}"
+        return f"{one.source.path} is given twice{rows}; give it once"
+    what = second if first == second else f"{second}, which some disks do not tell from {first}"
+    differ = file_of(str(one.source.relative)) != file_of(str(other.source.relative))
+    fields = ["{relative}"] * differ
+    if file_of(parent_of(one.source.path)) != file_of(parent_of(other.source.path)):
+        fields.insert(0, "{parent}")
+    mirror = ", or use --mirror" if differ else ""
+    advice = f"add {one_of((*fields, '{index}'))} to -o{mirror}"
+    return f"{one.where} and {other.where} would both write {what}; {advice}"
+
+
+def _advice(output: str | None, error: UsageError) -> str:
+    """What a batch adds to what is said of ``-o``."""
+    if "unknown field" in error.message:
+        return f", and in a batch {', '.join(f'{{{name}}}' for name in FIELDS)}, {{index:04}}"
+    plain = output is not None and "{" not in output and not PurePath(output).suffix
+    return f"; a folder is {output}/" if plain and error.message.startswith(f"-o {output}:") else ""
+
+
+def file_of(name: str) -> str:
+    """What is one file for every disk: on some neither case counts nor how accents are composed."""
+    return name.casefold() if name.isascii() else unicodedata.normalize("NFC", name.casefold())
 
 
 def _name(source: str) -> str:
     return source if is_stored(source) else os.path.normpath(source)
 
 
-def _check_inputs(paths: Iterable[str], writers: dict[str, _Wanted]) -> None:
+def _check_inputs(paths: Iterable[str], writers: Mapping[str, tuple[_Wanted, str]]) -> None:
     for path in paths:
-        writer = writers.get(_name(path).casefold())
+        writer = writers.get(file_of(_name(path)))
         if writer is not None:
             raise UsageError(
-                f"{writer.where} would write {path}, which is an input of this batch; choose another -o"
+                f"{writer[0].where} would write {path}, which is an input of this batch; choose another -o"
             )

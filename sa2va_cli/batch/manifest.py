@@ -3,22 +3,23 @@
     {"input": "a.mp4", "prompts": ["the dog"], "save": "matte", "output": "out/{stem}.mov", "keyframes": 9}
 
 ``input`` is what the command would be given; ``prompts`` (or ``prompt``) is a list, in CSV separated by
-``|``; ``output`` is ``-o``; every other key is the long name of an option without its dashes. Knows nothing
-about what the options mean.
+``|``; ``output`` is ``-o``; every other key is the long name of an option without its dashes. What is null,
+or an empty cell, is not said. Knows nothing about what the options mean.
 """
 
 import csv
 import io
 import json
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sa2va_cli.errors import InputError, UsageError
+from sa2va_cli.parameters import expanded
 
 _SEPARATOR = "|"
+_UTF_16 = b"\xff\xfe", b"\xfe\xff"
 
 
 @dataclass(frozen=True)
@@ -46,36 +47,86 @@ def read_manifest(path: Path) -> Iterator[Entry]:
         UsageError: a row cannot be meant; the line is named.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
+        data = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from error
+    if data.startswith(_UTF_16):
+        raise UsageError(f"{path}: its letters are those of UTF-16; store it as UTF-8")
+    text = data.decode("utf-8-sig", "surrogateescape")
     if path.suffix.lower() == ".csv":
-        rows = csv.DictReader(io.StringIO(text), restkey="")
-        for row in rows:
-            yield _entry({key: value for key, value in row.items() if value}, f"{path}:{rows.line_num}")
+        yield from _rows(text, path)
         return
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             yield _entry(_object(line, f"{path}:{number}"), f"{path}:{number}")
 
 
-def _object(line: str, where: str) -> dict[str, Any]:
+def _rows(text: str, path: Path) -> Iterator[Entry]:
+    """The rows of CSV; cells that are empty say nothing."""
+    lines = csv.reader(io.StringIO(text, newline=""))
+    names: list[str] | None = None
     try:
-        value = json.loads(line)
+        for row in lines:
+            where = f"{path}:{lines.line_num}"
+            if not any(row):
+                continue
+            if names is None:
+                names = _header(row, where)
+            elif len(row) > len(names) and any(row[len(names) :]):
+                raise UsageError(f"{where}: {len(row)} values, and the first row names {len(names)} columns")
+            else:
+                yield _entry([pair for pair in zip(names, row, strict=False) if pair[1]], where)
+    except csv.Error as error:
+        raise UsageError(f"{path}:{lines.line_num}: this row cannot be read ({error})") from error
+
+
+def _header(row: list[str], where: str) -> list[str]:
+    """The names of columns."""
+    if "input" not in map(_key, row):
+        raise UsageError(
+            f"{where}: no column is called input; the first row of CSV names the columns, with "
+            f"commas between them, and this one has {', '.join(row)}"
+        )
+    return row
+
+
+def _object(line: str, where: str) -> list[tuple[str, Any]]:
+    """The names and values of an object; names stand there twice where the line says so."""
+    try:
+        value = json.loads(line, object_pairs_hook=_Pairs)
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{where}: not a JSON object on one line ({error})") from error
-    if not isinstance(value, dict):
+    if not isinstance(value, _Pairs):
         raise UsageError(f'{where}: not a JSON object; write {{"input": "clip.mp4", ...}}')
-    return value
+    return [pair for pair in value if pair[1] is not None]
 
 
-def _entry(row: dict[str, Any], where: str) -> Entry:
-    given = {str(key).strip().lstrip("-").replace("-", "_"): value for key, value in row.items()}
+class _Pairs(list[tuple[str, Any]]):
+    """An object of JSON."""
+
+    def __repr__(self) -> str:
+        return json.dumps(dict(self))
+
+
+def _key(name: str) -> str:
+    return name.strip().lstrip("-").replace("-", "_")
+
+
+def _entry(row: Iterable[tuple[str, Any]], where: str) -> Entry:
+    given: dict[str, Any] = {}
+    for name, value in row:
+        if _key(name) in given:
+            raise UsageError(f"{where}: {name} is said twice")
+        if isinstance(value, str) and "\0" in value:
+            raise UsageError(f"{where}: {name} has a zero byte in it, which is in no name")
+        given[_key(name)] = value
     source = given.pop("input", None)
-    if not isinstance(source, str) or not source.strip():
+    if source is not None and not isinstance(source, str):
+        raise UsageError(f"{where}: input is a text, got {source!r}")
+    if source is None or not source.strip():
         raise UsageError(f"{where}: there is no input; each job needs one")
     prompts = [*_texts(given.pop("prompts", ()), where), *_texts(given.pop("prompt", ()), where)]
-    return Entry(os.fspath(source), tuple(prompts), given, where)
+    return Entry(expanded(source), tuple(prompts), given, where)
 
 
 def _texts(value: Any, where: str) -> list[str]:

@@ -5,6 +5,7 @@ that a copied or touched file is no changed one. Knows nothing about jobs.
 """
 
 import os
+import stat
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -43,6 +44,8 @@ class Mark:
         """
         try:
             states = [file.stat() for file in (*files, *also)]
+            if not all(stat.S_ISREG(state.st_mode) for state in states):  # a pipe would be waited for
+                return None
             found = [fingerprint(files), *(fingerprint([one]) for one in also)]
         except (OSError, ValueError):
             return None
@@ -110,10 +113,11 @@ def output_mark(path: Path) -> dict[str, Any]:
         if path.is_dir():
             inside = [file for file in sorted(path.rglob("*")) if file.is_file()]
             return {"files": len(inside), "size": sum(file.stat().st_size for file in inside)}
-        found = fingerprint([path])
+        modified, found = path.stat().st_mtime_ns, fingerprint([path])
     except OSError:
         return {}
-    return {"files": 1, "size": found.size, "contents": f"{found.head[:16]}-{found.tail[:16]}"}
+    contents = f"{found.head[:16]}-{found.tail[:16]}"
+    return {"files": 1, "size": found.size, "contents": contents, "modified": modified}
 
 
 def remote_mark(facts: Facts) -> dict[str, Any]:
@@ -129,10 +133,19 @@ def is_as_marked(name: str, mark: Mapping[str, Any]) -> bool:
         facts = facts_of(name)
         return facts is not None and facts.size == mark.get("size")
     path = Path(name)
+    return _is_file_as_marked(path, mark) if mark.get("files") == 1 else path.is_dir()
+
+
+def _is_file_as_marked(path: Path, mark: Mapping[str, Any]) -> bool:
     try:
-        return path.is_dir() if mark.get("files") != 1 else path.stat().st_size == mark.get("size")
+        found = path.stat()
     except OSError:
         return False
+    if found.st_size != mark.get("size") or not stat.S_ISREG(found.st_mode):
+        return False
+    if found.st_mtime_ns == mark.get("modified", found.st_mtime_ns):  # older states lack it
+        return True
+    return output_mark(path).get("contents") == mark.get("contents")
 
 
 def is_there(name: str) -> bool:

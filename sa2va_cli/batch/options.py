@@ -7,14 +7,14 @@ given for each job, by its long name. Knows nothing about files.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cache, lru_cache
-from types import NoneType, UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any
 
+from sa2va_cli.batch.columns import Column, columns_of
 from sa2va_cli.errors import UsageError
 from sa2va_cli.outputs.delivery import Delivery
 from sa2va_cli.outputs.drawing import Drawing
 from sa2va_cli.outputs.saving import Saving
-from sa2va_cli.parameters import ANSWERING, DRAWING, LOOKING, Option, Switches, check_fields, declared
+from sa2va_cli.parameters import ANSWERING, DRAWING, LOOKING, Option, check_fields, declared
 from sa2va_cli.pipeline.asking_job import Answering, Viewing
 from sa2va_cli.pipeline.job import Search, check_reground
 from sa2va_cli.runtime.choice import ModelChoice
@@ -259,22 +259,30 @@ class Options:
             UsageError: an option does not exist, has no such value, or is of the model.
         """
         changes: dict[str, dict[str, Any]] = {}
+        switched: dict[str, str] = {}
         for name, value in given.items():
-            row = _rows().get(name)
-            if row is None:
+            column = _columns().get(name)
+            if column is None:
                 raise UsageError(f"{where}: there is no option {name!r} for a job")
-            if row.group == "model":
+            if column.group == "model":
                 raise UsageError(f"{where}: {name} is that of all jobs; give --{name} on the command line")
             try:
-                changes.setdefault(row.group, {})[row.field] = row.read(value, where, name)
-            except (TypeError, ValueError, AttributeError) as error:
-                raise UsageError(f"{where}: {name} cannot be {value!r}") from error
+                read = column.read(value, name)
+            except UsageError as error:
+                raise UsageError(f"{where}: {error.message}") from error
+            own = changes.setdefault(column.group, {})
+            if column.constant is None:
+                own[column.field] = read
+            elif read is None:
+                own.setdefault(column.field, getattr(type(getattr(self, column.group))(), column.field))
+            elif column.field in switched:
+                raise UsageError(f"{where}: {switched[column.field]} and {name} contradict each other")
+            else:
+                own[column.field], switched[column.field] = read, name
         try:
             made = {name: replace(getattr(self, name), **own) for name, own in changes.items()}
         except UsageError as error:
             raise UsageError(f"{where}: {error.message}") from error
-        except (TypeError, ValueError, AttributeError) as error:
-            raise UsageError(f"{where}: a value is of the wrong type ({error})") from error
         return replace(self, **made) if made else self
 
     def as_json(self) -> dict[str, Any]:
@@ -294,72 +302,9 @@ class Options:
         }
 
 
-@dataclass(frozen=True)
-class _Row:
-    """How a long name sets a field."""
-
-    group: str
-    field: str
-    kind: Any
-    setting: Option | Switches
-    constant: str | None = None
-
-    def read(self, value: Any, where: str, name: str) -> Any:
-        """The field's value from what a manifest says."""
-        if self.constant is not None:
-            return self.constant if _truth(value, where, name) else "refuse"
-        if self.kind is bool:
-            return _truth(value, where, name)
-        if isinstance(value, str):
-            value = self._of_text(value, where, name)
-        if isinstance(self.setting, Option) and self.setting.read is not None:
-            return self.setting.read(value)
-        return tuple(value) if isinstance(value, list) else value
-
-    def _of_text(self, text: str, where: str, name: str) -> Any:
-        kinds = get_args(self.kind) if get_origin(self.kind) in (Union, UnionType) else (self.kind,)
-        if str in kinds or not {int, float} & set(kinds):
-            return text
-        try:
-            return int(text) if float not in kinds else float(text)
-        except ValueError as error:
-            raise UsageError(f"{where}: {name} is a number, got {text!r}") from error
-
-
-def _truth(value: Any, where: str, name: str) -> bool:
-    words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False, "": False}
-    if isinstance(value, bool):
-        return value
-    found = words.get(str(value).strip().lower())
-    if found is None:
-        raise UsageError(f"{where}: {name} is true or false, got {value!r}")
-    return found
-
-
 @cache
-def _rows() -> dict[str, _Row]:
+def _columns() -> dict[str, Column]:
     """Every option of a job by its long name with underscores."""
-    rows: dict[str, _Row] = {}
     groups: dict[str, Any] = {one.name: one.default_factory for one in fields(Options)}
     groups["search"] = Search  # prompts are no option of a row: it has them beside its options
-    for group, kind in groups.items():
-        for one in declared(kind):
-            if isinstance(one.setting, Switches):
-                for switch in one.setting.switches:
-                    key = switch.name.lstrip("-").replace("-", "_")
-                    constant = switch.value
-                    rows[key] = _Row(group, one.name, one.kind, one.setting, constant)
-            elif isinstance(one.setting, Option):
-                names = one.setting.names or (f"--{one.name}",)
-                for name in names:
-                    if name.startswith("--"):
-                        key = name[2:].replace("-", "_")
-                        rows[key] = _Row(group, one.name, _plain(one.kind), one.setting)
-    return rows
-
-
-def _plain(kind: Any) -> Any:
-    """A type without its ``None``."""
-    parts = get_args(kind) if get_origin(kind) in (Union, UnionType) else ()
-    left = [part for part in parts if part is not NoneType]
-    return left[0] if len(left) == 1 else kind
+    return columns_of(groups)

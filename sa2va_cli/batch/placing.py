@@ -48,7 +48,7 @@ def placed(template: str | None, source: str, relative: PurePath, index: int) ->
             return field[0]
         if field[1].startswith("index"):
             return format(index, field[2] or "")
-        return _literal(_parent(source) if field[1] == "parent" else relative.as_posix())
+        return _literal(parent_of(source) if field[1] == "parent" else relative.as_posix())
 
     filled = _FIELD.sub(fill, template)
     return filled.replace("/./", "/").removeprefix("./") if "{relative}" in template else filled
@@ -66,7 +66,8 @@ def folder_of(template: str | None) -> Path:
     return Path(text + "x").parent
 
 
-def _parent(source: str) -> str:
+def parent_of(source: str) -> str:
+    """The name of the folder that an input lies in."""
     return Path(source).absolute().parent.name
 
 

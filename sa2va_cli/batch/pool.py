@@ -215,10 +215,9 @@ def _serve(pipe: Connection, setup: Setup) -> None:
         while True:
             try:
                 order: Task | str | None = pipe.recv()
-            except (EOFError, OSError):  # the parent was killed
-                stop.soon.set()
-                stop.now.set()
-                break
+            except (EOFError, OSError):
+                # The parent was killed, and so are we: somebody may be at these jobs again in a moment.
+                os._exit(1)
             if order is None:
                 break
             if isinstance(order, Task):

@@ -7,7 +7,7 @@ import os
 import queue
 import time
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any
 from sa2va_cli.batch.choosing import Again, Choice, choose, rebuilt
 from sa2va_cli.batch.estimating import Estimate, estimated, measured
 from sa2va_cli.batch.job import BatchJob, Outcome
-from sa2va_cli.batch.listing import Request, listed, made_of
+from sa2va_cli.batch.listing import Request, file_of, listed, made_of
 from sa2va_cli.batch.placing import folder_of, template_of
 from sa2va_cli.batch.pool import Died, Pool, Said, setups
 from sa2va_cli.batch.progress import BatchReport, BatchResult, Counted, JobBegan, JobEnded, JobTold
@@ -120,13 +120,22 @@ def run_batch(plan: Plan, report: BatchReport, interrupts: Interrupts | None = N
         UsageError: the jobs cannot be meant.
         Sa2VAError: the model is not to be had.
     """
-    jobs = listed(plan.request)
+    jobs = _listed(plan, lambda error: report(Notice(_unread(error), "warning")))
     if plan.watch is not None:
         made_of(Source(str(plan.watch / "new.mp4")), plan.request, 1)  # what cannot be meant is told now
-    if not jobs and plan.watch is None:
-        raise UsageError("there is no input: the list is empty")
     with opened(plan.state_path) as state:
         return _Batch(plan, state, report, interrupts or Interrupts()).run(jobs)
+
+
+def _listed(plan: Plan, unread: Callable[[OSError], None] | None = None) -> list[BatchJob]:
+    jobs = listed(plan.request, unread)
+    if not jobs and plan.watch is None:
+        raise UsageError("there is no input: the list is empty")
+    return jobs
+
+
+def _unread(error: OSError) -> str:
+    return f"{error.filename} is left out, as it cannot be looked into: {error.strerror or error}"
 
 
 def previewed(plan: Plan) -> tuple[list[tuple[BatchJob, Choice]], Estimate]:
@@ -139,7 +148,7 @@ def previewed(plan: Plan) -> tuple[list[tuple[BatchJob, Choice]], Estimate]:
     rows = {}
     if plan.state_path.exists():
         rows = {row.key: row for row in read_state(plan.state_path).rows}
-    jobs = listed(plan.request)
+    jobs = _listed(plan)
     found = [(job, choose(job, rows.get(job.key), job.work.saving.existing, plan.again)) for job in jobs]
     return found, estimated([job for job, choice in found if choice.due], measured(rows.values()))
 
@@ -178,7 +187,7 @@ class _Batch:
     def _enter(self, jobs: Sequence[BatchJob]) -> None:
         before = self._state.enter(jobs)
         self._jobs = {job.key: job for job in jobs}
-        self._written = {name for job in jobs for name in job.names}
+        self._written = {file_of(name) for job in jobs for name in job.names}
         lost = self._state.moved_aside
         if lost is not None:
             self._report(
@@ -375,20 +384,19 @@ class _Batch:
 
     def _appear(self, source: Source) -> None:
         """A file has appeared in the folder that is watched."""
-        if os.path.normpath(source.path) in self._written:
+        if file_of(os.path.normpath(source.path)) in self._written:
             return
         job = made_of(source, self._plan.request, len(self._jobs) + 1)
         at_it = job.key in self._active or self._splits.is_doing(job.key)
         if at_it or any(task.job.key == job.key for task in self._waiting):
             return
         row = self._state.add(job)
-        taken = set(job.names)
+        taken = set(map(file_of, job.names))
         new = job.key not in self._jobs
         self._jobs[job.key] = job
         if new and taken & self._written:
-            error = (
-                f"another job writes {min(taken & self._written)}; add {{relative}} to -o, or use --mirror"
-            )
+            name = next(name for name in job.names if file_of(name) in self._written)
+            error = f"another job writes {name}; add {{relative}} to -o, or use --mirror"
             self._end(job.key, Outcome("failed", OutputError.exit_code, error))
             return
         self._written |= taken

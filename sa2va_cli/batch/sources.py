@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from sa2va_cli.errors import InputError
+from sa2va_cli.errors import InputError, UsageError
 from sa2va_cli.media.formats import SUFFIXES
 from sa2va_cli.media.sequences import is_pattern, natural
 from sa2va_cli.pipeline.storage import is_stored, stored_files
@@ -33,6 +33,12 @@ TRACKS_ENDINGS = frozenset((".sa2va",))
 _HERE = PurePath()
 
 
+class Name(str):
+    """A name from a list, which stands for itself, also where a shell would take it for a pattern."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True)
 class Source:
     """One input.
@@ -48,7 +54,9 @@ class Source:
     found: bool = False
 
 
-def sources(given: Iterable[str], endings: frozenset[str]) -> Iterator[Source]:
+def sources(
+    given: Iterable[str], endings: frozenset[str], unread: Callable[[OSError], None] | None = None
+) -> Iterator[Source]:
     """Takes inputs apart.
 
     A folder stands for all files with known endings in it and below, a shell pattern for all files that fit;
@@ -58,6 +66,7 @@ def sources(given: Iterable[str], endings: frozenset[str]) -> Iterator[Source]:
     Args:
         given: files, folders and patterns.
         endings: by which files in folders are chosen, in small letters.
+        unread: is given each folder below that cannot be looked into, and why.
 
     Raises:
         InputError: a folder or a pattern leads to nothing.
@@ -68,8 +77,8 @@ def sources(given: Iterable[str], endings: frozenset[str]) -> Iterator[Source]:
             continue
         path = Path(text)
         if path.is_dir():
-            yield from _below(path, endings)
-        elif not path.exists() and glob.has_magic(text):
+            yield from _below(path, endings, unread)
+        elif not isinstance(text, Name) and not path.exists() and glob.has_magic(text):
             yield from _matching(text)
         else:
             yield Source(text)
@@ -87,9 +96,11 @@ def _stored(url: str, endings: frozenset[str]) -> Iterator[Source]:
         yield Source(name, PurePath(name.removeprefix(plain).strip("/")).parent, found=True)
 
 
-def _below(folder: Path, endings: frozenset[str]) -> Iterator[Source]:
+def _below(
+    folder: Path, endings: frozenset[str], unread: Callable[[OSError], None] | None
+) -> Iterator[Source]:
     files = []
-    for place, folders, names in os.walk(folder):
+    for place, folders, names in os.walk(folder, onerror=unread):
         folders[:] = [name for name in folders if not name.startswith(".")]
         files += [
             Path(place, name)
@@ -114,16 +125,21 @@ def _matching(pattern: str) -> Iterator[Source]:
         yield Source(str(file), file.parent.relative_to(base), found=True)
 
 
-def listed_names(*, ended_by_zero: bool, read: Callable[[], bytes] | None = None) -> list[str]:
+def listed_names(*, ended_by_zero: bool, read: Callable[[], bytes] | None = None) -> list[Name]:
     """Names on standard input, one a line or, as ``find -print0`` writes them, each ended by a zero byte.
 
     Args:
         ended_by_zero: which of the two.
         read: gives all bytes; None for standard input.
+
+    Raises:
+        UsageError: they are ended by zero bytes, and nobody said so.
     """
     data = (read or sys.stdin.buffer.read)()
+    if b"\0" in data and not ended_by_zero:
+        raise UsageError("names on standard input have zero bytes in them; -0 says that each ends in one")
     lines = data.split(b"\0") if ended_by_zero else data.splitlines()
-    return [os.fsdecode(line) for line in lines if line.strip()]
+    return [Name(os.fsdecode(line)) for line in lines if line.strip()]
 
 
 def source_kind(path: str) -> str:

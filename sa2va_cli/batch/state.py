@@ -6,6 +6,7 @@ damaged is moved aside. Knows nothing about how jobs are run.
 
 import errno
 import json
+import os
 import sqlite3
 import time
 from collections.abc import Generator, Iterable, Mapping, Sequence
@@ -22,6 +23,10 @@ from sa2va_cli.tracks.decisions import TRACKS_ENDING, Decision, decision_on
 from sa2va_cli.version import VERSION
 
 NAME = "sa2va-batch.db"
+
+_LOCKED_SECONDS = 60.0
+"""How long another program, such as one that copies the file, may keep a batch at work from writing it."""
+
 _SCHEMA = 1
 _TABLES = """
 CREATE TABLE batch (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
@@ -112,6 +117,7 @@ class Row:
 
 def _row(values: Sequence[Any]) -> Row:
     named = dict(zip(_COLUMNS.split(", "), values, strict=True))
+    named["source"] = os.fsdecode(named["source"])
     named["mark"] = json.loads(named["mark"]) if named["mark"] else None
     named["outputs"] = json.loads(named["outputs"])
     for name in ("warnings", "look_at"):
@@ -157,9 +163,10 @@ class StateFile:
     def _list(self, jobs: Sequence[BatchJob], place: int) -> None:
         self._connection.executemany(
             "INSERT INTO jobs (key, kind, source, run, place, state) VALUES (?, ?, ?, ?, ?, 'pending') "
-            "ON CONFLICT (key) DO UPDATE SET run = excluded.run, place = excluded.place",
+            "ON CONFLICT (key) DO UPDATE SET run = excluded.run, place = excluded.place, "
+            "source = excluded.source",
             [
-                (job.key, job.kind, _writable(job.source), self._run, number)
+                (job.key, job.kind, _name(job.source), self._run, number)
                 for number, job in enumerate(jobs, place)
             ],
         )
@@ -226,9 +233,18 @@ class StateFile:
             )
 
     def finish(self) -> None:
-        """The run is over."""
+        """The run is over.
+
+        Raises:
+            OutputError: the file cannot be written, or is another one by now.
+        """
         with self._writing() as run:
             run("INSERT OR REPLACE INTO batch VALUES ('ended', ?)", (str(time.time()),))
+        if not self.path.exists():
+            raise OutputError(
+                f"{self.path} was removed while the batch was at work, so what was done is not known next "
+                "time; give the same command with --skip-existing"
+            )
 
     @contextmanager
     def _writing(self) -> Generator[Any, None, None]:
@@ -240,8 +256,17 @@ class StateFile:
             raise _unwritable(self.path, error) from error
 
 
+def _name(source: str) -> str | bytes:
+    """A name as SQLite takes it: the bytes of one that is no UTF-8."""
+    try:
+        source.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(source)
+    return source
+
+
 def _writable(text: str) -> str:
-    """A text that SQLite takes: bytes of names that are no UTF-8 become escapes."""
+    """A text that SQLite takes: bytes of names in it that are no UTF-8 become escapes."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
@@ -251,6 +276,8 @@ def _unwritable(path: Path, error: sqlite3.Error) -> OutputError:
         reason = "no space left on the disk; free some and give the same command again"
     elif name.startswith(("SQLITE_READONLY", "SQLITE_PERM", "SQLITE_CANTOPEN")):
         reason = "no permission to write it; choose another place with --state"
+    elif name.startswith("SQLITE_BUSY"):
+        reason = "another program has locked it; end that, and give the same command again"
     else:
         reason = f"{error}; give the same command again"
     return OutputError(f"cannot write the state of the batch, {path}: {reason}")
@@ -278,7 +305,7 @@ def opened(path: Path) -> Generator[StateFile, None, None]:
 
 
 def _connected(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level="IMMEDIATE", timeout=10)
+    connection = sqlite3.connect(path, isolation_level="IMMEDIATE", timeout=_LOCKED_SECONDS)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
@@ -296,6 +323,10 @@ _MAGIC = b"SQLite format 3\0"
 
 def _is_whole(path: Path) -> bool:
     """Whether a file can be gone on with; True where there is none."""
+    if path.is_dir():
+        raise OutputError(
+            f"{path} is a folder, and the state of a batch is a file; choose another with --state"
+        )
     if not path.exists() or path.stat().st_size == 0:
         return True
     if path.name != NAME and not _is_database(path):
@@ -305,10 +336,7 @@ def _is_whole(path: Path) -> bool:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
             if version and version != _SCHEMA:
-                raise OutputError(
-                    f"{path} is the state of another version of this program (format {version}, this one "
-                    f"writes {_SCHEMA}); choose another with --state"
-                )
+                raise OutputError(f"{_of_another_version(path, version)}; choose another with --state")
             connection.execute(f"SELECT {_COLUMNS} FROM jobs LIMIT 1").fetchone()  # noqa: S608
     except sqlite3.DatabaseError as error:
         if getattr(error, "sqlite_errorname", "").startswith(
@@ -319,6 +347,13 @@ def _is_whole(path: Path) -> bool:
             raise _strange(path) from error
         return False
     return bool(verdict == "ok")
+
+
+def _of_another_version(path: Path, version: int) -> str:
+    return (
+        f"{path} is the state of another version of this program (format {version}, and this one has "
+        f"{_SCHEMA})"
+    )
 
 
 def _is_database(path: Path) -> bool:
@@ -399,6 +434,9 @@ def read_state(path: Path, states: Sequence[State] = STATES) -> Summary:
         with closing(
             sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)
         ) as connection:
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            if version and version != _SCHEMA:
+                raise InputError(f"{_of_another_version(path, version)}; ask that version")
             found = connection.execute("SELECT value FROM batch WHERE name = 'run'").fetchone()
             run = int(found[0]) if found else 0
             sums = connection.execute(
@@ -413,6 +451,10 @@ def read_state(path: Path, states: Sequence[State] = STATES) -> Summary:
                 (run, *states),
             ).fetchall()
     except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY"):
+            raise InputError(
+                f"{path}: another program has locked it; end that, or try again later"
+            ) from error
         raise InputError(f"{path}: not the state of a batch, or damaged ({error})") from error
     try:
         check_unlocked(path)

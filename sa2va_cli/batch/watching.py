@@ -4,10 +4,11 @@ Needs watchfiles, which the extra ``watch`` brings. Knows nothing about what is 
 """
 
 import os
+import stat
 import threading
 import time
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,6 +78,8 @@ class Nursery:
             try:
                 found = Path(path).stat()
             except OSError:
+                continue
+            if not stat.S_ISREG(found.st_mode):
                 continue
             seen.add(path)
             state = found.st_size, found.st_mtime_ns
@@ -152,14 +155,36 @@ def _watch(folder: Path, kind: str, said: "queue.Queue[Any]", stop: threading.Ev
         for path in nursery.look(iter(found), time.monotonic()):
             said.put((-1, Watching(found[path])))
 
-    first = True
-    changes = watch(
-        folder, stop_event=stop, rust_timeout=1000, yield_on_timeout=True, debounce=400, raise_interrupt=False
-    )
-    for change in changes:
-        if first or change or nursery.is_waiting:
-            first = False  # only now nothing can appear unseen between a look and the next change
-            look()
+    while not stop.is_set():
+        place = _place(folder)
+        if place is None:  # it is gone, perhaps with its disk, and may come back
+            stop.wait(1)
+            continue
+        first = True
+        changes = watch(
+            folder,
+            stop_event=stop,
+            rust_timeout=1000,
+            yield_on_timeout=True,
+            debounce=400,
+            raise_interrupt=False,
+        )
+        with suppress(OSError):  # it went before it was watched
+            for change in changes:
+                if first or change or nursery.is_waiting:
+                    first = False  # only now nothing can appear unseen between a look and the next change
+                    look()
+                if _place(folder) != place:  # the system watches a folder, and not its name
+                    break
+
+
+def _place(folder: Path) -> tuple[int, int] | None:
+    """What tells a folder from another one of its name; None where there is none."""
+    try:
+        found = folder.stat()
+    except OSError:
+        return None
+    return (found.st_dev, found.st_ino) if stat.S_ISDIR(found.st_mode) else None
 
 
 def _present(folder: Path, endings: frozenset[str]) -> list[Source]:

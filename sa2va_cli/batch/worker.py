@@ -4,6 +4,7 @@ Each job has a thread. Few of them are at work at once, so memory is bounded: th
 that is opened and asked about, one whose files are finished. Knows nothing about the state file.
 """
 
+import stat
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -235,6 +236,7 @@ class Worker:
     def _outcome_of(self, task: Task, mark: Mark | None) -> Outcome:
         """Runs a job, and sends what it has made where that goes elsewhere."""
         job = task.job
+        _check_lasting(job.source)
         if job.url is None:
             return _done(self._run(task), mark, job)
         from sa2va_cli.batch.remote import all_kept, begun, kept, sent
@@ -375,6 +377,16 @@ class _Turn:
         if self._taken:
             self._taken = False
             self._free.release()
+
+
+def _check_lasting(source: str) -> None:
+    """Refuses a pipe or a device, which would be waited for, and is not there twice."""
+    with suppress(OSError, ValueError):
+        mode = Path(source).stat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise InputError(
+                f"{source}: neither a file nor a folder, and a batch reads each input more than once"
+            )
 
 
 def _done(result: SegmentResult, mark: Mark | None, job: BatchJob) -> Outcome:

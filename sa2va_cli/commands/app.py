@@ -117,6 +117,8 @@ def main(arguments: Sequence[str] | None = None, *, load: "Load | None" = None) 
     try:
         with signals_told(_interrupt):
             return _guarded(lambda: _invoke(session), session)
+    except (Interrupted, KeyboardInterrupt):  # once more, while the last words were said
+        return INTERRUPTED
     finally:
         session.console.flush()
 

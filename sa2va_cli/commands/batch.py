@@ -283,6 +283,8 @@ def _named(inputs: list[str], batching: Batching) -> tuple[str, ...]:
     for text in inputs:
         listed = listed_names(ended_by_zero=batching.null) if text == STANDARD_INPUT else [expanded(text)]
         names += listed
+    if inputs and not names:
+        raise UsageError("there is no name on standard input, so there is nothing to do")
     return tuple(names)
 
 
@@ -500,11 +502,13 @@ def rejected_command(
 
 def _list(found: list[tuple[str, str]], console: "Console", *, why: bool, null: bool) -> None:
     """Inputs, with what is to be said about each."""
+    names = [f"{source}\t{text}" if why else source for source, text in found]
     if null:
-        typer.echo("".join(f"{source}\0" for source, _ in found), nl=False)
+        console.names(names, "\0")
         return
-    for source, text in found:
-        console.answer(f"{source}\t{text}" if why else source)
+    console.names(names)
+    if any("\n" in source for source, _ in found):
+        console.warning("some names have line ends in them; -0 ends each in a zero byte instead")
 
 
 add_command(app, "batch run", run_command, RUN_EPILOG)

@@ -145,11 +145,25 @@ class Console:
 
     def table(self, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Prints columns to standard output: not wrapped, so that other programs find whole lines."""
-        lines = [list(headings), *map(list, rows)]
-        widths = [max(len(line[i]) for line in lines) for i in range(len(headings))]
+        from rich.cells import cell_len
+
+        lines = [[_plain(cell) for cell in line] for line in (headings, *rows)]
+        widths = [max(cell_len(line[i]) for line in lines) for i in range(len(headings))]
         for line in lines:
-            cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+            cells = (cell + " " * (width - cell_len(cell)) for cell, width in zip(line, widths, strict=True))
             self.answer("  ".join(cells).rstrip())
+
+    def names(self, texts: Sequence[str], end: str = "\n") -> None:
+        """Prints names of files to standard output, byte for byte as the system has them.
+
+        Raises:
+            OutputError: standard output cannot be written.
+        """
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(
+                encoding=sys.getfilesystemencoding(), errors=sys.getfilesystemencodeerrors()
+            )
+        self._write("".join(text + end for text in texts))
 
     def ask(self, question: str) -> bool:
         """Asks a person for a yes or no; anything but a yes is a no.

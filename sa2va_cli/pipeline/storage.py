@@ -159,7 +159,7 @@ def stored_files(url: str, endings: frozenset[str]) -> list[str]:
     """The URLs below a folder that have known endings, or that fit a pattern, in order; none for a file.
 
     Raises:
-        InputError: the storage cannot be asked.
+        InputError: the storage cannot be asked, or the bucket or repository is not there.
         UsageError: see ``check_stored``.
     """
     system = file_system(url)
@@ -192,7 +192,8 @@ def stored_copy(url: str, report: Report) -> Generator[Path, None, None]:
     """
     facts = facts_of(url, anew=True)
     if facts is None:
-        raise InputError(f"{url}: there is no such file")
+        private = "; if its repository is private, set HF_TOKEN" if url.startswith("hf:") else ""
+        raise InputError(f"{url}: there is no such file{private}")
     mark = hashlib.sha256(f"{url}\n{facts.version}".encode()).hexdigest()[:16]
     path = cache_folder() / "stored" / mark / PurePosixPath(url).name
     with output_errors(path):
@@ -348,7 +349,7 @@ def _input_errors(url: str) -> Generator[None, None, None]:
     """What storage says about reading, as an error for the user."""
     try:
         yield
-    except (InputError, OutputError, UsageError, FileNotFoundError):
+    except (InputError, OutputError, UsageError):
         raise
     except Exception as error:  # each storage has errors of its own
         raise InputError(f"{url}: cannot be read ({_reason(error)})") from error

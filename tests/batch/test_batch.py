@@ -204,7 +204,7 @@ def test_a_manifest_may_be_csv(clips, sa2va):
         ('{"input": "a.mp4", "colour": 3}', "there is no option 'colour'"),
         ('{"input": "a.mp4", "model": "1b"}', "model is that of all jobs"),
         ('{"input": "a.mp4", "keyframes": 0}', "--keyframes must be at least 1"),
-        ('{"input": "a.mp4", "keyframes": "many"}', "keyframes is a number"),
+        ('{"input": "a.mp4", "keyframes": "many"}', "keyframes is a whole number"),
         ('{"input": "a.mp4", "kind": "bake"}', "unknown kind of job 'bake'"),
         ('{"input": "a.mp4", "prompts": 7}', "prompts are a list of texts"),
         ('{"input": "a.mp4", "save": 5}', "jobs.jsonl:1"),
@@ -297,3 +297,45 @@ def test_looking_at_a_batch_imports_no_network(clips, batch):
             check=True,
         )
         assert done.stdout.endswith("[]\n")
+
+
+def test_names_of_any_bytes_are_listed_as_they_are_and_taken_again(folder, sa2va, monkeypatch):
+    names = [b"shots/la\xe9.png", b"shots/two\nlines.png", b"shots/a[1].png"]
+    (folder / "shots").mkdir()
+    for name in names:
+        Path(os.fsdecode(name)).write_bytes(b"x" * 99)
+    sa2va("batch", "shots", "-p", "red", "-o", "out/")
+    program = [sys.executable, "-m", "sa2va_cli", "batch", "errors", "out"]
+    listed = subprocess.run([*program, "-0"], capture_output=True, check=True).stdout
+    assert sorted(listed.split(b"\0")) == [b"", *sorted(names)]
+    assert b"-0 ends each" in subprocess.run(program, capture_output=True, check=True).stderr
+    Path(os.fsdecode(names[2])).unlink()
+    make_video(folder / "shots/a1.png.mp4", stamps=range(3))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(listed)))
+    assert sa2va("batch", "-", "-0", "-p", "red", "-o", "again/").code == 8  # one is gone, none is a pattern
+    assert states(Path("again/sa2va-batch.db")) == {os.fsdecode(name): "failed" for name in names}
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(listed)))
+    assert "-0 says" in sa2va("batch", "-", "-p", "red", "-o", "again/").err
+
+
+@pytest.mark.parametrize(
+    ("inputs", "output", "told"),
+    [
+        (("shots/a.mp4", "shots"), "out/", "shots/a.mp4 is given twice; give it once"),
+        (("shots/day2", "day2"), "out/{parent}/{stem}.mp4", "add {index} to -o\n"),
+        (("shots",), "out/{stem", "a brace has no partner"),
+        (("shots",), "out/{folder}.mp4", "and in a batch {parent}, {index}, {relative}"),
+        (("shots",), "out", "a folder is out/"),
+    ],
+)
+def test_what_is_wrong_with_a_list_is_told_with_what_helps(clips, batch, inputs, output, told):
+    Path("day2").mkdir()
+    make_video(Path("day2/c.mp4"), stamps=range(3))
+    outcome = batch("--save", "mask", inputs=inputs, output=output)
+    assert (outcome.code, told in outcome.err) == (2, True), outcome.err
+
+
+@pytest.mark.parametrize(("one", "other"), [("a", "A"), ("caf\u00e9", "cafe\u0301")])
+def test_names_that_some_disks_do_not_tell_apart_are_not_given_to_two_jobs(folder, batch, one, other):
+    outcome = batch(inputs=(f"{one}.mp4", f"{other}.mp4"))
+    assert (outcome.code, "which some disks do not tell from" in outcome.err) == (2, True)

@@ -20,6 +20,8 @@ from sa2va_cli.batch.options import Options, SharedSearch
 from sa2va_cli.batch.progress import JobTold
 from sa2va_cli.batch.running import Interrupts, Plan, run_batch
 from sa2va_cli.batch.state import NAME, opened
+from sa2va_cli.commands.console import Console
+from sa2va_cli.commands.session import Interrupted
 from sa2va_cli.events import Progress
 from sa2va_cli.outputs.locks import locked
 from sa2va_cli.outputs.saving import Saving
@@ -43,6 +45,14 @@ def results(folder=Path("out")):
         for path in folder.iterdir()
         if not path.name.startswith(("sa2va-batch.db", "."))
     }
+
+
+def test_one_more_interrupt_while_the_last_words_are_said_is_no_error(six, sa2va, monkeypatch):
+    def told(*_):
+        raise Interrupted
+
+    monkeypatch.setattr(Console, "line", told)
+    assert sa2va("batch", "nothing", "-p", "red").code == 130
 
 
 @pytest.fixture

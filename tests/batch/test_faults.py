@@ -2,10 +2,11 @@
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import tempfile
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -168,3 +169,61 @@ def test_ten_thousand_jobs_are_listed_and_counted_without_a_query_for_each(folde
     assert (
         time.process_time() - began < 30
     )  # 2 seconds on an idle machine: benchmarks/throughput.py measures it
+
+
+def test_what_was_refused_because_of_outputs_is_done_once_these_may_be_replaced(clips, batch):
+    batch(load=load_remembering)
+    path = Path("out/a.mask.mp4")
+    made = path.read_bytes()
+    path.write_bytes(made[:-1] + bytes([made[-1] ^ 1]))  # as long as it was
+    os.utime("out/b.mask.mp4")
+    assert "--overwrite to replace" in batch(load=load_remembering).err
+    assert batch(load=load_remembering).code == 8
+    assert "1 done, 2 skipped" in batch("--overwrite", load=load_remembering).err
+    assert path.read_bytes() == made
+
+
+def test_a_state_that_another_program_holds_or_version_made_is_told(clips, batch, sa2va):
+    batch(load=load_remembering)
+    state = Path("out/sa2va-batch.db")
+    with closing(sqlite3.connect(state, isolation_level=None)) as other:
+        other.execute("PRAGMA user_version = 7")
+        assert "another version" in sa2va("batch", "status", "out").err
+        other.execute("PRAGMA user_version = 1")
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("PRAGMA journal_mode = DELETE")
+        other.execute("BEGIN EXCLUSIVE")
+        with patient(0):
+            assert "another program has locked it" in sa2va("batch", "status", "out").err
+            assert "another program has locked it" in batch(load=load_remembering).err
+
+
+def test_a_state_that_is_removed_at_work_is_told(clips, batch):
+    outcome = batch(load=hooked(Path("out/sa2va-batch.db").unlink))
+    assert (outcome.code, "--skip-existing" in outcome.err) == (7, True)
+    assert "3 done" in batch("--skip-existing", load=load_remembering).err
+
+
+@contextmanager
+def patient(seconds):
+    """SQLite waits so long for locks."""
+    connect = sqlite3.connect
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            sqlite3, "connect", lambda *args, **more: connect(*args, **{**more, "timeout": seconds})
+        )
+        yield
+
+
+def test_folders_that_cannot_be_looked_into_are_told_and_the_others_done(clips, batch, monkeypatch):
+    (clips[0].parent / "lost+found").mkdir()
+    listed = os.scandir
+
+    def scandir(path):
+        if os.fspath(path).endswith("lost+found"):
+            raise PermissionError(13, "Permission denied", path)
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    outcome = batch(load=load_remembering)
+    assert (outcome.code, "lost+found is left out" in outcome.err) == (0, True)

@@ -190,3 +190,30 @@ def test_of_a_large_file_whose_upload_ends_in_the_middle_no_part_is_left(s3, fol
     assert not system.call_s3("list_multipart_uploads", Bucket=bucket).get("Uploads")
     upload(folder / "large", f"{s3}/large")
     assert system.cat_file(f"{s3}/large") == (folder / "large").read_bytes()
+
+
+class Forgetful(fsspec.get_filesystem_class("memory")):
+    """Lists nothing, as the Hub does whose repository is private, and opens nothing that it has listed."""
+
+    def find(self, path, **_):
+        raise FileNotFoundError(f"{path} (repository not found). If it is private, say who you are.")
+
+    def open(self, path, *_, **__):
+        raise FileNotFoundError(path)
+
+
+def test_what_storage_does_not_find_is_an_error_of_the_input(folder, sa2va, monkeypatch, memory):
+    fsspec.filesystem("memory").pipe(
+        "/store/a.mp4", make_video(folder / "a.mp4", stamps=range(3)).read_bytes()
+    )
+    monkeypatch.setattr("fsspec.filesystem", lambda _: Forgetful())
+    below = sa2va("batch", "memory://store/", "-p", "red", "-o", "out/")
+    assert (below.code, "cannot be read (" in below.err, "repository not found" in below.err) == (
+        3,
+        True,
+        True,
+    )
+    gone = sa2va("batch", "memory://store/a.mp4", "-p", "red", "-o", "out/")
+    assert (gone.code, "memory://store/a.mp4: cannot be read" in gone.err) == (8, True)
+    odd = sa2va("batch", "a.mp4", "-p", "red", "-o", "memory://store/{stem")
+    assert (odd.code, "-o memory://store/{stem: a brace" in odd.err) == (2, True)

@@ -1,5 +1,7 @@
 """New files in a folder: taken once they are whole, and once."""
 
+import os
+import shutil
 import threading
 from pathlib import Path
 
@@ -91,6 +93,48 @@ def test_new_files_become_jobs_and_a_restart_does_none_again(clips, monkeypatch)
     ended, _ = run(1)
     assert ended == ["shots/last.mp4"]
     assert set(states().values()) == {"done"}
+
+
+def test_a_folder_that_goes_and_comes_back_is_watched_again(clips, monkeypatch):
+    monkeypatch.setattr(watching, "SETTLED_SECONDS", 0.1)
+    shutil.rmtree("shots/day2")
+    clips[1].unlink()
+    gone = threading.Event()
+
+    def report_first(watch=watching._place):
+        seen = []
+
+        def place(folder):
+            found = watch(folder)
+            seen.append(found)
+            if len(seen) == 2:
+                Path("shots").rename("elsewhere")
+            elif found is None:
+                gone.set()
+            return found
+
+        return place
+
+    def come_back():
+        assert gone.wait(30)
+        Path("elsewhere").rename("shots.new")
+        make_video(Path("shots.new/late.mp4"), stamps=range(4))
+        Path("shots.new").rename("shots")
+
+    monkeypatch.setattr(watching, "_place", report_first())
+    ended, _ = run(2, come_back)
+    assert ended == ["shots/a.mp4", "shots/late.mp4"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+def test_pipes_are_not_waited_for(folder, batch):
+    (folder / "shots").mkdir()
+    make_video(folder / "shots/a.mp4", stamps=range(4))
+    os.mkfifo(folder / "shots/b.mp4")
+    nursery = Nursery(settled_seconds=0, patience_seconds=0)
+    assert [look(nursery, now, folder / "shots/b.mp4") for now in (0, 1)] == [[], []]
+    assert batch(load=load_remembering).code == 8
+    assert states() == {"shots/a.mp4": "done", "shots/b.mp4": "failed"}
 
 
 def test_what_cannot_be_watched_is_told_at_once(folder):
