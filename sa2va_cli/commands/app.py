@@ -4,6 +4,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -134,9 +135,14 @@ def _open_closed_streams() -> None:
 
 
 def _invoke(session: Session) -> int:
-    command = typer.main.get_command(app)
-    code = command.main(list(session.arguments), prog_name="sa2va", standalone_mode=False, obj=session)
+    code = _program().main(list(session.arguments), prog_name="sa2va", standalone_mode=False, obj=session)
     return code if isinstance(code, int) else 0
+
+
+@cache
+def _program() -> Any:
+    """What parses the command line; it is the same for every run, and made of hundreds of options."""
+    return typer.main.get_command(app)
 
 
 def _guarded(run: Callable[[], int], session: Session) -> int:

@@ -39,6 +39,24 @@ def network_of() -> Callable[[str], Sa2VANetwork]:
 
 
 @pytest.fixture(scope="session")
+def small_network_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Sa2VANetwork]:
+    """Loads it once more with a SAM 2 for pictures of 128 pixels, a quarter of the reference one's."""
+
+    @cache
+    def load(family: str) -> Sa2VANetwork:
+        folder = tmp_path_factory.mktemp(family)
+        for path in checkpoint(family).iterdir():
+            (folder / path.name).symlink_to(path)
+        config = json.loads((folder / "config.json").read_text())
+        config["grounding_encoder_config"]["image_size"] = 128
+        (folder / "config.json").unlink()
+        (folder / "config.json").write_text(json.dumps(config))
+        return load_network(folder, torch.device("cpu"), torch.float32)
+
+    return load
+
+
+@pytest.fixture(scope="session")
 def network(network_of: Callable[[str], Sa2VANetwork]) -> Sa2VANetwork:
     return network_of("internvl-qwen2")
 

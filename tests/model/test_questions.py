@@ -41,7 +41,7 @@ def watched(network: Sa2VANetwork) -> Iterator[dict[str, list[int]]]:
 
 
 def frames(inputs: Inputs) -> list[Frame]:
-    return [Frame(index, index, Fraction(1, 24), inputs.frames[index]) for index in range(3)]
+    return [Frame(index, index, Fraction(1, 24), inputs.frames[index]) for index in range(2)]
 
 
 @pytest.fixture(scope="module", params=FAMILIES)
@@ -75,7 +75,7 @@ def test_a_question_after_others_is_answered_as_it_is_alone(
     network_of_family: Sa2VANetwork, inputs: Inputs
 ) -> None:
     chat = network_of_family.chat
-    first = view = chat.look(inputs.frames[:3], still=False)
+    first = view = chat.look(inputs.frames[:2], still=False)
     for prompt in PROMPTS:
         text = f"<image>Please segment {prompt}."
         again, view = chat.answer(view, text)
