@@ -1,18 +1,12 @@
-"""Runs the program in-process with a fake network, in an empty folder; for networks and clips this small, one thread.
-
-Several threads would wait for each other, and while they wait they use up the processor.
-"""
+"""Runs the program in-process with a fake network, in an empty folder."""
 
 import os
-
-for _threads in ("OMP_NUM_THREADS", "OPENCV_FOR_THREADS_NUM", "NUMBA_NUM_THREADS"):  # read at imports
-    os.environ.setdefault(_threads, "1")
-
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import one_thread  # noqa: F401  (before what it is about is imported)
 import pytest
 from fakes import load_fake
 from hypothesis import settings

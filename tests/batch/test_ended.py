@@ -4,12 +4,11 @@ import os
 import random
 import signal
 import sqlite3
-import subprocess
-import sys
 import threading
 from contextlib import closing
 from pathlib import Path
 
+import forked
 import pytest
 from batch.told import events, states
 from clips import make_video
@@ -79,13 +78,12 @@ def plan(**more):
 
 
 def test_a_batch_that_is_killed_anywhere_is_gone_on_with_to_the_same_bytes(undisturbed, sa2va):
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     for after in random.Random(7).sample(range(6, 66), 3):  # the full number of points: benchmarks/soak.py
-        program = [sys.executable, "-c", PROGRAM.format(after=after), *COMMAND]
-        done = subprocess.run(program, env=environment, check=False, capture_output=True)
-        if done.returncode == 0:
+        killed = forked.start(PROGRAM.format(after=after), *COMMAND)
+        killed.join()
+        if killed.exitcode == 0:
             break  # fewer frames were left
-        assert done.returncode == -signal.SIGKILL, done.stderr
+        assert killed.exitcode == -signal.SIGKILL
         assert "running" in states().values()
     assert sa2va("batch", *COMMAND, load=load_remembering).code == 0
     assert results() == undisturbed
@@ -133,22 +131,20 @@ def test_an_interrupted_batch_ends_with_checkpoints_and_goes_on(undisturbed, sa2
 
 
 def test_ctrl_c_ends_the_program_with_130(six, sa2va):
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     program = PROGRAM.format(after=None).replace("killed_after=None", "hook=lambda _: time.sleep(0.05)")
     program = "import time\n" + program.replace("main(", "raise SystemExit(main(").rstrip() + ")"
     arguments = [one for one in COMMAND if one != "--quiet"]
-    with subprocess.Popen(
-        [sys.executable, "-c", program, *arguments, "--json"],
-        env=environment,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        for line in process.stdout:
+    outlet, inlet = os.pipe()
+    process = forked.start(program, *arguments, "--json", stdout=inlet)
+    os.close(inlet)
+    with open(outlet, encoding="utf-8") as out:  # noqa: PTH123
+        for line in out:
             if '"progress"' in line and '"segmenting"' in line:
-                process.send_signal(signal.SIGINT)
+                os.kill(process.pid, signal.SIGINT)
                 break
-        told = events(process.stdout.read())
-    assert process.returncode == 130
+        told = events(out.read())
+    process.join()
+    assert process.exitcode == 130
     assert told[-1]["interrupted"]
     assert {"stopped"} <= {one["event"] for one in told}
 
@@ -161,14 +157,20 @@ def test_several_processes_share_the_jobs_and_do_each_once(undisturbed, sa2va):
     assert results() == undisturbed
 
 
-def test_the_jobs_of_a_worker_that_dies_are_done_by_another(undisturbed, sa2va):
+@pytest.fixture
+def quick_workers(monkeypatch):
+    """Workers begin with everything imported; those of the test of sharing do not."""
+    monkeypatch.setattr("sa2va_cli.batch.pool.multiprocessing.get_context", lambda _: forked.context())
+
+
+def test_the_jobs_of_a_worker_that_dies_are_done_by_another(undisturbed, sa2va, quick_workers):
     Path("mortal").write_text("once")
     outcome = sa2va("batch", *COMMAND[:-1], "--jobs", "2", load=load_mortal)
     assert "its worker died (signal 9); going on" in outcome.err
     assert (outcome.code, results()) == (0, undisturbed)
 
 
-def test_a_job_that_kills_every_worker_fails_and_the_batch_ends(six, sa2va):
+def test_a_job_that_kills_every_worker_fails_and_the_batch_ends(six, sa2va, quick_workers):
     for number in range(1, 6):
         (six / f"{number}.mp4").unlink()
     Path("mortal").write_text("always")

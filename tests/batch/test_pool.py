@@ -101,6 +101,10 @@ def test_a_single_worker_works_in_this_process_unless_it_is_wanted_apart(monkeyp
     assert made == ["LocalWorker", "ProcessWorker", "ProcessWorker", "ProcessWorker"]
 
 
+PATIENCE_SECONDS = 300
+"""A test that passes does not wait."""
+
+
 class DyingProcess:
     """Stands in for the process of a worker: has a pipe, and dies when it is told to."""
 
@@ -114,7 +118,7 @@ class DyingProcess:
         pass
 
     def join(self):
-        assert self._gone.wait(10)
+        assert self._gone.wait(PATIENCE_SECONDS)
 
     def die(self):
         if not self._pipe.closed:
@@ -143,12 +147,12 @@ def processes(monkeypatch):
 def test_a_process_that_dies_gives_its_job_back_also_when_it_is_to_end(processes, ended):
     said = queue.Queue()
     worker = ProcessWorker(0, Setup(ModelChoice("demo")), said)
-    assert said.get(timeout=10) == (0, Idle())
+    assert said.get(timeout=PATIENCE_SECONDS) == (0, Idle())
     worker.hand_over(Task(BatchJob("a", "segment", "a.mp4", None), "refuse"))
     if ended:
         worker.stop(now=False)
     processes[0].die()
-    told = [said.get(timeout=10) for _ in range(1 if ended else 2)]
+    told = [said.get(timeout=PATIENCE_SECONDS) for _ in range(1 if ended else 2)]
     assert told == ([(0, Returned("a"))] if ended else [(0, Died(("a",), -9)), (0, Idle())])
     assert len(processes) == (1 if ended else 2)
     worker.stop(now=False)

@@ -107,10 +107,9 @@ def test_a_cached_model_needs_no_network(cache: Path) -> None:
     assert resolve("1b") == snapshot
 
 
-def test_without_network_a_model_is_refused_at_once() -> None:
-    start = time.monotonic()
+def test_without_network_a_model_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("it is tried again after a while"))
     message = refusal("1b")
-    assert time.monotonic() - start < 5
     for hint in (REPOSITORY, str(cache_folder(REPOSITORY)), "name='demo'"):
         assert hint in message
 

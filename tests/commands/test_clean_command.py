@@ -1,11 +1,13 @@
 """What a killed run leaves, and who removes it: the next run, or ``sa2va clean``."""
 
+import itertools
 import json
 import os
 import subprocess
-import sys
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
+import forked
 import pytest
 from clips import make_folder, make_video
 
@@ -29,28 +31,33 @@ PLAIN = [name for name, kind in KINDS.items() if not kind.needs_effects]
 ALL = [word for kind in PLAIN for word in ("--save", kind)]
 
 
+@pytest.fixture(autouse=True)
+def temporary(tmp_path_factory, monkeypatch):
+    """A folder for temporary files of its own: in that of the computer, other tests have theirs meanwhile."""
+    place = tmp_path_factory.mktemp("temporary")
+    monkeypatch.setenv("TMPDIR", str(place))
+    monkeypatch.setattr("tempfile.tempdir", str(place))
+    return place
+
+
 @pytest.fixture
 def stuck():
     """Starts runs that stand still in the middle."""
-    running = []
+    running, ends = [], []
 
-    def start(*arguments: str) -> subprocess.Popen:
-        process = subprocess.Popen(
-            [sys.executable, "-c", STUCK, *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        )
-        running.append(process)
-        assert process.stdout.readline() == "ready\n", process.stderr.read()
-        return process
+    def start(*arguments: str) -> ForkServerProcess:
+        (waiting, _), (told, telling) = pipes = os.pipe(), os.pipe()
+        ends.extend(pipes)
+        running.append(forked.start(STUCK, *arguments, stdin=waiting, stdout=telling))
+        assert os.read(told, 20) == b"ready\n"
+        return running[-1]
 
     yield start
     for process in running:
         process.kill()
-        process.communicate()
+        process.join()
+    for end in itertools.chain(*ends):
+        os.close(end)
 
 
 def hidden(folder: Path) -> list[str]:
@@ -74,7 +81,7 @@ def test_after_a_kill_the_next_run_on_the_outputs_leaves_nothing_behind(make, sa
     assert set(hidden(folder)) == names
 
     process.kill()
-    process.wait()
+    process.join()
     outcome = sa2va(*arguments)
     assert outcome.code == 0, outcome.err
     assert hidden(folder) == []
@@ -85,7 +92,7 @@ def test_clean_removes_what_a_killed_run_left_and_lists_it(sa2va, folder, stuck)
     process = stuck("segment", "a.mp4", "red corner", *ALL, "-o", "out/deep/")
     out = folder / "out" / "deep"
     process.kill()
-    process.wait()
+    process.join()
     names = set(hidden(out))
     assert sa2va("clean", "out").out == ""
 
@@ -116,16 +123,6 @@ def test_clean_of_a_folder_that_is_not_there_is_one_line_and_exit_7(sa2va):
     assert len(outcome.err.splitlines()) == 1
 
 
-@pytest.fixture
-def temporary(folder, monkeypatch):
-    """A folder for temporary files of its own, for this process and those it starts."""
-    place = folder / "temporary"
-    place.mkdir()
-    monkeypatch.setenv("TMPDIR", str(place))
-    monkeypatch.setattr("tempfile.tempdir", str(place))
-    return place
-
-
 @pytest.mark.parametrize("by", ["clean", "next run"])
 def test_what_came_through_a_pipe_is_removed_after_a_kill(sa2va, folder, temporary, stuck, by):
     make_video(folder / "a.mp4")
@@ -139,7 +136,7 @@ def test_what_came_through_a_pipe_is_removed_after_a_kill(sa2va, folder, tempora
     assert "its process runs" in sa2va("clean", "out").out
     assert left.exists()
     run.kill()
-    run.wait()
+    run.join()
     if by == "clean":
         told = sa2va("clean", "out", "--json")
         assert str(left) in [one["path"] for one in json.loads(told.out)["removed"]]

@@ -32,8 +32,8 @@ def demo():
 
 @pytest.fixture
 def samples(folder, monkeypatch):
-    """A folder with what the examples name; every eighth frame of the clip is taken."""
-    monkeypatch.setenv("SA2VA_EVERY", "8")
+    """A folder with what the examples name; every sixteenth frame of the clip is taken."""
+    monkeypatch.setenv("SA2VA_EVERY", "16")
     (folder / "samples").mkdir()
     (folder / "samples" / "park.mp4").symlink_to(ROOT / "samples" / "park.mp4")
     before = torch.get_num_threads()

@@ -4,18 +4,16 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from configparser import ConfigParser
 from pathlib import Path
 
+import forked
 import pytest
 from clips import make_video
 
 PAGE = (Path(__file__).parents[2] / "docs" / "guides" / "batches.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^ {4}(\S.+)$", PAGE, re.MULTILINE)
-SHIM = """#!{python}
-import sys
-sys.path[:0] = {path!r}
+PROGRAM = """
 from fakes import FakeChat
 from sa2va_cli.commands.app import main
 raise SystemExit(main(load=lambda *_: FakeChat()))
@@ -31,9 +29,6 @@ def place(tmp_path_factory):
     """A folder with what the page speaks of, and a ``sa2va`` for the shell."""
     folder = tmp_path_factory.mktemp("guide")
     (folder / "bin").mkdir()
-    shim = folder / "bin" / "sa2va"
-    shim.write_text(SHIM.format(python=sys.executable, path=[path for path in sys.path if path]))
-    shim.chmod(0o755)
     (folder / "marker").touch()
     os.utime(folder / "marker", (0, 0))
     (folder / "incoming").mkdir()
@@ -42,7 +37,8 @@ def place(tmp_path_factory):
         make_video(folder / "shots" / f"{name}.mp4", stamps=range(3))
     (folder / "jobs.jsonl").write_text(block("jsonl"))
     (folder / "questions.txt").write_text("What is red?\n")
-    return folder
+    with forked.command(folder / "bin" / "sa2va", PROGRAM):
+        yield folder
 
 
 def shell(command, place):

@@ -1,4 +1,4 @@
-"""Every command of docs/guides/editing.md runs as it is written, on a sample of fewer frames."""
+"""Every command of docs/guides/editing.md runs as it is written, on a sample of fewer and smaller frames."""
 
 import re
 import shlex
@@ -17,6 +17,7 @@ GUIDE = (ROOT / "docs/guides/editing.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^ {4}(sa2va .+)$", GUIDE, re.MULTILINE)
 PROGRAM = re.search(r"```sh (\S+)\n(.*?)```", GUIDE, re.DOTALL)
 EVERY = 12
+SIZE = (320, 180)
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +31,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ):
         frames = list(source.decode(video=0))[::EVERY]
         stream = made.add_stream("libx264", rate=2)
-        stream.width, stream.height, stream.pix_fmt = frames[0].width, frames[0].height, "yuv420p"
-        for number, frame in enumerate(frames):
+        stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
+        for number, large in enumerate(frames):
+            frame = large.reformat(*SIZE)
             frame.pts, frame.time_base = number, Fraction(1, 2)
             made.mux(stream.encode(frame))
         made.mux(stream.encode(None))

@@ -18,8 +18,8 @@ PAGE = (ROOT / "docs" / "guides" / "pointing.md").read_text(encoding="utf-8")
 
 @pytest.fixture
 def samples(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with the sample clip, of which every eighth frame is taken."""
-    monkeypatch.setenv("SA2VA_EVERY", "8")
+    """A folder with the sample clip, of which every sixteenth frame is taken."""
+    monkeypatch.setenv("SA2VA_EVERY", "16")
     monkeypatch.setenv("SA2VA_DEVICE", "cpu")
     (folder / "samples").mkdir()
     shutil.copy(ROOT / "samples" / "park.mp4", folder / "samples")

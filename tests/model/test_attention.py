@@ -10,7 +10,7 @@ from torch.overrides import TorchFunctionMode
 
 from sa2va_cli.model.attention import look_up
 
-WAIT = 60.0
+WAIT = 300.0
 """Seconds after which a test that is stuck fails."""
 
 

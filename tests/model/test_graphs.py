@@ -60,6 +60,12 @@ def followed(
         )
 
 
+@pytest.fixture
+def network(small_network_of: Callable[[str], Sa2VANetwork]) -> Sa2VANetwork:
+    """What is said here is about the order of work, and true of any size."""
+    return small_network_of("internvl-qwen2")
+
+
 def check(network: Sa2VANetwork, pictures: list[RGB], compile_it: Compile) -> None:
     said: list[str] = []
     compiled = NetworkSegmenter(network, torch.float32, Compiling(compile_it, required=True))
@@ -76,10 +82,10 @@ def test_a_compiled_segmenter_finds_the_same_masks(network: Sa2VANetwork, inputs
 
 @pytest.mark.parametrize("family", ["internvl-qwen2", "sa2va-i-internvl-qwen2"])
 def test_its_tracker_finds_the_same_masks_in_one_pass_and_in_two(
-    network_of: Callable[[str], Sa2VANetwork], inputs: Inputs, family: str
+    small_network_of: Callable[[str], Sa2VANetwork], inputs: Inputs, family: str
 ) -> None:
     counting = Counting()
-    check(network_of(family), inputs.frames, counting)
+    check(small_network_of(family), inputs.frames, counting)
     # Ten tracked frames, of which one whole batch of four is encoded as compiled; and once to try it out.
     assert counting.calls == {"encode": 2, "_followed": 11}
 

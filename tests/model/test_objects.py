@@ -22,6 +22,12 @@ from sa2va_cli.model.tracker import Tracker
 from sa2va_cli.visual_prompts import Pointed
 
 
+@pytest.fixture
+def network(small_network_of: Callable[[str], Sa2VANetwork]) -> Sa2VANetwork:
+    """What is said here is about the order of work, and true of any size."""
+    return small_network_of("internvl-qwen2")
+
+
 @pytest.mark.parametrize("backwards", [False, True])
 def test_backwards_is_forwards_in_a_mirror(backwards: bool) -> None:
     there = look_back(20, [3, 20, 30], [4, 13, 14, 19, None], 7)
@@ -57,9 +63,8 @@ def said(inputs: Inputs, row: int, index: int, x: float = 0.4) -> Pointed:
 
 @pytest.mark.parametrize("compiled", [False, True], ids=["plain", "fixed shape"])
 def test_objects_of_words_and_of_points_share_a_clip_and_go_on_when_frozen(
-    network_of: Callable[[str], Sa2VANetwork], inputs: Inputs, compiled: bool
+    network: Sa2VANetwork, inputs: Inputs, compiled: bool
 ) -> None:
-    network = network_of("internvl-qwen2")
     compiling = Compiling(lambda function: function, required=True) if compiled else None
     segmenter, frames = NetworkSegmenter(network, torch.float32, compiling), clip(inputs)
     queries = [torch.randn(2, network.sam2.width, generator=torch.Generator().manual_seed(1))]

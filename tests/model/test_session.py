@@ -24,14 +24,9 @@ CPU = torch.device("cpu")
 
 
 @pytest.fixture
-def network_of(small_network_of: Callable[[str], Sa2VANetwork]) -> Callable[[str], Sa2VANetwork]:
+def network(small_network_of: Callable[[str], Sa2VANetwork]) -> Sa2VANetwork:
     """What is said here is about the order of work, and true of any size."""
-    return small_network_of
-
-
-@pytest.fixture
-def network(network_of: Callable[[str], Sa2VANetwork]) -> Sa2VANetwork:
-    return network_of("internvl-qwen2")
+    return small_network_of("internvl-qwen2")
 
 
 def clip(pictures: list[RGB]) -> list[Frame]:
@@ -134,9 +129,13 @@ FAMILIES = ("internvl-qwen2", "sa2va-i-internvl-qwen2")
 @pytest.mark.parametrize("compiled", [False, True], ids=["plain", "fixed shape"])
 @pytest.mark.parametrize("tracked", [False, True], ids=["keyframes as decoded", "keyframes tracked"])
 def test_a_clip_goes_on_from_a_frozen_memory_with_the_same_masks(
-    network_of: Callable[[str], Sa2VANetwork], inputs: Inputs, family: str, compiled: bool, tracked: bool
+    small_network_of: Callable[[str], Sa2VANetwork],
+    inputs: Inputs,
+    family: str,
+    compiled: bool,
+    tracked: bool,
 ) -> None:
-    network = network_of(family)
+    network = small_network_of(family)
     compiling = Compiling(lambda function: function, required=True) if compiled else None
     segmenter, frames = NetworkSegmenter(network, compiling=compiling), clip(inputs.frames)
     with segmenter.open() as session:
@@ -157,10 +156,10 @@ def test_a_clip_goes_on_from_a_frozen_memory_with_the_same_masks(
 @pytest.mark.parametrize("family", FAMILIES[:1])
 @pytest.mark.parametrize("compiled", [False, True], ids=["plain", "fixed shape"])
 def test_tracked_keyframes_have_the_masks_of_frames_that_are_none(
-    network_of: Callable[[str], Sa2VANetwork], inputs: Inputs, family: str, compiled: bool
+    small_network_of: Callable[[str], Sa2VANetwork], inputs: Inputs, family: str, compiled: bool
 ) -> None:
     """Their turn is a step of the tracker, from all that is remembered by then, and is remembered."""
-    network = network_of(family)
+    network = small_network_of(family)
     compiling = Compiling(lambda function: function, required=True) if compiled else None
     segmenter = NetworkSegmenter(network, torch.float32, compiling)
     keyframes = [(k, inputs.frames[k]) for k in KEYFRAMES]
@@ -182,9 +181,9 @@ def test_tracked_keyframes_have_the_masks_of_frames_that_are_none(
 @pytest.mark.parametrize("family", FAMILIES[:1])
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_keyframe_that_is_tracked_is_encoded_once_and_then_let_go(
-    network_of: Callable[[str], Sa2VANetwork], inputs: Inputs, family: str, workers: int
+    small_network_of: Callable[[str], Sa2VANetwork], inputs: Inputs, family: str, workers: int
 ) -> None:
-    network = network_of(family)
+    network = small_network_of(family)
     encoded: list[int] = []
     encoder = network.sam2.layers.vision_encoder.backbone.patch_embed
     handle = encoder.register_forward_hook(lambda *call: encoded.append(len(call[1][0])))
@@ -204,23 +203,23 @@ def test_a_keyframe_that_is_tracked_is_encoded_once_and_then_let_go(
 
 
 def test_sa2va_i_shows_keyframes_as_its_official_code_does(
-    network_of: Callable[[str], Sa2VANetwork], inputs: Inputs
+    small_network_of: Callable[[str], Sa2VANetwork], inputs: Inputs
 ) -> None:
-    with NetworkSegmenter(network_of(FAMILIES[1])).open() as session:
+    with NetworkSegmenter(small_network_of(FAMILIES[1])).open() as session:
         keyframes = [(k, inputs.frames[k]) for k in KEYFRAMES]
-        asked = [queries(network_of(FAMILIES[1]), 1)]
+        asked = [queries(small_network_of(FAMILIES[1]), 1)]
         memory = session.condition(keyframes, asked, track_keyframes=True)
     assert set(memory.decoded) == set(KEYFRAMES)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_single_picture_is_shown_as_it_is_decoded(
-    network_of: Callable[[str], Sa2VANetwork], inputs: Inputs, family: str
+    small_network_of: Callable[[str], Sa2VANetwork], inputs: Inputs, family: str
 ) -> None:
     found = []
     for tracked in (False, True):
-        with NetworkSegmenter(network_of(family)).open(still=True) as session:
-            asked = [queries(network_of(family), 1)]
+        with NetworkSegmenter(small_network_of(family)).open(still=True) as session:
+            asked = [queries(small_network_of(family), 1)]
             memory = session.condition([(0, inputs.image)], asked, track_keyframes=tracked)
             (one,) = session.follow(clip([inputs.image]), memory, count=1)
             assert one.memory is memory

@@ -4,11 +4,12 @@ import importlib.util
 import os
 import shutil
 import subprocess
-import sys
+import tempfile
 from fractions import Fraction
 from pathlib import Path
 
 import av
+import forked
 import numpy as np
 import pytest
 from clips import SIZE, make_folder, make_image, make_video, picture
@@ -20,7 +21,6 @@ from sa2va_cli.media.reader import open_source
 from sa2va_cli.outputs.delivery import Delivery, read_rate
 from sa2va_cli.outputs.presets import PRESETS
 
-ROOT = Path(__file__).parents[2]
 WITH_EXR = pytest.mark.skipif(importlib.util.find_spec("OpenEXR") is None, reason="needs the extra exr")
 WITH_FFMPEG = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="needs the program ffmpeg")
 
@@ -406,18 +406,16 @@ sys.exit(main([*sys.argv[1:], "--device", "cpu"], load=load_fake))
 
 def piped(arguments: list[str], into: list[str]) -> tuple[bytes, str]:
     """Runs the program, its output going into another's input; returns that one's output, and our errors."""
-    places = os.pathsep.join(map(str, (ROOT, ROOT / "tests")))
-    ours = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": places, "OMP_NUM_THREADS": "1"},
-    )
-    done = subprocess.run(into, stdin=ours.stdout, capture_output=True, check=True)
-    assert ours.stdout is not None
-    ours.stdout.close()
-    _, told = ours.communicate()
-    assert ours.returncode == 0, told
+    outlet, inlet = os.pipe()
+    with tempfile.TemporaryFile() as errors:
+        ours = forked.start(PROGRAM, *arguments, stdout=inlet, stderr=errors.fileno())
+        os.close(inlet)
+        done = subprocess.run(into, stdin=outlet, capture_output=True, check=True)
+        os.close(outlet)
+        ours.join()
+        errors.seek(0)
+        told = errors.read()
+    assert ours.exitcode == 0, told
     return done.stdout, told.decode()
 
 

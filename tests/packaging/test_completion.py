@@ -47,7 +47,7 @@ def script(shell: str, environment: dict[str, str], folder: Path) -> Path:
 def run(command: list[str], environment: dict[str, str]) -> str:
     """What a command prints."""
     return subprocess.run(
-        command, env=environment, capture_output=True, text=True, check=True, timeout=120
+        command, env=environment, capture_output=True, text=True, check=True, timeout=600
     ).stdout
 
 

@@ -1,12 +1,9 @@
 """A run that was killed goes on from its last checkpoint, and nothing tells that it was ever disturbed."""
 
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
-import followernets
+import forked
 import pytest
 from clips import damage, make_folder, make_front_index, make_video
 from fakes import RememberingSegmenter
@@ -72,9 +69,9 @@ def test_a_killed_run_is_gone_on_with_to_the_same_bytes(clip, at):
         "from test_resuming import RememberingSegmenter, job, run\n"
         f"run(job('clip.mp4'), RememberingSegmenter(0, killed_at={at}))"
     )
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run([sys.executable, "-c", program], env=environment, check=False)
-    assert done.returncode == -9
+    killed = forked.start(program)
+    killed.join()
+    assert killed.exitcode == -9
     segmenter = run(job("clip.mp4"), RememberingSegmenter(0))
     check_gone_on_with(segmenter, at)
     assert outputs() == whole
@@ -241,6 +238,8 @@ def test_the_option_of_the_command_keeps_nothing_in_the_end(clip, sa2va):
 def test_the_real_network_goes_on_to_the_same_bytes(folder, tmp_path_factory, sampling):
     choice = ModelChoice("demo", "cpu")
     if sampling == "with a follower":
+        import followernets  # its libraries are not for the processes that are killed
+
         place = followernets.saved(followernets.sam2_config(), tmp_path_factory.mktemp("hub") / "sam2")
         choice, sampling = replace(choice, follower=str(place)), "uniform"
     segmenter = load_segmenter(choice, choice.placed())

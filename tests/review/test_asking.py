@@ -63,7 +63,7 @@ def test_an_answer_is_ended_by_whoever_asked(serve):
     class SlowConversation(FakeConversation):
         def ask(self, question, listener=None):
             waiting.set()
-            assert go_on.wait(60)
+            assert go_on.wait(300)
             return super().ask(question, listener)
 
     class SlowChat(FakeChat):
@@ -74,7 +74,7 @@ def test_an_answer_is_ended_by_whoever_asked(serve):
     said = []
     thread = threading.Thread(target=lambda: said.extend(asked(server, "What is green?")))
     thread.start()
-    assert waiting.wait(60)
+    assert waiting.wait(300)
     (job,) = server.desk.jobs.active()
     assert server.client.delete(f"{API}/asks/{job.id}").status_code == 200
     go_on.set()

@@ -50,7 +50,7 @@ def test_frames_ahead_are_made_before_anybody_asks(clip):
             assert pictures.jpeg(4, 160) == last
             wanted = [pictures.key(index, 160) for index in range(5, 15)]
             waiting = threading.Event()
-            for _ in range(2000):
+            for _ in range(30_000):
                 if all(key in cache for key in wanted):
                     break
                 waiting.wait(0.01)

@@ -222,9 +222,7 @@ def change_mask(page, act) -> np.ndarray:
     expect(page.get_by_text("Working on this frame")).to_be_hidden()
     expect(page.get_by_test_id("job")).to_have_count(0)
     page.wait_for_function("() => document.querySelector('[data-testid=undo]').disabled === false")
-    after = settled(page)
-    assert not np.array_equal(before, after)
-    return after
+    return changed(page, before)
 
 
 def settled(page) -> np.ndarray:
@@ -237,6 +235,15 @@ def settled(page) -> np.ndarray:
         same = same + 1 if np.array_equal(now, last) else 0
         last = now
     return last
+
+
+def changed(page, before: np.ndarray) -> np.ndarray:
+    """Waits until the picture is another; gives it when it does not change any more."""
+    for _ in range(PATIENCE_MS // 200):
+        if not np.array_equal(picture(page), before):
+            return settled(page)
+        page.wait_for_timeout(200)
+    raise AssertionError("the picture stays as it was")
 
 
 def becomes(page, wanted: np.ndarray) -> None:
@@ -281,8 +288,7 @@ def test_everything_about_objects_is_done_and_undone(context, server):
     expect(rows).to_contain_text("somebody")
     page.get_by_label("Colour of somebody").fill("#00c000")
     expect(undo).to_have_accessible_name(re.compile("Undo: colour"))
-    recoloured = settled(page)
-    assert not np.array_equal(recoloured, first)
+    changed(page, first)
     go_to(page, 4)
     page.get_by_role("button", name="Split at frame 4").click()
     expect(rows).to_have_count(2)
@@ -367,9 +373,10 @@ def test_what_goes_wrong_is_told_in_the_language_that_was_chosen(context, server
 
 def test_two_tabs_show_the_same(context, server):
     one, other = (open_clip(context, server, "three") for _ in range(2))
+    before = settled(other)
     one.get_by_test_id("object").get_by_role("button", name="Hide").click()
     expect(other.get_by_test_id("object").get_by_role("button", name="Show")).to_be_visible()
-    becomes(one, settled(other))
+    becomes(one, changed(other, before))
     other.get_by_test_id("undo").click()
     expect(one.get_by_test_id("object").get_by_role("button", name="Hide")).to_be_visible()
 

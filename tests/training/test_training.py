@@ -108,16 +108,21 @@ def test_tracked_frames_ascend_and_are_never_keyframes() -> None:
         assert max(tracked) < 96
 
 
-@pytest.mark.parametrize(("deed", "sign"), [("left", -1), ("right", 1), ("still", 0)])
-def test_cells_say_which_way_who_is_in_them_goes(deed: str, sign: int) -> None:
+@pytest.fixture(scope="module")
+def moving() -> list[Sample]:
+    """Samples of clips."""
     park = ParkDataset(0, size=32, grid=8, places=16, clip_share=1.0, mixture=Mixture(1), masked=0)
+    return [sample for number in range(8) for sample in park.batch(number)]
+
+
+@pytest.mark.parametrize(("deed", "sign"), [("left", -1), ("right", 1), ("still", 0)])
+def test_cells_say_which_way_who_is_in_them_goes(deed: str, sign: int, moving: list[Sample]) -> None:
     shifts = []
-    for number in range(8):
-        for sample in park.batch(number):
-            assert sample.key_deeds is not None
-            columns = [np.nonzero(cells == 1 + DEEDS.index(deed))[1] for cells in sample.key_deeds]
-            means = [float(np.mean(c)) for c in columns if len(c)]
-            shifts += [b - a for a, b in itertools.pairwise(means)]
+    for sample in moving:
+        assert sample.key_deeds is not None
+        columns = [np.nonzero(cells == 1 + DEEDS.index(deed))[1] for cells in sample.key_deeds]
+        means = [float(np.mean(c)) for c in columns if len(c)]
+        shifts += [b - a for a, b in itertools.pairwise(means)]
     mean = float(np.mean(shifts))
     assert len(shifts) > 20
     assert sign * mean > 0.2 if sign else abs(mean) < 0.2

@@ -1,0 +1,142 @@
+"""Real processes that begin with everything imported: each is forked from one that has imported it once.
+
+A program that a test kills, or that a line of a guide starts, would import torch for seconds first. Only its
+beginning is another: its streams, its folder, its environment and its end are its own.
+"""
+
+import atexit
+import json
+import os
+import socket
+import sys
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from multiprocessing import get_context
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from multiprocessing.forkserver import ensure_running
+from multiprocessing.reduction import DupFd
+from pathlib import Path
+from socketserver import StreamRequestHandler, ThreadingUnixStreamServer
+from threading import Thread
+from typing import Any
+
+import pytest
+
+IMPORTED = (
+    *("clips", "fakes", "torch", "platformdirs", "pycocotools.mask", "typer._adapters", "numpy.ma"),
+    *("sa2va_cli.commands.app", "sa2va_cli.pipeline.segmentation", "sa2va_cli.pipeline.previewing"),
+    *("sa2va_cli.export.coco", "sa2va_cli.media.writer", "sa2va_cli.render.overlay"),
+)
+"""What a run of the program would import first; without one of them it is only slower."""
+
+CLIENT = """#!{python} -IS
+import json, os, socket, sys
+with socket.socket(socket.AF_UNIX) as there:
+    there.connect({address!r})
+    socket.send_fds(there, [b" "], [0, 1, 2])
+    there.sendall(json.dumps([sys.argv[1:], os.getcwd(), dict(os.environ)]).encode())
+    there.shutdown(socket.SHUT_WR)
+    raise SystemExit(int(there.recv(20)))
+"""
+
+
+@cache
+def context() -> ForkServerContext:
+    """Makes processes; the one from which they are forked is gone when this one is."""
+    made = get_context("forkserver")
+    made.set_forkserver_preload([*IMPORTED])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
+        ensure_running()
+    return made
+
+
+class Streams:
+    """Descriptors for standard input, output and error; they come through to another process."""
+
+    def __init__(self, numbers: Sequence[int]) -> None:
+        self.numbers = list(numbers)
+
+    def __getstate__(self) -> list[Any]:
+        return [DupFd(number) for number in self.numbers]
+
+    def __setstate__(self, passed: list[Any]) -> None:
+        self.numbers = [one.detach() for one in passed]
+
+    def take(self) -> None:
+        """Makes them the standard streams of this process."""
+        for number, (place, name) in zip(self.numbers, enumerate(("stdin", "stdout", "stderr")), strict=True):
+            os.dup2(number, place)
+            os.close(number)
+            setattr(sys, name, open(place, "w" if place else "r", encoding="utf-8", closefd=False))  # noqa: SIM115
+
+
+def start(
+    program: str,
+    *arguments: str,
+    stdin: int | None = None,
+    stdout: int = 1,
+    stderr: int = 2,
+    folder: str | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> ForkServerProcess:
+    """Starts a program as ``python -c PROGRAM ARGUMENTS`` would.
+
+    Args:
+        program: its text.
+        arguments: what it finds in ``sys.argv``.
+        stdin: a descriptor of this process; None for the null device.
+        stdout: likewise.
+        stderr: likewise.
+        folder: where it runs; None for the current one.
+        environment: its variables; None for those of this process.
+    """
+    with Path(os.devnull).open() as null:
+        streams = Streams([null.fileno() if stdin is None else stdin, stdout, stderr])
+        variables = dict(os.environ if environment is None else environment)
+        where = folder or str(Path.cwd())
+        process = context().Process(target=_run, args=(program, arguments, streams, where, variables))
+        process.start()
+    return process
+
+
+def _run(
+    program: str, arguments: Sequence[str], streams: Streams, folder: str, variables: Mapping[str, str]
+) -> None:
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(variables)
+    streams.take()
+    sys.argv = ["-c", *arguments]
+    try:
+        exec(compile(program, "<string>", "exec"), {"__name__": "__main__"})
+    finally:
+        atexit._run_exitfuncs()
+
+
+@contextmanager
+def command(path: Path, program: str) -> Generator[None, None, None]:
+    """Makes a command for shells at ``path``, each call of which is a process that runs ``program``."""
+
+    class Call(StreamRequestHandler):
+        def handle(self) -> None:
+            _, streams, _, _ = socket.recv_fds(self.request, 1, 3)
+            arguments, folder, variables = json.load(self.rfile)
+            stdin, stdout, stderr = streams
+            where = {"folder": folder, "environment": variables}
+            process = start(program, *arguments, stdin=stdin, stdout=stdout, stderr=stderr, **where)
+            for stream in streams:
+                os.close(stream)
+            process.join()
+            self.request.sendall(str(process.exitcode).encode())
+
+    address = str(path.with_suffix(".socket"))
+    path.write_text(CLIENT.format(python=sys.executable, address=address))
+    path.chmod(0o755)
+    with ThreadingUnixStreamServer(address, Call) as server:
+        serving = Thread(target=server.serve_forever)
+        serving.start()
+        yield
+        server.shutdown()
+        serving.join()
