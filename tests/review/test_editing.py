@@ -45,6 +45,13 @@ def test_edits_change_what_is_seen_and_not_the_file(serve, place):
     assert (place / "clip.tracks.sa2va").read_bytes() == before
 
 
+@pytest.mark.parametrize("name", ["<script>alert(1)</script>", "👩🏽\u200d🚀", "שלום עולם", "می\u200cخواهم"])
+def test_names_may_be_of_any_letters(serve, name):
+    server = serve()
+    server.edit("rename", object=RED, name=name)
+    assert server.clip()["objects"][0]["name"] == name
+
+
 def test_objects_are_deleted_merged_and_split(serve):
     server = serve()
     server.edit("merge", object=GREEN, into=RED)
@@ -87,6 +94,7 @@ def test_everything_is_undone_and_done_again(serve):
         ("rename", {"object": 9, "name": "x"}, "there is no object 9"),
         ("rename", {"object": RED, "name": "green"}, "there are two objects 'green'"),
         ("rename", {"object": RED, "name": " "}, "characters"),
+        ("rename", {"object": RED, "name": "a\u202eb"}, "cannot be shown"),
         ("rename", {"object": RED, "name": 3}, "must be string"),
         ("rename", {"object": RED}, "lacks name"),
         ("rename", {"object": True, "name": "x"}, "must be integer"),

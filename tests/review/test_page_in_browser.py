@@ -356,6 +356,33 @@ def test_what_became_known_before_the_page_listened_is_read_again(context, serve
     expect(page.get_by_text("Looking all frames through")).to_have_count(0)
 
 
+def test_frames_have_the_times_of_the_source_and_ranges_choose_their_object(context, server):
+    page = context.new_page()
+    page.goto(server.address.partition("?")[0])
+    told = page.evaluate(
+        """async () => {
+            const { frameAt, secondsOf } = await import("/timecode.js");
+            const clip = { start: 1, rate: [10, 1], frames: 5, times: null };
+            const uneven = { ...clip, times: [1, 1.1, 3.1, 3.2, 3.3] };
+            const at = [0, 1, 1.09, 1.1, 3, 3.1, 9].map((one) => [frameAt(clip, one), frameAt(uneven, one)]);
+            const { Review } = await import("/review.js");
+            const review = new Review("none");
+            review.want = () => {};
+            const range = (first, object) => ({ first, last: first, object });
+            const objects = [{ id: 7 }, { id: 3 }];
+            review.set({ clip: { ...clip, objects, ranges: [range(0, 3), range(4, 3), range(4, 7)] }, target: 7 });
+            const places = [1, 1, 1, 1, -1].map((direction) => {
+                review.jumpToRange(direction);
+                return [review.state.frame, review.state.target];
+            });
+            return { at, places, seconds: [secondsOf(clip, 2), secondsOf(uneven, 2)] };
+        }"""
+    )
+    assert told["at"] == [[0, 0], [0, 0], [0, 0], [1, 1], [4, 1], [4, 2], [4, 4]]
+    assert told["places"] == [[0, 3], [4, 7], [4, 3], [0, 3], [4, 3]]
+    assert told["seconds"] == [1.2, 3.1]
+
+
 def test_what_goes_wrong_is_told_in_the_language_that_was_chosen(context, server):
     page = open_clip(context, server, "one")
     page.get_by_role("button", name="中文").click()
