@@ -449,6 +449,7 @@ def test_something_is_delivered_and_asked_with_the_keyboard_alone(context, serve
     expect(page.get_by_role("button", name="New conversation")).to_be_enabled()
     tab_to("Ask", "Shift+Tab")
     page.keyboard.press("ArrowRight")
+    expect(page.get_by_test_id("deliver")).to_be_visible()
     tab_to("Make the file")
     page.keyboard.press("Enter")
     expect(page.get_by_test_id("delivered")).to_be_visible()
@@ -483,6 +484,7 @@ def test_a_queue_is_decided_with_the_keyboard(context, server):
     page.keyboard.press("Enter")
     expect(card).to_contain_text("rejected")
     expect(card).to_contain_text("nothing to find")
+    expect(page.locator("[data-testid=card]:focus")).to_have_count(1)  # the next one may follow at once
     card.focus()
     page.keyboard.press("u")
     expect(card).not_to_contain_text("rejected")
