@@ -166,8 +166,8 @@ def _of_batch(state: Path) -> tuple[Clip, ...]:
             clips.append(Clip(_id(beside, state.parent), Path(row.source).name, beside, row.source))
     if not clips:
         raise InputError(
-            f"{state}: no job of this batch has tracks or an input that is still there; names that are relative "
-            "are seen from the folder in which the batch was run"
+            f"{state}: no job of this batch has tracks or an input that is still there; relative names are "
+            "seen from the folder in which the batch was run"
         )
     return _distinct(clips)
 

@@ -370,7 +370,8 @@ def test_frames_have_the_times_of_the_source_and_ranges_choose_their_object(cont
             review.want = () => {};
             const range = (first, object) => ({ first, last: first, object });
             const objects = [{ id: 7 }, { id: 3 }];
-            review.set({ clip: { ...clip, objects, ranges: [range(0, 3), range(4, 3), range(4, 7)] }, target: 7 });
+            const ranges = [range(0, 3), range(4, 3), range(4, 7)];
+            review.set({ clip: { ...clip, objects, ranges }, target: 7 });
             const places = [1, 1, 1, 1, -1].map((direction) => {
                 review.jumpToRange(direction);
                 return [review.state.frame, review.state.target];
