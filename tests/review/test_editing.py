@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
+from sa2va_cli.staging import output_errors
 from sa2va_cli.tracks.log import Tracks
 
 RED, GREEN = 1, 2
@@ -50,6 +51,21 @@ def test_names_may_be_of_any_letters(serve, name):
     server = serve()
     server.edit("rename", object=RED, name=name)
     assert server.clip()["objects"][0]["name"] == name
+
+
+def test_a_folder_that_takes_no_files_is_told_as_what_it_is(serve, monkeypatch):
+    def refuse(path):
+        with output_errors(path):
+            raise PermissionError(13, "no")
+
+    monkeypatch.setattr("sa2va_cli.review.revising.locked", refuse)
+    server = serve()
+    edit = {"type": "delete", "object": GREEN}
+    said = server.post(f"/clips/{server.id}/edits", edit, code=409)
+    assert said["code"] == "output"
+    assert said["error"].endswith(
+        f"no permission to write into {server.desk.clip(server.id).clip.tracks.parent}"
+    )
 
 
 def test_objects_are_deleted_merged_and_split(serve):
