@@ -246,13 +246,14 @@ class Desk:
         return {"file": str(path.absolute()), "revision": clip.revision}
 
     def check_ready(self, clip: OpenClip) -> None:
-        """Makes sure that nothing is still to come.
+        """Makes sure that nothing is still to come; work that had stopped, as the disk was full, begins anew.
 
         Raises:
             OutputError: masks are.
         """
         count = int(np.any([*clip.edits.pending(clip.frames).values()], axis=0).sum())
         if count:
+            self._resume(clip)
             raise OutputError(line("following", count=count))
 
     def decide(self, number: str, status: str, reason: str | None) -> dict[str, Any]:

@@ -69,6 +69,10 @@ KINDS: tuple[tuple[type[Sa2VAError], str], ...] = (
 """Codes of errors that have none of their own."""
 
 
+_OF_THE_COMMAND_LINE = ("; choose another -o", " or choose another -o", ", or choose another -o")
+"""Advice at the end of lines of other rooms that nobody can follow on a page."""
+
+
 class Line(str):
     """A line in English that knows its code and what was put into it; ``line`` makes it."""
 
@@ -95,7 +99,10 @@ def problem_of(error: Exception) -> dict[str, Any]:
         error = error.advised("try other words, or point at it")
     if isinstance(error, Sa2VAError):
         code = next(code for kind, code in KINDS if isinstance(error, kind))
-        return _problem(str(error), code, {"text": str(error)})
+        text = str(error)
+        for advice in _OF_THE_COMMAND_LINE:
+            text = text.removesuffix(advice)
+        return _problem(text, code, {"text": text})
     return problem_of(Sa2VAError(line("internal", text=f"{type(error).__name__}: {error}")))
 
 

@@ -165,7 +165,10 @@ def _of_batch(state: Path) -> tuple[Clip, ...]:
             beside = state.parent / (Path(row.source).stem + TRACKS_ENDING)
             clips.append(Clip(_id(beside, state.parent), Path(row.source).name, beside, row.source))
     if not clips:
-        raise InputError(f"{state}: no job of this batch has tracks or an input that is still there")
+        raise InputError(
+            f"{state}: no job of this batch has tracks or an input that is still there; relative names are "
+            "seen from the folder in which the batch was run"
+        )
     return _distinct(clips)
 
 

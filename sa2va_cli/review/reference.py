@@ -34,7 +34,7 @@ is encrypted.
 **What is sent.** Bodies are JSON (`Content-Type: application/json`), 1 MiB at most, and come within 10
 seconds. A field that is unknown is refused, and so is everything else that cannot be meant, before anything
 changes. Files are read and written below what was opened only; beside that, the sources are read that
-tracks name.
+tracks name, and outputs without a place of their own are written beside the tracks.
 
 **Frames** are numbered from 0 in the order in which they were looked at. Coordinates are pixels of the
 source.

@@ -129,6 +129,8 @@ class Revising:
             try:
                 self._stack.enter_context(locked(self.file))
             except OutputError as error:
+                if isinstance(error.__cause__, OSError):  # nobody has it, but nothing can be written there
+                    raise
                 raise OutputError(line("edited_elsewhere", file=str(self.path), text=str(error))) from error
             self._claimed = True
 

@@ -8,7 +8,8 @@ import pytest
 from fakes import FakeChat
 from review.conftest import FRAMES, Server
 
-from sa2va_cli.errors import ModelError
+from sa2va_cli.errors import ModelError, OutputError
+from sa2va_cli.tracks.layers import Layer
 from sa2va_cli.tracks.log import Tracks
 
 RED, GREEN = 1, 2
@@ -66,6 +67,7 @@ def test_the_frame_itself_comes_first_and_then_both_sides_by_turns(serve):
     job = point_at_green(server)["job"]
     server.chat.let(1)
     server.until(lambda: server.clip()["pending"] == [[0, 4], [6, 11]])
+    assert [one["pending"] for one in server.clip()["objects"]] == [[[0, 4], [6, 11]], []]
     assert np.array_equal(*server.masks(5).values())
     assert not np.array_equal(*server.masks(6).values())
     assert server.get(f"/jobs/{job}")["state"] == "running"
@@ -146,6 +148,43 @@ def test_saving_waits_for_what_is_still_followed(serve):
     server.chat.let(100)
     server.until(lambda: server.clip()["pending"] == [])
     server.post(f"/clips/{server.id}/save", {})
+
+
+def test_work_that_a_full_disk_ended_begins_again_when_somebody_saves(serve, monkeypatch):
+    server = serve(engine=GatedChat(3))
+    job = point_at_green(server)["job"]
+    server.until(lambda: server.clip()["pending"] == [[0, 3], [7, 11]])
+
+    def full(*_, **__):
+        raise OutputError("no space left on the disk")
+
+    with monkeypatch.context() as while_full:
+        while_full.setattr(Layer, "append", full)
+        while_full.setattr("sa2va_cli.review.revising.write_review", full)
+        server.chat.let(100)
+        assert server.done(job)["state"] == "failed"
+    assert "wait" in server.post(f"/clips/{server.id}/save", {}, code=409)["error"]
+    server.until(lambda: server.clip()["pending"] == [])
+    server.post(f"/clips/{server.id}/save", {})
+
+
+def test_a_correction_ends_the_loading_ahead_whose_work_it_does(serve):
+    server, begun, go_on = serve(), threading.Event(), threading.Event()
+    load = server.desk.engine._load
+
+    def slow(*given):
+        begun.set()
+        go_on.wait()
+        return load(*given)
+
+    server.desk.engine._load = slow
+    loading = server.post(f"/clips/{server.id}/prepare", {"frame": 5})["job"]
+    begun.wait()
+    assert server.get(f"/jobs/{loading}")["state"] == "running"
+    job = point_at_green(server)["job"]
+    go_on.set()
+    assert server.done(job)["state"] == "done"
+    assert server.done(loading)["state"] == "cancelled"
 
 
 @pytest.mark.parametrize(

@@ -128,8 +128,18 @@ def test_an_output_that_exists_is_left_alone_and_the_job_says_so(serve, place):
     job = server.post(f"/clips/{server.id}/deliver", {"kind": "mask"})["job"]
     ended = server.done(job)
     assert ended["state"] == "failed"
-    assert "exists already" in ended["error"]
+    assert "exists already; give another output" in ended["error"]
+    assert ended["problem"]["code"] == "exists"
     assert (place / "clip.mask.mp4").read_bytes() == b"mine"
+
+
+def test_files_are_made_beside_the_tracks_wherever_in_the_folder_these_lie(serve, place):
+    (place / "deep").mkdir()
+    for name in ("clip.mp4", "clip.tracks.sa2va"):
+        (place / name).rename(place / "deep" / name)
+    server = serve(str(place))
+    made = server.done(server.post(f"/clips/{server.id}/deliver", {"kind": "coco"})["job"])
+    assert [Path(file).parent for file in made["files"]] == [place / "deep"]
 
 
 def test_the_folder_of_what_was_made_is_shown_where_somebody_sees_it(serve, place):

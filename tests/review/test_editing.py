@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
+from sa2va_cli.staging import output_errors
 from sa2va_cli.tracks.log import Tracks
 
 RED, GREEN = 1, 2
@@ -43,6 +44,28 @@ def test_edits_change_what_is_seen_and_not_the_file(serve, place):
     assert not server.masks(3)[RED].any()
     assert server.masks(5)[RED].any()
     assert (place / "clip.tracks.sa2va").read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["<script>alert(1)</script>", "👩🏽\u200d🚀", "שלום עולם", "می\u200cخواهم"])
+def test_names_may_be_of_any_letters(serve, name):
+    server = serve()
+    server.edit("rename", object=RED, name=name)
+    assert server.clip()["objects"][0]["name"] == name
+
+
+def test_a_folder_that_takes_no_files_is_told_as_what_it_is(serve, monkeypatch):
+    def refuse(path):
+        with output_errors(path):
+            raise PermissionError(13, "no")
+
+    monkeypatch.setattr("sa2va_cli.review.revising.locked", refuse)
+    server = serve()
+    edit = {"type": "delete", "object": GREEN}
+    said = server.post(f"/clips/{server.id}/edits", edit, code=409)
+    assert said["code"] == "output"
+    assert said["error"].endswith(
+        f"no permission to write into {server.desk.clip(server.id).clip.tracks.parent}"
+    )
 
 
 def test_objects_are_deleted_merged_and_split(serve):
@@ -87,6 +110,7 @@ def test_everything_is_undone_and_done_again(serve):
         ("rename", {"object": 9, "name": "x"}, "there is no object 9"),
         ("rename", {"object": RED, "name": "green"}, "there are two objects 'green'"),
         ("rename", {"object": RED, "name": " "}, "characters"),
+        ("rename", {"object": RED, "name": "a\u202eb"}, "cannot be shown"),
         ("rename", {"object": RED, "name": 3}, "must be string"),
         ("rename", {"object": RED}, "lacks name"),
         ("rename", {"object": True, "name": "x"}, "must be integer"),

@@ -362,6 +362,34 @@ def test_what_became_known_before_the_page_listened_is_read_again(context, serve
     expect(page.get_by_text("Looking all frames through")).to_have_count(0)
 
 
+def test_frames_have_the_times_of_the_source_and_ranges_choose_their_object(context, server):
+    page = context.new_page()
+    page.goto(server.address.partition("?")[0])
+    told = page.evaluate(
+        """async () => {
+            const { frameAt, secondsOf } = await import("/timecode.js");
+            const clip = { start: 1, rate: [10, 1], frames: 5, times: null };
+            const uneven = { ...clip, times: [1, 1.1, 3.1, 3.2, 3.3] };
+            const at = [0, 1, 1.09, 1.1, 3, 3.1, 9].map((one) => [frameAt(clip, one), frameAt(uneven, one)]);
+            const { Review } = await import("/review.js");
+            const review = new Review("none");
+            review.want = () => {};
+            const range = (first, object) => ({ first, last: first, object });
+            const objects = [{ id: 7 }, { id: 3 }];
+            const ranges = [range(0, 3), range(4, 3), range(4, 7)];
+            review.set({ clip: { ...clip, objects, ranges }, target: 7 });
+            const places = [1, 1, 1, 1, -1].map((direction) => {
+                review.jumpToRange(direction);
+                return [review.state.frame, review.state.target];
+            });
+            return { at, places, seconds: [secondsOf(clip, 2), secondsOf(uneven, 2)] };
+        }"""
+    )
+    assert told["at"] == [[0, 0], [0, 0], [0, 0], [1, 1], [4, 1], [4, 2], [4, 4]]
+    assert told["places"] == [[0, 3], [4, 7], [4, 3], [0, 3], [4, 3]]
+    assert told["seconds"] == [1.2, 3.1]
+
+
 def test_what_goes_wrong_is_told_in_the_language_that_was_chosen(context, server):
     page = open_clip(context, server, "one")
     page.get_by_role("button", name="中文").click()
@@ -429,6 +457,7 @@ def test_something_is_delivered_and_asked_with_the_keyboard_alone(context, serve
     expect(page.get_by_role("button", name="New conversation")).to_be_enabled()
     tab_to("Ask", "Shift+Tab")
     page.keyboard.press("ArrowRight")
+    expect(page.get_by_test_id("deliver")).to_be_visible()
     tab_to("Make the file")
     page.keyboard.press("Enter")
     expect(page.get_by_test_id("delivered")).to_be_visible()
@@ -463,6 +492,7 @@ def test_a_queue_is_decided_with_the_keyboard(context, server):
     page.keyboard.press("Enter")
     expect(card).to_contain_text("rejected")
     expect(card).to_contain_text("nothing to find")
+    expect(page.locator("[data-testid=card]:focus")).to_have_count(1)  # the next one may follow at once
     card.focus()
     page.keyboard.press("u")
     expect(card).not_to_contain_text("rejected")

@@ -6,7 +6,8 @@ import shutil
 
 import numpy as np
 import pytest
-from review.conftest import API, SIZE, Server
+from PIL import Image
+from review.conftest import API, SIZE, Server, encode
 
 from sa2va_cli.batch.state import NAME
 from sa2va_cli.errors import InputError
@@ -61,6 +62,37 @@ def test_a_folder_is_all_clips_in_it_sorted_by_what_is_known(serve, place):
     assert needs
     thumbnail = server.client.get(clips["other.mp4"]["thumbnail"])
     assert thumbnail.headers["content-type"] == "image/jpeg"
+
+
+def test_a_folder_of_numbered_pictures_is_one_clip_with_the_tracks_beside_it(serve, place):
+    shots = place / "shots"
+    for name in ("sh.010", "photos"):
+        (shots / name).mkdir(parents=True)
+        for number in (1, 2, 3):
+            picture = np.full((SIZE[1], SIZE[0], 3), 60 * number, np.uint8)
+            Image.fromarray(picture).save(shots / name / f"{name}.{number:04}.png")
+    shutil.copy(place / "clip.tracks.sa2va", shots / "photos" / "photos.0002.tracks.sa2va")
+    clips = {one.name: one for one in opened_project(str(shots)).clips}
+    assert set(clips) == {"sh.010", "photos.0001.png", "photos.0002.png", "photos.0003.png"}
+    assert clips["sh.010"].tracks == shots / "sh.010.tracks.sa2va"
+    alone = opened_project(str(shots / "sh.010"))
+    assert (alone.kind, alone.folder) == ("video", shots)
+    server = serve(str(shots / "sh.010"))
+    assert (server.clip()["name"], server.clip()["frames"]) == ("sh.010", 3)
+
+
+def test_a_source_that_is_gone_or_another_one_is_told_as_a_person_can_mend_it(serve, place, monkeypatch):
+    def refused(server: Server) -> dict:
+        return server.get(f"/clips/{server.id}/frames/3", 422)
+
+    (place / "clip.mp4").rename(place / "other.mp4")
+    gone = serve()
+    monkeypatch.setattr("sa2va_cli.review.clip.source_of", lambda *_: "/nowhere/clip.mp4")
+    assert refused(gone)["code"] == "no_source"
+    encode(place / "clip.mp4", [np.zeros((SIZE[1], SIZE[0], 3), np.uint8)] * 12)
+    assert refused(gone)["code"] == "other_source"
+    shutil.copy(place / "other.mp4", place / "clip.mp4")
+    assert gone.client.get(f"{API}/clips/{gone.id}/frames/3").status_code == 200
 
 
 def test_what_a_review_keeps_beside_the_tracks_is_no_clip(serve, place):

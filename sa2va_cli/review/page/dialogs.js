@@ -28,11 +28,12 @@ export function Dialog({ title, close, wide = false, children }) {
 // Asks for one line of text. `give` gets it; an empty line is given as null where that is allowed.
 export function AskForText({ title, label, value = "", needed = true, action, close, give }) {
   const input = useRef();
+  const end = () => input.current.closest("dialog").close(); // which gives the keyboard back to where it was
   const send = (event) => {
     event.preventDefault();
     const text = input.current.value.trim();
     if (needed && !text) return;
-    close();
+    end();
     give(text || null);
   };
   useLayoutEffect(() => input.current.select(), []);
@@ -42,7 +43,7 @@ export function AskForText({ title, label, value = "", needed = true, action, cl
         ><span>${label}</span><input ref=${input} type="text" defaultValue=${value} maxlength=${MOST_LETTERS} autofocus
       /></label>
       <footer>
-        <button type="button" onClick=${close}>${t("dialog.cancel")}</button>
+        <button type="button" onClick=${end}>${t("dialog.cancel")}</button>
         <button type="submit" class="primary">${action}</button>
       </footer>
     </form>

@@ -202,11 +202,12 @@ function WorthALook({ review, clip }) {
 // What was given for the same object on the same frame in the same way is one line.
 function Corrections({ review, clip }) {
   const name = (id) => clip.objects.find((one) => one.id === id)?.name;
-  const lines = Map.groupBy(clip.corrections, (one) => [one.frame, one.object, one.kind, one.words].join(" "));
+  const shown = clip.corrections.filter((one) => name(one.object) !== undefined); // not of objects that are gone
+  const lines = Map.groupBy(shown, (one) => [one.frame, one.object, one.kind, one.words].join(" "));
   if (!lines.size) return null;
   return html`<section aria-labelledby="corrections-title">
     <h2 id="corrections-title">
-      ${t("corrections.title")} <span class="count">${clip.corrections.length}</span>
+      ${t("corrections.title")} <span class="count">${shown.length}</span>
     </h2>
     <ul class="places">
       ${[...lines].map(
@@ -226,8 +227,7 @@ function Corrections({ review, clip }) {
 
 // Whose correction it is, and what it was; a name that was looked for is not said twice.
 function correctionWords(name, { words, kind }) {
-  const parts = new Set([name, words || tServer("correction", kind)]);
-  return [...parts].filter(Boolean).join(": ");
+  return [...new Set([name, words || tServer("correction", kind)])].join(": ");
 }
 
 function Place({ review, place, where, words, count = 1 }) {

@@ -20,8 +20,8 @@ export const page = new Store({
 let lastNotice = 0;
 
 // Says something that goes away by itself; problems stay until they are closed.
-export function notify(words, kind = "info") {
-  const notice = { id: ++lastNotice, words, kind };
+export function notify(words, kind = "info", code = null) {
+  const notice = { id: ++lastNotice, words, kind, code };
   page.set({ notices: [...page.state.notices.filter((other) => other.words !== words), notice] });
   if (kind !== "problem") setTimeout(() => dismiss(notice.id), NOTICE_MS);
 }
@@ -42,7 +42,7 @@ export async function attempt(work) {
   } catch (problem) {
     if (problem.name === "AbortError") return undefined;
     if (!(problem instanceof api.ApiError)) throw problem;
-    notify(said(problem.problem), "problem");
+    notify(said(problem.problem), "problem", problem.problem.code);
     return undefined;
   }
 }
@@ -121,6 +121,7 @@ export function follow(take, missed, opened) {
     (connected) => {
       const back = connected && !page.state.connected;
       if (connected !== page.state.connected) page.set({ connected });
+      if (back) page.set({ notices: page.state.notices.filter((notice) => notice.code !== "no_answer") });
       if (back) missed();
       else if (connected && first) opened();
       if (connected) first = false;

@@ -40,7 +40,7 @@ export function Queue({ open }) {
       clip.name.toLowerCase().includes(filter.text.toLowerCase()),
   );
   return html`<main class="queue" id="main">
-    ${clips.length > 0 && html`<${Filters} clips=${clips} filter=${filter} set=${setFilter} />`}
+    <${Filters} clips=${clips} filter=${filter} set=${setFilter} />
     ${
       shown.length
         ? html`<${Grid} clips=${shown} open=${open} reject=${setRejecting} />`
@@ -50,7 +50,10 @@ export function Queue({ open }) {
       rejecting &&
       html`<${RejectDialog}
         close=${() => setRejecting(null)}
-        give=${(reason) => decide(rejecting, "rejected", reason)}
+        give=${(reason) => {
+          decide(rejecting.clip, "rejected", reason);
+          rejecting.after();
+        }}
       />`
     }
   </main>`;
@@ -78,6 +81,7 @@ function Filters({ clips, filter, set }) {
     STATUSES.map((status) => [status, clips.filter((clip) => clip.status === status).length]),
   );
   const done = clips.length - counts.get("new") - counts.get("tracked");
+  if (!clips.length) return html`<header class="queue-head"><h1>${t("queue.title")}</h1></header>`;
   return html`<header class="queue-head">
     <h1>${t("queue.title")}</h1>
     <p class="quiet" role="status">${t("queue.done", { done, all: clips.length })}</p>
@@ -113,9 +117,11 @@ function Grid({ clips, open, reject }) {
     0,
     clips.findIndex((clip) => clip.id === current),
   );
+  const order = clips.map((clip) => clip.id).join(" ");
   useEffect(() => {
-    if (document.activeElement === document.body) grid.current.querySelector("[tabindex='0']")?.focus();
-  }, []);
+    if (document.activeElement !== document.body) return; // a card that was moved has lost the keyboard
+    grid.current.querySelector("[tabindex='0']")?.focus({ preventScroll: true });
+  }, [order]);
 
   const go = (to) => {
     const next = Math.max(0, Math.min(clips.length - 1, to));
@@ -126,17 +132,19 @@ function Grid({ clips, open, reject }) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const columns = getComputedStyle(grid.current).gridTemplateColumns.split(" ").length;
     const moves = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns };
+    const next = () => go(at + 1);
     const decisions = {
-      a: () => decide(clips[at], "accepted"),
+      a: () => {
+        decide(clips[at], "accepted");
+        next();
+      },
       c: () => open(clips[at].id),
-      r: () => reject(clips[at]),
+      r: () => reject({ clip: clips[at], after: next }),
       u: () => decide(clips[at], "tracked"),
     };
     if (event.key in moves) go(at + moves[event.key]);
-    else if (event.key in decisions) {
-      decisions[event.key]();
-      if (event.key === "a") go(at + 1 < clips.length ? at + 1 : at);
-    } else return;
+    else if (event.key in decisions) decisions[event.key]();
+    else return;
     event.preventDefault();
   };
 

@@ -61,7 +61,8 @@ export class Review extends Store {
       const fresh = !this.state.clip?.tracks; // objects that were there first; later, no choice is a new object
       const target = known ? this.state.target : fresh ? (clip.objects[0]?.id ?? null) : null;
       if (clip.revision > this.revision) this.#renew(clip.revision, [0, Infinity]); // an event has still to come, or was lost
-      this.set({ clip, problem: null, target });
+      const gone = target === null && this.state.target !== null; // a click would make a new object of it
+      this.set({ clip, problem: null, target, ...(gone ? { tool: "look" } : {}) });
       const { waiting } = this.state;
       if (waiting?.revision <= clip.revision && !isPending(clip, waiting.frame)) this.#made();
       this.want();

@@ -92,6 +92,7 @@ function Where({ review }) {
         min="0"
         max=${clip.frames - 1}
         value=${typed ?? frame}
+        style=${{ width: `${String(clip.frames).length + 3}ch` }}
         aria-label=${t("transport.frame_of", { last: clip.frames - 1 })}
         data-testid="frame"
         onInput=${(event) => setTyped(event.target.value)}
