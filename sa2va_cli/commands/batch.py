@@ -41,7 +41,8 @@ Exit codes: 0 all done, 8 some failed, 9 as for sa2va edit, 130 interrupted; tho
 nothing could be begun.
 
 The same command again does what is missing, interrupted or changed. Ctrl-C once ends after the next \
-checkpoints, twice at once; both can be gone on with.
+checkpoints, twice at once; both can be gone on with. --json writes an object a line: every change, progress \
+each second, a summary.
 """ + examples(
     'sa2va batch shots/ --prompt "the dancer" --save matte -o out/',
     'sa2va batch "day*/*.mp4" -p "the dog" -p "the ball" --mirror -o masks/ --jobs 2',
