@@ -123,6 +123,10 @@ def run_batch(plan: Plan, report: BatchReport, interrupts: Interrupts | None = N
     jobs = _listed(plan, lambda error: report(Notice(_unread(error), "warning")))
     if plan.watch is not None:
         made_of(Source(str(plan.watch / "new.mp4")), plan.request, 1)  # what cannot be meant is told now
+    if plan.error_file is not None:  # what cannot be written is told now
+        with output_errors(plan.error_file):
+            plan.error_file.parent.mkdir(parents=True, exist_ok=True)
+            plan.error_file.open("ab").close()
     with opened(plan.state_path) as state:
         return _Batch(plan, state, report, interrupts or Interrupts()).run(jobs)
 

@@ -383,6 +383,23 @@ def _move_aside(path: Path) -> Path:
     return aside
 
 
+def _opened_to_read(path: Path) -> sqlite3.Connection:
+    """Leaves nothing beside a file that no batch is at, and so needs no permission to write there."""
+    log, journal = (path.with_name(path.name + ending) for ending in ("-wal", "-journal"))
+    at_work = journal.exists() or (log.exists() and log.stat().st_size > 0)
+    how = "mode=ro" if at_work else "mode=ro&immutable=1"
+    return sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True, timeout=10)
+
+
+def _unreadable(path: Path, error: sqlite3.Error) -> str:
+    name = getattr(error, "sqlite_errorname", "")
+    if name.startswith("SQLITE_BUSY"):
+        return "another program has locked it; end that, or try again later"
+    if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN")):
+        return f"no permission to read it or, where a batch was cut off, to write into {path.parent}"
+    return f"not the state of a batch, or damaged ({error})"
+
+
 @dataclass(frozen=True)
 class Summary:
     """The jobs of the last run, counted.
@@ -431,9 +448,7 @@ def read_state(path: Path, states: Sequence[State] = STATES) -> Summary:
     if not path.is_file():
         raise InputError(f"{path}: there is no state of a batch; name its file or its folder")
     try:
-        with closing(
-            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=10)
-        ) as connection:
+        with closing(_opened_to_read(path)) as connection:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             if version and version != _SCHEMA:
                 raise InputError(f"{_of_another_version(path, version)}; ask that version")
@@ -451,11 +466,7 @@ def read_state(path: Path, states: Sequence[State] = STATES) -> Summary:
                 (run, *states),
             ).fetchall()
     except sqlite3.DatabaseError as error:
-        if getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY"):
-            raise InputError(
-                f"{path}: another program has locked it; end that, or try again later"
-            ) from error
-        raise InputError(f"{path}: not the state of a batch, or damaged ({error})") from error
+        raise InputError(f"{path}: {_unreadable(path, error)}") from error
     try:
         check_unlocked(path)
         active = False

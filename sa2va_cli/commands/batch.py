@@ -5,7 +5,7 @@ import re
 import subprocess
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -41,7 +41,8 @@ Exit codes: 0 all done, 8 some failed, 9 as for sa2va edit, 130 interrupted; tho
 nothing could be begun.
 
 The same command again does what is missing, interrupted or changed. Ctrl-C once ends after the next \
-checkpoints, twice at once; both can be gone on with.
+checkpoints, twice at once; both can be gone on with. --json writes an object a line: every change, progress \
+each second, a summary.
 """ + examples(
     'sa2va batch shots/ --prompt "the dancer" --save matte -o out/',
     'sa2va batch "day*/*.mp4" -p "the dog" -p "the ball" --mirror -o masks/ --jobs 2',
@@ -382,17 +383,21 @@ def status_command(
     ] = False,
     talking: Annotated[Talking, only("as_json", "debug")],
 ) -> None:
-    """Tell how far a batch is; it may be at work."""
+    """Tell how far a batch is; it may be at work. With --follow, jobs are listed when something is new."""
     from sa2va_cli.batch.job import STATES
     from sa2va_cli.batch.state import read_state, state_path
 
     path, before = state_path(state), None
+    told: set[tuple[str, str]] = set()
     while True:
         summary = read_state(path, STATES if every else ("running", "failed"))
         counts = dict(summary.counts)
         if counts != before:
             before = counts
-            _tell_status(summary, session.console, as_json=talking.as_json)
+            new = tuple(row for row in summary.rows if (row.key, row.state) not in told)
+            told |= {(row.key, row.state) for row in new}
+            shown = summary if talking.as_json else replace(summary, rows=new)
+            _tell_status(shown, session.console, as_json=talking.as_json)
         if not follow or not summary.active:
             return
         time.sleep(_FOLLOW_SECONDS)
@@ -417,7 +422,7 @@ def _tell_status(summary: "Summary", console: "Console", *, as_json: bool) -> No
                 row.source,
                 str(row.attempts),
                 f"{row.seconds:.1f}",
-                row.error or _told(row.decision(summary.path.parent)),
+                row.error.removeprefix(f"{row.source}: ") or _told(row.decision(summary.path.parent)),
             ]
             for row in summary.rows
         ]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from sa2va_cli.batch.progress import BatchEvent, BatchResult, Counted, JobBegan, JobEnded, JobTold
 from sa2va_cli.errors import on_command_line
 from sa2va_cli.events import Notice, Progress, Saved
+from sa2va_cli.pipeline.job import LOOKING_FOR_CUTS, LOOKING_IN_SHOTS
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -24,6 +25,9 @@ _LINE_SECONDS = 10.0
 """How often the whole is told on lines."""
 
 _MOST_RANGES = 8
+
+_NAME_CELLS, _BAR_CELLS = 28, 16
+"""Columns of a terminal: what is told behind them has some 34 of 80."""
 
 
 class Show(Protocol):
@@ -54,6 +58,12 @@ def _now() -> float:
     return time.monotonic()
 
 
+def _counts(progress: Progress) -> bool:
+    """Whether frames of the clip are being done, and not looked at or fetched before."""
+    early = progress.stage in (LOOKING_FOR_CUTS, LOOKING_IN_SHOTS)
+    return progress.total > 0 and progress.unit == Progress.unit and not early
+
+
 @dataclass
 class Rate:
     """How far a batch is and how long it will take, measured since it began.
@@ -66,6 +76,7 @@ class Rate:
     total: int = 0
     ended: int = 0
     _parts: dict[str, float] = field(default_factory=dict)
+    _failed: int = 0
     _since: float = field(default_factory=_now)
 
     def tell(self, event: BatchEvent) -> None:
@@ -77,8 +88,10 @@ class Rate:
         elif isinstance(event, JobEnded):
             self._parts.pop(event.key, None)
             self.ended += 1
-        elif isinstance(event, JobTold) and isinstance(event.event, Progress) and event.event.total:
-            self._parts[event.key] = event.event.done / event.event.total
+            self._failed += event.outcome.state == "failed"
+        elif isinstance(event, JobTold) and isinstance(event.event, Progress) and _counts(event.event):
+            part = event.event.done / event.event.total  # what needs the whole clip goes through it again
+            self._parts[event.key] = max(part, self._parts.get(event.key, 0.0))
 
     @property
     def done(self) -> float:
@@ -87,10 +100,11 @@ class Rate:
 
     @property
     def seconds_left(self) -> float | None:
-        """How long the rest takes at the rate so far; None before anything is done."""
-        if self.done <= 0:
+        """How long the rest takes at the rate of what did not fail; None where nothing tells it."""
+        worked = self.done - self._failed
+        if worked <= 0:
             return None
-        return (time.monotonic() - self._since) * (self.total - self.done) / self.done
+        return (time.monotonic() - self._since) * (self.total - self.done) / worked
 
 
 class Events:
@@ -307,9 +321,7 @@ class BarsShow:
         self._rate.tell(event)
         tell_plainly(event, self._console)
         if isinstance(event, JobBegan):
-            self._tasks[event.key] = self._bars.add_task(
-                Path(event.source).name + (f" ({event.part})" if event.part else ""), total=None, told=""
-            )
+            self._tasks[event.key] = self._bars.add_task(_name_before_bar(event), total=None, told="")
         elif isinstance(event, JobEnded) and event.key in self._tasks:
             self._bars.remove_task(self._tasks.pop(event.key))
         elif isinstance(event, JobTold) and isinstance(event.event, Progress):
@@ -331,6 +343,20 @@ class BarsShow:
         tell_result(result, self._console)
 
 
+def _name_before_bar(event: JobBegan) -> str:
+    """A job's name, of which the middle is left out where it would leave no room for how far it is."""
+    from rich.cells import cell_len, set_cell_size
+
+    part = f" ({event.part})" if event.part else ""
+    name, room = Path(event.source).name, _NAME_CELLS - len(part)
+    if cell_len(name) <= room:
+        return name + part
+    end = name[-(room // 3) :]
+    while cell_len(end) > room // 3:
+        end = end[1:]
+    return f"{set_cell_size(name, room - cell_len(end) - 1).rstrip()}…{end}{part}"
+
+
 @contextmanager
 def bars(console: "Console") -> Generator[BarsShow, None, None]:
     """Draws bars on the terminal."""
@@ -338,7 +364,7 @@ def bars(console: "Console") -> Generator[BarsShow, None, None]:
 
     columns = (
         TextColumn("{task.description}", markup=False),
-        BarColumn(),
+        BarColumn(bar_width=_BAR_CELLS),
         TextColumn("{task.fields[told]}", markup=False),
     )
     with console.bars(*columns) as shown:

@@ -227,3 +227,28 @@ def test_folders_that_cannot_be_looked_into_are_told_and_the_others_done(clips, 
     monkeypatch.setattr(os, "scandir", scandir)
     outcome = batch(load=load_remembering)
     assert (outcome.code, "lost+found is left out" in outcome.err) == (0, True)
+
+
+@root_only
+def test_a_batch_can_be_looked_at_without_permission_to_write(clips, batch, sa2va, capsys):
+    batch(load=load_remembering)
+    place = Path(tempfile.mkdtemp(prefix="sa2va-test-", dir="/tmp"))
+    state = shutil.copy("out/sa2va-batch.db", place)
+    for path, mode in ((place, 0o755), (Path(state), 0o644)):
+        path.chmod(mode)
+    try:
+        with as_nobody():
+            assert main(["batch", "status", str(place)]) == 0
+        assert [path.name for path in place.iterdir()] == ["sa2va-batch.db"]
+        Path(state).chmod(0o600)
+        with as_nobody():
+            assert main(["batch", "status", str(place)]) == 3
+        assert "no permission to read it" in capsys.readouterr().err
+    finally:
+        shutil.rmtree(place)
+
+
+def test_a_list_of_failures_that_cannot_be_written_is_told_before_anything_starts(clips, batch):
+    outcome = batch("--error-file", "shots", load=lambda *_: pytest.fail("loaded"))
+    assert (outcome.code, "cannot write shots" in outcome.err) == (7, True)
+    assert batch("--error-file", "new/failed.txt", load=load_remembering).code == 0

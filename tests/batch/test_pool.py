@@ -1,11 +1,14 @@
 """Which worker works where, and what it is handed."""
 
+import multiprocessing
 import os
 import queue
+import signal
 import threading
 from pathlib import Path
 
 import pytest
+from fakes import load_remembering
 
 from sa2va_cli.batch import pool
 from sa2va_cli.batch.job import BatchJob, Outcome
@@ -191,3 +194,19 @@ def test_a_batch_that_is_to_end_does_not_wait_for_the_job_of_a_dead_worker(folde
     patience.cancel()
     assert (result.left, result.interrupted) == (count, True)
     assert FatalWorker.interrupts.count == 1
+
+
+def test_a_worker_ends_at_once_when_the_process_that_started_it_was_killed(monkeypatch):
+    ours, theirs = multiprocessing.Pipe()
+    ours.close()
+    codes = []
+
+    def leave(code):
+        codes.append(code)
+        raise SystemExit
+
+    monkeypatch.setattr(os, "_exit", leave)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    with pytest.raises(SystemExit):
+        pool._serve(theirs, Setup(ModelChoice("demo"), load=load_remembering))
+    assert codes == [1]

@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 
 from sa2va_cli.batch.job import BatchJob, Outcome
 from sa2va_cli.batch.progress import Counted, JobBegan, JobEnded, JobTold
@@ -13,6 +14,7 @@ from sa2va_cli.commands import batch_progress
 from sa2va_cli.commands.batch_progress import Events, Rate, bars
 from sa2va_cli.commands.console import Console
 from sa2va_cli.events import Progress
+from sa2va_cli.pipeline.job import LOOKING_FOR_CUTS
 
 
 @pytest.fixture
@@ -49,9 +51,40 @@ def test_the_time_left_is_measured_by_what_was_done(clock):
     assert rate.seconds_left is None
     rate.tell(Counted(10, 6, 4))
     rate.tell(JobBegan("a", "a.mp4", "segment", "new"))
+    rate.tell(JobEnded("b", "b.mp4", Outcome("failed")))
+    assert rate.seconds_left is None
     clock[0] += 30
     rate.tell(JobEnded("a", "a.mp4", Outcome("done")))
-    assert rate.seconds_left == pytest.approx(90)
+    assert rate.seconds_left == pytest.approx(60)
+
+
+def test_looking_at_a_clip_before_it_is_followed_is_no_part_of_it_and_drawing_again_takes_nothing_back():
+    rate = Rate()
+    rate.tell(Counted(2, 0, 2))
+    rate.tell(JobBegan("a", "a.mp4", "segment", "new"))
+    for progress, done in (
+        (Progress(LOOKING_FOR_CUTS, 9, 10), 0),
+        (Progress("reading a.mp4", 5, 10, "MB"), 0),
+        (Progress("segmenting", 5, 10), 0.5),
+        (Progress("drawing what needs the whole clip", 1, 10), 0.5),
+    ):
+        rate.tell(JobTold("a", "a.mp4", progress))
+        assert rate.done == done
+
+
+@pytest.mark.parametrize(
+    ("name", "part", "shown"),
+    [
+        ("a.mp4", "", "a.mp4"),
+        ("a rather long name of a clip (2).mp4", "", "a rather long name…p (2).mp4"),
+        ("日本語の映像が入っているとても長い名前.mp4", "part 2 of 3", "日本語の….mp4 (part 2 of 3)"),
+    ],
+)
+def test_long_names_leave_room_for_how_far_a_clip_is(name, part, shown):
+    with bars(Console(quiet=True)) as show:
+        show.tell(JobBegan("a", f"shots/{name}", "segment", "new", part))
+        assert show._bars.tasks[1].description == shown
+        assert cell_len(shown) <= 28
 
 
 def test_there_is_a_bar_for_the_whole_and_one_for_each_clip_at_work():
