@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+_DRIVE = re.compile(r"[A-Za-z]:[\\/]")
+"""How a path of Windows begins, which is no name of an object."""
+
 _NUMBER = re.compile(r"(-?\d+(?:\.\d*)?|-?\.\d+)(%?)")
 _COORDINATES = re.compile(r"[-+\d.,% ]*")
 
@@ -245,7 +248,7 @@ def read_mask(text: str) -> MaskPrompt:
     if not found or not re.fullmatch(r"[\d.:;]+[fs]?", at.strip(), re.IGNORECASE):
         rest, at = text, ""
     name, colon, path = rest.partition(":")
-    if not colon or len(name) < 2:  # C:\mask.png is a file
+    if not colon or _DRIVE.match(rest):
         name, path = "", rest
     if not path.strip():
         raise _not_read("mask", text, "[NAME:]FILE[@time], such as dog:mask.png@1.5")

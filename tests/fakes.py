@@ -112,7 +112,8 @@ class FakeSession:
             if one.box is not None:
                 places = [((one.box[0] + one.box[2]) / 2, (one.box[1] + one.box[3]) / 2)]
             for x, y in places:
-                channels[one.row] = one.image[int(y * height), int(x * width)].argmax()
+                place = min(int(y * height), height - 1), min(int(x * width), width - 1)
+                channels[one.row] = one.image[place].argmax()
         return Directions(channels, channels if any(one.index for one in pointed) else None)
 
     def follow(

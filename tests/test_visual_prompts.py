@@ -56,6 +56,10 @@ def test_what_is_no_box_is_refused(text):
         ("dog:out/mask.png@1.5s", MaskPrompt("out/mask.png", "1.5s", "dog")),
         ("a@b.png", MaskPrompt("a@b.png")),
         ("C:/mask.png@12f", MaskPrompt("C:/mask.png", "12f")),
+        ("c:\\mask.png", MaskPrompt("c:\\mask.png")),
+        ("2:mask.png@1", MaskPrompt("mask.png", "1", "2")),
+        ("猫:out/mask.png", MaskPrompt("out/mask.png", None, "猫")),
+        ("a:mask.png", MaskPrompt("mask.png", None, "a")),
     ],
 )
 def test_a_mask_is_a_file_with_a_name_before_it_and_a_time_after_it(text, wanted):

@@ -13,8 +13,8 @@ from sa2va_cli.pipeline.revision import Revision
 from sa2va_cli.runtime.choice import ModelChoice
 
 EPILOG = examples(
-    "sa2va correct park.tracks.sa2va --point 320,200@1.5 --point 300,90,-@1.5 -o better.tracks.sa2va",
-    "sa2va correct park.tracks.sa2va --box cat:10%,60%,30%,90%@2 -o more.tracks.sa2va",
+    "sa2va correct park.tracks.sa2va --point 260,170@1.5 --point 310,100,-@1.5 -o better.tracks.sa2va",
+    "sa2va correct park.tracks.sa2va --box dog:17%,65%,36%,90%@2 -o more.tracks.sa2va",
     "sa2va correct park.tracks.sa2va --object dog --drop-range 2.5-4 -o better.tracks.sa2va --save overlay",
 )
 

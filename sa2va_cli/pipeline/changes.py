@@ -6,6 +6,7 @@ Knows the log and the clip's times, and nothing about networks.
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import groupby
 
 from sa2va_cli.datatypes import FoundObject, Prompt
 from sa2va_cli.errors import UsageError, parameter
@@ -68,6 +69,17 @@ class Changes:
         both = (*self.followed, *self.dropped)
         return range(min(one.first for one in both), 1 + max(one.last for one in both))
 
+    @property
+    def rounds(self) -> "tuple[Changes, ...]":
+        """The same one after the other, such that no object is followed twice in one of them."""
+        parts: list[list[Change]] = [[]]
+        for one in self.followed:
+            place = sum(one.row == other.row for part in parts for other in part)
+            parts += [[]] * (place == len(parts))
+            parts[place] = [*parts[place], one]
+        *earlier, last = (tuple(part) for part in parts)
+        return (*(replace(self, followed=part, dropped=()) for part in earlier), replace(self, followed=last))
+
     def dropped_on(self, index: int) -> dict[int, None]:
         """The objects that lose their masks on a frame, by their ids."""
         return {self.header.objects[one.row].id: None for one in self.dropped if index in one}
@@ -92,8 +104,10 @@ def changes_of(revision: Revision, tracks: Tracks, reader: Reader) -> Changes:
     for row, prompt in zip(said, prompts, strict=True):
         own = tuple(one for one in placed if one.prompt is prompt)
         earlier = _corrected_before(tracks, row, reader) if row < known else set()
-        first, last = _extent([one.index for one in own], earlier, revision.within, tracks, reader)
-        followed.append(Change(row, own, first, last))
+        for group in _apart(own, earlier, reader):
+            indices = [one.index for one in group]
+            others = earlier | {one.index for one in own if one.index not in indices}
+            followed.append(Change(row, group, *_extent(indices, others, revision.within, tracks, reader)))
     for row, prompt in zip(said, prompts, strict=True):
         header = header if row < known else header.with_object(prompt.label, prompt.visual)
     ranges = [_drop_range(text, reader) for text in revision.drop_ranges]
@@ -102,6 +116,29 @@ def changes_of(revision: Revision, tracks: Tracks, reader: Reader) -> Changes:
         raise _which(tracks)
     dropped = tuple(Change(only, (), *one) for one in ranges if only is not None)
     return Changes(header, tuple(followed), dropped, known)
+
+
+def _apart(said: tuple[Placement, ...], earlier: Set[int], reader: Reader) -> list[tuple[Placement, ...]]:
+    """What is said about an object, divided where something was said before between two frames of it."""
+    between = earlier - {one.index for one in said}
+
+    def place(one: Placement) -> int:
+        return sum(index < one.index for index in between)
+
+    groups = [tuple(ones) for _, ones in groupby(said, key=place)]
+    return groups if len(groups) == 1 else [_narrowed(group, reader) for group in groups]
+
+
+def _narrowed(group: tuple[Placement, ...], reader: Reader) -> tuple[Placement, ...]:
+    """The same with a prompt that holds nothing of other frames."""
+    indices, prompt = {one.index for one in group}, group[0].prompt
+    visual = tuple(
+        one
+        for one in prompt.visual
+        if placements([replace(prompt, visual=(one,))], reader)[0].index in indices
+    )
+    prompt = replace(prompt, visual=visual)
+    return tuple(replace(one, prompt=prompt) for one in group)
 
 
 def shot_begins(header: Header) -> list[int]:

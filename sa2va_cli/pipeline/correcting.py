@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Generator, Mapping, Sequence, Set
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -139,8 +139,8 @@ def _write(
     report: Report,
     threads: Threads,
 ) -> int:
-    told = _corrections(changes, model)
     if not changes.followed:
+        told = _corrections(changes, model)
         indices = sorted({k for one in changes.dropped for k in range(one.first, one.last + 1)})
         masks = ((index, changes.dropped_on(index)) for index in indices)
         return write_corrected(tracks, path, told, masks)
@@ -150,10 +150,31 @@ def _write(
             report(Notice(placement.chosen))
         report(Progress(f"loading {model.name_on(placement)}"))
         segmenter = load(model, placement)
-        with segmenter.open(still=reader.info.kind == "image") as session, threads(segmenter) as workers:
-            found = _followed(tracks, reader, session, changes, report, workers)
-            with closing(found):
-                return write_corrected(tracks, path, told, found, changes.header)
+        changed: set[int] = set()
+        *earlier, last = changes.rounds
+        with threads(segmenter) as workers, ExitStack() as stack:
+            for place, part in enumerate([*earlier, last]):
+                new = path if part is last else path.with_name(f"{path.name}-{place}")
+                if part is not last:
+                    stack.callback(new.unlink, missing_ok=True)
+                told = _corrections(part, model)
+                with segmenter.open(still=reader.info.kind == "image") as session:
+                    found = _followed(tracks, reader, session, part, report, workers)
+                    with closing(_noted(found, changed)) as noted:
+                        count = write_corrected(tracks, new, told, noted, changes.header)
+                tracks = Tracks(new)
+        return len(changed) if earlier else count
+
+
+def _noted(
+    found: Generator[tuple[int, dict[int, NewMask | None]], None, None], changed: set[int]
+) -> Generator[tuple[int, dict[int, NewMask | None]], None, None]:
+    """The same, with the frames that change remembered."""
+    with closing(found):
+        for index, masks in found:
+            if masks:
+                changed.add(index)
+            yield index, masks
 
 
 def _corrections(changes: Changes, model: ModelChoice) -> list[Correction]:

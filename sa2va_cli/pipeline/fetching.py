@@ -8,6 +8,7 @@ differently the second time. Proxies in the environment are not used, as they wo
 Knows nothing about what is in a file, but that a page of text is no picture.
 """
 
+import codecs
 import hashlib
 import http.client
 import ipaddress
@@ -17,8 +18,9 @@ import socket
 import ssl
 from contextlib import suppress
 from pathlib import Path
+from time import monotonic
 from typing import BinaryIO
-from urllib.parse import SplitResult, unquote, urljoin, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from sa2va_cli.errors import InputError
 from sa2va_cli.events import Notice, Progress, Report
@@ -33,6 +35,24 @@ SECONDS = 30.0
 """How long a server may be silent."""
 
 _CHUNK = 1 << 20
+_HEAD = 1 << 9
+"""Bytes at the beginning of a file that are looked at."""
+
+_LEAST_BYTES = 1 << 10
+"""What a server must send in ``SECONDS``; one that sends a byte now and then is as good as silent."""
+
+_NAME_BYTES = 150
+"""Of the name of a fetched file; outputs are called after it, and file systems take 255."""
+
+_UNRESERVED = "/%:@!$&'()*+,;=?~"
+"""Characters of a path and a query that are sent as they are, besides letters, digits and ``-._``."""
+
+_GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
+"""The part of IPv6 that the internet uses (RFC 4291, section 2.4)."""
+_DOCUMENTATION = ipaddress.ip_network("3fff::/20")
+"""RFC 9637; no one's, and not known to the library of Python 3.11."""
+_TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
+"""IPv4 addresses as networks of IPv6 only write them (RFC 6052)."""
 _TEXTS = ("text/", "application/json", "application/xhtml", "application/xml", "application/javascript")
 _REDIRECTS = (301, 302, 303, 307, 308)
 
@@ -44,10 +64,14 @@ def is_address(source: str) -> bool:
 
 def name_in(address: str) -> str:
     """The name of the file that an address leads to: ``clip.mp4``; its host where it has none."""
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError:  # a bracket too many; ``fetched`` says so
+        return "input"
     name = unquote(parts.path).rpartition("/")[2]
-    plain = re.sub(r"[^\w.()+ -]", "_", name)[-100:].strip(". ")  # "..", for one, is a folder
-    return plain or re.sub(r"[^\w.-]", "_", parts.hostname or "input")
+    plain = re.sub(r"[^\w.()+ -]", "_", name)
+    short = plain.encode()[-_NAME_BYTES:].decode(errors="ignore").strip(". ")  # "..", for one, is a folder
+    return short or re.sub(r"[^\w.-]", "_", parts.hostname or "input")
 
 
 def cache_folder() -> Path:
@@ -66,6 +90,7 @@ def fetched(address: str, report: Report) -> Path:
         OutputError: the cache cannot be written.
     """
     mark = hashlib.sha256(address.encode()).hexdigest()[:16]
+    _checked(address, address)
     path = cache_folder() / mark / name_in(address)
     if path.is_file():
         report(Notice(f"{address} was fetched before; remove {path} to fetch it again", "detail"))
@@ -91,11 +116,12 @@ def _fetch(address: str, file: BinaryIO) -> None:
         try:
             headers = {"User-Agent": f"sa2va/{VERSION}", "Accept-Encoding": "identity"}
             target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-            connection.request("GET", target, headers=headers)
+            connection.request("GET", quote(target, _UNRESERVED), headers=headers)
             answer = connection.getresponse()
             place = answer.getheader("Location")
             if answer.status in _REDIRECTS and place:
-                here = urljoin(here, place)
+                # Headers are read as Latin-1, whatever they are; a browser sends their bytes on.
+                here = urljoin(here, quote(place.strip().encode("latin-1"), _UNRESERVED + "#[]"))
                 continue
             _keep(answer, file, address)
         except (OSError, http.client.HTTPException, ValueError) as error:
@@ -149,8 +175,14 @@ def public_address(parts: SplitResult, address: str) -> str:
 def is_public(number: str) -> bool:
     """Whether an IP address is one of the internet's: not local, private, shared, reserved or multicast."""
     one = ipaddress.ip_address(number.partition("%")[0])
-    inner = getattr(one, "ipv4_mapped", None) or getattr(one, "sixtofour", None)
-    return one.is_global and not one.is_multicast and (inner is None or is_public(str(inner)))
+    if isinstance(one, ipaddress.IPv4Address):
+        return one.is_global and not one.is_multicast
+    if one.ipv4_mapped is not None:
+        return is_public(str(one.ipv4_mapped))
+    if one in _TRANSLATED:
+        return is_public(str(ipaddress.IPv4Address(int(one) & 0xFFFFFFFF)))
+    unicast = one in _GLOBAL_UNICAST and one not in _DOCUMENTATION and one.is_global
+    return unicast and (one.sixtofour is None or is_public(str(one.sixtofour)))
 
 
 class _Connection(http.client.HTTPConnection):
@@ -183,18 +215,45 @@ def _keep(answer: http.client.HTTPResponse, file: BinaryIO, address: str) -> Non
         raise InputError(
             f"{address}: is {kind.partition(';')[0]}, no video or image; is it a page about one?"
         )
-    if int(answer.getheader("Content-Length") or 0) > MOST_BYTES:
+    if (packed := (answer.getheader("Content-Encoding") or "identity").strip().lower()) != "identity":
+        raise InputError(f"{address}: the server packs it ({packed}), which nobody asked for")
+    announced = answer.length  # None where the server does not say so in numbers
+    if announced is not None and announced > MOST_BYTES:
         raise _too_large(address)
-    done = 0
-    while chunk := answer.read(_CHUNK):
-        if not done and chunk.lstrip()[:1] in (b"<", b"{"):
-            raise InputError(f"{address}: is text, no video or image; is it a page about one?")
+    chunk = answer.read(_HEAD)
+    if chunk.removeprefix(codecs.BOM_UTF8).lstrip()[:1] in (b"<", b"{"):
+        raise InputError(f"{address}: is text, no video or image; is it a page about one?")
+    done, pace = 0, _Pace()
+    while chunk:
         done += len(chunk)
         if done > MOST_BYTES:
             raise _too_large(address)
         file.write(chunk)
+        pace.check(done, address)
+        chunk = answer.read1(_CHUNK)
     if not done:
         raise InputError(f"{address}: is empty")
+    if announced is not None and done < announced:
+        raise InputError(f"{address}: the server sent {done} of {announced} bytes; try again")
+
+
+class _Pace:
+    """Looks whether a server still sends something worth waiting for."""
+
+    def __init__(self) -> None:
+        self._since, self._had = monotonic(), 0
+
+    def check(self, done: int, address: str) -> None:
+        """Takes how many bytes came so far.
+
+        Raises:
+            InputError: hardly any did for a while.
+        """
+        now = monotonic()
+        if done - self._had >= _LEAST_BYTES:
+            self._since, self._had = now, done
+        elif now - self._since > SECONDS:
+            raise InputError(f"{address}: the server sends next to nothing ({done} bytes so far)")
 
 
 def _too_large(address: str) -> InputError:

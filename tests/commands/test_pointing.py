@@ -312,6 +312,35 @@ def test_the_next_correction_ends_where_the_last_one_was_made(sa2va, folder):
     assert segmenter.pointed[0].before is not None  # the mask that is there is corrected
 
 
+def test_what_is_said_on_both_sides_of_an_earlier_correction_leaves_it_as_two_commands_would(sa2va, folder):
+    make_video(folder / "a.mp4")
+    assert sa2va("segment", "a.mp4", "red corner", "green", "--save", "tracks").code == 0
+    sides = ("--point", "1:2,40@2f"), ("--point", "1:2,44@17f")
+    other = ("--point", "green:2,40@5f")
+    commands = [
+        ("a.tracks.sa2va", "--point", "1:60,40@9f", "-o", "b.sa2va"),
+        ("b.sa2va", *sides[0], *sides[1], *other, "-o", "at once.sa2va"),
+        ("b.sa2va", *sides[0], *other, "-o", "c.sa2va"),
+        ("c.sa2va", *sides[1], "-o", "apart.sa2va"),
+    ]
+    for one in commands:
+        outcome = sa2va("correct", *one)
+        assert outcome.code == 0, outcome.err
+        if "at once.sa2va" in one:
+            assert "20 of 20 frames have changed" in outcome.err
+            assert ".at" not in str(outcome.files)
+    assert Path("at once.sa2va").read_bytes() == Path("apart.sa2va").read_bytes()
+    told = corrections_of(Tracks(folder / "at once.sa2va"))
+    assert [(one.frames, one.first, one.last) for one in told] == [
+        ((17,), 10, 19),
+        ((2,), 0, 8),
+        ((5,), 0, 19),
+        ((9,), 0, 19),
+    ]
+    before, after = (list(Tracks(Path(name))) for name in ("b.sa2va", "at once.sa2va"))
+    np.testing.assert_array_equal(before[9].logits[0], after[9].logits[0])
+
+
 def test_a_range_is_dropped_without_a_model(sa2va, folder):
     make_video(folder / "a.mp4")
     assert sa2va("segment", "a.mp4", "red corner", "blue", "--save", "tracks").code == 0

@@ -85,7 +85,10 @@ def test_redirects_are_followed_and_every_hop_is_checked(folder, server, monkeyp
         ((404, {}, b""), "the server says 404"),
         ((200, {"Content-Type": "text/html; charset=utf-8"}, b"x"), "is text/html"),
         ((200, {"Content-Type": "image/png"}, b"  <!doctype html>"), "is text"),
+        ((200, {"Content-Type": "image/png"}, b"\xef\xbb\xbf<html>"), "is text"),
+        ((200, {"Content-Encoding": "gzip"}, b"\x1f\x8b"), "packs it"),
         ((200, {}, b""), "is empty"),
+        ((200, {"Content-Length": "3000"}, b"\x89" * 2000), "sent 2000 of 3000 bytes"),
         ((200, {"Content-Length": str(5 << 30)}, b"x"), "more than 4 GiB"),
         ((302, {"Location": "/a.png"}, b""), "more than 5 times"),
         ((302, {"Location": "file:///etc/passwd"}, b""), "is no plain address"),
@@ -112,14 +115,16 @@ def test_more_than_was_announced_is_too_large(folder, server, monkeypatch):
 @pytest.mark.parametrize(
     "number",
     ["127.0.0.1", "10.1.2.3", "192.168.0.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1", "::1",
-     "fe80::1%eth0", "fc00::1", "::ffff:127.0.0.1", "2002:7f00:1::"],
+     "fe80::1%eth0", "fc00::1", "::ffff:127.0.0.1", "2002:7f00:1::", "::127.0.0.1", "64:ff9b::7f00:1",
+     "64:ff9b:1::8.8.8.8", "::ffff:0:127.0.0.1", "fec0::1", "5f00::1", "3fff::1", "2001::1"],
 )  # fmt: skip
 def test_local_addresses_are_not_public(number):
     assert not is_public(number)
 
 
 def test_public_addresses_are_public():
-    assert all(map(is_public, ("8.8.8.8", "2606:4700:4700::1111")))
+    public = ("8.8.8.8", "2606:4700:4700::1111", "::ffff:8.8.8.8", "64:ff9b::8.8.8.8", "2002:808:808::")
+    assert all(map(is_public, public))
 
 
 def test_a_local_server_is_refused(folder, sa2va):
@@ -135,3 +140,37 @@ def test_names_come_from_addresses():
     assert name_in("https://example.org/") == "example.org"
     assert name_in("https://example.org/x/..") == name_in("https://example.org/%2e%2e") == "example.org"
     assert stem_of("https://example.org/x/clip.mp4") == "clip"
+
+
+@pytest.mark.parametrize(
+    "address", ["http://[::1/a.png", "http://a]b/c.png", "http://", "https://host:99999/a"]
+)
+@pytest.mark.parametrize("command", [("segment", "red"), ("ask", "What?")])
+def test_what_is_no_address_is_one_line(folder, sa2va, address, command):
+    outcome = sa2va(command[0], address, command[1])
+    assert (outcome.code, outcome.err.count("\n")) == (3, 1)
+    assert "is no plain address" in outcome.err
+
+
+def test_addresses_are_sent_as_browsers_send_them(folder, server):
+    wanted = picture(folder)
+    Handler.pages["/%E5%9B%BE%20a.png?b=%C3%A9%20c&d=1"] = (200, {}, wanted)
+    Handler.pages["/go"] = (302, {"Location": "/\u56fe a.png?b=\u00e9 c&d=1".encode().decode("latin-1")}, b"")
+    for asked in ("/\u56fe a.png?b=\u00e9 c&d=1", "/go", "/%E5%9B%BE%20a.png?b=%C3%A9%20c&d=1#there"):
+        assert fetched(server + asked, lambda _: None).read_bytes() == wanted
+
+
+def test_a_long_name_of_wide_characters_is_cut(folder, server, sa2va):
+    Handler.pages["/" + "%E5%9B%BE" * 100 + ".png"] = (200, {}, picture(folder))
+    outcome = sa2va("segment", f"{server}/" + "%E5%9B%BE" * 100 + ".png", "red", "--save", "mask")
+    assert outcome.code == 0, outcome.err
+    assert any(name.endswith("\u56fe.mask.png") for name in outcome.files)
+
+
+def test_a_server_that_sends_a_byte_now_and_then_is_given_up(folder, server, monkeypatch):
+    clock = iter(range(0, 10_000, 20))
+    monkeypatch.setattr(fetching, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(fetching, "_CHUNK", 1)
+    Handler.pages["/a.png"] = (200, {"Content-Type": "image/png"}, picture(folder) * 20)
+    with pytest.raises(InputError, match="next to nothing"):
+        fetched(f"{server}/a.png", lambda _: None)
