@@ -7,6 +7,7 @@ come from a ``Validator`` that the caller hands in, as training knows nothing ab
 import json
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -30,6 +31,7 @@ from sa2va_cli.checkpoints.quiet import quiet_transformers
 from sa2va_cli.errors import InputError, OutputError, UsageError, parameter
 from sa2va_cli.model.network import Sa2VANetwork
 from sa2va_cli.outputs.leftovers import clear, find_leftovers
+from sa2va_cli.outputs.locks import locked
 from sa2va_cli.staging import atomic, discard, output_errors
 from sa2va_cli.training.examples import Example, Examples
 from sa2va_cli.training.forecast import Length, Memory, forecast
@@ -235,8 +237,12 @@ class Training:
 
         Raises:
             StoppedError: the loss became useless; the model of the best or last checkpoint was written.
-            OutputError: something cannot be written; the last checkpoint is there.
+            OutputError: something cannot be written, the last checkpoint is there; or another run writes it.
         """
+        with locked(self.job.out) if self.job.processes.first else nullcontext():
+            return self._made(watch)
+
+    def _made(self, watch: Watch) -> Trained:
         processes = self.job.processes
         processes.wait()  # until everyone has looked whether the folder may be used
         if processes.first:

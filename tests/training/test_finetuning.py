@@ -20,6 +20,7 @@ from sa2va_cli.checkpoints.loader import load_network
 from sa2va_cli.checkpoints.streaming import TensorFiles
 from sa2va_cli.errors import InputError, ModelError, OutputError, UsageError
 from sa2va_cli.model.network import Sa2VANetwork
+from sa2va_cli.outputs.locks import locked
 from sa2va_cli.training.datasets.table import read_dataset
 from sa2va_cli.training.examples import Examples, Source
 from sa2va_cli.training.finetuning import ADAPTER_FOLDER, RUN_FOLDER, Training
@@ -230,6 +231,8 @@ def test_another_training_in_the_folder_is_refused(tmp_path: Path, data: Path) -
         (tmp_path / "out" / RUN_FOLDER / "run.json").write_text(text)
         with pytest.raises(InputError, match="does not say which training this is"):
             Training(one)
+    with locked(tmp_path / "new"), pytest.raises(OutputError, match="is being written already"):
+        Training(job(demo(), data, tmp_path / "new")).run(Silent())
     (tmp_path / "file").write_text("mine")
     with pytest.raises(OutputError, match="is a file, and a model is a folder"):
         Training(job(demo(), data, tmp_path / "file"))
