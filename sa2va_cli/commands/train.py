@@ -1,5 +1,7 @@
 """``sa2va train``: a model learns from data sets of sentences and masks."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,16 +11,18 @@ import typer
 from sa2va_cli.commands.console import Console
 from sa2va_cli.commands.helptext import examples
 from sa2va_cli.commands.options import Talking, only
-from sa2va_cli.commands.session import Session
+from sa2va_cli.commands.session import Interrupted, Session
+from sa2va_cli.commands.signals import signals_told
 from sa2va_cli.commands.training_options import Changes, recipe_of
 from sa2va_cli.errors import InputError, ModelError, UsageError, parameter
 from sa2va_cli.runtime.choice import ModelChoice
 
 if TYPE_CHECKING:
+    from sa2va_cli.commands.training_progress import TrainingProgress
     from sa2va_cli.evaluation.validating import DatasetValidator
     from sa2va_cli.runtime.device import Placement
     from sa2va_cli.training.examples import Source
-    from sa2va_cli.training.finetuning import Outlook, Trained
+    from sa2va_cli.training.finetuning import Outlook, Trained, Training
     from sa2va_cli.training.job import Job
     from sa2va_cli.training.recipe import Recipe
 
@@ -201,7 +205,7 @@ def _validator(path: Path, split: str | None) -> "DatasetValidator":
     samples = read_dataset(path, split).usable()
     if any(one.objects is None for one in samples):
         raise InputError(f"{path}: its masks are not published, so nothing can be scored on it")
-    return DatasetValidator(samples)
+    return DatasetValidator(samples, str(path) if split is None else f"{path} {split}")
 
 
 def _joined(job: "Job") -> "Job":
@@ -217,6 +221,7 @@ def _run(
 ) -> "Trained":
     from sa2va_cli.commands.training_progress import TrainingProgress, Unwatched
     from sa2va_cli.training.finetuning import Training
+    from sa2va_cli.training.trainer import EndedError
 
     training = Training(job, validator)
     if not job.processes.first:
@@ -224,14 +229,40 @@ def _run(
     with (
         console.reporting() as report,
         TrainingProgress(report, training.files, tensorboard=tensorboard) as watch,
+        _ending(training, watch, console),
     ):
         try:
             result = training.run(watch)
         except ModelError:
             _report(training.files.lines(), [("model", job.base)], job.out)
             raise
+        except (EndedError, Interrupted, KeyboardInterrupt):
+            raise Interrupted(_kept(training)) from None
     _report(training.files.lines(), _facts(job, result), job.out)
     return result
+
+
+@contextmanager
+def _ending(training: "Training", watch: "TrainingProgress", console: Console) -> Generator[None, None, None]:
+    """Ctrl-C once ends a step that is being made, and keeps it; anywhere else, or twice, it ends at once."""
+
+    def tell(received: int) -> None:
+        if received > 1 or not training.stepping:
+            raise Interrupted
+        watch.ending = True
+        console.note("ending after this step, which is kept; once more ends at once")
+
+    with signals_told(tell):
+        yield
+
+
+def _kept(training: "Training") -> str:
+    if training.kept < 1:
+        return "interrupted before the first checkpoint; the same command begins anew"
+    return (
+        f"interrupted; {training.kept} of {training.steps} steps are kept, and the same command goes on "
+        "behind them"
+    )
 
 
 def _facts(job: "Job", result: "Trained") -> list[tuple[str, str]]:

@@ -17,10 +17,14 @@ class TrainingProgress:
         report: shows progress.
         files: of the run.
         tensorboard: whether curves are written for TensorBoard, beside the run's table.
+
+    Attributes:
+        ending: whether the run is to end after this step; set by whoever wants it.
     """
 
     def __init__(self, report: Report, files: RunFiles, *, tensorboard: bool) -> None:
         self._report = report
+        self.ending = False
         self._writer: Any = None
         if tensorboard:
             from torch.utils.tensorboard import SummaryWriter
@@ -50,6 +54,10 @@ class TrainingProgress:
     def saved(self, done: int) -> None:
         """See ``trainer.Watch``."""
 
+    def ends(self) -> bool:
+        """See ``trainer.Watch``."""
+        return self.ending
+
 
 class Unwatched:
     """Watches nothing: for processes that train along and say nothing."""
@@ -59,3 +67,7 @@ class Unwatched:
 
     def saved(self, done: int) -> None:
         """See ``trainer.Watch``."""
+
+    def ends(self) -> bool:
+        """See ``trainer.Watch``."""
+        return False

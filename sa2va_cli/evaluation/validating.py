@@ -25,10 +25,12 @@ class DatasetValidator:
 
     Args:
         samples: with their masks.
+        name: what people call them.
         most: how many videos or pictures are looked at, evenly spread; all of them if there are fewer.
     """
 
-    def __init__(self, samples: Sequence[ReferringSample], most: int = 100) -> None:
+    def __init__(self, samples: Sequence[ReferringSample], name: str = "", most: int = 100) -> None:
+        self.name = name
         videos = list(by_video(samples).values())
         chosen = np.unique(np.linspace(0, len(videos) - 1, min(most, len(videos))).astype(int))
         self._videos = [videos[int(k)] for k in chosen]

@@ -7,6 +7,7 @@ come from a ``Validator`` that the caller hands in, as training knows nothing ab
 import json
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -27,9 +28,11 @@ from sa2va_cli.checkpoints.files import CONFIG_FILE
 from sa2va_cli.checkpoints.loader import load_network
 from sa2va_cli.checkpoints.parts import LM, SAM2, VIT
 from sa2va_cli.checkpoints.quiet import quiet_transformers
-from sa2va_cli.errors import OutputError, UsageError, parameter
+from sa2va_cli.errors import InputError, OutputError, UsageError, parameter
 from sa2va_cli.model.network import Sa2VANetwork
-from sa2va_cli.staging import atomic, discard
+from sa2va_cli.outputs.leftovers import clear, find_leftovers
+from sa2va_cli.outputs.locks import locked
+from sa2va_cli.staging import atomic, discard, output_errors
 from sa2va_cli.training.examples import Example, Examples
 from sa2va_cli.training.forecast import Length, Memory, forecast
 from sa2va_cli.training.job import Job, check_job
@@ -54,6 +57,11 @@ _TIMED_STEPS = 2
 
 class Validator(Protocol):
     """Scores a network on data that it is not trained on."""
+
+    @property
+    def name(self) -> str:
+        """What people call the data; scores of other data are no scores to compare with."""
+        ...
 
     def scores(self, network: Sa2VANetwork) -> Mapping[str, float]:
         """Scores in 0..1 by name; the first decides which checkpoint is the best."""
@@ -111,6 +119,9 @@ class Training:
         job: what is trained.
         validator: scores networks; None for none.
 
+    Attributes:
+        stepping: whether steps are being made, and not a validation or the new model.
+
     Raises:
         InputError: an example cannot be made of the data.
         ModelError: the model is not understood.
@@ -120,6 +131,7 @@ class Training:
 
     def __init__(self, job: Job, validator: Validator | None = None) -> None:
         self.job, self._validator = job, validator
+        self.stepping = False
         check_job(job)
         self.files = RunFiles(job.out / RUN_FOLDER)
         self._begun = self._begin()
@@ -170,20 +182,30 @@ class Training:
         """What says which training this is; compared with what is in the folder."""
         job = self.job
         data = [[name, len(one.videos)] for name, one in zip(job.named, job.sources, strict=True)]
-        said = {"model": job.base, "data": data, "recipe": as_document(job.recipe)}
+        precision = {part: str(dtype).removeprefix("torch.") for part, dtype in job.dtypes.items()}
+        said = {"model": job.base, "data": data, "recipe": as_document(job.recipe), "dtype": precision}
+        if self._validator is not None:
+            said["validation data"] = self._validator.name
         begun: dict[str, Any] = json.loads(json.dumps(said))
         path = self.files.folder / RUN
+        if job.out.exists() and not job.out.is_dir():
+            raise OutputError(f"{job.out} is a file, and a model is a folder; name another")
         if path.is_file():
-            known = json.loads(path.read_text(encoding="utf-8"))
-            different = [key for key in begun if known.get(key) != begun[key]]
+            known = _known(path)
+            different = [key for key in begun if known.get(key, begun[key]) != begun[key]]
             if different:
                 raise UsageError(
                     f"{job.out} holds a training with another {' and '.join(different)}; give the same again "
                     f"to go on with it, or name a new folder with {parameter('output')}"
                 )
-        elif job.out.exists() and any(job.out.iterdir()):
+        elif _holds_anything(job.out):
             raise OutputError(f"{job.out} exists already, and holds no training; name a folder that does not")
         return begun
+
+    @property
+    def kept(self) -> int:
+        """Steps of the last checkpoint; -1 before the first."""
+        return self._trainer.saved
 
     def outlook(self) -> Outlook:
         """Makes two steps, to time them, and writes nothing."""
@@ -215,12 +237,19 @@ class Training:
 
         Raises:
             StoppedError: the loss became useless; the model of the best or last checkpoint was written.
-            OutputError: something cannot be written; the last checkpoint is there.
+            OutputError: something cannot be written, the last checkpoint is there; or another run writes it.
         """
+        with locked(self.job.out) if self.job.processes.first else nullcontext():
+            return self._made(watch)
+
+    def _made(self, watch: Watch) -> Trained:
         processes = self.job.processes
         processes.wait()  # until everyone has looked whether the folder may be used
         if processes.first:
-            self.files.folder.mkdir(parents=True, exist_ok=True)
+            with output_errors(self.job.out):
+                self.files.folder.mkdir(parents=True, exist_ok=True)
+            for folder in (self.job.out, self.files.folder):  # what a killed run has left
+                clear(find_leftovers(folder))
             with atomic(self.files.folder / RUN) as part:
                 part.write_text(json.dumps(self._begun, indent=2) + "\n", encoding="utf-8")
         self._trainer.resume(self.job.device)
@@ -243,7 +272,9 @@ class Training:
         while trainer.done < self.steps:
             self._training_mode()
             with quiet_transformers():
+                self.stepping = True
                 trainer.run(watch, until=(trainer.done // every + 1) * every)
+                self.stepping = False
             self._validate()
 
     def _training_mode(self) -> None:
@@ -261,7 +292,7 @@ class Training:
             network = self._network_with(learned)
             extra["before"] = {name: float(value) for name, value in self._validator.scores(network).items()}
             self._validator.draw(network, self.files.folder / "before.png")
-            self.files.log({"step": 0, "validation": extra["before"]})
+            self.files.log_again({"step": 0, "validation": extra["before"]})
 
     def _validate(self) -> None:
         """Scores the network, and keeps it where it is the best so far."""
@@ -272,7 +303,7 @@ class Training:
         if self.job.processes.first:
             scored = self._validator.scores(self._network_with(learned))
             scores = {name: float(value) for name, value in scored.items()}
-            self.files.log({"step": trainer.done, "validation": scores})
+            self.files.log_again({"step": trainer.done, "validation": scores})
             best = trainer.extra.get("best")
             deciding = next(iter(scores))
             if best is None or scores[deciding] >= best["scores"][deciding]:
@@ -340,6 +371,29 @@ class Training:
             before=trainer.extra.get("before", {}),
             scores={} if best is None else best["scores"],
         )
+
+
+def _known(path: Path) -> dict[str, Any]:
+    """What an earlier run has said of itself."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise _no_run(path) from error
+    if not isinstance(found, dict):
+        raise _no_run(path)
+    return found
+
+
+def _no_run(path: Path) -> InputError:
+    return InputError(
+        f"{path} does not say which training this is; remove it to begin anew, or name a new folder with "
+        f"{parameter('output')}"
+    )
+
+
+def _holds_anything(folder: Path) -> bool:
+    with output_errors(folder):
+        return folder.exists() and any(folder.iterdir())
 
 
 def _lasting(base: str) -> str:

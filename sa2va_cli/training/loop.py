@@ -139,6 +139,10 @@ class _Lines:
             pace, left = 1 / line["samples_per_second"], line["seconds_left"] / 60
             self._report(f"step {done}/{steps}  {means}  {pace:.2f} s/step, {left:.0f} min left")
 
+    def ends(self) -> bool:
+        """See ``Watch``."""
+        return False
+
     def saved(self, done: int) -> None:
         """See ``trainer.Watch``."""
 

@@ -24,6 +24,9 @@ LANGUAGE_MODEL, EMBEDDINGS, PROJECTION, MASK_DECODER = (
     "mask_decoder",
 )
 PROJECTOR, VISION, IMAGE_ENCODER, MEMORY = "projector", "vision", "image_encoder", "memory"
+SEEDS = 2**31 - 1
+"""The largest seed: of it and of a step torch's own seed is made, of 64 bits."""
+
 PARTS = (
     LANGUAGE_MODEL,
     EMBEDDINGS,
@@ -264,6 +267,8 @@ def _check_numbers(recipe: Recipe) -> None:
         "seed": recipe.seed,
         "validate_every": recipe.validate_every,
     }
+    if recipe.seed > SEEDS:
+        raise UsageError(f"seed is {recipe.seed}; it must be {SEEDS} or less")
     for name, value in not_negative.items():
         if not (math.isfinite(value) and value >= 0):
             raise UsageError(f"{name} is {value}; it must be 0 or more")

@@ -140,7 +140,7 @@ def _draw(sheet: Image.Image, curve: Curve, left: int, top: int) -> None:
         draw.text((at(step, low)[0], box[3] + 6), text, fill=_INK, font=font_for(text, 11), anchor="ma")
     _line(draw, [at(*p) for p in curve.points], _RAW if curve.smoothed else _LINE)
     if curve.smoothed:
-        _line(draw, [at(*p) for p in zip(steps, _smoothed(values), strict=True)], _LINE)
+        _line(draw, [at(*p) for p in zip(steps, smoothed(values), strict=True)], _LINE)
 
 
 def _line(draw: ImageDraw.ImageDraw, points: list[tuple[float, float]], colour: tuple[int, int, int]) -> None:
@@ -150,8 +150,11 @@ def _line(draw: ImageDraw.ImageDraw, points: list[tuple[float, float]], colour: 
     draw.ellipse([x - 3, y - 3, x + 3, y + 3], fill=colour)
 
 
-def _smoothed(values: Sequence[float]) -> list[float]:
+def smoothed(values: Sequence[float]) -> list[float]:
+    """A running mean in which the values before the first have no weight."""
     found: list[float] = []
+    mean = weight = 0.0
     for value in values:
-        found.append(_SMOOTH * (found[-1] if found else value) + (1 - _SMOOTH) * value)
+        mean, weight = (_SMOOTH * old + (1 - _SMOOTH) * new for old, new in ((mean, value), (weight, 1.0)))
+        found.append(mean / weight)
     return found

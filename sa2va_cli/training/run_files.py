@@ -4,7 +4,7 @@ Every file appears whole or not at all. Knows nothing about what is trained.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,8 +61,12 @@ class RunFiles:
         try:
             found: State = torch.load(self.state, map_location=device, weights_only=True)
         except Exception as error:  # torch raises whatever its parsers do
-            raise InputError(f"{self.state} cannot be read ({error}); remove it to begin anew") from error
+            raise self.unusable() from error
         return found
+
+    def unusable(self) -> InputError:
+        """What is said of a state that no run can go on from."""
+        return InputError(f"{self.state} is damaged, or no state of this training; remove it to begin anew")
 
     def log(self, line: Mapping[str, Any]) -> None:
         """Adds a line to the table.
@@ -74,6 +78,15 @@ class RunFiles:
             self.folder.mkdir(parents=True, exist_ok=True)
             with self.metrics.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
+
+    def log_again(self, line: Mapping[str, Any]) -> None:
+        """Adds a line in place of one of the same step with the same names, which a killed run may have left.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        self._keep(lambda one: (one.get("step"), one.keys()) != (line.get("step"), line.keys()))
+        self.log(line)
 
     def lines(self) -> list[dict[str, Any]]:
         """All lines; one that was cut off when the run was killed is left out."""
@@ -89,7 +102,10 @@ class RunFiles:
 
     def forget_after(self, step: int) -> None:
         """Removes lines of steps that are made again."""
-        kept = [line for line in self.lines() if line.get("step", 0) <= step]
+        self._keep(lambda line: line.get("step", 0) <= step)
+
+    def _keep(self, wanted: Callable[[Mapping[str, Any]], bool]) -> None:
+        kept = [line for line in self.lines() if wanted(line)]
         if self.metrics.exists():
             with atomic(self.metrics) as part:
                 part.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")

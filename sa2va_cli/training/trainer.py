@@ -44,6 +44,10 @@ class Watch(Protocol):
         """Is told that a checkpoint of so many steps was written."""
         ...
 
+    def ends(self) -> bool:
+        """Whether the run is to end after this step; asked after each, unless several processes make it."""
+        ...
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -95,6 +99,10 @@ class StoppedError(ModelError):
     """Training stopped by itself; what was learned before is kept."""
 
 
+class EndedError(Exception):
+    """The watch wanted the run to end; all steps that were made are kept."""
+
+
 class Trainer(Generic[ExampleT]):
     """Trains a module.
 
@@ -129,18 +137,28 @@ class Trainer(Generic[ExampleT]):
         self.extra: State = {}
 
     def resume(self, device: torch.device) -> int:
-        """Goes back to the last checkpoint, if there is one; returns how many steps were made."""
+        """Goes back to the last checkpoint, if there is one; returns how many steps were made.
+
+        Raises:
+            InputError: it is damaged, or of another training.
+        """
         state = self.files.load(device)
         if state is not None:
-            self.restore(state)
-            self.optimiser.load_state_dict(optimiser_state_divided(state["optimiser"], self.optimiser))
-            self.done = self.saved = int(state["step"])
-            self.losses = Losses(dict(state.get("means", {})), float(state.get("lowest", math.inf)))
-            self.extra = dict(state.get("extra", {}))
+            try:
+                self._go_back(state)
+            except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+                raise self.files.unusable() from error
         self._processes.wait()  # until everyone has read what the first one changes
         if self._processes.first:
             self.files.forget_after(self.done)
         return self.done
+
+    def _go_back(self, state: Mapping[str, Any]) -> None:
+        self.restore(state)
+        self.optimiser.load_state_dict(optimiser_state_divided(state["optimiser"], self.optimiser))
+        self.done = self.saved = int(state["step"])
+        self.losses = Losses(dict(state.get("means", {})), float(state.get("lowest", math.inf)))
+        self.extra = dict(state.get("extra", {}))
 
     @torch.no_grad()
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -171,6 +189,7 @@ class Trainer(Generic[ExampleT]):
         """Makes steps until the plan's end, or until so many are made.
 
         Raises:
+            EndedError: the watch wanted it.
             StoppedError: a loss is no number, or has grown out of all proportion.
             OutputError: a checkpoint cannot be written.
         """
@@ -186,9 +205,12 @@ class Trainer(Generic[ExampleT]):
             watch.stepped(
                 {**line, "seconds_left": pace * (self.plan.steps - self.done)}, self.done, self.plan.steps
             )
-            if self.done % self.plan.save_every == 0 or self.done == self.plan.steps:
+            ends = self._processes.count == 1 and watch.ends()
+            if ends or self.done % self.plan.save_every == 0 or self.done == end:
                 self.save()
                 watch.saved(self.done)
+            if ends:
+                raise EndedError
 
     def try_step(self, step: int) -> dict[str, Any]:
         """Makes one step without any trace in the files, to see how long it takes."""

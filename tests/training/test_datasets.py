@@ -197,6 +197,9 @@ def test_masks_that_are_missing_too_short_or_of_another_size_are_named(tmp_path)
     assert "videos/a1/expressions/0: there is no mask '0' in mask_dict.json" in told
     assert "has masks for 1 frames" in told
     assert "its mask is 2x2 and the picture 96x54" in told
+    short = next(one for one in read_dataset(path).samples if one.id == "b2/0")
+    with pytest.raises(InputError, match="expressions/0: has masks for 1 frames, not for frame 1"):
+        short.mask(1)
 
 
 def test_parts_of_mevis_without_truth_are_read_under_the_names_they_are_released_with(tmp_path):

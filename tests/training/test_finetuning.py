@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,8 +18,9 @@ from sa2va_cli.checkpoints.adapters import merge
 from sa2va_cli.checkpoints.hub import resolve
 from sa2va_cli.checkpoints.loader import load_network
 from sa2va_cli.checkpoints.streaming import TensorFiles
-from sa2va_cli.errors import ModelError, OutputError, UsageError
+from sa2va_cli.errors import InputError, ModelError, OutputError, UsageError
 from sa2va_cli.model.network import Sa2VANetwork
+from sa2va_cli.outputs.locks import locked
 from sa2va_cli.training.datasets.table import read_dataset
 from sa2va_cli.training.examples import Examples, Source
 from sa2va_cli.training.finetuning import ADAPTER_FOLDER, RUN_FOLDER, Training
@@ -55,6 +58,9 @@ class Silent:
     def stepped(self, line: Mapping[str, Any], done: int, steps: int) -> None: ...
 
     def saved(self, done: int) -> None: ...
+
+    def ends(self) -> bool:
+        return False
 
 
 class Stopping(Silent):
@@ -117,7 +123,11 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bits(tmp_path: Path, data: P
     Training(job(demo(), data, tmp_path / "whole")).run(Silent())
     with pytest.raises(KeyboardInterrupt):
         Training(job(demo(), data, tmp_path / "stopped")).run(Stopping(3))
+    code = "import sys; from pathlib import Path; from sa2va_cli.staging import staged; "
+    code += "staged(Path(sys.argv[1])).mkdir()"  # of a process that is gone
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "stopped" / "model")], check=True)
     Training(job(demo(), data, tmp_path / "stopped")).run(Silent())
+    assert not list((tmp_path / "stopped").glob(".*"))
     for name in ("model.safetensors", f"{RUN_FOLDER}/metrics.jsonl"):
         whole, stopped = ((tmp_path / run / name).read_bytes() for run in ("whole", "stopped"))
         if name.endswith("jsonl"):
@@ -208,6 +218,24 @@ def test_another_training_in_the_folder_is_refused(tmp_path: Path, data: Path) -
     Training(one).run(Silent())
     with pytest.raises(UsageError, match="holds a training with another recipe"):
         Training(dataclasses.replace(one, recipe=dataclasses.replace(TINY, seed=1)))
+    bf16 = dict.fromkeys(FLOAT, torch.bfloat16)
+    with pytest.raises(UsageError, match="holds a training with another dtype"):
+        Training(dataclasses.replace(one, dtypes=bf16))
+    scored = job(demo(), data, tmp_path / "scored", dataclasses.replace(TINY, steps=1))
+    Training(scored, Scores([0.1, 0.2])).run(Silent())
+    other = Scores([])
+    other.name = "other"
+    with pytest.raises(UsageError, match="holds a training with another validation data"):
+        Training(scored, other)
+    for text in ("{", "[]"):
+        (tmp_path / "out" / RUN_FOLDER / "run.json").write_text(text)
+        with pytest.raises(InputError, match="does not say which training this is"):
+            Training(one)
+    with locked(tmp_path / "new"), pytest.raises(OutputError, match="is being written already"):
+        Training(job(demo(), data, tmp_path / "new")).run(Silent())
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(OutputError, match="is a file, and a model is a folder"):
+        Training(job(demo(), data, tmp_path / "file"))
     (tmp_path / "full").mkdir()
     (tmp_path / "full/notes.txt").write_text("mine")
     with pytest.raises(OutputError, match="exists already, and holds no training"):
@@ -230,6 +258,8 @@ def test_words_that_look_like_tokens_are_words(data: Path) -> None:
 
 class Scores:
     """A validator that has its scores ready."""
+
+    name = "val"
 
     def __init__(self, values: Sequence[float]) -> None:
         self.values = iter(values)

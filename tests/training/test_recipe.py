@@ -62,6 +62,7 @@ def test_a_file_says_what_differs(tmp_path: Path) -> None:
         ("batch = 0", "batch is 0; it must be more than 0"),
         ("validate_every = -1", "validate_every is -1; it must be 0 or more"),
         ("seed = -1", "seed is -1; it must be 0 or more"),
+        ("seed = 18446744073709551616", "seed is 18446744073709551616; it must be 2147483647 or less"),
         ("diverged = nan", "diverged is nan; it must be more than 0"),
         ("[losses]\nbce = -1", "losses.bce is -1.0; it must be 0 or more"),
         ("[losses]\noversampling = 0.5", "losses.oversampling is 0.5; it must be 1 or more"),

@@ -12,10 +12,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sa2va_cli.errors import OutputError
+from sa2va_cli.errors import InputError, OutputError
 from sa2va_cli.training import run_files
 from sa2va_cli.training.run_files import RunFiles
-from sa2va_cli.training.trainer import Plan, StoppedError, Trainer, made_ahead
+from sa2va_cli.training.trainer import EndedError, Plan, StoppedError, Trainer, made_ahead
 
 
 class Line(nn.Module):
@@ -47,6 +47,9 @@ class Silent:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def saved(self, done: int) -> None: ...
+
+    def ends(self) -> bool:
+        return False
 
 
 def trainer(folder: Path, module: nn.Module, steps: int = 12) -> Trainer[int]:
@@ -122,6 +125,42 @@ def test_a_loss_that_is_no_number_stops_and_leaves_the_last_good_checkpoint(
 def test_a_loss_that_grows_out_of_all_proportion_stops(tmp_path: Path) -> None:
     with pytest.raises(StoppedError, match=r"the loss rose to .* after it was down to"):
         trainer(tmp_path, Line(worse_from=60, to=1e4), steps=60).run(Silent())
+
+
+def test_a_run_that_someone_ends_keeps_the_step_that_was_being_made(tmp_path: Path) -> None:
+    trainer(tmp_path / "whole", Line()).run(Silent())
+
+    class Ending(Silent):
+        done = 0
+
+        def stepped(self, line: Mapping[str, Any], done: int, steps: int) -> None:
+            self.done = done
+
+        def ends(self) -> bool:
+            return self.done == 5
+
+    one = trainer(tmp_path / "ended", Line())
+    with pytest.raises(EndedError):
+        one.run(Ending())
+    again = trainer(tmp_path / "ended", Line())
+    assert again.resume(torch.device("cpu")) == 5
+    again.run(Silent())
+    assert curve(tmp_path / "ended") == curve(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("state", [{"step": 3}, [], {"learned": {}, "step": 1}])
+def test_a_state_that_is_none_of_this_training_is_told(tmp_path: Path, state: Any) -> None:
+    torch.save(state, tmp_path / "last.pt")
+    with pytest.raises(InputError, match="is damaged, or no state of this training; remove it to begin anew"):
+        trainer(tmp_path, Line()).resume(torch.device("cpu"))
+
+
+def test_a_line_that_a_killed_run_has_left_is_replaced(tmp_path: Path) -> None:
+    files = RunFiles(tmp_path)
+    for score in (0.1, 0.2):
+        files.log({"step": 2, "total": 1.0})
+        files.log_again({"step": 2, "validation": {"J": score}})
+    assert [line.get("validation") for line in files.lines()] == [None, None, {"J": 0.2}]
 
 
 def test_a_full_disk_leaves_the_last_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from sa2va_cli.training.report import curves_of, write_report
+from sa2va_cli.training.report import curves_of, smoothed, write_report
 
 LINES = [
     {"step": 0, "validation": {"J": 0.0}},
@@ -29,3 +29,8 @@ def test_a_report_holds_its_pictures_and_what_people_wrote_as_words(tmp_path: Pa
     assert "&lt;kites&gt;" in said
     with Image.open(tmp_path / "report.png") as picture:
         assert picture.size == (1040, 520)
+
+
+def test_a_running_mean_of_a_few_values_is_not_held_by_the_first() -> None:
+    assert smoothed([4.0] * 5) == [4.0] * 5
+    assert abs(smoothed([8.0, 4.0])[1] - (0.9 * 8 + 4) / 1.9) < 1e-12

@@ -59,7 +59,9 @@ class RunLengths:
 
     def on(self, frame: int, size: Size) -> Counts:
         """See ``MaskSource``; several on one frame add up."""
-        given = self.lengths[frame] if frame < len(self.lengths) else None
+        if frame >= len(self.lengths):
+            raise ValueError(f"has masks for {len(self.lengths)} frames, not for frame {frame}")
+        given = self.lengths[frame]
         total = np.zeros(size, np.uint8)
         for rle in given if isinstance(given, list) else [given]:
             if rle is not None:
@@ -68,8 +70,6 @@ class RunLengths:
 
     def problem(self, frame: int, size: Size) -> str | None:
         """See ``MaskSource``."""
-        if frame >= len(self.lengths):
-            return f"has masks for {len(self.lengths)} frames, not for frame {frame}"
         return failure(self, frame, size)
 
 
