@@ -6,6 +6,7 @@ nothing about folders and sequences.
 """
 
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from sa2va_cli.media.deep_values import (
     sixteen_bits,
     stretched,
 )
-from sa2va_cli.media.film import film_size, read_film
+from sa2va_cli.media.film import film_aspect, film_size, read_film
 from sa2va_cli.media.formats import check_pixels, open_image, stated_size, upright_size
 from sa2va_cli.media.signatures import head_of, is_dpx, is_exr
 from sa2va_cli.media.tiff import TiffLayout, deep_page, first_fields, is_tiff
@@ -120,6 +121,16 @@ def still_size(path: Path, *, exact: bool = True) -> tuple[tuple[int, int], str]
         except _DAMAGE as error:
             raise damaged(path, error) from error
         return size, str(image.format or "").lower()
+
+
+def still_aspect(path: Path) -> Fraction:
+    """Width of a pixel over its height, as pictures of film say it.
+
+    Raises:
+        InputError: the file cannot be opened.
+    """
+    head = head_of(path)
+    return film_aspect(path, head) if is_exr(head) or is_dpx(head) else Fraction(1)
 
 
 def required(path: Path) -> Any:
