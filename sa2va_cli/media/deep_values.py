@@ -38,9 +38,9 @@ def can_be_deep(image: Any, path: Path, raw_mode: str) -> bool:
     if image.format in ("PNG", "TIFF"):
         return ";16" in raw_mode
     if image.format == "PPM":
-        return _pnm_top(path) > 255  # noqa: PLR2004
+        return _pnm_top(path) > 255
     if image.format == "JPEG2000":
-        return jpeg_2000_depth(path) > 8  # noqa: PLR2004
+        return jpeg_2000_depth(path) > 8
     if image.format == "HEIF":
         return bool(image.info.get("bit_depth", 8) > 8)
     return image.format == "AVIF" and getattr(image, "n_frames", 1) == 1
@@ -69,7 +69,7 @@ def sixteen_bits(image: Any, path: Path, upright: Any, turn: int) -> NDArray[np.
 def _png_values(path: Path, _: int) -> NDArray[np.uint16] | None:
     """The values of a PNG file of 16 bits, by FFmpeg."""
     values = _decoded("png", path.read_bytes())
-    if values is None or values.shape[2] != 2:  # noqa: PLR2004
+    if values is None or values.shape[2] != 2:
         return values
     return values[..., [0, 0, 0, 1]]
 
@@ -82,7 +82,7 @@ def _pnm_values(path: Path, _: int) -> NDArray[np.uint16] | None:
 def _pnm_top(path: Path) -> int:
     """What full is in a PNM file; 0 where it does not say."""
     words = re.sub(rb"#[^\n]*", b"", head_of(path)).split(maxsplit=4)
-    return int(words[3]) if len(words) > 3 and words[3].isdigit() else 0  # noqa: PLR2004
+    return int(words[3]) if len(words) > 3 and words[3].isdigit() else 0
 
 
 def _jpeg_2000_values(path: Path, _: int) -> NDArray[np.uint16] | None:
@@ -143,7 +143,9 @@ def _avif_values(path: Path, page: int) -> NDArray[np.uint16] | None:
     planes = planes_of(frame, turn)
     if planes is not None:
         return planes.rgb
-    return orient(to_rgb(frame, (frame.width, frame.height), "rgb48le"), turn) if frame.format.is_rgb else None
+    if not frame.format.is_rgb:
+        return None
+    return orient(to_rgb(frame, (frame.width, frame.height), "rgb48le"), turn)
 
 
 def sixteen_bit_values(values: NDArray[Any]) -> NDArray[np.uint16]:
@@ -156,12 +158,12 @@ def sixteen_bit_values(values: NDArray[Any]) -> NDArray[np.uint16]:
         clean = np.nan_to_num(values, posinf=1.0)
         positive = clean[clean > 0]
         middle, most = (float(np.median(positive)), float(positive.max())) if positive.size else (0.0, 1.0)
-        factor = 65535 if middle <= 1 else 257 if most <= 256 else 1  # noqa: PLR2004
+        factor = 65535 if middle <= 1 else 257 if most <= 256 else 1
         return np.asarray(np.clip(np.rint(clean * factor), 0, 65535), np.uint16)
     most = int(values.max(initial=0))
-    if values.dtype.itemsize == 2 or 255 < most <= 65535:  # noqa: PLR2004
+    if values.dtype.itemsize == 2 or 255 < most <= 65535:
         return np.asarray(np.clip(values, 0, 65535), np.uint16)
-    if most > 65535:  # noqa: PLR2004
+    if most > 65535:
         return np.asarray(np.rint(np.clip(values, 0, None) / 65537), np.uint16)
     return np.asarray(np.clip(values, 0, 255) * 257, np.uint16)
 

@@ -31,7 +31,7 @@ _LINES = (1, 1, 1, 16, 32, 16, 32, 32, 32, 256)
 """How many lines lie in one chunk, by compression."""
 _TILED, _DEEP, _MULTIPART = 0x200, 0x800, 0x1000
 _DPX_ASPECT, _UNSET = 1628, 0xFFFFFFFF
-"""Where a DPX header has the aspect of pixels, two numbers, and what stands there for nothing (ST 268, 4.3)."""
+"""Where a DPX header has the aspect of pixels as two numbers, and what stands for none (SMPTE ST 268)."""
 _LOG = frozenset({1, 3})
 _BACKWARDS = ("abgr", "argb", "bgra", "bgr24")
 """Formats whose channels lie in another order than red, green, blue, alpha."""
@@ -80,13 +80,13 @@ def film_aspect(path: Path, head: bytes) -> Fraction:
     try:
         if is_exr(head):
             (aspect,) = struct.unpack("<f", _header(path)[0]["pixelAspectRatio"])
-            stated = Fraction(aspect).limit_denominator(1000) if 0 < aspect < 100 else Fraction(0)  # noqa: PLR2004
+            stated = Fraction(aspect).limit_denominator(1000) if 0 < aspect < 100 else Fraction(0)
         else:
             across, down = struct.unpack_from(_order(head) + "2I", head, _DPX_ASPECT)
             stated = Fraction(across, down) if 0 < across < _UNSET and 0 < down < _UNSET else Fraction(0)
     except (struct.error, KeyError, ValueError):
         return Fraction(1)
-    return stated if Fraction(1, 10) <= stated <= 10 else Fraction(1)  # noqa: PLR2004
+    return stated if Fraction(1, 10) <= stated <= 10 else Fraction(1)
 
 
 def read_film(path: Path, head: bytes) -> FilmPicture:
@@ -171,7 +171,8 @@ def _by_openexr(path: Path, layer: str, reason: str) -> tuple[NDArray[Any], NDAr
         at_x, at_y = (int(value) for value in header["dataWindow"][0])
         begin = f"{layer}." if layer else ""
         names = [begin + name for name in ("RGB" if f"{begin}R" in channels else "YYY")]
-        planes = [channels[name].pixels for name in [*names, *([begin + "A"] if begin + "A" in channels else [])]]
+        names += [begin + "A"] * (begin + "A" in channels)
+        planes = [channels[name].pixels for name in names]
     except (RuntimeError, ValueError, KeyError, OSError) as error:
         raise InputError(f"{path}: {reason}") from error
     whole = np.zeros((bottom - top + 1, right - left + 1, len(planes)), np.float32)
@@ -238,7 +239,10 @@ def _decoded(path: Path, codec: str, reason: str, layer: str = "", data: bytes |
     try:
         context: Any = av.CodecContext.create(codec, "r")
         context.options = {"err_detect": "explode", **({"layer": layer} if layer else {})}
-        frames = [*context.decode(av.Packet(path.read_bytes() if data is None else data)), *context.decode(None)]
+        frames = [
+            *context.decode(av.Packet(path.read_bytes() if data is None else data)),
+            *context.decode(None),
+        ]
     except (av.FFmpegError, ValueError) as error:
         raise InputError(f"{path}: {reason}") from error
     except OSError as error:

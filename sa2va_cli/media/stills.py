@@ -202,7 +202,7 @@ def _filled(values: NDArray[np.uint16], path: Path, image: Any, kind: str | None
     """Grey whose fewer bits than 16 lie at the top, with full as 65535."""
     depth = {"JPEG2000": lambda: jpeg_2000_depth(path), "HEIF": lambda: image.info.get("bit_depth", 16)}
     bits = depth[kind]() if kind in depth else 16
-    return stretched(values >> (16 - bits), bits) if 8 < bits < 16 else values  # noqa: PLR2004
+    return stretched(values >> (16 - bits), bits) if 8 < bits < 16 else values
 
 
 def _deep_tiff(path: Path, page: int, layout: TiffLayout, profile: bytes | None) -> Still | None:
@@ -217,7 +217,7 @@ def _deep_tiff(path: Path, page: int, layout: TiffLayout, profile: bytes | None)
     if values is None:
         raise _unread_tiff(path, layout)
     alpha = values[..., -1] if layout.has_alpha else None
-    grey = values.shape[2] < 3  # noqa: PLR2004
+    grey = values.shape[2] < 3
     deep = np.ascontiguousarray(np.repeat(values[..., :1], 3, axis=2) if grey else values[..., :3])
     eight = Image.fromarray(_eight(values[..., 0] if grey else deep))
     return _shown(eight, deep, alpha, profile_meaning(profile))

@@ -1,9 +1,9 @@
 """Pixels of TIFF files of more than 8 bits, by the decoder that reads each kind of them as it is meant.
 
 A TIFF file says how its pixels lie in fields (TIFF 6.0). Pillow reads 8 bits well; of deeper ones it cuts
-colours down, and takes some kinds for others without a word: grey that begins with white, 12 bits, planes one
-after the other. OpenCV reads 16 bits, 32 bits and floats side by side, FFmpeg 12 bits and planes. What none of
-them reads as it is meant is refused by its kind. Knows nothing about what the colours mean.
+colours down, and takes some kinds for others without a word: grey that begins with white, 12 bits, planes
+one after the other. OpenCV reads 16 bits, 32 bits and floats side by side, FFmpeg 12 bits and planes. What
+none of them reads as it is meant is refused by its kind. Knows nothing about what the colours mean.
 """
 
 import struct
@@ -77,7 +77,7 @@ class TiffLayout:
             floating=_FLOAT in formats,
             signed=_SIGNED in formats,
             colours=int(fields.get(262, _BLACK_FIRST)),
-            apart=channels > 1 and int(fields.get(284, 1)) == 2,  # noqa: PLR2004  (PlanarConfiguration)
+            apart=channels > 1 and int(fields.get(284, 1)) == 2,
             tiled=322 in fields,
             orientation=orientation,
             end=_end(fields),
@@ -88,13 +88,13 @@ class TiffLayout:
     def is_deep(self) -> bool:
         """Whether it is grey or RGB of more than 8 bits, which this module reads."""
         plain = self.colours in (_WHITE_FIRST, _BLACK_FIRST, _RGB)
-        return plain and not self.signed and (self.bits > 8 or self.bits == 0)  # noqa: PLR2004
+        return plain and not self.signed and (self.bits > 8 or self.bits == 0)
 
     @property
     def is_pillows(self) -> bool:
         """Whether Pillow reads it as it is meant, if with fewer bits."""
         plain = not self.apart and self.colours != _WHITE_FIRST
-        return plain and (self.bits == 16 or (self.bits == 32 and self.floating))  # noqa: PLR2004
+        return plain and (self.bits == 16 or (self.bits == 32 and self.floating))
 
     @property
     def has_alpha(self) -> bool:

@@ -288,6 +288,25 @@ def test_stacked_is_the_source_and_its_matte(sa2va, folder, clip, more, size):
     assert matte.min() == 0
 
 
+@pytest.mark.parametrize("depth", [8, 10])
+def test_stacked_keeps_the_code_values_of_the_source(sa2va, folder, depth):
+    name = "yuv420p" if depth == 8 else "yuv420p10le"
+    make_video(folder / "a.mkv", stamps=range(3), codec="ffv1", pixel_format=name)
+    assert sa2va("segment", "a.mkv", "red", "--save", "stacked", "--crf", "0", "--allow-empty").code == 0
+    for own, made in zip(frames_of(folder / "a.mkv"), frames_of(folder / "a.stacked.mp4"), strict=True):
+        assert made.format.name == name
+        luma, stacked = (plane_of(frame, depth) for frame in (own, made))
+        # x264 has no lossless mode of 10 bits under this name
+        assert np.abs(stacked[: SIZE[1]].astype(int) - luma).max() <= (0 if depth == 8 else 1)
+        assert set(stacked[SIZE[1] :].flat) <= set(range(16 << depth - 8, (235 << depth - 8) + 1))
+
+
+def plane_of(frame, depth):
+    kind = np.uint8 if depth == 8 else np.uint16
+    rows = np.frombuffer(frame.planes[0], kind).reshape(frame.height, -1)
+    return rows[:, : frame.width]
+
+
 def test_hints_lie_inside_the_mask_and_beside_the_input(sa2va, folder):
     make_folder(folder / "shot" / "Input")
     made = sa2va("segment", "shot/Input", "red corner", "--for", "corridorkey")
