@@ -168,7 +168,7 @@ def sixteen_bit_values(values: NDArray[Any]) -> NDArray[np.uint16]:
     return np.asarray(np.clip(values, 0, 255) * 257, np.uint16)
 
 
-def stretched(values: NDArray[np.uint16], depth: int) -> NDArray[np.uint16]:
+def stretched(values: NDArray[Any], depth: int) -> NDArray[np.uint16]:
     """Values of fewer bits with full as 65535."""
     return np.asarray(np.rint(values * np.float32(65535 / (2**depth - 1))), np.uint16)
 

@@ -200,8 +200,11 @@ def _grey_still(upright: Any, path: Path, kind: str | None) -> Still:
 
 def _filled(values: NDArray[np.uint16], path: Path, image: Any, kind: str | None) -> NDArray[np.uint16]:
     """Grey whose fewer bits than 16 lie at the top, with full as 65535."""
-    depth = {"JPEG2000": lambda: jpeg_2000_depth(path), "HEIF": lambda: image.info.get("bit_depth", 16)}
-    bits = depth[kind]() if kind in depth else 16
+    bits = 16
+    if kind == "JPEG2000":
+        bits = jpeg_2000_depth(path)
+    elif kind == "HEIF":
+        bits = int(image.info.get("bit_depth", 16))
     return stretched(values >> (16 - bits), bits) if 8 < bits < 16 else values
 
 
