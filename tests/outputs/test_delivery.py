@@ -297,7 +297,7 @@ def test_stacked_keeps_the_code_values_of_the_source(sa2va, folder, depth):
         assert made.format.name == name
         luma, stacked = (plane_of(frame, depth) for frame in (own, made))
         # x264 has no lossless mode of 10 bits under this name
-        assert np.abs(stacked[: SIZE[1]].astype(int) - luma).max() <= (0 if depth == 8 else 1)
+        assert np.abs(stacked[: SIZE[1]].astype(int) - luma).max() <= (0 if depth == 8 else 2)
         assert set(stacked[SIZE[1] :].flat) <= set(range(16 << depth - 8, (235 << depth - 8) + 1))
 
 
