@@ -86,7 +86,9 @@ def _picture_differences(one: Source, other: Source) -> Iterator[Difference]:
         yield _difference("frames", one.info.frames, other.info.frames)
     if one.info.size != other.info.size:
         yield _difference("size", "{}x{}".format(*one.info.size), "{}x{}".format(*other.info.size))
-    if abs(one.info.sample_aspect_ratio / other.info.sample_aspect_ratio - 1) > Fraction(1, 1000):
+    # Files that only hold pictures say nothing of it, but for EXR and DPX.
+    says = one.info.kind == "video" or one.info.sample_aspect_ratio != 1
+    if says and abs(one.info.sample_aspect_ratio / other.info.sample_aspect_ratio - 1) > Fraction(1, 1000):
         yield _difference("aspect", one.info.sample_aspect_ratio, other.info.sample_aspect_ratio)
 
 

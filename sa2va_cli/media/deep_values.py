@@ -3,57 +3,64 @@
 Knows nothing about what the values mean.
 """
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import av
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sa2va_cli.media.conversion import display_matrix, planes_of
+from sa2va_cli.media.conversion import display_matrix, orient, planes_of, to_rgb
+from sa2va_cli.media.signatures import head_of
 
-_PNG_CHANNELS = {"rgb48be": 3, "rgba64be": 4, "ya16be": 2}
-"""PNG files of 16 bits in FFmpeg's words."""
+_CHANNELS = {
+    "rgb48be": (3, ">u2"),
+    "rgba64be": (4, ">u2"),
+    "ya16be": (2, ">u2"),
+    "rgb48le": (3, "<u2"),
+    "rgba64le": (4, "<u2"),
+}
+"""Formats of 16 bits in FFmpeg's words: how many channels, and how each is stored."""
 _OF_PLANES = ("HEIF", "AVIF")
 """Formats whose pictures are luma and chroma, by Pillow's names."""
 
 
-def can_be_deep(image: Any, raw_mode: str) -> bool:
+def can_be_deep(image: Any, path: Path, raw_mode: str) -> bool:
     """Whether an opened Pillow image may have more than 8 bits.
 
     Args:
         image: not decoded yet.
+        path: its file.
         raw_mode: how its pixels lie in the file, in Pillow's words.
     """
     if image.format in ("PNG", "TIFF"):
         return ";16" in raw_mode
+    if image.format == "PPM":
+        return _pnm_top(path) > 255
+    if image.format == "JPEG2000":
+        return jpeg_2000_depth(path) > 8
     if image.format == "HEIF":
         return bool(image.info.get("bit_depth", 8) > 8)
     return image.format == "AVIF" and getattr(image, "n_frames", 1) == 1
 
 
-def sixteen_bits(
-    image: Any, path: Path, upright: Any, turn: int, *, multiplied: bool
-) -> NDArray[np.uint16] | None:
+def sixteen_bits(image: Any, path: Path, upright: Any, turn: int) -> NDArray[np.uint16] | None:
     """The picture at full depth, (H, W, 3 or 4) uint16 upright; None where that is not understood.
 
     Pillow cuts colours of 16 bits down to 8. Other decoders do not, but do not know all files; so theirs
     counts only where it is Pillow's picture.
     """
-    values = _READERS[image.format](path, image.tell())
+    reader = _READERS.get(image.format)
+    values = None if reader is None else reader(path, image.tell())
     if values is None or values.dtype != np.uint16 or values.ndim != 3 or values.shape[2] not in (3, 4):
         return None
-    values = np.ascontiguousarray(_turned(values, turn))
+    values = np.ascontiguousarray(turned(values, turn))
     if values.shape[:2] != (upright.height, upright.width):
         return None
-    if multiplied:
-        values = _divided(values)
     coarse = np.asarray(upright.convert("RGB"))[::8, ::8].astype(int)
     apart = np.abs((values[::8, ::8, :3] >> 8).astype(int) - coarse)
-    if values.shape[2] == 4:
-        apart = apart[values[::8, ::8, 3] > 0xF000]  # dividing by small alphas is rough
     if image.format in _OF_PLANES:  # each decoder spreads chroma and rounds in its own way
         return values if float(np.median(apart)) <= 1 and float(apart.mean()) <= 2 else None
     return values if apart.max(initial=0) <= 1 else None
@@ -61,33 +68,51 @@ def sixteen_bits(
 
 def _png_values(path: Path, _: int) -> NDArray[np.uint16] | None:
     """The values of a PNG file of 16 bits, by FFmpeg."""
-    context: Any = av.CodecContext.create("png", "r")
+    values = _decoded("png", path.read_bytes())
+    if values is None or values.shape[2] != 2:
+        return values
+    return values[..., [0, 0, 0, 1]]
+
+
+def _pnm_values(path: Path, _: int) -> NDArray[np.uint16] | None:
+    """The values of a PPM file, which FFmpeg stretches to 16 bits."""
+    return _decoded("ppm", path.read_bytes())
+
+
+def _pnm_top(path: Path) -> int:
+    """What full is in a PNM file; 0 where it does not say."""
+    words = re.sub(rb"#[^\n]*", b"", head_of(path)).split(maxsplit=4)
+    return int(words[3]) if len(words) > 3 and words[3].isdigit() else 0
+
+
+def _jpeg_2000_values(path: Path, _: int) -> NDArray[np.uint16] | None:
+    """The values of a JPEG 2000 picture, by FFmpeg, which puts fewer bits than 16 at the top."""
+    depth = jpeg_2000_depth(path)
+    values = _decoded("jpeg2000", path.read_bytes())
+    return None if values is None else stretched(values >> (16 - depth), depth)
+
+
+def jpeg_2000_depth(path: Path) -> int:
+    """Bits of the first channel of a JPEG 2000 picture (ISO/IEC 15444-1, A.5.1); 0 where it does not say."""
+    head = head_of(path)
+    place = head.find(b"\xff\x4f\xff\x51")
+    return (head[place + 42] & 0x7F) + 1 if 0 <= place < len(head) - 42 else 0
+
+
+def _decoded(codec: str, data: bytes) -> NDArray[np.uint16] | None:
+    """A picture of 16 bits by one of FFmpeg's decoders, (H, W, channels); None where it is none."""
+    context: Any = av.CodecContext.create(codec, "r")
     try:
-        frames = [*context.decode(av.Packet(path.read_bytes())), *context.decode(None)]
+        frames = [*context.decode(av.Packet(data)), *context.decode(None)]
     except (av.FFmpegError, ValueError):
         return None
-    if not frames or frames[0].format.name not in _PNG_CHANNELS:
+    if not frames or frames[0].format.name not in _CHANNELS:
         return None
     frame = frames[0]
-    channels = _PNG_CHANNELS[frame.format.name]
+    channels, kind = _CHANNELS[frame.format.name]
     rows = np.frombuffer(frame.planes[0], np.uint8).reshape(-1, frame.planes[0].line_size)[: frame.height]
-    values = rows[:, : frame.width * channels * 2].view(">u2").astype(np.uint16)
-    values = values.reshape(frame.height, frame.width, channels)
-    return values if channels > 2 else values[..., [0, 0, 0, 1]]
-
-
-def _tiff_values(path: Path, page: int) -> NDArray[np.uint16] | None:
-    """The values of a page of a TIFF file, by OpenCV."""
-    before = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    try:
-        pages = cv2.imreadmulti(str(path), page, 1, flags=cv2.IMREAD_UNCHANGED)[1]
-    except cv2.error:
-        return None
-    finally:
-        cv2.utils.logging.setLogLevel(before)
-    if not pages or pages[0].ndim != 3:
-        return None
-    return np.asarray(pages[0][..., [2, 1, 0, 3][: pages[0].shape[2]]])
+    values = rows[:, : frame.width * channels * 2].view(kind).astype(np.uint16)
+    return values.reshape(frame.height, frame.width, channels)
 
 
 def _heif_values(path: Path, page: int) -> NDArray[np.uint16] | None:
@@ -97,7 +122,8 @@ def _heif_values(path: Path, page: int) -> NDArray[np.uint16] | None:
     opened = pillow_heif.open_heif(path, convert_hdr_to_8bit=False)[page]
     values = np.asarray(opened)
     info: dict[str, Any] = opened.info
-    return _stretched(values, info.get("bit_depth", 16)) if values.dtype == np.uint16 else None
+    depth = info.get("bit_depth", 16)
+    return stretched(values >> (16 - depth), depth) if values.dtype == np.uint16 else None
 
 
 def _avif_values(path: Path, page: int) -> NDArray[np.uint16] | None:
@@ -113,17 +139,41 @@ def _avif_values(path: Path, page: int) -> NDArray[np.uint16] | None:
             frame = next(container.decode(stream))
     except (av.FFmpegError, IndexError, StopIteration):
         return None
-    planes = planes_of(frame, display_matrix(frame))
-    return None if planes is None else planes.rgb
+    turn = display_matrix(frame)
+    planes = planes_of(frame, turn)
+    if planes is not None:
+        return planes.rgb
+    if not frame.format.is_rgb:
+        return None
+    return orient(to_rgb(frame, (frame.width, frame.height), "rgb48le"), turn)
 
 
-def _stretched(values: NDArray[np.uint16], depth: int) -> NDArray[np.uint16]:
-    """Values whose lower bits are empty, with full as 65535."""
-    full = np.float32(65535 / (2**depth - 1))
-    return np.asarray(np.rint((values >> (16 - depth)) * full), np.uint16)
+def sixteen_bit_values(values: NDArray[Any]) -> NDArray[np.uint16]:
+    """Numbers of any type as 16 bits.
+
+    Floats are shares of white, what is brighter being cut off; where most of them are above 1 they are taken
+    to count up to 255, or up to 65535. Integers have 16 bits, or 8 where all fit, or 32.
+    """
+    if values.dtype.kind == "f":
+        clean = np.nan_to_num(values, posinf=1.0)
+        positive = clean[clean > 0]
+        middle, most = (float(np.median(positive)), float(positive.max())) if positive.size else (0.0, 1.0)
+        factor = 65535 if middle <= 1 else 257 if most <= 256 else 1
+        return np.asarray(np.clip(np.rint(clean * factor), 0, 65535), np.uint16)
+    most = int(values.max(initial=0))
+    if values.dtype.itemsize == 2 or 255 < most <= 65535:
+        return np.asarray(np.clip(values, 0, 65535), np.uint16)
+    if most > 65535:
+        return np.asarray(np.rint(np.clip(values, 0, None) / 65537), np.uint16)
+    return np.asarray(np.clip(values, 0, 255) * 257, np.uint16)
 
 
-def _divided(values: NDArray[np.uint16]) -> NDArray[np.uint16]:
+def stretched(values: NDArray[Any], depth: int) -> NDArray[np.uint16]:
+    """Values of fewer bits with full as 65535."""
+    return np.asarray(np.rint(values * np.float32(65535 / (2**depth - 1))), np.uint16)
+
+
+def divided(values: NDArray[np.uint16]) -> NDArray[np.uint16]:
     """Colours that came multiplied by alpha, (H, W, 4), without it."""
     alpha = values[..., 3:].astype(np.float32)
     colours = np.minimum(values[..., :3] * (65535 / np.maximum(alpha, 1)), 65535)
@@ -142,13 +192,15 @@ _TURNS: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
 """How pictures of EXIF's orientations become upright."""
 
 
-def _turned(values: NDArray[Any], orientation: int) -> NDArray[Any]:
+def turned(values: NDArray[Any], orientation: int) -> NDArray[Any]:
+    """Pixels of one of EXIF's orientations, upright."""
     return _TURNS[orientation](values) if orientation in _TURNS else values
 
 
 _READERS: dict[str, Callable[[Path, int], NDArray[np.uint16] | None]] = {
     "PNG": _png_values,
-    "TIFF": _tiff_values,
+    "PPM": _pnm_values,
+    "JPEG2000": _jpeg_2000_values,
     "HEIF": _heif_values,
     "AVIF": _avif_values,
 }

@@ -11,6 +11,7 @@ Primaries stay those of the source, and the file names them. Knows nothing about
 
 import re
 from collections.abc import Mapping
+from fractions import Fraction
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -74,6 +75,7 @@ def write_exr(
     video: bool = False,
     premultiplied: bool = True,
     layers: Mapping[str, NDArray[np.bool_]] | None = None,
+    aspect: Fraction = Fraction(1),
     how: Publication | None = None,
 ) -> None:
     """Writes a picture as half floats, compressed without loss; it appears only when it is complete.
@@ -86,6 +88,7 @@ def write_exr(
         video: whether it is a picture of a video.
         premultiplied: whether colours are multiplied by alpha, as OpenEXR means them to be.
         layers: masks (H, W) by name; each becomes the channel ``NAME.A``.
+        aspect: width of a pixel over its height.
         how: see ``staging.publish``.
 
     Raises:
@@ -103,6 +106,7 @@ def write_exr(
         "compression": OpenEXR.ZIP_COMPRESSION,
         "type": OpenEXR.scanlineimage,
         "chromaticities": _BT2020 if wide else _BT709,
+        "pixelAspectRatio": float(aspect),
     }
     with atomic(path, how) as hidden:
         try:

@@ -12,6 +12,8 @@ Knows nothing about sequences.
 
 import struct
 from dataclasses import dataclass
+from fractions import Fraction
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +30,11 @@ _COMPRESSIONS = ("none", "RLE", "ZIPS", "ZIP", "PIZ", "PXR24", "B44", "B44A", "D
 _LINES = (1, 1, 1, 16, 32, 16, 32, 32, 32, 256)
 """How many lines lie in one chunk, by compression."""
 _TILED, _DEEP, _MULTIPART = 0x200, 0x800, 0x1000
+_DPX_ASPECT, _UNSET = 1628, 0xFFFFFFFF
+"""Where a DPX header has the aspect of pixels as two numbers, and what stands for none (SMPTE ST 268)."""
 _LOG = frozenset({1, 3})
+_BACKWARDS = ("abgr", "argb", "bgra", "bgr24")
+"""Formats whose channels lie in another order than red, green, blue, alpha."""
 _WHITE, _BLACK, _DENSITY, _GAMMA = 685, 95, 0.002, 0.6
 """Kodak, "Conversion of 10-bit Log Film Data", 1995."""
 
@@ -69,6 +75,20 @@ def film_size(path: Path, head: bytes) -> tuple[int, int]:
     return width, height
 
 
+def film_aspect(path: Path, head: bytes) -> Fraction:
+    """Width of a pixel over its height as the header says; 1 where it says nothing that can be."""
+    try:
+        if is_exr(head):
+            (aspect,) = struct.unpack("<f", _header(path)[0]["pixelAspectRatio"])
+            stated = Fraction(aspect).limit_denominator(1000) if 0 < aspect < 100 else Fraction(0)
+        else:
+            across, down = struct.unpack_from(_order(head) + "2I", head, _DPX_ASPECT)
+            stated = Fraction(across, down) if 0 < across < _UNSET and 0 < down < _UNSET else Fraction(0)
+    except (struct.error, KeyError, ValueError):
+        return Fraction(1)
+    return stated if Fraction(1, 10) <= stated <= 10 else Fraction(1)
+
+
 def read_film(path: Path, head: bytes) -> FilmPicture:
     """Decodes an EXR or DPX file.
 
@@ -99,9 +119,9 @@ def _read_exr(path: Path, head: bytes) -> FilmPicture:
     if flags & _DEEP:
         raise InputError(f"{path}: deep EXR pictures are not read; flatten it")
     kind = _COMPRESSIONS[number] if number < len(_COMPRESSIONS) else f"number {number}"
-    layer = _layer(path, _channels(header.get("channels", b"")))
-    reason = f"EXR with compression {kind}: it is damaged or not understood; save it with ZIP"
-    values, alpha = _split(_floats(_decoded(path, "exr", reason, layer=layer)))
+    names = _channels(header.get("channels", b""))
+    layer = _layer(path, names)
+    values, alpha = _light(path, kind, names, layer, _at_origin(path, header, end, flags))
     if alpha is not None:
         values = np.where(alpha[..., None] > 0, values / np.maximum(alpha[..., None], 1e-6), 0)
     if "chromaticities" in header:
@@ -113,6 +133,77 @@ def _read_exr(path: Path, head: bytes) -> FilmPicture:
         None if alpha is None else np.asarray(np.rint(np.clip(np.nan_to_num(alpha), 0, 1) * 65535), np.uint16)
     )
     return FilmPicture(shown, shown, covered)
+
+
+def _light(
+    path: Path, kind: str, names: list[str], layer: str, data: bytes
+) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    """Colours (H, W, 3) and alpha, by FFmpeg; by OpenEXR where that is there and FFmpeg does not read it.
+
+    Raises:
+        InputError: neither reads it.
+    """
+    if {"RY", "BY"} & {*names} and not layer and "R" not in names:
+        raise InputError(f"{path}: luminance with chroma (Y, RY, BY) is not read; save it as RGB")
+    reason = f"EXR with compression {kind}: it is damaged or not understood; save it with ZIP"
+    if not ("A" in names and "Y" in names and "R" not in names):  # FFmpeg leaves that alpha out
+        try:
+            return _split(_floats(_decoded(path, "exr", reason, layer=layer, data=data)))
+        except InputError:
+            if find_spec("OpenEXR") is None:
+                raise
+    if find_spec("OpenEXR") is None:
+        raise InputError(
+            f"{path}: luminance with alpha needs OpenEXR, which is not installed: pip install 'sa2va[exr]'"
+        )
+    return _by_openexr(path, layer, reason)
+
+
+def _by_openexr(path: Path, layer: str, reason: str) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    """The same as ``_light``, by the library itself."""
+    import OpenEXR
+
+    try:
+        file = OpenEXR.File(str(path), separate_channels=True)
+        channels, header = file.channels(), file.header()
+        left, top = (int(value) for value in header["displayWindow"][0])
+        right, bottom = (int(value) for value in header["displayWindow"][1])
+        at_x, at_y = (int(value) for value in header["dataWindow"][0])
+        begin = f"{layer}." if layer else ""
+        names = [begin + name for name in ("RGB" if f"{begin}R" in channels else "YYY")]
+        names += [begin + "A"] * (begin + "A" in channels)
+        planes = [channels[name].pixels for name in names]
+    except (RuntimeError, ValueError, KeyError, OSError) as error:
+        raise InputError(f"{path}: {reason}") from error
+    whole = np.zeros((bottom - top + 1, right - left + 1, len(planes)), np.float32)
+    data = np.stack(planes, axis=-1).astype(np.float32)
+    data = data[max(0, top - at_y) :, max(0, left - at_x) :]
+    y, x = max(0, at_y - top), max(0, at_x - left)
+    room = whole[y:, x:]
+    height, width = min(room.shape[0], data.shape[0]), min(room.shape[1], data.shape[1])
+    room[:height, :width] = data[:height, :width]
+    return _split(whole)
+
+
+def _at_origin(path: Path, header: dict[str, bytes], end: int, flags: int) -> bytes:
+    """A file's bytes with the picture that is shown beginning at (0, 0), as FFmpeg takes it to do."""
+    data = path.read_bytes()
+    left, top, right, bottom = struct.unpack("<4i", header["displayWindow"])
+    if (left, top) == (0, 0) or flags & _MULTIPART:
+        return data
+    moved = bytearray(data)
+    first, upper, last, lower = struct.unpack("<4i", header["dataWindow"])
+    for name, window in (
+        (b"displayWindow\0box2i\0", (0, 0, right - left, bottom - top)),
+        (b"dataWindow\0box2i\0", (first - left, upper - top, last - left, lower - top)),
+    ):
+        struct.pack_into("<4i", moved, moved.index(name, 0, end) + len(name) + 4, *window)
+    if not flags & _TILED:  # each chunk begins with the number of its first line
+        chunks = -(-(lower - upper + 1) // _LINES[header["compression"][0]])
+        for place in struct.unpack_from(f"<{chunks}Q", data, end):
+            (line,) = struct.unpack_from("<i", data, place)
+            struct.pack_into("<i", moved, place, line - top)
+    return bytes(moved)
 
 
 def _layer(path: Path, channels: list[str]) -> str:
@@ -143,12 +234,15 @@ def _floats(frame: Any) -> NDArray[np.float32]:
     return np.stack([planes[place] for place in (2, 0, 1, 3)[: len(planes)]], axis=-1)  # stored as G, B, R, A
 
 
-def _decoded(path: Path, codec: str, reason: str, layer: str = "") -> Any:
+def _decoded(path: Path, codec: str, reason: str, layer: str = "", data: bytes | None = None) -> Any:
     """The picture of a file that holds one."""
     try:
         context: Any = av.CodecContext.create(codec, "r")
         context.options = {"err_detect": "explode", **({"layer": layer} if layer else {})}
-        frames = [*context.decode(av.Packet(path.read_bytes())), *context.decode(None)]
+        frames = [
+            *context.decode(av.Packet(path.read_bytes() if data is None else data)),
+            *context.decode(None),
+        ]
     except (av.FFmpegError, ValueError) as error:
         raise InputError(f"{path}: {reason}") from error
     except OSError as error:
@@ -174,6 +268,8 @@ def _code_values(frame: Any) -> tuple[NDArray[np.uint16], NDArray[np.uint16] | N
     if not frame.format.is_rgb and names != {True}:  # luma and colour differences
         frame, bits = frame.reformat(format="rgb48le", threads=1), 16
     try:
+        if frame.format.name in _BACKWARDS:
+            frame = frame.reformat(format="rgb24" if len(frame.format.components) == 3 else "rgba", threads=1)
         values = frame.to_ndarray()
     except ValueError:
         wanted = "rgba64le" if len(frame.format.components) == 4 else "rgb48le"

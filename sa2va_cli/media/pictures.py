@@ -10,7 +10,7 @@ from sa2va_cli.errors import InputError
 from sa2va_cli.media.formats import upright_size
 from sa2va_cli.media.sequences import check_names, file_names, frame_names, numbering
 from sa2va_cli.media.source import DEFAULT_RATE, SourceInfo
-from sa2va_cli.media.stills import Still, decode_still, read_still, required, still_size
+from sa2va_cli.media.stills import Still, decode_still, read_still, required, still_aspect, still_size
 
 
 class Remarks:
@@ -72,6 +72,7 @@ class ImageSource:
             names=self._shown_names if kind == "frames" else (),
             file_names=names,
             numbers=numbers.numbers if kind == "frames" else (),
+            sample_aspect_ratio=still_aspect(self._measured),
         )
         self._unread: dict[Path, str] = {}
         self._remarks = Remarks([*notes, numbers.note if kind == "frames" else None])

@@ -17,6 +17,7 @@ from sa2va_cli.media.sequences import is_pattern, matches, natural
 from sa2va_cli.media.signatures import UNREAD_SUFFIXES, head_of, is_dpx, is_exr
 from sa2va_cli.media.source import Source, SourceInfo
 from sa2va_cli.media.stills import frame_pages, no_image
+from sa2va_cli.media.tiff import is_tiff
 from sa2va_cli.media.video import VideoSource
 
 __all__ = ["SourceInfo", "find_source", "probe"]
@@ -104,6 +105,8 @@ def _file(path: Path, video: Callable[[Path], Source]) -> Source:
     if is_exr(head) or is_dpx(head):
         return ImageSource(path, [path], "image")
     image = open_image(path)
+    if image is None and is_tiff(head):
+        return ImageSource(path, [path], "image")
     if image is None:
         try:
             return video(path)

@@ -54,11 +54,20 @@ def matches(pattern: str) -> list[Path]:
     """The files that a pattern means, in natural order.
 
     Folders at its beginning that exist under that very name are taken as they are, brackets included. Where a
-    pattern has several places for a number, all stand for the same one.
+    pattern has several places for a number, all stand for the same one. Brackets that match no file are taken
+    for letters too.
     """
     known, rest = _existing_beginning(pattern)
     if not rest:
         return []
+    found = _matching(known, rest)
+    if not found and "[" in rest[-1]:
+        found = _matching(known, [*rest[:-1], rest[-1].replace("[", "[[]")])
+    return found
+
+
+def _matching(known: str, rest: Sequence[str]) -> list[Path]:
+    """The files of a folder that the rest of a pattern means."""
     wild = os.path.join(glob.escape(known), *(_as_glob(part) for part in rest))  # noqa: PTH118 (text, not a path)
     found = glob.glob(wild, recursive=True)  # noqa: PTH207 (takes absolute ones)
     if any(_FIELD.search(part) for part in rest):
@@ -137,9 +146,15 @@ def _wildcards(text: str) -> str:
     pieces = re.split(r"(\*|\?|\[!?\]?[^\]]*\])", text)
     plain = {"*": "[^/]*", "?": "[^/]"}
     return "".join(
-        re.escape(piece) if not place % 2 else plain.get(piece) or piece.replace("[!", "[^")
+        re.escape(piece) if not place % 2 else plain.get(piece) or _class(piece)
         for place, piece in enumerate(pieces)
     )
+
+
+def _class(text: str) -> str:
+    """A shell's class of signs as an expression's."""
+    negated = text.startswith("[!")
+    return f"[{'^' if negated else ''}" + text[1 + negated : -1].replace("[", r"\[") + "]"
 
 
 def _numbers_agree(match: re.Match[str] | None) -> bool:

@@ -294,6 +294,8 @@ class _Copied(_Track):
         super().__init__(name)
         self._container = container
         self._stream = self._added(stream)
+        rate = 0 if stream.type != "audio" else stream.codec_context.sample_rate
+        self._finest = Fraction(1, rate or _FINEST)
         self._last: int | None = None
         _copy_description(stream, self._stream)
 
@@ -303,6 +305,10 @@ class _Copied(_Track):
 
     def write(self, packet: Any, origin: Fraction) -> None:
         """Moves a packet onto the output's clock."""
+        if packet.time_base > self._finest:  # AVI counts whole packets
+            times = [round(time * packet.time_base / self._finest) for time in _times(packet)]
+            packet.pts, packet.dts, packet.duration = times
+            packet.time_base = self._finest
         shift = round(origin / packet.time_base)
         packet.pts -= shift
         packet.dts -= shift
@@ -324,6 +330,14 @@ class _Copied(_Track):
             packet = av.Packet(bytes(context.layout.nb_channels * 24))  # whole samples of 1 to 4 bytes
             packet.pts, packet.dts, packet.stream = 0, 0, self._stream
             self._container.mux(packet)
+
+
+_FINEST = 1000
+"""Units per second that times of texts are moved by where the source counts coarser ones."""
+
+
+def _times(packet: Any) -> tuple[int, int, int]:
+    return packet.pts, packet.dts, packet.duration or 0
 
 
 class _Subtitles(_Copied):

@@ -6,6 +6,7 @@ nothing about folders and sequences.
 """
 
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,22 @@ from sa2va_cli.datatypes import RGB, over_grey
 from sa2va_cli.errors import InputError
 from sa2va_cli.media import colour
 from sa2va_cli.media.colour_tags import BAD_PROFILE, Meaning, png_meaning, profile_meaning, stated_meaning
-from sa2va_cli.media.deep_values import can_be_deep, sixteen_bits
-from sa2va_cli.media.film import film_size, read_film
+from sa2va_cli.media.deep_values import (
+    can_be_deep,
+    jpeg_2000_depth,
+    sixteen_bit_values,
+    sixteen_bits,
+    stretched,
+)
+from sa2va_cli.media.film import film_aspect, film_size, read_film
 from sa2va_cli.media.formats import check_pixels, open_image, stated_size, upright_size
 from sa2va_cli.media.signatures import head_of, is_dpx, is_exr
+from sa2va_cli.media.tiff import TiffLayout, deep_page, first_fields, is_tiff
 
+_NARROWED = "has more than 8 bits, of which only 8 could be read"
 _DAMAGE = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
 """What Pillow raises for damaged files."""
-_TURN, _NEW_SUBFILE = 0x0112, 254
+_TURN, _NEW_SUBFILE, _PROFILE = 0x0112, 254, 34675
 """Tags of TIFF and EXIF."""
 
 
@@ -59,9 +68,24 @@ def read_still(path: Path) -> Still:
         film = read_film(path, head)
         notes = () if film.note is None else (film.note,)
         return replace(_still(_eight(film.shown), film.numbers, film.alpha, deep=True), notes=notes)
-    with required(path) as image:
+    image = open_image(path)
+    if image is None and is_tiff(head):
+        return _tiff_that_pillow_does_not_know(path)
+    if image is None:
+        raise no_image(path)
+    with image:
         still = decode_still(image, path)
         return replace(still, notes=(*still.notes, *_further(image)))
+
+
+def _tiff_that_pillow_does_not_know(path: Path) -> Still:
+    fields = first_fields(path)
+    layout = TiffLayout.of(fields)
+    still = _deep_tiff(path, 0, layout, fields.get(_PROFILE)) if layout.is_deep else None
+    if still is None:
+        raise _unread_tiff(path, layout)
+    more = ("holds more pictures; only the first is read",) if fields.next else ()
+    return replace(still, notes=(*still.notes, *more))
 
 
 def _further(image: Any) -> list[str]:
@@ -86,12 +110,27 @@ def still_size(path: Path, *, exact: bool = True) -> tuple[tuple[int, int], str]
     head = head_of(path)
     if is_exr(head) or is_dpx(head):
         return film_size(path, head), "exr" if is_exr(head) else "dpx"
-    with required(path) as image:
+    image = open_image(path)
+    if image is None and is_tiff(head):
+        return TiffLayout.of(first_fields(path)).size, "tiff"
+    if image is None:
+        raise no_image(path)
+    with image:
         try:
             size = upright_size(image) if exact else stated_size(image)
         except _DAMAGE as error:
             raise damaged(path, error) from error
         return size, str(image.format or "").lower()
+
+
+def still_aspect(path: Path) -> Fraction:
+    """Width of a pixel over its height, as pictures of film say it.
+
+    Raises:
+        InputError: the file cannot be opened.
+    """
+    head = head_of(path)
+    return film_aspect(path, head) if is_exr(head) or is_dpx(head) else Fraction(1)
 
 
 def required(path: Path) -> Any:
@@ -122,17 +161,20 @@ def decode_still(image: Any, path: Path) -> Still:
     Raises:
         InputError: when it is damaged.
     """
-    raw_mode = _raw_mode(image)
-    is_deep = can_be_deep(image, raw_mode)
-    turn = int(image.getexif().get(_TURN, 1)) if image.format == "TIFF" else 1
+    is_deep = can_be_deep(image, path, _raw_mode(image))
+    if image.format == "TIFF" and (layout := TiffLayout.of(image.tag_v2)).is_deep:
+        deep = _deep_tiff(path, image.tell(), layout, image.info.get("icc_profile"))
+        if deep is not None:
+            return deep
     try:
-        is_turned = int(image.getexif().get(_TURN, 1)) != 1
-        upright = ImageOps.exif_transpose(image) if is_turned else image  # which would copy it
-        turn = turn if image.format == "TIFF" else int(image.getexif().get(_TURN, 1))
+        turn = int(image.getexif().get(_TURN, 1))
+        upright = ImageOps.exif_transpose(image) if turn != 1 else image  # which would copy it
         if upright.mode.startswith("I") or upright.mode == "F":
             return _grey_still(upright, path, image.format)
-        values = sixteen_bits(image, path, upright, turn, multiplied="RGBa" in raw_mode) if is_deep else None
-        return _colour_still(image, upright, values, path)
+        values = sixteen_bits(image, path, upright, turn) if is_deep else None
+        still = _colour_still(image, upright, values, path)
+        narrowed = is_deep and still.deep is None and image.format != "AVIF"  # which does not say how deep
+        return replace(still, notes=(*still.notes, _NARROWED)) if narrowed else still
     except _DAMAGE as error:
         raise damaged(path, error) from error
 
@@ -144,7 +186,7 @@ def _raw_mode(image: Any) -> str:
 
 def _grey_still(upright: Any, path: Path, kind: str | None) -> Still:
     """One channel of more than 8 bits."""
-    values = _grey_values(np.asarray(upright))
+    values = _filled(sixteen_bit_values(np.asarray(upright)), path, upright, kind)
     transparent = upright.info.get("transparency")
     alpha = None
     if isinstance(transparent, int):
@@ -156,16 +198,39 @@ def _grey_still(upright: Any, path: Path, kind: str | None) -> Still:
     return _shown(Image.fromarray(_eight(values)), deep, alpha, meaning)
 
 
-def _grey_values(values: NDArray[Any]) -> NDArray[np.uint16]:
-    """Floats are taken as 0..1, or 0..255 where they are larger; integers as 16 bit, or 8 where all fit."""
-    if values.dtype.kind == "f":
-        clean = np.nan_to_num(values)
-        scaled = clean * 65535 if np.nanmax(values, initial=0) <= 1 else clean * 257
-    elif values.dtype.itemsize == 2 or values.max(initial=0) > 255:
-        scaled = values
-    else:
-        scaled = values * 257
-    return np.asarray(np.clip(np.rint(scaled), 0, 65535), np.uint16)
+def _filled(values: NDArray[np.uint16], path: Path, image: Any, kind: str | None) -> NDArray[np.uint16]:
+    """Grey whose fewer bits than 16 lie at the top, with full as 65535."""
+    bits = 16
+    if kind == "JPEG2000":
+        bits = jpeg_2000_depth(path)
+    elif kind == "HEIF":
+        bits = int(image.info.get("bit_depth", 16))
+    return stretched(values >> (16 - bits), bits) if 8 < bits < 16 else values
+
+
+def _deep_tiff(path: Path, page: int, layout: TiffLayout, profile: bytes | None) -> Still | None:
+    """A page of grey or RGB of more than 8 bits; None where that is left to Pillow.
+
+    Raises:
+        InputError: it is of a kind that nothing here reads as it is meant.
+    """
+    values = deep_page(path, page, layout)
+    if values is None and layout.is_pillows:
+        return None
+    if values is None:
+        raise _unread_tiff(path, layout)
+    alpha = values[..., -1] if layout.has_alpha else None
+    grey = values.shape[2] < 3
+    deep = np.ascontiguousarray(np.repeat(values[..., :1], 3, axis=2) if grey else values[..., :3])
+    eight = Image.fromarray(_eight(values[..., 0] if grey else deep))
+    return _shown(eight, deep, alpha, profile_meaning(profile))
+
+
+def _unread_tiff(path: Path, layout: TiffLayout) -> InputError:
+    return InputError(
+        f"{path}: TIFF with {layout} is not read as it was saved, or it is damaged; save it as integers of 8 "
+        "or 16 bits, channels side by side, uncompressed or with LZW or Deflate"
+    )
 
 
 def _colour_still(image: Any, upright: Any, values: NDArray[np.uint16] | None, path: Path) -> Still:

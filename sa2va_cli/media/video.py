@@ -272,7 +272,8 @@ class VideoSource:
             if alpha is not None and self._info.codec == "rawvideo" and not alpha.any():
                 alpha = None  # four bytes per pixel, of which the fourth means nothing
             # An output has one size and one meaning of its numbers: only what is like the first frame counts.
-            if colour_of(frame) == self._info.colour and depth_of(frame) == self._info.depth:
+            like_first = colour_of(frame) == self._info.colour and depth_of(frame) == self._info.depth
+            if like_first and self._info.kind == "video":
                 stored = planes_of(frame, turn)
         deep = None
         if stored is not None and alpha is None:
@@ -425,7 +426,7 @@ def _describe(
     turned = transposes(matrix)
     return SourceInfo(
         path=path,
-        kind="video",
+        kind="image" if _is_still(container, timeline) else "video",
         size=(frame.height, frame.width) if turned else (frame.width, frame.height),
         frames=len(timeline),
         rate=timeline.rate,
@@ -445,6 +446,12 @@ def _describe(
         interlaced=frame.interlaced_frame,
         field_order=field_order_of(frame) if matrix is None and not deinterlace else None,
     )
+
+
+def _is_still(container: Any, timeline: Timeline) -> bool:
+    """Whether it is one picture in a format of pictures, of those that Pillow does not know."""
+    pictures = container.format.name == "image2" or container.format.name.endswith("_pipe")
+    return pictures and len(timeline) == 1
 
 
 def _tail(path: Path) -> str:

@@ -103,6 +103,7 @@ def _write(
             video=video,
             premultiplied=premultiplied,
             layers=layers,
+            aspect=clip.info.sample_aspect_ratio,
             how=how,
         )
         return

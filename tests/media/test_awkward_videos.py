@@ -20,6 +20,7 @@ from clips import (
     picture,
     truncate,
 )
+from PIL import Image
 
 from sa2va_cli.errors import InputError
 from sa2va_cli.media.probe import probe
@@ -278,3 +279,31 @@ def test_the_range_of_sound_is_on_the_source_clock(tmp_path: Path) -> None:
     assert open_source(path).audio_range == (start, None)
     chosen = open_source(path, Selection(start_frame=5, end_frame=10))
     assert chosen.audio_range == (start + Fraction(1, 5), start + Fraction(2, 5))
+
+
+def test_a_stream_that_marks_no_key_frame_is_decoded_from_its_beginning(tmp_path: Path) -> None:
+    path = make_video(tmp_path / "a.swf", codec="flv", stamps=range(6))
+    assert [number_of(frame.image) for frame in open_source(path)] == list(range(6))
+
+
+def test_an_apng_that_only_blends_is_read(tmp_path: Path) -> None:
+    images = [Image.fromarray(picture(number)).convert("RGBA") for number in range(4)]
+    images[0].save(tmp_path / "a.png", save_all=True, append_images=images[1:], duration=100, blend=1)
+    assert [number_of(frame.image) for frame in open_source(tmp_path / "a.png")] == list(range(4))
+
+
+def test_frames_that_refer_to_what_was_cut_off_are_no_damage(tmp_path: Path) -> None:
+    options = {"g": "10", "bf": "2", "sc_threshold": "1000000000"}
+    whole = make_video(tmp_path / "whole.ts", stamps=range(40), codec="mpeg2video", options=options)
+    with av.open(str(whole)) as container:
+        keys = [packet.pos for packet in container.demux(video=0) if packet.is_keyframe]
+    cut = tmp_path / "cut.ts"
+    cut.write_bytes(whole.read_bytes()[keys[1] - 2 * 188 :])  # tables lie before each key frame
+    reader = open_source(cut)
+    numbers = [number_of(frame.image) for frame in reader]
+    assert numbers == list(range(40 - len(numbers), 40))
+    assert reader.info.frames == len(numbers) >= 28
+    assert next(iter(reader)).pts * reader.info.time_base == reader.info.start_seconds
+    assert reader.warnings == [
+        "the first 2 frames refer to what was cut off before the beginning, and cannot be shown"
+    ]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from sa2va_cli.errors import InputError
 from sa2va_cli.media.colour import encode_srgb
-from sa2va_cli.media.film import film_size
+from sa2va_cli.media.film import _header, film_size
 from sa2va_cli.media.probe import probe
 from sa2va_cli.media.reader import open_source
 
@@ -188,3 +188,81 @@ def test_exr_of_a_kind_that_is_not_read_is_refused_in_one_line(
 def test_the_size_is_that_of_the_window_which_is_shown(tmp_path: Path) -> None:
     path = write_exr(tmp_path / "a.exr", light(5))
     assert film_size(path, path.read_bytes()) == probe(path).size == SIZE
+
+
+def with_window(path: Path, left: int, top: int) -> Path:
+    """Moves both windows of an EXR of one part that FFmpeg has written, and the lines of its chunks."""
+    data = bytearray(path.read_bytes())
+    for name in (b"displayWindow\0box2i\0", b"dataWindow\0box2i\0"):
+        place = data.index(name) + len(name) + 4
+        first, upper, last, lower = struct.unpack_from("<4i", data, place)
+        struct.pack_into("<4i", data, place, first + left, upper + top, last + left, lower + top)
+    _, table = _header(path)
+    (first_chunk,) = struct.unpack_from("<Q", data, table)
+    for chunk in struct.unpack_from(f"<{(first_chunk - table) // 8}Q", data, table):
+        (line,) = struct.unpack_from("<i", data, chunk)
+        struct.pack_into("<i", data, chunk, line + top)
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize("corner", [(100, 200), (-20, -10), (0, 7)])
+def test_a_window_that_begins_elsewhere_is_shown_whole(tmp_path: Path, corner: tuple[int, int]) -> None:
+    path = with_window(write_exr(tmp_path / "a.exr", light(3)), *corner)
+    (frame,) = open_source(path)
+    assert np.abs(frame.image.astype(int) - picture(3)).max() <= 1
+
+
+@pytest.mark.parametrize("names", ["YA", "RGBA", "RGB"])
+def test_channels_that_ffmpeg_does_not_read_are_read_by_openexr(tmp_path: Path, names: str) -> None:
+    library: Any = pytest.importorskip("OpenEXR")
+    shown, alpha = light(3), np.full(SIZE[::-1], 0.5, np.float32)
+    planes = {"Y": shown[..., 0]} if "Y" in names else dict(zip("RGB", np.moveaxis(shown, 2, 0), strict=True))
+    if "A" in names:
+        planes = {name: plane * alpha for name, plane in planes.items()} | {"A": alpha}
+    kinds = {"R": np.float16}
+    channels = {
+        name: np.ascontiguousarray(plane, kinds.get(name, np.float32)) for name, plane in planes.items()
+    }
+    header = {"compression": library.ZIP_COMPRESSION, "type": library.scanlineimage}
+    library.File(header, channels).write(str(tmp_path / "a.exr"))
+    (frame,) = open_source(tmp_path / "a.exr")
+    meant = np.repeat(shown[..., :1], 3, axis=2) if "Y" in names else shown
+    assert np.abs(frame.finest.astype(int) - encode_srgb(meant)).max() <= 64  # of 65535: half floats
+    assert (frame.alpha is not None) == ("A" in names)
+    assert frame.alpha is None or set(frame.alpha.flat) == {32768}
+
+
+def test_luminance_with_chroma_is_refused(tmp_path: Path) -> None:
+    path = write_exr(tmp_path / "a.exr", light(0), compression="none")
+    data = path.read_bytes()
+    names = b"chlist\0"
+    place = data.index(names) + len(names)
+    (length,) = struct.unpack_from("<I", data, place)
+    kinds = data[place + 4 + 2 : place + 4 + 2 + 16]
+    made = b"".join(name + b"\0" + kinds for name in (b"BY", b"RY", b"Y")) + b"\0"
+    moved = len(made) - length
+    head = data[:place] + struct.pack("<I", len(made)) + made
+    rest = bytearray(data[place + 4 + length :])
+    path.write_bytes(head + rest)
+    _, table = _header(path)
+    whole = bytearray(path.read_bytes())
+    for number in range(SIZE[1]):
+        (chunk,) = struct.unpack_from("<Q", whole, table + 8 * number)
+        struct.pack_into("<Q", whole, table + 8 * number, chunk + moved)
+    path.write_bytes(whole)
+    with pytest.raises(InputError, match=r"\(Y, RY, BY\) is not read"):
+        list(open_source(path))
+
+
+def test_pixels_that_are_not_square_are_known(tmp_path: Path) -> None:
+    path = write_exr(tmp_path / "a.exr", light(0))
+    data = path.read_bytes()
+    path.write_bytes(data[:8] + b"pixelAspectRatio\0float\0" + struct.pack("<If", 4, 2.0) + data[8:])
+    assert probe(path).sample_aspect_ratio == 2
+    film = write_dpx(tmp_path / "a.dpx", picture(0).astype(np.uint16) * 4)
+    data = bytearray(film.read_bytes())
+    for numbers, aspect in (((0xFFFFFFFF, 0xFFFFFFFF), Fraction(1)), ((4, 3), Fraction(4, 3))):
+        struct.pack_into(">2I", data, 1628, *numbers)
+        film.write_bytes(data)
+        assert probe(film).sample_aspect_ratio == aspect

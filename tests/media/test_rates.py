@@ -71,6 +71,11 @@ def test_a_missing_frame_at_the_end_does_not_change_the_rate() -> None:
     assert commonest_rate(stamps, Fraction(1, 12288), [Fraction(1200, 52)]) == 24
 
 
+def test_a_clock_of_half_frames_that_stumbles_once_keeps_its_rate() -> None:
+    stamps = array("q", [*range(2, 48, 2), 47])
+    assert commonest_rate(stamps, Fraction(1, 50), [Fraction(50)]) == 25
+
+
 def test_rates_that_vary_have_no_commonest_step() -> None:
     assert commonest_rate(array("q", [0, 40, 120, 160, 240, 280, 360]), MILLI, []) is None
 

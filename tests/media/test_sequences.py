@@ -9,7 +9,7 @@ from clips import make_folder, make_image
 from sa2va_cli.errors import InputError, UsageError
 from sa2va_cli.media.probe import probe
 from sa2va_cli.media.reader import Selection, open_source
-from sa2va_cli.media.sequences import frame_names, numbering, pattern_stem
+from sa2va_cli.media.sequences import frame_names, matches, numbering, pattern_stem
 
 
 def make_files(folder: Path, *names: str) -> Path:
@@ -190,3 +190,10 @@ def test_a_first_file_that_is_damaged_does_not_lose_the_folder(tmp_path: Path) -
     reader = open_source(folder)
     assert [frame.index for frame in reader] == [1, 2]
     assert "1 of 3 images could not be read" in reader.warnings[0]
+
+
+@pytest.mark.parametrize("pattern", ["[x] v2_###.png", "[x] v2_%03d.png", "[x] v2_*.png"])
+def test_brackets_that_match_no_file_are_letters(tmp_path: Path, pattern: str) -> None:
+    for number in range(2):
+        make_image(tmp_path / f"[x] v2_{number:03d}.png")
+    assert [path.name for path in matches(str(tmp_path / pattern))] == ["[x] v2_000.png", "[x] v2_001.png"]

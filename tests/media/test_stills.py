@@ -526,3 +526,31 @@ def test_alpha_of_an_animation_is_kept(tmp_path: Path) -> None:
         assert frame.deep is not None
         assert np.array_equal(frame.alpha, stored[..., 3])
         assert (frame.image[stored[..., 3] == 0] == 128).all()
+
+
+@pytest.mark.parametrize("top", [65535, 1023])
+def test_deep_ppm_keeps_its_depth(tmp_path: Path, top: int) -> None:
+    values = (deep_picture() // (65536 // (top + 1))).astype(">u2")
+    head = f"P6\n# made here\n{SIZE[0]} {SIZE[1]}\n{top}\n".encode()
+    (tmp_path / "a.ppm").write_bytes(head + values.tobytes())
+    frame, _ = only(tmp_path / "a.ppm")
+    assert frame.deep is not None
+    assert np.abs(frame.deep - values * (65535 / top)).max() <= 1
+
+
+def test_deep_jpeg_2000_keeps_its_depth(tmp_path: Path) -> None:
+    context: Any = av.CodecContext.create("jpeg2000", "w")
+    context.width, context.height, context.pix_fmt, context.time_base = *SIZE, "rgb48le", Fraction(1)
+    context.options = {"pred": "dwt53"}
+    frame = av.VideoFrame.from_ndarray(deep_picture(), format="rgb48le")
+    (tmp_path / "a.jp2").write_bytes(b"".join(map(bytes, [*context.encode(frame), *context.encode(None)])))
+    read, warnings = only(tmp_path / "a.jp2")
+    assert read.deep is not None
+    assert np.abs(read.deep.astype(int) - deep_picture()).mean() <= 64
+    assert warnings == []
+
+
+def test_a_gif_without_delays_has_all_its_pictures(tmp_path: Path) -> None:
+    images = [Image.fromarray(picture(number)) for number in range(4)]
+    images[0].save(tmp_path / "a.gif", save_all=True, append_images=images[1:])
+    assert [number_of(frame.image) for frame in open_source(tmp_path / "a.gif")] == list(range(4))

@@ -19,6 +19,7 @@ from sa2va_cli.errors import UsageError
 from sa2va_cli.media.encodings import ENCODINGS
 from sa2va_cli.media.reader import open_source
 from sa2va_cli.outputs.delivery import Delivery, read_rate
+from sa2va_cli.outputs.kinds.stacked import _stacked_planes
 from sa2va_cli.outputs.presets import PRESETS
 
 WITH_EXR = pytest.mark.skipif(importlib.util.find_spec("OpenEXR") is None, reason="needs the extra exr")
@@ -286,6 +287,22 @@ def test_stacked_is_the_source_and_its_matte(sa2va, folder, clip, more, size):
     assert (matte[..., 0] == matte[..., 1]).all()
     assert matte.max() == 255
     assert matte.min() == 0
+
+
+@pytest.mark.parametrize(("depth", "black", "white"), [(8, 16, 235), (10, 64, 940)])
+def test_stacked_keeps_the_code_values_of_the_source(folder, depth, black, white):
+    name = "yuv420p" if depth == 8 else "yuv420p10le"
+    path = make_video(folder / "a.mkv", stamps=range(1), codec="ffv1", pixel_format=name)
+    (frame,) = open_source(path)
+    own = frame.picture
+    alpha = np.zeros(SIZE[::-1], np.uint16)
+    alpha[:, 30:] = 65535
+    made = _stacked_planes(own, alpha, 0)
+    assert (made.depth, made.colour) == (depth, own.colour)
+    assert all(np.array_equal(new[: len(old)], old) for new, old in zip(made.planes, own.planes, strict=True))
+    assert set(made.luma[SIZE[1] :, :30].flat) == {black}
+    assert set(made.luma[SIZE[1] :, 30:].flat) == {white}
+    assert set(made.blue[SIZE[1] // 2 :].flat) == {1 << depth - 1}
 
 
 def test_hints_lie_inside_the_mask_and_beside_the_input(sa2va, folder):

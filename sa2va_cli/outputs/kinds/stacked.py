@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from sa2va_cli.outputs.pictures import Pixels
 
 
+_CODEC = "h264"
+
+
 def _make(path: Path, clip: "Clip", _: Objects) -> "Sink":
     from sa2va_cli.outputs.kinds.matte import drawer, tone_mapped
     from sa2va_cli.outputs.pictures import DrawingSink
@@ -24,7 +27,7 @@ def _make(path: Path, clip: "Clip", _: Objects) -> "Sink":
     width, height = clip.info.size
     size = (2 * width, height) if beside else (width, 2 * height)
     cut = drawer(clip, tone_mapped)
-    return DrawingSink(path, clip, lambda found: _draw(found, cut, clip, beside=beside), "h264", size)
+    return DrawingSink(path, clip, lambda found: _draw(found, cut, clip, beside=beside), _CODEC, size)
 
 
 def _draw(
@@ -33,16 +36,18 @@ def _draw(
     import numpy as np
 
     from sa2va_cli.datatypes import Yuv420
+    from sa2va_cli.media.encodings import ENCODINGS
 
     frame, axis = found.frame, 1 if beside else 0
     alpha = cut(found)[..., 3]
-    picture = clip.canvas(frame)
-    if isinstance(picture, Yuv420) and picture.colour.high_range:
-        picture = frame.image  # players that know no alpha know no high range
-    if isinstance(picture, Yuv420):
-        return _stacked_planes(picture, alpha, axis)
-    grey = ((alpha.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    return np.concatenate([picture, np.dstack([grey] * 3)], axis=axis)
+    encoding = ENCODINGS[(clip.form and clip.form.codec) or _CODEC]
+    own = clip.canvas(frame)
+    if isinstance(own, Yuv420) and encoding.planes and not own.colour.high_range:
+        return _stacked_planes(own, alpha, axis)
+    if isinstance(own, Yuv420):  # players that know no alpha know no high range either
+        own = frame.finest if encoding.keeps_codes else frame.image
+    grey = alpha if own.dtype == np.uint16 else ((alpha.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    return np.concatenate([own, np.dstack([grey] * 3)], axis=axis)
 
 
 def _stacked_planes(picture: "Yuv420", alpha: "NDArray[np.uint16]", axis: int) -> "Yuv420":
