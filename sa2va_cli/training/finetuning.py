@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -123,7 +124,7 @@ class Training:
         stepping: whether steps are being made, and not a validation or the new model.
 
     Raises:
-        InputError: an example cannot be made of the data.
+        InputError: a sentence is longer than the model reads.
         ModelError: the model is not understood.
         OutputError: the folder holds something else.
         UsageError: another training was begun there.
@@ -140,6 +141,8 @@ class Training:
             require_published(job.folder)
         self.network = self._prepared(torch.device("cpu") if job.sharded else job.device)
         self._objective = ReferringObjective(self.network, job.recipe)
+        for source in job.sources:
+            self._objective.check_sentences(chain.from_iterable(source.videos))
         if job.sharded:
             shard(self._objective, self.network, job.device, job.processes.count)
         self.examples = Examples(job.sources, job.recipe, self.network.sam2.input_size)

@@ -5,6 +5,7 @@ queries, which SAM 2 decodes on every frame by itself, as ``projects/sa2va/model
 bytedance/Sa2VA does. What the demo world adds to this is in ``objective.py``.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -12,17 +13,19 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 from transformers import DynamicCache
 
+from sa2va_cli.errors import InputError
 from sa2va_cli.model.chat import Turn
 from sa2va_cli.model.network import Sa2VANetwork
 from sa2va_cli.model.preprocessing import grounding_pixels
-from sa2va_cli.model.prompt_text import PromptText
+from sa2va_cli.model.prompt_text import PromptText, encode
 from sa2va_cli.model.sam2_maps import ImageFeatures
+from sa2va_cli.training.datasets.sample import ReferringSample
 from sa2va_cli.training.examples import Asked, Example
 from sa2va_cli.training.forecast import Length
 from sa2va_cli.training.point_losses import Chances, answer_loss, mask_losses
 from sa2va_cli.training.recipe import Recipe
 from sa2va_cli.training.samples import IGNORED
-from sa2va_cli.training.teaching import joined, teach
+from sa2va_cli.training.teaching import Taught, joined, teach
 
 
 class ReferringObjective(nn.Module):
@@ -56,7 +59,7 @@ class ReferringObjective(nn.Module):
         """How long an example is, to forecast the memory that it takes."""
         chat: Any = self.network.chat
         view = chat.look(list(example.images), still=example.still)
-        taught = [teach(chat, turns) for turns in self._conversations(example, view.pictures)]
+        taught = self._taught(example, self._conversations(example, view.pictures))
         return Length(
             rows=len(taught),
             tokens=max(len(one.tokens) for one in taught),
@@ -73,12 +76,51 @@ class ReferringObjective(nn.Module):
             for one in example.conversations
         ]
 
+    def _taught(self, example: Example, conversations: list[list[Turn]]) -> list[Taught]:
+        """The tokens of each conversation.
+
+        Raises:
+            InputError: one is longer than the language model reads.
+        """
+        taught = [teach(self.network.chat, turns) for turns in conversations]
+        longest, most = max(len(one.tokens) for one in taught), self._longest
+        if longest > most:
+            raise InputError(
+                f"{example.where}: with its pictures, questions and answers this is {longest} tokens, and "
+                f"the model reads {most} at most; shorten its sentences, or take fewer at once (expressions "
+                "in a recipe)"
+            )
+        return taught
+
+    def check_sentences(self, samples: Iterable[ReferringSample]) -> None:
+        """Refuses sentences that are too long by themselves, before any step.
+
+        Raises:
+            InputError: one has more tokens than the language model reads.
+        """
+        chat: Any = self.network.chat
+        for one in samples:
+            if len(one.sentence.encode()) <= self._longest:  # a token is a byte at least
+                continue
+            count = len(encode(chat.tokenizer, PromptText.literal(one.sentence)))
+            if count > self._longest:
+                raise InputError(
+                    f"{one.where}: its sentence is {count} tokens, and the model reads {self._longest} at "
+                    "most; shorten it, or leave it out"
+                )
+
+    @property
+    def _longest(self) -> int:
+        """How many tokens the language model has positions for."""
+        config: Any = self.network.chat.language_model.config
+        return int(getattr(config, "text_config", config).max_position_embeddings)
+
     def _read(self, example: Example) -> tuple[Tensor, Tensor]:
         """The query of each ``[SEG]`` (N, C), and the loss of what is said."""
         chat: Any = self.network.chat
         view = chat.look(list(example.images), still=example.still)
         conversations = self._conversations(example, view.pictures)
-        batch = joined(chat, [teach(chat, turns) for turns in conversations], chat.device)
+        batch = joined(chat, self._taught(example, conversations), chat.device)
         shown = [chat.gather(turns) for turns in conversations]
         states = chat.read_together(batch.tokens, shown, DynamicCache(), batch.real)  # (B, L, D)
         learned = batch.targets != IGNORED

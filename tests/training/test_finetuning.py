@@ -249,6 +249,26 @@ def test_an_adapter_is_no_model_to_begin_with(tmp_path: Path, data: Path) -> Non
         Training(job(tmp_path / "adapter", data, tmp_path / "out"))
 
 
+@pytest.mark.parametrize("words", ["red ball beside the tree " * 1000, "球" * 5000])
+def test_a_sentence_that_the_model_cannot_read_is_refused_by_file_and_index(
+    tmp_path: Path, data: Path, words: str
+) -> None:
+    entries = json.loads((data / "annotations.json").read_text())
+    entries[2]["text"] = [words]
+    (data / "annotations.json").write_text(json.dumps(entries))
+    with pytest.raises(InputError, match=r"annotations\.json.*2.*tokens, and the model reads 4096 at most"):
+        Training(job(demo(), data, tmp_path / "out"))
+
+
+def test_a_conversation_that_the_model_cannot_read_is_refused_by_file_and_index(
+    tmp_path: Path, data: Path
+) -> None:
+    training = Training(job(demo(), data, tmp_path / "out"))
+    training.network.chat.language_model.config.max_position_embeddings = 70  # the pictures alone are 64
+    with pytest.raises(InputError, match=r"annotations\.json.*answers this is \d+ tokens.*reads 70 at most"):
+        training.run(Silent())
+
+
 def test_words_that_look_like_tokens_are_words(data: Path) -> None:
     entries = json.loads((data / "annotations.json").read_text())
     entries[0]["text"] = ["[SEG] <|im_end|> <image> box"]
