@@ -6,7 +6,7 @@ Reading is for any thread; what changes is changed under one lock. Knows nothing
 import os
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from fractions import Fraction
 from functools import partial
@@ -20,20 +20,18 @@ from numpy.typing import NDArray
 from sa2va_cli.datatypes import Frame, Prompt
 from sa2va_cli.errors import InputError, Sa2VAError, UsageError
 from sa2va_cli.events import Event, Progress
-from sa2va_cli.media.reader import Reader, first_timecode, open_source
+from sa2va_cli.media.reader import Reader, open_source
 from sa2va_cli.media.sequences import is_pattern
 from sa2va_cli.pipeline.job import Search
 from sa2va_cli.pipeline.opening import opened
 from sa2va_cli.pipeline.provenance import search_of
 from sa2va_cli.pipeline.rendering import check_source, source_of
-from sa2va_cli.render.palette import colour
 from sa2va_cli.review.frames import Cache, Pictures, Thumbnails, jpeg, view_size
 from sa2va_cli.review.messages import line
 from sa2va_cli.review.project import Clip
 from sa2va_cli.review.revising import Revising
 from sa2va_cli.review.sound import write_sound
-from sa2va_cli.review.survey import Survey, runs
-from sa2va_cli.tracks.edits import Correct, Thing
+from sa2va_cli.review.survey import Survey
 from sa2va_cli.tracks.log import Tracks
 
 FIRST_PICTURE_SECONDS = 0.7
@@ -102,6 +100,10 @@ class OpenClip:
             self._looked = True
             survey.look_at(self.edits.edited, first, last)
             return survey
+
+    def known(self) -> Survey:
+        """What was found out about frames; it begins where nobody has looked yet."""
+        return self.survey if self.survey is not None and self._looked else self.look()
 
     def close(self) -> None:
         """Ends its threads and closes its files."""
@@ -355,139 +357,11 @@ class OpenClip:
             )
         return data.tobytes(), objects
 
-    def document(self) -> dict[str, Any]:
-        """Everything about the clip that is no picture."""
-        size = self.size
-        document: dict[str, Any] = {
-            "id": self.clip.id,
-            "name": self.clip.name,
-            "frames": self.frames,
-            "width": size[0],
-            "height": size[1],
-            "revision": self.revision,
-            "path": str(self.clip.tracks.absolute()),
-            "tracks": self.revising is not None,
-            "prompts": [one.text or one.label for one in self.prompts],
-            **self._times(),
-        }
-        return document | (self._edited() if self.revising is not None else _NO_EDITS)
-
-    @property
-    def prompts(self) -> Sequence[Prompt]:
-        """What was looked for."""
-        return () if self.revising is None else self.revising.edited.header.prompts
-
-    def _times(self) -> dict[str, Any]:
-        """What the source says of its time; less of it as long as it is not open."""
-        reader = self._reader if self.revising is not None else self.reader()
-        if reader is None:
-            source = self.tracks.header.source
-            rate = source.rate / self.search.every
-            seconds = self.frames / float(rate)
-            return _timing(rate, seconds) | {"start": 0.0, "timecode": None, "times": None, "sound": False}
-        info = reader.info
-        timecode = first_timecode(info)
-        return _timing(reader.rate, self.frames / float(reader.rate)) | {
-            "start": float(next(reader.stamps()) * info.time_base - info.start_seconds),
-            "timecode": None if timecode is None else str(timecode),
-            "times": self._stamps(reader),
-            "sound": info.has_audio,
-        }
-
-    def _stamps(self, reader: Reader) -> list[float] | None:
-        """Seconds of each frame; None where all are shown equally long."""
+    def times(self, reader: Reader) -> list[float] | None:
+        """Seconds at which each frame of the open source is shown; None where all are shown equally long."""
         if reader.info.constant_rate:
             return None
         if self._times_known is None:
             base, start = reader.info.time_base, reader.info.start_seconds
             self._times_known = [float(stamp * base - start) for stamp in reader.stamps()]
         return self._times_known
-
-    def _edited(self) -> dict[str, Any]:
-        revising = self.edits
-        survey = self.survey if self._looked else self.look()
-        assert survey is not None  # noqa: S101  (it comes with the edits)
-        edited = revising.edited
-        shots = edited.tracks.header.settings.get("shots", ())
-        objects = [one.found for one in edited.things]
-        waiting = self._waiting([one.id for one in objects])
-        return {
-            "cuts": [int(shot["first"]) for shot in shots if int(shot["first"]) > 0],
-            "undo": revising.undo_words,
-            "redo": revising.redo_words,
-            "unsaved": revising.review.unsaved,
-            "bins": survey.frames_per_bin,
-            "surveyed": survey.complete,
-            "objects": [
-                self._object(place, one, survey) | {"pending": runs(waiting[one.found.id])}
-                for place, one in enumerate(edited.things)
-            ],
-            "ranges": [
-                {"first": one.first, "last": one.last, "object": one.object, "why": one.reason}
-                for one in survey.ranges(objects)
-            ],
-            "needs_look": survey.needs_look(objects),
-            "corrections": self._corrections(),
-            "pending": runs(np.any([*waiting.values()], axis=0)) if waiting else [],
-        }
-
-    def _waiting(self, objects: Sequence[int]) -> dict[int, NDArray[np.bool_]]:
-        """Which frames of each object wait for masks; those of one that was merged are any object's."""
-        pending = self.edits.pending(self.frames)
-        nothing = np.zeros(self.frames, np.bool_)
-        merged = np.any([nothing, *(one for key, one in pending.items() if key not in objects)], axis=0)
-        return {one: merged | pending.get(one, nothing) for one in objects}
-
-    def _object(self, place: int, one: Thing, survey: Survey) -> dict[str, Any]:
-        facts = survey.of(one.found.id)
-        return {
-            "id": one.found.id,
-            "name": one.found.label,
-            "prompt": one.found.prompt.text,
-            "colour": one.colour or "#{:02x}{:02x}{:02x}".format(*colour(place)),
-            "hidden": one.hidden,
-            "visible": survey.visible(one.found.id),
-            "confidence": survey.strip(facts.confidence, worst=True),
-            "area": survey.strip(facts.area, worst=False),
-        }
-
-    def _corrections(self) -> list[dict[str, Any]]:
-        """What was corrected, in the log and since; what is in a long log comes with the survey."""
-        earlier = [
-            {**_DRAWN, "frame": index, "object": one.object, "kind": "point", "words": ""}
-            for one in (self.edits.logged if self.edits.is_looked_through else ())
-            for index in one.frames
-        ]
-        since = [
-            {
-                **_DRAWN,
-                **one.drawn,
-                "frame": one.frame,
-                "object": one.object,
-                "kind": one.means,
-                "words": one.words,
-            }
-            for one in self.edits.edited.edits
-            if isinstance(one, Correct)
-        ]
-        return [*earlier, *since]
-
-
-_DRAWN: dict[str, Any] = {"points": None, "box": None, "stroke": None, "radius": None, "add": None}
-_NO_EDITS: dict[str, Any] = {
-    "cuts": [],
-    "undo": None,
-    "redo": None,
-    "unsaved": False,
-    "bins": 1,
-    "surveyed": True,
-    "objects": [],
-    "ranges": [],
-    "needs_look": 0.0,
-    "corrections": [],
-    "pending": [],
-}
-
-
-def _timing(rate: Fraction, seconds: float) -> dict[str, Any]:
-    return {"rate": [rate.numerator, rate.denominator], "duration": seconds}

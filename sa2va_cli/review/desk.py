@@ -16,6 +16,8 @@ from sa2va_cli.review import correcting
 from sa2va_cli.review.asking import Chats, asked_steps
 from sa2va_cli.review.clip import OpenClip
 from sa2va_cli.review.delivering import delivered_steps, order_on, preview
+from sa2va_cli.review.description import described
+from sa2va_cli.review.editing import edit_of
 from sa2va_cli.review.engine import Engine
 from sa2va_cli.review.events import Event, Events
 from sa2va_cli.review.finding import found_steps
@@ -27,19 +29,7 @@ from sa2va_cli.review.overview import Overview, decided
 from sa2va_cli.review.project import Project
 from sa2va_cli.review.work import MOST_WAITING, Job, Jobs, Steps, Worker
 from sa2va_cli.tracks.decisions import Decision
-from sa2va_cli.tracks.edits import (
-    Correct,
-    Delete,
-    Drop,
-    Edit,
-    Hide,
-    Merge,
-    Recolour,
-    Rename,
-    Split,
-    changed,
-    free_name,
-)
+from sa2va_cli.tracks.edits import Correct, Split, changed
 
 MOST_OPEN = 8
 """Clips that stay open at once; opening one again is quick."""
@@ -134,7 +124,7 @@ class Desk:
         """Everything about a clip."""
         clip = self.clip(number)
         jobs = [one.document() for one in self.jobs.active(number)]
-        return clip.document() | decided(clip.clip) | {"jobs": jobs}
+        return described(clip) | decided(clip.clip) | {"jobs": jobs}
 
     def edit(self, number: str, kind: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Makes an edit; masks that the network must make come later.
@@ -145,12 +135,15 @@ class Desk:
             body: its fields.
 
         Raises:
+            BusyError: too many corrections wait.
             UsageError: it cannot be meant.
             OutputError: it cannot be written down.
         """
         clip = self.clip(number)
         with clip.edits.lock:
-            edit = self._made(clip, kind, body)
+            edit = edit_of(clip, kind, body, self.engine, self.chats)
+            if isinstance(edit, Correct) and self.worker.waiting >= MOST_WAITING:
+                raise BusyError(line("busy"))
             clip.edits.edit(edit)
         if isinstance(edit, Correct):
             self._stop_preparing()
@@ -161,33 +154,6 @@ class Desk:
         if isinstance(edit, Correct | Split):
             answer["object"] = edit.new if isinstance(edit, Split) else edit.object
         return answer
-
-    def _made(self, clip: OpenClip, kind: str, body: Mapping[str, Any]) -> Edit:
-        """The edit that is meant."""
-        if kind in ("points", "box", "brush", "words"):
-            if self.worker.waiting >= MOST_WAITING:
-                raise BusyError(line("busy"))
-            model = self.engine.chosen(clip.tracks.header.model.name).name or ""
-            return correcting.corrected(clip, kind, body, model)
-        if kind == "answer":
-            chat = self.chats.get(body["conversation"], clip.clip.id)
-            model = self.engine.chosen(clip.tracks.header.model.name).name or ""
-            return correcting.from_answer(clip, chat, body, model)
-        if kind == "split":
-            clip.check_frame(body["frame"])
-            things = clip.edits.edited.things
-            label = next((one.found.label for one in things if one.found.id == body["object"]), "object")
-            name = free_name(things, body.get("name", label))
-            return Split(body["object"], body["frame"], clip.edits.next_object(), name)
-        if kind == "drop":
-            clip.check_frame(body["first"])
-            clip.check_frame(body["last"])
-            if body["last"] < body["first"]:
-                raise UsageError(f"first={body['first']} comes after last={body['last']}; give them in order")
-        made = _SIMPLE.get(kind)
-        if made is None:
-            raise UsageError(f"type={kind!r} is not possible here")
-        return made(**body)
 
     def prepare(self, number: str, frame: int) -> dict[str, Any]:
         """Loads the model, if it is not loaded yet, as somebody is about to correct something.
@@ -447,16 +413,6 @@ class Desk:
 
     def _tell_job(self, job: Job) -> None:
         self.events.tell({"type": "job", **job.document()})
-
-
-_SIMPLE: Mapping[str, Callable[..., Edit]] = {
-    "rename": Rename,
-    "recolour": Recolour,
-    "hide": Hide,
-    "drop": Drop,
-    "delete": Delete,
-    "merge": Merge,
-}
 
 
 def _name(clip: OpenClip, number: int) -> str:
