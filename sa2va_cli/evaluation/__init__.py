@@ -1,1 +1,1 @@
-"""Scores on arrays: J&F, cIoU, gIoU."""
+"""Scores of masks and alphas on data sets, by the rules of the official scripts or without their faults."""

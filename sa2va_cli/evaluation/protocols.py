@@ -16,7 +16,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +23,6 @@ from pycocotools import mask as coco_mask
 
 from sa2va_cli.evaluation.davis import boundary_f, jaccard
 from sa2va_cli.training.datasets.sample import ReferringSample
-
-ProtocolName = Literal["official", "clean"]
-PROTOCOLS: tuple[str, ...] = ("official", "clean")
 
 Mask = NDArray[np.bool_]
 Counts = NDArray[np.uint8]
