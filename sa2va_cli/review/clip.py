@@ -22,10 +22,12 @@ from sa2va_cli.errors import InputError, Sa2VAError, UsageError
 from sa2va_cli.events import Event, Progress
 from sa2va_cli.media.reader import Reader, open_source
 from sa2va_cli.media.sequences import is_pattern
+from sa2va_cli.pipeline.fetching import is_address
 from sa2va_cli.pipeline.job import Search
 from sa2va_cli.pipeline.opening import opened
 from sa2va_cli.pipeline.provenance import search_of
 from sa2va_cli.pipeline.rendering import check_source, source_of
+from sa2va_cli.pipeline.storage import is_stored
 from sa2va_cli.review.frames import Cache, Pictures, Thumbnails, jpeg, view_size
 from sa2va_cli.review.messages import line
 from sa2va_cli.review.project import Clip
@@ -165,6 +167,11 @@ class OpenClip:
         return str(beside) if not os.path.lexists(source) and beside.exists() else source
 
     @property
+    def is_local(self) -> bool:
+        """Whether the source is a name of files here, and no address and nothing on object storage."""
+        return not (is_address(self.source) or is_stored(self.source))
+
+    @property
     def search(self) -> Search:
         """Which frames are looked at."""
         return _ANYTHING if self.revising is None else search_of(self.revising.tracks.header)
@@ -194,7 +201,9 @@ class OpenClip:
             InputError: it is not.
         """
         source = self.source
-        if self.revising is not None and not is_pattern(source) and not os.path.lexists(source):
+        if self.revising is None or not self.is_local or is_pattern(source):
+            return
+        if not os.path.lexists(source):
             raise InputError(line("no_source", source=source, tracks=self.clip.tracks.name))
 
     def _check(self, reader: Reader) -> None:
@@ -226,7 +235,7 @@ class OpenClip:
 
     def _first_picture(self, width: int | None) -> bytes | None:
         """The first frame, which need not wait for the times of all; None where nothing is waited for."""
-        if self._reader is not None or self.search.start is not None:
+        if self._reader is not None or self.search.start is not None or not self.is_local:
             return None
         opening = threading.Thread(target=self._open_quietly, name="sa2va-opening", daemon=True)
         opening.start()

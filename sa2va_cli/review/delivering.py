@@ -42,7 +42,8 @@ def order_on(clip: OpenClip, order: Order, folder: Path, working: Sequence[str])
             raise UsageError(line("no_object", object=number, known=", ".join(map(str, known))))
     chosen = order.objects if order.what != "effect" else None  # effects name their objects themselves
     tracks = clip.edits.materialised(chosen, working).absolute()
-    return ordered(order, tracks, str(Path(clip.source).absolute()), folder, clip.clip.tracks.parent)
+    source = str(Path(clip.source).absolute()) if clip.is_local else clip.source
+    return ordered(order, tracks, source, folder, clip.clip.tracks.parent)
 
 
 def delivered_steps(made: Ordered, tell: Callable[[Job], None], job: Job) -> Steps:

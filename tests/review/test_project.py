@@ -3,6 +3,7 @@
 import io
 import json
 import shutil
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -93,6 +94,25 @@ def test_a_source_that_is_gone_or_another_one_is_told_as_a_person_can_mend_it(se
     assert refused(gone)["code"] == "other_source"
     shutil.copy(place / "other.mp4", place / "clip.mp4")
     assert gone.client.get(f"{API}/clips/{gone.id}/frames/3").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("address", "opener"), [("https://example.org/a.mp4", "fetched"), ("s3://shots/a.mp4", "stored_copy")]
+)
+def test_a_source_that_lies_elsewhere_is_fetched_and_delivered_from(
+    serve, place, monkeypatch, address, opener
+):
+    film = (place / "clip.mp4").rename(place / "film.mp4")
+    monkeypatch.setattr("sa2va_cli.review.clip.source_of", lambda *_: address)
+    monkeypatch.setattr(
+        f"sa2va_cli.pipeline.opening.{opener}", lambda *_: film if opener == "fetched" else nullcontext(film)
+    )
+    server = serve()
+    for index in (0, 3):
+        assert server.client.get(f"{API}/clips/{server.id}/frames/{index}").status_code == 200
+    answer = server.post(f"/clips/{server.id}/deliver", {"kind": "mask"}, code=202)
+    assert f"--source {address}" in answer["command"]
+    assert server.done(answer["job"])["state"] == "done"
 
 
 def test_what_a_review_keeps_beside_the_tracks_is_no_clip(serve, place):
