@@ -335,3 +335,21 @@ def test_tracks_are_read_in_any_order(sa2va, folder):
         np.testing.assert_array_equal(one.mask(k), forwards[k])
         assert other.mask(k).shape == forwards[k].shape
     assert (one.sentence, other.sentence) == ("red", "green")
+
+
+def test_the_source_of_tracks_is_found_from_here_from_beside_them_and_there_by_its_name(
+    sa2va, folder, tmp_path_factory, monkeypatch
+):
+    from clips import make_video
+
+    (folder / "shots").mkdir()
+    make_video(folder / "shots" / "clip.mp4", stamps=range(4))
+    tracks = folder / "clip.tracks.sa2va"
+    assert sa2va("segment", "shots/clip.mp4", "red", "--save", "tracks", "-o", tracks.name, "-q").code == 0
+    assert read_dataset(tracks).usable()
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    assert read_dataset(tracks).usable()
+    (folder / "shots" / "clip.mp4").rename(folder / "clip.mp4")
+    assert read_dataset(tracks).usable()
+    (folder / "clip.mp4").unlink()
+    assert "no file or folder shots/clip.mp4" in read_dataset(tracks).problems[0].what

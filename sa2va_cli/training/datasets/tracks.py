@@ -1,7 +1,8 @@
 """Our own tracks files: what was found, perhaps corrected, as something to learn from.
 
-The source must still be where it was, or beside the tracks under its name. A prompt is a sentence; what it
-found are its objects. Tracks that were rejected in ``sa2va review`` are left out.
+The source must still be where it was, seen from here or from beside the tracks, or there under its name. A
+prompt is a sentence; what it found are its objects. Tracks that were rejected in ``sa2va review`` are left
+out.
 """
 
 from collections.abc import Sequence
@@ -53,7 +54,9 @@ def read(path: Path, split: str | None) -> Dataset:
             continue
         frames = _frames(file, tracks, numbers)
         if frames is None:
-            problems.add(file.name, f"its source {tracks.header.source.path} is not there any more")
+            problems.add(
+                file.name, f"there is no file or folder {tracks.header.source.path} that it was made of"
+            )
             continue
         for prompt in tracks.header.prompts:
             place = f"{file.name}: prompt {prompt.id}"
@@ -75,7 +78,8 @@ def _is_rejected(file: Path) -> bool:
 
 def _frames(file: Path, tracks: Tracks, numbers: Sequence[int]) -> AnyFrames | None:
     source = Path(tracks.header.source.path)
-    found = next((one for one in (source, file.parent / source.name) if one.exists()), None)
+    places = (source, file.parent / source, file.parent / source.name)
+    found = next((one for one in places if one.exists()), None)
     if found is None or is_pattern(str(source)):
         return None
     if found.is_dir():
