@@ -3,6 +3,7 @@
 Knows nothing about networks: the masks of a correction come from outside, into a layer.
 """
 
+import hashlib
 import os
 import shutil
 import threading
@@ -294,12 +295,12 @@ class Revising:
         """
         with self.lock:
             every = [one.id for one in self.edited.header.objects]
-            chosen = None if objects is None or sorted(objects) == sorted(every) else sorted(objects)
+            wanted = sorted(set(every if objects is None else objects))
+            chosen = None if wanted == sorted(every) else wanted
             if not self.review.unsaved and chosen is None:
                 return self.path
-            name = f"{_SEEN}{self.review.revision}" + (
-                "" if chosen is None else f"-{'-'.join(map(str, chosen))}"
-            )
+            digest = hashlib.sha256(repr(wanted).encode()).hexdigest()[:12]  # names of all would be too long
+            name = f"{_SEEN}{self.review.revision}" + ("" if chosen is None else f"-{digest}")
             path = self.folder / (name + TRACKS_ENDING)
             if not path.exists():
                 self._discard_seen(working)

@@ -11,6 +11,8 @@ from review.conftest import API
 from sa2va_cli.outputs.kinds import KINDS
 from sa2va_cli.outputs.presets import PRESETS
 from sa2va_cli.render.effects.table import EFFECTS
+from sa2va_cli.review.revising import Revising
+from sa2va_cli.tracks.log import Tracks
 
 RED, GREEN = 1, 2
 
@@ -54,6 +56,16 @@ def test_the_command_line_that_is_shown_makes_the_same_bytes(sa2va, serve, place
     assert made
     for file in made:
         assert contents(file) == contents(place / "two" / file.relative_to(place / "one"))
+
+
+def test_any_number_of_objects_may_be_chosen(place):
+    revising = Revising(place / "clip.tracks.sa2va")
+    many = revising.materialised([RED, RED, *range(3, 257)])
+    assert [one.id for one in Tracks(many).header.objects] == [RED]
+    assert many == revising.materialised([*range(3, 257), RED])
+    assert many != revising.materialised([GREEN])
+    assert revising.materialised([GREEN, RED, RED]) == revising.path
+    revising.close()
 
 
 def test_a_preview_shows_one_frame_of_what_would_be_delivered(serve):
