@@ -52,6 +52,25 @@ def test_what_an_answer_marks_becomes_an_object(serve):
     assert "marks no thing" in server.post(f"/clips/{server.id}/edits", wrong, code=400)["error"]
 
 
+def test_what_the_network_must_follow_is_refused_where_too_much_waits(serve, monkeypatch):
+    server = serve()
+    conversation = asked(server, "What is green?", frames=[5])[-1]["conversation"]
+    monkeypatch.setattr("sa2va_cli.review.desk.MOST_WAITING", 0)
+    before = server.clip()["revision"]
+    bodies = {
+        "points": {"object": 1, "points": [[5, 5, 1]]},
+        "box": {"object": 1, "box": [5, 5, 20, 20]},
+        "brush": {"object": 1, "add": True, "radius": 2, "stroke": [[5, 5]]},
+        "words": {"prompt": "green"},
+        "answer": {"conversation": conversation, "index": 0},
+    }
+    for kind, body in bodies.items():
+        refused = server.post(f"/clips/{server.id}/edits", {"type": kind, "frame": 5, **body}, code=429)
+        assert refused["code"] == "busy", kind
+    assert server.clip()["revision"] == before
+    server.edit("hide", object=1, hidden=True)
+
+
 def test_a_question_that_cannot_be_asked_is_told_in_the_stream(serve):
     said = asked(serve(), "refuse this")
     assert said[-1]["error"] == "this cannot be asked"
