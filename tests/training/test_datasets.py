@@ -353,3 +353,21 @@ def test_the_source_of_tracks_is_found_from_here_from_beside_them_and_there_by_i
     assert read_dataset(tracks).usable()
     (folder / "clip.mp4").unlink()
     assert "no file or folder shots/clip.mp4" in read_dataset(tracks).problems[0].what
+
+
+@pytest.mark.parametrize(
+    ("points", "told"),
+    [
+        ([[float("nan"), 1], [5, 5], [1, 9]], "goes far outside of the picture"),
+        ([[2e9, -2e9], [-2e9, -2e9], [-2e9, 2e9]], "goes far outside of the picture"),
+        ([[-30, -30], [-20, -30], [-20, -20]], "its shapes cover no pixel"),
+    ],
+)
+def test_shapes_of_reasonseg_that_nobody_can_have_meant_are_told(tmp_path, points, told):
+    path, _ = MAKERS["reason-seg"][1](tmp_path)
+    file = sorted(path.rglob("*.json"))[0]
+    document = json.loads(file.read_text(encoding="cp1252"))
+    document["shapes"] = [{"label": "target", "points": points}]
+    file.write_text(json.dumps(document))
+    found = check_dataset(read_dataset(path, file.parent.name)).problems
+    assert [file.name in one.where and told in one.what for one in found] == [True, True]

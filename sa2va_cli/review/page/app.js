@@ -14,11 +14,11 @@ import { html, render, useEffect, useState } from "./vendor/preact-htm.js";
 // The address is `#/` for the queue and `#/clip/ID` for a clip, so that the browser's buttons work.
 function clipOfAddress() {
   const found = location.hash.match(/^#\/clip\/(.+)$/);
-  return found ? decodeURIComponent(found[1]) : null;
+  return found ? found[1] : null;
 }
 
 function openClip(id) {
-  location.hash = id === null ? "#/" : `#/clip/${encodeURIComponent(id)}`;
+  location.hash = id === null ? "#/" : `#/clip/${id}`; // ids are letters and digits
 }
 
 function useReview(clips) {

@@ -5,7 +5,7 @@ polygons of one object overlap it sees a 2; whoever wants a mask takes what is n
 files of annotations.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,10 +25,24 @@ Size = tuple[int, int]
 """(height, width) of a picture, as COCO writes it."""
 
 _FAR = 10
-"""How many times the size of a picture a corner may be away; pycocotools draws all that lies between."""
+"""How many times the size of a picture a corner may be away; who draws, draws all that lies between."""
 
 Rle = Mapping[str, Any]
 """``size`` and ``counts``, as pycocotools has them; counts may be text, or a plain list of lengths."""
+
+
+def check_near(numbers: Iterable[float], size: Size) -> None:
+    """Refuses corners that nobody can have meant, before anything is drawn.
+
+    Args:
+        numbers: x and y of corners.
+        size: of the picture.
+
+    Raises:
+        ValueError: one is no number, or far away.
+    """
+    if not all(abs(number) <= _FAR * max(size) for number in numbers):
+        raise ValueError(f"a polygon goes far outside of the picture of {size[1]}x{size[0]}")
 
 
 class MaskSource(Protocol):
@@ -86,8 +100,7 @@ class Polygons:
             return np.zeros(size, np.uint8)
         if any(len(one) < 6 or len(one) % 2 for one in shapes):
             raise ValueError("a polygon needs three corners or more, each as x and y in one flat list")
-        if not all(abs(number) <= _FAR * max(size) for one in shapes for number in one):
-            raise ValueError(f"a polygon goes far outside of the picture of {size[1]}x{size[0]}")
+        check_near((number for one in shapes for number in one), size)
         layers = coco_mask.decode(coco_mask.frPyObjects(shapes, *size))
         return np.asarray(np.sum(layers, axis=2), np.uint8)
 

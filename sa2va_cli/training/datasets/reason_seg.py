@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from sa2va_cli.training.datasets.entries import Problems, list_in, mapping_in, read_json
-from sa2va_cli.training.datasets.masks import Counts, Size, failure
+from sa2va_cli.training.datasets.masks import Counts, Size, check_near, failure
 from sa2va_cli.training.datasets.sample import Dataset, Pictures, ReferringSample
 
 NAME = "reason-seg"
@@ -56,6 +56,7 @@ class Drawn:
         """See ``MaskSource``."""
         if any(len(one.points) < 1 for one in self.shapes):
             raise ValueError("a shape has no corners")
+        check_near((number for one in self.shapes for corner in one.points for number in corner), size)
         picture = np.zeros(size, np.uint8)
         for one in [self.shapes[k] for k in np.argsort([_area(s, size) for s in self.shapes])[::-1]]:
             one.draw(picture, 1 + one.ignored)
@@ -63,7 +64,11 @@ class Drawn:
 
     def problem(self, frame: int, size: Size) -> str | None:
         """See ``MaskSource``."""
-        return failure(self, frame, size)
+        told = failure(self, frame, size)
+        is_drawn = any(one.ignored == self.ignored for one in self.shapes)
+        if told is None and is_drawn and not self.on(frame, size).any():
+            return "its shapes cover no pixel"
+        return told
 
 
 def _area(shape: Shape, size: Size) -> int:
