@@ -7,9 +7,7 @@ from pathlib import Path
 import forked
 
 
-def test_a_process_has_the_environment_and_the_folder_of_the_moment(
-    folder, monkeypatch
-):
+def test_a_process_has_the_environment_and_the_folder_of_the_moment(folder, monkeypatch):
     monkeypatch.setenv("OF_THE_MOMENT", "yes")
     program = "import os, sys; open('told', 'w').write(f'{os.environ[\"OF_THE_MOMENT\"]} {sys.argv[1:]}')"
     forked.start(program, "a", "b").join()
