@@ -126,6 +126,22 @@ def test_a_folder_that_goes_and_comes_back_is_watched_again(clips, monkeypatch):
     assert ended == ["shots/a.mp4", "shots/late.mp4"]
 
 
+def test_a_folder_that_the_system_refuses_to_watch_is_looked_at_now_and_then(clips, monkeypatch):
+    looks = []
+
+    def refused(*_, **__):
+        looks.append(1)
+        yield from ()
+        raise PermissionError(13, "Permission denied about ['shots/lost+found']")
+
+    monkeypatch.setattr("watchfiles.watch", refused)
+    monkeypatch.setattr(watching, "SETTLED_SECONDS", 0.1)
+    monkeypatch.setattr(watching, "_LOOK_SECONDS", 0.2)
+    ended, _ = run(3)
+    assert ended == ["shots/a.mp4", "shots/b.mp4", "shots/day2/c.mp4"]
+    assert len(looks) < 100
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
 def test_pipes_are_not_waited_for(folder, batch):
     (folder / "shots").mkdir()
