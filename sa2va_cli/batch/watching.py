@@ -28,7 +28,7 @@ PATIENCE_SECONDS = 60.0
 """A file that does not open is taken after so long without a change all the same, so that it is told of."""
 
 _LOOK_SECONDS = 1.0
-"""How often a folder is looked at that the system does not watch."""
+"""How often a folder is looked at while a file may still grow, or if the system does not watch it."""
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ def _watch(folder: Path, kind: str, said: "queue.Queue[Any]", stop: threading.Ev
         changes = watch(
             folder,
             stop_event=stop,
-            rust_timeout=1000,
+            rust_timeout=round(1000 * _LOOK_SECONDS),
             yield_on_timeout=True,
             debounce=400,
             raise_interrupt=False,
