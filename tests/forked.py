@@ -31,6 +31,7 @@ IMPORTED = (
     *("forked", "clips", "fakes", "torch", "platformdirs", "pycocotools.mask", "typer._adapters", "numpy.ma"),
     *("sa2va_cli.commands.app", "sa2va_cli.pipeline.segmentation", "sa2va_cli.pipeline.previewing"),
     *("sa2va_cli.export.coco", "sa2va_cli.media.writer", "sa2va_cli.render.overlay"),
+    *("sa2va_cli.batch.kinds", "sa2va_cli.batch.running", "sa2va_cli.commands.batch_progress"),
 )
 """What a run of the program would import first; without one of them it is only slower."""
 
