@@ -185,6 +185,7 @@ def command(path: Path, program: str) -> Generator[None, None, None]:
             process.join()
             self.request.sendall(str(process.exitcode).encode())
 
+    context()  # now, and not in one of the threads
     address = str(path.with_suffix(".socket"))
     path.write_text(CLIENT.format(python=sys.executable, address=address))
     path.chmod(0o755)
