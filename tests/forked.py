@@ -10,23 +10,28 @@ import os
 import socket
 import sys
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from functools import cache
-from multiprocessing import get_context
+from multiprocessing import active_children
+from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from multiprocessing.forkserver import ensure_running
+from multiprocessing.popen_forkserver import Popen
 from multiprocessing.reduction import DupFd
 from pathlib import Path
 from socketserver import StreamRequestHandler, ThreadingUnixStreamServer
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any
+from unittest.mock import patch
 
-import pytest
+BEFORE = dict(os.environ)
+"""The environment in which everything is imported: none that a test has changed."""
 
 IMPORTED = (
-    *("clips", "fakes", "torch", "platformdirs", "pycocotools.mask", "typer._adapters", "numpy.ma"),
+    *("forked", "clips", "fakes", "torch", "platformdirs", "pycocotools.mask", "typer._adapters", "numpy.ma"),
     *("sa2va_cli.commands.app", "sa2va_cli.pipeline.segmentation", "sa2va_cli.pipeline.previewing"),
     *("sa2va_cli.export.coco", "sa2va_cli.media.writer", "sa2va_cli.render.overlay"),
+    *("sa2va_cli.batch.kinds", "sa2va_cli.batch.running", "sa2va_cli.commands.batch_progress"),
 )
 """What a run of the program would import first; without one of them it is only slower."""
 
@@ -41,15 +46,60 @@ with socket.socket(socket.AF_UNIX) as there:
 """
 
 
+class Ending(Popen):
+    """Several threads may ask how a process ended; of itself, only the first of them would be told."""
+
+    def __init__(self, process: Any) -> None:
+        self._asking = Lock()
+        super().__init__(process)
+
+    def poll(self, flag: int = os.WNOHANG) -> int | None:
+        if flag != os.WNOHANG:
+            wait([self.sentinel])
+        with self._asking:
+            return super().poll(os.WNOHANG)
+
+
+class Process(ForkServerProcess):
+    """A process with the environment that this one has when it is made."""
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self.variables = dict(os.environ)
+
+    @staticmethod
+    def _Popen(process: Any) -> Ending:  # noqa: N802  (the library's name)
+        return Ending(process)
+
+    def run(self) -> None:
+        os.environ.clear()
+        os.environ.update(self.variables)
+        super().run()
+
+
+class Context(ForkServerContext):
+    """Makes such processes."""
+
+    Process = Process
+
+
 @cache
-def context() -> ForkServerContext:
-    """Makes processes; the one from which they are forked is gone when this one is."""
-    made = get_context("forkserver")
+def context() -> Context:
+    """Makes processes; the one from which they are forked is gone when this one and all of them are."""
+    made = Context()
     made.set_forkserver_preload([*IMPORTED])
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
+    places = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    with patch.dict(os.environ, BEFORE | places, clear=True), chdir(Path(__file__).parent):
         ensure_running()
+    atexit.register(_end_what_is_left)
     return made
+
+
+def _end_what_is_left() -> None:
+    """Ends what failed tests have left, which would be waited for."""
+    for process in active_children():
+        if isinstance(process, Process):
+            process.kill()
 
 
 class Streams:
@@ -69,7 +119,14 @@ class Streams:
         for number, (place, name) in zip(self.numbers, enumerate(("stdin", "stdout", "stderr")), strict=True):
             os.dup2(number, place)
             os.close(number)
-            setattr(sys, name, open(place, "w" if place else "r", encoding="utf-8", closefd=False))  # noqa: SIM115
+            setattr(sys, name, _opened(place))
+
+
+def _opened(place: int) -> Any:
+    """A standard stream as Python opens it: standard error at once, and in any letters."""
+    if place == 2:
+        return open(place, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
+    return open(place, "w" if place else "r", encoding="utf-8", closefd=False)
 
 
 def start(
@@ -80,7 +137,7 @@ def start(
     stderr: int = 2,
     folder: str | None = None,
     environment: Mapping[str, str] | None = None,
-) -> ForkServerProcess:
+) -> Process:
     """Starts a program as ``python -c PROGRAM ARGUMENTS`` would.
 
     Args:
@@ -94,19 +151,16 @@ def start(
     """
     with Path(os.devnull).open() as null:
         streams = Streams([null.fileno() if stdin is None else stdin, stdout, stderr])
-        variables = dict(os.environ if environment is None else environment)
         where = folder or str(Path.cwd())
-        process = context().Process(target=_run, args=(program, arguments, streams, where, variables))
+        process = context().Process(target=_run, args=(program, arguments, streams, where))
+        if environment is not None:
+            process.variables = dict(environment)
         process.start()
     return process
 
 
-def _run(
-    program: str, arguments: Sequence[str], streams: Streams, folder: str, variables: Mapping[str, str]
-) -> None:
+def _run(program: str, arguments: Sequence[str], streams: Streams, folder: str) -> None:
     os.chdir(folder)
-    os.environ.clear()
-    os.environ.update(variables)
     streams.take()
     sys.argv = ["-c", *arguments]
     try:
@@ -131,12 +185,15 @@ def command(path: Path, program: str) -> Generator[None, None, None]:
             process.join()
             self.request.sendall(str(process.exitcode).encode())
 
+    context()  # now, and not in one of the threads
     address = str(path.with_suffix(".socket"))
     path.write_text(CLIENT.format(python=sys.executable, address=address))
     path.chmod(0o755)
     with ThreadingUnixStreamServer(address, Call) as server:
         serving = Thread(target=server.serve_forever)
         serving.start()
-        yield
-        server.shutdown()
-        serving.join()
+        try:
+            yield
+        finally:
+            server.shutdown()
+            serving.join()

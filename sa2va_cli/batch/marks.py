@@ -132,8 +132,8 @@ def is_as_marked(name: str, mark: Mapping[str, Any]) -> bool:
             return is_there(name)
         facts = facts_of(name)
         return facts is not None and facts.size == mark.get("size")
-    path = Path(name)
-    return _is_file_as_marked(path, mark) if mark.get("files") == 1 else path.is_dir()
+    path = Path(name)  # a folder may hold a single file, but has no contents of its own
+    return _is_file_as_marked(path, mark) if "contents" in mark else path.is_dir()
 
 
 def _is_file_as_marked(path: Path, mark: Mapping[str, Any]) -> bool:

@@ -8,7 +8,7 @@ import stat
 import threading
 import time
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,9 @@ SETTLED_SECONDS = 2.0
 
 PATIENCE_SECONDS = 60.0
 """A file that does not open is taken after so long without a change all the same, so that it is told of."""
+
+_LOOK_SECONDS = 1.0
+"""How often a folder is looked at while a file may still grow, or if the system does not watch it."""
 
 
 @dataclass(frozen=True)
@@ -158,24 +161,27 @@ def _watch(folder: Path, kind: str, said: "queue.Queue[Any]", stop: threading.Ev
     while not stop.is_set():
         place = _place(folder)
         if place is None:  # it is gone, perhaps with its disk, and may come back
-            stop.wait(1)
+            stop.wait(_LOOK_SECONDS)
             continue
         first = True
         changes = watch(
             folder,
             stop_event=stop,
-            rust_timeout=1000,
+            rust_timeout=round(1000 * _LOOK_SECONDS),
             yield_on_timeout=True,
             debounce=400,
             raise_interrupt=False,
         )
-        with suppress(OSError):  # it went before it was watched
+        try:
             for change in changes:
                 if first or change or nursery.is_waiting:
                     first = False  # only now nothing can appear unseen between a look and the next change
                     look()
                 if _place(folder) != place:  # the system watches a folder, and not its name
                     break
+        except OSError:  # it went before it was watched; or it has folders that cannot be, or too many
+            look()
+            stop.wait(_LOOK_SECONDS)
 
 
 def _place(folder: Path) -> tuple[int, int] | None:

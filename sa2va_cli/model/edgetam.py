@@ -45,8 +45,8 @@ class ResampledMemoryAttention(MemoryAttention):
         return fed
 
     def _positions(self) -> Positions:
-        placed = self._sines(self.placed, self.memory_width)
-        nowhere = placed.new_zeros(1, self.loose, self.memory_width)
+        placed = self._sines(self.placed, self._memory_width)
+        nowhere = placed.new_zeros(1, self.loose, self._memory_width)
         return replace(super()._positions(), memories=torch.cat([nowhere, placed], dim=1))
 
 

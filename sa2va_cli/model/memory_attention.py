@@ -87,12 +87,12 @@ class MemoryAttention:
         layers.memory_attention.rotary_emb = torch.nn.Identity()
         layers.memory_attention.position_ids = None
         self._layers = layers
-        self.grid: int = config.image_size // 16
-        self.width: int = config.vision_config.fpn_hidden_size
-        self.memory_width: int = config.memory_encoder_output_channels
+        self._grid: int = config.image_size // 16
+        self._width: int = config.vision_config.fpn_hidden_size
+        self._memory_width: int = config.memory_encoder_output_channels
         self.dates_pointers: bool = config.enable_temporal_pos_encoding_for_object_pointers
         # EdgeTAM's has another name, and is small.
-        self._fed_width: int = getattr(config, "memory_attention_feed_forward_hidden_size", 4 * self.width)
+        self._fed_width: int = getattr(config, "memory_attention_feed_forward_hidden_size", 4 * self._width)
         self.positions = DerivedTensor(self._positions, self._position_sources)
 
     def lay_out(self, memories: Tensor, slots: Tensor) -> LaidOutMemory:
@@ -181,20 +181,20 @@ class MemoryAttention:
             rows = objects
             x = in_parts(partial(self._fed, layer), x.flatten(0, 1), self._fed_width).view(x.shape)
         x = self._layers.memory_attention.layer_norm(x)
-        return x.transpose(1, 2).unflatten(2, (self.grid, self.grid))
+        return x.transpose(1, 2).unflatten(2, (self._grid, self._grid))
 
     def _tokens(self, past: Past) -> tuple[Tensor, Tensor]:
         """Object pointers as tokens (N, several for each, memory_width), and the same with their age."""
         pointers, ages = past.pointers, past.ages
-        tokens = pointers.reshape(len(pointers), -1, self.memory_width)
+        tokens = pointers.reshape(len(pointers), -1, self._memory_width)
         tokens = tokens.expand(len(past.memories[0].values), -1, -1)
         return tokens, tokens if ages is None or not self.dates_pointers else tokens + self._dates(ages)
 
     def _dates(self, ages: Tensor) -> Tensor:
         """What SAM 2.1 adds to the tokens of pointers that are so many frames old: (tokens, memory_width)."""
-        waves = age_waves(ages / MAX_POINTER_DISTANCE, self.width).to(self._layers.no_memory_embedding.dtype)
+        waves = age_waves(ages / MAX_POINTER_DISTANCE, self._width).to(self._layers.no_memory_embedding.dtype)
         dates: Tensor = self._layers.temporal_positional_encoding_projection_layer(waves)
-        return dates.repeat_interleave(self.width // self.memory_width, dim=0)
+        return dates.repeat_interleave(self._width // self._memory_width, dim=0)
 
     def _fed(self, layer: Any, x: Tensor) -> Tensor:
         return x + self._feed_forward(layer, layer.layer_norm3(x))
@@ -214,9 +214,9 @@ class MemoryAttention:
 
     def _positions(self) -> Positions:
         return Positions(
-            cells=self._sines(self.grid, self.width),
-            memories=self._sines(self.grid, self.memory_width),
-            rotation=self._rotation(self.grid),
+            cells=self._sines(self._grid, self._width),
+            memories=self._sines(self._grid, self._memory_width),
+            rotation=self._rotation(self._grid),
         )
 
     def _sines(self, side: int, width: int) -> Tensor:
@@ -224,7 +224,7 @@ class MemoryAttention:
         return sine_positions(side, width, mark.device).to(mark.dtype)
 
     def _rotation(self, side: int) -> tuple[Tensor, Tensor]:
-        return axial_rotation(side, self.width, self._layers.no_memory_embedding.device)
+        return axial_rotation(side, self._width, self._layers.no_memory_embedding.device)
 
     def _position_sources(self) -> tuple[Tensor, ...]:
         return (self._layers.no_memory_embedding,)

@@ -43,6 +43,14 @@ def test_the_same_command_again_does_nothing_and_needs_no_model(clips, batch):
     assert "0 done, 3 skipped" in again.err
 
 
+@pytest.mark.parametrize("frames", [1, 2])
+def test_an_output_that_is_a_folder_is_there_however_few_files_it_holds(folder, sa2va, frames):
+    make_video(folder / "a.mp4", stamps=range(frames))
+    told = [sa2va("batch", "a.mp4", "-p", "red", "--save", "davis", "-o", "out/") for _ in range(2)]
+    assert [one.code for one in told] == [0, 0]
+    assert "1 done before, 0 to do" in told[1].err
+
+
 def test_what_is_missing_or_changed_is_done_again_and_nothing_else(clips, batch):
     batch()
     times = {name: Path(name).stat().st_mtime_ns for name in MASKS}

@@ -115,7 +115,7 @@ def test_a_status_is_followed_until_the_batch_ends(folder, sa2va, monkeypatch):
                 state.end("key", Outcome("done", frames=8))
                 at_work.close()
 
-        monkeypatch.setattr("sa2va_cli.commands.batch.time.sleep", nap)
+        monkeypatch.setattr("sa2va_cli.commands.batch_state.time.sleep", nap)
         told = sa2va("batch", "status", "out", "--follow").out
     assert len(naps) == 3
     assert [line for line in told.splitlines() if "sa2va-batch.db" in line] == [

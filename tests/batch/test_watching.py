@@ -59,6 +59,13 @@ def test_a_file_that_changes_later_is_ready_again_and_one_that_goes_is_forgotten
     assert not nursery.is_waiting
 
 
+@pytest.fixture
+def impatient(monkeypatch):
+    """Files are taken soon, and the folder is looked at often."""
+    monkeypatch.setattr(watching, "SETTLED_SECONDS", 0.1)
+    monkeypatch.setattr(watching, "_LOOK_SECONDS", 0.2)
+
+
 def run(expected, arrive=lambda: None):
     """Watches shots/ until so many jobs have ended."""
     interrupts, ended = Interrupts(), []
@@ -80,8 +87,7 @@ def run(expected, arrive=lambda: None):
     return sorted(ended), result
 
 
-def test_new_files_become_jobs_and_a_restart_does_none_again(clips, monkeypatch):
-    monkeypatch.setattr(watching, "SETTLED_SECONDS", 0.1)
+def test_new_files_become_jobs_and_a_restart_does_none_again(clips, impatient):
 
     def arrive():
         make_video(Path("late.mp4"), stamps=range(4))
@@ -95,8 +101,7 @@ def test_new_files_become_jobs_and_a_restart_does_none_again(clips, monkeypatch)
     assert set(states().values()) == {"done"}
 
 
-def test_a_folder_that_goes_and_comes_back_is_watched_again(clips, monkeypatch):
-    monkeypatch.setattr(watching, "SETTLED_SECONDS", 0.1)
+def test_a_folder_that_goes_and_comes_back_is_watched_again(clips, monkeypatch, impatient):
     shutil.rmtree("shots/day2")
     clips[1].unlink()
     gone = threading.Event()
@@ -124,6 +129,20 @@ def test_a_folder_that_goes_and_comes_back_is_watched_again(clips, monkeypatch):
     monkeypatch.setattr(watching, "_place", report_first())
     ended, _ = run(2, come_back)
     assert ended == ["shots/a.mp4", "shots/late.mp4"]
+
+
+def test_a_folder_that_the_system_refuses_to_watch_is_looked_at_now_and_then(clips, monkeypatch, impatient):
+    looks = []
+
+    def refused(*_, **__):
+        looks.append(1)
+        yield from ()
+        raise PermissionError(13, "Permission denied about ['shots/lost+found']")
+
+    monkeypatch.setattr("watchfiles.watch", refused)
+    ended, _ = run(3)
+    assert ended == ["shots/a.mp4", "shots/b.mp4", "shots/day2/c.mp4"]
+    assert len(looks) < 100
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")

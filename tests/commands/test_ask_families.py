@@ -6,7 +6,6 @@ from io import StringIO
 
 import numpy as np
 import pytest
-import torch
 from families import FAMILIES, REFERENCE, cases, checkpoint
 from test_segment_families import recorded_masks, written_masks
 
@@ -20,14 +19,6 @@ HISTORIES = {
     "text_only_past_text": ["Hello, who are you?", "I am a helpful assistant."],
 }
 TURNS = [(family, name) for family in FAMILIES for name in HISTORIES if name in cases(family)]
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture

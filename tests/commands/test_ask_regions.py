@@ -11,7 +11,7 @@ from clips import make_image, make_video
 from fakes import FakeChat
 from families import FAMILIES, REFERENCE, cases, checkpoint
 from PIL import Image
-from test_ask_families import golden, one_thread, prompts  # noqa: F401  (fixtures)
+from test_ask_families import golden, prompts  # noqa: F401  (fixtures)
 
 from sa2va_cli.model.prompt_text import spoken
 from sa2va_cli.runtime.loading import load_chat

@@ -4,7 +4,6 @@ import itertools
 import json
 import os
 import subprocess
-from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import forked
@@ -45,7 +44,7 @@ def stuck():
     """Starts runs that stand still in the middle."""
     running, ends = [], []
 
-    def start(*arguments: str) -> ForkServerProcess:
+    def start(*arguments: str) -> forked.Process:
         (waiting, _), (told, telling) = pipes = os.pipe(), os.pipe()
         ends.extend(pipes)
         running.append(forked.start(STUCK, *arguments, stdin=waiting, stdout=telling))

@@ -17,14 +17,6 @@ from sa2va_cli.runtime.loading import load_segmenter
 INPUTS = REFERENCE / "inputs"
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def recorded_masks(family: str, name: str) -> np.ndarray:
     """(N, T, H, W) bool."""
     with np.load(REFERENCE / "golden" / family / f"{name}.npz") as golden:

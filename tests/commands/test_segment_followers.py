@@ -19,14 +19,6 @@ from sa2va_cli.tracks.log import Tracks
 PARK = Path(__file__).parents[2] / "samples" / "park.mp4"
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture
 def follower(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return followernets.saved(followernets.sam2_config(), tmp_path_factory.mktemp("hub") / "sam2")

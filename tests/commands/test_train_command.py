@@ -3,7 +3,6 @@
 import json
 
 import pytest
-import torch
 from training.test_finetuning import pictures
 
 from sa2va_cli.commands.training_progress import TrainingProgress
@@ -11,14 +10,6 @@ from sa2va_cli.runtime import extras
 from sa2va_cli.training.run_files import RunFiles
 
 FAST = ("--steps", "2", "--batch", "1", "--device", "cpu")
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def test_a_model_is_trained_reported_used_and_merged(sa2va, folder):

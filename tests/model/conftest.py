@@ -1,7 +1,7 @@
 """The reference checkpoints and their inputs."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -16,15 +16,6 @@ from sa2va_cli.checkpoints.loader import load_network
 from sa2va_cli.model.network import Sa2VANetwork
 from sa2va_cli.model.sam2 import Sam2
 from sa2va_cli.model.sam2_config import sam2_config
-
-
-@pytest.fixture(scope="session", autouse=True)
-def one_thread() -> Iterator[None]:
-    """On networks this small, threads only wait for each other, for seconds on a busy machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

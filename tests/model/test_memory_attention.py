@@ -1,3 +1,5 @@
+"""SAM 2's memory attention, beside that of transformers."""
+
 import pytest
 import torch
 from transformers import Sam2VideoModel
@@ -31,9 +33,8 @@ def test_memory_attention_is_that_of_transformers(
     )
     attention = ours.memory_attention
     with torch.set_grad_enabled(training):
-        got = (
-            attention.attend(low, [attention.lay_out(spatial, slots)], told).flatten(2).transpose(1, 2)
-        )  # (1, s*s, C)
+        got = attention.attend(low, [attention.lay_out(spatial, slots)], told)
+    got = got.flatten(2).transpose(1, 2)  # (1, s*s, C)
     torch.testing.assert_close(got, wanted.reshape(got.shape), atol=1e-4, rtol=1e-4)
 
 

@@ -6,9 +6,11 @@ from fractions import Fraction
 
 import pytest
 import torch
-from families import FAMILIES
+from families import FAMILIES, checkpoint
 from recorded import Inputs
 
+from sa2va_cli.checkpoints.families.table import FAMILIES as TABLE
+from sa2va_cli.checkpoints.layout import read_layout
 from sa2va_cli.datatypes import Frame
 from sa2va_cli.model import decoding, second_answers
 from sa2va_cli.model.network import NetworkSegmenter, Sa2VANetwork
@@ -47,6 +49,11 @@ def frames(inputs: Inputs) -> list[Frame]:
 @pytest.fixture(scope="module", params=FAMILIES)
 def network_of_family(request: pytest.FixtureRequest, network_of: NetworkOf) -> Sa2VANetwork:
     return network_of(request.param)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_network_knows_regions_where_its_family_says_so(name: str, network_of: NetworkOf) -> None:
+    assert network_of(name).chat.knows_regions is TABLE[read_layout(checkpoint(name)).family].knows_regions
 
 
 def alone(network: Sa2VANetwork, inputs: Inputs, prompts: Sequence[str] = PROMPTS) -> list:

@@ -54,7 +54,7 @@ class Watcher(MemoryAttention):
         self, low: torch.Tensor, memories: Sequence[LaidOutMemory], pointers: torch.Tensor, *more: Any
     ) -> torch.Tensor:
         length = sum(memory.values.shape[1] for memory in memories)
-        self.asked = (length // self.grid**2, pointers.shape[1])
+        self.asked = (length // self._grid**2, pointers.shape[1])
         return super().attend(low, memories, pointers, *more)
 
 

@@ -61,15 +61,24 @@ def clip(folder):
     return make_video(folder / "clip.mp4", stamps=range(24))
 
 
+KILLED = """
+from fakes import RememberingSegmenter
+from sa2va_cli.outputs.saving import Saving
+from sa2va_cli.pipeline.job import Resuming, Search, SegmentJob
+from sa2va_cli.pipeline.segmentation import segment
+segment(
+    SegmentJob("clip.mp4", Search(("red",)), saving=Saving(("tracks", "mask"), "out/")),
+    load=lambda *_: RememberingSegmenter(0, killed_at={at}),
+    resuming=Resuming(resume=True, checkpoint="{step}f"),
+)
+"""
+"""Without this file, which would import the network first."""
+
+
 @pytest.mark.parametrize("at", [0, 3, 5, 12, 23])
 def test_a_killed_run_is_gone_on_with_to_the_same_bytes(clip, at):
     whole = undisturbed(job("clip.mp4"))
-    program = (
-        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
-        "from test_resuming import RememberingSegmenter, job, run\n"
-        f"run(job('clip.mp4'), RememberingSegmenter(0, killed_at={at}))"
-    )
-    killed = forked.start(program)
+    killed = forked.start(KILLED.format(at=at, step=STEP))
     killed.join()
     assert killed.exitcode == -9
     segmenter = run(job("clip.mp4"), RememberingSegmenter(0))
