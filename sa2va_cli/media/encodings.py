@@ -13,7 +13,7 @@ import numpy as np
 from av.video.reformatter import ColorRange
 from numpy.typing import NDArray
 
-from sa2va_cli.colour import codes_of, planes_420, rgb8_of, rgb_of, upsampled
+from sa2va_cli.colour import codes_of, eight_bits, planes_420, rgb8_of, rgb_of, upsampled
 from sa2va_cli.datatypes import BT2020, Yuv420, YuvColour, YuvPlanes
 from sa2va_cli.media.conversion import BT709, EXACT, UNSPECIFIED
 
@@ -212,7 +212,7 @@ def _eight(image: Pixels) -> NDArray[np.uint8]:
     """8 bits as they are, 16 rounded to them."""
     if image.dtype == np.uint8:
         return np.asarray(image, np.uint8)
-    return ((image.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    return eight_bits(np.asarray(image, np.uint16))
 
 
 def frame_prores(image: Pixels, colour: YuvColour = SDR) -> av.VideoFrame:

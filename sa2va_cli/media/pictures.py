@@ -168,12 +168,13 @@ def _frame(ordinal: int, still: Still, *, name: str, file_name: str | None) -> F
 class PagesSource(EvenSource):
     """The pages of one TIFF file, each a frame; 24 per second, named ``<stem>_<page, four digits>``."""
 
-    def __init__(self, path: Path, pages: Sequence[int]) -> None:
+    def __init__(self, path: Path, pages: Sequence[int], notes: Sequence[str] = ()) -> None:
         """Looks into the first page for the size.
 
         Args:
             path: the file.
             pages: which of its pictures are frames, from 0; of one size.
+            notes: what is to be said besides.
         """
         self._path = path
         self._pages = tuple(pages)
@@ -192,7 +193,7 @@ class PagesSource(EvenSource):
             names=tuple(f"{path.stem}_{page:04d}" for page in self._pages),
         )
         self._unread: set[int] = set()
-        self._remarks = Remarks()
+        self._remarks = Remarks(notes)
 
     @property
     def warnings(self) -> list[str]:
