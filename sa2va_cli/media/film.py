@@ -114,8 +114,11 @@ def _read_exr(path: Path, head: bytes) -> FilmPicture:
         header, end = _header(path)
         (flags,) = struct.unpack_from("<I", head, 4)
         number = header["compression"][0]
-        whole = flags & (_TILED | _MULTIPART) or number >= len(_LINES)
-        if not whole and _is_cut_off(path, header, end, _LINES[number]):
+        kind = _COMPRESSIONS[number] if number < len(_COMPRESSIONS) else f"number {number}"
+        reason = f"EXR with compression {kind}: it is damaged or not understood; save it with ZIP"
+        if number >= len(_LINES):
+            raise InputError(f"{path}: {reason}")
+        if not flags & (_TILED | _MULTIPART) and _is_cut_off(path, header, end, _LINES[number]):
             raise InputError(f"{path}: the image is damaged: the file was cut off")
         if flags & _DEEP:
             raise InputError(f"{path}: deep EXR pictures are not read; flatten it")
@@ -124,8 +127,7 @@ def _read_exr(path: Path, head: bytes) -> FilmPicture:
         stated = struct.unpack("<8f", header["chromaticities"]) if "chromaticities" in header else None
     except (struct.error, ValueError, LookupError) as error:
         raise InputError(f"{path}: the header is damaged") from error
-    kind = _COMPRESSIONS[number] if number < len(_COMPRESSIONS) else f"number {number}"
-    values, alpha = _light(path, kind, channels, _layer(path, [*channels]), data)
+    values, alpha = _light(path, reason, channels, _layer(path, [*channels]), data)
     if alpha is not None:
         values = np.where(alpha[..., None] > 0, values / np.maximum(alpha[..., None], 1e-6), 0)
     if stated and max(abs(a - b) for a, b in zip(stated, SRGB_PRIMARIES, strict=True)) > 0.002:
@@ -138,13 +140,13 @@ def _read_exr(path: Path, head: bytes) -> FilmPicture:
 
 
 def _light(
-    path: Path, kind: str, channels: Mapping[str, int], layer: str, data: bytes
+    path: Path, reason: str, channels: Mapping[str, int], layer: str, data: bytes
 ) -> tuple[NDArray[Any], NDArray[Any] | None]:
     """Colours (H, W, 3) and alpha, by FFmpeg; by OpenEXR where that is there and FFmpeg does not read it.
 
     Args:
         path: the file.
-        kind: the compression's name.
+        reason: what is said where it fails.
         channels: kinds of number by name.
         layer: of which channels are taken.
         data: what FFmpeg is given.
@@ -155,7 +157,6 @@ def _light(
     is_grey = not layer and "R" not in channels
     if is_grey and {"RY", "BY"} & {*channels}:
         raise InputError(f"{path}: luminance with chroma (Y, RY, BY) is not read; save it as RGB")
-    reason = f"EXR with compression {kind}: it is damaged or not understood; save it with ZIP"
     names = [f"{layer}.{name}" if layer else name for name in ("YA" if is_grey else "RGBA")]
     kinds = {channels[name] for name in names if name in channels}
     by_library = len(kinds) > 1 or (is_grey and "A" in channels)  # FFmpeg leaves that alpha out
@@ -204,8 +205,7 @@ def _at_origin(path: Path, header: dict[str, bytes], end: int, flags: int) -> by
     """A file's bytes with the picture that is shown beginning at (0, 0), as FFmpeg takes it to do."""
     data = _contents(path)
     left, top, right, bottom = struct.unpack("<4i", header["displayWindow"])
-    compression = header["compression"][0]
-    if (left, top) == (0, 0) or flags & _MULTIPART or compression >= len(_LINES):
+    if (left, top) == (0, 0) or flags & _MULTIPART:
         return data
     moved = bytearray(data)
     first, upper, last, lower = struct.unpack("<4i", header["dataWindow"])
@@ -215,7 +215,7 @@ def _at_origin(path: Path, header: dict[str, bytes], end: int, flags: int) -> by
     ):
         struct.pack_into("<4i", moved, moved.index(name, 0, end) + len(name) + 4, *window)
     if not flags & _TILED:  # each chunk begins with the number of its first line
-        chunks = -(-(lower - upper + 1) // _LINES[compression])
+        chunks = -(-(lower - upper + 1) // _LINES[header["compression"][0]])
         for place in struct.unpack_from(f"<{chunks}Q", data, end):
             (line,) = struct.unpack_from("<i", data, place)
             struct.pack_into("<i", moved, place, line - top)
