@@ -43,7 +43,7 @@ def _draw(
     alpha = cut(found)[..., 3]
     encoding = ENCODINGS[(clip.form and clip.form.codec) or _CODEC]
     own = clip.canvas(frame)
-    if isinstance(own, Yuv420) and encoding.planes and not own.colour.high_range:
+    if isinstance(own, Yuv420) and own.depth <= encoding.plane_bits and not own.colour.high_range:
         return _stacked_planes(own, alpha, axis)
     if isinstance(own, Yuv420):  # players that know no alpha know no high range either
         own = frame.finest if encoding.keeps_codes else frame.image
