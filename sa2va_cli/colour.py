@@ -42,6 +42,11 @@ _HLG_CURVE = (0.17883277, 0.28466892, 0.55991073)
 """a, b, c of ITU-R BT.2100, table 5."""
 
 
+def eight_bits(values: NDArray[np.uint16]) -> NDArray[np.uint8]:
+    """Values of 16 bits as 8, rounded."""
+    return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
 @lru_cache(maxsize=32)
 def coding_matrix(
     weights: tuple[float, float], depth: int, *, full_range: bool

@@ -16,7 +16,7 @@ from sa2va_cli.errors import InputError
 from sa2va_cli.media.formats import upright_size
 from sa2va_cli.media.joined import joined_pictures
 from sa2va_cli.media.rates import commonest_rate
-from sa2va_cli.media.source import SourceInfo
+from sa2va_cli.media.source import EvenSource, SourceInfo
 from sa2va_cli.media.stills import Still, decode_still, required
 
 
@@ -114,7 +114,7 @@ class AnimationSource:
                     yield _frame(ordinal, self._stamps[ordinal], self._TIME_BASE, still)
 
 
-class JoinedSource:
+class JoinedSource(EvenSource):
     """Pictures joined end to end in a file named like a single one; 25 per second, as FFmpeg has it."""
 
     _RATE = Fraction(25)
@@ -143,11 +143,6 @@ class JoinedSource:
         self._damaged: set[int] = set()
 
     @property
-    def info(self) -> SourceInfo:
-        """The description."""
-        return self._info
-
-    @property
     def warnings(self) -> list[str]:
         """Says how many pictures could not be decoded."""
         if not self._damaged:
@@ -155,29 +150,6 @@ class JoinedSource:
         return [
             f"the file is damaged: {len(self._damaged)} of {self._info.frames} frames could not be decoded"
         ]
-
-    def ordinal_at(self, seconds: Fraction) -> int:
-        """Number of the first picture at or after a time."""
-        return min(max(0, -int(-seconds * self._RATE // 1)), self._info.frames)
-
-    def seconds_of(self, ordinal: int) -> Fraction:
-        """Time of a picture."""
-        return ordinal / self._RATE
-
-    def group_start(self, ordinal: int) -> int:
-        """The picture itself."""
-        return ordinal
-
-    def check(self, ordinals: range) -> None:
-        """Only pictures of one size are taken for a stream."""
-
-    def files(self, ordinals: range) -> tuple[Path, ...]:  # noqa: ARG002  (all are in one)
-        """The one file."""
-        return (self._path,)
-
-    def pictures(self, ordinals: range) -> Iterator[Frame]:
-        """The wanted pictures in order."""
-        return self.pictures_at(ordinals)
 
     def pictures_at(self, ordinals: Sequence[int]) -> Iterator[Frame]:
         """Single pictures by ascending number."""

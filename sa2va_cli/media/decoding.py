@@ -1,4 +1,4 @@
-"""Decodes the packets of one video stream, with opacity where it has some, and without fields where asked.
+"""Decodes packets: of one video stream, with opacity and without fields where asked, or of a single picture.
 
 Knows nothing about files or about which frames are wanted.
 """
@@ -113,3 +113,20 @@ class _Deinterlacer:
                     frame.time_base = self._base
                 frames.append(frame)
         return frames
+
+
+def decoded_picture(codec: str, data: bytes, **options: str) -> Any:
+    """The frame of a file that holds one picture; None where nothing comes of it.
+
+    Args:
+        codec: FFmpeg's name of the decoder.
+        data: the whole file.
+        options: of the decoder.
+    """
+    context: Any = av.CodecContext.create(codec, "r")
+    context.options = options
+    try:
+        frames = [*context.decode(av.Packet(data)), *context.decode(None)]
+    except (av.FFmpegError, ValueError):
+        return None
+    return frames[0] if frames else None

@@ -13,16 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sa2va_cli.media.conversion import display_matrix, orient, planes_of, to_rgb
+from sa2va_cli.media.decoding import decoded_picture
 from sa2va_cli.media.signatures import head_of
 
 _CHANNELS = {
     "rgb48be": (3, ">u2"),
     "rgba64be": (4, ">u2"),
     "ya16be": (2, ">u2"),
+    "ya16le": (2, "<u2"),
     "rgb48le": (3, "<u2"),
     "rgba64le": (4, "<u2"),
 }
-"""Formats of 16 bits in FFmpeg's words: how many channels, and how each is stored."""
+"""Formats of 16 bits side by side in FFmpeg's words: how many channels, and how each is stored."""
 _OF_PLANES = ("HEIF", "AVIF")
 """Formats whose pictures are luma and chroma, by Pillow's names."""
 
@@ -80,9 +82,10 @@ def _pnm_values(path: Path, _: int) -> NDArray[np.uint16] | None:
 
 
 def _pnm_top(path: Path) -> int:
-    """What full is in a PNM file; 0 where it does not say."""
+    """What full is in a PGM or PPM file; 0 of others."""
     words = re.sub(rb"#[^\n]*", b"", head_of(path)).split(maxsplit=4)
-    return int(words[3]) if len(words) > 3 and words[3].isdigit() else 0
+    has_top = words[0] in (b"P2", b"P3", b"P5", b"P6") and len(words) > 3 and words[3].isdigit()
+    return int(words[3]) if has_top else 0
 
 
 def _jpeg_2000_values(path: Path, _: int) -> NDArray[np.uint16] | None:
@@ -93,22 +96,25 @@ def _jpeg_2000_values(path: Path, _: int) -> NDArray[np.uint16] | None:
 
 
 def jpeg_2000_depth(path: Path) -> int:
-    """Bits of the first channel of a JPEG 2000 picture (ISO/IEC 15444-1, A.5.1); 0 where it does not say."""
-    head = head_of(path)
-    place = head.find(b"\xff\x4f\xff\x51")
-    return (head[place + 42] & 0x7F) + 1 if 0 <= place < len(head) - 42 else 0
+    """Bits of the first channel of a JPEG 2000 picture (ISO/IEC 15444-1, A.5.1); 0 where it does not say.
+
+    They are looked for behind profiles and other boxes, which may be long.
+    """
+    data = path.read_bytes()
+    place = data.find(b"\xff\x4f\xff\x51")
+    return (data[place + 42] & 0x7F) + 1 if 0 <= place < len(data) - 42 else 0
 
 
 def _decoded(codec: str, data: bytes) -> NDArray[np.uint16] | None:
     """A picture of 16 bits by one of FFmpeg's decoders, (H, W, channels); None where it is none."""
-    context: Any = av.CodecContext.create(codec, "r")
-    try:
-        frames = [*context.decode(av.Packet(data)), *context.decode(None)]
-    except (av.FFmpegError, ValueError):
+    frame = decoded_picture(codec, data)
+    return None if frame is None else packed_values(frame)
+
+
+def packed_values(frame: Any) -> NDArray[np.uint16] | None:
+    """The values of a frame of 16 bits whose channels lie side by side, (H, W, channels); None of others."""
+    if frame.format.name not in _CHANNELS:
         return None
-    if not frames or frames[0].format.name not in _CHANNELS:
-        return None
-    frame = frames[0]
     channels, kind = _CHANNELS[frame.format.name]
     rows = np.frombuffer(frame.planes[0], np.uint8).reshape(-1, frame.planes[0].line_size)[: frame.height]
     values = rows[:, : frame.width * channels * 2].view(kind).astype(np.uint16)
@@ -174,10 +180,10 @@ def stretched(values: NDArray[Any], depth: int) -> NDArray[np.uint16]:
 
 
 def divided(values: NDArray[np.uint16]) -> NDArray[np.uint16]:
-    """Colours that came multiplied by alpha, (H, W, 4), without it."""
-    alpha = values[..., 3:].astype(np.float32)
-    colours = np.minimum(values[..., :3] * (65535 / np.maximum(alpha, 1)), 65535)
-    return np.concatenate([np.rint(colours).astype(np.uint16), values[..., 3:]], axis=2)
+    """Grey or colours that came multiplied by alpha, which is the last channel, without it."""
+    alpha = values[..., -1:].astype(np.float32)
+    colours = np.minimum(values[..., :-1] * (65535 / np.maximum(alpha, 1)), 65535)
+    return np.concatenate([np.rint(colours).astype(np.uint16), values[..., -1:]], axis=2)
 
 
 _TURNS: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {

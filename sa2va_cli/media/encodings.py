@@ -13,7 +13,7 @@ import numpy as np
 from av.video.reformatter import ColorRange
 from numpy.typing import NDArray
 
-from sa2va_cli.colour import codes_of, planes_420, rgb8_of, rgb_of, upsampled
+from sa2va_cli.colour import codes_of, eight_bits, planes_420, rgb8_of, rgb_of, upsampled
 from sa2va_cli.datatypes import BT2020, Yuv420, YuvColour, YuvPlanes
 from sa2va_cli.media.conversion import BT709, EXACT, UNSPECIFIED
 
@@ -39,7 +39,8 @@ class Encoding:
         options: further encoder options.
         frame: turns an array, in the meaning that is wanted, into a frame; its pixel format is the stream's.
         tagged: whether the stream is tagged with what its frames' values mean (False for RGB streams).
-        planes: whether decoded planes are taken too, as they are.
+        plane_bits: of the deepest decoded planes that are taken as they are; 0 for none. libvpx is often
+            built for 8 bits only, as in PyAV's wheels, and Y4M has no official format of more.
         keeps_codes: whether pixels that were left as they were get the source's own code values.
         rgb_bits: of the RGB that decoded planes become where they are not taken as they are; 0 where they are
             not taken at all.
@@ -52,7 +53,7 @@ class Encoding:
     preset: str | None = None
     options: tuple[tuple[str, str], ...] = ()
     tagged: bool = True
-    planes: bool = False
+    plane_bits: int = 0
     keeps_codes: bool = False
     rgb_bits: int = 0
 
@@ -74,10 +75,10 @@ class Encoding:
             if stored is not None and self.keeps_codes and picture.ndim == 3:
                 _restore(frame, picture, stored)
             return frame
-        if self.planes:
+        if picture.depth <= self.plane_bits:
             return frame_planes(picture)
         if not self.rgb_bits:
-            raise ValueError(f"{self.encoder} takes no planes; give RGB or grey")
+            raise ValueError(f"{self.encoder} takes no planes of {picture.depth} bits; give RGB or grey")
         own = picture.colour
         decode = rgb_of if self.rgb_bits == 16 else rgb8_of
         rgb = decode(picture.planes, own.weights, picture.depth, full_range=own.full_range)
@@ -212,7 +213,7 @@ def _eight(image: Pixels) -> NDArray[np.uint8]:
     """8 bits as they are, 16 rounded to them."""
     if image.dtype == np.uint8:
         return np.asarray(image, np.uint8)
-    return ((image.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    return eight_bits(np.asarray(image, np.uint16))
 
 
 def frame_prores(image: Pixels, colour: YuvColour = SDR) -> av.VideoFrame:
@@ -303,7 +304,9 @@ _VP9 = (("b", "0"), ("deadline", "good"), ("cpu-used", "4"), ("auto-alt-ref", "0
 ENCODINGS: dict[str, Encoding] = {
     # crf 18 is taken as visually lossless. "veryfast" leaves the processor to decoding and the network: on
     # grainy 1080p it is nearly three times as fast as "medium", for half a decibel at the same file size.
-    "h264": Encoding("libx264", _COMMON, frame_yuv, crf=18, preset="veryfast", options=_FORCED, planes=True),
+    "h264": Encoding(
+        "libx264", _COMMON, frame_yuv, crf=18, preset="veryfast", options=_FORCED, plane_bits=10
+    ),
     # crf 10 gives a hard mask back: no pixel of a test mask crosses the middle.
     "gray": Encoding("libx264", _COMMON, frame_grey, crf=10, preset="veryfast", options=_FORCED),
     "prores4444": Encoding(
@@ -340,14 +343,14 @@ ENCODINGS: dict[str, Encoding] = {
     "ffv1_gray": Encoding("ffv1", _FFV1, frame_one_plane, options=_INTRA),
     "ffv1_gray_limited": Encoding("ffv1", _FFV1, frame_one_plane_limited, options=_INTRA),
     # crf 0 is lossless. The picture's quality is alpha's too: already at 1 a ragged edge was 6 of 255 off.
-    "vp9": Encoding("libvpx-vp9", _WEBM, frame_vp9, crf=0, options=_VP9, planes=True),
-    "vp9_colour": Encoding("libvpx-vp9", _WEBM, frame_vp9, crf=20, options=_VP9, planes=True),
+    "vp9": Encoding("libvpx-vp9", _WEBM, frame_vp9, crf=0, options=_VP9, plane_bits=8),
+    "vp9_colour": Encoding("libvpx-vp9", _WEBM, frame_vp9, crf=20, options=_VP9, plane_bits=8),
     "vp9_gray": Encoding("libvpx-vp9", _WEBM, frame_grey, crf=0, options=_VP9),
     "vp9_gray_full": Encoding("libvpx-vp9", _WEBM, frame_grey_full, crf=0, options=_VP9),
     "qtrle": Encoding("qtrle", (".mov",), _rgb_frames("rgb24", "rgb24", "argb"), tagged=False, rgb_bits=8),
     "png": Encoding("png", (".mov",), _rgb_frames("gray", "rgb24", "rgba"), tagged=False, rgb_bits=8),
     "raw": Encoding("rawvideo", (), _rgb_frames("gray", "rgb24", "rgba"), tagged=False, rgb_bits=8),
-    "y4m": Encoding("rawvideo", (), frame_yuv, planes=True),
+    "y4m": Encoding("rawvideo", (), frame_yuv, plane_bits=8),
 }
 """Output codecs by name: to add one, add a row."""
 

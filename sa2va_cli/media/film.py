@@ -11,18 +11,20 @@ Knows nothing about sequences.
 """
 
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 from numpy.typing import NDArray
 
 from sa2va_cli.errors import InputError
 from sa2va_cli.media.colour import SRGB_PRIMARIES, between, encode_srgb
+from sa2va_cli.media.decoding import decoded_picture
+from sa2va_cli.media.deep_values import stretched
 from sa2va_cli.media.signatures import is_exr
 
 _COMPRESSIONS = ("none", "RLE", "ZIPS", "ZIP", "PIZ", "PXR24", "B44", "B44A", "DWAA", "DWAB", "HTJ2K")
@@ -97,7 +99,8 @@ def read_film(path: Path, head: bytes) -> FilmPicture:
     """
     if is_exr(head):
         return _read_exr(path, head)
-    frame = _decoded(path, "dpx", "it is damaged, or its pixels are packed in a way that is not known")
+    reason = "it is damaged, or its pixels are packed in a way that is not known"
+    frame = _decoded(path, "dpx", reason, _contents(path))
     numbers, alpha = _code_values(frame)
     transfer = head[801] if len(head) > 801 else 0
     if transfer not in _LOG:
@@ -111,23 +114,24 @@ def _read_exr(path: Path, head: bytes) -> FilmPicture:
         header, end = _header(path)
         (flags,) = struct.unpack_from("<I", head, 4)
         number = header["compression"][0]
-        whole = flags & (_TILED | _MULTIPART) or number >= len(_LINES)
-        if not whole and _is_cut_off(path, header, end, _LINES[number]):
+        kind = _COMPRESSIONS[number] if number < len(_COMPRESSIONS) else f"number {number}"
+        reason = f"EXR with compression {kind}: it is damaged or not understood; save it with ZIP"
+        if number >= len(_LINES):
+            raise InputError(f"{path}: {reason}")
+        if not flags & (_TILED | _MULTIPART) and _is_cut_off(path, header, end, _LINES[number]):
             raise InputError(f"{path}: the image is damaged: the file was cut off")
+        if flags & _DEEP:
+            raise InputError(f"{path}: deep EXR pictures are not read; flatten it")
+        data = _at_origin(path, header, end, flags)
+        channels = _channels(header.get("channels", b""))
+        stated = struct.unpack("<8f", header["chromaticities"]) if "chromaticities" in header else None
     except (struct.error, ValueError, LookupError) as error:
         raise InputError(f"{path}: the header is damaged") from error
-    if flags & _DEEP:
-        raise InputError(f"{path}: deep EXR pictures are not read; flatten it")
-    kind = _COMPRESSIONS[number] if number < len(_COMPRESSIONS) else f"number {number}"
-    names = _channels(header.get("channels", b""))
-    layer = _layer(path, names)
-    values, alpha = _light(path, kind, names, layer, _at_origin(path, header, end, flags))
+    values, alpha = _light(path, reason, channels, _layer(path, [*channels]), data)
     if alpha is not None:
         values = np.where(alpha[..., None] > 0, values / np.maximum(alpha[..., None], 1e-6), 0)
-    if "chromaticities" in header:
-        stated = struct.unpack("<8f", header["chromaticities"])
-        if max(abs(a - b) for a, b in zip(stated, SRGB_PRIMARIES, strict=True)) > 0.002:
-            values = np.nan_to_num(values) @ between(stated).T
+    if stated and max(abs(a - b) for a, b in zip(stated, SRGB_PRIMARIES, strict=True)) > 0.002:
+        values = np.nan_to_num(values) @ between(stated).T
     shown = encode_srgb(np.asarray(values, np.float32))
     covered = (
         None if alpha is None else np.asarray(np.rint(np.clip(np.nan_to_num(alpha), 0, 1) * 65535), np.uint16)
@@ -136,26 +140,38 @@ def _read_exr(path: Path, head: bytes) -> FilmPicture:
 
 
 def _light(
-    path: Path, kind: str, names: list[str], layer: str, data: bytes
+    path: Path, reason: str, channels: Mapping[str, int], layer: str, data: bytes
 ) -> tuple[NDArray[Any], NDArray[Any] | None]:
     """Colours (H, W, 3) and alpha, by FFmpeg; by OpenEXR where that is there and FFmpeg does not read it.
+
+    Args:
+        path: the file.
+        reason: what is said where it fails.
+        channels: kinds of number by name.
+        layer: of which channels are taken.
+        data: what FFmpeg is given.
 
     Raises:
         InputError: neither reads it.
     """
-    if {"RY", "BY"} & {*names} and not layer and "R" not in names:
+    is_grey = not layer and "R" not in channels
+    if is_grey and {"RY", "BY"} & {*channels}:
         raise InputError(f"{path}: luminance with chroma (Y, RY, BY) is not read; save it as RGB")
-    reason = f"EXR with compression {kind}: it is damaged or not understood; save it with ZIP"
-    if not ("A" in names and "Y" in names and "R" not in names):  # FFmpeg leaves that alpha out
-        try:
-            return _split(_floats(_decoded(path, "exr", reason, layer=layer, data=data)))
-        except InputError:
-            if find_spec("OpenEXR") is None:
-                raise
-    if find_spec("OpenEXR") is None:
+    names = [f"{layer}.{name}" if layer else name for name in ("YA" if is_grey else "RGBA")]
+    kinds = {channels[name] for name in names if name in channels}
+    by_library = len(kinds) > 1 or (is_grey and "A" in channels)  # FFmpeg leaves that alpha out
+    has_library = find_spec("OpenEXR") is not None
+    if by_library and not has_library:
         raise InputError(
-            f"{path}: luminance with alpha needs OpenEXR, which is not installed: pip install 'sa2va[exr]'"
+            f"{path}: luminance with alpha, and channels of mixed kinds, need OpenEXR, which is not "
+            "installed: pip install 'sa2va[exr]'"
         )
+    if not by_library:
+        try:
+            return _split(_floats(_decoded(path, "exr", reason, data, layer)))
+        except InputError:
+            if not has_library:
+                raise
     return _by_openexr(path, layer, reason)
 
 
@@ -187,7 +203,7 @@ def _by_openexr(path: Path, layer: str, reason: str) -> tuple[NDArray[Any], NDAr
 
 def _at_origin(path: Path, header: dict[str, bytes], end: int, flags: int) -> bytes:
     """A file's bytes with the picture that is shown beginning at (0, 0), as FFmpeg takes it to do."""
-    data = path.read_bytes()
+    data = _contents(path)
     left, top, right, bottom = struct.unpack("<4i", header["displayWindow"])
     if (left, top) == (0, 0) or flags & _MULTIPART:
         return data
@@ -234,22 +250,20 @@ def _floats(frame: Any) -> NDArray[np.float32]:
     return np.stack([planes[place] for place in (2, 0, 1, 3)[: len(planes)]], axis=-1)  # stored as G, B, R, A
 
 
-def _decoded(path: Path, codec: str, reason: str, layer: str = "", data: bytes | None = None) -> Any:
-    """The picture of a file that holds one."""
+def _contents(path: Path) -> bytes:
     try:
-        context: Any = av.CodecContext.create(codec, "r")
-        context.options = {"err_detect": "explode", **({"layer": layer} if layer else {})}
-        frames = [
-            *context.decode(av.Packet(path.read_bytes() if data is None else data)),
-            *context.decode(None),
-        ]
-    except (av.FFmpegError, ValueError) as error:
-        raise InputError(f"{path}: {reason}") from error
+        return path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from error
-    if not frames:
+
+
+def _decoded(path: Path, codec: str, reason: str, data: bytes, layer: str = "") -> Any:
+    """The picture of a file that holds one."""
+    options = {"layer": layer} if layer else {}
+    frame = decoded_picture(codec, data, err_detect="explode", **options)
+    if frame is None:
         raise InputError(f"{path}: {reason}")
-    return frames[0]
+    return frame
 
 
 def _split(values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any] | None]:
@@ -274,9 +288,7 @@ def _code_values(frame: Any) -> tuple[NDArray[np.uint16], NDArray[np.uint16] | N
     except ValueError:
         wanted = "rgba64le" if len(frame.format.components) == 4 else "rgb48le"
         values, bits = frame.reformat(format=wanted, threads=1).to_ndarray(), 16
-    most = (1 << bits) - 1
-    stretched = values if bits == 16 else np.rint(values * np.float32(65535 / most)).astype(np.uint16)
-    colours, alpha = _split(stretched)
+    colours, alpha = _split(values if bits == 16 else stretched(values, bits))
     return np.ascontiguousarray(colours), alpha
 
 
@@ -322,12 +334,12 @@ def _is_cut_off(path: Path, header: dict[str, bytes], end: int, lines: int) -> b
     return bool(int(offsets.max()) + 8 + length > path.stat().st_size)
 
 
-def _channels(data: bytes) -> list[str]:
-    """Names in a list of channels: each is followed by 16 bytes."""
-    names: list[str] = []
+def _channels(data: bytes) -> dict[str, int]:
+    """Kinds of number by name in a list of channels: each name is followed by 16 bytes, first its kind."""
+    channels: dict[str, int] = {}
     place = 0
     while data[place : place + 1] not in (b"\0", b""):
         end = data.index(b"\0", place)
-        names.append(data[place:end].decode("latin-1"))
+        channels[data[place:end].decode("latin-1")] = int.from_bytes(data[end + 1 : end + 5], "little")
         place = end + 17
-    return names
+    return channels

@@ -1,7 +1,6 @@
 """Inputs that are images: one file, a folder or a pattern of files, and the pages of one."""
 
 from collections.abc import Iterator, Sequence
-from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
@@ -9,7 +8,7 @@ from sa2va_cli.datatypes import Frame
 from sa2va_cli.errors import InputError
 from sa2va_cli.media.formats import upright_size
 from sa2va_cli.media.sequences import check_names, file_names, frame_names, numbering
-from sa2va_cli.media.source import DEFAULT_RATE, SourceInfo
+from sa2va_cli.media.source import DEFAULT_RATE, EvenSource, SourceInfo
 from sa2va_cli.media.stills import Still, decode_still, read_still, required, still_aspect, still_size
 
 
@@ -37,7 +36,7 @@ class Remarks:
         return [*self._general, *told]
 
 
-class ImageSource:
+class ImageSource(EvenSource):
     """Image files, one frame each, in the given order; 24 frames per second, ``pts`` being the number."""
 
     def __init__(
@@ -89,11 +88,6 @@ class ImageSource:
         raise first
 
     @property
-    def info(self) -> SourceInfo:
-        """The description."""
-        return self._info
-
-    @property
     def warnings(self) -> list[str]:
         """What is to be said about the files, and one line for those that could not be read."""
         lines = self._remarks.lines
@@ -103,18 +97,6 @@ class ImageSource:
                 f"{len(self._unread)} of {len(self._files)} images could not be read; the first: {first}"
             )
         return lines
-
-    def ordinal_at(self, seconds: Fraction) -> int:
-        """Number of the first file at or after a time."""
-        return min(max(0, -int(-seconds * DEFAULT_RATE // 1)), len(self._files))
-
-    def seconds_of(self, ordinal: int) -> Fraction:
-        """Time of a file."""
-        return ordinal / DEFAULT_RATE
-
-    def group_start(self, ordinal: int) -> int:
-        """The picture itself."""
-        return ordinal
 
     def check(self, ordinals: range) -> None:
         """Looks into the wanted files, so that the last of thousands does not end a run of hours.
@@ -145,10 +127,6 @@ class ImageSource:
     def files(self, ordinals: range) -> tuple[Path, ...]:
         """The wanted files."""
         return tuple(self._files[ordinal] for ordinal in ordinals)
-
-    def pictures(self, ordinals: range) -> Iterator[Frame]:
-        """The wanted files in order."""
-        return self.pictures_at(ordinals)
 
     def pictures_at(self, ordinals: Sequence[int]) -> Iterator[Frame]:
         """Single files by ascending number.
@@ -187,15 +165,16 @@ def _frame(ordinal: int, still: Still, *, name: str, file_name: str | None) -> F
     )
 
 
-class PagesSource:
+class PagesSource(EvenSource):
     """The pages of one TIFF file, each a frame; 24 per second, named ``<stem>_<page, four digits>``."""
 
-    def __init__(self, path: Path, pages: Sequence[int]) -> None:
+    def __init__(self, path: Path, pages: Sequence[int], notes: Sequence[str] = ()) -> None:
         """Looks into the first page for the size.
 
         Args:
             path: the file.
             pages: which of its pictures are frames, from 0; of one size.
+            notes: what is to be said besides.
         """
         self._path = path
         self._pages = tuple(pages)
@@ -214,12 +193,7 @@ class PagesSource:
             names=tuple(f"{path.stem}_{page:04d}" for page in self._pages),
         )
         self._unread: set[int] = set()
-        self._remarks = Remarks()
-
-    @property
-    def info(self) -> SourceInfo:
-        """The description."""
-        return self._info
+        self._remarks = Remarks(notes)
 
     @property
     def warnings(self) -> list[str]:
@@ -228,29 +202,6 @@ class PagesSource:
         if self._unread:
             lines.append(f"{len(self._unread)} of {len(self._pages)} pages could not be read")
         return lines
-
-    def ordinal_at(self, seconds: Fraction) -> int:
-        """Number of the first page at or after a time."""
-        return min(max(0, -int(-seconds * DEFAULT_RATE // 1)), len(self._pages))
-
-    def seconds_of(self, ordinal: int) -> Fraction:
-        """Time of a page."""
-        return ordinal / DEFAULT_RATE
-
-    def group_start(self, ordinal: int) -> int:
-        """The picture itself."""
-        return ordinal
-
-    def check(self, ordinals: range) -> None:
-        """All pages have one size; it was looked at when the file was opened."""
-
-    def files(self, ordinals: range) -> tuple[Path, ...]:  # noqa: ARG002  (all are in one)
-        """The one file."""
-        return (self._path,)
-
-    def pictures(self, ordinals: range) -> Iterator[Frame]:
-        """The wanted pages in order."""
-        return self.pictures_at(ordinals)
 
     def pictures_at(self, ordinals: Sequence[int]) -> Iterator[Frame]:
         """Single pages by ascending number."""

@@ -16,7 +16,7 @@ from sa2va_cli.media.pictures import ImageSource, PagesSource
 from sa2va_cli.media.sequences import is_pattern, matches, natural
 from sa2va_cli.media.signatures import UNREAD_SUFFIXES, head_of, is_dpx, is_exr
 from sa2va_cli.media.source import Source, SourceInfo
-from sa2va_cli.media.stills import frame_pages, no_image
+from sa2va_cli.media.stills import PAGES_CUT_OFF, frame_pages, no_image
 from sa2va_cli.media.tiff import is_tiff
 from sa2va_cli.media.video import VideoSource
 
@@ -120,9 +120,10 @@ def _file(path: Path, video: Callable[[Path], Source]) -> Source:
 
 def _pillow_file(path: Path, image: Any) -> Source:
     """A file of a format that Pillow knows: one picture, or several in time."""
-    kind, animated = str(image.format), bool(getattr(image, "is_animated", False))
-    if animated and kind == "TIFF":
+    kind = str(image.format)
+    if kind == "TIFF":
         return _pages(path, image)
+    animated = bool(getattr(image, "is_animated", False))
     if animated and kind in _BY_PILLOW:
         return AnimationSource(path)
     if animated and kind in _BY_FFMPEG:
@@ -137,10 +138,11 @@ def _pillow_file(path: Path, image: Any) -> Source:
 
 def _pages(path: Path, image: Any) -> Source:
     """A TIFF file of several pages: frames where they are of one size, else the first is the picture."""
-    pages, sizes = frame_pages(image)
-    if len(pages) < 2 or len(sizes) > 1:
+    pages = frame_pages(image)
+    if len(pages.numbers) < 2 or len(pages.sizes) > 1:
         return ImageSource(path, [path], "image")
-    return PagesSource(path, pages)
+    notes = [f"{path.name} {PAGES_CUT_OFF}"] if pages.cut_off else []
+    return PagesSource(path, pages.numbers, notes)
 
 
 def image_files(source: str) -> list[Path]:

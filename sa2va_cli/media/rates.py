@@ -127,10 +127,11 @@ def commonest_rate(stamps: Sequence[int], time_base: Fraction, stated: Sequence[
     typical = _commonest_step(steps.cumsum())
     usual = np.abs(np.subtract(steps, typical)) <= 1
     others = len(steps) - int(usual.sum())
-    if others > max(_FEW, len(steps) // _FEW_SHARE) or others >= len(steps) / 2:
+    few = max(_FEW, len(steps) // _FEW_SHARE)
+    if others > few or others >= len(steps) / 2:
         return None
     exact, count = Counter(steps.tolist()).most_common(1)[0]
-    if count >= len(steps) - max(_FEW, len(steps) // _FEW_SHARE):  # what differs by a unit is no rounding
+    if count >= len(steps) - few:  # what differs by a unit is no rounding
         usual = steps == exact
     measured = 1 / (Fraction(int(steps[usual].sum()), int(usual.sum())) * time_base)
     close = [standard(rate) for rate in stated if abs(rate / measured - 1) < Fraction(1, 500)]

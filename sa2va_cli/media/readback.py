@@ -15,12 +15,12 @@ import numpy as np
 from av.video.reformatter import ColorRange
 from numpy.typing import NDArray
 
+from sa2va_cli.media.containers import open_container, video_stream
 from sa2va_cli.media.conversion import UNSPECIFIED, depth_of
 from sa2va_cli.media.decoding import Decoder
 from sa2va_cli.media.fields import FieldOrder, field_order_of
 from sa2va_cli.media.metadata import read_metadata
 from sa2va_cli.media.timeline import packets, stated_end
-from sa2va_cli.media.video import open_container, video_stream
 from sa2va_cli.written import ColourTags, Sample, points
 
 _MOST_PACKETS = 200

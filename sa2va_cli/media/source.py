@@ -3,10 +3,12 @@
 Knows nothing about how any of them is decoded.
 """
 
+from abc import ABC, abstractmethod
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from math import ceil
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -130,3 +132,44 @@ class Source(Protocol):
     def pictures_at(self, ordinals: Sequence[int]) -> Iterator[Frame]:
         """Single pictures, by ascending ordinal, without reading all that lies between."""
         ...
+
+
+class EvenSource(ABC):
+    """Pictures that are decoded one by one and follow each other evenly: of one size and in one file.
+
+    What has several files, or sizes to compare, says so itself.
+    """
+
+    _info: SourceInfo
+
+    @property
+    def info(self) -> SourceInfo:
+        """The description."""
+        return self._info
+
+    def ordinal_at(self, seconds: Fraction) -> int:
+        """Number of the first picture at or after a time."""
+        return min(max(0, ceil(seconds * self._info.rate)), self._info.frames)
+
+    def seconds_of(self, ordinal: int) -> Fraction:
+        """Time of a picture."""
+        return ordinal / self._info.rate
+
+    def group_start(self, ordinal: int) -> int:
+        """The picture itself."""
+        return ordinal
+
+    def check(self, ordinals: range) -> None:  # noqa: B027  (nothing by default)
+        """Pictures of one file that are of another size are none of its frames."""
+
+    def files(self, ordinals: range) -> tuple[Path, ...]:  # noqa: ARG002  (all are in one)
+        """The one file."""
+        return (self._info.path,)
+
+    def pictures(self, ordinals: range) -> Iterator[Frame]:
+        """The wanted pictures in order."""
+        return self.pictures_at(ordinals)
+
+    @abstractmethod
+    def pictures_at(self, ordinals: Sequence[int]) -> Iterator[Frame]:
+        """Single pictures by ascending number."""

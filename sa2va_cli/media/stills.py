@@ -7,13 +7,15 @@ nothing about folders and sequences.
 
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps
 
+from sa2va_cli.colour import eight_bits
 from sa2va_cli.datatypes import RGB, over_grey
 from sa2va_cli.errors import InputError
 from sa2va_cli.media import colour
@@ -31,7 +33,7 @@ from sa2va_cli.media.signatures import head_of, is_dpx, is_exr
 from sa2va_cli.media.tiff import TiffLayout, deep_page, first_fields, is_tiff
 
 _NARROWED = "has more than 8 bits, of which only 8 could be read"
-_DAMAGE = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
+_DAMAGE = (OSError, ValueError, SyntaxError, TypeError, EOFError, Image.DecompressionBombError)
 """What Pillow raises for damaged files."""
 _TURN, _NEW_SUBFILE, _PROFILE = 0x0112, 254, 34675
 """Tags of TIFF and EXIF."""
@@ -67,7 +69,7 @@ def read_still(path: Path) -> Still:
         check_pixels(path, film_size(path, head))
         film = read_film(path, head)
         notes = () if film.note is None else (film.note,)
-        return replace(_still(_eight(film.shown), film.numbers, film.alpha, deep=True), notes=notes)
+        return replace(_still(eight_bits(film.shown), film.numbers, film.alpha, deep=True), notes=notes)
     image = open_image(path)
     if image is None and is_tiff(head):
         return _tiff_that_pillow_does_not_know(path)
@@ -80,7 +82,7 @@ def read_still(path: Path) -> Still:
 
 def _tiff_that_pillow_does_not_know(path: Path) -> Still:
     fields = first_fields(path)
-    layout = TiffLayout.of(fields)
+    layout = TiffLayout.of(path, fields)
     still = _deep_tiff(path, 0, layout, fields.get(_PROFILE)) if layout.is_deep else None
     if still is None:
         raise _unread_tiff(path, layout)
@@ -90,11 +92,15 @@ def _tiff_that_pillow_does_not_know(path: Path) -> Still:
 
 def _further(image: Any) -> list[str]:
     """Says that a file holds more pictures than the one that is read."""
-    if getattr(image, "n_frames", 1) < 2:
-        return []
-    if image.format == "TIFF" and len(frame_pages(image)[0]) < 2:
-        return []
-    return [f"holds {image.n_frames} pictures; only the first is read"]
+    if image.format == "TIFF":
+        pages = frame_pages(image)
+        cut = [PAGES_CUT_OFF] if pages.cut_off else []
+        return [*_more(len(pages.numbers)), *cut]
+    return _more(getattr(image, "n_frames", 1))
+
+
+def _more(count: int) -> list[str]:
+    return [f"holds {count} pictures; only the first is read"] if count > 1 else []
 
 
 def still_size(path: Path, *, exact: bool = True) -> tuple[tuple[int, int], str]:
@@ -112,7 +118,7 @@ def still_size(path: Path, *, exact: bool = True) -> tuple[tuple[int, int], str]
         return film_size(path, head), "exr" if is_exr(head) else "dpx"
     image = open_image(path)
     if image is None and is_tiff(head):
-        return TiffLayout.of(first_fields(path)).size, "tiff"
+        return TiffLayout.of(path, first_fields(path)).size, "tiff"
     if image is None:
         raise no_image(path)
     with image:
@@ -162,7 +168,7 @@ def decode_still(image: Any, path: Path) -> Still:
         InputError: when it is damaged.
     """
     is_deep = can_be_deep(image, path, _raw_mode(image))
-    if image.format == "TIFF" and (layout := TiffLayout.of(image.tag_v2)).is_deep:
+    if image.format == "TIFF" and (layout := TiffLayout.of(path, image.tag_v2)).is_deep:
         deep = _deep_tiff(path, image.tell(), layout, image.info.get("icc_profile"))
         if deep is not None:
             return deep
@@ -195,7 +201,7 @@ def _grey_still(upright: Any, path: Path, kind: str | None) -> Still:
     meaning = (
         png_meaning(upright, path) if kind == "PNG" else profile_meaning(upright.info.get("icc_profile"))
     )
-    return _shown(Image.fromarray(_eight(values)), deep, alpha, meaning)
+    return _shown(Image.fromarray(eight_bits(values)), deep, alpha, meaning)
 
 
 def _filled(values: NDArray[np.uint16], path: Path, image: Any, kind: str | None) -> NDArray[np.uint16]:
@@ -222,7 +228,7 @@ def _deep_tiff(path: Path, page: int, layout: TiffLayout, profile: bytes | None)
     alpha = values[..., -1] if layout.has_alpha else None
     grey = values.shape[2] < 3
     deep = np.ascontiguousarray(np.repeat(values[..., :1], 3, axis=2) if grey else values[..., :3])
-    eight = Image.fromarray(_eight(values[..., 0] if grey else deep))
+    eight = Image.fromarray(eight_bits(values[..., 0] if grey else deep))
     return _shown(eight, deep, alpha, profile_meaning(profile))
 
 
@@ -264,18 +270,18 @@ def _shown(
     if meaning.hdr is not None:
         coded = _widened(np.asarray(image.convert("RGB"))) if deep is None else deep
         deep = colour.tone_mapped(np.asarray(coded / np.float32(65535), np.float32), *meaning.hdr)
-        return replace(_still(_eight(deep), deep, alpha, deep=True), notes=meaning.notes)
+        return replace(_still(eight_bits(deep), deep, alpha, deep=True), notes=meaning.notes)
     profile = meaning.profile
     space = None if profile is None else colour.usable(profile)
     if space == "RGB" and image.mode == "L":
         image = image.convert("RGB")
     if profile is None or space != {"L": "GRAY"}.get(image.mode, image.mode):
         notes = meaning.notes if profile is None else (*meaning.notes, BAD_PROFILE)
-        shown = _plain(image) if deep is None else _eight(deep)
+        shown = _plain(image) if deep is None else eight_bits(deep)
         return replace(_still(shown, deep, alpha, deep=deep is not None), notes=notes)
     if image.mode != "RGB":  # numbers of grey and CMYK profiles are none of RGB, so they cannot be kept
         return replace(_still(_converted(image, profile), None, alpha), notes=meaning.notes)
-    eight = np.array(image, np.uint8) if deep is None else _eight(deep)
+    eight = np.array(image, np.uint8) if deep is None else eight_bits(deep)
     shown = _converted(Image.fromarray(eight), profile)
     own = _widened(eight) if deep is None else deep
     return replace(_still(shown, own, alpha, deep=True), icc_profile=profile, notes=meaning.notes)
@@ -315,28 +321,45 @@ def _converted(image: Any, profile: bytes) -> RGB:
     return np.array(colour.to_srgb(image, profile), np.uint8)
 
 
-def _eight(deep: NDArray[np.uint16]) -> RGB:
-    """16 bits to 8, rounded."""
-    return ((deep.astype(np.uint32) + 128) // 257).astype(np.uint8)
-
-
 def _widened(image: RGB) -> NDArray[np.uint16]:
     """8 bits to 16."""
     return image * np.uint16(257)
 
 
-def frame_pages(image: Any) -> tuple[list[int], set[tuple[int, int]]]:
-    """The pages of an opened TIFF file that are pictures of their own, and their sizes.
+PAGES_CUT_OFF = "is damaged: its further pages cannot be reached"
+"""What is said of a TIFF file that ends before its last page."""
+
+
+class Pages(NamedTuple):
+    """The pages of a TIFF file that are pictures of their own.
+
+    Attributes:
+        numbers: which they are, from 0.
+        sizes: all (width, height) among them.
+        cut_off: whether there are further ones that cannot be reached.
+    """
+
+    numbers: list[int]
+    sizes: set[tuple[int, int]]
+    cut_off: bool
+
+
+def frame_pages(image: Any) -> Pages:
+    """The pages of an opened TIFF file that are pictures of their own.
 
     Small versions and masks are none (TIFF 6.0, NewSubfileType: bit 0 is a reduced picture, bit 2 a mask).
     """
-    pages, sizes = [], set()
-    for page in range(image.n_frames):
+    numbers: list[int] = []
+    sizes: set[tuple[int, int]] = set()
+    for page in count():
         try:
             image.seek(page)
+            subfile = int(image.tag_v2.get(_NEW_SUBFILE, 0))
+        except EOFError:
+            return Pages(numbers, sizes, cut_off=False)
         except _DAMAGE:
             break
-        if not int(image.tag_v2.get(_NEW_SUBFILE, 0)) & 0b101:
-            pages.append(page)
+        if not subfile & 0b101:
+            numbers.append(page)
             sizes.add((image.width, image.height))
-    return pages, sizes
+    return Pages(numbers, sizes, cut_off=True)

@@ -12,7 +12,7 @@ from typing import Any
 import av
 
 from sa2va_cli.errors import InputError
-from sa2va_cli.media.video import open_container
+from sa2va_cli.media.containers import open_container
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from sa2va_cli.errors import InputError
-from sa2va_cli.media.deep_values import divided, sixteen_bit_values, stretched, turned
+from sa2va_cli.media.decoding import decoded_picture
+from sa2va_cli.media.deep_values import divided, packed_values, sixteen_bit_values, stretched, turned
 
 _BIG = 43
 """The version of TIFF whose offsets have 64 bits, and whose header is twice as long."""
@@ -63,16 +63,26 @@ class TiffLayout:
     extra: int | None
 
     @classmethod
-    def of(cls, fields: Any) -> Self:
-        """The layout that a page's fields tell, by their numbers."""
-        bits = set(np.atleast_1d(fields.get(258, 1)).tolist())
-        formats = set(np.atleast_1d(fields.get(339, 1)).tolist())
+    def of(cls, path: Path, fields: Any) -> Self:
+        """The layout that a page's fields tell, by their numbers.
+
+        Raises:
+            InputError: a field holds what it cannot.
+        """
+        try:
+            return cls._of(fields)
+        except (ValueError, TypeError, OverflowError) as error:
+            raise InputError(f"{path}: the image is damaged, or no TIFF file that is read") from error
+
+    @classmethod
+    def _of(cls, fields: Any) -> Self:
+        bits, formats = _numbers(fields, 258), _numbers(fields, 339)
         width, height = int(fields.get(256, 0)), int(fields.get(257, 0))
         orientation = int(fields.get(274) or 1)
         channels = int(fields.get(277, 1))
         return cls(
             size=(height, width) if orientation in (5, 6, 7, 8) else (width, height),
-            bits=bits.pop() if len(bits) == 1 else 0,
+            bits=bits[0] if len({*bits}) == 1 else 0,
             channels=channels,
             floating=_FLOAT in formats,
             signed=_SIGNED in formats,
@@ -81,7 +91,7 @@ class TiffLayout:
             tiled=322 in fields,
             orientation=orientation,
             end=_end(fields),
-            extra=next(iter(np.atleast_1d(fields[338]).tolist()), None) if 338 in fields else None,
+            extra=_numbers(fields, 338)[0] if 338 in fields else None,
         )
 
     @property
@@ -132,6 +142,11 @@ def first_fields(path: Path) -> Any:
     raise InputError(f"{path}: the image is damaged: it does not say how large it is")
 
 
+def _numbers(fields: Any, tag: int) -> list[int]:
+    """The numbers of a field, at least one; 1 where there is none."""
+    return [int(one) for one in np.atleast_1d(fields.get(tag, 1)).tolist()] or [1]
+
+
 def _end(fields: Any) -> int:
     """Where the last strip or tile ends."""
     places, lengths = (fields.get(tile, fields.get(strip, 0)) for tile, strip in ((324, 273), (325, 279)))
@@ -158,7 +173,7 @@ def deep_page(path: Path, page: int, layout: TiffLayout) -> NDArray[np.uint16] |
         return None
     if layout.colours == _WHITE_FIRST:
         values[..., 0] = 65535 - values[..., 0]
-    if layout.channels == _RGB_ALPHA and layout.extra == _ASSOCIATED:
+    if layout.has_alpha and layout.extra == _ASSOCIATED:
         values = divided(values)
     return np.ascontiguousarray(values)
 
@@ -181,20 +196,11 @@ def _by_opencv(path: Path, page: int, layout: TiffLayout) -> NDArray[np.uint16] 
 
 def _by_ffmpeg(path: Path, layout: TiffLayout) -> NDArray[np.uint16] | None:
     """Integers of the first page; FFmpeg leaves pages as they are stored."""
-    try:
-        context: Any = av.CodecContext.create("tiff", "r")
-        frames = [*context.decode(av.Packet(path.read_bytes())), *context.decode(None)]
-    except (av.FFmpegError, ValueError):
-        return None
-    name = frames[0].format.name if frames else ""
-    if name == "ya16le":
-        frame = frames[0]
-        rows = np.frombuffer(frame.planes[0], "<u2").reshape(-1, frame.planes[0].line_size // 2)
-        values = rows[: frame.height, : 2 * frame.width].reshape(frame.height, frame.width, 2)
-    elif name in ("gray12le", "gbrp16le", "gbrap16le"):
-        values = np.atleast_3d(frames[0].to_ndarray())
-    else:
-        return None
+    frame = decoded_picture("tiff", path.read_bytes())
+    name = "" if frame is None else frame.format.name
     if name == "gray12le":
-        values = stretched(values, 12)
-    return turned(values.astype(np.uint16), layout.orientation)
+        return turned(stretched(frame.to_ndarray(), 12), layout.orientation)
+    if name in ("gbrp16le", "gbrap16le"):
+        return turned(frame.to_ndarray(), layout.orientation)
+    values = packed_values(frame) if name == "ya16le" else None
+    return None if values is None else turned(values, layout.orientation)

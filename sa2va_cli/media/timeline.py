@@ -208,7 +208,8 @@ def scan(
         container: PyAV's input container, at its beginning.
         stream: its video stream.
         look: called with each packet, so that the first frame can be decoded on the way.
-        most: packets of frames that are read; None for all. The first time is right then, and no length is.
+        most: packets of frames that are read from a key frame on; None for all. The first time is right
+            then, and no length is.
 
     Returns:
         The timeline; None when there are no frames.
@@ -223,7 +224,7 @@ def scan(
             seen, clock = _Seen(), Clock.of(container, stream)
         if is_shown(packet, codec):
             seen.add(packet, *clock.place(packet))
-        if most is not None and len(seen.times) + seen.timeless * len(seen.decoding) >= most:
+        if most is not None and not keyless and len(seen.times) + seen.timeless * len(seen.decoding) >= most:
             break
     if not seen.times and not seen.decoding:
         return None

@@ -16,10 +16,11 @@ from typing import Any
 import av
 import numpy as np
 
-from sa2va_cli.datatypes import HIGH_RANGE, RGB, Frame
+from sa2va_cli.datatypes import RGB, Frame
 from sa2va_cli.errors import InputError
 from sa2va_cli.events import Progress, Report, no_report
 from sa2va_cli.media.clock import BROADCAST, Clock
+from sa2va_cli.media.containers import open_container, video_stream
 from sa2va_cli.media.conversion import (
     colour_of,
     depth_of,
@@ -34,15 +35,10 @@ from sa2va_cli.media.conversion import (
     transposes,
 )
 from sa2va_cli.media.decoding import Decoder
-from sa2va_cli.media.fields import field_order_of
-from sa2va_cli.media.metadata import read_metadata
 from sa2va_cli.media.sample_tables import sample_tables
 from sa2va_cli.media.source import SourceInfo
-from sa2va_cli.media.tail import has_second, missing_bytes
 from sa2va_cli.media.timeline import Timeline, is_shown, packets, scan, tabled
-
-_NOT_VIDEO = ("tty", "lavfi", "hls", "concat", "ffmetadata", "bin", "xbin", "adf", "idf")
-"""Demuxers that take text or play-lists for video."""
+from sa2va_cli.media.video_info import describe, missing_end, remarks
 
 _LARGE_BYTES = 256 << 20
 """Of a file that takes so long to read that somebody wants to know how far it is."""
@@ -103,16 +99,12 @@ class VideoSource:
                 raise InputError(f"{path}: not one frame of the video could be decoded; the file is damaged")
             _require_convertible(path, first[0])
             cut_off = timeline.undecodable(first[0].pts, broadcast=container.format.name in BROADCAST)
-            self._timeline: Timeline = timeline.without_first(cut_off) if cut_off else timeline
-            timeline = self._timeline
-            self._info = _describe(path, container, stream, timeline, first[0], deinterlace=deinterlace)
-            self._notes = [
-                *_remarks(container, first[0], timeline, deinterlace=deinterlace),
-                *_beginning(cut_off),
-                *_second(path),
-            ]
+            timeline = timeline.without_first(cut_off) if cut_off else timeline
+            self._info = describe(path, container, stream, timeline, first[0], deinterlace=deinterlace)
+            self._notes = remarks(path, container, timeline, first[0], cut_off, deinterlace=deinterlace)
+        self._timeline: Timeline = timeline
         self._turn = (first[0].rotation, display_matrix(first[0]))
-        self._damage = timeline.damage or _tail(path)
+        self._damage = timeline.damage or missing_end(path)
 
     @property
     def info(self) -> SourceInfo:
@@ -334,48 +326,6 @@ def _telling(look: Look, length: int, progress: Report) -> Look:
     return looking
 
 
-def open_container(path: Path) -> Any:
-    """Opens a file for reading, without letting its name or content reach for other files.
-
-    Raises:
-        InputError: when it cannot be read or is not a media file.
-    """
-    try:
-        container = av.open(f"file:{path}", metadata_errors="ignore")
-    except av.FFmpegError as error:
-        if isinstance(error, PermissionError):
-            raise InputError(f"{path}: no permission to read it") from error
-        raise InputError(
-            f"{path}: not an image or a video that can be read; if it is a recording, it was cut off before "
-            "its index was written"
-        ) from error
-    if container.format.name in _NOT_VIDEO:
-        container.close()
-        raise InputError(f"{path}: not an image or a video")
-    return container
-
-
-def video_stream(container: Any, path: Path, index: int | None = None) -> Any:
-    """The file's main video stream, or the one with a number; cover art does not count.
-
-    Raises:
-        InputError: when there is none.
-    """
-    art = av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails
-    streams = [s for s in container.streams.video if not s.disposition & art and s.codec_context is not None]
-    if not streams:
-        sound = "; it holds only sound" if container.streams.audio else ""
-        raise InputError(f"{path}: has no video stream{sound}")
-    if index is not None:
-        chosen = [stream for stream in streams if stream.index == index]
-        if not chosen:
-            there = ", ".join(str(stream.index) for stream in streams)
-            raise InputError(f"{path}: stream {index} is no video; choose from {there}")
-        return chosen[0]
-    best = container.streams.best("video")
-    return best if best in streams else streams[0]
-
-
 def _move(packet: Any, offset: int) -> None:
     """Moves a packet's times, so that its frame carries the moved one."""
     if packet.pts is not None:
@@ -415,53 +365,6 @@ def _thread_count() -> int:
     return min(_THREADS, os.cpu_count() or 1)
 
 
-def _describe(
-    path: Path, container: Any, stream: Any, timeline: Timeline, frame: Any, *, deinterlace: bool
-) -> SourceInfo:
-    matrix = display_matrix(frame)
-    # The container's, then the bitstream's (av_guess_sample_aspect_ratio), as players do.
-    aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or Fraction(1)
-    if aspect <= 0:
-        aspect = Fraction(1)
-    turned = transposes(matrix)
-    return SourceInfo(
-        path=path,
-        kind="image" if _is_still(container, timeline) else "video",
-        size=(frame.height, frame.width) if turned else (frame.width, frame.height),
-        frames=len(timeline),
-        rate=timeline.rate,
-        time_base=timeline.unit,
-        duration_seconds=float(timeline.duration),
-        rotation=0 if matrix is None else frame.rotation % 360,
-        has_audio=any(s.codec_context is not None for s in container.streams.audio),
-        codec=stream.codec_context.codec.canonical_name,
-        sample_aspect_ratio=1 / aspect if turned else aspect,
-        start_seconds=timeline.seconds(0),
-        constant_rate=timeline.constant,
-        clock_offsets=timeline.offsets,
-        metadata=read_metadata(container, stream),
-        subtitles=len(container.streams.subtitles),
-        colour=colour_of(frame),
-        depth=depth_of(frame),
-        interlaced=frame.interlaced_frame,
-        field_order=field_order_of(frame) if matrix is None and not deinterlace else None,
-    )
-
-
-def _is_still(container: Any, timeline: Timeline) -> bool:
-    """Whether it is one picture in a format of pictures, of those that Pillow does not know."""
-    pictures = container.format.name == "image2" or container.format.name.endswith("_pipe")
-    return pictures and len(timeline) == 1
-
-
-def _tail(path: Path) -> str:
-    with suppress(OSError):
-        missing = missing_bytes(path)
-        if missing:
-            return f"the file ends early: {missing} bytes of it are missing"
-    return ""
-
-
 def _require_convertible(path: Path, frame: Any) -> None:
     """Refuses pixels of a kind that FFmpeg's scaler does not take, such as packed floats."""
     try:
@@ -470,41 +373,3 @@ def _require_convertible(path: Path, frame: Any) -> None:
         raise InputError(
             f"{path}: pixels of the kind {frame.format.name} are not read; convert it to 8 or 16 bits"
         ) from error
-
-
-def _beginning(cut_off: int) -> list[str]:
-    if not cut_off:
-        return []
-    frames = "frame refers" if cut_off == 1 else f"{cut_off} frames refer"
-    return [f"the first {frames} to what was cut off before the beginning, and cannot be shown"]
-
-
-def _second(path: Path) -> list[str]:
-    with suppress(OSError):
-        if has_second(path):
-            return ["another recording is joined behind the first, and is not read; join them with ffmpeg"]
-    return []
-
-
-def _remarks(container: Any, frame: Any, timeline: Timeline, *, deinterlace: bool) -> list[str]:
-    notes = []
-    for number, track in enumerate(container.streams.audio, 1):
-        if track.codec_context is None or not track.codec_context.sample_rate:
-            notes.append(f"sound track {number} is in a codec that cannot be read; it is left out")
-    kind = HIGH_RANGE.get(int(frame.color_trc))
-    if kind is not None:
-        notes.append(
-            f"high dynamic range ({kind}): the network sees a tone-mapped picture; "
-            f"mattes and overlays keep {kind}, unless --tonemap is given"
-        )
-    if frame.interlaced_frame and not deinterlace:
-        notes.append(
-            "the video is interlaced and is not deinterlaced; outputs keep its fields, and edges that move "
-            "will look combed on screens; --deinterlace makes whole frames"
-        )
-    if frame.rotation % 90:
-        notes.append(f"a rotation by {frame.rotation} degrees is not a right angle and is rounded to one")
-    if timeline.jumps:
-        times = "once" if len(timeline.offsets) == 2 else f"{len(timeline.offsets) - 1} times"
-        notes.append(f"the time stamps jump {times}, as in joined recordings; the pieces follow each other")
-    return notes

@@ -192,8 +192,8 @@ class VideoWriter:
 
         Args:
             picture: (H, W, 3) uint8 RGB, (H, W) uint8 grey, or for codecs with alpha (H, W, 4) uint8 or
-                uint16 RGBA with straight alpha. ``h264`` takes planes too and encodes them as they are; all
-                pictures get the meaning of the first one's values.
+                uint16 RGBA with straight alpha. Planes are taken as deep as
+                ``Encoding.plane_bits`` says; all pictures get the meaning of the first one's values.
             pts: presentation time stamp on the source's clock; greater than the one before.
             time_base: seconds per unit of ``pts``.
             stored: the source's code values, which ``prores4444`` takes for pixels that were left alone.

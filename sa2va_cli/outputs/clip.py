@@ -88,23 +88,17 @@ class Clip:
             return self.info.numbers[place]
         return (form.otherwise_first if form and form.otherwise_first is not None else 0) + frame.index
 
-    @property
-    def carries_own_signal(self) -> bool:
-        """Whether the output can hold, and say that it holds, high dynamic range as the source has it."""
-        form = self.form
-        if form is None:
-            return True
-        return bool(form.in_time and form.codec and ENCODINGS[form.codec].tagged)
-
     def canvas(self, frame: Frame) -> NDArray[Any] | Yuv420:
         """What is drawn on: the source's own planes where the output can hold them, else RGB."""
-        if isinstance(frame.picture, Yuv420) and not self._takes_planes:
-            return frame.image
-        return frame.picture
+        picture = frame.picture
+        return frame.image if isinstance(picture, Yuv420) and not self._takes(picture) else picture
 
-    @property
-    def _takes_planes(self) -> bool:
-        form, colour = self.form, self.info.colour
-        if form is None:
+    def _takes(self, planes: Yuv420) -> bool:
+        """Whether the output holds such planes, or RGB of them, and can say what high dynamic range means."""
+        if self.form is None:
             return True
-        return form.in_time and (self.carries_own_signal or colour is None or not colour.high_range)
+        if self.form.codec is None:  # files and folders of pictures
+            return False
+        encoding = ENCODINGS[self.form.codec]
+        holds = encoding.rgb_bits > 0 or planes.depth <= encoding.plane_bits
+        return holds and (encoding.tagged or not planes.colour.high_range)

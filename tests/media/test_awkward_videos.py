@@ -23,7 +23,7 @@ from clips import (
 from PIL import Image
 
 from sa2va_cli.errors import InputError
-from sa2va_cli.media.probe import probe
+from sa2va_cli.media.probe import find_source, probe
 from sa2va_cli.media.reader import Reader, Selection, open_source
 
 FINE = {"crf": "1"}
@@ -290,6 +290,17 @@ def test_an_apng_that_only_blends_is_read(tmp_path: Path) -> None:
     images = [Image.fromarray(picture(number)).convert("RGBA") for number in range(4)]
     images[0].save(tmp_path / "a.png", save_all=True, append_images=images[1:], duration=100, blend=1)
     assert [number_of(frame.image) for frame in open_source(tmp_path / "a.png")] == list(range(4))
+
+
+def test_the_first_picture_of_a_recording_may_come_late(tmp_path: Path) -> None:
+    options = {"g": "70", "bf": "0", "sc_threshold": "1000000000"}
+    whole = make_video(tmp_path / "whole.ts", stamps=range(80), codec="mpeg2video", options=options)
+    with av.open(str(whole)) as container:
+        places = [packet.pos for packet in container.demux(video=0) if packet.size]
+    cut = tmp_path / "cut.ts"
+    cut.write_bytes(whole.read_bytes()[: 3 * 188] + whole.read_bytes()[places[10] :])
+    source = find_source(cut, only_first=True)
+    assert [number_of(frame.image) for frame in source.pictures(range(1))] == [70]
 
 
 def test_frames_that_refer_to_what_was_cut_off_are_no_damage(tmp_path: Path) -> None:

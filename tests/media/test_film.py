@@ -12,6 +12,7 @@ from clips import SIZE, number_of, picture
 from numpy.typing import NDArray
 
 from sa2va_cli.errors import InputError
+from sa2va_cli.media import film
 from sa2va_cli.media.colour import encode_srgb
 from sa2va_cli.media.film import _header, film_size
 from sa2va_cli.media.probe import probe
@@ -213,6 +214,16 @@ def test_a_window_that_begins_elsewhere_is_shown_whole(tmp_path: Path, corner: t
     assert np.abs(frame.image.astype(int) - picture(3)).max() <= 1
 
 
+def test_a_window_elsewhere_in_a_compression_that_is_not_known_is_refused(tmp_path: Path) -> None:
+    path = with_window(write_exr(tmp_path / "a.exr", light(3)), 10, 20)
+    data = bytearray(path.read_bytes())
+    name = b"compression\0compression\0"
+    data[data.index(name) + len(name) + 4] = 77
+    path.write_bytes(data)
+    with pytest.raises(InputError, match="compression number 77"):
+        list(open_source(path))
+
+
 @pytest.mark.parametrize("names", ["YA", "RGBA", "RGB"])
 def test_channels_that_ffmpeg_does_not_read_are_read_by_openexr(tmp_path: Path, names: str) -> None:
     library: Any = pytest.importorskip("OpenEXR")
@@ -231,6 +242,18 @@ def test_channels_that_ffmpeg_does_not_read_are_read_by_openexr(tmp_path: Path, 
     assert np.abs(frame.finest.astype(int) - encode_srgb(meant)).max() <= 64  # of 65535: half floats
     assert (frame.alpha is not None) == ("A" in names)
     assert frame.alpha is None or set(frame.alpha.flat) == {32768}
+
+
+def test_channels_of_mixed_kinds_name_the_library_that_reads_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_exr(tmp_path / "a.exr", light(0))
+    data = bytearray(path.read_bytes())
+    data[data.index(b"chlist\0") + 7 + 4 + 2] = 1  # of the first channel, which is a half then
+    path.write_bytes(data)
+    monkeypatch.setattr(film, "find_spec", lambda _: None)
+    with pytest.raises(InputError, match=r"mixed kinds, need OpenEXR.*sa2va\[exr\]"):
+        list(open_source(path))
 
 
 def test_luminance_with_chroma_is_refused(tmp_path: Path) -> None:
@@ -266,3 +289,28 @@ def test_pixels_that_are_not_square_are_known(tmp_path: Path) -> None:
         struct.pack_into(">2I", data, 1628, *numbers)
         film.write_bytes(data)
         assert probe(film).sample_aspect_ratio == aspect
+
+
+@pytest.mark.parametrize("order", "><")
+@pytest.mark.parametrize("method", [1, 2], ids="AB")
+def test_luma_of_10_bits_begins_in_the_low_bits_of_each_word(tmp_path: Path, order: str, method: int) -> None:
+    """As SMPTE ST 268 numbers the values of a word; GraphicsMagick writes and reads the same."""
+    width, height = 7, 2  # the last word of a line is not full
+    codes = np.arange(width * height).reshape(height, width) * 61 + 5
+    head = bytearray(2048)
+    head[:4] = b"SDPX" if order == ">" else b"XPDS"
+    for place, number in ((4, 2048), (772, width), (776, height), (808, 2048)):
+        struct.pack_into(order + "I", head, place, number)
+    struct.pack_into(order + "H", head, 770, 1)
+    head[800], head[801], head[803] = 6, 2, 10  # luma, linear, bits
+    struct.pack_into(order + "H", head, 804, method)
+    padding = 2 if method == 1 else 0
+    words = [
+        sum(int(code) << (padding + 10 * at) for at, code in enumerate(line[first : first + 3]))
+        for line in codes
+        for first in range(0, width, 3)
+    ]
+    path = tmp_path / "a.dpx"
+    path.write_bytes(bytes(head) + struct.pack(f"{order}{len(words)}I", *words))
+    (frame,) = open_source(path)
+    assert np.array_equal(frame.finest, np.repeat(np.rint(codes * (65535 / 1023))[..., None], 3, axis=2))

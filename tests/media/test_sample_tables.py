@@ -12,10 +12,10 @@ import pytest
 from clips import VFR, make_front_index, make_video, truncate
 
 from sa2va_cli.media import video
+from sa2va_cli.media.containers import open_container, video_stream
 from sa2va_cli.media.reader import open_source
 from sa2va_cli.media.sample_tables import sample_tables
 from sa2va_cli.media.timeline import Timeline, scan, tabled
-from sa2va_cli.media.video import open_container, video_stream
 
 REORDERED = {"g": "6", "bf": "2"}
 

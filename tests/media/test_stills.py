@@ -538,12 +538,22 @@ def test_deep_ppm_keeps_its_depth(tmp_path: Path, top: int) -> None:
     assert np.abs(frame.deep - values * (65535 / top)).max() <= 1
 
 
-def test_deep_jpeg_2000_keeps_its_depth(tmp_path: Path) -> None:
+@pytest.mark.parametrize("data", [b"P1\n6 2\n101010\n010101\n", b"P4\n24 2\n999888"])
+def test_a_bitmap_is_not_deep(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "a.pbm").write_bytes(data)
+    assert only(tmp_path / "a.pbm")[1] == []
+
+
+@pytest.mark.parametrize("between", [0, 5000])
+def test_deep_jpeg_2000_keeps_its_depth(tmp_path: Path, between: int) -> None:
     context: Any = av.CodecContext.create("jpeg2000", "w")
     context.width, context.height, context.pix_fmt, context.time_base = *SIZE, "rgb48le", Fraction(1)
     context.options = {"pred": "dwt53"}
     frame = av.VideoFrame.from_ndarray(deep_picture(), format="rgb48le")
-    (tmp_path / "a.jp2").write_bytes(b"".join(map(bytes, [*context.encode(frame), *context.encode(None)])))
+    data = b"".join(map(bytes, [*context.encode(frame), *context.encode(None)]))
+    place = data.index(b"jp2c") - 4
+    box = struct.pack(">I", 8 + between) + b"free" + bytes(between)
+    (tmp_path / "a.jp2").write_bytes(data[:place] + box + data[place:])
     read, warnings = only(tmp_path / "a.jp2")
     assert read.deep is not None
     assert np.abs(read.deep.astype(int) - deep_picture()).mean() <= 64

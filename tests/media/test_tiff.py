@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from sa2va_cli.errors import InputError
 from sa2va_cli.media.deep_values import sixteen_bit_values, turned
@@ -115,6 +116,9 @@ def test_grey_with_alpha_and_channels_that_are_no_alpha(tmp_path: Path) -> None:
     finest, alpha = read(write_tiff(tmp_path / "a.tif", VALUES[..., :2], BLACK_FIRST, extra=2))
     assert np.array_equal(finest, np.broadcast_to(GREY, finest.shape))
     assert np.array_equal(alpha, VALUES[..., 1])
+    whole = np.full_like(VALUES[..., :2], 32768)
+    multiplied, alpha = read(write_tiff(tmp_path / "m.tif", whole, BLACK_FIRST, extra=1))
+    assert (set(multiplied.flat), set(np.asarray(alpha).flat)) == ({65535}, {32768})
     assert read(write_tiff(tmp_path / "b.tif", VALUES, RGB, extra=0))[1] is None
 
 
@@ -167,3 +171,28 @@ def test_floats_are_shares_of_white_or_count_up_to_what_most_of_them_say() -> No
 def test_probing_says_what_is_read(tmp_path: Path) -> None:
     info = probe(write_tiff(tmp_path / "a.tif", (COLOURS / 65535).astype(np.float32), RGB, orientation=6))
     assert (info.kind, info.size, info.codec) == ("image", (HEIGHT, WIDTH), "tiff")
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+def test_a_stack_that_was_cut_off_keeps_the_pages_that_are_there(tmp_path: Path) -> None:
+    pages = [Image.fromarray(page) for page in np.full((4, 32, 40, 3), 90, np.uint8)]
+    path = tmp_path / "a.tif"
+    pages[0].save(path, save_all=True, append_images=pages[1:])
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 5 // 8])
+    source = find_source(path)
+    assert len(list(source.pictures(range(source.info.frames)))) == 2
+    assert "a.tif is damaged: its further pages cannot be reached" in source.warnings
+
+
+@pytest.mark.parametrize("tag", [256, 258, 274, 277, 284, 338, 339])
+def test_a_field_that_holds_no_number_is_damage(tmp_path: Path, tag: int) -> None:
+    path = write_tiff(tmp_path / "a.tif", VALUES, RGB, extra=2)
+    data = bytearray(path.read_bytes())
+    (table,) = struct.unpack_from("<I", data, 4)
+    (count,) = struct.unpack_from("<H", data, table)
+    for place in range(table + 2, table + 2 + 12 * count, 12):
+        if struct.unpack_from("<H", data, place) == (tag,):
+            struct.pack_into("<H", data, place + 2, 7)  # bytes of no meaning
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=r"a\.tif: .*(damaged|not read)"):
+        list(find_source(path).pictures(range(1)))

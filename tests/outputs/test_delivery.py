@@ -305,6 +305,23 @@ def test_stacked_keeps_the_code_values_of_the_source(folder, depth, black, white
     assert set(made.blue[SIZE[1] // 2 :].flat) == {1 << depth - 1}
 
 
+@pytest.mark.parametrize("kind", ["overlay", "stacked"])
+@pytest.mark.parametrize("transfer", [1, 16], ids=["bt709", "pq"])
+def test_codecs_of_8_bits_take_what_is_seen_of_deeper_sources(sa2va, folder, kind, transfer):
+    tags = {"color_trc": transfer, "color_primaries": 9, "colorspace": 9}
+    source = make_video(
+        folder / "a.mkv", stamps=range(2), codec="ffv1", pixel_format="yuv420p10le", tags=tags
+    )
+    made = sa2va("segment", source, "red corner", "--save", kind, "--codec", "vp9")
+    assert made.code == 0, made.err
+    assert "written with 8 bits; the source has 10" in made.err
+    result = open_source(folder / f"a.{kind}.webm")
+    (seen, *_), (shown, *_) = open_source(source), result
+    assert (result.info.depth, result.info.colour.transfer) == (8, 1)
+    apart = np.abs(shown.image[: SIZE[1]].astype(int) - seen.image)
+    assert np.quantile(apart, 0.2) <= 2  # what nothing is drawn on
+
+
 def test_hints_lie_inside_the_mask_and_beside_the_input(sa2va, folder):
     make_folder(folder / "shot" / "Input")
     made = sa2va("segment", "shot/Input", "red corner", "--for", "corridorkey")

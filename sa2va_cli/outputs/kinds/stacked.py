@@ -35,6 +35,7 @@ def _draw(
 ) -> "Pixels | Yuv420":
     import numpy as np
 
+    from sa2va_cli.colour import eight_bits
     from sa2va_cli.datatypes import Yuv420
     from sa2va_cli.media.encodings import ENCODINGS
 
@@ -42,11 +43,11 @@ def _draw(
     alpha = cut(found)[..., 3]
     encoding = ENCODINGS[(clip.form and clip.form.codec) or _CODEC]
     own = clip.canvas(frame)
-    if isinstance(own, Yuv420) and encoding.planes and not own.colour.high_range:
+    if isinstance(own, Yuv420) and own.depth <= encoding.plane_bits and not own.colour.high_range:
         return _stacked_planes(own, alpha, axis)
     if isinstance(own, Yuv420):  # players that know no alpha know no high range either
         own = frame.finest if encoding.keeps_codes else frame.image
-    grey = alpha if own.dtype == np.uint16 else ((alpha.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    grey = alpha if own.dtype == np.uint16 else eight_bits(alpha)
     return np.concatenate([own, np.dstack([grey] * 3)], axis=axis)
 
 
