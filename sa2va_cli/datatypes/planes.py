@@ -62,22 +62,12 @@ class YuvColour:
 
 
 @dataclass(frozen=True, eq=False)
-class YuvPlanes:
-    """A picture's code values as they were decoded, upright, at any depth and chroma subsampling.
-
-    Attributes:
-        luma: (H, W) uint8, or uint16 for more than 8 bits.
-        blue: the difference of blue, of luma's size or smaller.
-        red: the difference of red, likewise.
-        depth: bits of a code value.
-        colour: what the numbers mean.
-    """
+class _Planes:
+    """Luma and the differences of blue and red; what they are is said by who has them."""
 
     luma: NDArray[Any] = field(repr=False)
     blue: NDArray[Any] = field(repr=False)
     red: NDArray[Any] = field(repr=False)
-    depth: int
-    colour: YuvColour
 
     @property
     def planes(self) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
@@ -89,6 +79,22 @@ class YuvPlanes:
         """(width, height) in pixels."""
         return self.luma.shape[1], self.luma.shape[0]
 
+
+@dataclass(frozen=True, eq=False)
+class YuvPlanes(_Planes):
+    """A picture's code values as they were decoded, upright, at any depth and chroma subsampling.
+
+    Attributes:
+        luma: (H, W) uint8, or uint16 for more than 8 bits.
+        blue: the difference of blue, of luma's size or smaller.
+        red: the difference of red, likewise.
+        depth: bits of a code value.
+        colour: what the numbers mean.
+    """
+
+    depth: int
+    colour: YuvColour
+
     @cached_property
     def rgb(self) -> NDArray[np.uint16]:
         """(H, W, 3) uint16 RGB in the picture's own primaries and transfer; 65535 is full."""
@@ -98,7 +104,7 @@ class YuvPlanes:
 
 
 @dataclass(frozen=True, eq=False)
-class Yuv420:
+class Yuv420(_Planes):
     """A picture as most video holds it: upright, luma for each pixel, chroma for each two by two.
 
     Attributes:
@@ -109,9 +115,6 @@ class Yuv420:
         depth: bits of a code value, 8 or 10.
     """
 
-    luma: NDArray[Any] = field(repr=False)
-    blue: NDArray[Any] = field(repr=False)
-    red: NDArray[Any] = field(repr=False)
     colour: YuvColour
     depth: int = 8
 
@@ -124,13 +127,3 @@ class Yuv420:
         if any(plane.dtype != wanted for plane in self.planes):
             kinds = [str(plane.dtype) for plane in self.planes]
             raise ValueError(f"planes of {self.depth} bits must be {wanted.__name__}, got {kinds}")
-
-    @property
-    def planes(self) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-        """Luma, blue and red difference."""
-        return self.luma, self.blue, self.red
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """(width, height) in pixels."""
-        return self.luma.shape[1], self.luma.shape[0]

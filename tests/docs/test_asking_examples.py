@@ -9,7 +9,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-import torch
 
 from sa2va_cli import api
 from sa2va_cli.runtime.choice import ModelChoice
@@ -36,10 +35,7 @@ def samples(folder, monkeypatch):
     monkeypatch.setenv("SA2VA_EVERY", "16")
     (folder / "samples").mkdir()
     (folder / "samples" / "park.mp4").symlink_to(ROOT / "samples" / "park.mp4")
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield folder
-    torch.set_num_threads(before)
+    return folder
 
 
 def run(sa2va, line, monkeypatch):

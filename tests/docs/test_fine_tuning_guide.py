@@ -7,7 +7,6 @@ import runpy
 import sys
 
 import pytest
-import torch
 from test_command_examples import ROOT
 
 from sa2va_cli.demo import world
@@ -16,14 +15,6 @@ from sa2va_cli.training.recipe import read_recipe
 PAGE = (ROOT / "docs" / "guides" / "fine-tuning.md").read_text(encoding="utf-8")
 TUTORIAL = PAGE.split("## A new thing")[1].split("## A released model")[0]
 SHORTER = {"60": "2", "20": "1", "300": "1", "24": "2", "16": "1"}
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def run_tutorial(folder, sa2va, monkeypatch, changes):

@@ -2,7 +2,6 @@
 
 import dataclasses
 import itertools
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -29,15 +28,6 @@ from sa2va_cli.training.meaning import MeaningCode
 from sa2va_cli.training.objective import LossWeights, Objective, Readouts, of_like_lengths
 from sa2va_cli.training.park import CLASSES, DEEDS, NAMES, Mixture, ParkDataset, ParkTargets, sample_schedule
 from sa2va_cli.training.samples import FIRST_WORD, IGNORED, Question, Sample, collate
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """A tiny network is slower on two threads, and its sums are the same every time on one."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
