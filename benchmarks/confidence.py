@@ -26,7 +26,8 @@ from recording import Cell, Column, add_options, record
 from sa2va_cli.datatypes import AnySegmenter, FrameMasks
 from sa2va_cli.demo.world import Scene, scene_seed, write_clip
 from sa2va_cli.evaluation.davis import jaccard
-from sa2va_cli.pipeline.job import Search, numbered
+from sa2va_cli.pipeline.labels import numbered
+from sa2va_cli.pipeline.search import Search
 from sa2va_cli.pipeline.streaming import stream
 from sa2va_cli.runtime.choice import ModelChoice
 from sa2va_cli.runtime.loading import load_segmenter

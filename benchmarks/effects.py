@@ -34,8 +34,10 @@ from sa2va_cli.demo.world import Scene as World
 from sa2va_cli.demo.world import scene_seed
 from sa2va_cli.outputs.drawing import Drawing
 from sa2va_cli.outputs.saving import Saving
-from sa2va_cli.pipeline.job import Search, SegmentJob, numbered
+from sa2va_cli.pipeline.job import SegmentJob
+from sa2va_cli.pipeline.labels import numbered
 from sa2va_cli.pipeline.rendering import RenderJob, render
+from sa2va_cli.pipeline.search import Search
 from sa2va_cli.pipeline.segmentation import segment
 from sa2va_cli.render.effects.drawing import Drawer, Scene, Seen
 from sa2va_cli.render.effects.reading import EffectUse, read_effect

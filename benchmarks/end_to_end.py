@@ -15,7 +15,9 @@ from recording import Column, add_options, record, rounds
 from sa2va_cli.bench.rounds import Ratio, Timing, take_turns
 from sa2va_cli.bench.stages import AnsweringSegmenter
 from sa2va_cli.outputs.saving import Saving
-from sa2va_cli.pipeline.job import Search, SegmentJob, numbered
+from sa2va_cli.pipeline.job import SegmentJob
+from sa2va_cli.pipeline.labels import numbered
+from sa2va_cli.pipeline.search import Search
 from sa2va_cli.pipeline.segmentation import segment
 from sa2va_cli.runtime.choice import ModelChoice
 from sa2va_cli.runtime.device import choose_placement

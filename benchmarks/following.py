@@ -28,7 +28,8 @@ from sa2va_cli.datatypes import AnySegmenter, FrameMasks
 from sa2va_cli.demo.scene import Scene
 from sa2va_cli.demo.world import scene_seed, write_clip
 from sa2va_cli.evaluation.davis import boundary_f, jaccard
-from sa2va_cli.pipeline.job import Search, numbered
+from sa2va_cli.pipeline.labels import numbered
+from sa2va_cli.pipeline.search import Search
 from sa2va_cli.pipeline.streaming import stream
 from sa2va_cli.runtime.choice import ModelChoice
 from sa2va_cli.runtime.loading import load_segmenter

@@ -29,7 +29,9 @@ from sa2va_cli.bench.rounds import Ratio, Timing, take_turns
 from sa2va_cli.datatypes import RGB, Followed, Frame, Grounding, ModelIdentity
 from sa2va_cli.media.encodings import ENCODINGS
 from sa2va_cli.outputs.saving import Saving
-from sa2va_cli.pipeline.job import SAMPLINGS, Search, SegmentJob, numbered
+from sa2va_cli.pipeline.job import SegmentJob
+from sa2va_cli.pipeline.labels import numbered
+from sa2va_cli.pipeline.search import SAMPLINGS, Search
 from sa2va_cli.pipeline.segmentation import segment
 from sa2va_cli.runtime.choice import ModelChoice
 

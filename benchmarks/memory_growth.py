@@ -41,7 +41,9 @@ def segment_here(clip: Path) -> int:
     from sa2va_cli.bench.hardware import peak_host_bytes
     from sa2va_cli.bench.stages import AnsweringSegmenter
     from sa2va_cli.outputs.saving import Saving
-    from sa2va_cli.pipeline.job import Search, SegmentJob, numbered
+    from sa2va_cli.pipeline.job import SegmentJob
+    from sa2va_cli.pipeline.labels import numbered
+    from sa2va_cli.pipeline.search import Search
     from sa2va_cli.pipeline.segmentation import segment
     from sa2va_cli.runtime.choice import ModelChoice
     from sa2va_cli.runtime.loading import load_segmenter

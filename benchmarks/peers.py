@@ -54,8 +54,10 @@ from sa2va_cli.model.session import NetworkSession
 from sa2va_cli.model.tracker import Tracker
 from sa2va_cli.outputs.drawing import Drawing
 from sa2va_cli.outputs.saving import Saving
-from sa2va_cli.pipeline.job import Search, SegmentJob, numbered
+from sa2va_cli.pipeline.job import SegmentJob
+from sa2va_cli.pipeline.labels import numbered
 from sa2va_cli.pipeline.prompts import question
+from sa2va_cli.pipeline.search import Search
 from sa2va_cli.pipeline.segmentation import segment
 from sa2va_cli.runtime.choice import ModelChoice
 from sa2va_cli.runtime.device import choose_placement

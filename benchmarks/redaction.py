@@ -29,8 +29,10 @@ from sa2va_cli.media.reader import open_source
 from sa2va_cli.outputs.delivery import Delivery
 from sa2va_cli.outputs.drawing import Drawing
 from sa2va_cli.outputs.saving import Saving
-from sa2va_cli.pipeline.job import Search, SegmentJob, numbered
+from sa2va_cli.pipeline.job import SegmentJob
+from sa2va_cli.pipeline.labels import numbered
 from sa2va_cli.pipeline.rendering import RenderJob, render
+from sa2va_cli.pipeline.search import Search
 from sa2va_cli.pipeline.segmentation import segment
 from sa2va_cli.render.effects.reading import read_effect
 from sa2va_cli.runtime.choice import ModelChoice

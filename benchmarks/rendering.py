@@ -21,8 +21,10 @@ from sa2va_cli.bench.job import picture_size
 from sa2va_cli.bench.pictures import GRAIN
 from sa2va_cli.bench.rounds import Ratio, take_turns
 from sa2va_cli.outputs.saving import Saving
-from sa2va_cli.pipeline.job import Search, SegmentJob, numbered
+from sa2va_cli.pipeline.job import SegmentJob
+from sa2va_cli.pipeline.labels import numbered
 from sa2va_cli.pipeline.rendering import RenderJob, render
+from sa2va_cli.pipeline.search import Search
 from sa2va_cli.pipeline.segmentation import segment
 from sa2va_cli.runtime.choice import ModelChoice
 

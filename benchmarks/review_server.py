@@ -27,9 +27,11 @@ from sa2va_cli.bench.clips import write_park
 from sa2va_cli.bench.job import picture_size
 from sa2va_cli.bench.pictures import GRAIN
 from sa2va_cli.outputs.saving import Saving
-from sa2va_cli.pipeline.job import Search, SegmentJob, numbered
+from sa2va_cli.pipeline.job import SegmentJob
+from sa2va_cli.pipeline.labels import numbered
 from sa2va_cli.pipeline.opening import opened
 from sa2va_cli.pipeline.provenance import source_facts
+from sa2va_cli.pipeline.search import Search
 from sa2va_cli.pipeline.segmentation import segment
 from sa2va_cli.review.desk import Desk
 from sa2va_cli.review.engine import Engine

@@ -23,8 +23,8 @@ from sa2va_cli.datatypes import AnySegmenter
 from sa2va_cli.demo.edited import Film
 from sa2va_cli.demo.sightings import EXISTS
 from sa2va_cli.evaluation.davis import boundary_f, jaccard
-from sa2va_cli.pipeline.job import Search
 from sa2va_cli.pipeline.opening import opened
+from sa2va_cli.pipeline.search import Search
 from sa2va_cli.pipeline.shots import shots_of
 from sa2va_cli.pipeline.streaming import stream
 from sa2va_cli.runtime.choice import ModelChoice

@@ -29,10 +29,11 @@ from sa2va_cli.evaluation.steadiness import Jumps, Masks, Steadiness, steady_pla
 from sa2va_cli.events import no_report
 from sa2va_cli.model.sam2_maps import DecodedMasks, ImageFeatures
 from sa2va_cli.model.tracker import Tracker, TrackerMemory
-from sa2va_cli.pipeline.job import Search, numbered
 from sa2va_cli.pipeline.keyframes import keyframe_indices
+from sa2va_cli.pipeline.labels import numbered
 from sa2va_cli.pipeline.opening import opened
 from sa2va_cli.pipeline.prompts import question
+from sa2va_cli.pipeline.search import Search
 from sa2va_cli.runtime.choice import ModelChoice
 from sa2va_cli.runtime.loading import load_segmenter
 

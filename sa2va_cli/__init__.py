@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     )
     from sa2va_cli.outputs.delivery import Delivery
     from sa2va_cli.outputs.saving import Saving
-    from sa2va_cli.pipeline.job import Search, SegmentJob, SegmentResult
+    from sa2va_cli.pipeline.job import SegmentJob
+    from sa2va_cli.pipeline.result import SegmentResult
+    from sa2va_cli.pipeline.search import Search
     from sa2va_cli.runtime.choice import ModelChoice
 
 __version__ = VERSION
@@ -83,7 +85,9 @@ _HOMES = {
     ),
     "sa2va_cli.outputs.delivery": ("Delivery",),
     "sa2va_cli.outputs.saving": ("Saving",),
-    "sa2va_cli.pipeline.job": ("Search", "SegmentJob", "SegmentResult"),
+    "sa2va_cli.pipeline.job": ("SegmentJob",),
+    "sa2va_cli.pipeline.result": ("SegmentResult",),
+    "sa2va_cli.pipeline.search": ("Search",),
     "sa2va_cli.runtime.choice": ("ModelChoice",),
 }
 """Which module has which of the names."""

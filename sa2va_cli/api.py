@@ -15,9 +15,11 @@ from sa2va_cli.media.arrays import ArraySource, frames_of
 from sa2va_cli.media.reader import Reader
 from sa2va_cli.parameters import expanded
 from sa2va_cli.pipeline import streaming
-from sa2va_cli.pipeline.asking import masks_on, question_about, with_regions
+from sa2va_cli.pipeline.asking import question_about, with_regions
 from sa2va_cli.pipeline.asking_job import Answering, Viewing
-from sa2va_cli.pipeline.job import Sampling, Search, numbered
+from sa2va_cli.pipeline.labels import numbered
+from sa2va_cli.pipeline.marking import masks_on
+from sa2va_cli.pipeline.search import Sampling, Search
 from sa2va_cli.pipeline.selection import selection
 from sa2va_cli.pipeline.viewing import Viewed, view, viewed
 from sa2va_cli.runtime.choice import ModelChoice

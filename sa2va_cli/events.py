@@ -5,6 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+LOOKING_FOR_CUTS, LOOKING_IN_SHOTS = "looking for cuts", "looking for it in each shot"
+"""Stages in which frames are looked at before any is followed."""
+
+DRAWING_AGAIN, FINISHING = "drawing what needs the whole clip", "finishing the files"
+"""Stages behind the last frame that is followed."""
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -21,6 +27,16 @@ class Progress:
     done: int = 0
     total: int = 0
     unit: str = "frames"
+
+    @property
+    def looks_ahead(self) -> bool:
+        """Whether frames are only looked at, before any is followed."""
+        return self.stage in (LOOKING_FOR_CUTS, LOOKING_IN_SHOTS)
+
+    @property
+    def finishes(self) -> bool:
+        """Whether all frames have been followed."""
+        return self.stage in (DRAWING_AGAIN, FINISHING)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from families import checkpoint
 
 from sa2va_cli import Sa2VA
 from sa2va_cli.errors import InputError, ModelError, UsageError
-from sa2va_cli.pipeline.job import Search
+from sa2va_cli.pipeline.search import Search
 from sa2va_cli.runtime.choice import ModelChoice
 from sa2va_cli.visual_prompts import read_point
 

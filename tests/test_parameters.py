@@ -11,7 +11,8 @@ from sa2va_cli.errors import InputError, UsageError, in_python, on_command_line,
 from sa2va_cli.outputs.kinds import KINDS
 from sa2va_cli.outputs.saving import Saving
 from sa2va_cli.parameters import Argument, Option, Switches, declared, expanded, one_of
-from sa2va_cli.pipeline.job import Search, SegmentJob
+from sa2va_cli.pipeline.job import SegmentJob
+from sa2va_cli.pipeline.search import Search
 from sa2va_cli.runtime.choice import ModelChoice
 
 GROUPS = (Search, Saving, ModelChoice, BenchJob, SegmentJob, Talking)

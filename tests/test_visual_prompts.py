@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from sa2va_cli.errors import UsageError
-from sa2va_cli.pipeline.job import Search
+from sa2va_cli.pipeline.search import Search
 from sa2va_cli.visual_prompts import (
     BoxPrompt,
     Length,

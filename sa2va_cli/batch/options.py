@@ -16,7 +16,7 @@ from sa2va_cli.outputs.drawing import Drawing
 from sa2va_cli.outputs.saving import Saving
 from sa2va_cli.parameters import ANSWERING, DRAWING, LOOKING, Option, check_fields, declared
 from sa2va_cli.pipeline.asking_job import Answering, Viewing
-from sa2va_cli.pipeline.job import Search, check_reground
+from sa2va_cli.pipeline.search import Search, check_reground
 from sa2va_cli.runtime.choice import ModelChoice
 
 

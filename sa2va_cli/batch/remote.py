@@ -15,7 +15,7 @@ from sa2va_cli.batch.marks import Mark, remote_mark
 from sa2va_cli.errors import OutputError
 from sa2va_cli.outputs.saving import Existing
 from sa2va_cli.pipeline.fetching import cache_folder
-from sa2va_cli.pipeline.job import SegmentResult
+from sa2va_cli.pipeline.result import SegmentResult
 from sa2va_cli.pipeline.storage import facts_of, upload
 from sa2va_cli.staging import output_errors
 

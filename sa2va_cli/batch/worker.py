@@ -22,21 +22,13 @@ from sa2va_cli.editing.remarks import EXPOSING, remarked_ranges
 from sa2va_cli.errors import InputError, LookAtTheseError, Sa2VAError
 from sa2va_cli.events import Event, Progress, Report
 from sa2va_cli.outputs.saving import Existing
-from sa2va_cli.pipeline.job import (
-    LOOKING_FOR_CUTS,
-    LOOKING_IN_SHOTS,
-    Resuming,
-    SegmentResult,
-    Stopped,
-)
+from sa2va_cli.pipeline.job import Resuming, Stopped
+from sa2va_cli.pipeline.result import SegmentResult
 from sa2va_cli.queues import Channel
 from sa2va_cli.runtime.choice import ModelChoice
 
 if TYPE_CHECKING:
     from sa2va_cli.runtime.loading import Load
-
-FINISHING = ("finishing the files", "drawing what needs the whole clip")
-"""Stages behind the last frame."""
 
 _PROGRESS_SECONDS = 0.5
 """How often progress of one job is told at most."""
@@ -279,10 +271,9 @@ class Worker:
                 return
             new = event.stage != stage
             stage = event.stage
-            if stage in FINISHING:
+            if event.finishes:
                 turn.give_back()
-            early = stage in (LOOKING_FOR_CUTS, LOOKING_IN_SHOTS)
-            waits = stage in FINISHING or (kept and event.done > 0 and not early)
+            waits = event.finishes or (kept and event.done > 0 and not event.looks_ahead)
             if self._stop.now.is_set() or (self._stop.soon.is_set() and not waits):
                 raise Stopped
             now = time.monotonic()

@@ -28,7 +28,9 @@ from sa2va_cli.events import Notice, Progress, Report, no_report
 from sa2va_cli.media.reader import open_source
 from sa2va_cli.model.network import NetworkSegmenter
 from sa2va_cli.outputs.saving import Saving
-from sa2va_cli.pipeline.job import Search, SegmentJob, numbered
+from sa2va_cli.pipeline.job import SegmentJob
+from sa2va_cli.pipeline.labels import numbered
+from sa2va_cli.pipeline.search import Search
 from sa2va_cli.pipeline.segmentation import segment
 from sa2va_cli.runtime.choice import ModelChoice
 from sa2va_cli.runtime.device import Placement

@@ -327,16 +327,13 @@ def _answer_each(
     from sa2va_cli.events import Progress
     from sa2va_cli.pipeline.answering import answer_record
     from sa2va_cli.pipeline.questions import answer_listed
-    from sa2va_cli.pipeline.segmentation import announce
-    from sa2va_cli.runtime.loading import memory_errors_explained
+    from sa2va_cli.runtime.loading import load_announced, memory_errors_explained
 
     placement = job.model.placed()
     name = job.model.name_on(placement)
     failed = 0
     with memory_errors_explained(name, placement, "frames"):
-        announce(placement, report)
-        report(Progress(f"loading {name}"))
-        engine: ChatEngine = loader(session, imported)(job.loaded, placement)
+        engine: ChatEngine = load_announced(loader(session, imported), job.loaded, placement, report)
         generation = job.answering.generation()
         answers = answer_listed(engine, wanted, job.viewing, generation, batch_size=batch_size, report=report)
         for done, one in enumerate(answers, 1):
@@ -387,10 +384,9 @@ def _interview(
     from sa2va_cli.commands.interview import Interview, lines_from_terminal
     from sa2va_cli.pipeline.asking import check_known, check_regions, shows_apart
     from sa2va_cli.pipeline.opening import STANDARD_INPUT, streams_kept
-    from sa2va_cli.pipeline.segmentation import announce
     from sa2va_cli.pipeline.talk import Talk
     from sa2va_cli.pipeline.viewing import view_all
-    from sa2va_cli.runtime.loading import memory_errors_explained
+    from sa2va_cli.runtime.loading import announce, memory_errors_explained
 
     console = session.console
     check_known(job.model, job.regions.visual)

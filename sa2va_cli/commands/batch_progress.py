@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 from sa2va_cli.batch.progress import BatchEvent, BatchResult, Counted, JobBegan, JobEnded, JobTold
 from sa2va_cli.errors import on_command_line
 from sa2va_cli.events import Notice, Progress, Saved
-from sa2va_cli.pipeline.job import LOOKING_FOR_CUTS, LOOKING_IN_SHOTS
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -60,8 +59,7 @@ def _now() -> float:
 
 def _counts(progress: Progress) -> bool:
     """Whether frames of the clip are being done, and not looked at or fetched before."""
-    early = progress.stage in (LOOKING_FOR_CUTS, LOOKING_IN_SHOTS)
-    return progress.total > 0 and progress.unit == Progress.unit and not early
+    return progress.total > 0 and progress.unit == Progress.unit and not progress.looks_ahead
 
 
 @dataclass

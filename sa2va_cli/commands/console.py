@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from rich.console import Console as RichConsole
     from rich.progress import Progress as Bars
 
-    from sa2va_cli.pipeline.job import SegmentJob, SegmentResult
-    from sa2va_cli.pipeline.segmentation import Plan
+    from sa2va_cli.pipeline.job import SegmentJob
+    from sa2va_cli.pipeline.planning import Plan
+    from sa2va_cli.pipeline.result import SegmentResult
     from sa2va_cli.tracks.review import DoubtfulRange
 
 _LINE_SECONDS = 5.0
@@ -254,7 +255,7 @@ class Console:
 
     def plan(self, job: "SegmentJob", plan: "Plan", *, to_download: bool) -> None:
         """Shows what a run would do; ``to_download`` is whether it would fetch the model first."""
-        from sa2va_cli.pipeline.job import object_label
+        from sa2va_cli.pipeline.labels import object_label
 
         info = plan.reader.info
         size = f"{info.size[0]}x{info.size[1]}"

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from sa2va_cli.errors import NothingFoundError, on_command_line
 from sa2va_cli.pipeline.asking_job import reply_facts
-from sa2va_cli.pipeline.job import ObjectSummary, SegmentJob, SegmentResult, object_label
+from sa2va_cli.pipeline.job import SegmentJob
+from sa2va_cli.pipeline.labels import object_label
+from sa2va_cli.pipeline.result import ObjectSummary, SegmentResult
 from sa2va_cli.visual_prompts import to_document
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from sa2va_cli.media.source import SourceInfo
     from sa2va_cli.pipeline.asking_job import AskJob, AskResult
     from sa2va_cli.pipeline.moments import Moment
-    from sa2va_cli.pipeline.segmentation import Plan
+    from sa2va_cli.pipeline.planning import Plan
     from sa2va_cli.tracks.corrections import Correction
     from sa2va_cli.tracks.review import DoubtfulRange
 

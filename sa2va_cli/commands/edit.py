@@ -28,7 +28,7 @@ from sa2va_cli.runtime.choice import ModelChoice
 
 if TYPE_CHECKING:
     from sa2va_cli.datatypes import AnySegmenter
-    from sa2va_cli.pipeline.job import SegmentResult
+    from sa2va_cli.pipeline.result import SegmentResult
     from sa2va_cli.runtime.device import Placement
 
 INTERPRETERS = ("grammar", "model")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sa2va_cli.commands.console import Console
     from sa2va_cli.events import Report
     from sa2va_cli.pipeline.asking_job import AskJob, SeenFrames
-    from sa2va_cli.pipeline.job import SegmentResult
+    from sa2va_cli.pipeline.result import SegmentResult
     from sa2va_cli.pipeline.talk import Talk
 
 PROMPT = "> "

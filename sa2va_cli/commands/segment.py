@@ -108,7 +108,7 @@ def _show_plan(job: SegmentJob, session: Session, *, as_json: bool) -> None:
     """Shows what a run would do, and fails where it would fail before anything is loaded or downloaded."""
     from sa2va_cli.checkpoints.hub import locate, locate_follower
     from sa2va_cli.commands.documents import plan_document
-    from sa2va_cli.pipeline.segmentation import planned
+    from sa2va_cli.pipeline.planning import planned
 
     with session.console.reporting() as report, planned(job, report) as plan:
         if plan.placement.concern:

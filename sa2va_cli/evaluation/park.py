@@ -31,7 +31,8 @@ from sa2va_cli.demo.world import Expression, Scene, expressions, scene_seed, wri
 from sa2va_cli.evaluation.asking import AnswerScore, answer_table, score_answers
 from sa2va_cli.evaluation.davis import boundary_f, jaccard
 from sa2va_cli.evaluation.pointing import PointScore, pointing_table, score_pointing
-from sa2va_cli.pipeline.job import Search, numbered
+from sa2va_cli.pipeline.labels import numbered
+from sa2va_cli.pipeline.search import Search
 from sa2va_cli.pipeline.streaming import stream
 from sa2va_cli.runtime.choice import ModelChoice
 from sa2va_cli.runtime.loading import load_segmenter

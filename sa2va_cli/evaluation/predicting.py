@@ -15,8 +15,8 @@ from sa2va_cli.errors import InputError
 from sa2va_cli.evaluation.predictions import label_of, sorted_frames, tracks_path
 from sa2va_cli.media.arrays import ArraySource
 from sa2va_cli.media.reader import Reader, Selection, open_source
-from sa2va_cli.pipeline.job import Search
 from sa2va_cli.pipeline.provenance import source_facts
+from sa2va_cli.pipeline.search import Search
 from sa2va_cli.pipeline.streaming import stream
 from sa2va_cli.tracks.header import Header
 from sa2va_cli.tracks.log import Tracks, TracksWriter

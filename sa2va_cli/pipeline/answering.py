@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from sa2va_cli.datatypes import Publication
 from sa2va_cli.errors import UsageError
-from sa2va_cli.events import Notice, Progress, Report, Saved, no_report
+from sa2va_cli.events import FINISHING, Notice, Progress, Report, Saved, no_report
 from sa2va_cli.outputs.existing import choose_outputs, claimed
 from sa2va_cli.outputs.naming import PlannedOutput, plan_record
 from sa2va_cli.outputs.saving import Saving
 from sa2va_cli.pipeline.asking_job import Answering, Regions, Viewing, reply_facts
-from sa2va_cli.pipeline.job import SegmentResult
 from sa2va_cli.pipeline.opening import opened, stem_of
 from sa2va_cli.pipeline.provenance import source_facts
+from sa2va_cli.pipeline.result import SegmentResult
 from sa2va_cli.pipeline.tracks_file import unfinished
 from sa2va_cli.runtime.choice import ModelChoice
 from sa2va_cli.staging import atomic, output_errors
@@ -117,7 +117,7 @@ def answer_file(job: QuestionsJob, *, load: "LoadChat", report: Report = no_repo
     with claimed(wanted, job.saving, read, report):
         part = unfinished(path)
         model, records = _grown(job, listed, known_by, part, load, report)
-        report(Progress("finishing the files"))
+        report(Progress(FINISHING))
         with output_errors(path):
             with atomic(path, Publication(replaces=job.saving.replaces)) as hidden:
                 hidden.write_text("".join(map(_line, records)), encoding="utf-8")

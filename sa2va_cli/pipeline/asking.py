@@ -6,11 +6,9 @@ for each prompt, and nothing else differs.
 
 import re
 from collections.abc import Generator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
-
-import numpy as np
 
 from sa2va_cli.checkpoints.hub import knows_regions, makes_masks
 from sa2va_cli.conversation import (
@@ -20,19 +18,24 @@ from sa2va_cli.conversation import (
     Question,
     Reply,
 )
-from sa2va_cli.datatypes import AnySegmenter, Followed, FrameMasks, Grounding, Session
+from sa2va_cli.datatypes import Grounding, Session
 from sa2va_cli.errors import ModelError, NothingFoundError, UsageError
 from sa2va_cli.events import Notice, Progress, Report, no_report
 from sa2va_cli.model.prompt_text import spoken
-from sa2va_cli.pipeline.asking_job import AskJob, AskResult, FoundMask, Unread, Viewing
+from sa2va_cli.pipeline.asking_job import AskJob, AskResult, Unread, Viewing
 from sa2va_cli.pipeline.finding import Findings, decode_on, named_as_mentioned, nothing_found
-from sa2va_cli.pipeline.job import Search, SegmentJob, SegmentResult
+from sa2va_cli.pipeline.job import SegmentJob
 from sa2va_cli.pipeline.keyframes import read_keyframes
+from sa2va_cli.pipeline.marking import masks_seen, segmenter_of
+from sa2va_cli.pipeline.planning import Plan, planned
 from sa2va_cli.pipeline.regions import placed_regions, region_masks
-from sa2va_cli.pipeline.segmentation import Plan, Threads, announce, leave_threads, planned, run
-from sa2va_cli.pipeline.viewing import Viewed, number_of, view_all, viewed
+from sa2va_cli.pipeline.result import SegmentResult
+from sa2va_cli.pipeline.search import Search
+from sa2va_cli.pipeline.segmentation import run
+from sa2va_cli.pipeline.viewing import Viewed, view_all, viewed
 from sa2va_cli.runtime.choice import ModelChoice
-from sa2va_cli.runtime.loading import LoadChat, load_chat, memory_errors_explained
+from sa2va_cli.runtime.loading import LoadChat, load_announced, load_chat, memory_errors_explained
+from sa2va_cli.runtime.threads import Threads, leave_threads
 from sa2va_cli.visual_prompts import VisualPrompt
 
 
@@ -168,7 +171,7 @@ def planned_question(job: AskJob, report: Report = no_report) -> Generator[AskPl
     """Looks at the inputs and decides everything that can go wrong early.
 
     Raises:
-        Sa2VAError: see ``segmentation.planned``.
+        Sa2VAError: see ``planning.planned``.
     """
     check_known(job.model, job.regions.visual, masks=job.saving is not None)
     if job.saving is None:
@@ -214,9 +217,7 @@ def ask(
         placement = plan.run.placement if plan.run else job.model.placed()
         name = job.model.name_on(placement)
         with memory_errors_explained(name, placement, "frames"):
-            announce(placement, report)
-            report(Progress(f"loading {name}"))
-            engine = load(job.loaded, placement)
+            engine = load_announced(load, job.loaded, placement, report)
             check_masks(engine, name, wanted=plan.run is not None)
             report(Progress("reading"))
             inputs = with_regions(engine, plan.inputs, job.regions.visual)
@@ -270,12 +271,6 @@ def _makes_none(name: str) -> ModelError:
     return ModelError(f"{name} has no mask decoder; ask without --save, or use a Sa2VA (--model 1b)")
 
 
-def segmenter_of(engine: Any) -> AnySegmenter:
-    """A model with masks as what follows objects, which it is, too."""
-    segmenter: AnySegmenter = engine
-    return segmenter
-
-
 def objects_of(question: str, reply: Reply, viewing: Viewing) -> tuple[Any, ...]:
     """What an answer finds, named and numbered."""
     return named_as_mentioned(viewing.search(question).prompts[0], reply.mentions)
@@ -308,50 +303,3 @@ def nothing_in_answer(plan: Plan, answer: str) -> NothingFoundError:
     known = nothing_found(plan.job.search.prompts, {prompt.id: answer})
     reason = f"the answer marks nothing ({answer!r}); no files were written"
     return NothingFoundError(reason, known.answers, 'ask for masks, as in "Please segment the dog."')
-
-
-def masks_seen(
-    engine: ChatEngine, inputs: Sequence[Viewed], viewing: Viewing, reply: Reply
-) -> tuple[FoundMask, ...]:
-    """Masks of what an answer finds, on the frames that the model saw."""
-    if not engine.has_masks or not len(reply.queries):
-        return ()
-    from sa2va_cli.export.coco import encode_mask
-
-    found = []
-    for place, one in enumerate(inputs):
-        for masks in masks_on(engine, one, reply, viewing):
-            for number, mask in enumerate(masks.masks, 1):
-                if mask.any():
-                    score = float(masks.scores[number - 1])
-                    frame = number_of(masks.frame)
-                    found.append(FoundMask(place, number, frame, encode_mask(mask), score))
-    return tuple(found)
-
-
-def masks_on(
-    engine: ChatEngine, one: Viewed, reply: Reply, viewing: Viewing
-) -> Generator[FrameMasks, None, None]:
-    """Masks of what an answer finds, on each frame of an input that the model saw."""
-    for followed in _decoded(segmenter_of(engine), one, reply):
-        yield FrameMasks(followed.frame, followed.logits, followed.scores, viewing.threshold)
-
-
-def _decoded(segmenter: AnySegmenter, one: Viewed, reply: Reply) -> Generator[Followed[Any], None, None]:
-    """The objects of an answer on the frames that the model saw, as they are first decoded there."""
-    with segmenter.open(still=one.kind == "image") as session:
-        memory = session.condition([(frame.index, frame.image) for frame in one.frames], [reply.queries])
-        with closing(session.follow(iter(one.frames), memory, count=len(one.frames))) as followed:
-            yield from followed
-
-
-def visible(segmenter: AnySegmenter, one: Viewed, reply: Reply, threshold: float = 0.5) -> list[bool]:
-    """On which of the frames that the model saw an answer's objects are."""
-    if not len(reply.queries):
-        return [False] * len(one.frames)
-    seen = []
-    for followed in _decoded(segmenter, one, reply):
-        masks = FrameMasks(followed.frame, followed.logits, followed.scores, threshold).masks
-        shown = [mask.any() and score > 0.5 for mask, score in zip(masks, followed.scores, strict=True)]
-        seen.append(bool(np.any(shown)))
-    return seen

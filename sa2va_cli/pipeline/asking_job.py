@@ -15,7 +15,9 @@ from sa2va_cli.outputs.delivery import Delivery
 from sa2va_cli.outputs.drawing import Drawing
 from sa2va_cli.outputs.saving import Saving
 from sa2va_cli.parameters import ANSWERING, LOOKING, Option, check_fields, declared, expanded
-from sa2va_cli.pipeline.job import Search, SegmentResult, numbered
+from sa2va_cli.pipeline.labels import numbered
+from sa2va_cli.pipeline.result import SegmentResult
+from sa2va_cli.pipeline.search import Search
 from sa2va_cli.runtime.choice import ModelChoice
 from sa2va_cli.visual_prompts import (
     BoxPrompt,

@@ -26,7 +26,7 @@ from sa2va_cli.datatypes import (
     Session,
     View,
 )
-from sa2va_cli.pipeline.job import Search
+from sa2va_cli.pipeline.search import Search
 from sa2va_cli.visual_prompts import Pointed
 
 Floats = NDArray[np.float32]
@@ -88,7 +88,7 @@ class EveryNth(Generic[View, Queries, Memory]):
         pointed: Sequence[Pointed],  # noqa: ARG002
         spans: Mapping[int, tuple[int, int | None]],  # noqa: ARG002
     ) -> Directions[Memory]:
-        """Nothing is pointed at here; see ``job.Search``."""
+        """Nothing is pointed at here; see ``search.Search``."""
         raise AssertionError("what is pointed at is followed on every frame")
 
     def follow(

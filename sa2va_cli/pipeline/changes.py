@@ -11,9 +11,10 @@ from itertools import groupby
 from sa2va_cli.datatypes import FoundObject, Prompt
 from sa2va_cli.errors import UsageError, parameter
 from sa2va_cli.media.reader import Reader
-from sa2va_cli.pipeline.job import ONLY, Search, object_label
+from sa2va_cli.pipeline.labels import ONLY, object_label
 from sa2va_cli.pipeline.pointing import Placement, placements, with_masks
 from sa2va_cli.pipeline.revision import Revision
+from sa2va_cli.pipeline.search import Search
 from sa2va_cli.pipeline.selection import moment
 from sa2va_cli.pipeline.shots import cut_at
 from sa2va_cli.tracks.corrections import corrections_of

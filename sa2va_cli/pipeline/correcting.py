@@ -19,16 +19,16 @@ from sa2va_cli.pipeline.changes import Change, Changes, changes_of, shot_begins
 from sa2va_cli.pipeline.directions import follow_both_ways
 from sa2va_cli.pipeline.finding import Findings, begins_of
 from sa2va_cli.pipeline.inspecting import summarise
-from sa2va_cli.pipeline.job import SegmentResult
 from sa2va_cli.pipeline.motion import MotionCheck
 from sa2va_cli.pipeline.opening import opened
 from sa2va_cli.pipeline.pointing import read_pictures
 from sa2va_cli.pipeline.provenance import search_of
 from sa2va_cli.pipeline.rendering import RenderJob, check_source, planned_rendering, render, source_of
+from sa2va_cli.pipeline.result import SegmentResult
 from sa2va_cli.pipeline.revision import Revision
-from sa2va_cli.pipeline.segmentation import Threads, leave_threads
 from sa2va_cli.runtime.choice import ModelChoice
 from sa2va_cli.runtime.loading import Load, load_segmenter, memory_errors_explained
+from sa2va_cli.runtime.threads import Threads, leave_threads
 from sa2va_cli.staging import atomic
 from sa2va_cli.tracks.corrections import Correction, NewMask, write_corrected
 from sa2va_cli.tracks.header import Header

@@ -10,7 +10,7 @@ from sa2va_cli.outputs.delivery import Delivery
 from sa2va_cli.outputs.drawing import Drawing
 from sa2va_cli.outputs.saving import Saving
 from sa2va_cli.parameters import expanded, one_of
-from sa2va_cli.pipeline.job import Search
+from sa2va_cli.pipeline.search import Search
 from sa2va_cli.runtime.choice import ModelChoice
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ are changed there is nothing to find. What a back-end makes is made from tracks,
 import tempfile
 import time
 from collections.abc import Generator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -23,15 +23,17 @@ from sa2va_cli.generation.table import back_end_of
 from sa2va_cli.media.reader import Reader
 from sa2va_cli.outputs.clip import Clip
 from sa2va_cli.outputs.drawing import Drawing
-from sa2va_cli.outputs.driver import Driver
 from sa2va_cli.outputs.existing import choose_outputs, claimed
 from sa2va_cli.outputs.naming import PlannedOutput, check_frame_names, plan_outputs
 from sa2va_cli.outputs.plates import open_plate
 from sa2va_cli.outputs.saving import Saving
 from sa2va_cli.pipeline.edit_job import EditJob
 from sa2va_cli.pipeline.generating import with_generated
-from sa2va_cli.pipeline.job import NEVER_RESUMED, Resuming, Search, SegmentJob, SegmentResult, numbered
+from sa2va_cli.pipeline.job import NEVER_RESUMED, Resuming, SegmentJob
+from sa2va_cli.pipeline.labels import numbered
 from sa2va_cli.pipeline.opening import opened, stem_of
+from sa2va_cli.pipeline.passes import clip_of, draw_again, draw_once, driver_of
+from sa2va_cli.pipeline.planning import Plan, planned
 from sa2va_cli.pipeline.rendering import (
     RenderJob,
     RenderPlan,
@@ -39,19 +41,14 @@ from sa2va_cli.pipeline.rendering import (
     planned_rendering,
     run_rendering,
 )
-from sa2va_cli.pipeline.segmentation import (
-    Plan,
-    Threads,
-    all_there,
-    announce,
-    leave_threads,
-    planned,
-    run,
-)
+from sa2va_cli.pipeline.result import SegmentResult
+from sa2va_cli.pipeline.search import Search
+from sa2va_cli.pipeline.segmentation import all_there, run
 from sa2va_cli.pipeline.tally import Tally
-from sa2va_cli.queues import read_ahead, write_behind
+from sa2va_cli.queues import read_ahead
 from sa2va_cli.render.effects.reading import EffectUse
-from sa2va_cli.runtime.loading import Load, load_segmenter, memory_errors_explained
+from sa2va_cli.runtime.loading import Load, load_announced, load_segmenter, memory_errors_explained
+from sa2va_cli.runtime.threads import Threads, leave_threads
 from sa2va_cli.tracks.log import Tracks
 
 _LOOKED_AT_SECONDS = 1
@@ -94,9 +91,8 @@ def edit(
         if not plan.outputs:
             return all_there(plan, resuming)
         with memory_errors_explained(plan.model, plan.placement):
-            announce(plan.placement, report)
-            report(Progress(f"loading {plan.model}"))
-            return run(plan, load(job.model, plan.placement), report, threads, resuming=resuming)
+            segmenter = load_announced(load, job.model, plan.placement, report)
+            return run(plan, segmenter, report, threads, resuming=resuming)
 
 
 # --- a video whose things are looked for -----------------------------------------------------------
@@ -275,14 +271,7 @@ def _edit_pictures(job: EditJob, report: Report) -> SegmentResult:
         if not outputs:
             return SegmentResult(job.source, skipped=skipped)
         with claimed(outputs, job.saving, read, report):
-            clip = Clip(
-                reader,
-                stem,
-                (),
-                drawing,
-                by_source_number=job.saving.source_numbers,
-                strip_metadata=job.saving.strip_metadata,
-            )
+            clip = clip_of(reader, stem, (), drawing, job.saving)
             frames, remarks = _draw_pictures(clip, outputs, job.saving, report)
         return SegmentResult(
             job.source,
@@ -299,22 +288,11 @@ def _edit_pictures(job: EditJob, report: Report) -> SegmentResult:
 def _draw_pictures(
     clip: Clip, outputs: tuple[PlannedOutput, ...], saving: Saving, report: Report
 ) -> tuple[int, tuple[Remark, ...]]:
-    total, done = clip.reader.count_selected(), 0
-    ends = {"verify": saving.verify, "replaces": saving.replaces}
-    with Driver(outputs, clip, (), report, **ends) as driver:
-        with write_behind(driver.write) as hand_over, closing(_without_masks(clip.reader)) as frames:
-            for done, one in enumerate(frames, 1):
-                hand_over(one)
-                report(Progress("drawing", done, total))
-        driver.end_first_pass()
+    progress = Progress("drawing", total=clip.reader.count_selected())
+    with driver_of(outputs, clip, (), saving, report) as driver:
+        done = draw_once(driver, _without_masks(clip.reader), driver.write, progress, report)
         if driver.needs_second_pass:
-            with (
-                write_behind(driver.write_again) as hand_over,
-                closing(_without_masks(clip.reader)) as frames,
-            ):
-                for one in frames:
-                    hand_over(one)
-            driver.end_second_pass()
+            draw_again(driver, _without_masks(clip.reader))
         return done, driver.remarks
 
 
@@ -342,14 +320,8 @@ def _edit_generated(job: EditJob, load: Load, report: Report, threads: Threads) 
         with planned(SegmentJob(job.source, search, job.model, saving), report) as plan:
             chosen = _keyframes(job, plan, _moments(plan.reader)) or plan.keyframes
             with memory_errors_explained(plan.model, plan.placement):
-                announce(plan.placement, report)
-                report(Progress(f"loading {plan.model}"))
-                run(
-                    replace(plan, keyframes=chosen),
-                    load(job.model, plan.placement),
-                    _progress(report),
-                    threads,
-                )
+                segmenter = load_announced(load, job.model, plan.placement, report)
+                run(replace(plan, keyframes=chosen), segmenter, _progress(report), threads)
         return _edit_tracks(replace(job, source=str(path), video=job.source), report, back_end)
 
 

@@ -23,9 +23,9 @@ from sa2va_cli.datatypes import (
 from sa2va_cli.errors import NothingFoundError
 from sa2va_cli.events import Notice, Report, no_report
 from sa2va_cli.model.prompt_text import SEGMENT, spoken
-from sa2va_cli.pipeline.job import Search
 from sa2va_cli.pipeline.pointing import Placement
 from sa2va_cli.pipeline.prompts import question
+from sa2va_cli.pipeline.search import Search
 from sa2va_cli.visual_prompts import Pointed
 
 
@@ -46,6 +46,11 @@ class Findings(Generic[Memory]):
     memory: Memory | None = field(repr=False)
     backwards: Memory | None = field(default=None, repr=False)
     begins: Mapping[int, int] = field(default_factory=dict)
+
+    @property
+    def answers_by_id(self) -> dict[int, str]:
+        """The answers by the ids of the prompts, as logs and results have them."""
+        return {prompt.id: answer for prompt, answer in self.answers.items()}
 
     @property
     def unmatched(self) -> tuple[Prompt, ...]:

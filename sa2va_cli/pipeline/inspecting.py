@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sa2va_cli.datatypes import FoundObject, Frame
-from sa2va_cli.pipeline.job import ObjectSummary
+from sa2va_cli.pipeline.result import ObjectSummary
 from sa2va_cli.pipeline.tally import Tally
 from sa2va_cli.render.crop import Box, mask_box
 from sa2va_cli.tracks.corrections import Correction, corrections_of

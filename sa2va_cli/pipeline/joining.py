@@ -21,22 +21,16 @@ from sa2va_cli.events import Report
 from sa2va_cli.outputs.existing import claimed
 from sa2va_cli.outputs.kinds import KINDS
 from sa2va_cli.pipeline.finding import Doubts, Findings, doubts_about, name_objects, nothing_found
-from sa2va_cli.pipeline.job import NEVER_RESUMED, SegmentJob, SegmentResult
+from sa2va_cli.pipeline.job import NEVER_RESUMED, SegmentJob
 from sa2va_cli.pipeline.opening import files_read
 from sa2va_cli.pipeline.parts import LIST, Part, Piece, looks_of, read_parts, read_pieces, tracks_of
+from sa2va_cli.pipeline.planning import Plan, outputs_of_objects, planned, with_objects
 from sa2va_cli.pipeline.provenance import settings_of, source_facts
 from sa2va_cli.pipeline.regrounding import Seam, matched
 from sa2va_cli.pipeline.replay import replay
+from sa2va_cli.pipeline.result import SegmentResult
 from sa2va_cli.pipeline.resuming import Log, unseen
-from sa2va_cli.pipeline.segmentation import (
-    Plan,
-    all_there,
-    draw,
-    outputs_of_objects,
-    planned,
-    result_of,
-    with_objects,
-)
+from sa2va_cli.pipeline.segmentation import all_there, draw, result_of
 from sa2va_cli.pipeline.tracks_file import growing_log
 from sa2va_cli.queues import read_ahead
 from sa2va_cli.tracks.coding import decode, encode
@@ -239,7 +233,7 @@ class Joined:
             stem=plan.stem,
             prompts=search.prompts,
             objects=self.findings.objects,
-            answers={prompt.id: answer for prompt, answer in self.findings.answers.items()},
+            answers=self.findings.answers_by_id,
             threshold=search.threshold,
             frames=plan.frames,
             model=self._parts[0].tracks.header.model,

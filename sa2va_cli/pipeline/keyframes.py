@@ -8,8 +8,8 @@ import numpy as np
 from sa2va_cli.datatypes import Frame
 from sa2va_cli.errors import InputError, parameter
 from sa2va_cli.media.reader import Reader
-from sa2va_cli.pipeline.job import Search
 from sa2va_cli.pipeline.pointing import Placement, placements, read_pictures
+from sa2va_cli.pipeline.search import Search
 
 
 def keyframe_indices(total: int, search: Search) -> list[int]:

@@ -6,7 +6,7 @@ from typing import Any
 from sa2va_cli.events import Report
 from sa2va_cli.pipeline.job import SegmentJob
 from sa2va_cli.pipeline.moments import during
-from sa2va_cli.pipeline.segmentation import Plan
+from sa2va_cli.pipeline.planning import Plan
 
 
 def limited(plan: Plan, engine: Any, report: Report) -> SegmentJob:

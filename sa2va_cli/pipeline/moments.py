@@ -18,10 +18,10 @@ from sa2va_cli.datatypes import Frame
 from sa2va_cli.errors import NothingFoundError
 from sa2va_cli.events import Notice, Progress, Report, no_report
 from sa2va_cli.media.reader import Reader
-from sa2va_cli.pipeline.asking import visible
 from sa2va_cli.pipeline.asking_job import Viewing
-from sa2va_cli.pipeline.job import Search
 from sa2va_cli.pipeline.keyframes import nothing_decoded
+from sa2va_cli.pipeline.marking import visible
+from sa2va_cli.pipeline.search import Search
 from sa2va_cli.pipeline.selection import check_when
 from sa2va_cli.pipeline.viewing import Viewed, number_of
 

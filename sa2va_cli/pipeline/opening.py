@@ -16,7 +16,8 @@ from sa2va_cli.media.reader import SPOOLED, Reader, open_source, spool
 from sa2va_cli.media.sequences import is_pattern, pattern_folder, pattern_stem
 from sa2va_cli.outputs.leftovers import clear, find_temporary
 from sa2va_cli.pipeline.fetching import fetched, is_address, name_in
-from sa2va_cli.pipeline.job import Search, SegmentJob
+from sa2va_cli.pipeline.job import SegmentJob
+from sa2va_cli.pipeline.search import Search
 from sa2va_cli.pipeline.selection import selection, timecodes_counted_from
 from sa2va_cli.pipeline.storage import is_stored, stored_copy
 

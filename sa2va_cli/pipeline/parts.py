@@ -23,9 +23,10 @@ from sa2va_cli.outputs.delivery import Delivery
 from sa2va_cli.outputs.drawing import Drawing
 from sa2va_cli.outputs.saving import Saving
 from sa2va_cli.pipeline.finding import Findings
-from sa2va_cli.pipeline.job import Resuming, SegmentJob, SegmentResult
+from sa2va_cli.pipeline.job import Resuming, SegmentJob
 from sa2va_cli.pipeline.keyframes import keyframe_indices
 from sa2va_cli.pipeline.regrounding import Shot, ShotFindings, appearances, found_in
+from sa2va_cli.pipeline.result import SegmentResult
 from sa2va_cli.pipeline.selection import selection
 from sa2va_cli.pipeline.shots import Shots, regrounding, shots_of
 from sa2va_cli.pipeline.split import Split
@@ -207,7 +208,8 @@ def follow_part(
     Raises:
         Sa2VAError: of the kind that says what went wrong.
     """
-    from sa2va_cli.pipeline.segmentation import planned, run
+    from sa2va_cli.pipeline.planning import planned
+    from sa2va_cli.pipeline.segmentation import run
     from sa2va_cli.runtime.loading import memory_errors_explained
 
     part = work.part
@@ -260,9 +262,8 @@ def _pieces(
     looks = np.zeros((0, 1), np.float32)
     if findings.memory is not None:
         looks = session.appearance(findings.memory)
-    answers = {prompt.id: answer for prompt, answer in findings.answers.items()}
     rows = tuple(range(len(findings.objects)))
-    yield Piece(0, reader.count_selected(), keyframes, answers, rows, looks)
+    yield Piece(0, reader.count_selected(), keyframes, findings.answers_by_id, rows, looks)
 
 
 def _write_pieces(path: Path, pieces: Iterable[Piece]) -> None:

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from sa2va_cli.datatypes import RGB, Frame, Prompt
 from sa2va_cli.errors import InputError, UsageError, parameter
 from sa2va_cli.media.reader import Reader
-from sa2va_cli.pipeline.job import Search, object_label
+from sa2va_cli.pipeline.labels import object_label
+from sa2va_cli.pipeline.search import Search
 from sa2va_cli.pipeline.selection import moment
 from sa2va_cli.visual_prompts import (
     Bitmap,

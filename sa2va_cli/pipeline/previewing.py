@@ -11,30 +11,23 @@ from typing import Any
 
 from sa2va_cli.datatypes import AnySegmenter, Frame
 from sa2va_cli.errors import UsageError, parameter
-from sa2va_cli.events import Notice, Progress, Report, no_report
+from sa2va_cli.events import Notice, Report, no_report
 from sa2va_cli.outputs.existing import choose_outputs, claimed
 from sa2va_cli.outputs.naming import PlannedOutput
-from sa2va_cli.pipeline.job import SegmentJob, SegmentResult
+from sa2va_cli.pipeline.job import SegmentJob
+from sa2va_cli.pipeline.limiting import limited
 from sa2va_cli.pipeline.opening import files_read
+from sa2va_cli.pipeline.planning import Plan, planned
 from sa2va_cli.pipeline.pointing import placements
 from sa2va_cli.pipeline.regrounding import on_keyframes
 from sa2va_cli.pipeline.remembering import Keeping
+from sa2va_cli.pipeline.result import SegmentResult
 from sa2va_cli.pipeline.resuming import Log
-from sa2va_cli.pipeline.segmentation import (
-    Plan,
-    announce,
-    draw,
-    find_objects,
-    header_of,
-    planned,
-    preview_tracks,
-    result_of,
-    shots_in,
-    tell_search,
-)
+from sa2va_cli.pipeline.searching import find_objects, preview_tracks, shots_in, tell_search
+from sa2va_cli.pipeline.segmentation import draw, header_of, result_of
 from sa2va_cli.pipeline.shots import Shots
 from sa2va_cli.pipeline.tracks_file import fitted, growing_log
-from sa2va_cli.runtime.loading import Load, load_segmenter, memory_errors_explained
+from sa2va_cli.runtime.loading import Load, load_announced, load_segmenter, memory_errors_explained
 
 
 def preview(job: SegmentJob, *, load: Load = load_segmenter, report: Report = no_report) -> SegmentResult:
@@ -57,13 +50,9 @@ def preview(job: SegmentJob, *, load: Load = load_segmenter, report: Report = no
         if not chosen.outputs:
             return SegmentResult(job.source, skipped=chosen.skipped)
         with memory_errors_explained(plan.model, plan.placement):
-            announce(plan.placement, report)
-            report(Progress(f"loading {plan.model}"))
-            segmenter = load(job.model, plan.placement)
+            segmenter = load_announced(load, job.model, plan.placement, report)
             if job.search.when is None:
                 return _previewed(chosen, segmenter, report)
-            from sa2va_cli.pipeline.limiting import limited
-
             with planned(limited(plan, segmenter, report), report) as narrower:
                 return _previewed(_chosen(narrower, job), segmenter, report)
 

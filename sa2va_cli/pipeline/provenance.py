@@ -5,7 +5,7 @@ from itertools import islice
 from typing import Any
 
 from sa2va_cli.media.reader import Reader
-from sa2va_cli.pipeline.job import Search
+from sa2va_cli.pipeline.search import Search
 from sa2va_cli.runtime.choice import ModelChoice
 from sa2va_cli.tracks.fingerprint import Fingerprint, fingerprint
 from sa2va_cli.tracks.header import Header, SourceFacts

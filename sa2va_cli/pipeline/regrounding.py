@@ -29,7 +29,7 @@ from sa2va_cli.datatypes import (
     Session,
     View,
 )
-from sa2va_cli.events import Notice, Progress, Report, no_report
+from sa2va_cli.events import LOOKING_IN_SHOTS, Notice, Progress, Report, no_report
 from sa2va_cli.media.reader import Reader
 from sa2va_cli.model.prompt_text import spoken
 from sa2va_cli.pipeline.directions import follow_both_ways
@@ -44,9 +44,9 @@ from sa2va_cli.pipeline.finding import (
     follow,
     name_objects,
 )
-from sa2va_cli.pipeline.job import LOOKING_IN_SHOTS, Search
 from sa2va_cli.pipeline.keyframes import keyframe_indices, read_keyframes, read_placements
 from sa2va_cli.pipeline.pointing import Placement, placements, read_pictures
+from sa2va_cli.pipeline.search import Search
 from sa2va_cli.pipeline.shots import Shots
 
 Floats = NDArray[np.float32]

@@ -18,7 +18,7 @@ from sa2va_cli.datatypes import Frame, Grounding, ModelIdentity, Prompt, Queries
 from sa2va_cli.datatypes import Memory as Remembered
 from sa2va_cli.errors import InputError
 from sa2va_cli.pipeline.finding import ask
-from sa2va_cli.pipeline.job import Search
+from sa2va_cli.pipeline.search import Search
 from sa2va_cli.pipeline.shots import Shots
 from sa2va_cli.tracks.header import Header, SourceFacts
 from sa2va_cli.tracks.log import Tracks

@@ -2,28 +2,28 @@
 
 import time
 from collections.abc import Callable, Generator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sa2va_cli.datatypes import FrameMasks
 from sa2va_cli.errors import InputError, NothingFoundError, UsageError
-from sa2va_cli.events import Notice, Progress, Report, no_report
+from sa2va_cli.events import FINISHING, Notice, Progress, Report, no_report
 from sa2va_cli.media.reader import Reader
 from sa2va_cli.outputs.clip import Clip
 from sa2va_cli.outputs.delivery import Delivery, delivered
 from sa2va_cli.outputs.drawing import Drawing
-from sa2va_cli.outputs.driver import Driver
 from sa2va_cli.outputs.existing import choose_outputs, claimed
 from sa2va_cli.outputs.kinds import check_kinds
 from sa2va_cli.outputs.naming import PlannedOutput, check_frame_names, plan_outputs
 from sa2va_cli.outputs.saving import Saving
 from sa2va_cli.pipeline.finding import nothing_found
-from sa2va_cli.pipeline.job import SegmentResult
 from sa2va_cli.pipeline.opening import STANDARD_INPUT, opened
+from sa2va_cli.pipeline.passes import clip_of, draw_again, draw_once, driver_of
 from sa2va_cli.pipeline.provenance import reader_fingerprint, search_of
-from sa2va_cli.pipeline.replay import draw_again, replay, replayed
+from sa2va_cli.pipeline.replay import replay, replayed
+from sa2va_cli.pipeline.result import SegmentResult
 from sa2va_cli.pipeline.tally import Tally
-from sa2va_cli.queues import write_behind
 from sa2va_cli.tracks.header import Header
 from sa2va_cli.tracks.log import Tracks
 
@@ -223,8 +223,7 @@ def draw_frames(
     frames = plan.reader.frames_at(indices)
     tally = Tally(header.objects, plan.reader.info.start_seconds)
     clip = Clip(plan.reader, header.stem, header.prompts, plan.job.drawing)
-    ends = {"verify": saving.verify, "replaces": saving.replaces}
-    with Driver(outputs, clip, header.objects, report, **ends) as driver:
+    with driver_of(outputs, clip, header.objects, saving, report) as driver:
         for masks in replay(plan.tracks, frames):
             tally.add(masks)
             driver.write(masks)
@@ -238,31 +237,20 @@ def draw_frames(
 
 def draw_all(plan: RenderPlan, outputs: Sequence[PlannedOutput], report: Report) -> Tally:
     """Visits every frame once: decoded in one thread, read from the log in this one, drawn in a third."""
-    header, total = plan.tracks.header, plan.reader.count_selected()
+    header, saving, total = plan.tracks.header, plan.job.saving, plan.reader.count_selected()
     tally = Tally(header.objects, plan.reader.info.start_seconds)
-    numbers = plan.job.saving.source_numbers
-    clip = Clip(
-        plan.reader,
-        header.stem,
-        header.prompts,
-        plan.job.drawing,
-        by_source_number=numbers,
-        strip_metadata=plan.job.saving.strip_metadata,
-    )
-    saving = plan.job.saving
-    ends = {"verify": saving.verify, "replaces": saving.replaces}
-    with Driver(outputs, clip, header.objects, report, **ends) as driver:
-        masks = replayed(plan.tracks, plan.reader)
-        with write_behind(driver.write) as hand_over, closing(masks):
-            for done, one in enumerate(masks, 1):
-                tally.add(one)
-                hand_over(one)
-                report(Progress("drawing", done, total))
-        driver.end_first_pass()
-        if not tally.saw_anything and not plan.job.saving.allow_empty:
+    clip = clip_of(plan.reader, header.stem, header.prompts, plan.job.drawing, saving)
+    with driver_of(outputs, clip, header.objects, saving, report) as driver:
+
+        def write(masks: FrameMasks) -> None:
+            tally.add(masks)
+            driver.write(masks)
+
+        draw_once(driver, replayed(plan.tracks, plan.reader), write, Progress("drawing", total=total), report)
+        if not tally.saw_anything and not saving.allow_empty:
             raise _nothing_drawn(header)
         if driver.needs_second_pass:
-            draw_again(driver, plan.tracks, plan.reader, report)
+            draw_again(driver, replayed(plan.tracks, plan.reader), total, report)
         tally.remarks = driver.remarks
-        report(Progress("finishing the files"))
+        report(Progress(FINISHING))
     return tally

@@ -8,10 +8,8 @@ from contextlib import closing
 
 from sa2va_cli.datatypes import Frame, FrameMasks
 from sa2va_cli.errors import InputError
-from sa2va_cli.events import Progress, Report
 from sa2va_cli.media.reader import Reader
-from sa2va_cli.outputs.driver import Driver
-from sa2va_cli.queues import read_ahead, write_behind
+from sa2va_cli.queues import read_ahead
 from sa2va_cli.tracks.log import Tracks
 
 
@@ -49,14 +47,3 @@ def replayed(tracks: Tracks, reader: Reader) -> Generator[FrameMasks, None, None
     """``replay`` with the frames decoded ahead in a thread."""
     with read_ahead(reader) as frames:
         yield from replay(tracks, frames)
-
-
-def draw_again(driver: Driver, tracks: Tracks, reader: Reader, report: Report) -> None:
-    """The second pass, for outputs that need the whole clip before they begin."""
-    total = reader.count_selected()
-    masks = replayed(tracks, reader)
-    with write_behind(driver.write_again) as hand_over, closing(masks):
-        for done, one in enumerate(masks, 1):
-            hand_over(one)
-            report(Progress("drawing what needs the whole clip", done, total))
-    driver.end_second_pass()

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from sa2va_cli.errors import UsageError, parameter
 from sa2va_cli.parameters import LOOKING, Option, check_fields
-from sa2va_cli.pipeline.job import Boxes, Masks, Points
+from sa2va_cli.pipeline.search import Boxes, Masks, Points
 from sa2va_cli.visual_prompts import VisualPrompt
 
 

@@ -6,7 +6,7 @@ from fractions import Fraction
 from sa2va_cli.errors import UsageError, parameter
 from sa2va_cli.media.reader import Selection, first_timecode
 from sa2va_cli.media.source import SourceInfo
-from sa2va_cli.pipeline.job import Search
+from sa2va_cli.pipeline.search import Search
 
 _FRAME = re.compile(r"(\d+)f", re.IGNORECASE)
 _CLOCK = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?|\.\d+)s?", re.IGNORECASE)

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from sa2va_cli.datatypes import RGB
-from sa2va_cli.events import Progress, Report, no_report
+from sa2va_cli.events import LOOKING_FOR_CUTS, Progress, Report, no_report
 from sa2va_cli.media.cuts import SIZE, find_cuts
 from sa2va_cli.media.reader import Reader
-from sa2va_cli.pipeline.job import LOOKING_FOR_CUTS, Search
+from sa2va_cli.pipeline.search import Search
 from sa2va_cli.queues import read_ahead
 
 _TOLD_EVERY = 24

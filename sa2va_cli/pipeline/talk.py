@@ -15,13 +15,16 @@ from sa2va_cli.pipeline.asking import (
     objects_of,
     question_about,
     segment_job,
-    segmenter_of,
     with_regions,
 )
 from sa2va_cli.pipeline.asking_job import AskJob
-from sa2va_cli.pipeline.job import Search, SegmentResult
-from sa2va_cli.pipeline.segmentation import Threads, leave_threads, planned, run
+from sa2va_cli.pipeline.marking import segmenter_of
+from sa2va_cli.pipeline.planning import planned
+from sa2va_cli.pipeline.result import SegmentResult
+from sa2va_cli.pipeline.search import Search
+from sa2va_cli.pipeline.segmentation import run
 from sa2va_cli.pipeline.viewing import Viewed, view
+from sa2va_cli.runtime.threads import Threads, leave_threads
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 
 from sa2va_cli.datatypes import FoundObject, FrameMasks, Remark
-from sa2va_cli.pipeline.job import ObjectSummary
+from sa2va_cli.pipeline.result import ObjectSummary
 from sa2va_cli.tracks.review import DoubtfulRange, Review
 
 

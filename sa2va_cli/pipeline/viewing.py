@@ -17,9 +17,9 @@ from sa2va_cli.events import Notice, Report, no_report
 from sa2va_cli.media.probe import image_files_and_notes
 from sa2va_cli.media.reader import Reader
 from sa2va_cli.pipeline.asking_job import SeenFrames, Unread, Viewing
-from sa2va_cli.pipeline.job import Search
 from sa2va_cli.pipeline.keyframes import first_of_parts, read_keyframes
 from sa2va_cli.pipeline.opening import opened, report_warnings
+from sa2va_cli.pipeline.search import Search
 
 STILL = ("image", "images")
 """Kinds of inputs that have no time."""

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sa2va_cli.errors import UsageError
-from sa2va_cli.pipeline.asking import masks_on
 from sa2va_cli.pipeline.asking_job import AskJob
+from sa2va_cli.pipeline.marking import masks_on
 from sa2va_cli.pipeline.talk import Talk
 from sa2va_cli.pipeline.viewing import Viewed
 from sa2va_cli.review.clip import OpenClip

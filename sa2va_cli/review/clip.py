@@ -23,10 +23,10 @@ from sa2va_cli.events import Event, Progress
 from sa2va_cli.media.reader import Reader, open_source
 from sa2va_cli.media.sequences import is_pattern
 from sa2va_cli.pipeline.fetching import is_address
-from sa2va_cli.pipeline.job import Search
 from sa2va_cli.pipeline.opening import opened
 from sa2va_cli.pipeline.provenance import search_of
 from sa2va_cli.pipeline.rendering import check_source, source_of
+from sa2va_cli.pipeline.search import Search
 from sa2va_cli.pipeline.storage import is_stored
 from sa2va_cli.review.frames import Cache, Pictures, Thumbnails, jpeg, view_size
 from sa2va_cli.review.messages import line

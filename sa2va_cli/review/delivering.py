@@ -21,7 +21,7 @@ from sa2va_cli.review.ordering import Order, Ordered, ordered, previewed
 from sa2va_cli.review.work import Job, Steps
 
 if TYPE_CHECKING:
-    from sa2va_cli.pipeline.job import SegmentResult
+    from sa2va_cli.pipeline.result import SegmentResult
 
 
 def order_on(clip: OpenClip, order: Order, folder: Path, working: Sequence[str]) -> Ordered:

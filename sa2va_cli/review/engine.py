@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sa2va_cli.errors import ModelError
-from sa2va_cli.pipeline.segmentation import Threads, leave_threads
 from sa2va_cli.runtime.choice import ModelChoice
 from sa2va_cli.runtime.device import Placement
 from sa2va_cli.runtime.loading import load_chat, memory_errors_explained
+from sa2va_cli.runtime.threads import Threads, leave_threads
 
 LoadAny = Callable[[ModelChoice, Placement], Any]
 """Loads a segmenter, or a model that can be talked to; a Sa2VA is both."""

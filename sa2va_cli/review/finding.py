@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 
 from sa2va_cli.datatypes import Prompt
 from sa2va_cli.outputs.saving import Saving
-from sa2va_cli.pipeline.job import Search, SegmentJob
-from sa2va_cli.pipeline.segmentation import planned, run
+from sa2va_cli.pipeline.job import SegmentJob
+from sa2va_cli.pipeline.planning import planned
+from sa2va_cli.pipeline.search import Search
+from sa2va_cli.pipeline.segmentation import run
 from sa2va_cli.review.clip import OpenClip
 from sa2va_cli.review.engine import Engine
 from sa2va_cli.review.work import Job, Steps

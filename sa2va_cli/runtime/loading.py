@@ -11,6 +11,7 @@ from sa2va_cli.checkpoints.parts import LM, VIT
 from sa2va_cli.conversation import ChatEngine
 from sa2va_cli.datatypes import AnySegmenter, ModelIdentity
 from sa2va_cli.errors import OutOfMemoryError, UsageError, parameter
+from sa2va_cli.events import Notice, Progress, Report
 from sa2va_cli.runtime.choice import ModelChoice
 from sa2va_cli.runtime.device import Placement
 from sa2va_cli.staging import require_temporary_folder
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from sa2va_cli.model.stock import StockEngine
 
 Network = TypeVar("Network")
+Model = TypeVar("Model")
 
 Load = Callable[[ModelChoice, Placement], AnySegmenter]
 """Turns a choice of a model into a segmenter on a device. Tests put a fake one here."""
@@ -188,6 +190,30 @@ def _identity(name: str, folder: Path, placement: Placement) -> ModelIdentity:
     resolved = folder.absolute()
     revision = resolved.name if resolved.parent.name == "snapshots" else None
     return ModelIdentity(name, revision, weights, placement.device, placement.dtype)
+
+
+def load_announced(
+    load: Callable[[ModelChoice, Placement], Model], choice: ModelChoice, placement: Placement, report: Report
+) -> Model:
+    """Loads a model, and says before what was chosen and what is loaded.
+
+    Args:
+        load: a ``Load`` or ``LoadChat``, with its errors.
+        choice: which model, and how it runs.
+        placement: where.
+        report: is told.
+    """
+    announce(placement, report)
+    report(Progress(f"loading {choice.name_on(placement)}"))
+    return load(choice, placement)
+
+
+def announce(placement: Placement, report: Report) -> None:
+    """Says what was chosen, before the model is loaded: that may take long, or fail."""
+    if placement.concern:
+        report(Notice(placement.concern, "warning"))
+    if placement.chosen:
+        report(Notice(placement.chosen))
 
 
 @contextmanager

@@ -1,12 +1,16 @@
-"""Who uses the processor's cores while objects are followed; for programs that own their process.
+"""Who uses the processor's cores while objects are followed.
 
-A library must not do this: torch's number of threads belongs to the whole process.
+Dividing them is for programs that own their process: torch's number of threads belongs to the whole of it, so
+a library leaves it as it is.
 """
 
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from sa2va_cli.datatypes import AnySegmenter
+
+Threads = Callable[[AnySegmenter], AbstractContextManager[int]]
+"""Entered while objects are followed; gives the number of threads that objects may be divided among."""
 
 
 @contextmanager
@@ -30,3 +34,8 @@ def divide_cores(segmenter: AnySegmenter) -> Generator[int, None, None]:
         yield threads
     finally:
         torch.set_num_threads(threads)
+
+
+def leave_threads(_: AnySegmenter) -> AbstractContextManager[int]:
+    """Leaves torch's threads as they are: they belong to whoever uses this package."""
+    return nullcontext(1)

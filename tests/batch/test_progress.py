@@ -13,8 +13,7 @@ from sa2va_cli.batch.state import NAME, opened, read_state
 from sa2va_cli.commands import batch_progress
 from sa2va_cli.commands.batch_progress import Events, Rate, bars
 from sa2va_cli.commands.console import Console
-from sa2va_cli.events import Progress
-from sa2va_cli.pipeline.job import LOOKING_FOR_CUTS
+from sa2va_cli.events import LOOKING_FOR_CUTS, Progress
 
 
 @pytest.fixture

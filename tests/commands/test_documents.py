@@ -4,7 +4,9 @@ from pathlib import Path
 from sa2va_cli.commands.documents import result_document
 from sa2va_cli.errors import parameter
 from sa2va_cli.media.source import SourceInfo
-from sa2va_cli.pipeline.job import Search, SegmentJob, SegmentResult
+from sa2va_cli.pipeline.job import SegmentJob
+from sa2va_cli.pipeline.result import SegmentResult
+from sa2va_cli.pipeline.search import Search
 
 JOB = SegmentJob("a.mov", Search(("red",)))
 

@@ -16,8 +16,8 @@ from sa2va_cli.model import decoding, second_answers
 from sa2va_cli.model.network import NetworkSegmenter, Sa2VANetwork
 from sa2va_cli.model.prompt_text import spoken
 from sa2va_cli.pipeline.finding import find
-from sa2va_cli.pipeline.job import Search
 from sa2va_cli.pipeline.prompts import question
+from sa2va_cli.pipeline.search import Search
 
 NetworkOf = Callable[[str], Sa2VANetwork]
 PROMPTS = ("the red ball", "the blue square on the left", "[SEG]")

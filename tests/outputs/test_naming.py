@@ -8,7 +8,7 @@ from sa2va_cli.outputs.existing import choose_outputs, claimed
 from sa2va_cli.outputs.kinds import KINDS
 from sa2va_cli.outputs.naming import plan_outputs
 from sa2va_cli.outputs.saving import Saving
-from sa2va_cli.pipeline.job import numbered
+from sa2va_cli.pipeline.labels import numbered
 from sa2va_cli.render.effects.reading import read_effect
 
 

@@ -12,7 +12,7 @@ from sa2va_cli.errors import UsageError
 from sa2va_cli.outputs.naming import plan_outputs
 from sa2va_cli.outputs.saving import Saving
 from sa2va_cli.pipeline.finding import name_objects
-from sa2va_cli.pipeline.job import numbered
+from sa2va_cli.pipeline.labels import numbered
 
 
 def paths(output, counts, save=("mask",), **more):

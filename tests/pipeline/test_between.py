@@ -11,7 +11,7 @@ from fakes import FakeSegmenter
 
 from sa2va_cli.datatypes import Followed, Frame
 from sa2va_cli.pipeline.between import EveryNth
-from sa2va_cli.pipeline.job import Search
+from sa2va_cli.pipeline.search import Search
 from sa2va_cli.tracks.log import Tracks
 
 COMMAND = ("segment", "a.mp4", "red corner", "--save", "tracks", "--reground", "off")

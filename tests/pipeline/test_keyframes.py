@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sa2va_cli.media.reader import Selection, open_source
-from sa2va_cli.pipeline.job import Search
 from sa2va_cli.pipeline.keyframes import keyframe_indices, read_keyframes
+from sa2va_cli.pipeline.search import Search
 
 
 def search(sampling="uniform", keyframes=5):

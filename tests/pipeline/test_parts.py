@@ -8,9 +8,10 @@ from films import BLUE, LENGTH, RED, write_film
 
 from sa2va_cli.errors import InputError, UsageError
 from sa2va_cli.events import no_report
-from sa2va_cli.pipeline.job import Search, SegmentJob
+from sa2va_cli.pipeline.job import SegmentJob
 from sa2va_cli.pipeline.opening import opened
 from sa2va_cli.pipeline.parts import SHARED_FRAMES, Part, parts_of, read_parts, read_pieces, write_parts
+from sa2va_cli.pipeline.search import Search
 from sa2va_cli.pipeline.split import Split, read_split
 
 

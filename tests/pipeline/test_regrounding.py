@@ -21,11 +21,13 @@ from sa2va_cli.media.cuts import SIZE, find_cuts
 from sa2va_cli.media.reader import Selection, open_source
 from sa2va_cli.outputs.saving import Saving
 from sa2va_cli.pipeline.correcting import CorrectJob, correct
-from sa2va_cli.pipeline.job import NEVER_RESUMED, Resuming, Search, SegmentJob
+from sa2va_cli.pipeline.job import NEVER_RESUMED, Resuming, SegmentJob
+from sa2va_cli.pipeline.planning import planned
 from sa2va_cli.pipeline.regrounding import matched
 from sa2va_cli.pipeline.resuming import STEP
 from sa2va_cli.pipeline.revision import Revision
-from sa2va_cli.pipeline.segmentation import planned, segment
+from sa2va_cli.pipeline.search import Search
+from sa2va_cli.pipeline.segmentation import segment
 from sa2va_cli.pipeline.shots import cut_at, shots_of
 from sa2va_cli.pipeline.streaming import stream
 from sa2va_cli.tracks.corrections import corrections_of

@@ -14,8 +14,9 @@ from sa2va_cli.media.reader import open_source
 from sa2va_cli.model.session import ENCODED_AT_ONCE
 from sa2va_cli.outputs.locks import locked
 from sa2va_cli.outputs.saving import Saving
-from sa2va_cli.pipeline.job import NEVER_RESUMED, Resuming, Search, SegmentJob, Stopped
+from sa2va_cli.pipeline.job import NEVER_RESUMED, Resuming, SegmentJob, Stopped
 from sa2va_cli.pipeline.resuming import STEP, checkpoint_of
+from sa2va_cli.pipeline.search import Search
 from sa2va_cli.pipeline.segmentation import segment
 from sa2va_cli.runtime.choice import ModelChoice
 from sa2va_cli.runtime.loading import load_segmenter

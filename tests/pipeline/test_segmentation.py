@@ -12,8 +12,10 @@ from sa2va_cli.errors import InputError, NothingFoundError, OutOfMemoryError
 from sa2va_cli.events import Notice, Progress, Saved
 from sa2va_cli.outputs.saving import Saving
 from sa2va_cli.pipeline.finding import find, follow
-from sa2va_cli.pipeline.job import Search, SegmentJob
-from sa2va_cli.pipeline.segmentation import planned, segment
+from sa2va_cli.pipeline.job import SegmentJob
+from sa2va_cli.pipeline.planning import planned
+from sa2va_cli.pipeline.search import Search
+from sa2va_cli.pipeline.segmentation import segment
 from sa2va_cli.runtime.device import Placement
 from sa2va_cli.runtime.loading import memory_errors_explained
 

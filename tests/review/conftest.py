@@ -13,7 +13,8 @@ from starlette.testclient import TestClient
 
 from sa2va_cli.datatypes import Prompt
 from sa2va_cli.outputs.saving import Saving
-from sa2va_cli.pipeline.job import Search, SegmentJob
+from sa2va_cli.pipeline.job import SegmentJob
+from sa2va_cli.pipeline.search import Search
 from sa2va_cli.pipeline.segmentation import segment
 from sa2va_cli.review.desk import Desk
 from sa2va_cli.review.engine import Engine

@@ -9,8 +9,9 @@ from review.conftest import Server
 from sa2va_cli.datatypes import Prompt
 from sa2va_cli.outputs.saving import Saving
 from sa2va_cli.pipeline.correcting import CorrectJob, correct
-from sa2va_cli.pipeline.job import Search, SegmentJob
+from sa2va_cli.pipeline.job import SegmentJob
 from sa2va_cli.pipeline.revision import Revision
+from sa2va_cli.pipeline.search import Search
 from sa2va_cli.pipeline.segmentation import segment
 from sa2va_cli.review.desk import Desk
 from sa2va_cli.review.engine import Engine

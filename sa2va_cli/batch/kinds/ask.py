@@ -8,7 +8,7 @@ from sa2va_cli.batch.sources import MEDIA_ENDINGS
 from sa2va_cli.errors import UsageError
 from sa2va_cli.pipeline.answering import QuestionsJob, answers_of
 from sa2va_cli.pipeline.asking_job import Regions, Viewing
-from sa2va_cli.pipeline.job import SegmentResult
+from sa2va_cli.pipeline.result import SegmentResult
 
 _SHARED = ("sampling", "start", "end", "every", "max_frames", "threshold", "stream", "deinterlace")
 

@@ -14,7 +14,8 @@ from sa2va_cli.editing.uses import effect_uses, named_prompts
 from sa2va_cli.errors import InputError, UsageError
 from sa2va_cli.outputs.naming import plan_outputs
 from sa2va_cli.pipeline.edit_job import EditJob, Looking
-from sa2va_cli.pipeline.job import SegmentResult, numbered
+from sa2va_cli.pipeline.labels import numbered
+from sa2va_cli.pipeline.result import SegmentResult
 
 
 @lru_cache(maxsize=64)  # jobs that are told the same share one plan

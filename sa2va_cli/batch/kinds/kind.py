@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 from sa2va_cli.batch.options import Options
 from sa2va_cli.events import Report
 from sa2va_cli.outputs.saving import Existing
-from sa2va_cli.pipeline.job import Resuming, SegmentResult
+from sa2va_cli.pipeline.job import Resuming
+from sa2va_cli.pipeline.result import SegmentResult
 
 if TYPE_CHECKING:
     from sa2va_cli.conversation import ChatEngine
     from sa2va_cli.datatypes import AnySegmenter
-    from sa2va_cli.pipeline.segmentation import Threads
+    from sa2va_cli.runtime.threads import Threads
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Tools:
     Attributes:
         segmenter: gives the loaded model, which finds things.
         engine: gives the loaded model, which answers questions; the same one.
-        threads: entered while objects are followed; see ``pipeline.segmentation``.
+        threads: entered while objects are followed; see ``runtime.threads.Threads``.
         report: is told how far the job is.
         resuming: how checkpoints are kept.
     """

@@ -8,7 +8,7 @@ from sa2va_cli.batch.options import Options
 from sa2va_cli.batch.sources import TRACKS_ENDINGS
 from sa2va_cli.errors import InputError
 from sa2va_cli.outputs.naming import plan_outputs
-from sa2va_cli.pipeline.job import SegmentResult
+from sa2va_cli.pipeline.result import SegmentResult
 
 if TYPE_CHECKING:
     from sa2va_cli.pipeline.rendering import RenderJob

@@ -6,7 +6,8 @@ from sa2va_cli.batch.kinds.kind import JobKind, Tools
 from sa2va_cli.batch.options import Options
 from sa2va_cli.batch.sources import MEDIA_ENDINGS, source_kind
 from sa2va_cli.outputs.naming import plan_outputs
-from sa2va_cli.pipeline.job import SegmentJob, SegmentResult
+from sa2va_cli.pipeline.job import SegmentJob
+from sa2va_cli.pipeline.result import SegmentResult
 
 
 def _make(source: str, prompts: tuple[str, ...], options: Options) -> SegmentJob:
@@ -36,7 +37,8 @@ def _outputs(job: SegmentJob) -> tuple[Path, ...]:
 
 
 def _run(job: SegmentJob, tools: Tools) -> SegmentResult:
-    from sa2va_cli.pipeline.segmentation import all_there, planned, run_within
+    from sa2va_cli.pipeline.planning import planned
+    from sa2va_cli.pipeline.segmentation import all_there, run_within
     from sa2va_cli.runtime.loading import memory_errors_explained
 
     with planned(job, tools.report) as plan:

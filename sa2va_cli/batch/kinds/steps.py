@@ -10,7 +10,8 @@ from typing import Any
 
 from sa2va_cli.batch.kinds.kind import Tools
 from sa2va_cli.outputs.saving import Existing
-from sa2va_cli.pipeline.job import SegmentJob, SegmentResult
+from sa2va_cli.pipeline.job import SegmentJob
+from sa2va_cli.pipeline.result import SegmentResult
 from sa2va_cli.pipeline.split import Split
 
 
@@ -50,7 +51,7 @@ class CutJob:
 
 def _cut(work: CutJob, tools: Tools) -> SegmentResult:
     from sa2va_cli.pipeline.parts import parts_of, write_parts
-    from sa2va_cli.pipeline.segmentation import planned
+    from sa2va_cli.pipeline.planning import planned
 
     with planned(work.job, tools.report) as plan:
         write_parts(work.place, parts_of(plan.reader, work.job, work.split, tools.report))
