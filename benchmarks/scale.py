@@ -19,7 +19,8 @@ from pathlib import Path
 from recording import Cell, Column, add_options, record
 
 from sa2va_cli.batch.job import BatchJob, Outcome
-from sa2va_cli.batch.state import NAME, opened
+from sa2va_cli.batch.state import opened
+from sa2va_cli.batch.state_format import NAME
 
 HOURS, GPUS = (10_000, 1_000_000), (1, 8, 64, 512)
 STATE_WRITES = 2

@@ -26,8 +26,9 @@ from recording import Column, add_options, record
 
 from sa2va_cli.batch.listing import Request
 from sa2va_cli.batch.options import Options, SharedSearch
+from sa2va_cli.batch.planning import Plan
 from sa2va_cli.batch.progress import BatchEvent, JobEnded
-from sa2va_cli.batch.running import Plan, run_batch
+from sa2va_cli.batch.running import run_batch
 from sa2va_cli.bench.clips import write_park
 from sa2va_cli.outputs.saving import Saving
 from sa2va_cli.runtime.choice import ModelChoice

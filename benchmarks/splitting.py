@@ -25,7 +25,8 @@ from recording import Cell, Column, add_clip_options, record
 
 from sa2va_cli.batch.listing import Request
 from sa2va_cli.batch.options import Options, SharedSearch, Splitting
-from sa2va_cli.batch.running import Plan, run_batch
+from sa2va_cli.batch.planning import Plan
+from sa2va_cli.batch.running import run_batch
 from sa2va_cli.datatypes import AnySegmenter
 from sa2va_cli.demo.edited import Film
 from sa2va_cli.demo.scene import Scene

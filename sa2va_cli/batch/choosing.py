@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sa2va_cli.batch.job import BatchJob, Outcome
 from sa2va_cli.batch.marks import Mark, is_as_marked, is_there, output_mark
-from sa2va_cli.batch.state import Row
+from sa2va_cli.batch.state_format import Row
 from sa2va_cli.errors import OutputError
 from sa2va_cli.outputs.saving import Existing
 from sa2va_cli.pipeline.storage import is_stored

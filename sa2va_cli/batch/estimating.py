@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sa2va_cli.batch.job import BatchJob
 from sa2va_cli.batch.sources import file_list
-from sa2va_cli.batch.state import Row
+from sa2va_cli.batch.state_format import Row
 from sa2va_cli.pipeline.storage import facts_of, is_stored
 
 

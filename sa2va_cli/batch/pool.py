@@ -10,12 +10,13 @@ import signal
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from sa2va_cli.batch.worker import Begun, Broken, Ended, Message, Returned, Setup, Stop, Task, Worker
+from sa2va_cli.batch.messages import Begun, Broken, Ended, Message, Returned, Setup, Stop, Task
+from sa2va_cli.batch.worker import Worker
 from sa2va_cli.errors import UsageError
 
 DEATHS = 9
@@ -108,13 +109,64 @@ class LocalWorker:
 
     def stop(self, *, now: bool) -> None:
         """Ends it."""
-        self._stop.soon.set()
-        if now:
-            self._stop.now.set()
+        self._stop.ask(now=now)
 
     def close(self) -> None:
         """Waits until it has ended."""
         self._worker.__exit__()
+
+
+class Charges:
+    """The jobs that a worker which may die is at; given back when it does.
+
+    Args:
+        number: of the worker.
+        said: where it tells what happens.
+    """
+
+    def __init__(self, number: int, said: "queue.Queue[Said]") -> None:
+        self._number, self._said = number, said
+        self._keys: set[str] = set()
+        self._deaths = 0
+
+    def take(self, key: str) -> None:
+        """It is handed a job."""
+        self._keys.add(key)
+
+    def tell(self, message: Message) -> None:
+        """Tells on what it tells."""
+        if isinstance(message, Begun):
+            self._keys.add(message.key)
+        elif isinstance(message, Ended | Returned):
+            self._keys.discard(message.key)
+            self._deaths = 0
+        self._said.put((self._number, message))
+
+    def give_back(self, code: int | None, why: str = "", *, ending: bool) -> bool:
+        """It has died, which is told before its successor asks for work.
+
+        Args:
+            code: see ``Died``.
+            why: see ``Died``.
+            ending: whether it was to end, so that nobody takes its place.
+
+        Returns:
+            Whether it is to have a successor.
+        """
+        keys = tuple(sorted(self._keys))
+        self._keys.clear()
+        if ending:
+            for key in keys:
+                self._said.put((self._number, Returned(key)))
+            return False
+        self._deaths += 1
+        self._said.put((self._number, Died(keys, code, why)))
+        return True
+
+    @property
+    def are_hopeless(self) -> bool:
+        """Whether it has died too often."""
+        return self._deaths > DEATHS
 
 
 @dataclass
@@ -123,7 +175,6 @@ class _Child:
 
     process: Any
     pipe: Connection
-    at: set[str] = field(default_factory=set)
 
 
 class ProcessWorker:
@@ -136,10 +187,9 @@ class ProcessWorker:
     """
 
     def __init__(self, number: int, setup: Setup, said: "queue.Queue[Said]") -> None:
-        self._number, self._setup, self._said = number, setup, said
+        self._setup, self._charges = setup, Charges(number, said)
         self._sending = threading.Lock()
         self._ending = False
-        self._deaths = 0
         self._child = self._started()
 
     def _started(self) -> _Child:
@@ -155,32 +205,22 @@ class ProcessWorker:
     def _listen(self, child: _Child) -> None:
         with suppress(EOFError, OSError):
             while True:
-                message: Message = child.pipe.recv()
-                if isinstance(message, Begun):
-                    child.at.add(message.key)
-                elif isinstance(message, Ended | Returned):
-                    child.at.discard(message.key)
-                    self._deaths = 0
-                self._said.put((self._number, message))
+                self._charges.tell(child.pipe.recv())
         child.process.join()
+        code = child.process.exitcode
         with self._sending:  # nothing is handed to the one that is gone
-            if self._ending:  # nobody takes its place
-                for key in sorted(child.at):
-                    self._said.put((self._number, Returned(key)))
+            if not self._charges.give_back(code, ending=self._ending):
                 return
-            self._deaths += 1
-            # It is told before its successor asks for work.
-            self._said.put((self._number, Died(tuple(sorted(child.at)), child.process.exitcode)))
-            if self._deaths > DEATHS:
-                error = f"processes of workers die one after the other (exit code {child.process.exitcode})"
-                self._said.put((self._number, Broken(1, error)))
+            if self._charges.are_hopeless:
+                error = f"processes of workers die one after the other (exit code {code})"
+                self._charges.tell(Broken(1, error))
             else:
                 self._child = self._started()
 
     def hand_over(self, task: Task) -> None:
         """Gives it a job; one that is handed to a dying process is told as such."""
         with self._sending:
-            self._child.at.add(task.job.key)
+            self._charges.take(task.job.key)
             with suppress(OSError):
                 self._child.pipe.send(task)
 
@@ -223,9 +263,7 @@ def _serve(pipe: Connection, setup: Setup) -> None:
             if isinstance(order, Task):
                 worker.hand_over(order)
             else:
-                stop.soon.set()
-                if order == "now":
-                    stop.now.set()
+                stop.ask(now=order == "now")
 
 
 def hush() -> None:

@@ -16,9 +16,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sa2va_cli.batch.pool import DEATHS, Died, Said, hush
+from sa2va_cli.batch.messages import Broken, Ended, Message, Setup, Stop, Task, Told
+from sa2va_cli.batch.pool import Charges, Said, hush
 from sa2va_cli.batch.ray_choice import RayChoice, Share, model_of, share_of
-from sa2va_cli.batch.worker import Begun, Broken, Ended, Message, Returned, Setup, Stop, Task, Told, Worker
+from sa2va_cli.batch.worker import Worker
 from sa2va_cli.errors import InputError, UsageError, parameter
 from sa2va_cli.runtime.extras import RAY, require
 from sa2va_cli.version import VERSION
@@ -152,9 +153,7 @@ class Actor:
 
     def stop(self, *, now: bool) -> None:
         """Ends it: after checkpoints, or now."""
-        self._stop.soon.set()
-        if now:
-            self._stop.now.set()
+        self._stop.ask(now=now)
 
     def finish(self) -> None:
         """Waits for what was begun; nothing is told afterwards."""
@@ -176,15 +175,15 @@ class RayWorker:
     def __init__(
         self, number: int, setup: Setup, said: "queue.Queue[Said]", start: Callable[[int, Setup], Any]
     ) -> None:
-        self._number, self._setup, self._said, self._start = number, setup, said, start
+        self._number, self._setup, self._start = number, setup, start
+        self._charges = Charges(number, said)
         self._sending = threading.Lock()
-        self._at: set[str] = set()
-        self._orders, self._deaths = 0, 0
+        self._orders = 0
         self._met = self._ending = False
         self._begin()
 
     def _begin(self) -> None:
-        self._met, self._at = False, set()
+        self._met = False
         self._actor = self._start(self._number, self._setup)
         self._listening = threading.Thread(
             target=self._listen, args=(self._actor,), name="sa2va-listen", daemon=True
@@ -206,40 +205,27 @@ class RayWorker:
             for message in messages[heard - first :]:
                 if message is None:
                     return
-                self._note(message)
-                self._said.put((self._number, message))
+                self._charges.tell(message)
             heard = first + len(messages)
 
-    def _note(self, message: Message) -> None:
-        if isinstance(message, Begun):
-            self._at.add(message.key)
-        elif isinstance(message, Ended | Returned):
-            self._at.discard(message.key)
-            self._deaths = 0
-
     def _lose(self, error: Exception) -> None:
-        """An actor is gone: it is told before its successor asks for work."""
+        """An actor is gone."""
+        why = _in_short(error)
         with self._sending:
-            keys = tuple(sorted(self._at))
-            if self._ending:
-                for key in keys:
-                    self._said.put((self._number, Returned(key)))
+            if not self._charges.give_back(None, why, ending=self._ending):
                 return
-            self._deaths += 1
-            self._said.put((self._number, Died(keys, None, _in_short(error))))
             if getattr(error, "actor_init_failed", False):
-                text = f"no worker starts on the cluster ({_in_short(error)}); is sa2va {VERSION} there?"
-                self._said.put((self._number, Broken(UsageError.exit_code, text)))
-            elif self._deaths > DEATHS:
-                text = f"workers on the cluster die one after the other ({_in_short(error)})"
-                self._said.put((self._number, Broken(1, text)))
+                text = f"no worker starts on the cluster ({why}); is sa2va {VERSION} there?"
+                self._charges.tell(Broken(UsageError.exit_code, text))
+            elif self._charges.are_hopeless:
+                self._charges.tell(Broken(1, f"workers on the cluster die one after the other ({why})"))
             else:
                 self._begin()
 
     def hand_over(self, task: Task) -> None:
         """Gives it a job; one that is handed to a dying actor is told as such."""
         with self._sending:
-            self._at.add(task.job.key)
+            self._charges.take(task.job.key)
             self._orders += 1
             self._actor.hand_over.remote(self._orders, task)
 

@@ -7,30 +7,27 @@ import os
 import queue
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
-from sa2va_cli.batch.choosing import Again, Choice, choose, rebuilt
-from sa2va_cli.batch.estimating import Estimate, estimated, measured
+from sa2va_cli.batch.choosing import Choice, choose, rebuilt
 from sa2va_cli.batch.job import BatchJob, Outcome
-from sa2va_cli.batch.listing import Request, file_of, listed, made_of
-from sa2va_cli.batch.placing import folder_of, template_of
+from sa2va_cli.batch.listing import file_of, made_of
+from sa2va_cli.batch.messages import Begun, Broken, Ended, Idle, Returned, Setup, Task, Told
+from sa2va_cli.batch.outcomes import Outcomes
+from sa2va_cli.batch.planning import Plan, listed_jobs
 from sa2va_cli.batch.pool import Died, Pool, Said, setups
 from sa2va_cli.batch.progress import BatchReport, BatchResult, Counted, JobBegan, JobEnded, JobTold
-from sa2va_cli.batch.ray_choice import RayChoice
 from sa2va_cli.batch.sources import Source
 from sa2va_cli.batch.splitting import Next, Splits, forget_parts
-from sa2va_cli.batch.state import NAME, Row, StateFile, opened, read_state
+from sa2va_cli.batch.state import StateFile, opened
+from sa2va_cli.batch.state_format import Row
 from sa2va_cli.batch.watching import Watching, watched
-from sa2va_cli.batch.worker import Begun, Broken, Ended, Idle, Returned, Setup, Task, Told
-from sa2va_cli.errors import LookAtTheseError, NothingFoundError, OutputError, Sa2VAError, UsageError
+from sa2va_cli.errors import NothingFoundError, OutputError, Sa2VAError
 from sa2va_cli.events import Notice
 from sa2va_cli.outputs.leftovers import clear, leftovers_of
 from sa2va_cli.outputs.locks import lock_name, remove_abandoned
-from sa2va_cli.pipeline.storage import is_stored
 from sa2va_cli.staging import output_errors
 
 ATTEMPTS = 3
@@ -47,65 +44,6 @@ class Interrupts:
     count: int = 0
 
 
-@dataclass(frozen=True)
-class Plan:
-    """How a batch is run.
-
-    Attributes:
-        request: what is to be done.
-        again: what becomes of jobs that are over.
-        state: the state file; None for one beside the outputs.
-        checkpoint: how often checkpoints are kept; None for never.
-        jobs: how many processes on each device.
-        gpus: numbers of devices; none for the one that the model is placed on.
-        watch: a folder whose new files become jobs; None for none.
-        error_file: where the inputs of failed jobs are listed; None for nowhere.
-        load: makes the segmenter; None for the real one.
-        ray: the Ray cluster that does the jobs; None for this computer.
-    """
-
-    request: Request
-    again: Again = field(default_factory=Again)
-    state: Path | None = None
-    checkpoint: str | None = "10s"
-    jobs: int = 1
-    gpus: tuple[int, ...] = ()
-    watch: Path | None = None
-    error_file: Path | None = None
-    load: Any = None
-    ray: RayChoice | None = None
-
-    def __post_init__(self) -> None:
-        if self.jobs < 1:
-            raise UsageError(f"--jobs must be at least 1, got {self.jobs}")
-        if self.ray is not None and (self.gpus or self.jobs > 1):
-            raise UsageError(
-                "--jobs and --gpus are for one computer; with --ray give --ray-workers and --gpus-per-worker"
-            )
-        options = self.request.options
-        if self.ray is not None and options.splitting.split and is_stored(options.saving.output or ""):
-            raise UsageError(
-                "--split with --ray keeps tracks of parts beside the outputs, where all nodes must see them; "
-                "give a folder with -o"
-            )
-        setups(Setup(self.request.options.model), self.jobs, self.gpus)
-        request = self.request
-        if not request.inputs and request.manifest is None and self.watch is None:
-            raise UsageError("there is no input; give files, folders, patterns, - for a list, or --manifest")
-        if self.watch is not None and "{index" in (request.options.saving.output or ""):
-            raise UsageError(
-                "{index} is not the same after a restart with --watch; use {relative} or {parent}"
-            )
-
-    @property
-    def state_path(self) -> Path:
-        """Where the state file is."""
-        if self.state is not None:
-            return self.state / NAME if self.state.is_dir() else self.state
-        template = template_of(self.request.options.saving.output, mirror=self.request.mirror)
-        return folder_of(template) / NAME
-
-
 def run_batch(plan: Plan, report: BatchReport, interrupts: Interrupts | None = None) -> BatchResult:
     """Does a batch.
 
@@ -120,7 +58,7 @@ def run_batch(plan: Plan, report: BatchReport, interrupts: Interrupts | None = N
         UsageError: the jobs cannot be meant.
         Sa2VAError: the model is not to be had.
     """
-    jobs = _listed(plan, lambda error: report(Notice(_unread(error), "warning")))
+    jobs = listed_jobs(plan, lambda error: report(Notice(_unread(error), "warning")))
     if plan.watch is not None:
         made_of(Source(str(plan.watch / "new.mp4")), plan.request, 1)  # what cannot be meant is told now
     if plan.error_file is not None:  # what cannot be written is told now
@@ -131,30 +69,8 @@ def run_batch(plan: Plan, report: BatchReport, interrupts: Interrupts | None = N
         return _Batch(plan, state, report, interrupts or Interrupts()).run(jobs)
 
 
-def _listed(plan: Plan, unread: Callable[[OSError], None] | None = None) -> list[BatchJob]:
-    jobs = listed(plan.request, unread)
-    if not jobs and plan.watch is None:
-        raise UsageError("there is no input: the list is empty")
-    return jobs
-
-
 def _unread(error: OSError) -> str:
     return f"{error.filename} is left out, as it cannot be looked into: {error.strerror or error}"
-
-
-def previewed(plan: Plan) -> tuple[list[tuple[BatchJob, Choice]], Estimate]:
-    """What a batch would do with each job, and what that needs; nothing is written or locked.
-
-    Raises:
-        InputError: a folder, a pattern or the manifest leads to nothing, or the state file is damaged.
-        UsageError: the jobs cannot be meant.
-    """
-    rows = {}
-    if plan.state_path.exists():
-        rows = {row.key: row for row in read_state(plan.state_path).rows}
-    jobs = _listed(plan)
-    found = [(job, choose(job, rows.get(job.key), job.work.saving.existing, plan.again)) for job in jobs]
-    return found, estimated([job for job, choice in found if choice.due], measured(rows.values()))
 
 
 class _Batch:
@@ -167,10 +83,7 @@ class _Batch:
         self._attempts: Counter[str] = Counter()
         self._waiting: deque[Task] = deque()
         self._active: dict[str, Task] = {}
-        self._ended: dict[str, Outcome] = {}
-        self._failures: dict[str, str] = {}
-        self._exposed: dict[str, None] = {}
-        self._skipped = 0
+        self._outcomes = Outcomes()
         self._broken: Broken | None = None
         self._written: set[str] = set()
         self._splits = Splits()
@@ -185,8 +98,10 @@ class _Batch:
         if self._broken is not None:
             known = {kind.exit_code: kind for kind in Sa2VAError.__subclasses__()}
             raise known.get(self._broken.code, Sa2VAError)(self._broken.error)
-        self._write_failures()
-        return self._result(time.monotonic() - started)
+        if self._plan.error_file is not None:
+            self._outcomes.write_failures(self._plan.error_file, self._jobs)
+        interrupted, seconds = self._interrupts.count > 0, time.monotonic() - started
+        return self._outcomes.result(self._state.path, self._whole_jobs(), seconds, interrupted=interrupted)
 
     def _enter(self, jobs: Sequence[BatchJob]) -> None:
         before = self._state.enter(jobs)
@@ -205,7 +120,7 @@ class _Batch:
             found = rebuilt(job) if lost is not None else None
             if found is not None:
                 self._state.end(job.key, found)
-                self._skipped += 1
+                self._outcomes.skip(job.key, None)
             elif self._take(job, before.get(job.key)):
                 due.append(job.key)
         self._state.await_again(key for key in due if key in before and before[key].state != "running")
@@ -219,12 +134,8 @@ class _Batch:
             _tidy(job)
         if choice.due:
             self._queue(Task(job, choice.existing))
-        elif row is not None and row.state == "failed":
-            self._failures[job.key] = row.error
         else:
-            self._skipped += 1
-            if row is not None and row.code == LookAtTheseError.exit_code:
-                self._exposed[job.key] = None
+            self._outcomes.skip(job.key, row)
         return choice.due
 
     def _queue(self, task: Task) -> None:
@@ -270,7 +181,7 @@ class _Batch:
             self._report(self._counted())
 
     def _counted(self) -> Counted:
-        return Counted(len(self._whole_jobs()), self._skipped, len(self._waiting))
+        return Counted(len(self._whole_jobs()), self._outcomes.skipped, len(self._waiting))
 
     def _whole_jobs(self) -> dict[str, BatchJob]:
         """The jobs without steps of others."""
@@ -363,11 +274,7 @@ class _Batch:
             return
         if job.split is not None and (outcome.state == "done" or outcome.code == NothingFoundError.exit_code):
             forget_parts(job)
-        self._ended[key] = outcome
-        if outcome.state == "failed":
-            self._failures[key] = outcome.error
-        elif outcome.code == LookAtTheseError.exit_code:
-            self._exposed[key] = None
+        self._outcomes.end(key, outcome)
         self._report(JobEnded(key, job.source, outcome))
 
     def _revive(self, died: Died) -> None:
@@ -408,35 +315,6 @@ class _Batch:
             if row is not None and row.state != "running":
                 self._state.await_again([job.key])
             self._report(self._counted())
-
-    def _write_failures(self) -> None:
-        path = self._plan.error_file
-        if path is None:
-            return
-        lines = [os.fsencode(self._jobs[key].source) + b"\n" for key in self._failures]
-        with output_errors(path):
-            path.write_bytes(b"".join(lines))
-
-    def _result(self, seconds: float) -> BatchResult:
-        done = {key: one for key, one in self._ended.items() if one.state == "done"}
-        jobs = self._whole_jobs()
-        sources = {key: job.source for key, job in jobs.items()}
-        over = len(done) + self._skipped + len(self._failures)
-        return BatchResult(
-            state=self._state.path,
-            total=len(jobs),
-            done=len(done),
-            skipped=self._skipped,
-            failed=len(self._failures),
-            left=max(0, len(jobs) - over),
-            frames=sum(one.frames for one in done.values()),
-            seconds=seconds,
-            clip_seconds=sum(one.clip_seconds for one in done.values()),
-            look_at=tuple((sources[key], text) for key, one in done.items() for text in one.look_at),
-            failures=tuple((sources[key], text) for key, text in self._failures.items()),
-            exposed=tuple(sources[key] for key in self._exposed),
-            interrupted=self._interrupts.count > 0,
-        )
 
 
 def _tidy(job: BatchJob) -> None:

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from sa2va_cli.batch.job import BatchJob, Outcome
 from sa2va_cli.batch.kinds.steps import CutJob
-from sa2va_cli.batch.worker import Task
+from sa2va_cli.batch.messages import Task
+from sa2va_cli.pipeline.split import LIST
 
 _NAME_DIGITS = 16
-_LIST = "parts.json"
 
 
 @dataclass
@@ -79,7 +79,7 @@ class Splits:
         assert job.split is not None  # noqa: S101  (the caller has looked)
         folder = parts_folder(job)
         self._wholes[job.key] = _Whole(task, folder)
-        place = folder / _LIST
+        place = folder / LIST
         saving = replace(job.work.saving, existing=task.existing)  # what may not be replaced is told now
         work = CutJob(replace(job.work, saving=saving), job.split, place)
         cut = BatchJob(_key(job, "cut"), "cut", job.source, work, (place,), job.reads, part="where it is cut")
@@ -113,7 +113,7 @@ class Splits:
         from sa2va_cli.pipeline.parts import PartJob, read_parts
 
         job = whole.task.job
-        parts = read_parts(whole.folder / _LIST)
+        parts = read_parts(whole.folder / LIST)
         if len(parts) == 1:
             del self._wholes[job.key]
             return Next(job.key, task=whole.task)

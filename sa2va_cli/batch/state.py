@@ -1,7 +1,7 @@
 """What is known of the jobs of a batch, in one SQLite file beside the outputs.
 
-One process writes it, which holds its lock; others may read at any time (write-ahead log). A file that is
-damaged is moved aside. Knows nothing about how jobs are run.
+One process writes it, which holds its lock; others may read at any time (write-ahead log; ``summary``). A
+file that is damaged is moved aside. Knows nothing about how jobs are run.
 """
 
 import errno
@@ -9,120 +9,29 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sa2va_cli.batch.job import STATES, BatchJob, Outcome, State
-from sa2va_cli.errors import InputError, OutputError
+from sa2va_cli.batch.job import BatchJob, Outcome
+from sa2va_cli.batch.state_format import (
+    COLUMNS,
+    NAME,
+    SCHEMA,
+    TABLES,
+    Row,
+    last_run,
+    of_another_version,
+    row_of,
+)
+from sa2va_cli.errors import OutputError
 from sa2va_cli.outputs.locks import locked
 from sa2va_cli.staging import output_errors
-from sa2va_cli.tracks.decisions import TRACKS_ENDING, Decision, decision_on
 from sa2va_cli.version import VERSION
-
-NAME = "sa2va-batch.db"
 
 _LOCKED_SECONDS = 60.0
 """How long another program, such as one that copies the file, may keep a batch at work from writing it."""
-
-_SCHEMA = 1
-_TABLES = """
-CREATE TABLE batch (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
-CREATE TABLE jobs (
-    key TEXT PRIMARY KEY,
-    kind TEXT NOT NULL,
-    source TEXT NOT NULL,
-    run INTEGER NOT NULL,
-    place INTEGER NOT NULL,
-    state TEXT NOT NULL,
-    attempts INTEGER NOT NULL DEFAULT 0,
-    code INTEGER NOT NULL DEFAULT 0,
-    error TEXT NOT NULL DEFAULT '',
-    started REAL,
-    finished REAL,
-    seconds REAL NOT NULL DEFAULT 0,
-    frames INTEGER NOT NULL DEFAULT 0,
-    clip_seconds REAL NOT NULL DEFAULT 0,
-    program TEXT NOT NULL DEFAULT '',
-    model TEXT NOT NULL DEFAULT '',
-    mark TEXT,
-    outputs TEXT NOT NULL DEFAULT '{}',
-    warnings TEXT NOT NULL DEFAULT '[]',
-    look_at TEXT NOT NULL DEFAULT '[]'
-) WITHOUT ROWID;
-CREATE INDEX jobs_by_run ON jobs (run, state);
-"""
-_COLUMNS = (
-    "key, kind, source, state, attempts, code, error, started, finished, seconds, frames, clip_seconds, "
-    "program, model, mark, outputs, warnings, look_at"
-)
-
-
-@dataclass(frozen=True)
-class Row:
-    """What is known of one job; times are seconds since 1970, for people, and nothing is decided by them.
-
-    Attributes:
-        key: of the job.
-        kind: its name in ``kinds.KINDS``.
-        source: the input.
-        state: one of ``STATES``; ``running`` is also what a killed batch leaves.
-        attempts: how often it was begun.
-        code: exit code of the last attempt.
-        error: what went wrong in it.
-        started: when it was begun last.
-        finished: when it ended.
-        seconds: of work.
-        frames: how many were made.
-        clip_seconds: how long the input is.
-        program: version that did it.
-        model: name and weights.
-        mark: of the input; see ``marks.Mark``.
-        outputs: marks of what was made, by path.
-        warnings: what was odd.
-        look_at: ranges worth a look.
-    """
-
-    key: str
-    kind: str
-    source: str
-    state: State
-    attempts: int = 0
-    code: int = 0
-    error: str = ""
-    started: float | None = None
-    finished: float | None = None
-    seconds: float = 0.0
-    frames: int = 0
-    clip_seconds: float = 0.0
-    program: str = ""
-    model: str = ""
-    mark: Mapping[str, Any] | None = None
-    outputs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
-    look_at: tuple[str, ...] = ()
-
-    def decision(self, folder: Path) -> Decision | None:
-        """What a person decided in ``sa2va review`` about the tracks that were made; None for nothing.
-
-        Args:
-            folder: that of the state file, where decisions lie on inputs of which no tracks were made.
-        """
-        made = next((Path(name) for name in self.outputs if name.endswith(TRACKS_ENDING)), None)
-        found = decision_on(made or folder / (Path(self.source).stem + TRACKS_ENDING))
-        return None if found is None or found.status in ("new", "tracked") else found
-
-
-def _row(values: Sequence[Any]) -> Row:
-    named = dict(zip(_COLUMNS.split(", "), values, strict=True))
-    named["source"] = os.fsdecode(named["source"])
-    named["mark"] = json.loads(named["mark"]) if named["mark"] else None
-    named["outputs"] = json.loads(named["outputs"])
-    for name in ("warnings", "look_at"):
-        named[name] = tuple(json.loads(named[name]))
-    return Row(**named)
 
 
 class StateFile:
@@ -144,8 +53,8 @@ class StateFile:
             OutputError: the file cannot be written.
         """
         with self._writing() as run:
-            run("INSERT OR REPLACE INTO batch VALUES ('run', ?)", (str(self._last_run() + 1),))
-            self._run = self._last_run()
+            self._run = last_run(self._connection) + 1
+            run("INSERT OR REPLACE INTO batch VALUES ('run', ?)", (str(self._run),))
             before = self._rows_of(jobs)
             self._list(jobs, 0)
         return before
@@ -178,12 +87,8 @@ class StateFile:
             where, values = f" WHERE key IN ({marks})", tuple(wanted)
         else:
             where, values = "", ()
-        found = self._connection.execute(f"SELECT {_COLUMNS} FROM jobs{where}", values)  # noqa: S608
-        return {row.key: row for row in map(_row, found) if row.key in wanted}
-
-    def _last_run(self) -> int:
-        found = self._connection.execute("SELECT value FROM batch WHERE name = 'run'").fetchone()
-        return int(found[0]) if found else 0
+        found = self._connection.execute(f"SELECT {COLUMNS} FROM jobs{where}", values)  # noqa: S608
+        return {row.key: row for row in map(row_of, found) if row.key in wanted}
 
     def await_again(self, keys: Iterable[str]) -> None:
         """Sets jobs back to what waits for its turn."""
@@ -310,7 +215,7 @@ def _connected(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         if not connection.execute("PRAGMA user_version").fetchone()[0]:
-            connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {_SCHEMA}; COMMIT;")
+            connection.executescript(f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {SCHEMA}; COMMIT;")
     except BaseException:
         connection.close()
         raise
@@ -335,9 +240,9 @@ def _is_whole(path: Path) -> bool:
         with closing(sqlite3.connect(path, timeout=10)) as connection:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-            if version and version != _SCHEMA:
-                raise OutputError(f"{_of_another_version(path, version)}; choose another with --state")
-            connection.execute(f"SELECT {_COLUMNS} FROM jobs LIMIT 1").fetchone()  # noqa: S608
+            if version and version != SCHEMA:
+                raise OutputError(f"{of_another_version(path, version)}; choose another with --state")
+            connection.execute(f"SELECT {COLUMNS} FROM jobs LIMIT 1").fetchone()  # noqa: S608
     except sqlite3.DatabaseError as error:
         if getattr(error, "sqlite_errorname", "").startswith(
             ("SQLITE_CANTOPEN", "SQLITE_BUSY", "SQLITE_IOERR")
@@ -347,13 +252,6 @@ def _is_whole(path: Path) -> bool:
             raise _strange(path) from error
         return False
     return bool(verdict == "ok")
-
-
-def _of_another_version(path: Path, version: int) -> str:
-    return (
-        f"{path} is the state of another version of this program (format {version}, and this one has "
-        f"{_SCHEMA})"
-    )
 
 
 def _is_database(path: Path) -> bool:
@@ -381,98 +279,3 @@ def _move_aside(path: Path) -> Path:
                 if error.errno != errno.ENOENT:
                     raise
     return aside
-
-
-def _opened_to_read(path: Path) -> sqlite3.Connection:
-    """Leaves nothing beside a file that no batch is at, and so needs no permission to write there."""
-    log, journal = (path.with_name(path.name + ending) for ending in ("-wal", "-journal"))
-    at_work = journal.exists() or (log.exists() and log.stat().st_size > 0)
-    how = "mode=ro" if at_work else "mode=ro&immutable=1"
-    return sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True, timeout=10)
-
-
-def _unreadable(path: Path, error: sqlite3.Error) -> str:
-    name = getattr(error, "sqlite_errorname", "")
-    if name.startswith("SQLITE_BUSY"):
-        return "another program has locked it; end that, or try again later"
-    if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN")):
-        return f"no permission to read it or, where a batch was cut off, to write into {path.parent}"
-    return f"not the state of a batch, or damaged ({error})"
-
-
-@dataclass(frozen=True)
-class Summary:
-    """The jobs of the last run, counted.
-
-    Attributes:
-        path: the state file.
-        counts: of jobs, by state.
-        frames: made in all.
-        seconds: of work in all, side by side or not.
-        clip_seconds: of the inputs that are done.
-        active: whether a batch is at work now.
-        rows: those that were asked for.
-    """
-
-    path: Path
-    counts: Mapping[State, int]
-    frames: int
-    seconds: float
-    clip_seconds: float
-    active: bool
-    rows: tuple[Row, ...]
-
-    @property
-    def total(self) -> int:
-        """How many jobs there are."""
-        return sum(self.counts.values())
-
-
-def state_path(given: Path) -> Path:
-    """The state file that somebody means who names it, or the folder it lies in."""
-    return given / NAME if given.is_dir() else given
-
-
-def read_state(path: Path, states: Sequence[State] = STATES) -> Summary:
-    """Reads the state of a batch, which may be at work.
-
-    Args:
-        path: the file.
-        states: jobs in one of these are read one by one.
-
-    Raises:
-        InputError: there is no state file, or it is damaged.
-    """
-    from sa2va_cli.outputs.locks import check_unlocked
-
-    if not path.is_file():
-        raise InputError(f"{path}: there is no state of a batch; name its file or its folder")
-    try:
-        with closing(_opened_to_read(path)) as connection:
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            if version and version != _SCHEMA:
-                raise InputError(f"{_of_another_version(path, version)}; ask that version")
-            found = connection.execute("SELECT value FROM batch WHERE name = 'run'").fetchone()
-            run = int(found[0]) if found else 0
-            sums = connection.execute(
-                "SELECT state, count(*), sum(frames), sum(seconds), "
-                "sum(CASE state WHEN 'done' THEN clip_seconds ELSE 0 END) "
-                "FROM jobs WHERE run = ? GROUP BY state",
-                (run,),
-            ).fetchall()
-            marks = ", ".join("?" * len(states))
-            rows = connection.execute(
-                f"SELECT {_COLUMNS} FROM jobs WHERE run = ? AND state IN ({marks}) ORDER BY place",  # noqa: S608
-                (run, *states),
-            ).fetchall()
-    except sqlite3.DatabaseError as error:
-        raise InputError(f"{path}: {_unreadable(path, error)}") from error
-    try:
-        check_unlocked(path)
-        active = False
-    except OutputError:
-        active = True
-    counts: dict[State, int] = dict.fromkeys(STATES, 0)
-    counts |= {row[0]: row[1] for row in sums}
-    totals = [sum(row[place] for row in sums) for place in (2, 3, 4)]
-    return Summary(path, counts, int(totals[0]), totals[1], totals[2], active, tuple(map(_row, rows)))

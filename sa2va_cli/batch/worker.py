@@ -7,28 +7,24 @@ that is opened and asked about, one whose files are finished. Knows nothing abou
 import stat
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from sa2va_cli.batch.job import BatchJob, Outcome
 from sa2va_cli.batch.kinds import Tools, kind_of
 from sa2va_cli.batch.kinds.steps import STEPS
 from sa2va_cli.batch.marks import Mark, output_mark
+from sa2va_cli.batch.messages import Begun, Broken, Emit, Ended, Idle, Returned, Setup, Stop, Task, Told
 from sa2va_cli.editing.remarks import EXPOSING, remarked_ranges
 from sa2va_cli.errors import InputError, LookAtTheseError, Sa2VAError
 from sa2va_cli.events import Event, Progress, Report
-from sa2va_cli.outputs.saving import Existing
 from sa2va_cli.pipeline.job import Resuming, Stopped
 from sa2va_cli.pipeline.result import SegmentResult
 from sa2va_cli.queues import Channel
-from sa2va_cli.runtime.choice import ModelChoice
-
-if TYPE_CHECKING:
-    from sa2va_cli.runtime.loading import Load
 
 _PROGRESS_SECONDS = 0.5
 """How often progress of one job is told at most."""
@@ -49,96 +45,6 @@ _MOST_FOLLOWED = 8
 
 Use = Literal["open", "answer_all"]
 """What a job does with the model: opens sessions in which things are followed, or asks questions."""
-
-
-@dataclass(frozen=True)
-class Task:
-    """A job whose turn has come.
-
-    Attributes:
-        job: what is done.
-        existing: what is done about outputs that exist.
-    """
-
-    job: BatchJob
-    existing: Existing
-
-
-@dataclass(frozen=True)
-class Begun:
-    """A job was begun."""
-
-    key: str
-
-
-@dataclass(frozen=True)
-class Told:
-    """A job tells something."""
-
-    key: str
-    event: Event
-
-
-@dataclass(frozen=True)
-class Ended:
-    """A job has ended."""
-
-    key: str
-    outcome: Outcome
-
-
-@dataclass(frozen=True)
-class Returned:
-    """A job was handed over and not begun, because the worker is to end."""
-
-    key: str
-
-
-@dataclass(frozen=True)
-class Broken:
-    """A worker cannot go on, whatever the job: the model is not to be had.
-
-    Attributes:
-        code: the exit code.
-        error: what went wrong.
-    """
-
-    code: int
-    error: str
-
-
-@dataclass(frozen=True)
-class Idle:
-    """A worker takes another job."""
-
-
-Message = Begun | Told | Ended | Returned | Broken | Idle
-Emit = Callable[[Message], None]
-
-
-@dataclass
-class Stop:
-    """Whether a worker is to end: ``soon`` after checkpoints, ``now`` at the next event."""
-
-    soon: threading.Event = field(default_factory=threading.Event)
-    now: threading.Event = field(default_factory=threading.Event)
-
-
-@dataclass(frozen=True)
-class Setup:
-    """What a worker is told when it starts.
-
-    Attributes:
-        model: which model, and where it runs.
-        checkpoint: how often checkpoints are kept; None for never.
-        share: how many workers share the processor.
-        load: makes the segmenter; None for the real one.
-    """
-
-    model: ModelChoice
-    checkpoint: str | None = "10s"
-    share: int = 1
-    load: "Load | None" = None
 
 
 class BrokenWorker(Exception):  # noqa: N818  (a signal: the error it carries is the model's)

@@ -33,8 +33,8 @@ from sa2va_cli.runtime.choice import ModelChoice
 
 if TYPE_CHECKING:
     from sa2va_cli.batch.estimating import Estimate
+    from sa2va_cli.batch.planning import Plan
     from sa2va_cli.batch.progress import BatchResult
-    from sa2va_cli.batch.running import Plan
     from sa2va_cli.commands.console import Console
 
 RUN_EPILOG = """
@@ -106,7 +106,7 @@ def run_command(
     """
     from sa2va_cli.batch.choosing import Again
     from sa2va_cli.batch.listing import Request
-    from sa2va_cli.batch.running import Plan, previewed
+    from sa2va_cli.batch.planning import Plan, previewed
 
     options = Options(
         search, saving, drawing, delivery, model, editing, from_tracks, asking, answering, splitting

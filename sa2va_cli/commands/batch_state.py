@@ -13,7 +13,8 @@ from sa2va_cli.commands.options import Talking, only
 from sa2va_cli.commands.session import Session
 
 if TYPE_CHECKING:
-    from sa2va_cli.batch.state import Row, Summary
+    from sa2va_cli.batch.state_format import Row
+    from sa2va_cli.batch.summary import Summary
     from sa2va_cli.commands.console import Console
     from sa2va_cli.tracks.decisions import Decision
 
@@ -43,7 +44,8 @@ def status_command(
 ) -> None:
     """Tell how far a batch is; it may be at work. With --follow, jobs are listed when something is new."""
     from sa2va_cli.batch.job import STATES
-    from sa2va_cli.batch.state import read_state, state_path
+    from sa2va_cli.batch.state_format import state_path
+    from sa2va_cli.batch.summary import read_state
 
     path, before = state_path(state), None
     told: set[tuple[str, str]] = set()
@@ -89,7 +91,7 @@ def _tell_status(summary: "Summary", console: "Console", *, as_json: bool) -> No
 
 def _decisions(summary: "Summary") -> dict[str, "Decision"]:
     """What was decided in ``sa2va review`` about jobs that are done, by their keys."""
-    from sa2va_cli.batch.state import read_state
+    from sa2va_cli.batch.summary import read_state
 
     rows = read_state(summary.path, ("done",)).rows
     found = {row.key: row.decision(summary.path.parent) for row in rows}
@@ -133,7 +135,8 @@ def errors_command(
     talking: Annotated[Talking, only("as_json", "debug")],
 ) -> None:
     """List the inputs of failed jobs, one a line, as sa2va batch - takes them."""
-    from sa2va_cli.batch.state import read_state, state_path
+    from sa2va_cli.batch.state_format import state_path
+    from sa2va_cli.batch.summary import read_state
 
     summary = read_state(state_path(state), ("failed",))
     if talking.as_json:
@@ -151,7 +154,8 @@ def rejected_command(
     talking: Annotated[Talking, only("as_json", "debug")],
 ) -> None:
     """List the inputs whose tracks were rejected in sa2va review, one a line, as sa2va batch - takes them."""
-    from sa2va_cli.batch.state import read_state, state_path
+    from sa2va_cli.batch.state_format import state_path
+    from sa2va_cli.batch.summary import read_state
 
     summary = read_state(state_path(state), ("done",))
     folder = summary.path.parent

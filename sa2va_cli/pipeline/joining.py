@@ -23,7 +23,7 @@ from sa2va_cli.outputs.kinds import KINDS
 from sa2va_cli.pipeline.finding import Doubts, Findings, doubts_about, name_objects, nothing_found
 from sa2va_cli.pipeline.job import NEVER_RESUMED, SegmentJob
 from sa2va_cli.pipeline.opening import files_read
-from sa2va_cli.pipeline.parts import LIST, Part, Piece, looks_of, read_parts, read_pieces, tracks_of
+from sa2va_cli.pipeline.parts import Part, Piece, looks_of, read_parts, read_pieces, tracks_of
 from sa2va_cli.pipeline.planning import Plan, outputs_of_objects, planned, with_objects
 from sa2va_cli.pipeline.provenance import settings_of, source_facts
 from sa2va_cli.pipeline.regrounding import Seam, matched
@@ -31,6 +31,7 @@ from sa2va_cli.pipeline.replay import replay
 from sa2va_cli.pipeline.result import SegmentResult
 from sa2va_cli.pipeline.resuming import Log, unseen
 from sa2va_cli.pipeline.segmentation import all_there, draw, result_of
+from sa2va_cli.pipeline.split import LIST
 from sa2va_cli.pipeline.tracks_file import growing_log
 from sa2va_cli.queues import read_ahead
 from sa2va_cli.tracks.coding import decode, encode

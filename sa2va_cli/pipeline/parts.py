@@ -35,8 +35,6 @@ from sa2va_cli.staging import atomic, output_errors
 SHARED_FRAMES = 8
 """Frames that two parts which meet within a shot both follow."""
 
-LIST = "parts.json"
-
 
 @dataclass(frozen=True)
 class Part:

@@ -10,6 +10,9 @@ from typing import Literal
 
 from sa2va_cli.errors import UsageError, parameter
 
+LIST = "parts.json"
+"""The file in the folder of a clip's parts that says where it was cut."""
+
 _WRITTEN = re.compile(r"(scenes|minutes)(?::(\d+(?:\.\d*)?|\.\d+))?")
 _USUAL_MINUTES = {"scenes": Fraction(1), "minutes": Fraction(10)}
 """Parts are long enough that opening the file and looking at keyframes is little of the work."""

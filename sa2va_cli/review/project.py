@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Literal
 
 from sa2va_cli.batch.sources import MEDIA_ENDINGS, TRACKS_ENDINGS, source_kind, sources
-from sa2va_cli.batch.state import NAME, read_state
+from sa2va_cli.batch.state_format import NAME
+from sa2va_cli.batch.summary import read_state
 from sa2va_cli.errors import InputError
 from sa2va_cli.media.sequences import Numbering, is_pattern, natural, numbering
 from sa2va_cli.outputs.kinds import KINDS

@@ -16,9 +16,11 @@ from fakes import RememberingSegmenter, load_mortal, load_remembering
 
 from sa2va_cli.batch.listing import Request, listed
 from sa2va_cli.batch.options import Options, SharedSearch
+from sa2va_cli.batch.planning import Plan
 from sa2va_cli.batch.progress import JobTold
-from sa2va_cli.batch.running import Interrupts, Plan, run_batch
-from sa2va_cli.batch.state import NAME, opened
+from sa2va_cli.batch.running import Interrupts, run_batch
+from sa2va_cli.batch.state import opened
+from sa2va_cli.batch.state_format import NAME
 from sa2va_cli.commands.console import Console
 from sa2va_cli.commands.session import Interrupted
 from sa2va_cli.events import Progress

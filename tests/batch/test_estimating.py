@@ -7,7 +7,7 @@ import pytest
 
 from sa2va_cli.batch.estimating import Estimate, Rates, estimated, measured
 from sa2va_cli.batch.job import BatchJob
-from sa2va_cli.batch.state import Row
+from sa2va_cli.batch.state_format import Row
 
 
 def row(begin, end, size, written, **more):

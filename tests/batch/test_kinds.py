@@ -14,8 +14,9 @@ from sa2va_cli.batch.kinds import KINDS
 from sa2va_cli.batch.listing import Request, listed
 from sa2va_cli.batch.manifest import read_manifest
 from sa2va_cli.batch.options import SPECIAL, Options, SharedSearch
+from sa2va_cli.batch.planning import Plan
 from sa2va_cli.batch.progress import JobTold
-from sa2va_cli.batch.running import Interrupts, Plan, run_batch
+from sa2va_cli.batch.running import Interrupts, run_batch
 from sa2va_cli.editing.explicit import explicit_plan
 from sa2va_cli.errors import UsageError
 from sa2va_cli.events import Progress

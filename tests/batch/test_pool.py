@@ -13,10 +13,11 @@ from fakes import load_remembering
 from sa2va_cli.batch import pool
 from sa2va_cli.batch.job import BatchJob, Outcome
 from sa2va_cli.batch.listing import Request
+from sa2va_cli.batch.messages import Begun, Ended, Idle, Returned, Setup, Task
 from sa2va_cli.batch.options import Options, SharedSearch
+from sa2va_cli.batch.planning import Plan
 from sa2va_cli.batch.pool import Died, Pool, ProcessWorker, setups
-from sa2va_cli.batch.running import Interrupts, Plan, run_batch
-from sa2va_cli.batch.worker import Begun, Ended, Idle, Returned, Setup, Task
+from sa2va_cli.batch.running import Interrupts, run_batch
 from sa2va_cli.errors import UsageError
 from sa2va_cli.outputs.saving import Saving
 from sa2va_cli.runtime.choice import ModelChoice

@@ -9,7 +9,9 @@ from rich.cells import cell_len
 
 from sa2va_cli.batch.job import BatchJob, Outcome
 from sa2va_cli.batch.progress import Counted, JobBegan, JobEnded, JobTold
-from sa2va_cli.batch.state import NAME, opened, read_state
+from sa2va_cli.batch.state import opened
+from sa2va_cli.batch.state_format import NAME
+from sa2va_cli.batch.summary import read_state
 from sa2va_cli.commands import batch_progress
 from sa2va_cli.commands.batch_progress import Events, Rate, bars
 from sa2va_cli.commands.console import Console

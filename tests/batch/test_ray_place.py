@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from fakes import load_remembering
 
+from sa2va_cli.batch.messages import Begun, Broken, Idle, Setup
 from sa2va_cli.batch.ray_pool import Actor, Mailbox, Place
-from sa2va_cli.batch.worker import Begun, Broken, Idle, Setup
 from sa2va_cli.runtime.choice import ModelChoice
 
 
@@ -40,7 +40,7 @@ def test_a_worker_that_cannot_see_the_files_says_so(folder, place, code, told):
 
 def test_an_input_that_only_a_node_misses_is_told_with_the_node(folder):
     from sa2va_cli.batch.job import Outcome
-    from sa2va_cli.batch.worker import Ended
+    from sa2va_cli.batch.messages import Ended
 
     actor = Actor(Setup(ModelChoice("demo"), load=load_remembering), Place(".", ".", "9.9"), "gpu-7")
     actor._sources = {"a": "gone.mp4", "b": "there.mp4"}

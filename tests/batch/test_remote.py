@@ -9,7 +9,7 @@ from batch.told import events
 from clips import make_video
 from fakes import load_fake, load_remembering
 
-from sa2va_cli.batch.state import read_state
+from sa2va_cli.batch.summary import read_state
 from sa2va_cli.errors import OutputError
 from sa2va_cli.pipeline import storage
 from sa2va_cli.pipeline.storage import facts_of, upload

@@ -19,8 +19,9 @@ from films import (
 
 from sa2va_cli.batch.listing import Request
 from sa2va_cli.batch.options import Options, SharedSearch, Splitting
+from sa2va_cli.batch.planning import Plan
 from sa2va_cli.batch.progress import JobEnded
-from sa2va_cli.batch.running import Interrupts, Plan, run_batch
+from sa2va_cli.batch.running import Interrupts, run_batch
 from sa2va_cli.datatypes import Grounding
 from sa2va_cli.outputs.saving import Saving
 from sa2va_cli.tracks.log import Tracks

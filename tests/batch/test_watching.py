@@ -13,8 +13,9 @@ from fakes import load_remembering
 from sa2va_cli.batch import watching
 from sa2va_cli.batch.listing import Request
 from sa2va_cli.batch.options import Options, SharedSearch
+from sa2va_cli.batch.planning import Plan
 from sa2va_cli.batch.progress import JobEnded
-from sa2va_cli.batch.running import Interrupts, Plan, run_batch
+from sa2va_cli.batch.running import Interrupts, run_batch
 from sa2va_cli.batch.watching import Nursery
 from sa2va_cli.errors import InputError, UsageError
 from sa2va_cli.outputs.saving import Saving

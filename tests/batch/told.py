@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from sa2va_cli.batch.state import read_state
+from sa2va_cli.batch.summary import read_state
 
 
 def states(path=Path("out/sa2va-batch.db")):

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from review.conftest import API, SIZE, Server, encode
 
-from sa2va_cli.batch.state import NAME
+from sa2va_cli.batch.state_format import NAME
 from sa2va_cli.errors import InputError
 from sa2va_cli.review.project import opened_project
 from sa2va_cli.tracks.decisions import decision_on
