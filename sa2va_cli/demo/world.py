@@ -78,6 +78,7 @@ def _noted(scene: Scene, e: Expression) -> dict[str, Any]:
 def _write_video(
     scene: Scene, path: Path, size: tuple[int, int], *, audio: bool
 ) -> dict[str, list[dict[str, Any]]]:
+    from sa2va_cli.media.sound import SoundSource
     from sa2va_cli.media.writer import VideoWriter
 
     time_base = Fraction(1, scene.fps)
@@ -85,10 +86,16 @@ def _write_video(
     with ExitStack() as stack:
         sound = None
         if audio:
-            sound = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "park.wav"
-            write_sound(sound, scene.frames / scene.fps, np.random.default_rng(scene.seed))
+            park = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "park.wav"
+            sound = SoundSource(park)
+            write_sound(park, scene.frames / scene.fps, np.random.default_rng(scene.seed))
         writer = VideoWriter(
-            path, size=size, rate=Fraction(scene.fps), time_base=time_base, codec="h264", audio_from=sound
+            path,
+            size=size,
+            rate=Fraction(scene.fps),
+            time_base=time_base,
+            codec="h264",
+            sound=sound,
         )
         stack.enter_context(writer)
         for t in range(scene.frames):

@@ -6,6 +6,7 @@ Packets are copied as they are where the container takes their codec; otherwise 
 import errno
 from collections.abc import Generator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,26 @@ _AS_THEY_ARE = (("ass", ".mkv"), ("ssa", ".mkv"), ("text", ".mkv"), ("webvtt", "
 """Texts that a container takes with their styles, although its players show others more often."""
 
 
+@dataclass(frozen=True)
+class SoundSource:
+    """A file whose sound and subtitles go along with a video; it may have none.
+
+    Attributes:
+        path: the file.
+        start: seconds on the source's clock; sound before it, or before the first picture, is left out.
+        end: seconds on the source's clock; sound after it is left out; None for all.
+        offsets: seconds that the reader added to the times of each stretch of the source's clock; the sound
+            gets the same.
+        strip: whether subtitles, which cameras write places into, and titles of tracks are left out.
+    """
+
+    path: Path
+    start: Fraction | float | None = None
+    end: Fraction | float | None = None
+    offsets: Sequence[Fraction] = (Fraction(0),)
+    strip: bool = False
+
+
 class Sound:
     """Every sound track of a file, on its way into an output container.
 
@@ -39,36 +60,26 @@ class Sound:
         warnings: one line for each track that is not whole.
     """
 
-    def __init__(
-        self,
-        source: Path,
-        container: Any,
-        origin: Fraction,
-        start: Fraction,
-        end: Fraction | None,
-        offsets: Sequence[Fraction] = (Fraction(0),),
-        *,
-        strip: bool = False,
-    ) -> None:
+    def __init__(self, source: SoundSource, container: Any, origin: Fraction) -> None:
         """Opens the source and adds its sound tracks to the output.
 
         Args:
-            source: the file with the sound; one without sound adds nothing.
+            source: what is carried.
             container: PyAV's output container.
             origin: time on the source's clock that becomes zero.
-            start: sound that ends before this time on the source's clock is left out.
-            end: sound that begins after it is left out; None for all.
-            offsets: seconds that were added to the times of each stretch of the video's clock.
-            strip: whether subtitles, which cameras write places into, and titles of tracks are left out.
+
+        Raises:
+            InputError: the source cannot be read.
         """
-        self._strip = strip
-        self._start, self._end, self._origin = start, end, origin
-        self._offsets = offsets
+        self._strip = source.strip
+        self._start = origin if source.start is None else max(Fraction(source.start), origin)
+        self._end = None if source.end is None else Fraction(source.end)
+        self._origin, self._offsets = origin, source.offsets
         self.warnings: list[str] = []
         try:
-            self._input: Any = av.open(f"file:{source}", metadata_errors="ignore")
+            self._input: Any = av.open(f"file:{source.path}", metadata_errors="ignore")
         except av.FFmpegError as error:
-            raise InputError(f"{source}: its sound cannot be read") from error
+            raise InputError(f"{source.path}: its sound cannot be read") from error
         self._tracks: dict[int, Track] = {}
         suffix = Path(container.name).suffix.lower()
         self._has_edit_lists = suffix in (".mp4", ".m4v", ".mov")

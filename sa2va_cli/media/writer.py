@@ -3,10 +3,8 @@
 Knows nothing about masks; what it is given is what it encodes.
 """
 
-import re
 from array import array
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -20,25 +18,19 @@ from av.video.frame import PictureType
 
 from sa2va_cli.datatypes import Publication, Yuv420, YuvColour, YuvPlanes
 from sa2va_cli.errors import OutputError, Sa2VAError, UsageError
-from sa2va_cli.media import avi, matroska, nut, quicktime
-from sa2va_cli.media.encodings import ENCODINGS, SDR, Codec, Pixels, converted_like
+from sa2va_cli.media.destination import Destination
+from sa2va_cli.media.encodings import ENCODINGS, SDR, Codec, Encoding, Pixels, converted_like
 from sa2va_cli.media.fields import FieldOrder, can_say, prepare
 from sa2va_cli.media.marking import ASPECT_IN_FRAMES, FrameMarker
 from sa2va_cli.media.metadata import Metadata
 from sa2va_cli.media.readback import sample_of, tags_of
-from sa2va_cli.media.sound import Sound
-from sa2va_cli.staging import discard, output_error, publish, reserve_beside
+from sa2va_cli.media.sound import Sound, SoundSource
+from sa2va_cli.staging import output_error
 from sa2va_cli.written import Sample, WrittenVideo
 
 _FINEST = 1_000_000
 """Units per second to round to where a source's own time base does not fit a container's 32 bits."""
 
-
-_WITH_TIMECODE = (".mov", ".mp4", ".mkv")
-"""Files in which FFmpeg's muxers keep a timecode."""
-
-_WITH_TAGS = (".mov", ".mp4", ".m4v", ".mkv", ".webm")
-"""Files that say what the values of codecs mean which do not say it themselves, such as FFV1."""
 
 _MOST_SAMPLES = 8
 
@@ -68,19 +60,14 @@ class VideoWriter:
         rate: Fraction,
         time_base: Fraction,
         codec: Codec = "h264",
-        audio_from: Path | None = None,
-        audio_start_seconds: Fraction | float | None = None,
-        audio_end_seconds: Fraction | float | None = None,
+        sound: SoundSource | None = None,
         crf: float | None = None,
-        preset: str | None = None,
         sample_aspect_ratio: Fraction | None = None,
         colour: YuvColour | None = None,
-        clock_offsets: Sequence[Fraction] = (Fraction(0),),
         metadata: Metadata | None = None,
         stream: BinaryIO | None = None,
-        container: str | None = None,
+        muxer: str | None = None,
         field_order: FieldOrder | None = None,
-        strip: bool = False,
     ) -> None:
         """Checks the arguments; nothing is touched before the ``with`` block begins.
 
@@ -90,71 +77,53 @@ class VideoWriter:
             rate: pictures per second on average; the last picture is shown for ``1 / rate``.
             time_base: seconds per unit of the source's time stamps; they are kept exactly.
             codec: a name in ``ENCODINGS``.
-            audio_from: file whose sound and subtitles are copied packet by packet; it may have none.
-            audio_start_seconds: on the source's clock; sound before it or the first picture is left out.
-            audio_end_seconds: on the source's clock; sound after it is left out.
+            sound: what is copied beside the pictures, packet by packet.
             crf: constant rate factor of ``h264`` and ``gray``; smaller is better.
-            preset: x264's speed preset.
             sample_aspect_ratio: width of a pixel over its height, where it is not 1.
             colour: the matrix, primaries and transfer that RGB pictures are in and are written with; BT.709
                 where it is not given. Planes bring their own.
-            clock_offsets: seconds that the reader added to the times of each stretch of the source's clock;
-                the sound gets the same.
             metadata: timecode, texts and chapters, on a clock that begins at zero with the first picture.
             stream: is written to instead of a file, and never sought in; ``path`` is then its name.
-            container: FFmpeg's name of the stream's format.
+            muxer: FFmpeg's name of the stream's format.
             field_order: which field of each picture of colour is shown first, where these are interlaced;
                 grey ones are whole.
-            strip: whether subtitles and the titles of sound tracks are left out, as they may tell names and
-                places.
 
         Raises:
             UsageError: for a codec that does not exist or that the container cannot hold.
         """
-        if codec not in ENCODINGS:
-            raise UsageError(f"unknown codec {codec!r}; choose one of {', '.join(ENCODINGS)}")
-        self._encoding = ENCODINGS[codec]
-        if stream is None and path.suffix.lower() not in self._encoding.containers:
-            allowed = ", ".join(self._encoding.containers)
-            ending = repr(path.suffix) if path.suffix else "this"
-            raise UsageError(f"{path.name}: {codec} video does not fit into {ending} files; use {allowed}")
+        self._encoding = _encoding_for(codec, None if stream is not None else path)
         if min(size) < 1 or rate <= 0 or time_base <= 0:
             raise ValueError(f"got {size = }, {rate = }, {time_base = }; all must be positive")
         self.publication = Publication()
         """How the finished file gets its name; may be set until then."""
+        self._options = self._encoder_options(crf)
         self._path = path
-        self._to = stream
-        self._format = container
         self._size = size
         self._rate = rate
         self._time_base = time_base if time_base.denominator < 2**31 else Fraction(1, _FINEST)
-        self._options = self._encoder_options(crf, preset)
         self._sample_aspect_ratio = sample_aspect_ratio
+        self._destination = Destination(path, stream, muxer, size, rate, self._aspect)
         self._field_order = field_order
         self._marker: FrameMarker | None = None
         self._colour = SDR if colour is None else colour
-        self._sound_source = audio_from
-        self._strip = strip
-        self._clock_offsets = clock_offsets
         self._metadata = metadata
-        self._sound_range = (_fraction(audio_start_seconds), _fraction(audio_end_seconds))
+        self._sound_source = sound
+        self._sound: Sound | None = None
         self._warnings: list[str] = []
-        self._hidden: Path | None = None
         self._container: Any = None
         self._stream: Any = None
-        self._sound: Sound | None = None
         self._held: av.VideoFrame | None = None
         self._origin: Fraction | None = None
         self._shown_for: Fraction | None = None
         self._record = _Record()
         self._written: WrittenVideo | None = None
 
-    def _encoder_options(self, crf: float | None, preset: str | None) -> dict[str, str]:
+    def _encoder_options(self, crf: float | None) -> dict[str, str]:
         options = dict(self._encoding.options)
         if self._encoding.crf is not None:
             options["crf"] = f"{self._encoding.crf if crf is None else crf:g}"
         if self._encoding.preset is not None:
-            options["preset"] = preset or self._encoding.preset
+            options["preset"] = self._encoding.preset
         if self._encoding.encoder == "libx264" and cv2.checkHardwareSupport(_AVX_512F):
             options["x264-params"] = "asm=AVX2"
         return options
@@ -176,8 +145,7 @@ class VideoWriter:
 
     def __enter__(self) -> Self:
         """Reserves a hidden file beside the final one."""
-        if self._to is None:
-            self._hidden = reserve_beside(self._path)
+        self._destination.reserve()
         return self
 
     def write(
@@ -219,7 +187,7 @@ class VideoWriter:
         """Decides what each frame says of itself: whether it is interlaced, and how wide its pixels are."""
         if is_grey:
             self._field_order = None
-        elif self._field_order is not None and not can_say(self._encoding.encoder, self._path.suffix.lower()):
+        elif self._field_order is not None and not can_say(self._encoding.encoder, self._destination.suffix):
             self._field_order = None
             self._warnings.append(
                 "holds interlaced pictures and cannot say so; make whole frames with --deinterlace"
@@ -251,7 +219,7 @@ class VideoWriter:
         self._held = frame
 
     def _open(self, frame: av.VideoFrame) -> None:
-        self._container = self._opened()
+        self._container = self._destination.open()
         stream = self._container.add_stream(self._encoding.encoder, rate=self._rate, options=self._options)
         stream.width, stream.height = self._size
         stream.pix_fmt = frame.format.name
@@ -270,7 +238,7 @@ class VideoWriter:
             context.color_primaries, context.color_trc = frame.color_primaries, frame.color_trc
         if self._sample_aspect_ratio is not None and self._sample_aspect_ratio > 0:
             context.sample_aspect_ratio = self._sample_aspect_ratio
-        self._make_room(stream)
+        self._destination.make_room(stream)
         self._stream = stream
         if frame.format.name == "yuv444p":
             width, height = self._size
@@ -281,20 +249,7 @@ class VideoWriter:
             self._metadata.write(self._container)
         if self._sound_source is not None:
             assert self._origin is not None  # noqa: S101
-            start, end = self._sound_range
-            start = self._origin if start is None else max(start, self._origin)
-            source = self._sound_source, self._container, self._origin
-            self._sound = Sound(*source, start, end, self._clock_offsets, strip=self._strip)
-
-    def _opened(self) -> Any:
-        """The container, in a hidden file or on the way into a stream."""
-        if self._to is not None:
-            outlet = _Outlet(self._to, self._format or "nut", self._aspect)
-            return av.open(outlet, "w", format=self._format)
-        options = {"movflags": "+faststart"} if self._path.suffix.lower() in (".mp4", ".m4v", ".mov") else {}
-        if self._path.suffix.lower() in (".mkv", ".webm"):
-            options["fflags"] = "+bitexact"  # else each file gets a random number of its own
-        return av.open(f"file:{self._hidden}", "w", container_options=options)
+            self._sound = Sound(self._sound_source, self._container, self._origin)
 
     def _encode(self, frame: av.VideoFrame | None, duration: int = 0, *, alone: bool = False) -> None:
         if frame is not None:
@@ -312,13 +267,12 @@ class VideoWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Completes the file and renames it into place, or removes it when ``kind`` is an exception."""
-        if self._hidden is None and self._to is None:
+        if not self._destination.is_reserved:
             return
         try:
             if kind is None:
                 self._guarded(self._finish)
-            if kind is None and self._hidden is not None:
-                publish(self._hidden, self._path, self.publication)
+                self._destination.publish(self.publication)
         finally:
             self._abandon()
 
@@ -333,36 +287,10 @@ class VideoWriter:
             self._sound.finish()
             self._warnings += self._sound.warnings
         self._written = self._meant(self._held, last)
-        container, self._container = self._container, None
-        container.close()
-        if self._hidden is not None:
-            self._mend(self._hidden)
-
-    def _mend(self, path: Path) -> None:
-        """Writes into a complete file what FFmpeg's muxers cannot be told."""
-        aspect, suffix = self._aspect, path.suffix.lower()
-        if aspect is not None and suffix in matroska.ENDINGS:
-            matroska.write_aspect(path, self._size, aspect)
-        if aspect is not None and suffix == avi.ENDING:
-            avi.write_aspect(path, self._size, aspect, self._rate)
-        if aspect is not None and suffix == nut.ENDING:
-            nut.write_aspect(path, self._size, aspect)
-        vendor = self._options.get("vendor")
-        if vendor and suffix == quicktime.ENDING:
-            quicktime.write_vendor(path, vendor.encode())
-
-    def _make_room(self, stream: Any) -> None:
-        """Leaves room for how wide pixels are, which ``_mend`` fills in."""
-        if self._hidden is None or self._aspect is None:
-            return
-        suffix = self._path.suffix.lower()
-        if suffix in matroska.ENDINGS:
-            matroska.make_room(stream)
-        if suffix == avi.ENDING:
-            avi.make_room(stream)
+        self._container = None
+        self._destination.finish(self._options.get("vendor"))
 
     def _meant(self, frame: av.VideoFrame, last: int) -> WrittenVideo:
-        suffix = self._path.suffix.lower()
         timecode = None if self._metadata is None else self._metadata.timecode
         return WrittenVideo(
             size=self._size,
@@ -370,9 +298,9 @@ class VideoWriter:
             time_base=self._time_base,
             end=self._record.stamps[-1] + last,
             alpha=any(part.is_alpha for part in frame.format.components),
-            tags=tags_of(frame) if self._encoding.tagged and suffix in _WITH_TAGS else None,
+            tags=tags_of(frame) if self._encoding.tagged and self._destination.keeps_tags else None,
             aspect=self._sample_aspect_ratio or Fraction(1),
-            timecode=timecode if suffix in _WITH_TIMECODE else None,
+            timecode=timecode if self._destination.keeps_timecode else None,
             field_order=self._field_order,
             sound=() if self._sound is None else self._sound.ends,
             samples=self._record.samples,
@@ -382,13 +310,8 @@ class VideoWriter:
         """Lets go of everything; after success there is nothing left to remove."""
         if self._sound is not None:
             self._sound.close()
-        if self._container is not None:
-            with suppress(Exception):
-                self._container.close()
+        self._destination.abandon()
         self._container = self._stream = self._held = self._sound = None
-        if self._hidden is not None:
-            discard(self._hidden)
-            self._hidden = None
 
     def _guarded(self, action: Callable[[], None]) -> None:
         try:
@@ -397,38 +320,6 @@ class VideoWriter:
             raise
         except (av.FFmpegError, OSError, ValueError) as error:
             raise output_error(self._path, error) from error
-
-
-class _Outlet:
-    """A stream that can only be written to: PyAV would seek in one that says it can.
-
-    Args:
-        stream: is written to.
-        container: FFmpeg's name of the format.
-        aspect: width of a pixel over its height, which the muxer of ``yuv4mpegpipe`` cannot be told; None for
-            square ones.
-    """
-
-    def __init__(self, stream: BinaryIO, container: str, aspect: Fraction | None = None) -> None:
-        self._stream = stream
-        self.name = f"-.{'mkv' if container == 'matroska' else container}"
-        self._aspect = aspect if container == "yuv4mpegpipe" else None
-
-    def write(self, data: bytes) -> int:
-        """Hands bytes on."""
-        left = memoryview(data)
-        if self._aspect is not None:  # the first line says what all pictures are
-            line, end, rest = bytes(data).partition(b"\n")
-            shape = b" A%d:%d" % self._aspect.as_integer_ratio()
-            left = memoryview(re.sub(rb" A\d+:\d+", shape, line) + end + rest)
-            self._aspect = None
-        while left:  # a pipe may take a part only
-            left = left[self._stream.write(left) :]
-        return len(data)
-
-    def flush(self) -> None:
-        """Hands on what is held back."""
-        self._stream.flush()
 
 
 class _Record:
@@ -463,5 +354,17 @@ class _Record:
             self.samples = {stamp: self.samples[stamp] for stamp in list(self.samples)[::2]}
 
 
-def _fraction(seconds: Fraction | float | None) -> Fraction | None:
-    return None if seconds is None else Fraction(seconds)
+def _encoding_for(codec: Codec, path: Path | None) -> Encoding:
+    """How a codec is encoded.
+
+    Raises:
+        UsageError: it does not exist, or a file of this name cannot hold it.
+    """
+    if codec not in ENCODINGS:
+        raise UsageError(f"unknown codec {codec!r}; choose one of {', '.join(ENCODINGS)}")
+    encoding = ENCODINGS[codec]
+    if path is not None and path.suffix.lower() not in encoding.containers:
+        allowed = ", ".join(encoding.containers)
+        ending = repr(path.suffix) if path.suffix else "this"
+        raise UsageError(f"{path.name}: {codec} video does not fit into {ending} files; use {allowed}")
+    return encoding

@@ -20,6 +20,7 @@ from sa2va_cli.datatypes import FoundObject, Frame, FrameMasks, Publication, Sin
 from sa2va_cli.errors import OutputError
 from sa2va_cli.media.exr import write_exr
 from sa2va_cli.media.images import write_image
+from sa2va_cli.media.sound import SoundSource
 from sa2va_cli.media.source import DEFAULT_RATE, SourceInfo
 from sa2va_cli.media.writer import VideoWriter
 from sa2va_cli.outputs.clip import Clip
@@ -190,7 +191,6 @@ class PictureVideo:
 
     def __init__(self, path: Path, clip: Clip, codec: str, size: tuple[int, int]) -> None:
         self._clip = clip
-        begin, end = clip.reader.audio_range
         form = clip.form
         # Images come with times at the usual rate; at another one all of them are stretched alike.
         self._pace = Fraction(1) if form is None or form.fps is None else DEFAULT_RATE / form.fps
@@ -203,18 +203,14 @@ class PictureVideo:
             rate=clip.reader.rate / self._pace,
             time_base=_clock(clip, path) * self._pace,
             codec=codec,
-            audio_from=clip.info.path if _sounds(clip) else None,
-            audio_start_seconds=begin,
-            audio_end_seconds=end,
+            sound=_sound(clip),
             sample_aspect_ratio=clip.info.sample_aspect_ratio,
             colour=_meaning(clip.info, codec),
-            clock_offsets=clip.info.clock_offsets,
             metadata=clip.metadata,
             crf=None if form is None else form.crf,
             stream=_standard_output() if form is not None and form.layout == "stream" else None,
-            container=None if form is None else form.muxer,
+            muxer=None if form is None else form.muxer,
             field_order=clip.info.field_order,
-            strip=clip.strip_metadata,
         )
 
     @property
@@ -252,11 +248,15 @@ class PictureVideo:
             self._clip.reader.warn(f"{self._writer.path.name}: {text}")
 
 
-def _sounds(clip: Clip) -> bool:
-    """Whether there is sound, or are subtitles, and a place for them: raw pictures have none."""
+def _sound(clip: Clip) -> SoundSource | None:
+    """Sound and subtitles that go along, where there are any and a place for them; raw pictures have none."""
     if clip.form is not None and clip.form.muxer in ("rawvideo", "yuv4mpegpipe"):
-        return False
-    return clip.info.has_audio or clip.info.subtitles > 0
+        return None
+    info = clip.info
+    if info.path is None or not (info.has_audio or info.subtitles):
+        return None
+    begin, end = clip.reader.audio_range
+    return SoundSource(info.path, begin, end, info.clock_offsets, strip=clip.strip_metadata)
 
 
 def _clock(clip: Clip, path: Path) -> Fraction:

@@ -14,6 +14,7 @@ from clips import SIZE, make_video, picture
 from sa2va_cli.errors import UsageError
 from sa2va_cli.media.metadata import Chapter, Metadata
 from sa2va_cli.media.reader import Selection, open_source
+from sa2va_cli.media.sound import SoundSource
 from sa2va_cli.media.writer import VideoWriter
 
 RATE = Fraction(24)
@@ -61,8 +62,7 @@ def copied(source: Path, target: Path, selection: Selection | None = None) -> li
     codec = {".webm": "vp9_gray", ".avi": "ffv1_gray"}.get(target.suffix, "gray")
     with VideoWriter(
         target, size=reader.info.size, rate=reader.rate, time_base=reader.info.time_base, codec=codec,
-        audio_from=source, audio_start_seconds=start, audio_end_seconds=end, metadata=reader.metadata,
-        clock_offsets=reader.info.clock_offsets,
+        sound=SoundSource(source, start, end, reader.info.clock_offsets), metadata=reader.metadata,
     ) as writer:  # fmt: skip
         for frame in reader:
             writer.write(frame.image[..., 1], frame.pts, frame.time_base, shown_for=frame.shown_for)
@@ -169,8 +169,7 @@ def test_what_is_stripped_has_neither_subtitles_nor_titles(tmp_path: Path) -> No
         size=reader.info.size,
         rate=reader.rate,
         time_base=reader.info.time_base,
-        audio_from=path,
-        strip=True,
+        sound=SoundSource(path, strip=True),
     ) as writer:
         for frame in reader:
             writer.write(frame.image, frame.pts, frame.time_base)

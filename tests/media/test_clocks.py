@@ -15,6 +15,7 @@ from clips import SIZE, make_animation, make_front_index, make_video, number_of,
 from PIL import Image
 
 from sa2va_cli.media.reader import Reader, Selection, open_source
+from sa2va_cli.media.sound import SoundSource
 from sa2va_cli.media.tail import missing_bytes
 from sa2va_cli.media.writer import VideoWriter
 
@@ -149,8 +150,8 @@ def test_the_sound_of_joined_pieces_stays_in_step(tmp_path: Path) -> None:
     out = tmp_path / "out.mp4"
     start, end = reader.audio_range
     with VideoWriter(
-        out, size=SIZE, rate=reader.rate, time_base=reader.info.time_base, audio_from=path,
-        audio_start_seconds=start, audio_end_seconds=end, clock_offsets=reader.info.clock_offsets,
+        out, size=SIZE, rate=reader.rate, time_base=reader.info.time_base,
+        sound=SoundSource(path, start, end, reader.info.clock_offsets),
     ) as writer:  # fmt: skip
         for frame in reader:
             writer.write(frame.image, frame.pts, frame.time_base)

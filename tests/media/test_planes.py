@@ -17,7 +17,7 @@ from sa2va_cli.media.writer import VideoWriter
 from sa2va_cli.render.overlay import draw_overlay
 
 FINE = {"crf": "2"}
-LOSSLESS: dict[str, Any] = {"crf": 0, "preset": "ultrafast"}
+LOSSLESS: dict[str, Any] = {"crf": 0}
 RATE = Fraction(25)
 colours = pytest.mark.parametrize(
     ("matrix", "levels"),

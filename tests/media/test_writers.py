@@ -15,6 +15,7 @@ from clips import SIZE, VFR, make_sound, make_video, mask, number_of, picture, r
 from sa2va_cli.errors import InputError, OutputError, UsageError
 from sa2va_cli.media.encodings import ENCODINGS
 from sa2va_cli.media.reader import Selection, open_source
+from sa2va_cli.media.sound import SoundSource
 from sa2va_cli.media.writer import VideoWriter
 from sa2va_cli.staging import output_error
 
@@ -108,7 +109,7 @@ def test_a_single_picture_is_a_video(tmp_path: Path, codec: str, suffix: str) ->
 @forms
 def test_sound_is_kept_and_stays_in_step(tmp_path: Path, codec: str, suffix: str) -> None:
     source = make_video(tmp_path / "source.mp4", stamps=range(50), sound="aac")
-    path = write(tmp_path / f"out{suffix}", codec, range(50), audio_from=source)
+    path = write(tmp_path / f"out{suffix}", codec, range(50), sound=SoundSource(source))
     samples, start = read_sound(path)
     _assert_in_step(samples, start, source_time=0.0, seconds=1.9)
 
@@ -130,7 +131,7 @@ def test_a_failed_encode_removes_the_partial_file(
 
 def _write_then_fail(path: Path, codec: Any, source: Path, after: int, error: type[BaseException]) -> None:
     with VideoWriter(
-        path, size=SIZE, rate=NTSC, time_base=1 / NTSC, codec=codec, audio_from=source
+        path, size=SIZE, rate=NTSC, time_base=1 / NTSC, codec=codec, sound=SoundSource(source)
     ) as writer:
         for number in range(after):
             writer.write(image_for(codec, number), number, 1 / NTSC)
@@ -354,7 +355,7 @@ def test_a_range_takes_its_own_sound(
     out = tmp_path / f"out{suffix}"
     with VideoWriter(
         out, size=SIZE, rate=reader.rate, time_base=reader.info.time_base,
-        audio_from=path, audio_start_seconds=start, audio_end_seconds=end,
+        sound=SoundSource(path, start, end),
     ) as writer:  # fmt: skip
         for frame in reader:
             writer.write(frame.image, frame.pts, frame.time_base)
@@ -369,7 +370,7 @@ def test_a_range_takes_its_own_sound(
 
 def test_sound_of_a_wav_file_is_encoded_for_mp4(tmp_path: Path) -> None:
     sound = make_sound(tmp_path / "a.wav")
-    path = write(tmp_path / "a.mp4", "h264", range(60), audio_from=sound)
+    path = write(tmp_path / "a.mp4", "h264", range(60), sound=SoundSource(sound))
     with av.open(str(path)) as container:
         assert container.streams.audio[0].codec_context.name == "aac"
     samples, start = read_sound(path)
@@ -378,19 +379,19 @@ def test_sound_of_a_wav_file_is_encoded_for_mp4(tmp_path: Path) -> None:
 
 def test_a_source_without_sound_adds_none(tmp_path: Path) -> None:
     silent = make_video(tmp_path / "silent.mp4")
-    assert not open_source(write(tmp_path / "a.mp4", "h264", audio_from=silent)).info.has_audio
+    assert not open_source(write(tmp_path / "a.mp4", "h264", sound=SoundSource(silent))).info.has_audio
 
 
 def test_unreadable_sound_is_an_input_error(tmp_path: Path) -> None:
     (tmp_path / "noise.wav").write_bytes(b"noise" * 100)
     with pytest.raises(InputError, match="sound cannot be read"):
-        write(tmp_path / "a.mp4", "h264", audio_from=tmp_path / "noise.wav")
+        write(tmp_path / "a.mp4", "h264", sound=SoundSource(tmp_path / "noise.wav"))
     assert left_in(tmp_path) == ["noise.wav"]
 
 
 def test_sound_comes_interleaved(tmp_path: Path) -> None:
     source = make_video(tmp_path / "source.mp4", stamps=range(150), sound="aac")
-    path = write(tmp_path / "a.mp4", "h264", range(150), audio_from=source)
+    path = write(tmp_path / "a.mp4", "h264", range(150), sound=SoundSource(source))
     with av.open(str(path)) as container:
         kinds = [packet.stream.type for packet in container.demux() if packet.size]
         places = [packet for packet, kind in enumerate(kinds) if kind == "audio"]

@@ -15,6 +15,7 @@ from sa2va_cli.datatypes import YuvColour
 from sa2va_cli.errors import OutputError
 from sa2va_cli.media.encodings import ENCODINGS
 from sa2va_cli.media.metadata import Metadata
+from sa2va_cli.media.sound import SoundSource
 from sa2va_cli.media.writer import VideoWriter
 from sa2va_cli.outputs.kinds import KINDS
 from sa2va_cli.outputs.verification import differences, verify
@@ -79,7 +80,7 @@ def test_sound_timecode_and_aspect_come_back_as_meant(tmp_path, sound, suffix):
     meant = write(
         path := tmp_path / f"a{suffix}",
         stamps=range(25),
-        audio_from=source,
+        sound=SoundSource(source),
         metadata=Metadata(timecode="01:02:03:04"),
         sample_aspect_ratio=Fraction(4, 3),
     )
@@ -125,7 +126,7 @@ def test_a_fault_of_a_video_is_found_and_the_file_removed(tmp_path, name):
 def test_lost_alpha_sound_and_range_are_found(tmp_path):
     source = make_video(tmp_path / "s.mkv", sound="aac", stamps=range(25))
     silent = write(tmp_path / "silent.mp4")
-    loud = write(tmp_path / "loud.mp4", audio_from=source)
+    loud = write(tmp_path / "loud.mp4", sound=SoundSource(source))
     assert any("0 sound tracks" in text for text in differences(tmp_path / "silent.mp4", loud, 12))
     longer = replace(loud, sound=(Fraction(3),))
     assert any("ends at 1.0" in text for text in differences(tmp_path / "loud.mp4", longer, 12))
