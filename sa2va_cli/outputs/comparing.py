@@ -9,9 +9,9 @@ import numpy as np
 from sa2va_cli.datatypes import RGB, FrameMasks, Remark
 from sa2va_cli.outputs.clip import Clip
 from sa2va_cli.outputs.editing import scene_of
-from sa2va_cli.outputs.pictures import DrawingSink
 from sa2va_cli.outputs.plates import open_plate
 from sa2va_cli.outputs.sheet import ContactSheet, fitting_size
+from sa2va_cli.outputs.sinks import DrawingSink
 from sa2va_cli.render.compare import side_by_side, wipe_share, wiped
 from sa2va_cli.render.effects.drawing import Drawer
 from sa2va_cli.render.sheet import Cell

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from sa2va_cli.datatypes import FoundObject, Frame, FrameMasks, Remark, Yuv420
 from sa2va_cli.outputs.clip import Clip
-from sa2va_cli.outputs.pictures import DrawingSink, Picture
+from sa2va_cli.outputs.pictures import Picture
 from sa2va_cli.outputs.plates import open_plate
+from sa2va_cli.outputs.sinks import DrawingSink
 from sa2va_cli.render.effects.compositing import into_planes
 from sa2va_cli.render.effects.drawing import Drawer, Scene, Seen
 from sa2va_cli.render.refine.matte import draw_refined_matte

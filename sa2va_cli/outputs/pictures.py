@@ -1,13 +1,12 @@
-"""Pictures drawn from masks, on their way into files.
+"""Pictures on their way into files: one picture, a folder of them, or a video with its sound.
 
-Each class takes what a drawing function makes of a frame; which one draws what is in ``outputs.KINDS``.
+Knows nothing about masks, nor about what is drawn.
 """
 
 import itertools
 import math
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -16,7 +15,7 @@ from typing import Any, BinaryIO, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from sa2va_cli.datatypes import FoundObject, Frame, FrameMasks, Publication, Sink, Yuv420, YuvColour
+from sa2va_cli.datatypes import Frame, Publication, Yuv420, YuvColour
 from sa2va_cli.errors import OutputError
 from sa2va_cli.media.exr import write_exr
 from sa2va_cli.media.images import write_image
@@ -24,13 +23,8 @@ from sa2va_cli.media.sound import SoundSource
 from sa2va_cli.media.source import DEFAULT_RATE, SourceInfo
 from sa2va_cli.media.writer import VideoWriter
 from sa2va_cli.outputs.clip import Clip
-from sa2va_cli.render.crop import Box, cropped, union_box
-from sa2va_cli.render.framing import Framing, framed
-from sa2va_cli.render.labels import can_write
-from sa2va_cli.render.overlay import Style, draw_overlay
-from sa2va_cli.render.palette import colour
 from sa2va_cli.staging import discard, output_errors, publish, staged
-from sa2va_cli.written import Written, WrittenPictures, WrittenVideo
+from sa2va_cli.written import WrittenPictures, WrittenVideo
 
 Pixels = NDArray[Any]
 """(H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA."""
@@ -38,7 +32,6 @@ Layers = Mapping[str, NDArray[np.bool_]] | None
 """Masks by name, for files that hold layers."""
 Picture = Pixels | Yuv420
 """What a video takes; files and folders of pictures take arrays."""
-Draw = Callable[[FrameMasks], Picture]
 
 
 _EIGHT_BITS = ("h264", "vp9", "vp9_colour", "ffv1", "qtrle", "png", "raw", "y4m")
@@ -109,13 +102,6 @@ def _write(
         )
         return
     write_image(path, pixels, icc_profile=frame.icc_profile if pixels.ndim == 3 else None, how=how)
-
-
-def multiplied(matte: Pixels) -> Pixels:
-    """(H, W, 4) uint16 RGBA with its colours multiplied by its alpha, value by value as they are coded."""
-    share = matte[..., 3:] / np.float32(np.iinfo(matte.dtype).max)
-    colours = np.rint(matte[..., :3] * share).astype(matte.dtype)
-    return np.concatenate([colours, matte[..., 3:]], axis=2)
 
 
 def _array(picture: Picture) -> Pixels:
@@ -306,150 +292,3 @@ def _standard_output() -> BinaryIO:
     buffer = sys.stdout.buffer
     raw: BinaryIO = getattr(buffer, "raw", buffer)
     return raw
-
-
-def mask_layers(found: FrameMasks) -> dict[str, NDArray[np.bool_]]:
-    """The mask of each object by its label."""
-    return {one.label: mask for one, mask in zip(found.apart.objects, found.apart.masks, strict=False)}
-
-
-def _is_exr(path: Path, clip: Clip) -> bool:
-    return path.suffix.lower() == ".exr" or (clip.form is not None and clip.form.is_exr)
-
-
-class DrawingSink(Sink):
-    """Draws each frame as soon as its masks are there.
-
-    Args:
-        path: the final file or folder.
-        clip: the input.
-        draw: makes a picture of a frame's masks.
-        codec: of videos.
-        size: (width, height) of the pictures; None for that of the input.
-        layered: whether files that have layers get the mask of each object.
-    """
-
-    def __init__(
-        self,
-        path: Path,
-        clip: Clip,
-        draw: Draw,
-        codec: str,
-        size: tuple[int, int] | None = None,
-        *,
-        layered: bool = False,
-    ) -> None:
-        self._draw = draw
-        self._layered = layered
-        # EXR pictures are multiplied as light, when they are written.
-        self._multiplies = bool(clip.form and clip.form.premultiplied and not _is_exr(path, clip))
-        self._pictures = pictures(path, clip, codec, size)
-
-    @property
-    def meant(self) -> Written | None:
-        """What was drawn."""
-        return self._pictures.meant
-
-    def __enter__(self) -> Self:
-        """Opens the output."""
-        self._pictures.__enter__()
-        return self
-
-    def write(self, masks: FrameMasks) -> None:
-        """Draws and writes one frame."""
-        picture = self._draw(masks)
-        if self._multiplies and not isinstance(picture, Yuv420):
-            picture = multiplied(picture)
-        self._pictures.put(picture, masks.frame, mask_layers(masks) if self._layered else None)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Finishes the output, or removes it when ``kind`` is an exception."""
-        self._pictures.publication = self.publication
-        self._pictures.__exit__(kind, error, trace)
-
-
-class CroppingSink(Sink):
-    """Cuts out a box around the objects, the same for the whole clip or one that goes along, and draws there.
-
-    Args:
-        path: the final file or folder.
-        clip: the input.
-        draw: draws masks onto a picture.
-        codec: of videos.
-    """
-
-    surveys = True
-
-    def __init__(
-        self, path: Path, clip: Clip, draw: Callable[[Picture, NDArray[np.bool_]], Picture], codec: str
-    ) -> None:
-        self._path = path
-        self._clip = clip
-        self._draw = draw
-        self._codec = codec
-        self._boxes: list[Box | None] = []
-        self._places: Iterator[Box] = iter(())
-        self._target: Pictures | None = None
-        self._stack = ExitStack()
-
-    @property
-    def meant(self) -> Written | None:
-        """What was drawn."""
-        return None if self._target is None else self._target.meant
-
-    def __enter__(self) -> Self:
-        """Nothing is opened before the box is known."""
-        return self
-
-    def survey(self, masks: FrameMasks) -> None:
-        """Notes where the objects of one frame lie."""
-        self._boxes.append(union_box(masks.masks))
-
-    def write(self, masks: FrameMasks) -> None:
-        """Cuts out and draws one frame."""
-        if self._target is None:
-            self._places = iter(self._framed())
-        box = next(self._places)
-        if self._target is None:
-            self._target = pictures(self._path, self._clip, self._codec, box.size)
-            self._stack.enter_context(self._target)
-        inside = np.ascontiguousarray(masks.masks[:, box.y0 : box.y1, box.x0 : box.x1])
-        self._target.put(self._draw(cropped(self._clip.canvas(masks.frame), box), inside), masks.frame)
-
-    def _framed(self) -> list[Box]:
-        """What is cut out of each frame."""
-        info, drawing = self._clip.info, self._clip.drawing
-        even = info.kind == "video" and info.size[0] % 2 == info.size[1] % 2 == 0
-        aspect = drawing.aspect
-        if aspect is not None and info.sample_aspect_ratio:
-            aspect /= float(info.sample_aspect_ratio)
-        framing = Framing(drawing.crop_mode == "follow", drawing.crop_padding, aspect)
-        return framed(self._boxes, info.size, framing, even_sides=info.kind == "video", cells=even)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Finishes the output, or removes it when ``kind`` is an exception."""
-        if self._target is not None:
-            self._target.publication = self.publication
-        self._stack.__exit__(kind, error, trace)
-
-
-def overlay_drawer(
-    clip: Clip, objects: tuple[FoundObject, ...]
-) -> Callable[[Picture, NDArray[np.bool_]], Picture]:
-    """What shows objects on a picture, as the options ask for; warns where a name cannot be written."""
-    drawing = clip.drawing
-    chosen = drawing.object_colours
-    colours = [chosen[(one.id - 1) % len(chosen)] if chosen else colour(one.id - 1) for one in objects]
-    labels = ["" if drawing.no_labels else one.label for one in objects]
-    for place, label in enumerate(labels, 1):
-        if label and not can_write(label, drawing.font):
-            clip.reader.warn(
-                f"no font here has the letters of {label!r}, which is drawn as #{place}; "
-                "name one that has them with --font FILE"
-            )
-    style = Style(drawing.opacity, drawing.contour_width, drawing.font)
-    return lambda picture, masks: draw_overlay(picture, masks, labels, colours, style)

@@ -10,8 +10,8 @@ from PIL import Image
 from sa2va_cli.authorship import mark
 from sa2va_cli.datatypes import RGB, FoundObject, FrameMasks, Yuv420
 from sa2va_cli.outputs.clip import Clip
+from sa2va_cli.outputs.kinds.overlay import overlay_drawer
 from sa2va_cli.outputs.late_file import LateFileSink
-from sa2va_cli.outputs.pictures import overlay_drawer
 from sa2va_cli.render.sheet import Cell, draw_sheet
 from sa2va_cli.tracks.review import clock
 

@@ -22,11 +22,11 @@ from sa2va_cli.outputs.existing import claimed
 from sa2va_cli.outputs.kinds import KINDS
 from sa2va_cli.pipeline.finding import Doubts, Findings, doubts_about, name_objects, nothing_found
 from sa2va_cli.pipeline.job import NEVER_RESUMED, SegmentJob
+from sa2va_cli.pipeline.matching import Seam, best_first, counted, matched, one_answer
 from sa2va_cli.pipeline.opening import files_read
 from sa2va_cli.pipeline.parts import Part, Piece, looks_of, read_parts, read_pieces, tracks_of
 from sa2va_cli.pipeline.planning import Plan, outputs_of_objects, planned, with_objects
-from sa2va_cli.pipeline.provenance import settings_of, source_facts
-from sa2va_cli.pipeline.regrounding import Seam, matched
+from sa2va_cli.pipeline.provenance import settings_of, shot_entry, source_facts
 from sa2va_cli.pipeline.replay import replay
 from sa2va_cli.pipeline.result import SegmentResult
 from sa2va_cli.pipeline.resuming import Log, unseen
@@ -181,10 +181,7 @@ class Joined:
     @cached_property
     def findings(self) -> Findings[None]:
         """What was found in the clip; nothing is followed any more."""
-        counts = {
-            prompt: max((max(found, default=0) for found in numbers), default=0)
-            for prompt, numbers in self._numbers.items()
-        }
+        counts = counted(self._numbers)
         objects = name_objects(counts, {prompt: self._doubts(prompt) for prompt in counts})
         return Findings(objects, self._answers(), None)
 
@@ -195,16 +192,15 @@ class Joined:
         )
 
     def _answers(self) -> dict[Prompt, str]:
-        """One answer to each prompt: the first one that found something, or else the first."""
+        """One answer to each prompt that was asked."""
         answers = {}
         for prompt in self._plan.job.search.prompts:
-            said = [
-                (bool(one.has(piece, prompt)), piece.answers[prompt.id])
-                for one, piece in self._pieces
-                if prompt.id in piece.answers
-            ]
-            if said:
-                answers[prompt] = next((answer for found, answer in said if found), said[0][1])
+            asked = [(one, piece) for one, piece in self._pieces if prompt.id in piece.answers]
+            answer = one_answer(
+                [(bool(one.has(piece, prompt)), piece.answers[prompt.id]) for one, piece in asked]
+            )
+            if answer is not None:
+                answers[prompt] = answer
         return answers
 
     @cached_property
@@ -242,15 +238,14 @@ class Joined:
         )
 
     def _shots(self) -> list[dict[str, object]]:
-        """As ``regrounding.objects_by_shot`` tells it."""
+        """What the header tells about each."""
         return [
-            {
-                "first": one.part.first + piece.first,
-                "last": one.part.first + piece.stop - 1,
-                "keyframes": [one.part.first + index for index in piece.keyframes],
-                "answers": {str(number): answer for number, answer in piece.answers.items()},
-                "objects": sorted(ids.values()),
-            }
+            shot_entry(
+                range(one.part.first + piece.first, one.part.first + piece.stop),
+                (one.part.first + index for index in piece.keyframes),
+                piece.answers,
+                ids.values(),
+            )
             for (one, piece), ids in zip(self._pieces, self._ids, strict=True)
         ]
 
@@ -331,8 +326,7 @@ def _overlapping(one: Followed, last: Piece, after: Followed, first: Piece) -> S
                 both_seen[row, column] |= mask.any() and other.any()
     ious = shared / np.maximum(all_of_both, 1)
     same: dict[int, int] = {}
-    for flat in np.argsort(-ious, axis=None, kind="stable"):
-        row, column = (int(part) for part in np.unravel_index(flat, shape))
+    for row, column in best_first(ious):
         alike = after.objects[first.rows[row]].prompt.id == one.objects[last.rows[column]].prompt.id
         if ious[row, column] < SAME_IOU:
             break

@@ -14,12 +14,12 @@ from sa2va_cli.errors import UsageError, parameter
 from sa2va_cli.events import Notice, Report, no_report
 from sa2va_cli.outputs.existing import choose_outputs, claimed
 from sa2va_cli.outputs.naming import PlannedOutput
+from sa2va_cli.pipeline.following import on_keyframes
 from sa2va_cli.pipeline.job import SegmentJob
 from sa2va_cli.pipeline.limiting import limited
 from sa2va_cli.pipeline.opening import files_read
 from sa2va_cli.pipeline.planning import Plan, planned
 from sa2va_cli.pipeline.pointing import placements
-from sa2va_cli.pipeline.regrounding import on_keyframes
 from sa2va_cli.pipeline.remembering import Keeping
 from sa2va_cli.pipeline.result import SegmentResult
 from sa2va_cli.pipeline.resuming import Log

@@ -1,5 +1,6 @@
 """Where tracks come from: facts of an input and settings of a run, for the header of a log and back."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from itertools import islice
 from typing import Any
@@ -61,6 +62,26 @@ def settings_of(search: Search, choice: ModelChoice) -> dict[str, Any]:
     if choice.has_follower:  # whose weights stand beside the model's
         settings |= {name: model[name] for name in ("follower", "follow_size")}
     return settings
+
+
+def shot_entry(
+    span: range, keyframes: Iterable[int], answers: Mapping[int, str], objects: Iterable[int]
+) -> dict[str, Any]:
+    """What the settings tell of one shot where the language model looked at several.
+
+    Args:
+        span: its frames.
+        keyframes: which of them the model saw.
+        answers: what it said, by the ids of the prompts.
+        objects: the ids of those that were found.
+    """
+    return {
+        "first": span.start,
+        "last": span.stop - 1,
+        "keyframes": list(keyframes),
+        "answers": {str(number): answer for number, answer in answers.items()},
+        "objects": sorted(objects),
+    }
 
 
 def search_of(header: Header) -> Search:

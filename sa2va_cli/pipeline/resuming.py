@@ -23,9 +23,10 @@ from sa2va_cli.outputs.leftovers import clear, leftovers_of
 from sa2va_cli.outputs.locks import check_unlocked
 from sa2va_cli.outputs.naming import PlannedOutput
 from sa2va_cli.pipeline.finding import Findings
+from sa2va_cli.pipeline.following import follow_found
 from sa2va_cli.pipeline.job import Resuming, Stopped
 from sa2va_cli.pipeline.motion import MotionCheck
-from sa2va_cli.pipeline.regrounding import ShotFindings, follow_found
+from sa2va_cli.pipeline.regrounding import ShotFindings
 from sa2va_cli.pipeline.shots import ONE, Shots
 from sa2va_cli.pipeline.tracks_file import checkpoint_of, growing_log, unfinished
 from sa2va_cli.queues import read_ahead

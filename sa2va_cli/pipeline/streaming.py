@@ -20,10 +20,11 @@ from sa2va_cli.events import no_report
 from sa2va_cli.media.reader import Reader
 from sa2va_cli.pipeline.between import sparsely
 from sa2va_cli.pipeline.finding import find, follow
+from sa2va_cli.pipeline.following import follow_found
 from sa2va_cli.pipeline.motion import MotionCheck
 from sa2va_cli.pipeline.opening import opened
 from sa2va_cli.pipeline.pointing import with_masks
-from sa2va_cli.pipeline.regrounding import follow_found, found_in
+from sa2va_cli.pipeline.regrounding import found_in
 from sa2va_cli.pipeline.search import Search
 from sa2va_cli.pipeline.selection import selection
 from sa2va_cli.pipeline.shots import shots_of

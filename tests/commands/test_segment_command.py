@@ -16,7 +16,7 @@ from fakes import FakeSegmenter
 from PIL import Image
 
 from sa2va_cli.outputs.naming import KINDS
-from sa2va_cli.outputs.pictures import CroppingSink
+from sa2va_cli.outputs.sinks import CroppingSink
 
 ALL = [word for kind in ("mask", "overlay", "matte", "crop", "coco", "davis") for word in ("--save", kind)]
 

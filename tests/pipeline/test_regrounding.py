@@ -22,8 +22,8 @@ from sa2va_cli.media.reader import Selection, open_source
 from sa2va_cli.outputs.saving import Saving
 from sa2va_cli.pipeline.correcting import CorrectJob, correct
 from sa2va_cli.pipeline.job import NEVER_RESUMED, Resuming, SegmentJob
+from sa2va_cli.pipeline.matching import matched
 from sa2va_cli.pipeline.planning import planned
-from sa2va_cli.pipeline.regrounding import matched
 from sa2va_cli.pipeline.resuming import STEP
 from sa2va_cli.pipeline.revision import Revision
 from sa2va_cli.pipeline.search import Search

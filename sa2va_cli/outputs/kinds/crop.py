@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 
 def _make(path: Path, clip: "Clip", objects: Objects) -> "Sink":
-    from sa2va_cli.outputs.pictures import CroppingSink, overlay_drawer
+    from sa2va_cli.outputs.kinds.overlay import overlay_drawer
+    from sa2va_cli.outputs.sinks import CroppingSink
 
     if clip.drawing.crop_clean:
         return CroppingSink(path, clip, lambda picture, _: picture, "h264")

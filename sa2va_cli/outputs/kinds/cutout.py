@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def _make(path: Path, clip: "Clip", _: Objects) -> "Sink":
     from sa2va_cli.outputs.kinds.matte import drawer
-    from sa2va_cli.outputs.pictures import DrawingSink
+    from sa2va_cli.outputs.sinks import DrawingSink
     from sa2va_cli.render.cutout import laid_over
 
     if clip.drawing.is_transparent:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def _make(path: Path, clip: "Clip", _: Objects) -> "Sink":
-    from sa2va_cli.outputs.pictures import DrawingSink
+    from sa2va_cli.outputs.sinks import DrawingSink
     from sa2va_cli.render.matte import draw_mask, draw_soft_mask
 
     if clip.drawing.soft:

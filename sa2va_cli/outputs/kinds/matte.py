@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def _make(path: Path, clip: "Clip", _: Objects) -> "Sink":
-    from sa2va_cli.outputs.pictures import DrawingSink
+    from sa2va_cli.outputs.sinks import DrawingSink
 
     return DrawingSink(path, clip, drawer(clip), "prores4444", layered=True)
 

@@ -21,7 +21,7 @@ _CODEC = "h264"
 
 def _make(path: Path, clip: "Clip", _: Objects) -> "Sink":
     from sa2va_cli.outputs.kinds.matte import drawer, tone_mapped
-    from sa2va_cli.outputs.pictures import DrawingSink
+    from sa2va_cli.outputs.sinks import DrawingSink
 
     beside = clip.form is not None and clip.form.stacking == "beside"
     width, height = clip.info.size
