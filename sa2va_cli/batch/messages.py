@@ -80,7 +80,6 @@ class Idle:
 
 Message = Begun | Told | Ended | Returned | Broken | Idle
 
-
 Emit = Callable[[Message], None]
 
 

@@ -29,7 +29,6 @@ VIDEO_ENDINGS = frozenset(
 MEDIA_ENDINGS = VIDEO_ENDINGS | SUFFIXES
 TRACKS_ENDINGS = frozenset((".sa2va",))
 
-
 _HERE = PurePath()
 
 

@@ -16,9 +16,7 @@ from sa2va_cli.tracks.decisions import TRACKS_ENDING, Decision, decision_on
 
 NAME = "sa2va-batch.db"
 
-
 SCHEMA = 1
-
 
 TABLES = """
 CREATE TABLE batch (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
@@ -46,7 +44,6 @@ CREATE TABLE jobs (
 ) WITHOUT ROWID;
 CREATE INDEX jobs_by_run ON jobs (run, state);
 """
-
 
 COLUMNS = (
     "key, kind, source, state, attempts, code, error, started, finished, seconds, frames, clip_seconds, "

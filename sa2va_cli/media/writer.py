@@ -31,7 +31,6 @@ from sa2va_cli.written import Sample, WrittenVideo
 _FINEST = 1_000_000
 """Units per second to round to where a source's own time base does not fit a container's 32 bits."""
 
-
 _MOST_SAMPLES = 8
 
 _AVX_512F = 13

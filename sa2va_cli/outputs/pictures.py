@@ -33,10 +33,8 @@ Layers = Mapping[str, NDArray[np.bool_]] | None
 Picture = Pixels | Yuv420
 """What a video takes; files and folders of pictures take arrays."""
 
-
 _EIGHT_BITS = ("h264", "vp9", "vp9_colour", "ffv1", "qtrle", "png", "raw", "y4m")
 """Codecs whose pictures of colour have 8 bits, unless they are the source's own planes."""
-
 
 _NO_PROFILE = (
     "OpenEXR holds no ICC profile: the source's colours are written as if they were sRGB; convert the source "

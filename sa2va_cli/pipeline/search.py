@@ -26,12 +26,9 @@ if TYPE_CHECKING:
 
 Sampling = Literal["uniform", "first"]
 
-
 SAMPLINGS: tuple[str, ...] = ("uniform", "first")
 
-
 _EVERY = re.compile(r"every:(\d+(?:\.\d+)?)")
-
 
 Points = Annotated[
     tuple[PointPrompt, ...],
@@ -46,7 +43,6 @@ Points = Annotated[
     ),
 ]
 
-
 Boxes = Annotated[
     tuple[BoxPrompt, ...],
     Option(
@@ -57,7 +53,6 @@ Boxes = Annotated[
         read=each(read_box),
     ),
 ]
-
 
 Masks = Annotated[
     tuple[MaskPrompt, ...],

@@ -24,152 +24,32 @@ came about.
 """
 
 import argparse
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
-from safetensors.torch import load_file
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast
 
-from sa2va_cli.checkpoints.files import WEIGHTS_FILE
 from sa2va_cli.checkpoints.native import save_network
-from sa2va_cli.demo.world import corpus
-from sa2va_cli.model.chat import NOTHING
-from sa2va_cli.model.internvl import InternVLSizes
 from sa2va_cli.model.network import Sa2VANetwork
+from sa2va_cli.training.demo_network import (
+    SAM2_SIZES,
+    demo_sizes,
+    initialise,
+    quieten_prompts,
+    train_tokenizer,
+)
 from sa2va_cli.training.loop import STATE_FILE, BatchSource, Interleaved, Schedule, restore, train
 from sa2va_cli.training.meaning import MeaningCode
 from sa2va_cli.training.objective import LossWeights, Objective, Readouts
-from sa2va_cli.training.park import CLASSES, DEEDS, NAMES, PLACES, Mixture, ParkDataset, ParkTargets
-
-# The special tokens of InternVL2.5 and then Sa2VA's, in their order (reference set, section 2.2).
-SPECIAL_TOKENS = (
-    "<|endoftext|>", "<|im_start|>", "<|im_end|>",
-    "<img>", "</img>", "<IMG_CONTEXT>", "<quad>", "</quad>", "<ref>", "</ref>", "<box>", "</box>",
-    "[SEG]", "<p>", "</p>", "<vp>", "</vp>",
-)  # fmt: skip
-
-SAM2_SIZES: dict[str, Any] = {
-    "image_size": 256,
-    "backbone_stride": 16,
-    "trunk": {
-        "embed_dim": 32,
-        "num_heads": 1,
-        "stages": [1, 2, 4, 1],
-        "global_att_blocks": [5],
-        "window_pos_embed_bkg_spatial_size": [7, 7],
-        "window_spec": [8, 4, 16, 8],
-    },
-    "d_model": 128,
-    "mem_dim": 64,
-    "num_maskmem": 4,
-    "memory_attention": {"num_layers": 2, "dim_feedforward": 256},
-    "memory_encoder": {"fuser_num_layers": 2},
-    "mask_decoder": {"mlp_dim": 256, "iou_head_hidden_dim": 64},
-}
-
+from sa2va_cli.training.park import Mixture, ParkDataset
+from sa2va_cli.training.park_drawing import CLASSES, DEEDS, NAMES, PLACES
+from sa2va_cli.training.park_targets import ParkTargets
+from sa2va_cli.training.transfer import freeze, take, take_encoders, take_network, train_only
 
 QUESTIONS = Mixture(told=9, plain=3, outside=2, asked=6)
 """What ``words`` asks about each picture or clip."""
-
-
-def demo_sizes(vocabulary: int) -> InternVLSizes:
-    """Sizes of the bundled chat model, for a tokenizer of ``vocabulary`` tokens."""
-    return InternVLSizes(
-        vision={
-            "hidden_size": 128,
-            "num_hidden_layers": 4,
-            "num_attention_heads": 4,
-            "intermediate_size": 384,
-            "attention_bias": True,
-            "patch_size": 16,
-            "layer_scale_init_value": 1.0,
-        },
-        text={
-            "hidden_size": 192,
-            "intermediate_size": 512,
-            "num_hidden_layers": 6,
-            "num_attention_heads": 6,
-            "num_key_value_heads": 6,
-            "vocab_size": vocabulary,
-            "max_position_embeddings": 4096,
-            "rope_parameters": {"rope_type": "default", "rope_theta": 10_000.0},
-            "tie_word_embeddings": False,
-        },
-        tile_size=256,
-        max_tiles=1,
-    )
-
-
-def train_tokenizer(seed: int = 0, texts: int = 20_000, vocabulary: int = 1_024) -> PreTrainedTokenizerFast:
-    """Trains a byte-level BPE tokenizer, as Qwen's is, on sentences about the demo world."""
-    rng = np.random.default_rng(seed)
-    sentences = [
-        part
-        for text in corpus(rng, texts)
-        for part in ("user\n", "assistant\n", f"Please segment {text}.", f"Sure, {text}: [SEG].", text)
-    ]
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=vocabulary,
-        special_tokens=list(SPECIAL_TOKENS),
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator([*sentences, NOTHING, "What is in the picture?"], trainer)
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        eos_token="<|im_end|>",
-        pad_token="<|endoftext|>",
-        additional_special_tokens=list(SPECIAL_TOKENS),
-    )
-
-
-def initialise(network: Sa2VANetwork) -> None:
-    """Gives every matrix a scale that fits its width.
-
-    transformers starts everything at a deviation of 0.02, which suits widths in the thousands; here it is
-    one over the square root of the inputs, and less for what is added to a residual stream. What enters the
-    language model, words and visual tokens alike, has half of a normalised state's scale: with the small
-    embeddings of large models the branches drown the words, and "the dog" is not looked up for thousands of
-    steps instead of for two hundred.
-    """
-    residual = ("o_proj", "proj_out", "down_proj", "fc2", "linear2", "projection_layer", "attn.proj")
-    for name, module in network.named_modules():
-        if isinstance(module, nn.Linear):
-            scale = 0.35 if name.endswith(residual) else 1.0
-            nn.init.trunc_normal_(module.weight, std=scale * module.in_features**-0.5)
-        elif isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-            nn.init.kaiming_normal_(module.weight, nonlinearity="linear")
-    chat = network.chat
-    nn.init.normal_(chat.language_model.get_input_embeddings().weight, std=0.5)
-    nn.init.normal_(chat.language_model.lm_head.weight, std=0.05)
-    nn.init.normal_(chat.projector.get_parameter("3.weight"), std=0.5 * chat.width**-0.5)
-    nn.init.normal_(chat.vision_model.embeddings.position_embeddings, std=0.5)
-    quieten_prompts(network)
-    for block in network.sam2.layers.memory_encoder.memory_fuser.layers:
-        nn.init.constant_(block.scale, 0.1)
-
-
-def quieten_prompts(network: Sa2VANetwork) -> None:
-    """Begins with clicks that say where they are, and with earlier masks that say nothing.
-
-    Clicks are placed by the same code as the picture's cells. Earlier masks, as loud as they are made, would
-    drown the picture for hundreds of steps.
-    """
-    prompts, positions = network.sam2.layers.prompt_encoder, network.sam2.layers.shared_image_embedding
-    with torch.no_grad():
-        prompts.shared_embedding.positional_embedding.copy_(positions.positional_embedding)
-        prompts.mask_embed.conv3.weight.mul_(0.05)
-        prompts.mask_embed.conv3.bias.copy_(prompts.no_mask_embed.weight[0])
 
 
 def run_tokenizer(folder: Path, seed: int, start: Path | None = None) -> PreTrainedTokenizerFast:
@@ -198,104 +78,6 @@ def build_objective(tokenizer: PreTrainedTokenizerFast, seed: int) -> Objective:
         1 + len(DEEDS),
     )
     return Objective(network, readouts, MeaningCode(network.sam2, NAMES, PLACES), LossWeights())
-
-
-EYES = ("network.sam2.", "readouts.grounding.", "readouts.tracked.")
-"""What the stage ``eyes`` trains, by the beginnings of its parameters' names; ``words`` trains the rest."""
-
-
-PROMPTS = (
-    "network.sam2.layers.prompt_encoder.point_embed.",
-    "network.sam2.layers.prompt_encoder.mask_embed.",
-    "network.sam2.layers.mask_decoder.output_hypernetworks_mlps.0.",
-)
-"""What the stage ``prompts`` trains: what no language query ever meets."""
-
-
-def take(objective: Objective, runs: Sequence[Path], *, eyes: bool) -> None:
-    """Takes from other runs what their stage has trained: the mean of it, where there are several.
-
-    Weights of one run at the ends of two falls of its rate lie in one valley, and their mean is often better
-    than either (Izmailov et al., "Averaging weights leads to wider optima", 2018).
-    """
-    states = [torch.load(r / STATE_FILE, map_location="cpu", weights_only=True)["objective"] for r in runs]
-    taken = {name: [state[name] for state in states] for name in states[0] if name.startswith(EYES) == eyes}
-    means = {name: torch.stack(each).float().mean(0).to(each[0].dtype) for name, each in taken.items()}
-    objective.load_state_dict(means, strict=False)
-
-
-def train_only(objective: Objective, stage: str) -> None:
-    """Leaves everything as it is but what the stage ``eyes``, ``words`` or ``prompts`` trains."""
-    for name, parameter in objective.named_parameters():
-        trained = (
-            name.startswith(PROMPTS) if stage == "prompts" else name.startswith(EYES) == (stage == "eyes")
-        )
-        parameter.requires_grad_(trained)
-
-
-def freeze(objective: Objective, beginnings: Sequence[str]) -> None:
-    """Leaves the parameters as they are whose names begin in these ways.
-
-    Raises:
-        ValueError: one of them begins no name.
-    """
-    for beginning in beginnings:
-        chosen = [p for name, p in objective.named_parameters() if name.startswith(beginning)]
-        if not chosen:
-            raise ValueError(f"no parameter's name begins with {beginning!r}")
-        for parameter in chosen:
-            parameter.requires_grad_(False)
-
-
-def take_network(objective: Objective, checkpoint: Path) -> None:
-    """Takes the whole network of a checkpoint, to go on from it; readouts start anew.
-
-    The checkpoint's language model may have fewer layers, see ``deepened``.
-    """
-    layers = len(objective.network.chat.language_model.model.layers)
-    tensors = deepened(load_file(checkpoint / WEIGHTS_FILE), layers)
-    taken = {f"network.{k}": v.float() for k, v in tensors.items()}
-    positions = taken["network.sam2.layers.shared_image_embedding.positional_embedding"]
-    taken["network.sam2.layers.prompt_encoder.shared_embedding.positional_embedding"] = positions
-    objective.load_state_dict(taken, strict=False)
-
-
-_LAYER = re.compile(r"(chat\.language_model\.model\.layers\.)(\d+)(\..+)")
-_ADDS_TO_THE_STREAM = ("o_proj.weight", "down_proj.weight")
-
-
-def deepened(tensors: Mapping[str, Tensor], layers: int) -> dict[str, Tensor]:
-    """The same network with more layers of the language model, which says exactly the same at first.
-
-    A new layer is the one before it, evenly spread (Gong et al., "Efficient training of BERT by progressively
-    stacking", 2019), but adds nothing to the residual stream until it has learned to (Chen et al., "Net2Net",
-    2016).
-
-    Args:
-        tensors: of a checkpoint, by name.
-        layers: at least as many as it has.
-    """
-    found = {name: _LAYER.fullmatch(name) for name in tensors}
-    had = 1 + max(int(match[2]) for match in found.values() if match)
-    sources = [place * had // layers for place in range(layers)]
-    grown: dict[str, Tensor] = {}
-    for name, tensor in tensors.items():
-        if (match := found[name]) is None:
-            grown[name] = tensor
-            continue
-        places = [place for place, number in enumerate(sources) if number == int(match[2])]
-        for place in places:
-            silent = place != places[0] and name.endswith(_ADDS_TO_THE_STREAM)
-            grown[f"{match[1]}{place}{match[3]}"] = torch.zeros_like(tensor) if silent else tensor
-    return grown
-
-
-def take_encoders(objective: Objective, checkpoint: Path) -> None:
-    """Takes the two image encoders of a checkpoint, to begin with eyes that have seen something."""
-    tensors = load_file(checkpoint / WEIGHTS_FILE)
-    encoders = ("chat.vision_model.", "sam2.layers.vision_encoder.")
-    taken = {f"network.{k}": v.float() for k, v in tensors.items() if k.startswith(encoders)}
-    objective.load_state_dict(taken, strict=False)
 
 
 def source(stage: str, seed: int, clips_from: int, larger: int = 1) -> BatchSource:

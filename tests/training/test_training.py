@@ -11,23 +11,16 @@ import torch
 
 from sa2va_cli.model.network import Sa2VANetwork
 from sa2va_cli.training.clicks import BOX, POINT, corrective_points, sample_box, sample_point
-from sa2va_cli.training.demo import (
-    EYES,
-    SAM2_SIZES,
-    build_objective,
-    deepened,
-    demo_sizes,
-    main,
-    source,
-    take,
-    train_only,
-    train_tokenizer,
-)
+from sa2va_cli.training.demo import build_objective, main, source
+from sa2va_cli.training.demo_network import SAM2_SIZES, demo_sizes, train_tokenizer
 from sa2va_cli.training.loop import STATE_FILE, Interleaved, Schedule, train
 from sa2va_cli.training.meaning import MeaningCode
 from sa2va_cli.training.objective import LossWeights, Objective, Readouts, of_like_lengths
-from sa2va_cli.training.park import CLASSES, DEEDS, NAMES, Mixture, ParkDataset, ParkTargets, sample_schedule
+from sa2va_cli.training.park import Mixture, ParkDataset
+from sa2va_cli.training.park_drawing import CLASSES, DEEDS, NAMES, sample_schedule
+from sa2va_cli.training.park_targets import ParkTargets
 from sa2va_cli.training.samples import FIRST_WORD, IGNORED, Question, Sample, collate
+from sa2va_cli.training.transfer import EYES, deepened, take, train_only
 
 
 @pytest.fixture(scope="module")
