@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sa2va_cli.datatypes import Session
+from sa2va_cli.datatypes import AnySegmenter, Session
 from sa2va_cli.errors import OutputError, UsageError, parameter
 from sa2va_cli.events import Notice, Progress, Report, Saved, no_report
 from sa2va_cli.media.reader import Reader
@@ -27,7 +27,7 @@ from sa2va_cli.pipeline.rendering import RenderJob, check_source, planned_render
 from sa2va_cli.pipeline.result import SegmentResult
 from sa2va_cli.pipeline.revision import Revision
 from sa2va_cli.runtime.choice import ModelChoice
-from sa2va_cli.runtime.loading import Load, load_segmenter, memory_errors_explained
+from sa2va_cli.runtime.loading import Load, load_announced, load_segmenter, memory_errors_explained
 from sa2va_cli.runtime.threads import Threads, leave_threads
 from sa2va_cli.staging import atomic
 from sa2va_cli.tracks.corrections import Correction, NewMask, write_corrected
@@ -139,45 +139,48 @@ def _write(
     report: Report,
     threads: Threads,
 ) -> int:
+    """Writes the new log; returns how many frames have changed."""
+    name = model.name or ""
     if not changes.followed:
-        told = _corrections(changes, model)
         indices = sorted({k for one in changes.dropped for k in range(one.first, one.last + 1)})
         masks = ((index, changes.dropped_on(index)) for index in indices)
-        return write_corrected(tracks, path, told, masks)
+        return len(write_corrected(tracks, path, _corrections(changes, name), masks))
     placement = model.placed()
     with memory_errors_explained(model.name_on(placement), placement):
-        if placement.chosen:
-            report(Notice(placement.chosen))
-        report(Progress(f"loading {model.name_on(placement)}"))
-        segmenter = load(model, placement)
-        changed: set[int] = set()
-        *earlier, last = changes.rounds
-        with threads(segmenter) as workers, ExitStack() as stack:
-            for place, part in enumerate([*earlier, last]):
-                new = path if part is last else path.with_name(f"{path.name}-{place}")
-                if part is not last:
-                    stack.callback(new.unlink, missing_ok=True)
-                told = _corrections(part, model)
-                with segmenter.open(still=reader.info.kind == "image") as session:
-                    found = _followed(tracks, reader, session, part, report, workers)
-                    with closing(_noted(found, changed)) as noted:
-                        count = write_corrected(tracks, new, told, noted, changes.header)
-                tracks = Tracks(new)
-        return len(changed) if earlier else count
+        segmenter = load_announced(load, model, placement, report)
+        with threads(segmenter) as workers:
+            return len(_write_rounds(tracks, path, reader, changes, name, segmenter, report, workers))
 
 
-def _noted(
-    found: Generator[tuple[int, dict[int, NewMask | None]], None, None], changed: set[int]
-) -> Generator[tuple[int, dict[int, NewMask | None]], None, None]:
-    """The same, with the frames that change remembered."""
-    with closing(found):
-        for index, masks in found:
-            if masks:
-                changed.add(index)
-            yield index, masks
+def _write_rounds(
+    tracks: Tracks,
+    path: Path,
+    reader: Reader,
+    changes: Changes,
+    model: str,
+    segmenter: AnySegmenter,
+    report: Report,
+    workers: int,
+) -> NDArray[np.int64]:
+    """Writes a log for each round, of which only the last stays; returns which frames have changed."""
+    changed = np.zeros(0, np.int64)
+    rounds, still = changes.rounds, reader.info.kind == "image"
+    paths = [*(path.with_name(f"{path.name}-{place}") for place in range(len(rounds) - 1)), path]
+    with ExitStack() as stack:
+        for part, new in zip(rounds, paths, strict=True):
+            if new != path:
+                stack.callback(new.unlink, missing_ok=True)
+            told = _corrections(part, model)
+            with (
+                segmenter.open(still=still) as session,
+                closing(_followed(tracks, reader, session, part, report, workers)) as found,
+            ):
+                written = write_corrected(tracks, new, told, found, changes.header)
+            changed, tracks = np.union1d(changed, written), Tracks(new)
+    return changed
 
 
-def _corrections(changes: Changes, model: ModelChoice) -> list[Correction]:
+def _corrections(changes: Changes, model: str) -> list[Correction]:
     """What the new log tells about its changes."""
     return [
         Correction(
@@ -186,7 +189,7 @@ def _corrections(changes: Changes, model: ModelChoice) -> list[Correction]:
             tuple(placement.index for placement in one.said),
             one.first,
             one.last,
-            (model.name or "") if one.said else "",
+            model if one.said else "",
             added=one.row >= changes.known,
         )
         for one in (*changes.followed, *changes.dropped)

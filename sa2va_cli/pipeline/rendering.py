@@ -17,15 +17,18 @@ from sa2va_cli.outputs.existing import choose_outputs, claimed
 from sa2va_cli.outputs.kinds import check_kinds
 from sa2va_cli.outputs.naming import PlannedOutput, check_frame_names, plan_outputs
 from sa2va_cli.outputs.saving import Saving
+from sa2va_cli.pipeline.fetching import is_address
 from sa2va_cli.pipeline.finding import nothing_found
 from sa2va_cli.pipeline.opening import STANDARD_INPUT, opened
 from sa2va_cli.pipeline.passes import clip_of, draw_again, draw_once, driver_of
 from sa2va_cli.pipeline.provenance import reader_fingerprint, search_of
 from sa2va_cli.pipeline.replay import replay, replayed
 from sa2va_cli.pipeline.result import SegmentResult
+from sa2va_cli.pipeline.storage import is_stored
 from sa2va_cli.pipeline.tally import Tally
 from sa2va_cli.tracks.header import Header
 from sa2va_cli.tracks.log import Tracks
+from sa2va_cli.tracks.source_place import source_place
 
 
 @dataclass(frozen=True)
@@ -117,16 +120,17 @@ def _files_read(job: RenderJob, source: str, reader: Reader) -> tuple[Path, ...]
 
 
 def source_of(tracks: Path, given: str | None, header: Header) -> str:
-    """Where the source is: what was given, or what the log names, seen from here or from beside the log."""
+    """Where the source is: what was given, or what the log names, where that is now.
+
+    Raises:
+        InputError: it was standard input.
+    """
     if given is not None:
         return given
     path = header.source.path
     if path == STANDARD_INPUT:
         raise InputError(f"{tracks}: the source was standard input; name a copy of it with --source VIDEO")
-    beside = tracks.parent / path
-    if not Path(path).is_absolute() and not Path(path).exists() and beside.exists():
-        return str(beside)
-    return path
+    return path if is_address(path) or is_stored(path) else source_place(tracks, path)
 
 
 def check_source(tracks: Path, header: Header, reader: Reader, source: str) -> None:

@@ -35,6 +35,7 @@ from sa2va_cli.review.revising import Revising
 from sa2va_cli.review.sound import write_sound
 from sa2va_cli.review.survey import Survey
 from sa2va_cli.tracks.log import Tracks
+from sa2va_cli.tracks.source_place import source_place
 
 FIRST_PICTURE_SECONDS = 0.7
 """After which the first picture is shown before the times of all frames are known."""
@@ -159,12 +160,11 @@ class OpenClip:
 
     @property
     def source(self) -> str:
-        """The video or pictures: where the log says, or what is called so beside it."""
+        """The video or pictures, where they are now."""
         if self.revising is None:
             return self.clip.source or ""
         source = source_of(self.clip.tracks, self.clip.source, self.revising.tracks.header)
-        beside = self.clip.tracks.parent / Path(source).name
-        return str(beside) if not os.path.lexists(source) and beside.exists() else source
+        return source_place(self.clip.tracks, source)
 
     @property
     def is_local(self) -> bool:

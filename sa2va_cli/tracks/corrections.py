@@ -8,6 +8,7 @@ own kind, which readers that do not know it pass over.
 
 import json
 import math
+from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -144,7 +145,7 @@ def write_corrected(
     corrections: Sequence[Correction],
     changed: Iterable[tuple[int, Mapping[int, NewMask | None]]],
     header: Header | None = None,
-) -> int:
+) -> NDArray[np.int64]:
     """Writes a log with some masks replaced or added.
 
     Args:
@@ -155,12 +156,12 @@ def write_corrected(
         header: with the objects that are new behind the others; None for that of the log.
 
     Returns:
-        How many frames have changed.
+        The indices of the frames that have changed, rising.
 
     Raises:
         OutputError: the disk is full, for example.
     """
-    count = 0
+    written = array("q")
     with output_errors(path), path.open("wb") as file:
         _write_head(tracks, header, file)
         for one in corrections:
@@ -175,11 +176,11 @@ def write_corrected(
                     new = next(ahead, None)
                 if new is not None and new[0] == index and new[1]:
                     payload = _replaced(payload, new[1], tracks.header.threshold)
-                    count += 1
+                    written.append(index)
             file.write(packed(record.kind, payload))
         for _ in ahead:  # to its end, where the log has fewer frames
             pass
-    return count
+    return np.array(written)
 
 
 def _write_head(tracks: Tracks, header: Header | None, file: BinaryIO) -> None:

@@ -1,8 +1,7 @@
 """Our own tracks files: what was found, perhaps corrected, as something to learn from.
 
-The source must still be where it was, seen from here or from beside the tracks, or there under its name. A
-prompt is a sentence; what it found are its objects. Tracks that were rejected in ``sa2va review`` are left
-out.
+The source must still be where it was, or beside the tracks (``tracks.source_place``). A prompt is a sentence;
+what it found are its objects. Tracks that were rejected in ``sa2va review`` are left out.
 """
 
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from sa2va_cli.errors import InputError
 from sa2va_cli.media.sequences import is_pattern
 from sa2va_cli.tracks.decisions import decision_on
 from sa2va_cli.tracks.log import TrackedFrame, Tracks
+from sa2va_cli.tracks.source_place import source_place
 from sa2va_cli.training.datasets.entries import Problems
 from sa2va_cli.training.datasets.masks import Counts, Size, failure
 from sa2va_cli.training.datasets.sample import AnyFrames, Dataset, Pictures, ReferringSample, VideoFrames
@@ -77,10 +77,9 @@ def _is_rejected(file: Path) -> bool:
 
 
 def _frames(file: Path, tracks: Tracks, numbers: Sequence[int]) -> AnyFrames | None:
-    source = Path(tracks.header.source.path)
-    places = (source, file.parent / source, file.parent / source.name)
-    found = next((one for one in places if one.exists()), None)
-    if found is None or is_pattern(str(source)):
+    source = tracks.header.source.path
+    found = Path(source_place(file, source))
+    if is_pattern(source) or not found.exists():
         return None
     if found.is_dir():
         pictures = sorted(one for one in found.iterdir() if one.is_file() and not one.name.startswith("."))
