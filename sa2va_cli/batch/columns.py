@@ -4,13 +4,13 @@ A value has the type that the field declares; texts of CSV are read as the comma
 about files.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
 
 from sa2va_cli.errors import UsageError
-from sa2va_cli.parameters import Option, Switches, declared
+from sa2va_cli.parameters import Declared, Option, Switches, declared
 
 _TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False, "": False}
 
@@ -108,22 +108,31 @@ def columns_of(groups: Mapping[str, type]) -> dict[str, Column]:
     Args:
         groups: dataclasses whose fields say how they are set, by their names in ``options.Options``.
     """
-    found: dict[str, Column] = {}
-    for group, kind in groups.items():
-        for one in declared(kind):
-            if isinstance(one.setting, Switches):
-                for switch in one.setting.switches:
-                    key = switch.name.lstrip("-").replace("-", "_")
-                    found[key] = Column(group, one.name, (str,), one.setting, switch.value)
-            elif isinstance(one.setting, Option):
-                for name in one.setting.names or (f"--{one.name}",):
-                    if name.startswith("--"):
-                        key = name[2:].replace("-", "_")
-                        kinds = _kinds(one.kind)
-                        found[key] = Column(group, one.name, kinds, one.setting)
-                        if bool in kinds:
-                            found[f"no_{key}"] = Column(group, one.name, kinds, one.setting, negated=True)
-    return found
+    return {
+        name: column
+        for group, kind in groups.items()
+        for one in declared(kind)
+        for name, column in _columns(group, one)
+    }
+
+
+def _columns(group: str, one: Declared) -> Iterator[tuple[str, Column]]:
+    """The columns of one field with their names."""
+    if isinstance(one.setting, Switches):
+        for switch in one.setting.switches:
+            yield _key(switch.name), Column(group, one.name, (str,), one.setting, switch.value)
+    elif isinstance(one.setting, Option):
+        kinds = _kinds(one.kind)
+        long = [name for name in one.setting.names or (f"--{one.name}",) if name.startswith("--")]
+        for key in map(_key, long):
+            yield key, Column(group, one.name, kinds, one.setting)
+            if bool in kinds:
+                yield f"no_{key}", Column(group, one.name, kinds, one.setting, negated=True)
+
+
+def _key(name: str) -> str:
+    """The name of an option's column."""
+    return name.lstrip("-").replace("-", "_")
 
 
 def _kinds(kind: Any) -> tuple[Any, ...]:

@@ -148,8 +148,6 @@ def watched(folder: Path, kind: str, said: "queue.Queue[Any]") -> Generator[None
 
 def _watch(folder: Path, kind: str, said: "queue.Queue[Any]", stop: threading.Event) -> None:
     """Looks at the folder whenever something changes in it, and every second while a file may still grow."""
-    from watchfiles import watch
-
     endings = kind_of(kind).endings
     nursery = Nursery(SETTLED_SECONDS, PATIENCE_SECONDS)
 
@@ -163,25 +161,33 @@ def _watch(folder: Path, kind: str, said: "queue.Queue[Any]", stop: threading.Ev
         if place is None:  # it is gone, perhaps with its disk, and may come back
             stop.wait(_LOOK_SECONDS)
             continue
-        first = True
-        changes = watch(
-            folder,
-            stop_event=stop,
-            rust_timeout=round(1000 * _LOOK_SECONDS),
-            yield_on_timeout=True,
-            debounce=400,
-            raise_interrupt=False,
-        )
         try:
-            for change in changes:
-                if first or change or nursery.is_waiting:
+            first = True
+            for changed in _changes(folder, place, stop):
+                if first or changed or nursery.is_waiting:
                     first = False  # only now nothing can appear unseen between a look and the next change
                     look()
-                if _place(folder) != place:  # the system watches a folder, and not its name
-                    break
         except OSError:  # it went before it was watched; or it has folders that cannot be, or too many
             look()
             stop.wait(_LOOK_SECONDS)
+
+
+def _changes(folder: Path, place: tuple[int, int], stop: threading.Event) -> Generator[bool, None, None]:
+    """Whether something has changed, again and again for as long as the folder is the one that it was."""
+    from watchfiles import watch
+
+    changes = watch(
+        folder,
+        stop_event=stop,
+        rust_timeout=round(1000 * _LOOK_SECONDS),
+        yield_on_timeout=True,
+        debounce=400,
+        raise_interrupt=False,
+    )
+    for change in changes:
+        yield bool(change)
+        if _place(folder) != place:  # the system watches a folder, and not its name
+            return
 
 
 def _place(folder: Path) -> tuple[int, int] | None:

@@ -25,7 +25,7 @@ came about.
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import torch
@@ -300,22 +300,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             options.workers,
         )
     else:
-        one = Run(
-            options.stage,
-            options.out,
-            plan,
-            options.seed,
-            options.start,
-            options.encoders,
-            options.eyes,
-            options.words,
-            options.only,
-            options.clips_from,
-            options.frozen,
-            options.larger,
-            options.workers,
-        )
-        runs = [one]
+        given = {one.name: getattr(options, one.name) for one in fields(Run) if one.name != "plan"}
+        runs = [Run(plan=plan, **given)]
     if not options.export:
         for run in runs:
             run.train(torch.device(options.device))

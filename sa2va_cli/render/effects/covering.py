@@ -131,15 +131,8 @@ def covered(own: Sighting, around: Sequence[Sighting], grow: float = -1.0) -> Co
         _anchor([one for one in there if (one.index < own.index) is side], own.index)
         for side in (True, False)
     ]
-    held = _agree(*anchors)
-    most = max((one.area for one in there), default=0)
     near = [one for one in there if abs(one.index - own.index) <= BESIDE]
-    whole = max((one.area for one in there if one.confidence >= _TRUSTED), default=0)
-    unsure = any(one.confidence < _HARDLY for one in near) or any(
-        one.area < max(1.0, _WHOLE * whole) or one.confidence < _SURE
-        for one in (own, *around)
-        if abs(one.index - own.index) <= 1
-    )
+    unsure = _is_unsure(own, around, there, near)
     mask = np.zeros(own.size[::-1], np.bool_)
     _lay(mask, own)
     margin = 0.0
@@ -155,11 +148,6 @@ def covered(own: Sighting, around: Sequence[Sighting], grow: float = -1.0) -> Co
     box = mask_box(mask)
     if box is None:
         return Covered(None)
-    if own.box is None:
-        doubtful = not held
-    else:
-        lacking = own.area < _WHOLE * most and not own.at_edge
-        doubtful = not held and (own.confidence < _TRUSTED or lacking)
     if grow < 0:
         size = max([own.area, *(one.seen.area for one in anchors if one is not None and unsure)])
         share = _UNSURE_SHARE if unsure else _OBJECT_SHARE
@@ -167,7 +155,27 @@ def covered(own: Sighting, around: Sequence[Sighting], grow: float = -1.0) -> Co
     if unsure:
         part = mask[box.y0 : box.y1, box.x0 : box.x1]
         part |= _hull(part)
+    doubtful = not _agree(*anchors) and _is_lacking(own, there)
     return Covered(_grown(mask, box, int(np.ceil(grow))), doubtful)
+
+
+def _is_unsure(
+    own: Sighting, around: Sequence[Sighting], there: Sequence[Sighting], near: Sequence[Sighting]
+) -> bool:
+    """Whether the masks on a frame and just beside it may lack parts of the thing."""
+    whole = max((one.area for one in there if one.confidence >= _TRUSTED), default=0)
+    return any(one.confidence < _HARDLY for one in near) or any(
+        one.area < max(1.0, _WHOLE * whole) or one.confidence < _SURE
+        for one in (own, *around)
+        if abs(one.index - own.index) <= 1
+    )
+
+
+def _is_lacking(own: Sighting, there: Sequence[Sighting]) -> bool:
+    """Whether a frame's own mask is none of the whole thing, as far as it is in the picture."""
+    most = max((one.area for one in there), default=0)
+    is_part = own.area < _WHOLE * most and not own.at_edge
+    return own.box is None or own.confidence < _TRUSTED or is_part
 
 
 def _anchor(side: Sequence[Sighting], index: int) -> _Anchor | None:

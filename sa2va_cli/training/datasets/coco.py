@@ -128,9 +128,8 @@ def read_panoptic(path: Path, split: str | None) -> Dataset:
     problems, document = Problems(), read_json(path)
     images, names = by_id(path, document, "images"), by_id(path, document, "categories")
     folder, samples = _pictures(path, images), []
-    for place, _, entry in problems.entries(
-        f"{path.name}: annotations", list_in(path, document, "annotations")
-    ):
+    where = f"{path.name}: annotations"
+    for place, _, entry in problems.entries(where, list_in(path, document, "annotations")):
         with problems.guarded(place):
             image = images.get(entry.get("image_id"))
             if image is None:
@@ -141,27 +140,24 @@ def read_panoptic(path: Path, split: str | None) -> Dataset:
             if not drawn.is_file():
                 problems.add(place, f"there is no file {drawn}")
                 continue
-            segments: dict[Any, list[MaskSource]] = defaultdict(list)
-            for one in entry.get("segments_info", []):
-                if not one.get("iscrowd"):
-                    segments[one.get("category_id")].append(Values([drawn], int(one["id"])))
-            for category, shapes in segments.items():
+            for category, shapes in _segments(entry, drawn).items():
                 sentence = problems.text(place, names.get(category, {}).get("name"))
                 if sentence:
-                    video, expression = str(image["id"]), str(category)
+                    name = str(image["id"]), str(category)
+                    objects, part = tuple(shapes), split or ""
                     samples.append(
-                        ReferringSample(
-                            video,
-                            expression,
-                            sentence,
-                            picture,
-                            tuple(shapes),
-                            place,
-                            "category",
-                            split or "",
-                        )
+                        ReferringSample(*name, sentence, picture, objects, place, "category", part)
                     )
     return Dataset(PANOPTIC, path, samples, problems.found)
+
+
+def _segments(entry: Mapping[str, Any], drawn: Path) -> dict[Any, list[MaskSource]]:
+    """The segments of a picture by their categories, without crowds."""
+    found: dict[Any, list[MaskSource]] = defaultdict(list)
+    for one in entry.get("segments_info", []):
+        if not one.get("iscrowd"):
+            found[one.get("category_id")].append(Values([drawn], int(one["id"])))
+    return found
 
 
 def read_export(path: Path, split: str | None) -> Dataset:

@@ -87,11 +87,12 @@ def _read(name: str, path: Path, refs: Path, split: str) -> Dataset:
                 problems.add(where, f"there is no image {ref.get('image_id')!r} in {instances.name}")
                 continue
             ids = ref["ann_id"] if isinstance(ref.get("ann_id"), list) else [ref.get("ann_id")]
-            missing = [one for one in ids if one != _NOTHING and one not in annotations]
+            ids = [one for one in ids if one != _NOTHING]
+            missing = [one for one in ids if one not in annotations]
             if missing:
                 problems.add(where, f"there is no annotation {missing[0]!r} in {instances.name}")
                 continue
-            meant = [annotations[one] for one in ids if one != _NOTHING]
+            meant = [annotations[one] for one in ids]
             objects = tuple(shape_of(one) for one in meant) if name == NAME else _united(meant)
             picture = Pictures([folder / str(image.get("file_name"))])
             kind = "" if name == NAME else "no target" if not objects else "target"
