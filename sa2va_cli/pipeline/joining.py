@@ -18,14 +18,13 @@ from numpy.typing import NDArray
 from sa2va_cli.datatypes import ABSENT_LOGIT, FoundObject, Prompt
 from sa2va_cli.errors import InputError
 from sa2va_cli.events import Report
-from sa2va_cli.outputs.existing import claimed
 from sa2va_cli.outputs.kinds import KINDS
+from sa2va_cli.pipeline.claiming import claim_found, claim_ready
 from sa2va_cli.pipeline.finding import Doubts, Findings, doubts_about, name_objects, nothing_found
 from sa2va_cli.pipeline.job import NEVER_RESUMED, SegmentJob
 from sa2va_cli.pipeline.matching import Seam, best_first, counted, matched, one_answer
-from sa2va_cli.pipeline.opening import files_read
 from sa2va_cli.pipeline.parts import Part, Piece, looks_of, read_parts, read_pieces, tracks_of
-from sa2va_cli.pipeline.planning import Plan, outputs_of_objects, planned, with_objects
+from sa2va_cli.pipeline.planning import Plan, planned
 from sa2va_cli.pipeline.provenance import settings_of, shot_entry, source_facts
 from sa2va_cli.pipeline.replay import replay
 from sa2va_cli.pipeline.result import SegmentResult
@@ -99,17 +98,13 @@ def join(work: JoinJob, report: Report) -> SegmentResult:
         joined = Joined(plan, _followed(work.folder))
         if not joined.findings.objects and not plan.job.saving.allow_empty:
             raise nothing_found(plan.job.search.prompts, joined.header.answers)
-        job, read = plan.job, files_read(plan.job, plan.reader)
-        ready = tuple(output for output in plan.outputs if not output.by_object)
         with ExitStack() as stack:
-            stack.enter_context(claimed(ready, job.saving, read, report))
-            header = joined.header
-            late, skipped = outputs_of_objects(plan, header.objects, read)
-            outputs = with_objects(plan, (*ready, *late), joined.findings)
+            claim_ready(plan, stack, report)
+            outputs, skipped = claim_found(plan, joined.findings, stack, report)
             if not outputs:
                 return all_there(plan, NEVER_RESUMED, skipped)
-            stack.enter_context(claimed(late, job.saving, read, report))
-            writer = stack.enter_context(growing_log(header, outputs, report, replaces=job.saving.replaces))
+            replaces = plan.job.saving.replaces
+            writer = stack.enter_context(growing_log(joined.header, outputs, report, replaces=replaces))
             for frame in joined.frames():
                 writer.append_record(frame.payload)
             tracks = Tracks(writer.path)

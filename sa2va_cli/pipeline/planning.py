@@ -9,14 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sa2va_cli.datatypes import FoundObject, Memory
+from sa2va_cli.datatypes import FoundObject
 from sa2va_cli.errors import UsageError, parameter
 from sa2va_cli.events import Report, no_report
 from sa2va_cli.media.reader import Reader
 from sa2va_cli.outputs.existing import choose_outputs
 from sa2va_cli.outputs.kinds import check_kinds
 from sa2va_cli.outputs.naming import PlannedOutput, check_frame_names, plan_outputs
-from sa2va_cli.pipeline.finding import Findings
 from sa2va_cli.pipeline.job import SegmentJob
 from sa2va_cli.pipeline.keyframes import keyframe_indices
 from sa2va_cli.pipeline.opening import STANDARD_INPUT, files_read, opened, stem_of
@@ -82,7 +81,7 @@ def planned(job: SegmentJob, report: Report = no_report) -> Generator[Plan, None
         check_when(job.search, reader.info)
         placements(job.search.prompts, reader)  # what is pointed at must lie in the clip
         stem = stem_of(job.source)
-        named = _named(job, reader, stem)
+        named = named_outputs(job, reader, stem)
         outputs, skipped = choose_outputs(named, job.saving, files_read(job, reader))
         check_frame_names(outputs, reader.names)
         placement = job.model.placed()
@@ -92,7 +91,7 @@ def planned(job: SegmentJob, report: Report = no_report) -> Generator[Plan, None
         yield Plan(job, reader, stem, frames, keyframes, model, placement, outputs, skipped)
 
 
-def _named(
+def named_outputs(
     job: SegmentJob, reader: Reader, stem: str, objects: Sequence[FoundObject] | None = None
 ) -> tuple[PlannedOutput, ...]:
     """Names the outputs, those of single objects once these are known."""
@@ -106,25 +105,3 @@ def _named(
         source=reader.info.path,
         objects=objects,
     )
-
-
-def outputs_of_objects(
-    plan: Plan, objects: Sequence[FoundObject], read: Sequence[Path]
-) -> tuple[tuple[PlannedOutput, ...], tuple[Path, ...]]:
-    """Names the outputs of single objects, which are known now, and decides about those that exist."""
-    kinds = {output.kind for output in plan.outputs if output.by_object}
-    if not kinds:
-        return (), ()
-    named = _named(plan.job, plan.reader, plan.stem, objects)
-    own = [output for output in named if output.by_object and output.kind in kinds]
-    return choose_outputs(own, plan.job.saving, read)
-
-
-def with_objects(
-    plan: Plan, outputs: tuple[PlannedOutput, ...], findings: Findings[Memory]
-) -> tuple[PlannedOutput, ...]:
-    """Leaves out what belongs to a prompt that found nothing."""
-    if plan.job.saving.allow_empty:
-        return outputs
-    missing = {prompt.id for prompt in findings.unmatched}
-    return tuple(output for output in outputs if output.prompt not in missing)

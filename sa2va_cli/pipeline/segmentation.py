@@ -19,15 +19,14 @@ from sa2va_cli.datatypes import (
 )
 from sa2va_cli.events import FINISHING, Notice, Progress, Report, no_report
 from sa2va_cli.media.reader import Reader
-from sa2va_cli.outputs.existing import claimed
 from sa2va_cli.outputs.naming import PlannedOutput
 from sa2va_cli.pipeline.between import sparsely
+from sa2va_cli.pipeline.claiming import claim_found, claim_ready
 from sa2va_cli.pipeline.finding import Findings, nothing_found
 from sa2va_cli.pipeline.job import NEVER_RESUMED, Resuming, SegmentJob
 from sa2va_cli.pipeline.limiting import limited
-from sa2va_cli.pipeline.opening import files_read
 from sa2va_cli.pipeline.passes import clip_of, draw_again, draw_once, driver_of
-from sa2va_cli.pipeline.planning import Plan, outputs_of_objects, planned, with_objects
+from sa2va_cli.pipeline.planning import Plan, planned
 from sa2va_cli.pipeline.provenance import source_facts
 from sa2va_cli.pipeline.regrounding import objects_by_shot
 from sa2va_cli.pipeline.replay import replayed
@@ -124,10 +123,9 @@ def run(
         Sa2VAError: see ``segment``.
     """
     started = time.perf_counter()
-    job, reader, read = plan.job, plan.reader, files_read(plan.job, plan.reader)
-    ready = tuple(output for output in plan.outputs if not output.by_object)
+    job, reader = plan.job, plan.reader
     with ExitStack() as stack:
-        stack.enter_context(claimed(ready, job.saving, read, report))
+        claim_ready(plan, stack, report)
         still = reader.info.kind == "image"
         session = sparsely(stack.enter_context(segmenter.open(still=still)), job.search, still=still)
         if job.search.follow_every > 1:  # a checkpoint would have to hold frames
@@ -136,11 +134,9 @@ def run(
             findings: Findings[Any] = recall_or_ask(plan, session, report, segmenter.identity)
         else:
             findings = finding(plan, session, report)
-        late, skipped = outputs_of_objects(plan, findings.objects, read)
-        outputs = with_objects(plan, (*ready, *late), findings)
+        outputs, skipped = claim_found(plan, findings, stack, report)
         if not outputs:
             return all_there(plan, resuming, skipped)
-        stack.enter_context(claimed(late, job.saving, read, report))
         header = header_of(plan, findings, segmenter.identity)
         named = [*(output.path for output in outputs), *plan.skipped, *skipped]
         log_opened = logged(session, header, outputs, named, report, resuming, replaces=job.saving.replaces)

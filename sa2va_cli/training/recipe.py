@@ -7,8 +7,9 @@ beside the numbers. Knows nothing about networks.
 import dataclasses
 import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -242,48 +243,45 @@ def _check_parts(parts: Mapping[str, str]) -> None:
         )
 
 
+def _above(least: float) -> Callable[[float], bool]:
+    return lambda value: math.isfinite(value) and value > least
+
+
+def _at_least(least: float) -> Callable[[float], bool]:
+    return lambda value: math.isfinite(value) and value >= least
+
+
+_MORE_THAN_0 = (
+    *("lora.r", "lora.alpha", "losses.points", "optimiser.rate", "optimiser.max_norm", "steps"),
+    *("frames", "expressions", "batch", "accumulate", "epochs", "save_every", "diverged"),
+)
+_NOT_LESS_THAN_0 = (
+    *("losses.answer", "losses.bce", "losses.dice"),
+    *("optimiser.weight_decay", "seed", "validate_every"),
+)
+_SHARES = "lora.dropout", "losses.importance", "optimiser.warmup"
+_NUMBERS: tuple[tuple[tuple[str, ...], Callable[[Any], bool], str], ...] = (
+    (_MORE_THAN_0, _above(0), "it must be more than 0"),
+    (("seed",), lambda seed: not seed > SEEDS, f"it must be {SEEDS} or less"),
+    (_NOT_LESS_THAN_0, _at_least(0), "it must be 0 or more"),
+    (("losses.oversampling",), _at_least(1), "it must be 1 or more"),
+    (
+        ("optimiser.betas",),
+        lambda betas: all(0 <= beta < 1 for beta in betas),
+        "each must be from 0 to less than 1",
+    ),
+    (_SHARES, lambda share: 0 <= share <= 1, "it must be from 0 to 1"),
+)
+"""Names of numbers, whether one may be such, and what is said of one that may not."""
+
+
 def _check_numbers(recipe: Recipe) -> None:
-    losses, optimiser = recipe.losses, recipe.optimiser
-    positive: dict[str, float] = {
-        "lora.r": recipe.lora.r,
-        "lora.alpha": recipe.lora.alpha,
-        "losses.points": losses.points,
-        "optimiser.rate": optimiser.rate,
-        "optimiser.max_norm": optimiser.max_norm,
-        "steps": 1 if recipe.steps is None else recipe.steps,
-        **{
-            k: getattr(recipe, k)
-            for k in ("frames", "expressions", "batch", "accumulate", "epochs", "save_every", "diverged")
-        },
-    }
-    for name, value in positive.items():
-        if not (math.isfinite(value) and value > 0):
-            raise UsageError(f"{name} is {value}; it must be more than 0")
-    not_negative: dict[str, float] = {
-        "losses.answer": losses.answer,
-        "losses.bce": losses.bce,
-        "losses.dice": losses.dice,
-        "optimiser.weight_decay": optimiser.weight_decay,
-        "seed": recipe.seed,
-        "validate_every": recipe.validate_every,
-    }
-    if recipe.seed > SEEDS:
-        raise UsageError(f"seed is {recipe.seed}; it must be {SEEDS} or less")
-    for name, value in not_negative.items():
-        if not (math.isfinite(value) and value >= 0):
-            raise UsageError(f"{name} is {value}; it must be 0 or more")
-    if not (math.isfinite(losses.oversampling) and losses.oversampling >= 1):
-        raise UsageError(f"losses.oversampling is {losses.oversampling}; it must be 1 or more")
-    if not all(0 <= beta < 1 for beta in optimiser.betas):
-        raise UsageError(f"optimiser.betas is {list(optimiser.betas)}; each must be from 0 to less than 1")
-    shares = {
-        "lora.dropout": recipe.lora.dropout,
-        "losses.importance": losses.importance,
-        "optimiser.warmup": optimiser.warmup,
-    }
-    for name, value in shares.items():
-        if not 0 <= value <= 1:
-            raise UsageError(f"{name} is {value}; it must be from 0 to 1")
+    for names, may_be, said in _NUMBERS:
+        for name in names:
+            value = attrgetter(name)(recipe)
+            if value is not None and not may_be(value):
+                shown = list(value) if isinstance(value, tuple) else value
+                raise UsageError(f"{name} is {shown}; {said}")
 
 
 OFFICIAL = Recipe()
