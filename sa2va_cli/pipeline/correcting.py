@@ -26,6 +26,7 @@ from sa2va_cli.pipeline.provenance import search_of
 from sa2va_cli.pipeline.rendering import RenderJob, check_source, planned_rendering, render, source_of
 from sa2va_cli.pipeline.result import SegmentResult
 from sa2va_cli.pipeline.revision import Revision
+from sa2va_cli.pipeline.shots import Shots
 from sa2va_cli.runtime.choice import ModelChoice
 from sa2va_cli.runtime.loading import Load, load_announced, load_segmenter, memory_errors_explained
 from sa2va_cli.runtime.threads import Threads, leave_threads
@@ -278,15 +279,13 @@ def follow_anew(
     ways = session.point(None, (), len(header.objects), said, spans)
     findings = Findings(header.objects, {}, ways.forwards, ways.backwards, begins_of(said))
     span = span or range(min(one.first for one in followed), 1 + max(one.last for one in followed))
-    motion, shots = MotionCheck(), shot_begins(header)
+    motion = MotionCheck(Shots(tuple(shot_begins(header)) or (0,), header.frames))
     way = follow_both_ways(
         session, reader, findings, header.threshold, span=span, report=report, workers=workers
     )
     with closing(way):
         for done, one in enumerate(way, 1):
             index = one.frame.index
-            if index in shots:  # nothing moves over a cut
-                motion.forget()
             agreements = motion.agreements(one.frame, one.logits)
             yield (
                 index,

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sa2va_cli.datatypes import Frame
+from sa2va_cli.pipeline.shots import ONE, Shots
 
 _LONG, _SHORT = 160, 90
 """Pixels of the longer side of small pictures, and of the shorter one at least: on narrower ones OpenCV's
@@ -20,9 +21,16 @@ Floats = NDArray[np.float32]
 
 
 class MotionCheck:
-    """Compares the masks of each frame with those of the one before; remembers one small frame."""
+    """Compares the masks of each frame with those of the one before; remembers one small frame.
 
-    def __init__(self) -> None:
+    Args:
+        shots: of the clip: nothing moves over a cut.
+        last: index of the frame before the first one that is taken, where there was one.
+    """
+
+    def __init__(self, shots: Shots = ONE, last: int = -1) -> None:
+        self.shots = shots
+        self._last = last
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
         self._before: tuple[NDArray[np.uint8], Floats] | None = None
 
@@ -34,9 +42,12 @@ class MotionCheck:
             logits: (N, h, w) of the same objects on every frame.
 
         Returns:
-            (N,) IoU of each soft mask with its warped predecessor, 0..1; 1 on the first frame and where both
-            are empty.
+            (N,) IoU of each soft mask with its warped predecessor, 0..1; 1 on the first frame of a shot and
+            where both are empty.
         """
+        if self.shots.place_of(frame.index) != self.shots.place_of(self._last):
+            self._before = None
+        self._last = frame.index
         grey = _small_grey(frame)
         alphas = _alphas(logits, grey.shape)
         before, self._before = self._before, (grey, alphas)
@@ -48,10 +59,6 @@ class MotionCheck:
         x, y = x + flow[..., 0], y + flow[..., 1]
         moved = [cv2.remap(one, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) for one in before[1]]
         return np.array([_soft_iou(a, b) for a, b in zip(alphas, moved, strict=True)], np.float32)
-
-    def forget(self) -> None:
-        """Begins anew, as at a cut: the next frame is the first one."""
-        self._before = None
 
     def freeze(self) -> bytes:
         """Packs what is remembered, to go on from it in another process."""

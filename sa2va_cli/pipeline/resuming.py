@@ -64,13 +64,11 @@ class Log(Generic[Memory]):
         shots: Shots = ONE,
     ) -> None:
         self.writer = writer
-        self.motion = MotionCheck()
         self._start, self._memory, self._kept = start, memory, kept
         self._last_index = -1 if start is None else start.last
         self._frozen: dict[int, bytes] = {}
         self._last = time.monotonic(), 0
-        self._shots = shots
-        self._appended = self._last_index
+        self.motion = MotionCheck(shots, self._last_index)
         if start is not None:
             self.motion.thaw(start.motion)
 
@@ -85,7 +83,9 @@ class Log(Generic[Memory]):
     ) -> Generator[FrameMasks | Followed[Memory] | Followed[None], None, None]:
         """Every frame: first those of the log, then those that are followed."""
         if isinstance(findings, ShotFindings):
-            self._shots = Shots(tuple(shot.span.start for shot in findings.shots), reader.count_selected())
+            firsts = tuple(shot.span.start for shot in findings.shots)
+            self.motion.shots = Shots(firsts, reader.count_selected())
+        shots = self.motion.shots
         drawn = any(KINDS[output.kind].make is not None for output in outputs)
         with self._frames(reader, drawn=drawn) as (logged, rest):
             if self._start is not None:
@@ -100,10 +100,10 @@ class Log(Generic[Memory]):
                 report=report,
                 workers=workers,
             )
-            place, in_shot = self._shots.place_of(self._last_index), 0
+            place, in_shot = shots.place_of(self._last_index), 0
             with closing(items):
                 for done, one in enumerate(items, 1):
-                    before, place = place, self._shots.place_of(one.frame.index)
+                    before, place = place, shots.place_of(one.frame.index)
                     in_shot = in_shot + 1 if place == before else 1
                     if self._due(done, in_shot):
                         self._frozen[one.frame.index] = (
@@ -149,9 +149,6 @@ class Log(Generic[Memory]):
         Raises:
             Stopped: somebody asked for it.
         """
-        if self._shots.place_of(one.frame.index) != self._shots.place_of(self._appended):
-            self.motion.forget()
-        self._appended = one.frame.index
         agreements = self.motion.agreements(one.frame, one.logits)
         masks = self.writer.append(
             one.frame, one.logits, one.scores, one.ious, agreements, one.worded, by_flow=one.by_flow

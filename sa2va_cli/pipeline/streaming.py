@@ -58,15 +58,12 @@ def stream(
         search = with_masks(search)
         shots = shots_of(reader, search)
         findings = found_in(session, reader, search, shots)
-        motion, place = MotionCheck(), 0
+        motion = MotionCheck(shots)
         with (
             read_ahead(reader) as frames,
             closing(follow_found(session, reader, findings, search.threshold, frames=frames)) as followed,
         ):
             for one in followed:
-                if shots.place_of(one.frame.index) != place:
-                    motion.forget()
-                    place = shots.place_of(one.frame.index)
                 yield judged(one, findings.objects, search.threshold, motion)
 
 
