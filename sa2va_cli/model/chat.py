@@ -238,7 +238,7 @@ def tokens_of(chat: Any, prompt: str) -> list[int]:
     if len(ids) > most:
         raise UsageError(
             f"pictures and words are {len(ids):,} tokens, and the language model reads {most:,}; "
-            "show it fewer frames, or say less"
+            "show it fewer frames, say less, or begin the conversation anew"
         )
     return ids
 
