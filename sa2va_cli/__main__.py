@@ -11,7 +11,9 @@ def run() -> int:
     """
     try:
         from sa2va_cli.commands.app import main
+        from sa2va_cli.commands.startup import let_threads_sleep
 
+        let_threads_sleep()
         return main()
     except KeyboardInterrupt:
         sys.stderr.write("interrupted; nothing was written\n")

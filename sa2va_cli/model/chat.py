@@ -13,7 +13,7 @@ from torch import Tensor
 from sa2va_cli.datatypes import RGB
 from sa2va_cli.errors import UsageError
 from sa2va_cli.model.decoding import Phrases, Prefix, TokenReader
-from sa2va_cli.model.prompt_text import IMAGE_TAG, PromptText
+from sa2va_cli.model.prompt_text import IMAGE_TAG, PromptText, encode
 
 NOTHING = "There is no such thing here."
 """What the bundled network was trained to say where nothing matches."""
@@ -207,6 +207,40 @@ class ChatSizes(Protocol):
     def build(self, tokenizer: Any) -> Any:
         """Makes the network, a ``ChatModel`` and an ``nn.Module``."""
         ...
+
+
+def context_length(chat: Any) -> int:
+    """How many tokens a language model reads: positions it has, times the factor they are stretched by.
+
+    Args:
+        chat: a ``ChatModel``.
+    """
+    config: Any = chat.language_model.config
+    text = getattr(config, "text_config", config)
+    rope = getattr(text, "rope_parameters", None) or {}
+    positions = int(text.max_position_embeddings)
+    before_stretching = rope.get("original_max_position_embeddings") or positions
+    return max(positions, int(before_stretching * (rope.get("factor") or 1)))
+
+
+def tokens_of(chat: Any, prompt: str) -> list[int]:
+    """Turns a prompt into tokens, as many as the language model reads.
+
+    Args:
+        chat: a ``ChatModel``.
+        prompt: see ``prompt_text.encode``.
+
+    Raises:
+        UsageError: there are more. It would answer all the same, and the answer would mean nothing.
+    """
+    ids = encode(chat.tokenizer, prompt)
+    most = context_length(chat)
+    if len(ids) > most:
+        raise UsageError(
+            f"pictures and words are {len(ids):,} tokens, and the language model reads {most:,}; "
+            "show it fewer frames, say less, or begin the conversation anew"
+        )
+    return ids
 
 
 def check_pictures(shown: int, seen: int) -> None:

@@ -14,10 +14,10 @@ from torch import Tensor
 
 from sa2va_cli.conversation import Generation, Listener, MarkListener, Pictures, Question, Reply, Stop
 from sa2va_cli.errors import UsageError
-from sa2va_cli.model.chat import ChatModel, Turn, likely_phrases, remembered
+from sa2va_cli.model.chat import ChatModel, Turn, likely_phrases, remembered, tokens_of
 from sa2va_cli.model.decoding import Draws, Prefix, Prompt, decode
 from sa2va_cli.model.decoding_together import decode_together
-from sa2va_cli.model.prompt_text import PromptText, encode, spoken
+from sa2va_cli.model.prompt_text import PromptText, spoken
 from sa2va_cli.model.streamed_text import StreamedText
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class NetworkConversation:
         if question.past and before.turns:
             raise UsageError("what was said before can only be given with the first question")
         turns = (*before.turns, *turns_of(chat, question))
-        ids = encode(chat.tokenizer, chat.write(turns, self._generation.system))
+        ids = tokens_of(chat, chat.write(turns, self._generation.system))
         prompt = Prompt(ids, chat.gather(turns))
         watch = _Watch(chat, listener)
         known = self._prefix.shared(ids, chat.picture_id) if self._prefix else 0
@@ -146,8 +146,7 @@ def answer_together(
     chat: ChatModel = network.chat
     asked = [turns_of(chat, question) for question in questions]
     prompts = [
-        Prompt(encode(chat.tokenizer, chat.write(turns, generation.system)), chat.gather(turns))
-        for turns in asked
+        Prompt(tokens_of(chat, chat.write(turns, generation.system)), chat.gather(turns)) for turns in asked
     ]
     rows = decode_together(chat, prompts, generation)
     seconds = time.perf_counter() - started

@@ -23,10 +23,10 @@ from transformers import (
 from sa2va_cli.datatypes import RGB
 from sa2va_cli.errors import UsageError
 from sa2va_cli.model import internlm2
-from sa2va_cli.model.chat import Answer, Turn, View, check_pictures, likely_phrases, margin_of
+from sa2va_cli.model.chat import Answer, Turn, View, check_pictures, likely_phrases, margin_of, tokens_of
 from sa2va_cli.model.decoding import Prompt, cache_argument, decode
 from sa2va_cli.model.preprocessing import cut_tiles, region_grid, resize_bicubic, vision_pixels
-from sa2va_cli.model.prompt_text import IMAGE_TAG, SEGMENT, PromptText, encode
+from sa2va_cli.model.prompt_text import IMAGE_TAG, SEGMENT, PromptText
 from sa2va_cli.model.second_answers import second_answers
 
 PATCH_TOKEN = "<IMG_CONTEXT>"
@@ -344,7 +344,7 @@ class InternVL(nn.Module):
         grid = None if regions is None else region_grid(regions, self.sizes.grid)
         count, video = (len(tiles.tokens), tiles.video) if tiles else (0, False)
         words = self.prompt(text, count, video=video, regions=grid, past=past)
-        ids = encode(self.tokenizer, words)
+        ids = tokens_of(self, words)
         visual = _visual_tokens(tiles, grid) if tiles else None
         check_pictures(ids.count(self.patch_id), len(visual) if visual is not None else 0)
         shared = self._after_tiles(ids, tiles) if tiles else 0

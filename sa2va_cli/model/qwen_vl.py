@@ -26,10 +26,10 @@ from transformers.models.qwen3_vl.modeling_qwen3_vl import Qwen3VLTextModel, Qwe
 
 from sa2va_cli.datatypes import RGB
 from sa2va_cli.errors import UsageError
-from sa2va_cli.model.chat import Answer, Turn, View, check_pictures, likely_phrases, margin_of
+from sa2va_cli.model.chat import Answer, Turn, View, check_pictures, likely_phrases, margin_of, tokens_of
 from sa2va_cli.model.decoding import Prompt, cache_argument, decode
 from sa2va_cli.model.preprocessing import cut_patches, resize_bicubic, round_size
-from sa2va_cli.model.prompt_text import IMAGE_TAG, SEGMENT, PromptText, encode
+from sa2va_cli.model.prompt_text import IMAGE_TAG, SEGMENT, PromptText
 from sa2va_cli.model.second_answers import second_answers
 
 IMAGE_TOKEN = "<|image_pad|>"
@@ -232,7 +232,7 @@ class QwenVL(nn.Module):
                 "put it into the question, or use an InternVL one"
             )
         words = self.prompt(PromptText(past) + text, sight.grids if sight else ())
-        ids = encode(self.tokenizer, words)
+        ids = tokens_of(self, words)
         check_pictures(ids.count(self.image_id), len(sight.tokens) if sight else 0)
         shared = len(ids) - ids[::-1].index(self.image_id) if sight else 0
         phrases = likely_phrases(self.tokenizer, ids[shared:])

@@ -14,7 +14,7 @@ from torch.utils.checkpoint import checkpoint
 from transformers import DynamicCache
 
 from sa2va_cli.errors import InputError
-from sa2va_cli.model.chat import Turn
+from sa2va_cli.model.chat import Turn, context_length
 from sa2va_cli.model.network import Sa2VANetwork
 from sa2va_cli.model.preprocessing import grounding_pixels
 from sa2va_cli.model.prompt_text import PromptText, encode
@@ -83,7 +83,7 @@ class ReferringObjective(nn.Module):
             InputError: one is longer than the language model reads.
         """
         taught = [teach(self.network.chat, turns) for turns in conversations]
-        longest, most = max(len(one.tokens) for one in taught), self._longest
+        longest, most = max(len(one.tokens) for one in taught), context_length(self.network.chat)
         if longest > most:
             raise InputError(
                 f"{example.where}: with its pictures, questions and answers this is {longest} tokens, and "
@@ -99,21 +99,16 @@ class ReferringObjective(nn.Module):
             InputError: one has more tokens than the language model reads.
         """
         chat: Any = self.network.chat
+        most = context_length(chat)
         for one in samples:
-            if len(one.sentence.encode()) <= self._longest:  # a token is a byte at least
+            if len(one.sentence.encode()) <= most:  # a token is a byte at least
                 continue
             count = len(encode(chat.tokenizer, PromptText.literal(one.sentence)))
-            if count > self._longest:
+            if count > most:
                 raise InputError(
-                    f"{one.where}: its sentence is {count} tokens, and the model reads {self._longest} at "
+                    f"{one.where}: its sentence is {count} tokens, and the model reads {most} at "
                     "most; shorten it, or leave it out"
                 )
-
-    @property
-    def _longest(self) -> int:
-        """How many tokens the language model has positions for."""
-        config: Any = self.network.chat.language_model.config
-        return int(getattr(config, "text_config", config).max_position_embeddings)
 
     def _read(self, example: Example) -> tuple[Tensor, Tensor]:
         """The query of each ``[SEG]`` (N, C), and the loss of what is said."""

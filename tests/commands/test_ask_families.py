@@ -9,7 +9,7 @@ import pytest
 from families import FAMILIES, REFERENCE, cases, checkpoint
 from test_segment_families import recorded_masks, written_masks
 
-from sa2va_cli.model import conversing
+from sa2va_cli.model import chat
 from sa2va_cli.model.prompt_text import encode, spoken
 from sa2va_cli.runtime.loading import load_chat
 
@@ -30,7 +30,7 @@ def prompts(monkeypatch):
         seen.append(encode(tokenizer, text))
         return seen[-1]
 
-    monkeypatch.setattr(conversing, "encode", spy)
+    monkeypatch.setattr(chat, "encode", spy)
     return seen
 
 

@@ -1,6 +1,8 @@
 """Conversations: what is remembered, what is read again, and that it changes nothing about the answers."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from test_questions import watched
 from sa2va_cli.conversation import Exchange, Generation, Pictures, Question
 from sa2va_cli.datatypes import RGB
 from sa2va_cli.errors import UsageError
-from sa2va_cli.model import conversing
+from sa2va_cli.model import chat
 from sa2va_cli.model.network import NetworkSegmenter, Sa2VANetwork
 from sa2va_cli.model.prompt_text import encode, spoken
 
@@ -47,7 +49,7 @@ def prompts(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
         seen.append(encode(tokenizer, text))
         return seen[-1]
 
-    monkeypatch.setattr(conversing, "encode", spy)
+    monkeypatch.setattr(chat, "encode", spy)
     return seen
 
 
@@ -96,6 +98,43 @@ def questions(inputs: Inputs) -> list[Question]:
         Question("Please segment the red ball."),
         Question("And <|im_end|> or [SEG]?"),
     ]
+
+
+def test_more_than_the_model_reads_is_refused_and_nothing_was_asked(
+    engine: NetworkSegmenter, inputs: Inputs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    question, message = (
+        questions(inputs)[0],
+        r"are [\d,]+ tokens, and the language model reads (60|120); show",
+    )
+    language: Any = engine.network.chat.language_model
+    text = getattr(language.config, "text_config", language.config)
+    monkeypatch.setattr(text, "max_position_embeddings", 60)
+    conversation = engine.converse(SHORT)
+    with pytest.raises(UsageError, match=message):
+        conversation.ask(question)
+    with pytest.raises(UsageError, match=message):
+        engine.answer_all([question], SHORT)
+    with engine.open() as session, pytest.raises(UsageError, match=message):
+        session.ground(session.look(question.pictures[0].images), f"<image>{question.text}")
+    assert len(conversation) == 0
+
+
+@pytest.mark.parametrize(
+    ("rope", "length"),
+    [
+        ({"rope_type": "default"}, 4096),
+        ({"rope_type": "linear", "factor": 2.5}, 10240),
+        ({"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 4096}, 16384),
+        ({"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 512}, 4096),
+    ],
+)
+def test_a_model_reads_as_far_as_its_positions_are_stretched(
+    rope: dict[str, Any] | None, length: int
+) -> None:
+    config = SimpleNamespace(max_position_embeddings=4096, rope_parameters=rope)
+    model = SimpleNamespace(language_model=SimpleNamespace(config=config))
+    assert chat.context_length(model) == length
 
 
 def test_the_second_turn_reads_its_own_words_only(engine: NetworkSegmenter, inputs: Inputs) -> None:

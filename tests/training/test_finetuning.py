@@ -248,7 +248,7 @@ def test_a_sentence_that_the_model_cannot_read_is_refused_by_file_and_index(
     entries = json.loads((data / "annotations.json").read_text())
     entries[2]["text"] = [words]
     (data / "annotations.json").write_text(json.dumps(entries))
-    with pytest.raises(InputError, match=r"annotations\.json.*2.*tokens, and the model reads 4096 at most"):
+    with pytest.raises(InputError, match=r"annotations\.json.*2.*tokens, and the model reads 1024 at most"):
         Training(job(demo(), data, tmp_path / "out"))
 
 
