@@ -12,9 +12,10 @@ from sa2va_cli.datatypes import FoundObject
 from sa2va_cli.events import Report
 from sa2va_cli.outputs.existing import choose_outputs, claimed
 from sa2va_cli.outputs.naming import PlannedOutput
+from sa2va_cli.pipeline.deciding import named_outputs
 from sa2va_cli.pipeline.finding import Findings
 from sa2va_cli.pipeline.opening import files_read
-from sa2va_cli.pipeline.planning import Plan, named_outputs
+from sa2va_cli.pipeline.planning import Plan
 
 
 def claim_ready(plan: Plan, stack: ExitStack, report: Report) -> None:
@@ -63,7 +64,7 @@ def _of_objects(
     kinds = {output.kind for output in plan.outputs if output.by_object}
     if not kinds:
         return (), ()
-    named = named_outputs(plan.job, plan.reader, plan.stem, objects)
+    named = named_outputs(plan.job, plan.job.search.prompts, plan.reader, plan.stem, objects)
     own = [output for output in named if output.by_object and output.kind in kinds]
     return choose_outputs(own, plan.job.saving, read)
 

@@ -23,10 +23,11 @@ from sa2va_cli.generation.table import back_end_of
 from sa2va_cli.media.reader import Reader
 from sa2va_cli.outputs.clip import Clip
 from sa2va_cli.outputs.drawing import Drawing
-from sa2va_cli.outputs.existing import choose_outputs, claimed
-from sa2va_cli.outputs.naming import PlannedOutput, check_frame_names, plan_outputs
+from sa2va_cli.outputs.existing import claimed
+from sa2va_cli.outputs.naming import PlannedOutput
 from sa2va_cli.outputs.plates import open_plate
 from sa2va_cli.outputs.saving import Saving
+from sa2va_cli.pipeline.deciding import decided_outputs
 from sa2va_cli.pipeline.edit_job import EditJob
 from sa2va_cli.pipeline.generating import with_generated
 from sa2va_cli.pipeline.job import NEVER_RESUMED, Resuming, SegmentJob
@@ -256,18 +257,8 @@ def _edit_pictures(job: EditJob, report: Report) -> SegmentResult:
         drawing = _drawn(job, effect_uses(job.plan, {}, _moments(reader)))
         _check_files(drawing)
         stem = stem_of(job.source)
-        named = plan_outputs(
-            job.saving,
-            search.prompts,
-            reader.info.kind,
-            stem,
-            drawing=drawing,
-            delivery=job.delivery,
-            source=reader.info.path,
-        )
         read = (Path(job.source), *reader.all_files, *drawing.files)
-        outputs, skipped = choose_outputs(named, job.saving, read)
-        check_frame_names(outputs, reader.names)
+        outputs, skipped = decided_outputs(replace(job, drawing=drawing), search.prompts, reader, stem, read)
         if not outputs:
             return SegmentResult(job.source, skipped=skipped)
         with claimed(outputs, job.saving, read, report):

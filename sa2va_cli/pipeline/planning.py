@@ -3,19 +3,18 @@
 Knows nothing about networks: a plan is made, shown and refused without one.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sa2va_cli.datatypes import FoundObject
 from sa2va_cli.errors import UsageError, parameter
 from sa2va_cli.events import Report, no_report
 from sa2va_cli.media.reader import Reader
-from sa2va_cli.outputs.existing import choose_outputs
 from sa2va_cli.outputs.kinds import check_kinds
-from sa2va_cli.outputs.naming import PlannedOutput, check_frame_names, plan_outputs
+from sa2va_cli.outputs.naming import PlannedOutput
+from sa2va_cli.pipeline.deciding import decided_outputs
 from sa2va_cli.pipeline.job import SegmentJob
 from sa2va_cli.pipeline.keyframes import keyframe_indices
 from sa2va_cli.pipeline.opening import STANDARD_INPUT, files_read, opened, stem_of
@@ -81,27 +80,9 @@ def planned(job: SegmentJob, report: Report = no_report) -> Generator[Plan, None
         check_when(job.search, reader.info)
         placements(job.search.prompts, reader)  # what is pointed at must lie in the clip
         stem = stem_of(job.source)
-        named = named_outputs(job, reader, stem)
-        outputs, skipped = choose_outputs(named, job.saving, files_read(job, reader))
-        check_frame_names(outputs, reader.names)
+        outputs, skipped = decided_outputs(job, job.search.prompts, reader, stem, files_read(job, reader))
         placement = job.model.placed()
         frames = reader.count_selected()
         keyframes = tuple(keyframe_indices(frames, job.search)) if job.search.has_words else ()
         model = job.model.name_on(placement)
         yield Plan(job, reader, stem, frames, keyframes, model, placement, outputs, skipped)
-
-
-def named_outputs(
-    job: SegmentJob, reader: Reader, stem: str, objects: Sequence[FoundObject] | None = None
-) -> tuple[PlannedOutput, ...]:
-    """Names the outputs, those of single objects once these are known."""
-    return plan_outputs(
-        job.saving,
-        job.search.prompts,
-        reader.info.kind,
-        stem,
-        drawing=job.drawing,
-        delivery=job.delivery,
-        source=reader.info.path,
-        objects=objects,
-    )

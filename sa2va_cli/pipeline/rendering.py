@@ -13,10 +13,11 @@ from sa2va_cli.media.reader import Reader
 from sa2va_cli.outputs.clip import Clip
 from sa2va_cli.outputs.delivery import Delivery, delivered
 from sa2va_cli.outputs.drawing import Drawing
-from sa2va_cli.outputs.existing import choose_outputs, claimed
+from sa2va_cli.outputs.existing import claimed
 from sa2va_cli.outputs.kinds import check_kinds
-from sa2va_cli.outputs.naming import PlannedOutput, check_frame_names, plan_outputs
+from sa2va_cli.outputs.naming import PlannedOutput
 from sa2va_cli.outputs.saving import Saving
+from sa2va_cli.pipeline.deciding import decided_outputs
 from sa2va_cli.pipeline.fetching import is_address
 from sa2va_cli.pipeline.finding import nothing_found
 from sa2va_cli.pipeline.opening import STANDARD_INPUT, opened
@@ -99,18 +100,8 @@ def planned_rendering(job: RenderJob, report: Report = no_report) -> Generator[R
     with opened(source, search_of(header), report) as reader:
         if not job.force:
             check_source(job.tracks, header, reader, source)
-        named = plan_outputs(
-            job.saving,
-            header.prompts,
-            reader.info.kind,
-            header.stem,
-            drawing=job.drawing,
-            delivery=job.delivery,
-            source=reader.info.path,
-            objects=header.objects,
-        )
-        outputs, skipped = choose_outputs(named, job.saving, _files_read(job, source, reader))
-        check_frame_names(outputs, reader.names)
+        read = _files_read(job, source, reader)
+        outputs, skipped = decided_outputs(job, header.prompts, reader, header.stem, read, header.objects)
         yield RenderPlan(job, tracks, source, reader, outputs, skipped)
 
 
