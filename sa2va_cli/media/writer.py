@@ -129,6 +129,7 @@ class VideoWriter:
         self._rate = rate
         self._time_base = time_base if time_base.denominator < 2**31 else Fraction(1, _FINEST)
         self._options = self._encoder_options(crf, preset)
+        self._step = self._encoding.step(crf)
         self._sample_aspect_ratio = sample_aspect_ratio
         self._field_order = field_order
         self._marker: FrameMarker | None = None
@@ -376,6 +377,7 @@ class VideoWriter:
             field_order=self._field_order,
             sound=() if self._sound is None else self._sound.ends,
             samples=self._record.samples,
+            step=self._step,
         )
 
     def _abandon(self) -> None:

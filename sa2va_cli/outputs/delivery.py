@@ -78,7 +78,7 @@ class Delivery:
     ] = None
     crf: Annotated[
         float | None,
-        Option("Constant rate factor of h264 and vp9; smaller is better.", SAVING, "N", between=(-1, 64)),
+        Option("Constant rate factor of h264 and vp9; smaller is better.", SAVING, "N", within=(0, 63)),
     ] = None
     container: Annotated[
         str | None,

@@ -266,12 +266,16 @@ def _encoding(request: Request, codec: str) -> str:
     return rows[f"mask {delivery.value_range}"]
 
 
-def _checked(request: Request, encoding: str) -> None:
+def _checked(request: Request, codec: str, encoding: str) -> None:
     from sa2va_cli.media.encodings import ENCODINGS
 
     delivery = request.delivery
-    if delivery.crf is not None and ENCODINGS[encoding].crf is None:
-        raise UsageError(f"{named(Delivery, 'crf', delivery.crf)}: {request.kind} is in a codec without it")
+    most = ENCODINGS[encoding].largest_crf
+    if delivery.crf is not None and (not most or delivery.crf > most):
+        said = f"which takes 0 to {most}" if most else "a codec without it; leave it out"
+        raise UsageError(
+            f"{named(Delivery, 'crf', f'{delivery.crf:g}')}: {request.kind} is in {codec}, {said}"
+        )
     if delivery.fps is not None and request.source_kind == "video":
         raise UsageError(
             f"{named(Delivery, 'fps', delivery.fps)} is for images, which have no time; a video keeps its own"
@@ -288,7 +292,7 @@ def _video(request: Request, container: str | None) -> Form:
         raise UsageError(f"{named(Delivery, 'container', container)} goes to standard output only: -o -")
     codec = _codec(request, container)
     encoding = _encoding(request, codec)
-    _checked(request, encoding)
+    _checked(request, codec, encoding)
     held = ENCODINGS[encoding].containers
     usual = request.row.video if codec == _USUAL[request.row.content or "mask"] else held
     endings = tuple(dict.fromkeys((*(one for one in usual if one in held), *held)))
@@ -321,7 +325,7 @@ def _stream(request: Request, container: str) -> Form:
     if container == "y4m" and request.row.content == "alpha":
         raise UsageError(f"y4m holds no alpha, which {request.kind} has; use --container nut")
     encoding = _encoding(request, codec)
-    _checked(request, encoding)
+    _checked(request, codec, encoding)
     return Form(
         "stream",
         ("",),
