@@ -54,7 +54,15 @@ def _distance(mask: NDArray[np.bool_]) -> Floats:
     if not mask.any() or mask.all():
         return np.full(mask.shape, -1e6 if mask.any() else 1e6, np.float32)
     inside = mask.view(np.uint8)
-    outer, inner = (
-        cv2.distanceTransform(k, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) for k in (1 - inside, inside)
-    )
+    outer, inner = (_exact_distance(k) for k in (1 - inside, inside))
     return np.asarray(np.where(mask, 0.5 - inner, outer - 0.5))
+
+
+def _exact_distance(nonzero: NDArray[np.uint8]) -> Floats:
+    """Pixels to the next zero.
+
+    The last bit of what OpenCV gives depends on where in memory the mask lies; squares are whole numbers.
+    """
+    distance = cv2.distanceTransform(nonzero, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    cv2.multiply(distance, distance, dst=distance)
+    return np.asarray(cv2.sqrt(np.rint(distance, out=distance)))
