@@ -37,6 +37,11 @@ _BY_CONTAINER = {
     "rawvideo": "raw",
 }
 """Codecs of containers that do not hold the usual ones, or that are piped."""
+_PIPED = {
+    "nut": ("ffv1", "h264", "vp9", "png"),
+    "matroska": ("ffv1", "h264", "prores", "vp9"),
+}
+"""Codecs that streams hold: the muxers of FFmpeg refuse others."""
 _MUXERS = {"y4m": "yuv4mpegpipe"}
 _ENDINGS = {"matroska": ".mkv", "tiff": ".tif"}
 _PICTURES = {".png": "png", ".tif": "tiff", ".tiff": "tiff", ".exr": "exr"}
@@ -313,6 +318,18 @@ def _video(request: Request, container: str | None) -> Form:
     )
 
 
+def _check_piped(request: Request, container: str, codec: str) -> None:
+    """Refuses a codec that a stream does not hold."""
+    held = _PIPED.get(container, (codec,))
+    if request.row.content == "alpha":  # NUT has no place for that of VP9, which lies beside its frames
+        held = tuple(one for one in held if "alpha" in _ROWS[one] and (container, one) != ("nut", "vp9"))
+    if codec not in held:
+        raise UsageError(
+            f"-o -: {named(Delivery, 'codec', codec)}: {request.kind} in it cannot be piped as {container}; "
+            f"choose {one_of(held)}"
+        )
+
+
 def _stream(request: Request, container: str) -> Form:
     """What standard output gets."""
     if container not in STREAMS:
@@ -324,6 +341,7 @@ def _stream(request: Request, container: str) -> Form:
         raise UsageError(f"{named(Delivery, 'codec', codec)}: {container} holds pictures as they are")
     if container == "y4m" and request.row.content == "alpha":
         raise UsageError(f"y4m holds no alpha, which {request.kind} has; use --container nut")
+    _check_piped(request, container, codec)
     encoding = _encoding(request, codec)
     _checked(request, codec, encoding)
     return Form(

@@ -405,6 +405,15 @@ REFUSED = [
     (["--save", "mask,matte", "-o", "-"], "-o - carries one kind"),
     (["--save", "mask", "-o", "-", "--container", "mp4"], "cannot be piped"),
     (["--save", "matte", "-o", "-", "--container", "y4m"], "y4m holds no alpha"),
+    (
+        ["--save", "mask", "-o", "-", "--codec", "prores"],
+        "cannot be piped as nut; choose ffv1, h264, vp9 or png",
+    ),
+    (["--save", "matte", "-o", "-", "--codec", "vp9"], "cannot be piped as nut; choose ffv1 or png"),
+    (
+        ["--save", "mask", "-o", "-", "--container", "matroska", "--codec", "png"],
+        "cannot be piped as matroska",
+    ),
     (["--for", "photoshop"], "unknown --for 'photoshop'"),
     (["--premultiply", "--straight"], "contradict each other"),
 ]
