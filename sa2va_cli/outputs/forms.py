@@ -320,7 +320,7 @@ def _video(request: Request, container: str | None) -> Form:
 
 def _check_piped(request: Request, container: str, codec: str) -> None:
     """Refuses a codec that a stream does not hold."""
-    held = _PIPED.get(container, (codec,))
+    held: tuple[str, ...] = _PIPED.get(container, (codec,))
     if request.row.content == "alpha":  # NUT has no place for that of VP9, which lies beside its frames
         held = tuple(one for one in held if "alpha" in _ROWS[one] and (container, one) != ("nut", "vp9"))
     if codec not in held:
