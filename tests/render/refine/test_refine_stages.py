@@ -97,13 +97,6 @@ def test_an_edge_is_moved_by_so_many_pixels_and_stays_as_soft(pixels, softness):
     assert error.mean() < 0.006
 
 
-def test_a_mask_grows_to_the_same_bits_wherever_it_lies_in_memory():
-    """OpenCV's exact distances end in another bit at another address."""
-    soft = cv2.GaussianBlur(disk(80, 60, 30, 12), (0, 0), 3) * texture()[..., 0] / np.float32(255)
-    kept = [[np.empty(16 * size, np.uint8), grow(soft, 2.0)] for size in range(30)]
-    assert len({grown.tobytes() for _, grown in kept}) == 1
-
-
 def test_a_thin_thing_grows_to_both_sides_and_does_not_survive_shrinking():
     line = np.zeros(SIZE, np.float32)
     line[60:62, 20:140] = 1
