@@ -1,7 +1,7 @@
 """What OpenCV computes with another last bit at another address, to the same bits every time.
 
-Its vectorised loops begin where memory is aligned; what lies before is computed by other instructions. Outputs
-are the same to the byte whenever they are made again. Knows nothing about masks.
+Its vectorised loops begin where memory is aligned; what lies before is computed by other instructions. But
+outputs are the same to the byte whenever they are made again. Knows nothing about masks.
 """
 
 from typing import Any
