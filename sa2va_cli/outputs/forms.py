@@ -278,9 +278,7 @@ def _checked(request: Request, codec: str, encoding: str) -> None:
     most = ENCODINGS[encoding].largest_crf
     if delivery.crf is not None and (not most or delivery.crf > most):
         said = f"which takes 0 to {most}" if most else "a codec without it; leave it out"
-        raise UsageError(
-            f"{named(Delivery, 'crf', f'{delivery.crf:g}')}: {request.kind} is in {codec}, {said}"
-        )
+        raise UsageError(f"{named(Delivery, 'crf', delivery.crf)}: {request.kind} is in {codec}, {said}")
     if delivery.fps is not None and request.source_kind == "video":
         raise UsageError(
             f"{named(Delivery, 'fps', delivery.fps)} is for images, which have no time; a video keeps its own"

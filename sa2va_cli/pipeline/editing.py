@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Generator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -81,11 +81,7 @@ def edit(
     """
     if job.is_tracks:
         return _edit_tracks(job, report)
-    if job.plan.objects:
-        raise UsageError(
-            f"{job.source}: objects are numbered in tracks only; find them with segment --save tracks, "
-            "and edit the tracks"
-        )
+    check_not_numbered(job)
     if job.plan.only_pictures:
         return _edit_pictures(job, report)
     if job.plan.generates:
@@ -97,6 +93,19 @@ def edit(
             announce(plan.placement, report)
             report(Progress(f"loading {plan.model}"))
             return run(plan, load(job.model, plan.placement), report, threads, resuming=resuming)
+
+
+def check_not_numbered(job: EditJob) -> None:
+    """Refuses objects by their numbers in what is no tracks file.
+
+    Raises:
+        UsageError: there are some.
+    """
+    if job.plan.objects and not job.is_tracks:
+        raise UsageError(
+            f"{job.source}: objects are numbered in tracks only; find them with segment --save tracks, "
+            "and edit the tracks"
+        )
 
 
 # --- a video whose things are looked for -----------------------------------------------------------
@@ -250,21 +259,43 @@ def _draw_preview(plan: RenderPlan, outputs: Sequence[PlannedOutput], report: Re
 # --- whole pictures, in which nothing has to be found ----------------------------------------------
 
 
-def _edit_pictures(job: EditJob, report: Report) -> SegmentResult:
-    """Draws over whole pictures; no model is needed."""
-    started = time.perf_counter()
+@dataclass(frozen=True)
+class PicturesPlan:
+    """Everything that is decided before whole pictures are drawn over.
+
+    Attributes:
+        reader: the open input.
+        drawing: the effects.
+        outputs: what will be made.
+        skipped: what exists already and is left alone.
+        read: every file that is read.
+    """
+
+    reader: Reader
+    drawing: Drawing
+    outputs: tuple[PlannedOutput, ...]
+    skipped: tuple[Path, ...]
+    read: tuple[Path, ...]
+
+
+@contextmanager
+def planned_pictures(job: EditJob, report: Report = no_report) -> Generator[PicturesPlan, None, None]:
+    """Decides everything about an edit of whole pictures.
+
+    Raises:
+        Sa2VAError: something cannot be meant, or cannot be read or written.
+    """
     search = job.looking.searching(numbered(("picture",)))
     if job.preview:
         search = _previewed(search, job.source, report)
     with opened(job.source, search, report) as reader:
         drawing = _drawn(job, effect_uses(job.plan, {}, _moments(reader)))
         _check_files(drawing)
-        stem = stem_of(job.source)
         named = plan_outputs(
             job.saving,
             search.prompts,
             reader.info.kind,
-            stem,
+            stem_of(job.source),
             drawing=drawing,
             delivery=job.delivery,
             source=reader.info.path,
@@ -272,14 +303,22 @@ def _edit_pictures(job: EditJob, report: Report) -> SegmentResult:
         read = (Path(job.source), *reader.all_files, *drawing.files)
         outputs, skipped = choose_outputs(named, job.saving, read)
         check_frame_names(outputs, reader.names)
+        yield PicturesPlan(reader, drawing, outputs, skipped, read)
+
+
+def _edit_pictures(job: EditJob, report: Report) -> SegmentResult:
+    """Draws over whole pictures; no model is needed."""
+    started = time.perf_counter()
+    with planned_pictures(job, report) as plan:
+        reader, outputs = plan.reader, plan.outputs
         if not outputs:
-            return SegmentResult(job.source, skipped=skipped)
-        with claimed(outputs, job.saving, read, report):
+            return SegmentResult(job.source, skipped=plan.skipped)
+        with claimed(outputs, job.saving, plan.read, report):
             clip = Clip(
                 reader,
-                stem,
+                stem_of(job.source),
                 (),
-                drawing,
+                plan.drawing,
                 by_source_number=job.saving.source_numbers,
                 strip_metadata=job.saving.strip_metadata,
             )
@@ -290,7 +329,7 @@ def _edit_pictures(job: EditJob, report: Report) -> SegmentResult:
             frames=frames,
             seconds=time.perf_counter() - started,
             files=tuple(output.path for output in outputs),
-            skipped=skipped,
+            skipped=plan.skipped,
             warnings=tuple(reader.warnings),
             remarks=remarks,
         )
