@@ -285,6 +285,8 @@ def planned_pictures(job: EditJob, report: Report = no_report) -> Generator[Pict
     Raises:
         Sa2VAError: something cannot be meant, or cannot be read or written.
     """
+    if "tracks" in job.saving.kinds:
+        raise UsageError("--save tracks: in an edit of whole pictures nothing is found; leave it out")
     search = job.looking.searching(numbered(("picture",)))
     if job.preview:
         search = _previewed(search, job.source, report)

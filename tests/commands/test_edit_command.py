@@ -157,6 +157,7 @@ def test_a_dry_run_fails_where_the_run_would_at_once(sa2va, folder):
     for name, options, code in (
         ("a.mp4", ("--target", "#1", "--effect", "grey"), 2),
         ("a.mp4", (*whole, "--to", "9"), 2),
+        ("a.mp4", (*whole, "--save", "tracks"), 2),  # nothing is found that could be kept
         ("b.mp4", whole, 7),
         ("c.mp4", whole, 3),
     ):
