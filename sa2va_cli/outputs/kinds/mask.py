@@ -19,4 +19,6 @@ def _make(path: Path, clip: "Clip", _: Objects) -> "Sink":
     return DrawingSink(path, clip, lambda found: draw_mask(found.masks), "gray")
 
 
-KIND = OutputKind("white on black.", _make, image=(".png",), finish="joined", content="mask")
+KIND = OutputKind(
+    "white on black.", _make, image=(".png",), finish="joined", content="mask", options=("soft",)
+)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sa2va_cli.outputs.kind import Objects, OutputKind
+from sa2va_cli.outputs.kind import TINTING, Objects, OutputKind
 
 if TYPE_CHECKING:
     from sa2va_cli.datatypes import Sink
@@ -17,4 +17,4 @@ def _make(path: Path, clip: "Clip", objects: Objects) -> "Sink":
     return DrawingSink(path, clip, lambda found: draw(clip.canvas(found.frame), found.masks), "h264")
 
 
-KIND = OutputKind("tint, contour and label.", _make, content="colour")
+KIND = OutputKind("tint, contour and label.", _make, content="colour", options=TINTING)
