@@ -42,6 +42,7 @@ class Option:
         offered: values that a shell completes, where others are allowed, or several with commas.
         least: the smallest allowed number.
         between: both ends of an open interval in which a number must lie.
+        within: the smallest and the largest allowed number.
         read: makes the field's value of what is written on the command line.
         shown: the default as it is written, where that is not the field's default.
         experimental: what about it was never measured; is told in its help.
@@ -55,6 +56,7 @@ class Option:
     offered: tuple[str, ...] = ()
     least: int | None = None
     between: tuple[float, float] | None = None
+    within: tuple[float, float] | None = None
     read: Callable[[Any], Any] | None = None
     shown: str = ""
     experimental: str = ""
@@ -182,6 +184,11 @@ def _check(group: type, name: str, option: Option, given: Any) -> None:
         if not (_is_number(given, int | float) and math.isfinite(given) and low < given < high):
             shown = f"{given:g}" if isinstance(given, float) else repr(given)
             raise UsageError(f"{named(group, name)} must lie between {low:g} and {high:g}, got {shown}")
+    if option.within is not None:
+        low, high = option.within
+        if not (_is_number(given, int | float) and low <= given <= high):
+            shown = f"{given:g}" if isinstance(given, float) else repr(given)
+            raise UsageError(f"{named(group, name)} must be from {low:g} to {high:g}, got {shown}")
 
 
 def _is_number(given: Any, kind: Any) -> bool:

@@ -60,6 +60,7 @@ class WrittenVideo:
         field_order: ``top`` or ``bottom``, for interlaced pictures.
         sound: for each sound track, when it ends, in seconds; None for one that holds nothing.
         samples: values of a few pictures from which decoding can begin, by their stamp.
+        step: levels of 255 between values that the encoder tells apart, where it was to be coarser.
     """
 
     size: tuple[int, int]
@@ -73,6 +74,7 @@ class WrittenVideo:
     field_order: str | None = None
     sound: tuple[Fraction | None, ...] = ()
     samples: Mapping[int, Sample] = field(default_factory=dict, repr=False)
+    step: float = 0.0
 
 
 @dataclass(frozen=True)

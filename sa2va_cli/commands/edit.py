@@ -229,18 +229,25 @@ def _interpreted(instruction: str, model: ModelChoice, loaded: _Loaded) -> EditP
 
 def _show_plan(job: EditJob, session: Session) -> None:
     """Shows a plan in words, and as JSON that ``--plan`` reads; fails where the run would fail at once."""
-    from sa2va_cli.pipeline.editing import planned_editing, planned_from_tracks
+    from sa2va_cli.pipeline.editing import (
+        check_not_numbered,
+        planned_editing,
+        planned_from_tracks,
+        planned_pictures,
+    )
 
+    check_not_numbered(job)
     with session.console.reporting() as report:
         if job.is_tracks:
             with planned_from_tracks(job, report) as rendering:
                 outputs = rendering.outputs
-        elif not job.plan.only_pictures and not job.plan.objects:
+        elif job.plan.only_pictures:
+            with planned_pictures(job, report) as pictures:
+                outputs = pictures.outputs
+        else:
             with planned_editing(job, report) as plan:
                 outputs = plan.outputs
                 session.console.line(f"keyframes  {', '.join(map(str, plan.keyframes))}")
-        else:
-            outputs = ()
     for line in job.plan.lines:
         session.console.line(line)
     for output in outputs:

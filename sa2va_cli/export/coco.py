@@ -54,6 +54,7 @@ class CocoSink(Sink):
         sequence: bool = True,
         rate: Fraction | None = None,
         ending: str = ".png",
+        by_source_number: bool = False,
     ) -> None:
         """Prepares the sink; nothing is written before it is entered.
 
@@ -65,6 +66,7 @@ class CocoSink(Sink):
             sequence: whether images follow each other in time.
             rate: frames per second of the source, noted under ``info``.
             ending: what names end in of frames that are no files.
+            by_source_number: see ``frame_names.image_name``.
         """
         self.path = path
         self._objects = tuple(objects)
@@ -73,6 +75,7 @@ class CocoSink(Sink):
         self._sequence = sequence
         self._rate = rate
         self._ending = ending
+        self._by_source_number = by_source_number
         self._part = staged(path)
         self._open: tuple[IO[str], IO[str]] | None = None  # the file, and the annotations that wait
         self._images = 0
@@ -169,7 +172,9 @@ class CocoSink(Sink):
         of_video = {"video_id": _VIDEO, "frame_id": frame.index} if self._sequence else {}
         return {
             "id": self._images,
-            "file_name": image_name(frame, self._source, self._ending),
+            "file_name": image_name(
+                frame, self._source, self._ending, by_source_number=self._by_source_number
+            ),
             "width": width,
             "height": height,
             **of_video,

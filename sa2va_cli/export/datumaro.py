@@ -25,7 +25,13 @@ class DatumaroSink(FileSink):
     """
 
     def __init__(
-        self, path: Path, objects: Sequence[FoundObject], *, prompts: Sequence[Prompt], source: str
+        self,
+        path: Path,
+        objects: Sequence[FoundObject],
+        *,
+        prompts: Sequence[Prompt],
+        source: str,
+        by_source_number: bool = False,
     ) -> None:
         """Prepares the sink; nothing is written before it is entered.
 
@@ -34,11 +40,13 @@ class DatumaroSink(FileSink):
             objects: what the masks of a frame are, in their order.
             prompts: everything that was looked for; each is a label.
             source: the stem of the clip's name.
+            by_source_number: see ``frame_names.image_name``.
         """
         super().__init__(path, objects)
         self._labels = [prompt.label for prompt in prompts]
         self._places = {prompt.id: k for k, prompt in enumerate(prompts)}
         self._source = source
+        self._by_source_number = by_source_number
         self._items = 0
         self._annotations = 0
 
@@ -56,7 +64,7 @@ class DatumaroSink(FileSink):
     def _frame(self, file: IO[str], masks: FrameMasks) -> None:
         frame = masks.frame
         width, height = frame.size
-        name = image_name(frame, self._source)
+        name = image_name(frame, self._source, by_source_number=self._by_source_number)
         item = {
             "id": _item_id(frame, name),
             "annotations": self._masks(masks),

@@ -6,7 +6,13 @@ MADE_UP_ENDING = ".png"
 """Ends the names of frames that are no files."""
 
 
-def image_name(frame: Frame, folder: str | None = None, ending: str = MADE_UP_ENDING) -> str:
+def image_name(
+    frame: Frame,
+    folder: str | None = None,
+    ending: str = MADE_UP_ENDING,
+    *,
+    by_source_number: bool = False,
+) -> str:
     """The file name of a frame.
 
     Args:
@@ -14,6 +20,8 @@ def image_name(frame: Frame, folder: str | None = None, ending: str = MADE_UP_EN
         folder: where the frames of a video are said to lie, by their frame index in five digits; None for no
             folder. Saved as pictures, they have these names.
         ending: what names of frames end in that are no files.
+        by_source_number: whether frames of a video are called by their number in the source, not by their
+            index.
 
     Returns:
         The image file that the frame came from, with its ending and with the folders in which the clip's
@@ -21,7 +29,8 @@ def image_name(frame: Frame, folder: str | None = None, ending: str = MADE_UP_EN
     """
     if frame.file_name is not None:
         return frame.file_name
-    made_up = f"{frame.index:05d}" if folder is None else f"{folder}/{frame.index:05d}"
+    number = source_number(frame) if by_source_number else frame.index
+    made_up = f"{number:05d}" if folder is None else f"{folder}/{number:05d}"
     return f"{made_up if frame.name is None else frame.name}{ending}"
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sa2va_cli.datatypes import FoundObject, Frame, FrameMasks
-from sa2va_cli.export.frame_names import image_name, source_number
+from sa2va_cli.export.frame_names import MADE_UP_ENDING, source_number
 from sa2va_cli.export.polygons import mask_polygons
 from sa2va_cli.export.writing import FolderSink
 
@@ -22,7 +22,7 @@ class LabelmeSink(FolderSink):
 
     * ``shapes``: a polygon for each part of each object that is seen, with its holes cut open; the parts
       share ``group_id``, the number of the object. ``label`` is the prompt's.
-    * ``imagePath`` is the frame's own file, else ``<frame index>.png``, beside the JSON file.
+    * ``imagePath`` is the frame's own file, else called as the JSON file, which it lies beside the JSON file.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class LabelmeSink(FolderSink):
             "version": _VERSION,
             "flags": {},
             "shapes": self._shapes(masks),
-            "imagePath": image_name(frame),
+            "imagePath": frame.file_name or f"{self._name_of(frame)}{MADE_UP_ENDING}",
             "imageData": None,
             "imageHeight": height,
             "imageWidth": width,

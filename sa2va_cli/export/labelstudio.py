@@ -32,16 +32,20 @@ class LabelStudioSink(FileSink):
       same label, from ``brush`` and ``box`` to ``image``; ``meta`` has the number of the object.
     """
 
-    def __init__(self, path: Path, objects: Sequence[FoundObject], *, source: str) -> None:
+    def __init__(
+        self, path: Path, objects: Sequence[FoundObject], *, source: str, by_source_number: bool = False
+    ) -> None:
         """Prepares the sink; nothing is written before it is entered.
 
         Args:
             path: the final file.
             objects: what the masks of a frame are, in their order.
             source: the stem of the clip's name.
+            by_source_number: see ``frame_names.image_name``.
         """
         super().__init__(path, objects)
         self._source = source
+        self._by_source_number = by_source_number
         self._tasks = 0
 
     def _begin(self, file: IO[str]) -> None:
@@ -58,7 +62,7 @@ class LabelStudioSink(FileSink):
         prediction: dict[str, Any] = {"model_version": "sa2va", "result": results}
         if scores:
             prediction["score"] = round(sum(scores) / len(scores), 6)
-        image = image_name(frame, self._source)
+        image = image_name(frame, self._source, by_source_number=self._by_source_number)
         data = {"image": image, "frame": source_number(frame), "seconds": frame.seconds}
         self._tasks += 1
         file.write("\n" if self._tasks == 1 else ",\n")

@@ -84,15 +84,9 @@ class _Deinterlacer:
         if shape != self._shape:
             done = self.flush()
             self._shape, self._base = shape, frame.time_base
-            self._graph = av.filter.Graph()
-            source = self._graph.add_buffer(
-                width=frame.width,
-                height=frame.height,
-                format=frame.format,
-                time_base=frame.time_base,
-            )
-            yadif = self._graph.add("yadif", "mode=send_frame:deint=interlaced")
-            self._graph.link_nodes(source, yadif, self._graph.add("buffersink")).configure()
+            self._graph = _graph_for(frame)
+        if self._graph is None:
+            return [*done, frame]
         self._graph.vpush(frame)
         return done + self._pulled()
 
@@ -113,6 +107,26 @@ class _Deinterlacer:
                     frame.time_base = self._base
                 frames.append(frame)
         return frames
+
+
+def _graph_for(frame: Any) -> Any:
+    """Yadif for frames like this one; None for those without rows or columns enough to make others of.
+
+    A graph that refuses its frames ends the process when it is given one all the same.
+    """
+    if min(frame.width, frame.height) < _LEAST_SIDE:
+        return None
+    graph = av.filter.Graph()
+    source = graph.add_buffer(
+        width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base
+    )
+    yadif = graph.add("yadif", "mode=send_frame:deint=interlaced")
+    graph.link_nodes(source, yadif, graph.add("buffersink")).configure()
+    return graph
+
+
+_LEAST_SIDE = 3
+"""Rows and columns that yadif wants (FFmpeg, libavfilter/vf_yadif.c)."""
 
 
 def decoded_picture(codec: str, data: bytes, **options: str) -> Any:

@@ -57,6 +57,21 @@ class Encoding:
     keeps_codes: bool = False
     rgb_bits: int = 0
 
+    @property
+    def largest_crf(self) -> int:
+        """The coarsest constant rate factor; 0 where the encoder has none."""
+        return _LARGEST_CRF[self.encoder] if self.crf is not None else 0
+
+    def step(self, crf: float | None) -> float:
+        """Levels of 255 between values that the encoder tells apart, where it is to be coarser than usual.
+
+        It doubles with every 6 of H.264's factors (ITU-T H.264, 8.5.9), and is 1 at 4; VP9's go as far in 63.
+        """
+        if self.crf is None or crf is None or crf <= self.crf:
+            return 0.0
+        step: float = 2 ** ((crf * _LARGEST_CRF["libx264"] / self.largest_crf - 4) / 6)
+        return step
+
     def frame_of(
         self, picture: Pixels | Yuv420, colour: YuvColour = SDR, stored: YuvPlanes | None = None
     ) -> av.VideoFrame:
@@ -297,6 +312,7 @@ _FORCED = (("forced-idr", "1"),)
 
 _FFV1 = (".mkv", ".avi", ".nut")
 _INTRA = (("level", "3"), ("g", "1"))
+_LARGEST_CRF = {"libx264": 51, "libvpx-vp9": 63}
 _WEBM = (".webm", ".mkv")
 _VP9 = (("b", "0"), ("deadline", "good"), ("cpu-used", "4"), ("auto-alt-ref", "0"))
 """Constant quality, and no hidden frames, which libvpx cannot give an alpha."""

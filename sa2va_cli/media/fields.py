@@ -41,8 +41,10 @@ def field_order_of(frame: Any) -> FieldOrder | None:
     return "top"
 
 
-def can_say(encoder: str, ending: str) -> bool:
-    """Whether files of an encoder with an ending tell their field order."""
+def can_say(encoder: str, ending: str, frame: av.VideoFrame) -> bool:
+    """Whether files of an encoder with an ending tell the field order of frames like this one."""
+    if encoder == "libx264" and frame.height % (4 if frame.format.name.startswith("yuv420") else 2):
+        return False  # H.264 codes fields of whole rows of colour
     return encoder in _ENCODERS and ending in _ENDINGS
 
 

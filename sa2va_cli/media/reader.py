@@ -80,12 +80,13 @@ class Selection:
         first = self.first_ordinal(source)
         stop = count
         if self.end_frame is not None:
-            stop = min(source.info.ordinal_of_number(self.end_frame), count)
+            stop = source.info.ordinal_of_number(self.end_frame)
         if self.end is not None:
             stop = source.ordinal_at(self.end)
         if self.end_timecode is not None:
             stop = _ordinal_at_timecode(source, self.end_timecode)
-        if first >= min(stop, count):
+        stop = min(stop, count)
+        if first >= stop:
             raise UsageError(
                 f"the range from {self.start_timecode or self._text(self.start, self.start_frame, '0')} to "
                 f"{self.end_timecode or self._text(self.end, self.end_frame, 'the end')} holds no frame; "

@@ -100,6 +100,7 @@ class VideoWriter:
         self._size = size
         self._rate = rate
         self._time_base = time_base if time_base.denominator < 2**31 else Fraction(1, _FINEST)
+        self._step = self._encoding.step(crf)
         self._sample_aspect_ratio = sample_aspect_ratio
         self._destination = Destination(path, stream, muxer, size, rate, self._aspect)
         self._field_order = field_order
@@ -123,6 +124,8 @@ class VideoWriter:
             options["crf"] = f"{self._encoding.crf if crf is None else crf:g}"
         if self._encoding.preset is not None:
             options["preset"] = self._encoding.preset
+        if self._encoding.encoder == "ffv1" and self._size[0] == 1:
+            options["slices"] = "1"  # more cannot be cut out of one column
         if self._encoding.encoder == "libx264" and cv2.checkHardwareSupport(_AVX_512F):
             options["x264-params"] = "asm=AVX2"
         return options
@@ -176,17 +179,18 @@ class VideoWriter:
             raise ValueError("got a picture of {}x{}, expected {}x{}".format(*size, *self._size))
         frame = self._encoding.frame_of(picture, self._colour, stored)
         if self._origin is None:
-            self._choose_marks(is_grey=not isinstance(picture, Yuv420) and picture.ndim == 2)
+            self._choose_marks(frame, is_grey=not isinstance(picture, Yuv420) and picture.ndim == 2)
         if self._marker is not None:
             frame = self._marker.mark(frame, self._time_base)
         self._guarded(lambda: self._take(frame, pts * time_base))
         self._shown_for = shown_for
 
-    def _choose_marks(self, *, is_grey: bool) -> None:
+    def _choose_marks(self, first: av.VideoFrame, *, is_grey: bool) -> None:
         """Decides what each frame says of itself: whether it is interlaced, and how wide its pixels are."""
+        encoder, ending = self._encoding.encoder, self._destination.suffix
         if is_grey:
             self._field_order = None
-        elif self._field_order is not None and not can_say(self._encoding.encoder, self._destination.suffix):
+        elif self._field_order is not None and not can_say(encoder, ending, first):
             self._field_order = None
             self._warnings.append(
                 "holds interlaced pictures and cannot say so; make whole frames with --deinterlace"
@@ -303,6 +307,7 @@ class VideoWriter:
             field_order=self._field_order,
             sound=() if self._sound is None else self._sound.ends,
             samples=self._record.samples,
+            step=self._step,
         )
 
     def _abandon(self) -> None:

@@ -78,7 +78,7 @@ class Delivery:
     ] = None
     crf: Annotated[
         float | None,
-        Option("Constant rate factor of h264 and vp9; smaller is better.", SAVING, "N", between=(-1, 64)),
+        Option("Constant rate factor of h264 and vp9; smaller is better.", SAVING, "N", within=(0, 63)),
     ] = None
     container: Annotated[
         str | None,
@@ -148,6 +148,8 @@ class Delivery:
         if self.fps is not None:
             object.__setattr__(self, "fps", read_rate(self.fps))
         check_fields(self)
+        if self.crf is not None and float(self.crf).is_integer():
+            object.__setattr__(self, "crf", int(self.crf))  # as people write it, in messages
 
 
 def delivered(saving: Saving, delivery: Delivery) -> Saving:

@@ -107,7 +107,8 @@ class Edges:
 
     def _edge(self, masks: FrameMasks, soft: Floats, finish: Finish, key: tuple[Whose, int]) -> Floats:
         image, name = masks.frame.image, self._drawing.refinement(finish)
-        if name == "none" and finish in ("alpha", "alphas") and self._drawing.feather:
+        hard = finish in ("alpha", "alphas") or (finish == "joined" and not self._drawing.soft)
+        if name == "none" and hard and self._drawing.feather:
             alpha: NDArray[np.floating] = thin_edge(soft)
         else:
             alpha = self._refinements[name](image, soft, self._last.get((name, *key)))

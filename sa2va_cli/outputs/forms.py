@@ -37,6 +37,11 @@ _BY_CONTAINER = {
     "rawvideo": "raw",
 }
 """Codecs of containers that do not hold the usual ones, or that are piped."""
+_PIPED = {
+    "nut": ("ffv1", "h264", "vp9", "png"),
+    "matroska": ("ffv1", "h264", "prores", "vp9"),
+}
+"""Codecs that streams hold: the muxers of FFmpeg refuse others."""
 _MUXERS = {"y4m": "yuv4mpegpipe"}
 _ENDINGS = {"matroska": ".mkv", "tiff": ".tif"}
 _PICTURES = {".png": "png", ".tif": "tiff", ".tiff": "tiff", ".exr": "exr"}
@@ -266,12 +271,14 @@ def _encoding(request: Request, codec: str) -> str:
     return rows[f"mask {delivery.value_range}"]
 
 
-def _checked(request: Request, encoding: str) -> None:
+def _checked(request: Request, codec: str, encoding: str) -> None:
     from sa2va_cli.media.encodings import ENCODINGS
 
     delivery = request.delivery
-    if delivery.crf is not None and ENCODINGS[encoding].crf is None:
-        raise UsageError(f"{named(Delivery, 'crf', delivery.crf)}: {request.kind} is in a codec without it")
+    most = ENCODINGS[encoding].largest_crf
+    if delivery.crf is not None and (not most or delivery.crf > most):
+        said = f"which takes 0 to {most}" if most else "a codec without it; leave it out"
+        raise UsageError(f"{named(Delivery, 'crf', delivery.crf)}: {request.kind} is in {codec}, {said}")
     if delivery.fps is not None and request.source_kind == "video":
         raise UsageError(
             f"{named(Delivery, 'fps', delivery.fps)} is for images, which have no time; a video keeps its own"
@@ -288,7 +295,7 @@ def _video(request: Request, container: str | None) -> Form:
         raise UsageError(f"{named(Delivery, 'container', container)} goes to standard output only: -o -")
     codec = _codec(request, container)
     encoding = _encoding(request, codec)
-    _checked(request, encoding)
+    _checked(request, codec, encoding)
     held = ENCODINGS[encoding].containers
     usual = request.row.video if codec == _USUAL[request.row.content or "mask"] else held
     endings = tuple(dict.fromkeys((*(one for one in usual if one in held), *held)))
@@ -309,6 +316,18 @@ def _video(request: Request, container: str | None) -> Form:
     )
 
 
+def _check_piped(request: Request, container: str, codec: str) -> None:
+    """Refuses a codec that a stream does not hold."""
+    held: tuple[str, ...] = _PIPED.get(container, (codec,))
+    if request.row.content == "alpha":  # NUT has no place for that of VP9, which lies beside its frames
+        held = tuple(one for one in held if "alpha" in _ROWS[one] and (container, one) != ("nut", "vp9"))
+    if codec not in held:
+        raise UsageError(
+            f"-o -: {named(Delivery, 'codec', codec)}: {request.kind} in it cannot be piped as {container}; "
+            f"choose {one_of(held)}"
+        )
+
+
 def _stream(request: Request, container: str) -> Form:
     """What standard output gets."""
     if container not in STREAMS:
@@ -320,8 +339,9 @@ def _stream(request: Request, container: str) -> Form:
         raise UsageError(f"{named(Delivery, 'codec', codec)}: {container} holds pictures as they are")
     if container == "y4m" and request.row.content == "alpha":
         raise UsageError(f"y4m holds no alpha, which {request.kind} has; use --container nut")
+    _check_piped(request, container, codec)
     encoding = _encoding(request, codec)
-    _checked(request, encoding)
+    _checked(request, codec, encoding)
     return Form(
         "stream",
         ("",),

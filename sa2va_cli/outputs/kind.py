@@ -22,6 +22,12 @@ FOLDER = ""
 VIDEO_ENDINGS = (".mp4", ".mov", ".mkv", ".m4v")
 ALPHA_VIDEO_ENDINGS = (".mov", ".mkv")
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg")
+SHAPING = ("fill_holes", "min_area", "smooth", "grow", "shrink")
+"""Fields of ``Drawing`` that change the shape of masks."""
+SOFTENING = ("refine", "feather")
+"""Those that change nothing but edges, which masks for programs have none of."""
+TINTING = ("colours", "opacity", "contour", "no_labels", "font")
+"""Those of overlays."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,8 @@ class OutputKind:
         content: what its pictures are, where they have no alpha by that; None for data, whose form cannot be
             chosen.
         needs_effects: whether it shows effects, and is a plain copy of the source without any.
+        options: fields of ``Drawing``, or of ``Delivery`` where they are about drawing, that change it beside
+            those that change masks.
     """
 
     text: str
@@ -52,6 +60,13 @@ class OutputKind:
     transparent: Callable[[Drawing], bool] = lambda _: False
     content: Content | None = None
     needs_effects: bool = False
+    options: tuple[str, ...] = ()
+
+    def takes(self, option: str) -> bool:
+        """Whether an option of drawing can change it."""
+        shaped = self.finish != "none" and option in SHAPING
+        softened = self.finish not in ("none", "annotated") and option in SOFTENING
+        return shaped or softened or option in self.options
 
     def drawn(self, drawing: Drawing | None) -> "OutputKind":
         """What it is when it is drawn so."""

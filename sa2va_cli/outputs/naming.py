@@ -355,13 +355,17 @@ def _check_template(template: str) -> None:
 def _fill(template: str, fields: dict[str, str], endings: Sequence[str]) -> Path:
     """Fills a template in; where it names no ending, or one that cannot be, the default is added."""
     name = template.format(**fields, ext=endings[0].removeprefix("."))
+    known = {ending for kind in KINDS.values() for ending in (*kind.video, *kind.image) if ending != FOLDER}
+    known |= {*_FRAME_ENDINGS, *(f".{name}" for name in VIDEO_CONTAINERS)}
     if endings[0] == FOLDER:
+        if (ending := Path(template).suffix).lower() in known:
+            raise UsageError(
+                f"-o {template}: {fields['kind']} of this input is a folder; give its name without {ending}"
+            )
         return Path(name.removesuffix("."))
     path = Path(name)
     if path.suffix.lower() in endings:
         return path
-    known = {ending for kind in KINDS.values() for ending in (*kind.video, *kind.image) if ending != FOLDER}
-    known |= {*_FRAME_ENDINGS, *(f".{name}" for name in VIDEO_CONTAINERS)}
     if "{" not in template or ("{ext}" not in template and path.suffix.lower() in known):
         raise UsageError(f"-o {template}: {fields['kind']} of this input ends in {' or '.join(endings)}")
     return path.with_name(f"{path.name}{endings[0]}")

@@ -142,12 +142,15 @@ class CroppingSink(Sink):
     def _framed(self) -> list[Box]:
         """What is cut out of each frame."""
         info, drawing = self._clip.info, self._clip.drawing
+        # Of 4:2:0, two by two pixels share a colour; of two fields, those of every other row.
         even = info.kind == "video" and info.size[0] % 2 == info.size[1] % 2 == 0
+        rows = 4 if even and info.field_order and info.size[1] >= 4 else 2
         aspect = drawing.aspect
         if aspect is not None and info.sample_aspect_ratio:
             aspect /= float(info.sample_aspect_ratio)
         framing = Framing(drawing.crop_mode == "follow", drawing.crop_padding, aspect)
-        return framed(self._boxes, info.size, framing, even_sides=info.kind == "video", cells=even)
+        cells = (2, rows) if even else (1, 1)
+        return framed(self._boxes, info.size, framing, even_sides=info.kind == "video", cells=cells)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

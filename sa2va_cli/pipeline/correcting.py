@@ -128,6 +128,8 @@ def _check_output(output: Path, tracks: Path, existing: Existing) -> None:
         raise OutputError(f"{output} is {what}; choose another {parameter('output', option='-o')}")
     if output.exists() and existing != "overwrite":
         raise OutputError(f"{output} exists already; choose another name, or --overwrite")
+    if output.suffix.lower() != ".sa2va":
+        raise UsageError(f"{parameter('output', str(output), option=f'-o {output}')}: tracks end in .sa2va")
 
 
 def _write(

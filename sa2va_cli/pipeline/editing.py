@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -79,11 +79,7 @@ def edit(
     """
     if job.is_tracks:
         return _edit_tracks(job, report)
-    if job.plan.objects:
-        raise UsageError(
-            f"{job.source}: objects are numbered in tracks only; find them with segment --save tracks, "
-            "and edit the tracks"
-        )
+    check_not_numbered(job)
     if job.plan.only_pictures:
         return _edit_pictures(job, report)
     if job.plan.generates:
@@ -94,6 +90,19 @@ def edit(
         with memory_errors_explained(plan.model, plan.placement):
             segmenter = load_announced(load, job.model, plan.placement, report)
             return run(plan, segmenter, report, threads, resuming=resuming)
+
+
+def check_not_numbered(job: EditJob) -> None:
+    """Refuses objects by their numbers in what is no tracks file.
+
+    Raises:
+        UsageError: there are some.
+    """
+    if job.plan.objects and not job.is_tracks:
+        raise UsageError(
+            f"{job.source}: objects are numbered in tracks only; find them with segment --save tracks, "
+            "and edit the tracks"
+        )
 
 
 # --- a video whose things are looked for -----------------------------------------------------------
@@ -247,22 +256,55 @@ def _draw_preview(plan: RenderPlan, outputs: Sequence[PlannedOutput], report: Re
 # --- whole pictures, in which nothing has to be found ----------------------------------------------
 
 
-def _edit_pictures(job: EditJob, report: Report) -> SegmentResult:
-    """Draws over whole pictures; no model is needed."""
-    started = time.perf_counter()
+@dataclass(frozen=True)
+class PicturesPlan:
+    """Everything that is decided before whole pictures are drawn over.
+
+    Attributes:
+        reader: the open input.
+        drawing: the effects.
+        outputs: what will be made.
+        skipped: what exists already and is left alone.
+        read: every file that is read.
+    """
+
+    reader: Reader
+    drawing: Drawing
+    outputs: tuple[PlannedOutput, ...]
+    skipped: tuple[Path, ...]
+    read: tuple[Path, ...]
+
+
+@contextmanager
+def planned_pictures(job: EditJob, report: Report = no_report) -> Generator[PicturesPlan, None, None]:
+    """Decides everything about an edit of whole pictures.
+
+    Raises:
+        Sa2VAError: something cannot be meant, or cannot be read or written.
+    """
+    if "tracks" in job.saving.kinds:
+        raise UsageError("--save tracks: in an edit of whole pictures nothing is found; leave it out")
     search = job.looking.searching(numbered(("picture",)))
     if job.preview:
         search = _previewed(search, job.source, report)
     with opened(job.source, search, report) as reader:
         drawing = _drawn(job, effect_uses(job.plan, {}, _moments(reader)))
         _check_files(drawing)
-        stem = stem_of(job.source)
         read = (Path(job.source), *reader.all_files, *drawing.files)
-        outputs, skipped = decided_outputs(replace(job, drawing=drawing), search.prompts, reader, stem, read)
+        drawn = replace(job, drawing=drawing)
+        outputs, skipped = decided_outputs(drawn, search.prompts, reader, stem_of(job.source), read)
+        yield PicturesPlan(reader, drawing, outputs, skipped, read)
+
+
+def _edit_pictures(job: EditJob, report: Report) -> SegmentResult:
+    """Draws over whole pictures; no model is needed."""
+    started = time.perf_counter()
+    with planned_pictures(job, report) as plan:
+        reader, outputs = plan.reader, plan.outputs
         if not outputs:
-            return SegmentResult(job.source, skipped=skipped)
-        with claimed(outputs, job.saving, read, report):
-            clip = clip_of(reader, stem, (), drawing, job.saving)
+            return SegmentResult(job.source, skipped=plan.skipped)
+        with claimed(outputs, job.saving, plan.read, report):
+            clip = clip_of(reader, stem_of(job.source), (), plan.drawing, job.saving)
             frames, remarks = _draw_pictures(clip, outputs, job.saving, report)
         return SegmentResult(
             job.source,
@@ -270,7 +312,7 @@ def _edit_pictures(job: EditJob, report: Report) -> SegmentResult:
             frames=frames,
             seconds=time.perf_counter() - started,
             files=tuple(output.path for output in outputs),
-            skipped=skipped,
+            skipped=plan.skipped,
             warnings=tuple(reader.warnings),
             remarks=remarks,
         )

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from sa2va_cli.render.crop import mask_box, padded
 from sa2va_cli.render.refine.foreground import blurred_colours
+from sa2va_cli.render.repeatable import magnitude
 
 _EDGE_SHARE = 0.003
 _THINNEST_EDGE = 2.0
@@ -127,7 +128,7 @@ def _thin_edge(
     logits = cv2.log(soft) - cv2.log(1 - soft) - np.float32(np.log(threshold / (1 - threshold)))
     across = cv2.Sobel(logits, cv2.CV_32F, 1, 0, scale=1 / 8)
     down = cv2.Sobel(logits, cv2.CV_32F, 0, 1, scale=1 / 8)
-    slope = cv2.dilate(cv2.magnitude(across, down), _NEIGHBOURS)  # it vanishes along the middle of thin parts
+    slope = cv2.dilate(magnitude(across, down), _NEIGHBOURS)  # it vanishes along the middle of thin parts
     alpha = 0.5 + logits / (edge * slope + _TINY)
     alpha[depth > edge] = 1
     alpha[cv2.distanceTransform(1 - solid, cv2.DIST_L2, 5) > edge] = 0

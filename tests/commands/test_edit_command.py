@@ -149,6 +149,24 @@ def test_a_background_is_that_of_what_else_is_named(sa2va, folder):
     assert done.code == 0, done.err
 
 
+def test_a_dry_run_fails_where_the_run_would_at_once(sa2va, folder):
+    video(folder)
+    (folder / "b.edit.mp4").touch()
+    (folder / "b.mp4").write_bytes((folder / "a.mp4").read_bytes())
+    whole = ("--target", "picture", "--effect", "grey")
+    for name, options, code in (
+        ("a.mp4", ("--target", "#1", "--effect", "grey"), 2),
+        ("a.mp4", (*whole, "--to", "9"), 2),
+        ("a.mp4", (*whole, "--save", "tracks"), 2),  # nothing is found that could be kept
+        ("b.mp4", whole, 7),
+        ("c.mp4", whole, 3),
+    ):
+        real, dry = (sa2va("edit", name, *options, *more, load=None) for more in ((), ("--dry-run",)))
+        assert (dry.code, dry.err) == (real.code, real.err) == (code, real.err)
+    shown = sa2va("edit", "a.mp4", *whole, "--dry-run")
+    assert "would make a.edit.mp4" in shown.err
+
+
 def test_whole_pictures_need_no_model(sa2va, folder):
     video(folder, sound="aac")
     done = sa2va("edit", "a.mp4", "turn the whole picture black and white", *LOSSLESS, load=None)

@@ -373,6 +373,7 @@ def test_a_range_is_dropped_without_a_model(sa2va, folder):
         (["--drop-range", "9f-2f"], "ends before it begins"),
         (["--point", "1,2", "-o", "a.tracks.sa2va"], "is the file that is corrected"),
         (["--point", "1,2", "-o", "a.mp4"], "exists already"),
+        (["--point", "1,2", "-o", "b.mp4"], "-o b.mp4: tracks end in .sa2va"),
     ],
 )
 def test_a_correction_that_cannot_be_meant_is_one_line(sa2va, folder, options, message):

@@ -249,6 +249,14 @@ def test_interlaced_video_is_made_whole_when_asked(tmp_path: Path) -> None:
     assert not np.array_equal(frames[5].image, next(plain.pictures_at([5])).image)
 
 
+@pytest.mark.parametrize("size", [(1, 1), (2, 9), (9, 2), (3, 3)], ids=str)
+def test_what_is_too_small_to_be_made_whole_is_read_as_it_is(tmp_path: Path, size: tuple[int, int]) -> None:
+    """Yadif wants three rows and columns; with less it ended the process."""
+    path = make_video(tmp_path / "a.mkv", stamps=range(3), size=size, codec="ffv1", pixel_format="bgr0")
+    frames = list(VideoSource(path, deinterlace=True).pictures(range(3)))
+    assert [frame.image.shape for frame in frames] == [(size[1], size[0], 3)] * 3
+
+
 needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed here")
 
 

@@ -32,8 +32,11 @@ def test_the_rate_follows_the_step(tmp_path: Path) -> None:
     assert open_source(path, Selection(every=4)).rate == Fraction(25, 4)
 
 
-def test_an_end_behind_the_end_is_the_end(tmp_path: Path) -> None:
-    reader = open_source(make_video(tmp_path / "a.mp4"), Selection(end=Fraction(100), end_frame=None))
+@pytest.mark.parametrize(
+    "end", [{"end": Fraction(100)}, {"end_frame": 100}, {"end_timecode": "00:00:09:00"}], ids=str
+)
+def test_an_end_behind_the_end_is_the_end(tmp_path: Path, end) -> None:
+    reader = open_source(make_video(tmp_path / "a.mp4"), Selection(**end))
     assert reader.count_selected() == 20
     assert reader.audio_range[1] is None
 

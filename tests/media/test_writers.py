@@ -95,7 +95,7 @@ def test_the_last_picture_is_shown_as_long_as_the_rate_says(tmp_path: Path, code
 
 
 @forms
-@pytest.mark.parametrize("size", [(63, 47), (64, 47), (1, 1), (2, 2)])
+@pytest.mark.parametrize("size", [(63, 47), (64, 47), (1, 1), (1, 3), (2, 2)])
 def test_odd_sizes_are_kept(tmp_path: Path, codec: str, suffix: str, size: tuple[int, int]) -> None:
     frames = list(open_source(write(tmp_path / f"a{suffix}", codec, range(3), size)))
     assert [frame.size for frame in frames] == [size] * 3

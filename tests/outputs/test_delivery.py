@@ -125,6 +125,14 @@ def test_the_range_of_a_mask_is_tagged_and_true(sa2va, folder, clip, codec, chos
     assert abs(int(np.max(lumas)) - ends[1]) <= slack
 
 
+@pytest.mark.parametrize(("kind", "codec", "crf"), [("mask", "h264", 51), ("matte", "vp9", 63)])
+def test_the_coarsest_file_that_can_be_asked_for_is_what_was_meant(sa2va, folder, kind, codec, crf):
+    """It was removed, as its pixels are far from those that were drawn."""
+    make_video(folder / "small.mp4", stamps=range(6), size=(16, 16))
+    made = sa2va("segment", "small.mp4", "red", "--save", kind, "--codec", codec, "--crf", crf)
+    assert made.code == 0, made.err
+
+
 def test_crf_makes_files_smaller(sa2va, folder, clip):
     for crf in (1, 40):
         made = sa2va("segment", clip, "red", "--save", "overlay", "--crf", crf, "-o", f"{crf}.mp4")
@@ -386,7 +394,9 @@ REFUSED = [
     (["--save", "matte", "--range", "full"], "--range full means nothing for matte"),
     (["--save", "coco", "--codec", "ffv1"], "--codec ffv1 means nothing for coco"),
     (["--save", "mask", "--codec", "prores", "--range", "full"], "masks in prores have limited range"),
-    (["--save", "mask", "--codec", "prores", "--crf", "4"], "--crf 4"),
+    (["--save", "mask", "--codec", "prores", "--crf", "0"], "--crf 0: mask is in prores, a codec without it"),
+    (["--save", "mask", "--crf", "52"], "--crf 52: mask is in h264, which takes 0 to 51"),
+    (["--save", "mask", "--crf", "-1"], "--crf must be from 0 to 63, got -1"),
     (["--save", "mask", "--start-number", "4"], "--start-number 4 is for folders"),
     (["--save", "mask", "-o", "m.%04d.png"], "frames go into a folder of their own"),
     (["--save", "coco", "-o", "a/m.%04d.png"], "coco is not made of pictures"),
@@ -395,6 +405,15 @@ REFUSED = [
     (["--save", "mask,matte", "-o", "-"], "-o - carries one kind"),
     (["--save", "mask", "-o", "-", "--container", "mp4"], "cannot be piped"),
     (["--save", "matte", "-o", "-", "--container", "y4m"], "y4m holds no alpha"),
+    (
+        ["--save", "mask", "-o", "-", "--codec", "prores"],
+        "cannot be piped as nut; choose ffv1, h264, vp9 or png",
+    ),
+    (["--save", "matte", "-o", "-", "--codec", "vp9"], "cannot be piped as nut; choose ffv1 or png"),
+    (
+        ["--save", "mask", "-o", "-", "--container", "matroska", "--codec", "png"],
+        "cannot be piped as matroska",
+    ),
     (["--for", "photoshop"], "unknown --for 'photoshop'"),
     (["--premultiply", "--straight"], "contradict each other"),
 ]

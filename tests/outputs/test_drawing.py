@@ -62,8 +62,10 @@ def test_edges_move_outwards_and_inwards(drawn):
 
 
 @pytest.mark.parametrize("refine", ["none", "guided"])
-def test_a_feathered_edge_is_soft_so_far_on_either_side(drawn, refine):
-    row = drawn("matte", "--feather", 8, "--refine", refine)[60, :, 3] / 255
+@pytest.mark.parametrize("kind", ["matte", "mask"])
+def test_a_feathered_edge_is_soft_so_far_on_either_side(drawn, kind, refine):
+    drawing = drawn(kind, "--feather", 8, "--refine", refine)
+    row = (drawing if kind == "mask" else drawing[..., 3])[60] / 255
     assert row[80] > 0.99
     assert row[20] == 0
     assert 0.1 < row[96] < 0.95

@@ -42,6 +42,33 @@ def test_pictures_keep_their_fields_and_say_so(sa2va, folder, name, order):
     assert field_order_of(first(folder / name)) == order
 
 
+@pytest.mark.parametrize("options", [(), ("--crop-mode", "follow"), ("--crop-aspect", "1:1")], ids=str)
+def test_a_crop_cuts_no_pair_of_fields_apart(sa2va, folder, options):
+    """Every other row of colour is of the other field, so that a crop begins with a row of the first one.
+
+    The encoder of H.264 refuses other heights.
+    """
+    make_interlaced(folder / "a.mp4", "top")
+    box = "40%,43%,63%,66%"
+    made = sa2va("segment", "a.mp4", "--box", box, "--save", "crop", "--crop-padding", "0.02", *options)
+    assert made.code == 0, made.err
+    frame = first(folder / "a.crop.mp4")
+    assert frame.height % 4 == 0
+    assert field_order_of(frame) == "top"
+
+
+def test_a_height_of_which_h264_has_no_fields_warns_with_what_helps(sa2va, folder):
+    base = Fraction(1, 25)
+    with VideoWriter(
+        folder / "a.mov", size=(64, 46), rate=1 / base, time_base=base, codec="prores4444", field_order="top"
+    ) as out:
+        for number in range(3):
+            out.write(picture(number, (64, 46)), number, base)
+    made = sa2va("segment", "a.mov", "red", "--save", "overlay", "--allow-empty")
+    assert made.code == 0, made.err
+    assert "cannot say so; make whole frames with --deinterlace" in made.err
+
+
 def test_an_overlay_leaves_the_woven_lines_as_they_are(sa2va, folder):
     make_interlaced(folder / "a.mp4", "top")
     options = ("--save", "overlay", "--opacity", "0", "--contour", "off", "--no-labels", "--crf", "0")

@@ -142,6 +142,17 @@ def test_each_prompt_has_a_name_of_its_own_and_a_number_only_where_it_needs_one(
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(("save", "kind"), [("yolo", "video"), ("davis", "image"), ("mask", "frames")])
+@pytest.mark.parametrize("output", ["a.png", "b/{stem}.mkv", "{kind}.json"])
+def test_a_folder_is_not_called_like_a_file(save, kind, output):
+    """It was made, and the same command again put another one into it."""
+    ending = Path(output).suffix
+    if (save, ending) == ("mask", ".mkv"):
+        return  # a video of frames
+    with pytest.raises(UsageError, match=f"is a folder; give its name without {ending}"):
+        plan(output, (save,), kind=kind)
+
+
 @pytest.mark.parametrize(
     ("output", "words"),
     [

@@ -21,6 +21,7 @@ def _make(path: Path, clip: "Clip", objects: Objects) -> "Sink":
         source=clip.stem,
         sequence=clip.info.kind != "image",
         rate=rate,
+        by_source_number=clip.by_source_number,
     )
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sa2va_cli.outputs.kind import Objects, OutputKind
+from sa2va_cli.outputs.kind import TINTING, Objects, OutputKind
 
 if TYPE_CHECKING:
     from sa2va_cli.datatypes import Sink
@@ -19,4 +19,9 @@ def _make(path: Path, clip: "Clip", objects: Objects) -> "Sink":
     return CroppingSink(path, clip, overlay_drawer(clip, objects), "h264")
 
 
-KIND = OutputKind("the overlay, or the clean picture, around the objects.", _make, content="colour")
+KIND = OutputKind(
+    "the overlay, or the clean picture, around the objects.",
+    _make,
+    content="colour",
+    options=(*TINTING, "crop_mode", "crop_padding", "crop_aspect", "crop_clean"),
+)

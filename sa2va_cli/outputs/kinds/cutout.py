@@ -61,4 +61,5 @@ KIND = OutputKind(
     finish="alpha",
     transparent=lambda drawing: drawing.is_transparent,
     content="colour",
+    options=("cutout_background",),
 )

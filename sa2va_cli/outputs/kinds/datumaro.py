@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 def _make(path: Path, clip: "Clip", objects: Objects) -> "Sink":
     from sa2va_cli.export.datumaro import DatumaroSink
 
-    return DatumaroSink(path, objects, prompts=clip.prompts, source=clip.stem)
+    numbers = clip.by_source_number
+    return DatumaroSink(path, objects, prompts=clip.prompts, source=clip.stem, by_source_number=numbers)
 
 
 KIND = OutputKind(

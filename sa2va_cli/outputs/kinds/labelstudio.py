@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def _make(path: Path, clip: "Clip", objects: Objects) -> "Sink":
     from sa2va_cli.export.labelstudio import LabelStudioSink
 
-    return LabelStudioSink(path, objects, source=clip.stem)
+    return LabelStudioSink(path, objects, source=clip.stem, by_source_number=clip.by_source_number)
 
 
 KIND = OutputKind(

@@ -14,9 +14,11 @@ def _make(path: Path, clip: "Clip", _: Objects) -> "Sink":
     from sa2va_cli.outputs.sinks import DrawingSink
     from sa2va_cli.render.matte import draw_mask, draw_soft_mask
 
-    if clip.drawing.soft:
+    if clip.drawing.soft or clip.drawing.feather:
         return DrawingSink(path, clip, lambda found: draw_soft_mask(found.alphas), "gray")
     return DrawingSink(path, clip, lambda found: draw_mask(found.masks), "gray")
 
 
-KIND = OutputKind("white on black.", _make, image=(".png",), finish="joined", content="mask")
+KIND = OutputKind(
+    "white on black.", _make, image=(".png",), finish="joined", content="mask", options=("soft",)
+)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sa2va_cli.outputs.kind import Objects, OutputKind
+from sa2va_cli.outputs.kind import TINTING, Objects, OutputKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,4 +43,4 @@ def overlay_drawer(clip: "Clip", objects: Objects) -> "Callable[[Picture, NDArra
     return lambda picture, masks: draw_overlay(picture, masks, labels, colours, style)
 
 
-KIND = OutputKind("tint, contour and label.", _make, content="colour")
+KIND = OutputKind("tint, contour and label.", _make, content="colour", options=TINTING)

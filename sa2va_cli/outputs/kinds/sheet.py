@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sa2va_cli.outputs.kind import Objects, OutputKind
+from sa2va_cli.outputs.kind import TINTING, Objects, OutputKind
 
 if TYPE_CHECKING:
     from sa2va_cli.datatypes import Sink
@@ -17,5 +17,10 @@ def _make(path: Path, clip: "Clip", objects: Objects) -> "Sink":
 
 
 KIND = OutputKind(
-    "a contact sheet of overlays (PNG).", _make, video=(".png",), image=(".png",), frames=(".png",)
+    "a contact sheet of overlays (PNG).",
+    _make,
+    video=(".png",),
+    image=(".png",),
+    frames=(".png",),
+    options=TINTING,
 )

@@ -68,4 +68,6 @@ def _stacked_planes(picture: "Yuv420", alpha: "NDArray[np.uint16]", axis: int) -
     return replace(picture, luma=luma, blue=blue, red=red)
 
 
-KIND = OutputKind("the source above its matte.", _make, finish="alpha", content="colour")
+KIND = OutputKind(
+    "the source above its matte.", _make, finish="alpha", content="colour", options=("stacking",)
+)

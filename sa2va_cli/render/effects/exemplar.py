@@ -184,6 +184,8 @@ class _Search:
 
     def _try(self, which: NDArray[np.int64], there: Places) -> None:
         good = self._allowed(there)
+        if not good.any():
+            return
         which, there = which[good], there[good]
         cost = self._costs(which, there)
         better = cost < self._cost[which]

@@ -10,6 +10,7 @@ from sa2va_cli.render.effects.effect import Floats
 from sa2va_cli.render.effects.light import light_of, pixels_of
 from sa2va_cli.render.effects.painting import Canvas, Painting, abstracted, smoothstep
 from sa2va_cli.render.palette import Colour
+from sa2va_cli.render.repeatable import magnitude
 
 _DARK = 0.035
 """What is left of the thing's light."""
@@ -57,7 +58,7 @@ def _edges(canvas: Canvas) -> Floats:
     """0..1 along edges of the picture, whichever side is darker."""
     grey = cv2.cvtColor(abstracted(canvas.pixels, canvas.unit, 30), cv2.COLOR_RGB2GRAY)
     smooth = canvas.blur(grey.astype(np.float32) / 255, 2.2)
-    slope = cv2.magnitude(cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1))
+    slope = magnitude(cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1))
     slope = slope * np.float32(canvas.unit)
     return np.asarray(np.clip(np.tanh(2.7 * np.maximum(slope - 0.05, 0)) * 1.15, 0, 1), np.float32)
 

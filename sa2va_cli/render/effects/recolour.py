@@ -12,6 +12,7 @@ from sa2va_cli.render.effects.light import coded, unit
 from sa2va_cli.render.effects.parameters import Match
 from sa2va_cli.render.effects.tones import inside
 from sa2va_cli.render.palette import Colour
+from sa2va_cli.render.repeatable import magnitude
 
 _DARK, _BRIGHT = 14.0, 88.0
 """Lightness, of 100, below and above which colours fade into neutral black and white."""
@@ -118,7 +119,7 @@ class Recolour(Effect):
     def _dyed(self, pixels: Pixels, alpha: Floats) -> Pixels:
         lab = cv2.cvtColor(unit(pixels), cv2.COLOR_RGB2Lab)
         lightness, a, b = cv2.split(lab)
-        chroma = cv2.magnitude(a, b)
+        chroma = magnitude(a, b)
         mean_lightness, own = self._whole(lightness, chroma, alpha)
         if self._lightness:
             lightness = _moved(lightness, mean_lightness, float(self._target[0]), self._lightness)

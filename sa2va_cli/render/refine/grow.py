@@ -5,11 +5,11 @@ and the level at which a pixel is reached is found between them: so a soft edge 
 or softer, thin parts grow to both sides, and fractions of a pixel count.
 """
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from sa2va_cli.render.crop import mask_box, padded
+from sa2va_cli.render.repeatable import distance_to_zero
 
 Floats = NDArray[np.floating]
 
@@ -54,7 +54,5 @@ def _distance(mask: NDArray[np.bool_]) -> Floats:
     if not mask.any() or mask.all():
         return np.full(mask.shape, -1e6 if mask.any() else 1e6, np.float32)
     inside = mask.view(np.uint8)
-    outer, inner = (
-        cv2.distanceTransform(k, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) for k in (1 - inside, inside)
-    )
+    outer, inner = (distance_to_zero(k) for k in (1 - inside, inside))
     return np.asarray(np.where(mask, 0.5 - inner, outer - 0.5))

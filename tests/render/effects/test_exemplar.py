@@ -31,3 +31,13 @@ def test_a_pattern_goes_on_through_the_hole(dtype):
 
 def test_without_surroundings_there_is_nothing_to_fill_with():
     assert filled_by_example(stripes(), HOLE, np.zeros_like(HOLE)) is None
+
+
+def test_one_row_of_examples_fills_it():
+    """No patch above or below one of them is an example: there was nothing to compare, and an error."""
+    picture = np.random.default_rng(0).integers(0, 255, (24, 300, 3)).astype(np.uint8)
+    lacking, usable = np.zeros((2, 24, 300), np.bool_)
+    lacking[14:18, 100:200] = usable[:7] = True
+    filled = filled_by_example(picture, lacking, usable)
+    assert filled is not None
+    assert (filled == picture)[~lacking].all()
