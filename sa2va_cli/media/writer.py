@@ -95,9 +95,9 @@ class VideoWriter:
             raise ValueError(f"got {size = }, {rate = }, {time_base = }; all must be positive")
         self.publication = Publication()
         """How the finished file gets its name; may be set until then."""
-        self._options = self._encoder_options(crf)
         self._path = path
         self._size = size
+        self._options = self._encoder_options(crf)
         self._rate = rate
         self._time_base = time_base if time_base.denominator < 2**31 else Fraction(1, _FINEST)
         self._step = self._encoding.step(crf)
