@@ -158,6 +158,11 @@ def _placed(model: ModelChoice) -> "Placement":
         return replace(model, dtype="fp32").placed()
     if "fp16" in found.dtypes.values():
         raise UsageError(f"training in fp16 is not supported; use {parameter('dtype', 'bf16')} or fp32")
+    if (found.dtypes["lm"], found.dtypes["vit"]) == ("fp32", "bf16"):
+        raise UsageError(
+            f"{parameter('dtype', model.dtype)}: in training a language model in fp32 takes no pictures in "
+            "bf16; give lm and vit the same, or bf16 to lm"
+        )
     return found
 
 

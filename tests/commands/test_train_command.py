@@ -78,6 +78,11 @@ def test_a_dry_run_tells_parts_memory_steps_and_time(sa2va, folder):
             2,
             "training in fp16 is not supported; use --dtype bf16 or fp32",
         ),
+        (
+            ("--dtype", "lm=fp32,vit=bf16", "--device", "cpu"),
+            2,
+            "--dtype lm=fp32,vit=bf16: in training a language model in fp32 takes no pictures in bf16",
+        ),
         (("--to", "published"), 5, "the published layout knows nothing but 12 tiles of 448 pixels"),
         (("--val", "nothing"), 3, "nothing: there is no such file or folder"),
     ],
