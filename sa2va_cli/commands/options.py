@@ -38,7 +38,7 @@ import typer
 from typer.models import ArgumentInfo
 
 from sa2va_cli.commands.console import Console
-from sa2va_cli.commands.defaults import KNOWN, origin_of, path_of, remember, strength_of
+from sa2va_cli.commands.defaults import KNOWN, TYPED, origin_of, path_of, remember, strength_of
 from sa2va_cli.commands.helptext import help_text
 from sa2va_cli.commands.session import Session
 from sa2va_cli.errors import UsageError
@@ -231,6 +231,19 @@ def _parameters_of(group: type, choice: Choice) -> list[tuple[str | None, inspec
     return found
 
 
+def option_names(group: type, choice: Choice = ALL) -> tuple[str, ...]:
+    """The long names of the options of a group, as they are typed."""
+    found: list[str] = []
+    for one in _members(group, choice):
+        if isinstance(one, _Nested):
+            found += option_names(one.group)
+        elif isinstance(one.setting, Switches):
+            found += [switch.name for switch in one.setting.switches]
+        elif isinstance(one.setting, Option):
+            found.append((one.setting.names or (f"--{one.name.replace('_', '-')}",))[0])
+    return tuple(found)
+
+
 def _argument(one: Declared, argument: Argument) -> inspect.Parameter:
     info = typer.Argument(metavar=argument.metavar, help=argument.help, show_default=False)
     kind: Any = list[str] if argument.several else str
@@ -309,6 +322,7 @@ def _written_kind(kind: Any) -> Any:
 def _call(command: Command, shape: _Shape, values: dict[str, Any]) -> None:
     context: typer.Context = values.pop("context")
     session: Session = context.obj
+    session.typed = _typed(context)
     made: dict[str, Any] = {one.name: values[one.name] for one in shape.own}
     made |= dict.fromkeys(shape.session, session) | dict.fromkeys(shape.context, context)
     try:
@@ -322,6 +336,13 @@ def _call(command: Command, shape: _Shape, values: dict[str, Any]) -> None:
         if origins := _origins(error, context):
             raise UsageError(f"{error.message} ({origins})") from error
         raise
+
+
+def _typed(context: typer.Context) -> frozenset[str]:
+    """The long names of the options that stand on the command line."""
+    names = {one.name: next(iter(one.opts)) for one in context.command.params if one.name}
+    told = {name: long for name, long in names.items() if strength_of(context, name) == TYPED}
+    return frozenset(long for long in told.values() if long.startswith("--"))
 
 
 def _talk(session: Session, talking: Talking) -> None:
