@@ -84,6 +84,9 @@ def test_a_dry_run_tells_parts_memory_steps_and_time(sa2va, folder):
             "--dtype lm=fp32,vit=bf16: in training a language model in fp32 takes no pictures in bf16",
         ),
         (("--to", "published"), 5, "the published layout knows nothing but 12 tiles of 448 pixels"),
+        (("--val-split", "val"), 2, "--val-split means nothing without --val; leave it out"),
+        (("--validate-every", "2"), 2, "--validate-every means nothing without --val; leave it out"),
+        (("--split", "train"), 2, "--split train: data is official fine-tuning format, which has no parts"),
         (("--val", "nothing"), 3, "nothing: there is no such file or folder"),
     ],
 )
