@@ -29,7 +29,7 @@ if it was not typed.
 import inspect
 from collections.abc import Callable, Iterable, Iterator
 from copy import copy
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from keyword import iskeyword
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -330,6 +330,7 @@ def _call(command: Command, shape: _Shape, values: dict[str, Any]) -> None:
         for name, (kind, choice) in sorted(shape.groups.items(), key=lambda one: one[1][0] is not Talking):
             made[name] = _gathered(kind, choice, values, context)
             if isinstance(made[name], Talking):
+                made[name] = _louder(made[name], context)
                 _talk(session, made[name])
         command(**made)
     except UsageError as error:
@@ -343,6 +344,20 @@ def _typed(context: typer.Context) -> frozenset[str]:
     names = {one.name: next(iter(one.opts)) for one in context.command.params if one.name}
     told = {name: long for name, long in names.items() if strength_of(context, name) == TYPED}
     return frozenset(long for long in told.values() if long.startswith("--"))
+
+
+def _louder(talking: Talking, context: typer.Context) -> Talking:
+    """How to talk where both quiet and more were asked for: as was said the more directly.
+
+    Raises:
+        UsageError: both were said alike.
+    """
+    if not (talking.quiet and talking.verbose):
+        return talking
+    quiet, verbose = (strength_of(context, name) for name in ("quiet", "verbose"))
+    if quiet == verbose:
+        raise UsageError("--quiet and --verbose contradict each other; give one of them")
+    return replace(talking, quiet=quiet > verbose, verbose=verbose > quiet)
 
 
 def _talk(session: Session, talking: Talking) -> None:
