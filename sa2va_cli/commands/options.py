@@ -38,13 +38,16 @@ import typer
 from typer.models import ArgumentInfo
 
 from sa2va_cli.commands.console import Console
-from sa2va_cli.commands.defaults import KNOWN, TYPED, origin_of, path_of, remember, strength_of
+from sa2va_cli.commands.defaults import KNOWN, TYPED, Known, origin_of, path_of, remember, strength_of
 from sa2va_cli.commands.helptext import help_text
 from sa2va_cli.commands.session import Session
 from sa2va_cli.errors import UsageError
 from sa2va_cli.parameters import PANELS, TALKING, Argument, Declared, Option, Switches, declared
 
 Command = Callable[..., None]
+
+SOFT = "soft"
+"""A field of a group that gets the names of those whose values nobody typed."""
 
 
 @dataclass(frozen=True)
@@ -328,7 +331,7 @@ def _call(command: Command, shape: _Shape, values: dict[str, Any]) -> None:
     try:
         # How to talk comes first: what goes wrong with the others is told in that way.
         for name, (kind, choice) in sorted(shape.groups.items(), key=lambda one: one[1][0] is not Talking):
-            made[name] = _gathered(kind, choice, values, context)
+            made[name] = _settled_group(kind, choice, values, context)
             if isinstance(made[name], Talking):
                 made[name] = _louder(made[name], context)
                 _talk(session, made[name])
@@ -365,9 +368,35 @@ def _talk(session: Session, talking: Talking) -> None:
     session.console.hush_libraries()
 
 
+def _settled_group(group: Any, choice: Choice, values: dict[str, Any], context: typer.Context) -> Any:
+    """Makes a group; a default that contradicts what was typed gives way to it.
+
+    Raises:
+        UsageError: something cannot be meant, and it is not only a default that is in its way.
+    """
+    try:
+        return _gathered(group, choice, values, context)
+    except UsageError as error:
+        named = {key for key, known in _known(context) if known.name in error.command_line.split()}
+        weaker = {key for key in named if 0 < strength_of(context, key) < TYPED}
+        if not weaker or weaker == named:
+            raise
+        defaults = {one.name: one.default for one in context.command.params}
+        for key in weaker:
+            source: Any = context.get_parameter_source(key)
+            context.set_parameter_source(key, type(source).DEFAULT)
+            values[key] = defaults[key]
+        return _settled_group(group, choice, values, context)
+
+
+def _known(context: typer.Context) -> Iterable[tuple[str, Known]]:
+    return KNOWN.get(path_of(context), {}).items()
+
+
 def _gathered(group: Any, choice: Choice, values: dict[str, Any], context: typer.Context) -> Any:
     """Makes a group of what was parsed."""
     made: dict[str, Any] = {}
+    soft: set[str] = set()
     for one in _members(group, choice):
         if isinstance(one, _Nested):
             made[one.name] = _gathered(one.group, choice, values, context)
@@ -376,6 +405,8 @@ def _gathered(group: Any, choice: Choice, values: dict[str, Any], context: typer
         elif isinstance(setting, Switches):
             chosen = _switched(setting, values, context)
             made |= {} if chosen is None else {one.name: chosen}
+            keys = [_key((switch.name,)) for switch in setting.switches]
+            soft |= set() if any(strength_of(context, key) == TYPED for key in keys) else {one.name}
         else:
             key = _key(setting.names or (f"--{one.name}",))
             value = values[key]
@@ -387,6 +418,9 @@ def _gathered(group: Any, choice: Choice, values: dict[str, Any], context: typer
             if one.default is not MISSING and (value is None or not said):
                 continue  # nobody said anything
             made[one.name] = setting.read(value) if setting.read else value
+            soft |= set() if strength_of(context, key) == TYPED else {one.name}
+    if any(one.name == SOFT for one in fields(group)):
+        made[SOFT] = frozenset(soft & made.keys())
     return group(**made)
 
 
@@ -421,8 +455,6 @@ def _origins(error: UsageError, context: typer.Context) -> str:
     """Where the options that a message speaks of come from, if not from the command line."""
     words = error.command_line.split()
     origins = {
-        known.name: origin_of(context, key, known)
-        for key, known in KNOWN.get(path_of(context), {}).items()
-        if known.name in words
+        known.name: origin_of(context, key, known) for key, known in _known(context) if known.name in words
     }
     return "; ".join(f"{name} comes from {origin}" for name, origin in origins.items() if origin)

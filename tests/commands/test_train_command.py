@@ -69,6 +69,8 @@ def test_a_dry_run_tells_parts_memory_steps_and_time(sa2va, folder):
         (("--lora", "64"), 2, "--lora 64: write r=64, or r=64,alpha=128,dropout=0.1"),
         (("--lora", "rank=64"), 2, "lora.rank is not known; there are alpha, dropout, r"),
         (("--lora", "r=8", "--full"), 2, "--full trains without adapters; leave --lora out"),
+        (("--lora", ""), 2, "write r=64, or r=64,alpha=128,dropout=0.1"),
+        (("--lora", "r=8", "--freeze", "language_model"), 2, "--freeze language_model leaves it as it is"),
         (("--steps", "2", "--epochs", "1"), 2, "--steps and --epochs say the same; give one"),
         (("data:0",), 2, "data:0: a weight must be more than 0"),
         (("--lr", "0"), 2, "optimiser.rate is 0.0; it must be more than 0"),
