@@ -46,7 +46,7 @@ from sa2va_cli.parameters import PANELS, TALKING, Argument, Declared, Option, Sw
 
 Command = Callable[..., None]
 
-SOFT = "soft"
+DEFAULTED = "defaulted"
 """A field of a group that gets the names of those whose values nobody typed."""
 
 
@@ -396,7 +396,7 @@ def _known(context: typer.Context) -> Iterable[tuple[str, Known]]:
 def _gathered(group: Any, choice: Choice, values: dict[str, Any], context: typer.Context) -> Any:
     """Makes a group of what was parsed."""
     made: dict[str, Any] = {}
-    soft: set[str] = set()
+    untyped: set[str] = set()
     for one in _members(group, choice):
         if isinstance(one, _Nested):
             made[one.name] = _gathered(one.group, choice, values, context)
@@ -406,7 +406,7 @@ def _gathered(group: Any, choice: Choice, values: dict[str, Any], context: typer
             chosen = _switched(setting, values, context)
             made |= {} if chosen is None else {one.name: chosen}
             keys = [_key((switch.name,)) for switch in setting.switches]
-            soft |= set() if any(strength_of(context, key) == TYPED for key in keys) else {one.name}
+            untyped |= set() if any(strength_of(context, key) == TYPED for key in keys) else {one.name}
         else:
             key = _key(setting.names or (f"--{one.name}",))
             value = values[key]
@@ -418,9 +418,9 @@ def _gathered(group: Any, choice: Choice, values: dict[str, Any], context: typer
             if one.default is not MISSING and (value is None or not said):
                 continue  # nobody said anything
             made[one.name] = setting.read(value) if setting.read else value
-            soft |= set() if strength_of(context, key) == TYPED else {one.name}
-    if any(one.name == SOFT for one in fields(group)):
-        made[SOFT] = frozenset(soft & made.keys())
+            untyped |= set() if strength_of(context, key) == TYPED else {one.name}
+    if any(one.name == DEFAULTED for one in fields(group)):
+        made[DEFAULTED] = frozenset(untyped & made.keys())
     return group(**made)
 
 

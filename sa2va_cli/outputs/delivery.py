@@ -57,7 +57,7 @@ class Delivery:
         start_number: of the first file where each frame is a file.
         alpha: whether colours are multiplied by alpha.
         stacking: where the matte of ``stacked`` lies.
-        soft: names of those of them that are a default of the user's, and count where they can.
+        defaulted: names of those of them that are a default of the user's, and count where they can.
 
     Raises:
         UsageError: something is not allowed.
@@ -139,7 +139,7 @@ class Delivery:
             choices=("below", "beside"),
         ),
     ] = "below"
-    soft: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
+    defaulted: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
 
     @property
     def rate(self) -> Fraction | None:

@@ -135,7 +135,7 @@ def form_of(request: Request) -> Form:
     Raises:
         UsageError: what was asked for does not go together.
     """
-    soft = sorted(request.delivery.soft - {"stacking"})
+    soft = sorted(request.delivery.defaulted - {"stacking"})
     try:
         return _form(request)
     except UsageError:
@@ -151,7 +151,7 @@ def form_of(request: Request) -> Form:
 def _without(request: Request, names: Sequence[str]) -> Request:
     """The same without some of what its delivery says."""
     delivery = request.delivery
-    less: dict[str, Any] = dict.fromkeys(names) | {"soft": delivery.soft - set(names)}
+    less: dict[str, Any] = dict.fromkeys(names) | {"defaulted": delivery.defaulted - set(names)}
     return replace(request, delivery=replace(delivery, **less))
 
 
