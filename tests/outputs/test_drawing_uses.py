@@ -95,9 +95,14 @@ def test_every_kind_says_something_and_tracks_are_not_drawn():
             "--crop-clean means nothing for",
         ),
         (("ask", "v.mp4", "red?", "--save", "tracks", "--grow", "1"), "--grow means nothing for tracks"),
+        (("segment", "v.mp4", "red", "--checkpoint", "5s"), "--checkpoint means nothing without --resume"),
+        (
+            ("segment", "v.mp4", "--point", "9,9", "--keyframes", "3"),
+            "--keyframes means nothing without words",
+        ),
     ],
 )
-def test_an_option_by_which_nothing_is_drawn_is_refused(sa2va, folder, arguments, told):
+def test_an_option_that_has_nothing_to_do_is_refused(sa2va, folder, arguments, told):
     outcome = sa2va(*arguments)
     assert outcome.code == 2
     assert told in outcome.err
