@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sa2va_cli.commands.idle import names_in, refuse_idle, refuse_undrawn
+from sa2va_cli.commands.idle import names_in, refuse_idle
 from sa2va_cli.commands.options import Talking, without
 from sa2va_cli.commands.session import Interrupted, Session
 from sa2va_cli.commands.standard_output import check_standard_output
@@ -124,7 +124,7 @@ def ask_command(
         raise UsageError('there is no question; ask something, as in: sa2va ask photo.jpg "What is this?"')
     *inputs_given, question = given
     _check_question(question)
-    wanted = None if times else _wanted(session, saving, delivery, inputs_given, as_json=talking.as_json)
+    wanted = None if times else _wanted(session, saving, inputs_given, as_json=talking.as_json)
     job = AskJob(
         *(tuple(inputs_given), question, viewing, answering, model, wanted, drawing, delivery),
         masks=talking.as_json,
@@ -161,15 +161,12 @@ def _check_times(session: Session) -> None:
     refuse_idle(session, (*_FILES, "--sampling", "--batch-size"), "with --times")
 
 
-def _wanted(
-    session: Session, saving: Saving, delivery: Delivery, inputs: list[str], *, as_json: bool
-) -> Saving | None:
+def _wanted(session: Session, saving: Saving, inputs: list[str], *, as_json: bool) -> Saving | None:
     """What is made of one answer; a default that asks for files counts where there can be any."""
     if not inputs:
         refuse_idle(session, names_in(Viewing), "where nothing is shown")
     typed = not session.typed.isdisjoint(("--save", "--output"))
     if typed or (len(inputs) == 1 and (saving.kinds_given or saving.output is not None)):
-        refuse_undrawn(session, saving, delivery)
         return saving
     refuse_idle(session, _FILES, "without --save")
     refuse_idle(session, () if as_json else ("--threshold",), "without --save or --json")

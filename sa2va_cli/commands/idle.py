@@ -6,12 +6,9 @@ its turn in others. Knows nothing about what options mean.
 
 from collections.abc import Iterable
 
-from sa2va_cli.commands.options import ALL, Choice, option_names, without
+from sa2va_cli.commands.options import ALL, Choice, option_names
 from sa2va_cli.commands.session import Session
 from sa2va_cli.errors import UsageError
-from sa2va_cli.outputs.delivery import Delivery, delivered
-from sa2va_cli.outputs.drawing import Drawing
-from sa2va_cli.outputs.saving import Saving
 
 
 def refuse_idle(session: Session, names: Iterable[str], where: str) -> None:
@@ -33,16 +30,3 @@ def refuse_idle(session: Session, names: Iterable[str], where: str) -> None:
 def names_in(*groups: type, choice: Choice = ALL) -> tuple[str, ...]:
     """The long names of all options of groups."""
     return tuple(name for group in groups for name in option_names(group, choice))
-
-
-def refuse_undrawn(session: Session, saving: Saving, delivery: Delivery) -> None:
-    """Refuses options of drawing by which none of the kinds that are saved is drawn.
-
-    Raises:
-        UsageError: one of them was typed.
-    """
-    from sa2va_cli.outputs.drawing_uses import drawing_uses
-
-    kinds = delivered(saving, delivery).kinds
-    idle = names_in(Drawing, choice=without(*drawing_uses(kinds)))
-    refuse_idle(session, (*idle, *(() if "stacked" in kinds else ("--stacking",))), f"for {', '.join(kinds)}")

@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from sa2va_cli.commands.helptext import examples
-from sa2va_cli.commands.idle import refuse_undrawn
 from sa2va_cli.commands.options import Talking, without
 from sa2va_cli.commands.session import Session
 from sa2va_cli.commands.standard_output import check_standard_output
@@ -42,7 +41,6 @@ def render_command(
     from sa2va_cli.commands.documents import result_document
     from sa2va_cli.pipeline.rendering import RenderJob, render
 
-    refuse_undrawn(session, saving, delivery)
     check_standard_output(saving, as_json=talking.as_json)
     with session.console.reporting() as report:
         job = RenderJob(tracks, source, saving=saving, drawing=drawing, delivery=delivery, force=force)

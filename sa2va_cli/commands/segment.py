@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
-from sa2va_cli.commands.idle import refuse_idle, refuse_undrawn
 from sa2va_cli.commands.options import Talking, without
 from sa2va_cli.commands.prompt_doubts import doubts
 from sa2va_cli.commands.session import Interrupted, Session
@@ -49,11 +48,6 @@ def segment_command(
     """Find what a sentence names in a video or an image, and write its masks."""
     for doubt in doubts([prompt.text for prompt in job.search.prompts if prompt.text]):
         session.console.warning(doubt)
-    refuse_idle(session, () if resuming.resume else ("--checkpoint",), "without --resume")
-    if not any(prompt.text for prompt in job.search.prompts):
-        refuse_idle(session, ("--sampling", "--keyframes", "--verbatim"), "without words")
-    if not first_look.preview:
-        refuse_undrawn(session, job.saving, job.delivery)
     if not talking.dry_run:
         check_standard_output(job.saving, as_json=talking.as_json)
     with collector_paused() as go_on:

@@ -280,10 +280,7 @@ def test_padding_is_a_share_of_the_objects(sa2va, folder):
         (["--opacity", "1.5"], "--opacity must be from 0 to 1, got 1.5"),
         (["--contour", "thick"], "--contour must be a width in pixels or off"),
         (["--colours", "red,blau"], "unknown colour 'blau' in --colours; choose #rrggbb or one of"),
-        (
-            ["--save", "cutout", "--cutout-background", "blau"],
-            "--cutout-background is no file and no colour: 'blau'",
-        ),
+        (["--cutout-background", "blau"], "--cutout-background is no file and no colour: 'blau'"),
         (["--crop-aspect", "wide"], "--crop-aspect must be two numbers such as 16:9, got 'wide'"),
         (["--crop-mode", "jump"], "choose union or follow"),
         (["--crop-padding", "nan"], "--crop-padding must be at least 0"),
