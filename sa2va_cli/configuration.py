@@ -74,7 +74,7 @@ def read_configuration(schema: Schema) -> Configuration:
     if path is None:
         return Configuration(None)
     try:
-        text = path.read_bytes().decode()
+        text = path.read_bytes().decode("utf-8-sig")  # some editors put a mark before it
     except UnicodeDecodeError as error:
         raise UsageError(f"{path} is not in UTF-8, which TOML is") from error
     except (OSError, ValueError) as error:

@@ -84,10 +84,7 @@ def convert(
         ModelError: the source is not understood, or a tensor has no place in the other layout.
         OutputError: the target exists, or cannot be written.
     """
-    refuse_adapter(source)
-    if stock := find_stock(source):
-        raise ModelError(f"{source} is a {stock}, which is used in the layout of transformers and no other")
-    layout = full_layout(source)
+    layout = check_convertible(source, to)
     if state is not None and layout.native:
         raise ModelError(f"{source} is native; a state dict goes with a checkpoint in the published layout")
     files = TensorFiles(source)
@@ -102,6 +99,20 @@ def convert(
             named(layout, taken),
         )
     return Rewritten(target, written.tensors, sum(h.size for h in files.headers.values()), written.size)
+
+
+def check_convertible(source: Path, to: LayoutName) -> Layout:
+    """Makes sure that a layout can hold what a checkpoint describes; returns the checkpoint's own.
+
+    Raises:
+        ModelError: it cannot, or the checkpoint is an adapter or in the layout of transformers.
+    """
+    refuse_adapter(source)
+    if stock := find_stock(source):
+        raise ModelError(f"{source} is a {stock}, which is used in the layout of transformers and no other")
+    layout = full_layout(source)
+    _config(layout, source, to)
+    return layout
 
 
 def upgrade(source: Path, target: Path, sam2: str) -> Rewritten:

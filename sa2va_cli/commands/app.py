@@ -187,7 +187,7 @@ def _usage(error: Any, session: Session) -> int:
     origin = None
     if context and parameter and (known := KNOWN.get(path_of(context), {}).get(parameter.name)):
         origin = origin_of(context, parameter.name, known)
-    text = _plainer(text) + (f" (it comes from {origin})" if origin else "")
+    text = _plainer(text) + _given(error) + (f" (it comes from {origin})" if origin else "")
     path = getattr(context, "command_path", "sa2va")
     return _told(f"{text}{_dashed(session)}; see {path} --help", UsageError.exit_code, session)
 
@@ -201,13 +201,27 @@ def _dashed(session: Session) -> str:
 
 
 def _plainer(text: str) -> str:
-    """What the parser of the command line says, without its full stop and its parser's words for numbers."""
-    numbers = {"integer": "whole number", "number": "number"}
-    for kind, plain in numbers.items():
-        text = re.sub(
-            rf"Input should be a valid {kind}, unable to parse string as an? {kind}", f"not a {plain}", text
-        )
+    """What the parser of the command line says, without its full stop and its parser's words for values."""
+    for theirs, plain in _PLAIN.items():
+        text = re.sub(f"Input should be {theirs}", plain, text)
     return re.sub(r"\. Did you mean (.+)\?$", r"; did you mean \1", text.rstrip("."))
+
+
+_PLAIN = {
+    "a valid integer, unable to parse string as an integer": "not a whole number",
+    "a valid number, unable to parse string as an? number": "not a number",
+    "a valid boolean, unable to interpret input": "neither true nor false",
+    "greater than or equal to": "must be at least",
+    "less than or equal to": "must be at most",
+}
+"""What the parser's parser says of a value, and how people would."""
+
+
+def _given(error: Any) -> str:
+    """The value that the parser did not take, where its parser tells it."""
+    told = getattr(error.__cause__, "errors", None)
+    found = told() if callable(told) else []
+    return f", got {found[0]['input']!r}" if found and "input" in found[0] else ""
 
 
 def _interrupt(received: int) -> None:

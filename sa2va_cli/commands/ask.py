@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sa2va_cli.commands.idle import names_in, refuse_idle
 from sa2va_cli.commands.options import Talking, without
 from sa2va_cli.commands.session import Interrupted, Session
 from sa2va_cli.commands.standard_output import check_standard_output
@@ -97,18 +98,16 @@ def ask_command(
     """Ask about an image, several images, a video, or nothing; the answer may come with masks."""
     if sum([interactive, times, questions is not None]) > 1:
         raise UsageError("--interactive, --times and --questions exclude each other; give one of them")
-    if batch_size is not None and questions is None:
-        raise UsageError("--batch-size is for --questions FILE; leave it out")
-    if times and answering != Answering():
-        raise UsageError(
-            "--times asks in words of its own, greedily; leave out --max-new-tokens, --temperature, --top-p, "
-            "--seed and --system"
-        )
     given = list(words or ())
-    wanted = saving if saving.kinds_given or (saving.output is not None and questions is None) else None
     if questions is not None:
-        if wanted is not None:
-            raise UsageError("--questions writes answers and no pictures; leave --save out")
+        _check_questions(session)
+    elif times:
+        _check_times(session)
+    elif "--batch-size" in session.typed:
+        raise UsageError("--batch-size is for --questions FILE; leave it out")
+    if not answering.temperature and not times:
+        refuse_idle(session, ("--top-p", "--seed"), "at --temperature 0, where nothing is drawn")
+    if questions is not None:
         job = AskJob(tuple(given), "?", viewing, answering, model, regions=regions)
         with collector_paused() as go_on:
             _ask_all(session, job, questions, batch_size or 1, saving, go_on)
@@ -125,6 +124,7 @@ def ask_command(
         raise UsageError('there is no question; ask something, as in: sa2va ask photo.jpg "What is this?"')
     *inputs_given, question = given
     _check_question(question)
+    wanted = None if times else _wanted(session, saving, inputs_given, as_json=talking.as_json)
     job = AskJob(
         *(tuple(inputs_given), question, viewing, answering, model, wanted, drawing, delivery),
         masks=talking.as_json,
@@ -135,6 +135,42 @@ def ask_command(
             _ask_when(session, job, go_on, as_json=talking.as_json)
         else:
             _ask_once(session, job, go_on, as_json=talking.as_json)
+
+
+_FILES = (*names_in(Saving, Delivery, Drawing), "--follower", "--follow-size", "--compile")
+"""Options about what is made of an answer, and about following what it marks."""
+
+
+def _check_questions(session: Session) -> None:
+    """Refuses options that have nothing to do where answers are written one a line."""
+    if "--save" in session.typed:
+        raise UsageError("--questions writes answers and no pictures; leave --save out")
+    used = {"--output", "--overwrite", "--skip-existing"}
+    refuse_idle(session, [name for name in (*_FILES, "--threshold") if name not in used], "with --questions")
+
+
+def _check_times(session: Session) -> None:
+    """Refuses options that have nothing to do where a time range is the answer."""
+    if not session.typed.isdisjoint(names_in(Answering)):
+        raise UsageError(
+            "--times asks in words of its own, greedily; leave out --max-new-tokens, --temperature, --top-p, "
+            "--seed and --system"
+        )
+    if not session.typed.isdisjoint(("--save", "--output")):
+        raise UsageError('--times writes no files; segment --when "..." writes what is there in that time')
+    refuse_idle(session, (*_FILES, "--sampling", "--batch-size"), "with --times")
+
+
+def _wanted(session: Session, saving: Saving, inputs: list[str], *, as_json: bool) -> Saving | None:
+    """What is made of one answer; a default that asks for files counts where there can be any."""
+    if not inputs:
+        refuse_idle(session, names_in(Viewing), "where nothing is shown")
+    typed = not session.typed.isdisjoint(("--save", "--output"))
+    if typed or (len(inputs) == 1 and (saving.kinds_given or saving.output is not None)):
+        return saving
+    refuse_idle(session, _FILES, "without --save")
+    refuse_idle(session, () if as_json else ("--threshold",), "without --save or --json")
+    return None
 
 
 def _check_question(question: str) -> None:
@@ -248,8 +284,6 @@ def _ask_when(session: Session, job: AskJob, imported: Callable[[], None], *, as
 
     if len(job.inputs) != 1:
         raise UsageError(f"--times takes one video, and there are {len(job.inputs)} inputs")
-    if job.saving is not None:
-        raise UsageError('--times writes no files; segment --when "..." writes what is there in that time')
     if job.regions.visual:
         raise UsageError("--times takes a video, and regions are those of an image; leave them out")
     console, (source,) = session.console, job.inputs
@@ -287,7 +321,7 @@ def _ask_all(
     console = session.console
     check_known(job.model, job.regions.visual)
     listed = read_questions(path, job.inputs, job.regions.visual)
-    output = None if saving.output in (None, "-") else Path(str(saving.output))
+    output = _answers_file(saving.output)
     wanted = listed
     if output is not None and output.exists():
         if output.samefile(path):
@@ -313,6 +347,27 @@ def _ask_all(
             f"{failed} of {len(wanted)} questions could not be answered, or not about all of their inputs; "
             f'see "error" and "unread" in their records{again}'
         )
+
+
+def _answers_file(given: str | None) -> Path | None:
+    """The file that answers go to; None for standard output.
+
+    Raises:
+        OutputError: it is a folder, or its own cannot be made.
+        UsageError: it is no name of one file.
+    """
+    from sa2va_cli.staging import output_errors
+
+    if given in (None, "-"):
+        return None
+    if not given or "{" in given:
+        raise UsageError(f"-o {given!r}: answers go to one file; give its name, as in -o answers.jsonl")
+    path = Path(given)
+    with output_errors(path):
+        if given.endswith(("/", "\\")) or path.is_dir():
+            raise OutputError(f"-o {given} is a folder; give a file, as in -o {path / 'answers.jsonl'}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+    return path
 
 
 def _answer_each(

@@ -2,14 +2,14 @@
 
 import os
 import subprocess
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from sa2va_cli.batch.options import Asking, Editing, FromTracks, Options, SharedSearch, Splitting
+from sa2va_cli.batch.options import SPECIAL, Asking, Editing, FromTracks, Options, SharedSearch, Splitting
 from sa2va_cli.commands.batch_options import Batching
 from sa2va_cli.commands.batch_state import (
     ERRORS_EPILOG,
@@ -20,6 +20,7 @@ from sa2va_cli.commands.batch_state import (
     status_command,
 )
 from sa2va_cli.commands.helptext import examples
+from sa2va_cli.commands.idle import names_in, refuse_idle
 from sa2va_cli.commands.options import Talking, add_command, without
 from sa2va_cli.commands.session import Interrupted, Session
 from sa2va_cli.commands.signals import signals_told
@@ -28,10 +29,12 @@ from sa2va_cli.events import Progress
 from sa2va_cli.outputs.delivery import Delivery
 from sa2va_cli.outputs.drawing import Drawing
 from sa2va_cli.outputs.saving import Saving
-from sa2va_cli.pipeline.asking_job import Answering
+from sa2va_cli.pipeline.asking_job import Answering, Regions, Viewing
 from sa2va_cli.runtime.choice import ModelChoice
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sa2va_cli.batch.estimating import Estimate
     from sa2va_cli.batch.planning import Plan
     from sa2va_cli.batch.progress import BatchResult
@@ -112,6 +115,9 @@ def run_command(
         search, saving, drawing, delivery, model, editing, from_tracks, asking, answering, splitting
     )
     manifest = None if batching.manifest is None else Path(batching.manifest)
+    if manifest is None:  # rows may be of other kinds
+        refuse_idle(session, _idle(batching.kind), f"with --kind {batching.kind}")
+        options = _without_strangers(options, batching.kind, session)
     plan = Plan(
         Request(_named(inputs or [], batching), manifest, batching.kind, options, batching.mirror),
         Again(batching.retry_failed, batching.force),
@@ -186,6 +192,38 @@ def _run(plan: "Plan", session: Session, *, as_json: bool) -> "BatchResult":
         result = run_batch(plan, tell, interrupts)
         show.end(result)
     return result
+
+
+def _idle(kind: str) -> "Sequence[str]":
+    """Options that jobs of a kind have no use for, beside those of groups of other kinds."""
+    following = ("--checkpoint", "--follower", "--follow-size", "--compile")
+    if kind == "render":
+        return (*names_in(SharedSearch, ModelChoice), "--checkpoint")
+    if kind == "ask":
+        used = {
+            *names_in(Viewing, Regions),
+            "--prompt",
+            "--save",
+            "--output",
+            "--overwrite",
+            "--skip-existing",
+        }
+        groups = names_in(SharedSearch, Saving, Drawing, Delivery)
+        return (*(name for name in groups if name not in used), *following)
+    return ()
+
+
+def _without_strangers(options: Options, kind: str, session: Session) -> Options:
+    """Options without defaults of the user's that are for jobs of other kinds."""
+    from sa2va_cli.batch.kinds import kind_of
+
+    plain = {
+        group: type(value)()
+        for group in SPECIAL
+        if group not in kind_of(kind).groups
+        and session.typed.isdisjoint(names_in(type(value := getattr(options, group))))
+    }
+    return replace(options, **plain)
 
 
 def _preview(found: Any, needed: "Estimate", console: "Console", *, as_json: bool) -> None:

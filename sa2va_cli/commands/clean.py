@@ -8,6 +8,7 @@ import typer
 from sa2va_cli.commands.helptext import examples
 from sa2va_cli.commands.options import Talking, only
 from sa2va_cli.commands.session import Session
+from sa2va_cli.errors import OutputError
 
 if TYPE_CHECKING:
     from sa2va_cli.outputs.leftovers import Leftover
@@ -49,6 +50,9 @@ def clean_command(
     console = session.console
     from sa2va_cli.outputs.leftovers import clear, find_leftovers, find_temporary
 
+    if not folder.is_dir():
+        what = "is a file" if folder.exists() else "is not there"
+        raise OutputError(f"{folder} {what}; name a folder that outputs were written to")
     here = list(find_leftovers(folder, recursive=recursive))
     known = {leftover.path.resolve() for leftover in here}
     found = [*here, *(one for one in find_temporary() if one.path.resolve() not in known)]

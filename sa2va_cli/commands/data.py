@@ -8,6 +8,7 @@ import typer
 
 from sa2va_cli.commands.console import Console
 from sa2va_cli.commands.helptext import examples
+from sa2va_cli.commands.idle import refuse_idle
 from sa2va_cli.commands.options import Talking, add_command, only
 from sa2va_cli.commands.session import Session
 from sa2va_cli.errors import InputError, UsageError, parameter
@@ -72,10 +73,12 @@ def check_command(
     and names that lead nowhere. The exit code is 0 where nothing is broken, else 3.
     """
     from sa2va_cli.events import Progress
-    from sa2va_cli.training.datasets.checking import check_dataset, draw_samples
+    from sa2va_cli.training.datasets.checking import check_dataset, check_sheet, draw_samples
     from sa2va_cli.training.datasets.table import read_dataset
 
     dataset = read_dataset(path, split, form)
+    if sheet is not None:
+        check_sheet(dataset, sheet)
     with session.console.reporting() as report:
         checked = check_dataset(dataset, lambda k, n: report(Progress("checking", k, n, "sentences")))
     if sheet is not None:
@@ -124,6 +127,7 @@ def convert_command(
     from sa2va_cli.training.datasets.table import read_dataset
 
     if path.suffix in PICKLES:
+        refuse_idle(session, ("--to", "--split", "--format"), "for a pickle, which becomes JSON as it is")
         out = out or path.with_suffix(".json")
         if out.exists():
             raise UsageError(f"{out} is there already; name another file with {parameter('output')}")
@@ -155,14 +159,15 @@ def split_command(
     _: Annotated[Talking, only("quiet", "debug")],
 ) -> None:
     """Divide a data set into train and val; sentences of one video or picture stay together."""
-    from sa2va_cli.training.datasets.converting import divided, write_dataset
+    from sa2va_cli.training.datasets.converting import divided, write_parts
     from sa2va_cli.training.datasets.table import read_dataset
 
     if out.exists():
         raise UsageError(f"{out} is there already; name a new folder with {parameter('output')}")
     parts = divided(read_dataset(path, split, form).usable(), share, seed)
-    for name, samples in zip(("train", "val"), parts, strict=True):
-        write_dataset(samples, out / name)
+    named = dict(zip(("train", "val"), parts, strict=True))
+    write_parts(named, out)
+    for name, samples in named.items():
         session.console.note(f"{name}: {len(samples)} sentences")
         session.console.answer(str(out / name))
 

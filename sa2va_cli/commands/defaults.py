@@ -21,6 +21,9 @@ PREFIX = "SA2VA"
 _STRENGTHS = ("DEFAULT", "DEFAULT_MAP", "ENVIRONMENT", "PROMPT", "COMMANDLINE")
 """The parser's names of where a value comes from, the weakest first."""
 
+TYPED = _STRENGTHS.index("COMMANDLINE")
+"""How directly an option is set that stands on the command line."""
+
 
 @dataclass(frozen=True)
 class Known:

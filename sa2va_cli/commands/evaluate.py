@@ -1,16 +1,17 @@
 """``sa2va evaluate``: a model, or files of any tool, scored on a data set."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sa2va_cli.commands.console import Console
 from sa2va_cli.commands.helptext import examples
+from sa2va_cli.commands.idle import names_in, refuse_idle
 from sa2va_cli.commands.options import Talking, only, without
 from sa2va_cli.commands.session import Session
-from sa2va_cli.errors import InputError, UsageError, parameter
+from sa2va_cli.errors import InputError, OutputError, UsageError, parameter
 from sa2va_cli.runtime.choice import ModelChoice
 
 if TYPE_CHECKING:
@@ -104,40 +105,109 @@ def evaluate_command(
         raise UsageError(f"{parameter('protocol', protocol)}: give one of {', '.join(PROTOCOLS)}")
     given = what or []
     if compare:
+        refuse_idle(session, session.typed - {"--compare", *names_in(Talking)}, "with --compare")
         _compare(given, session.console, as_json=talking.as_json)
         return
+    if predictions is not None:
+        refuse_idle(session, ("--part", *names_in(ModelChoice)), "with --predictions")
+    if part is not None and submit is not None:
+        raise UsageError(
+            f"{parameter('part', part)} only predicts; give {parameter('submit')} once all parts are there, "
+            f"without {parameter('part')}"
+        )
     wanted = 1 if predictions is not None else 2
     if len(given) != wanted:
         names = "DATA" if wanted == 1 else "MODEL and DATA"
-        raise UsageError(f"{len(given)} arguments are given where {names} must be; see sa2va evaluate --help")
-    from sa2va_cli.evaluation.predictions import predictions_in
+        raise UsageError(
+            f"{' '.join(given) or 'nothing'} is given where {names} must be; see sa2va evaluate --help"
+        )
+    name = given[0] if predictions is None else None
+    job = _Job(Path(given[-1]), split, form, protocol, name, model, out, predictions, submit, part)
+    told = _evaluated(job, session, as_json=talking.as_json)
+    if talking.as_json:
+        session.console.data(told)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What is evaluated, and what of it is wanted; as the command has it."""
+
+    data: Path
+    split: str | None
+    form: str | None
+    protocol: str
+    name: str | None
+    model: ModelChoice
+    out: Path
+    predictions: Path | None
+    submit: Path | None
+    part: str | None
+
+
+def _evaluated(job: _Job, session: Session, *, as_json: bool) -> dict[str, Any]:
+    """Predicts, submits and scores; returns what programs are told of it."""
     from sa2va_cli.evaluation.protocols import scored_sentences
-    from sa2va_cli.evaluation.submission import refuse_existing, write_submission
+    from sa2va_cli.evaluation.submission import refuse_existing
     from sa2va_cli.training.datasets.table import read_dataset
 
-    if submit is not None:
-        refuse_existing(submit)
-    dataset = read_dataset(Path(given[-1]), split, form)
-    samples = scored_sentences(dataset.format, dataset.usable(), protocol)
-    if predictions is None:
-        chosen = replace(model, name=given[0])
-        _predict(chosen, samples, out / "predictions", protocol, part, session)
-        if part is not None:
-            return
-    source = predictions or out / "predictions"
-    if submit is not None:
-        count = write_submission(dataset.format, samples, predictions_in(source), submit, protocol=protocol)
-        session.console.note(f"{submit}: {count} masks of {len(samples)} sentences")
-        session.console.answer(str(submit))
-    if all(one.objects is None for one in samples):
-        if submit is None:
-            raise InputError(
-                f"{given[-1]}: its masks are not published; write what the server wants with "
-                f"{parameter('submit')}"
-            )
-        return
-    name = given[0] if predictions is None else None
-    _score(dataset, samples, source, out, protocol, name, session, as_json=talking.as_json)
+    if job.submit is not None:
+        refuse_existing(job.submit)
+    dataset = read_dataset(job.data, job.split, job.form)
+    samples = scored_sentences(dataset.format, dataset.usable(), job.protocol)
+    published = any(one.objects is not None for one in samples)
+    if not published and job.submit is None and job.part is None:
+        raise InputError(
+            f"{job.data}: its masks are not published; write what the server wants with {parameter('submit')}"
+        )
+    _check_folder(job.out)
+    source = job.predictions or job.out / "predictions"
+    if job.name is not None:
+        told = _predict(replace(job.model, name=job.name), samples, source, job.protocol, job.part, session)
+        if job.part is not None:
+            return told
+    written = _submit(job.submit, dataset.format, samples, source, job.protocol, session, as_json=as_json)
+    if not published:
+        return written
+    return _score(dataset, samples, source, job, session, as_json=as_json) | written
+
+
+def _submit(
+    out: Path | None,
+    form: str,
+    samples: "Sequence[ReferringSample]",
+    source: Path,
+    protocol: str,
+    session: Session,
+    *,
+    as_json: bool,
+) -> dict[str, Any]:
+    """Writes what a server wants, if that was asked for."""
+    from sa2va_cli.evaluation.predictions import predictions_in
+    from sa2va_cli.evaluation.submission import write_submission
+
+    if out is None:
+        return {}
+    count = write_submission(form, samples, predictions_in(source), out, protocol=protocol)
+    session.console.note(f"{out}: {count} masks of {len(samples)} sentences")
+    if not as_json:
+        session.console.answer(str(out))
+    return {"submission": {"path": str(out), "masks": count, "sentences": len(samples)}}
+
+
+def _check_folder(out: Path) -> None:
+    """Makes sure that results can go into a folder, before hours of prediction.
+
+    Raises:
+        OutputError: it is a file, or lies in one.
+    """
+    from sa2va_cli.staging import output_errors
+
+    with output_errors(out):
+        there = next((one for one in (out, *out.parents) if one.exists()), None)
+    if there is not None and not there.is_dir():
+        raise OutputError(
+            f"{there} is a file, and results go into a folder; name another with {parameter('output')}"
+        )
 
 
 def _predict(
@@ -147,7 +217,7 @@ def _predict(
     protocol: str,
     part: str | None,
     session: Session,
-) -> None:
+) -> dict[str, Any]:
     from sa2va_cli.evaluation.predicting import predict
     from sa2va_cli.events import Progress
     from sa2va_cli.runtime.loading import load_segmenter, memory_errors_explained
@@ -170,6 +240,7 @@ def _predict(
             lambda k, n: report(Progress("predicting", k, n, "videos")),
         )
     session.console.note(f"{made} of {len(videos)} videos predicted, the others were there")
+    return {"part": part, "videos": len(videos), "predicted": made}
 
 
 def _share(part: str | None) -> tuple[int, int]:
@@ -186,13 +257,12 @@ def _score(
     dataset: "Dataset",
     samples: "Sequence[ReferringSample]",
     source: Path,
-    out: Path,
-    protocol: str,
-    model: str | None,
+    job: _Job,
     session: Session,
     *,
     as_json: bool,
-) -> None:
+) -> dict[str, Any]:
+    """Writes the report, shows it to people, and returns what programs are told."""
     from sa2va_cli.evaluation import report as reports
     from sa2va_cli.evaluation.predictions import predictions_in
     from sa2va_cli.evaluation.scoring import draw_worst, score
@@ -200,14 +270,14 @@ def _score(
 
     found = predictions_in(source)
     with session.console.reporting() as tell:
-        scores = list(score(samples, found, protocol, lambda k, n: tell(Progress("scoring", k, n, "videos"))))
-    report = reports.make_report(str(dataset.path), dataset.format, model, protocol, scores)
-    reports.write_report(report, scores, out)
-    draw_worst(dataset.format, samples, scores, found, out / reports.WORST, protocol)
-    if as_json:
-        session.console.data(reports.document(report))
-    else:
-        _show(report, scores, out, session.console)
+        counted = score(samples, found, job.protocol, lambda k, n: tell(Progress("scoring", k, n, "videos")))
+        scores = list(counted)
+    report = reports.make_report(str(dataset.path), dataset.format, job.name, job.protocol, scores)
+    reports.write_report(report, scores, job.out)
+    draw_worst(dataset.format, samples, scores, found, job.out / reports.WORST, job.protocol)
+    if not as_json:
+        _show(report, scores, job.out, session.console)
+    return reports.document(report)
 
 
 def _show(report: "Report", scores: "Sequence[SentenceScore]", out: Path, console: Console) -> None:

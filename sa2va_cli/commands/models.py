@@ -330,10 +330,13 @@ def convert_command(
     if state is not None and not state.is_file():
         raise ModelError(f"there is no file {source}")
     with collector_paused():
-        from sa2va_cli.checkpoints.conversion import convert, refuse_existing
+        from sa2va_cli.checkpoints.conversion import check_convertible, convert, refuse_existing
+        from sa2va_cli.checkpoints.inspection import check_tensors
 
     folder = _folder(rewriting.base or source)
     refuse_existing(target)
+    check_convertible(folder, rewriting.kind)
+    check_tensors(folder)  # what is not whole makes nothing that is
     console.note(f"writing {target}")
     rewritten = convert(folder, target, rewriting.kind, rewriting.torch_dtype, state)
     _tell(console, rewritten, as_json=talking.as_json)
@@ -421,9 +424,12 @@ def upgrade_command(
     """
     console = session.console
     with collector_paused():
-        from sa2va_cli.checkpoints.conversion import refuse_existing, upgrade
+        from sa2va_cli.checkpoints.conversion import refuse_adapter, refuse_existing, upgrade
+        from sa2va_cli.checkpoints.inspection import check_tensors
 
     folder = _folder(source)
     refuse_existing(target)
+    refuse_adapter(folder)
+    check_tensors(folder)
     console.note(f"writing {target}")
     _tell(console, upgrade(folder, target, sam2), as_json=talking.as_json)

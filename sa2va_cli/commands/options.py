@@ -29,7 +29,7 @@ if it was not typed.
 import inspect
 from collections.abc import Callable, Iterable, Iterator
 from copy import copy
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from keyword import iskeyword
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -38,13 +38,16 @@ import typer
 from typer.models import ArgumentInfo
 
 from sa2va_cli.commands.console import Console
-from sa2va_cli.commands.defaults import KNOWN, origin_of, path_of, remember, strength_of
+from sa2va_cli.commands.defaults import KNOWN, TYPED, Known, origin_of, path_of, remember, strength_of
 from sa2va_cli.commands.helptext import help_text
 from sa2va_cli.commands.session import Session
 from sa2va_cli.errors import UsageError
 from sa2va_cli.parameters import PANELS, TALKING, Argument, Declared, Option, Switches, declared
 
 Command = Callable[..., None]
+
+DEFAULTED = "defaulted"
+"""A field of a group that gets the names of those whose values nobody typed."""
 
 
 @dataclass(frozen=True)
@@ -231,6 +234,19 @@ def _parameters_of(group: type, choice: Choice) -> list[tuple[str | None, inspec
     return found
 
 
+def option_names(group: type, choice: Choice = ALL) -> tuple[str, ...]:
+    """The long names of the options of a group, as they are typed."""
+    found: list[str] = []
+    for one in _members(group, choice):
+        if isinstance(one, _Nested):
+            found += option_names(one.group)
+        elif isinstance(one.setting, Switches):
+            found += [switch.name for switch in one.setting.switches]
+        elif isinstance(one.setting, Option):
+            found.append((one.setting.names or (f"--{one.name.replace('_', '-')}",))[0])
+    return tuple(found)
+
+
 def _argument(one: Declared, argument: Argument) -> inspect.Parameter:
     info = typer.Argument(metavar=argument.metavar, help=argument.help, show_default=False)
     kind: Any = list[str] if argument.several else str
@@ -309,13 +325,15 @@ def _written_kind(kind: Any) -> Any:
 def _call(command: Command, shape: _Shape, values: dict[str, Any]) -> None:
     context: typer.Context = values.pop("context")
     session: Session = context.obj
+    session.typed = _typed(context)
     made: dict[str, Any] = {one.name: values[one.name] for one in shape.own}
     made |= dict.fromkeys(shape.session, session) | dict.fromkeys(shape.context, context)
     try:
         # How to talk comes first: what goes wrong with the others is told in that way.
         for name, (kind, choice) in sorted(shape.groups.items(), key=lambda one: one[1][0] is not Talking):
-            made[name] = _gathered(kind, choice, values, context)
+            made[name] = _settled_group(kind, choice, values, context)
             if isinstance(made[name], Talking):
+                made[name] = _louder(made[name], context)
                 _talk(session, made[name])
         command(**made)
     except UsageError as error:
@@ -324,14 +342,61 @@ def _call(command: Command, shape: _Shape, values: dict[str, Any]) -> None:
         raise
 
 
+def _typed(context: typer.Context) -> frozenset[str]:
+    """The long names of the options that stand on the command line."""
+    names = {one.name: next(iter(one.opts)) for one in context.command.params if one.name}
+    told = {name: long for name, long in names.items() if strength_of(context, name) == TYPED}
+    return frozenset(long for long in told.values() if long.startswith("--"))
+
+
+def _louder(talking: Talking, context: typer.Context) -> Talking:
+    """How to talk where both quiet and more were asked for: as was said the more directly.
+
+    Raises:
+        UsageError: both were said alike.
+    """
+    if not (talking.quiet and talking.verbose):
+        return talking
+    quiet, verbose = (strength_of(context, name) for name in ("quiet", "verbose"))
+    if quiet == verbose:
+        raise UsageError("--quiet and --verbose contradict each other; give one of them")
+    return replace(talking, quiet=quiet > verbose, verbose=verbose > quiet)
+
+
 def _talk(session: Session, talking: Talking) -> None:
     session.console = Console(quiet=talking.quiet, verbose=talking.verbose, debug=talking.debug)
     session.console.hush_libraries()
 
 
+def _settled_group(group: Any, choice: Choice, values: dict[str, Any], context: typer.Context) -> Any:
+    """Makes a group; a default that contradicts what was typed gives way to it.
+
+    Raises:
+        UsageError: something cannot be meant, and it is not only a default that is in its way.
+    """
+    try:
+        return _gathered(group, choice, values, context)
+    except UsageError as error:
+        named = {key for key, known in _known(context) if known.name in error.command_line.split()}
+        weaker = {key for key in named if 0 < strength_of(context, key) < TYPED}
+        if not weaker or weaker == named:
+            raise
+        defaults = {one.name: one.default for one in context.command.params}
+        for key in weaker:
+            source: Any = context.get_parameter_source(key)
+            context.set_parameter_source(key, type(source).DEFAULT)
+            values[key] = defaults[key]
+        return _settled_group(group, choice, values, context)
+
+
+def _known(context: typer.Context) -> Iterable[tuple[str, Known]]:
+    return KNOWN.get(path_of(context), {}).items()
+
+
 def _gathered(group: Any, choice: Choice, values: dict[str, Any], context: typer.Context) -> Any:
     """Makes a group of what was parsed."""
     made: dict[str, Any] = {}
+    untyped: set[str] = set()
     for one in _members(group, choice):
         if isinstance(one, _Nested):
             made[one.name] = _gathered(one.group, choice, values, context)
@@ -340,6 +405,8 @@ def _gathered(group: Any, choice: Choice, values: dict[str, Any], context: typer
         elif isinstance(setting, Switches):
             chosen = _switched(setting, values, context)
             made |= {} if chosen is None else {one.name: chosen}
+            keys = [_key((switch.name,)) for switch in setting.switches]
+            untyped |= set() if any(strength_of(context, key) == TYPED for key in keys) else {one.name}
         else:
             key = _key(setting.names or (f"--{one.name}",))
             value = values[key]
@@ -351,6 +418,9 @@ def _gathered(group: Any, choice: Choice, values: dict[str, Any], context: typer
             if one.default is not MISSING and (value is None or not said):
                 continue  # nobody said anything
             made[one.name] = setting.read(value) if setting.read else value
+            untyped |= set() if strength_of(context, key) == TYPED else {one.name}
+    if any(one.name == DEFAULTED for one in fields(group)):
+        made[DEFAULTED] = frozenset(untyped & made.keys())
     return group(**made)
 
 
@@ -385,8 +455,6 @@ def _origins(error: UsageError, context: typer.Context) -> str:
     """Where the options that a message speaks of come from, if not from the command line."""
     words = error.command_line.split()
     origins = {
-        known.name: origin_of(context, key, known)
-        for key, known in KNOWN.get(path_of(context), {}).items()
-        if known.name in words
+        known.name: origin_of(context, key, known) for key, known in _known(context) if known.name in words
     }
     return "; ".join(f"{name} comes from {origin}" for name, origin in origins.items() if origin)

@@ -40,6 +40,9 @@ A flag that is set in the environment or in the file is taken back with `--no-` 
 `--no-overwrite`. An unknown key or a value of the wrong type is an error (exit code 2). Options of the panel
 "Options" below belong to one command and have no name for all. `sa2va config` shows the default of every
 option here, and where it comes from.
+
+An option that means nothing in what a command is asked, such as `--crf` for masks in JSON, is refused or
+warned of where it is typed; a default of yours is left out there, and gives way to what is typed against it.
 """
 
 

@@ -24,9 +24,11 @@ class Session:
         arguments: of the command line.
         console: replaced once the options that silence or loosen it are known.
         configuration: what the configuration file says, once it is read.
+        typed: the long names of options that stand on the command line, once it is read.
     """
 
     load: "Load | None" = None
     arguments: Sequence[str] = ()
     console: Console = field(default_factory=Console)
     configuration: "Configuration | None" = None
+    typed: frozenset[str] = frozenset()

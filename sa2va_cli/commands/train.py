@@ -10,6 +10,7 @@ import typer
 
 from sa2va_cli.commands.console import Console
 from sa2va_cli.commands.helptext import examples
+from sa2va_cli.commands.idle import refuse_idle
 from sa2va_cli.commands.options import Talking, only
 from sa2va_cli.commands.session import Interrupted, Session
 from sa2va_cli.commands.signals import signals_told
@@ -121,7 +122,8 @@ def train_command(
     from sa2va_cli.training.job import Job
     from sa2va_cli.training.parallel import asked_to_shard
 
-    sources = [_source(text, split, form) for text in data]
+    refuse_idle(session, () if val else ("--val-split", "--validate-every"), "without --val")
+    sources = _sources(data, split, form)
     validator = None if val is None else _validator(val, val_split)
     folder = resolve(name, masks=True)
     with memory_errors_explained(name, placement, "batch"):
@@ -158,6 +160,11 @@ def _placed(model: ModelChoice) -> "Placement":
         return replace(model, dtype="fp32").placed()
     if "fp16" in found.dtypes.values():
         raise UsageError(f"training in fp16 is not supported; use {parameter('dtype', 'bf16')} or fp32")
+    if (found.dtypes["lm"], found.dtypes["vit"]) == ("fp32", "bf16"):
+        raise UsageError(
+            f"{parameter('dtype', model.dtype)}: in training a language model in fp32 takes no pictures in "
+            "bf16; give lm and vit the same, or bf16 to lm"
+        )
     return found
 
 
@@ -176,12 +183,18 @@ def _require(recipe: "Recipe", *, tensorboard: bool) -> None:
         require(ACCELERATE, "training in several processes")
 
 
-def _source(text: str, split: str | None, form: str | None) -> "Source":
-    from sa2va_cli.training.datasets.table import read_dataset
+def _sources(data: list[str], split: str | None, form: str | None) -> "list[Source]":
+    """Reads data sets; one without parts is taken whole, beside others of which a part is meant."""
+    from sa2va_cli.training.datasets.table import has_parts, read_dataset
     from sa2va_cli.training.examples import Source
 
-    path, weight = _weighted(text)
-    return Source.of(read_dataset(path, split, form).usable(), weight)
+    weighted = [_weighted(text) for text in data]
+    divided = [split is not None and has_parts(path, form) for path, _ in weighted]
+    parts = [split if one or not any(divided) else None for one in divided]
+    return [
+        Source.of(read_dataset(path, part, form).usable(), weight)
+        for (path, weight), part in zip(weighted, parts, strict=True)
+    ]
 
 
 def _weighted(text: str) -> tuple[Path, float]:

@@ -61,7 +61,7 @@ class Changes:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        if self.full and self.lora:
+        if self.full and self.lora is not None:
             raise UsageError(f"{parameter('full')} trains without adapters; leave {parameter('lora')} out")
         if self.steps is not None and self.epochs is not None:
             raise UsageError(f"{parameter('steps')} and {parameter('epochs')} say the same; give one")
@@ -86,7 +86,12 @@ def recipe_of(changes: Changes, freeze: Sequence[str], name: str) -> "Recipe":
     if changes.full:
         parts = dict.fromkeys(PARTS, FULL)
     lora = recipe.lora
-    if changes.lora:
+    if changes.lora is not None:
+        if LANGUAGE_MODEL in freeze:
+            raise UsageError(
+                f"{parameter('lora', changes.lora)} trains the language model, and "
+                f"{parameter('freeze', LANGUAGE_MODEL)} leaves it as it is; give one of them"
+            )
         parts[LANGUAGE_MODEL] = LORA
         lora = changed(lora, _lora(changes.lora), "lora.")
     for part in freeze:

@@ -6,7 +6,7 @@ that ``sa2va segment`` has for defaults. Of DAVIS the first frame's masks are sh
 """
 
 from collections.abc import Callable, Generator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from sa2va_cli.media.reader import Reader, Selection, open_source
 from sa2va_cli.pipeline.provenance import source_facts
 from sa2va_cli.pipeline.search import Search
 from sa2va_cli.pipeline.streaming import stream
+from sa2va_cli.staging import output_errors
 from sa2va_cli.tracks.header import Header
 from sa2va_cli.tracks.log import Tracks, TracksWriter
 from sa2va_cli.training.datasets.sample import Pictures, ReferringSample, VideoFrames
@@ -98,7 +99,10 @@ def predict(
 
 def _made_by(path: Path, search: Search, name: str) -> ModelIdentity:
     """The model that made predictions which are there already."""
-    header = Tracks(path).header
+    try:
+        header = Tracks(path).header
+    except InputError as error:
+        raise InputError(f"{error.message}; remove {path}, and the same command makes it again") from error
     told = [(one.text, one.label) for one in header.prompts]
     if told != [(one.text, one.label) for one in search.prompts]:
         raise InputError(f"{path} is of other sentences or another protocol; name a new folder with --output")
@@ -118,10 +122,25 @@ def _predict(
     search: Search,
     path: Path,
 ) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
-    with suppress(FileNotFoundError):
-        part.unlink()  # of a run that was killed: a video is done from its beginning
+    with output_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.unlink(missing_ok=True)  # of a run that was killed: a video is done from its beginning
+    try:
+        _write(segmenter, identity, samples, search, part)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    part.replace(path)
+
+
+def _write(
+    segmenter: AnySegmenter,
+    identity: ModelIdentity,
+    samples: Sequence[ReferringSample],
+    search: Search,
+    part: Path,
+) -> None:
     with _reader(samples[0]) as reader, closing(stream(segmenter, reader, search)) as results:
         writer: TracksWriter | None = None
         try:
@@ -133,7 +152,6 @@ def _predict(
         finally:
             if writer is not None:
                 writer.__exit__(None, None, None)
-    part.replace(path)
 
 
 def _append(writer: TracksWriter, masks: FrameMasks) -> None:
@@ -176,8 +194,9 @@ def _reader(sample: ReferringSample) -> Generator[Reader, None, None]:
             with open_source(paths[0]) as reader:
                 yield reader
             return
-        if sorted(one for one in paths[0].parent.iterdir() if not one.name.startswith(".")) == paths:
-            with open_source(paths[0].parent) as reader:
+        folder = paths[0].parent
+        if folder.is_dir() and sorted(p for p in folder.iterdir() if not p.name.startswith(".")) == paths:
+            with open_source(folder) as reader:
                 yield reader
             return
     pictures = [frames.read(k) for k in sorted_frames(sample)]

@@ -56,6 +56,8 @@ def predictions_in(folder: Path) -> Predictions:
     Raises:
         InputError: it is no folder, or holds neither.
     """
+    if folder.is_file():
+        raise InputError(f"{folder}: is a file, and predictions are a folder; unpack it if it is an archive")
     if not folder.is_dir():
         raise InputError(f"{folder}: there is no such folder of predictions")
     if next(folder.rglob(f"*{ENDING}"), None) is not None:

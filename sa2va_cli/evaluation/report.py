@@ -75,7 +75,6 @@ def write_report(report: Report, scores: Sequence[SentenceScore], folder: Path) 
     Raises:
         OutputError: they cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     write_sentences(scores, folder / SENTENCES)
     with atomic(folder / REPORT) as part:
         part.write_text(json.dumps(document(report), ensure_ascii=False, indent=1), encoding="utf-8")

@@ -4,7 +4,7 @@ What a receiver wants is a row of ``presets.PRESETS``; each option given overrid
 one output is a ``forms.Form``.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Annotated
 
@@ -57,6 +57,7 @@ class Delivery:
         start_number: of the first file where each frame is a file.
         alpha: whether colours are multiplied by alpha.
         stacking: where the matte of ``stacked`` lies.
+        defaulted: names of those of them that are a default of the user's, and count where they can.
 
     Raises:
         UsageError: something is not allowed.
@@ -138,6 +139,7 @@ class Delivery:
             choices=("below", "beside"),
         ),
     ] = "below"
+    defaulted: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
 
     @property
     def rate(self) -> Fraction | None:

@@ -3,9 +3,11 @@
 Knows nothing about names but their endings, and nothing about what is drawn.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Literal
+from typing import Any, Literal
 
 from sa2va_cli.errors import UsageError
 from sa2va_cli.outputs.delivery import FOLDERS, STREAMS, Delivery
@@ -133,11 +135,32 @@ class Request:
 
 
 def form_of(request: Request) -> Form:
-    """Decides how an output is stored.
+    """Decides how an output is stored; a default of the user's that it cannot have is left out.
 
     Raises:
         UsageError: what was asked for does not go together.
     """
+    soft = sorted(request.delivery.defaulted - {"stacking"})
+    try:
+        return _form(request)
+    except UsageError:
+        if not soft:
+            raise
+    firm = form_of(_without(request, soft))  # what is wrong without any default is told
+    for name in soft:
+        with suppress(UsageError):
+            return form_of(_without(request, [name]))
+    return firm
+
+
+def _without(request: Request, names: Sequence[str]) -> Request:
+    """The same without some of what its delivery says."""
+    delivery = request.delivery
+    less: dict[str, Any] = dict.fromkeys(names) | {"defaulted": delivery.defaulted - set(names)}
+    return replace(request, delivery=replace(delivery, **less))
+
+
+def _form(request: Request) -> Form:
     if request.row.content is None:
         if request.stream:
             raise UsageError(f"-o -: {request.kind} is no stream of pictures; give a file or a folder")

@@ -284,7 +284,7 @@ def _check_used(delivery: Delivery, planned: Sequence[PlannedOutput], drawing: D
         "alpha": any(content == "alpha" for content, _ in pictures),
     }
     for name, used in uses.items():
-        if getattr(delivery, name) is not None and not used:
+        if getattr(delivery, name) is not None and not used and name not in delivery.defaulted:
             made = ", ".join(dict.fromkeys(output.kind for output in planned))
             raise UsageError(f"{_named(delivery, name)} means nothing for {made} of this input; leave it out")
 

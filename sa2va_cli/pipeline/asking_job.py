@@ -199,6 +199,8 @@ class AskJob:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "inputs", tuple(expanded(one) for one in self.inputs))
+        if (times := self.inputs.count("-")) > 1:
+            raise UsageError(f"standard input (-) is given {times} times, and is read once; give it once")
         if not self.question.strip():
             raise UsageError('the question is empty; ask something, such as "What is on the table?"')
         if self.saving is not None and len(self.inputs) != 1:

@@ -85,11 +85,13 @@ def read_questions(path: Path, inputs: Sequence[str], regions: tuple[VisualPromp
         raise InputError(
             f"{path}: cannot be read as UTF-8 text ({getattr(error, 'strerror', None) or error})"
         ) from error
-    lines = [line.strip() for line in text.split("\n")]  # JSON may hold other ends of lines
-    lines = [line for line in lines if line and not line.startswith("#")]
-    if not lines:
+    lines = enumerate(map(str.strip, text.split("\n")), 1)  # JSON may hold other ends of lines
+    asked = [(number, line) for number, line in lines if line and not line.startswith("#")]
+    if not asked:
         raise InputError(f"{path}: has no question; write one on each line")
-    listed = [_listed(number, line, tuple(inputs), regions) for number, line in enumerate(lines, 1)]
+    listed = [
+        _listed(number, place, line, tuple(inputs), regions) for number, (place, line) in enumerate(asked, 1)
+    ]
     seen: set[str] = set()
     for one in listed:
         if str(one.id) in seen:
@@ -114,15 +116,18 @@ def files_named(path: Path) -> tuple[Path, ...]:
     return tuple(dict.fromkeys(named))
 
 
-def _listed(number: int, line: str, inputs: tuple[str, ...], regions: tuple[VisualPrompt, ...]) -> Listed:
+def _listed(
+    number: int, place: int, line: str, inputs: tuple[str, ...], regions: tuple[VisualPrompt, ...]
+) -> Listed:
+    """One question, known by its number, from the line of this place."""
     if not line.startswith("{"):
         return Listed(number, line, inputs, regions=regions)
     try:
         return _from_json(number, json.loads(line), inputs, regions)
     except UsageError as error:
-        return Listed(number, line, problem=f"line {number}: {error.command_line}")
+        return Listed(number, line, problem=f"line {place}: {error.command_line}")
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        return Listed(number, line, problem=f"line {number} is not understood ({error})")
+        return Listed(number, line, problem=f"line {place} is not understood ({error})")
 
 
 def _from_json(

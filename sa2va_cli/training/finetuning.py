@@ -42,7 +42,14 @@ from sa2va_cli.training.recipe import LANGUAGE_MODEL, LORA, as_document
 from sa2va_cli.training.referring import ReferringObjective
 from sa2va_cli.training.run_files import RunFiles
 from sa2va_cli.training.sharding import put_together, shard
-from sa2va_cli.training.trained_parts import Counted, count, frozen_modules, prepare, trained_tensors
+from sa2va_cli.training.trained_parts import (
+    Counted,
+    as_used,
+    count,
+    frozen_modules,
+    prepare,
+    trained_tensors,
+)
 from sa2va_cli.training.trainer import Plan, StoppedError, Trainer, Watch, made_ahead
 
 RUN_FOLDER = "training"
@@ -292,9 +299,10 @@ class Training:
             return
         learned = self._learned()
         if self.job.processes.first:
-            network = self._network_with(learned)
-            extra["before"] = {name: float(value) for name, value in self._validator.scores(network).items()}
-            self._validator.draw(network, self.files.folder / "before.png")
+            with as_used(self._network_with(learned), self.job.dtypes) as network:
+                scored = self._validator.scores(network)
+                self._validator.draw(network, self.files.folder / "before.png")
+            extra["before"] = {name: float(value) for name, value in scored.items()}
             self.files.log_again({"step": 0, "validation": extra["before"]})
 
     def _validate(self) -> None:
@@ -304,7 +312,8 @@ class Training:
             return
         learned = self._learned()
         if self.job.processes.first:
-            scored = self._validator.scores(self._network_with(learned))
+            with as_used(self._network_with(learned), self.job.dtypes) as network:
+                scored = self._validator.scores(network)
             scores = {name: float(value) for name, value in scored.items()}
             self.files.log_again({"step": trainer.done, "validation": scores})
             best = trainer.extra.get("best")
@@ -361,8 +370,9 @@ class Training:
         merge_into(adapter, job.out, job.to)
         if self._validator is not None:
             kept = load_file(weights)
-            network = self._network_with({name: kept[saved_name(name)] for name in learned})
-            self._validator.draw(network, self.files.folder / "after.png")
+            best_one = self._network_with({name: kept[saved_name(name)] for name in learned})
+            with as_used(best_one, job.dtypes) as network:
+                self._validator.draw(network, self.files.folder / "after.png")
         if low_rank is None:
             discard(adapter)  # it is the whole model once more
         step = trainer.done if best is None else int(best["step"])

@@ -3,12 +3,15 @@
 Adapters are those of peft, put into the language model in place. Knows nothing about losses or files.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
+from sa2va_cli.checkpoints.parts import SAM2, group_of
 from sa2va_cli.errors import ModelError
 from sa2va_cli.model.network import Sa2VANetwork
 from sa2va_cli.training.recipe import (
@@ -112,6 +115,29 @@ def _adapt(network: Sa2VANetwork, lora: Lora) -> None:
         r=lora.r, lora_alpha=lora.alpha, lora_dropout=lora.dropout, bias="none", target_modules=layers
     )
     inject_adapter_in_model(config, model)
+
+
+@contextmanager
+def as_used(network: Sa2VANetwork, dtypes: Mapping[str, torch.dtype]) -> Iterator[Sa2VANetwork]:
+    """The network in the precision that it will run in, where what is trained is rounded; and back.
+
+    Between a layer in bfloat16 and one in float32 nothing is cast but in training.
+
+    Args:
+        network: is changed in place, and has its numbers again afterwards.
+        dtypes: by group; what makes masks stays float32, as while it is trained.
+    """
+    kept = []
+    for name, parameter in network.named_parameters():
+        group = group_of(name)
+        if group != SAM2 and parameter.is_floating_point() and parameter.dtype != dtypes[group]:
+            kept.append((parameter, parameter.data))
+            parameter.data = parameter.data.to(dtypes[group])
+    try:
+        yield network
+    finally:
+        for parameter, data in kept:
+            parameter.data = data
 
 
 def trained_tensors(network: nn.Module) -> dict[str, Tensor]:

@@ -184,6 +184,27 @@ def test_options_of_other_kinds_are_refused(sa2va, kind):
         assert fits or f"{option[0]} is for --kind" in outcome.err
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--kind", "render", "--keyframes", "3"), "--keyframes means nothing with --kind render; leave it"),
+        (("--kind", "render", "--model", "demo"), "--model means nothing with --kind render"),
+        (("--kind", "ask", "--questions", "q", "--grow", "1"), "--grow means nothing with --kind ask"),
+        (("--kind", "ask", "--questions", "q", "--crf", "20"), "--crf means nothing with --kind ask"),
+    ],
+)
+def test_options_that_a_kind_has_no_use_for_are_refused(sa2va, folder, options, told):
+    outcome = sa2va("batch", "shots", *options)
+    assert outcome.code == 2
+    assert told in outcome.err
+
+
+def test_defaults_that_are_for_other_kinds_stand_in_no_way(sa2va, clips, monkeypatch):
+    for name, value in {"TEMPERATURE": "0.5", "BATCH_RUN_INSTRUCTION": "blur it", "KEYFRAMES": "3"}.items():
+        monkeypatch.setenv(f"SA2VA_{name}", value)
+    assert sa2va("batch", "shots", "-p", "red", "--save", "mask", "--mirror", "-o", "out/").code == 0
+
+
 def test_every_option_of_every_kind_can_stand_in_a_row():
     for group in SPECIAL:
         for row in declared(type(getattr(Options(), group))):

@@ -64,7 +64,9 @@ def test_the_answer_goes_to_standard_output_and_all_else_to_standard_error(folde
         (("--save", "mask"), "edgetam"),
     ],
 )
-def test_a_follower_is_loaded_only_where_something_is_followed(sa2va, folder, options, follower):
+def test_a_follower_is_loaded_only_where_something_is_followed(sa2va, folder, monkeypatch, options, follower):
+    monkeypatch.setenv("SA2VA_FOLLOWER", "edgetam")
+    monkeypatch.setenv("SA2VA_FOLLOW_SIZE", "512")
     make_video(folder / "a.mp4")
     (folder / "questions.txt").write_text("Where is the red thing?\n")
     question = () if "--questions" in options else ("Where is the red thing?",)
@@ -74,8 +76,7 @@ def test_a_follower_is_loaded_only_where_something_is_followed(sa2va, folder, op
         chosen.append((choice.follower, choice.follow_size))
         return FakeChat()
 
-    given = ("--model", "demo", "--follower", "edgetam", "--follow-size", "512", "--frames", "2")
-    sa2va("ask", "a.mp4", *question, *given, *options, load=load)
+    sa2va("ask", "a.mp4", *question, "--model", "demo", "--frames", "2", *options, load=load)
     assert chosen == [(follower, None if follower == "own" else 512)]
 
 
@@ -194,6 +195,17 @@ def test_options_of_answers_reach_the_model(folder, ask, engine):
         (("a.png", "a.png", "What?", "--save", "mask"), 2, "ask about each by itself"),
         (("What?", "--save", "mask"), 2, "there are 0"),
         (("a.png", "What?", "--times", "-i"), 2, "exclude each other"),
+        (("a.png", "What?", "--crf", "20"), 2, "--crf means nothing without --save; leave it out"),
+        (("a.png", "What?", "--overwrite"), 2, "--overwrite means nothing without --save"),
+        (("a.png", "What?", "--grow", "2", "--json"), 2, "--grow means nothing without --save"),
+        (("a.png", "What?", "--follower", "edgetam"), 2, "--follower means nothing without --save"),
+        (("a.png", "What?", "--threshold", "0.6"), 2, "--threshold means nothing without --save or --json"),
+        (("What?", "--frames", "3"), 2, "--frames means nothing where nothing is shown"),
+        (("a.png", "What?", "--top-p", "0.5"), 2, "--top-p means nothing at --temperature 0"),
+        (("a.png", "When?", "--times", "--sampling", "first"), 2, "--sampling means nothing with --times"),
+        (("a.png", "--questions", "q", "--opacity", "1"), 2, "--opacity means nothing with --questions"),
+        (("a.png", "What?", "-q", "-v"), 2, "--quiet and --verbose contradict each other"),
+        (("-", "a.png", "-", "What?"), 2, "standard input (-) is given 2 times, and is read once"),
         (("a.png", "What?", "--times", "--seed", "3"), 2, "--times asks in words of its own"),
         (("a.png", "What?", "--batch-size", "4"), 2, "--batch-size is for --questions FILE"),
         (("a.png", "When?", "--times"), 2, "--times takes a video"),
@@ -608,13 +620,53 @@ def test_answers_that_are_there_are_not_asked_for_again(folder, ask, engine):
     assert answers(folder / "a.jsonl") == whole
 
 
-@pytest.mark.parametrize("there", [b"\xff\n", b"[\n", b"5\n", b"[" * 100_000 + b"\n", None])
+@pytest.mark.parametrize(
+    ("output", "code", "told"),
+    [
+        ("new/", 7, "-o new/ is a folder; give a file, as in -o new/answers.jsonl"),
+        ("there", 7, "-o there is a folder; give a file"),
+        ("", 2, "answers go to one file"),
+        ("{stem}.jsonl", 2, "answers go to one file"),
+        ("new/deep/a.jsonl", 0, "wrote new/deep/a.jsonl"),
+    ],
+)
+def test_answers_go_to_one_file_whose_folder_is_made(folder, ask, output, code, told):
+    (folder / "q.txt").write_text("One?\n")
+    (folder / "there").mkdir()
+    outcome = ask("--questions", "q.txt", "-o", output)
+    assert (outcome.code, told in outcome.err) == (code, True)
+
+
+def test_a_line_that_is_not_understood_is_named_as_an_editor_numbers_it(folder, ask):
+    (folder / "q.txt").write_text("# mine\n\nOne?\n{\n")
+    outcome = ask("--questions", "q.txt")
+    first, second = map(json.loads, outcome.out.splitlines())
+    assert (first["id"], second["id"]) == (1, 2)
+    assert second["error"].startswith("line 4 is not understood")
+
+
+@pytest.mark.parametrize("question", [("Hello",), ("a.png", "a.png", "red?")])
+def test_a_default_of_the_environment_has_its_turn_where_it_means_something(
+    folder, ask, engine, monkeypatch, question
+):
+    for name, value in {"SAVE": "mask", "TOP_P": "0.5", "ASK_BATCH_SIZE": "2"}.items():
+        monkeypatch.setenv(f"SA2VA_{name}", value)
+    red_image(folder / "a.png")
+    assert ask(*question).code == 0
+    assert ask("a.png", "red?").files == ["a.mask.png", "a.png"]
+
+
+def test_what_was_said_more_directly_of_quiet_and_verbose_counts(folder, ask, monkeypatch):
+    monkeypatch.setenv("SA2VA_QUIET", "1")
+    assert "read 100 tokens" in ask("Hello", "-v").err
+    monkeypatch.setenv("SA2VA_VERBOSE", "1")
+    assert ask("Hello", "-q").err == ""
+
+
+@pytest.mark.parametrize("there", [b"\xff\n", b"[\n", b"5\n", b"[" * 100_000 + b"\n"])
 def test_what_holds_no_answers_is_not_gone_on_with(folder, ask, there):
     (folder / "q.txt").write_text("One?\n")
-    if there is None:
-        (folder / "a.jsonl").mkdir()
-    else:
-        (folder / "a.jsonl").write_bytes(there)
+    (folder / "a.jsonl").write_bytes(there)
     outcome = ask("--questions", "q.txt", "-o", "a.jsonl", "--skip-existing")
     assert (outcome.code, "a.jsonl: is no file of answers" in outcome.err) == (3, True)
 

@@ -151,3 +151,10 @@ def test_what_others_keep_among_temporary_files_stays(sa2va, folder, temporary):
         (temporary / name).touch()
     assert sa2va("clean").code == 0
     assert len(list(temporary.iterdir())) == 3
+
+
+def test_what_is_no_folder_is_told(sa2va, folder):
+    (folder / "a.txt").write_text("mine")
+    for name, told in (("a.txt", "a.txt is a file; name a folder"), ("none", "none is not there; name a")):
+        outcome = sa2va("clean", name)
+        assert (outcome.code, told in outcome.err) == (7, True)

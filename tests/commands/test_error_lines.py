@@ -290,15 +290,25 @@ def test_an_address_of_another_kind_is_told_which_are_known(sa2va):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "wanted"),
+    ("command", "option", "value", "wanted"),
     [
-        (["--keyframes", "many"], "Invalid value for '--keyframes': not a whole number; see sa2va segment"),
-        (["--threshold", "high"], "Invalid value for '--threshold': not a number; see sa2va segment"),
+        ("segment", "--keyframes", "many", "not a whole number, got 'many'"),
+        ("segment", "--threshold", "high", "not a number, got 'high'"),
+        ("ask", "--batch-size", "0", "must be at least 1, got '0'"),
+        ("review", "--port", "99999", "must be at most 65535, got '99999'"),
     ],
 )
-def test_a_number_that_is_none_is_said_in_plain_words(arguments, wanted, sa2va):
-    outcome = sa2va("segment", "clip.mp4", "dog", *arguments)
-    assert (outcome.code, outcome.err) == (2, f"error: {wanted} --help\n")
+def test_a_number_that_cannot_be_is_said_in_plain_words(command, option, value, wanted, sa2va):
+    outcome = sa2va(command, "clip.mp4", "dog", option, value)
+    assert outcome.code == 2
+    assert outcome.err == f"error: Invalid value for '{option}': {wanted}; see sa2va {command} --help\n"
+
+
+def test_a_switch_of_the_environment_that_is_none_is_named(sa2va, monkeypatch):
+    monkeypatch.setenv("SA2VA_OVERWRITE", "maybe")
+    outcome = sa2va("segment", "clip.mp4", "dog")
+    assert outcome.code == 2
+    assert "neither true nor false, got 'maybe' (it comes from SA2VA_OVERWRITE)" in outcome.err
 
 
 def test_a_mistyped_command_is_guessed(sa2va):

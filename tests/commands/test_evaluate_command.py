@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -230,6 +231,73 @@ def test_where_the_truth_is_not_published_there_is_only_a_submission(sa2va, fold
     assert outcome.code == 3
     assert "--submit" in outcome.err
     assert sa2va("evaluate", path, "--predictions", out, "--submit", "s.zip").code == 0
+
+
+def test_with_json_there_is_one_document_whatever_else_is_written(sa2va, folder):
+    path, truth = miniatures.mevis(folder)
+    out = predict(path, truth)
+    told = sa2va("evaluate", path, "--predictions", out, "--submit", "s", "--json")
+    document = json.loads(told.out)
+    assert document.pop("submission") == {"path": "s", "masks": 18, "sentences": 6}
+    assert document == json.loads((folder / "evaluation" / "report.json").read_text())
+    part = json.loads(sa2va("evaluate", "demo", path, "-o", "e", "--part", "1/2", "--json").out)
+    assert part == {"part": "1/2", "videos": 1, "predicted": 1}
+    (path / "valid_u" / "mask_dict.json").unlink()
+    told = json.loads(sa2va("evaluate", path, "--predictions", out, "--submit", "z", "--json").out)
+    assert told == {"submission": {"path": "z", "masks": 18, "sentences": 6}}
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "code", "told"),
+    [
+        (lambda path: None, ("--part", "1/2", "--submit", "s"), 2, "--part 1/2 only predicts"),
+        (lambda path: None, ("-o", "mevis/valid_u/mask_dict.json/e"), 7, "mask_dict.json is a file, and"),
+        (lambda path: (path / "mask_dict.json").unlink(), (), 3, "write what the server wants with --submit"),
+        (
+            lambda path: (path / "JPEGImages" / "a1" / "00005.jpg").unlink(),
+            (),
+            3,
+            "a1/00005.jpg: there is no",
+        ),
+        (
+            lambda path: shutil.rmtree(path / "JPEGImages" / "a1"),
+            (),
+            3,
+            "a1/00000.jpg: there is no such file",
+        ),
+    ],
+)
+def test_what_cannot_be_done_is_told_in_a_line_and_leaves_nothing(sa2va, folder, change, options, code, told):
+    path, _ = miniatures.mevis(folder)
+    change(path / "valid_u")
+    outcome = sa2va("evaluate", "demo", path, *options)
+    assert outcome.code == code
+    assert told in outcome.err
+    assert not [one for one in outcome.files if one.endswith((".part", ".sa2va", ".csv"))]
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--compare", "a", "b", "--protocol", "clean"), "--protocol means nothing with --compare; leave it"),
+        (("mevis", "--predictions", "p", "--part", "1/2"), "--part means nothing with --predictions; leave"),
+        (("mevis", "--predictions", "p", "--device", "cpu"), "--device means nothing with --predictions"),
+    ],
+)
+def test_an_option_that_has_nothing_to_do_is_refused(sa2va, folder, options, told):
+    outcome = sa2va("evaluate", *options)
+    assert outcome.code == 2
+    assert told in outcome.err
+
+
+def test_a_damaged_prediction_is_named_with_what_makes_it_again(sa2va, folder):
+    path, _ = miniatures.mevis(folder)
+    tracks = folder / "evaluation" / "predictions" / "a1.tracks.sa2va"
+    tracks.parent.mkdir(parents=True)
+    tracks.write_bytes(b"sa2va tracks 1")
+    outcome = sa2va("evaluate", "demo", path)
+    assert outcome.code == 3
+    assert "remove evaluation/predictions/a1.tracks.sa2va, and the same command makes it again" in outcome.err
 
 
 def colours(folder: Path) -> Path:

@@ -434,3 +434,16 @@ def test_a_sam_2_of_another_size_is_refused(sa2va, folder, sam2):
     save_file({"conv.weight": torch.zeros(1)}, sam2 / "model.safetensors")
     check(sa2va("models", "upgrade", PLAIN, "new", "--sam2", sam2), 5, "is this a SAM 2")
     assert not (folder / "new").exists()
+
+
+@pytest.mark.parametrize("command", ["convert", "upgrade"])
+def test_of_a_checkpoint_that_is_not_whole_nothing_is_made(sa2va, folder, command):
+    shutil.copytree(PLAIN, folder / "part")
+    tensors = load_file(PLAIN / "model.safetensors")
+    gone = next(name for name in tensors if name.startswith(DECODER))
+    save_file({name: one for name, one in tensors.items() if name != gone}, folder / "part/model.safetensors")
+    check(sa2va("models", command, "part", "new"), 5, "do not fit the config: 1 missing")
+    shutil.copytree(PLAIN, folder / "mute")
+    (folder / "mute" / "tokenizer.json").unlink()
+    check(sa2va("models", command, "mute", "new"), 5, "has neither tokenizer.json nor tokenizer.model")
+    assert not (folder / "new").exists()

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import pytest
 import typer
-from clips import make_image
+from clips import make_image, make_video
 
 from sa2va_cli.commands import options
 from sa2va_cli.commands.app import app
@@ -237,3 +237,34 @@ def test_config_without_a_file_says_so(sa2va):
 
 def test_the_module_says_how_a_command_is_added():
     assert "add_command(app, " in (options.__doc__ or "")
+
+
+def test_a_default_gives_way_to_what_is_typed_against_it(sa2va, folder, monkeypatch):
+    monkeypatch.setenv("SA2VA_GROW", "2")
+    monkeypatch.setenv("SA2VA_FOLLOW_SIZE", "512")
+    make_image(folder / "a.png")
+    outcome = sa2va(
+        "segment", "a.png", "red", "--shrink", "1", "--follower", "own", "--dry-run", "-m", "demo"
+    )
+    assert outcome.code == 0, outcome.err
+    monkeypatch.setenv("SA2VA_SHRINK", "1")
+    outcome = sa2va("segment", "a.png", "red", "--dry-run", "--follower", "own", "-m", "demo")
+    assert outcome.code == 2
+    assert "--grow comes from SA2VA_GROW; --shrink comes from SA2VA_SHRINK" in outcome.err
+
+
+@pytest.mark.parametrize("kind", ["mask", "coco", "matte"])
+def test_a_default_of_delivery_that_an_output_cannot_have_is_left_out(sa2va, folder, monkeypatch, kind):
+    make_video(folder / "a.mp4", stamps=range(3))
+    for name, value in {"CRF": "20", "FPS": "25", "START_NUMBER": "3", "PREMULTIPLY": "1"}.items():
+        monkeypatch.setenv(f"SA2VA_{name}", value)
+    outcome = sa2va("segment", "a.mp4", "red", "--save", kind)
+    assert outcome.code == 0, outcome.err
+    outcome = sa2va("segment", "a.mp4", "red", "--save", kind, "--fps", "25", "--overwrite")
+    assert outcome.code == 2
+    assert "--fps 25" in outcome.err
+
+
+def test_a_file_with_a_mark_of_its_encoding_is_read(sa2va, config):
+    config("\ufeffmodel = 'demo'")
+    assert sa2va("config").code == 0

@@ -19,6 +19,7 @@ from sa2va_cli.checkpoints.hub import resolve
 from sa2va_cli.checkpoints.loader import load_network
 from sa2va_cli.checkpoints.streaming import TensorFiles
 from sa2va_cli.errors import InputError, ModelError, OutputError, UsageError
+from sa2va_cli.evaluation.validating import DatasetValidator
 from sa2va_cli.model.network import Sa2VANetwork
 from sa2va_cli.outputs.locks import locked
 from sa2va_cli.training.datasets.table import read_dataset
@@ -27,7 +28,7 @@ from sa2va_cli.training.finetuning import ADAPTER_FOLDER, RUN_FOLDER, Training
 from sa2va_cli.training.job import Job
 from sa2va_cli.training.recipe import FULL, OFFICIAL, PARTS, SMALL, Lora, Losses, Recipe
 from sa2va_cli.training.referring import ReferringObjective
-from sa2va_cli.training.trained_parts import prepare, trained_tensors
+from sa2va_cli.training.trained_parts import as_used, prepare, trained_tensors
 from sa2va_cli.training.trainer import StoppedError
 
 CPU, FLOAT = torch.device("cpu"), {"lm": torch.float32, "vit": torch.float32}
@@ -203,6 +204,20 @@ def test_an_outlook_counts_and_writes_nothing(tmp_path: Path, data: Path) -> Non
     assert (outlook.memory.gradients, outlook.memory.optimiser) == (4 * trained, 8 * trained)
     assert outlook.seconds > 0
     assert not (tmp_path / "out").exists()
+
+
+def test_what_is_scored_in_between_runs_in_the_precision_of_the_model(data: Path) -> None:
+    dtypes = {"lm": torch.bfloat16, "vit": torch.bfloat16, "sam2": torch.float32}
+    network = load_network(demo(), CPU, dtypes)
+    prepare(network, TINY)
+    before = {name: (p.dtype, p.clone()) for name, p in network.named_parameters()}
+    assert torch.float32 in {p.dtype for p in network.chat.parameters()}
+    validator = DatasetValidator(read_dataset(data).usable()[:1])
+    with as_used(network.eval(), dtypes) as used:
+        assert {p.dtype for p in used.chat.parameters()} == {torch.bfloat16}
+        assert 0 <= validator.scores(used)["J"] <= 1
+    assert all(p.dtype == before[name][0] for name, p in network.named_parameters())
+    assert all(torch.equal(p, before[name][1]) for name, p in network.named_parameters())
 
 
 def test_another_training_in_the_folder_is_refused(tmp_path: Path, data: Path) -> None:

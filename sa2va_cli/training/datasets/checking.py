@@ -1,13 +1,13 @@
 """Looks a data set through: what it is, how much there is, what is broken, and a sheet of random samples."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from sa2va_cli.errors import InputError
+from sa2va_cli.errors import InputError, OutputError, UsageError, parameter
 from sa2va_cli.training.datasets.masks import Size
 from sa2va_cli.training.datasets.sample import (
     NOTHING,
@@ -128,7 +128,7 @@ class _Seen:
 
 def _broken(sample: ReferringSample, seen: _Seen) -> Iterator[str]:
     frames = sample.frames
-    missing = _missing(frames)
+    missing = sample.misnamed or _missing(frames)
     if missing is not None:
         yield missing
         return
@@ -150,11 +150,32 @@ def _broken(sample: ReferringSample, seen: _Seen) -> Iterator[str]:
                 yield f"{place}{named}: {what}"
 
 
+def _files(frames: AnyFrames) -> Sequence[Path]:
+    return frames.paths if isinstance(frames, Pictures) else [frames.path]
+
+
 def _missing(frames: AnyFrames) -> str | None:
-    paths = frames.paths if isinstance(frames, Pictures) else [frames.path]
+    paths = _files(frames)
     gone = [path for path in paths if not path.is_file()]
     more = f" and {len(gone) - 1} more of this video" if len(gone) > 1 else ""
     return f"there is no file {gone[0]}{more}" if gone else None
+
+
+def check_sheet(dataset: Dataset, path: Path) -> None:
+    """Makes sure that a sheet can have a name, before anything is looked through.
+
+    Raises:
+        OutputError: it is that of a file of the data set.
+        UsageError: it is no name for a PNG.
+    """
+    if path.suffix.lower() != ".png":
+        raise UsageError(f"{parameter('sheet', path)}: a sheet is a PNG; call it {path.with_suffix('.png')}")
+    if not path.exists():
+        return
+    place, root = path.resolve(), dataset.path.resolve()
+    read = (file for one in dataset.samples for file in _files(one.frames))
+    if place.is_relative_to(root) or any(place == file.resolve() for file in dict.fromkeys(read)):
+        raise OutputError(f"{path} is a file of the data set; choose another name with {parameter('sheet')}")
 
 
 def draw_samples(dataset: Dataset, broken: set[str], path: Path) -> None:

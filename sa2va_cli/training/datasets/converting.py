@@ -8,7 +8,8 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ def write_dataset(samples: Sequence[ReferringSample], out: Path, target: str | N
         OutputError: the folder is there already, or cannot be written.
         UsageError: there is no such target, or it cannot hold the samples.
     """
-    target = target or suits(samples)
+    target = suits(samples) if target is None else target
     if target not in TARGETS:
         raise UsageError(f"{parameter('to', target)}: what can be written is {', '.join(TARGETS)}")
     if target == finetune.NAME and suits(samples) != target:
@@ -95,7 +96,7 @@ def _write_mevis(samples: Sequence[ReferringSample], folder: Path) -> None:
     videos: dict[str, Any] = {}
     masks: dict[str, Any] = {}
     for video, group in by_video(samples).items():
-        frames, name = group[0].frames, video.replace("/", "_")
+        frames, name = group[0].frames, _unused(video.replace("/", "_"), videos)
         pictures = folder / "JPEGImages" / name
         pictures.mkdir(parents=True)
         stems = [f"{k:05d}" for k in range(len(frames))]
@@ -113,6 +114,32 @@ def _write_mevis(samples: Sequence[ReferringSample], folder: Path) -> None:
         videos[name] = {"frames": stems, "expressions": expressions}
     for name, content in (("meta_expressions.json", {"videos": videos}), ("mask_dict.json", masks)):
         (folder / name).write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+
+
+def _unused(name: str, taken: Collection[str]) -> str:
+    """A name that is not taken, also where case does not count: ``a_b``, else ``a_b_2`` and so on."""
+    known = {one.casefold() for one in taken}
+    numbered = (f"{name}_{number}" for number in count(2))
+    return next(one for one in chain([name], numbered) if one.casefold() not in known)
+
+
+def write_parts(parts: Mapping[str, Sequence[ReferringSample]], out: Path) -> None:
+    """Writes data sets into one new folder, which appears when all are whole.
+
+    Args:
+        parts: samples by the name of their folder.
+        out: a new folder.
+
+    Raises:
+        InputError: a picture or an annotation cannot be read.
+        OutputError: the folder cannot be written.
+        UsageError: see ``write_dataset``.
+    """
+    with atomic(out) as folder:
+        folder.unlink()
+        folder.mkdir()
+        for name, samples in parts.items():
+            write_dataset(samples, folder / name)
 
 
 def _copy(sample: ReferringSample, frame: int, folder: Path, stem: str) -> str:
@@ -172,9 +199,9 @@ def divided(
     files = list(dict.fromkeys(one.frames.source for one in samples))
     if len(files) < 2:
         raise UsageError(f"there is {len(files)} video or picture, and two are needed to divide")
-    count = min(max(round(share * len(files)), 1), len(files) - 1)
+    number = min(max(round(share * len(files)), 1), len(files) - 1)
     order = np.random.default_rng(seed).permutation(len(files))
-    chosen = {files[k] for k in order[:count]}
+    chosen = {files[k] for k in order[:number]}
     return (
         [one for one in samples if one.frames.source not in chosen],
         [one for one in samples if one.frames.source in chosen],

@@ -18,6 +18,8 @@ from sa2va_cli.training.datasets.sample import Dataset, Pictures, ReferringSampl
 
 NAME = "davis"
 SPLITS = ("val", "train")
+_UNSCORED = 2
+"""Frames of a video that no score counts: the first and the last."""
 _RESOLUTIONS = ("480p", "Full-Resolution")
 
 
@@ -41,6 +43,11 @@ def read(path: Path, split: str | None) -> Dataset:
         drawn = sorted((path / "Annotations" / at / video).glob("*.png"))
         if not drawn:
             problems.add(where, f"there are no annotations of {video}")
+            continue
+        if len(drawn) <= _UNSCORED:
+            problems.add(
+                where, f"{video} has {len(drawn)} frames, of which the first and the last are not scored"
+            )
             continue
         pictures = Pictures([picture_of(path / "JPEGImages" / at / video, one.stem) for one in drawn])
         try:

@@ -6,7 +6,7 @@ Nothing is decoded before it is asked for, so a data set of any size is a list. 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 import numpy as np
@@ -188,6 +188,15 @@ class ReferringSample:
         """Its name in the data set."""
         return f"{self.video}/{self.expression}"
 
+    @property
+    def misnamed(self) -> str | None:
+        """What is wrong with its names, after which files are called; None where nothing is."""
+        for name in (self.video, self.expression):
+            path = PurePosixPath(name)
+            if path.is_absolute() or ".." in path.parts or "\0" in name or not path.parts:
+                return f"the name {name!r} is no name for a file"
+        return None
+
     def counts(self, frame: int) -> Counts:
         """Adds the masks of all objects up, shape by shape, as the official code does: overlaps are 2.
 
@@ -264,6 +273,9 @@ class Dataset:
             raise InputError(f"{self.problems[0]}{more}; see all with: sa2va data check {self.path}")
         if not self.samples:
             raise InputError(f"{self.path}: {NOTHING}")
+        for one in self.samples:
+            if one.misnamed is not None:
+                raise InputError(f"{one.where}: {one.misnamed}")
         return self.samples
 
 

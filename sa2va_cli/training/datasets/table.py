@@ -87,14 +87,38 @@ def read_dataset(path: Path, split: str | None = None, name: str | None = None) 
 
     Raises:
         InputError: there is nothing there, or nothing that is known.
-        UsageError: there is no such format or part.
+        UsageError: there is no such format or part, or the format has no parts.
     """
     if not path.exists():
         raise InputError(f"{path}: there is no such file or folder")
     known = _named(name) if name is not None else _recognised(path)
-    if split is not None and known.splits and split not in known.splits:
-        raise UsageError(f"{parameter('split', split)}: {known.title} has {', '.join(known.splits)}")
-    return known.read(path, split)
+    if split is None:
+        return known.read(path, None)
+    asked = parameter("split", split)
+    if not known.splits:
+        raise UsageError(f"{asked}: {path} is {known.title}, which has no parts; leave it out")
+    if split not in known.splits:
+        raise UsageError(f"{asked}: {known.title} has {', '.join(known.splits)}")
+    try:
+        return known.read(path, split)
+    except InputError as error:
+        if not isinstance(error.__cause__, FileNotFoundError):
+            raise
+        raise InputError(
+            f"{error.message}, so {asked} is not here; {known.title} can have {', '.join(known.splits)}"
+        ) from error
+
+
+def has_parts(path: Path, name: str | None = None) -> bool:
+    """Whether a data set is of a format with parts that can be named.
+
+    Raises:
+        InputError: see ``read_dataset``.
+        UsageError: there is no such format.
+    """
+    if not path.exists():
+        raise InputError(f"{path}: there is no such file or folder")
+    return bool((_named(name) if name is not None else _recognised(path)).splits)
 
 
 def _named(name: str) -> Format:
