@@ -86,8 +86,16 @@ def pictures(scene: Scene, frames: int) -> list[RGB]:
     return [scene.draw(STRIDE * t)[0] for t in range(frames)]
 
 
-def trained(frames: int, clips: int) -> tuple[NetworkSegmenter, NetworkSegmenter, Iterator[Clip]]:
-    """The demo model in float32 and in bfloat16, and clips of its world with all that it finds there."""
+def trained(
+    frames: int, clips: int, most: int | None = None
+) -> tuple[NetworkSegmenter, NetworkSegmenter, Iterator[Clip]]:
+    """The demo model in float32 and in bfloat16, and clips of its world with all that it finds there.
+
+    Args:
+        frames: of each clip.
+        clips: how many.
+        most: things that are looked for in each; None for all.
+    """
     wide, narrow = (
         load_segmenter(ModelChoice("demo"), choose_placement("cpu", dtype)) for dtype in ("fp32", "bf16")
     )
@@ -98,7 +106,7 @@ def trained(frames: int, clips: int) -> tuple[NetworkSegmenter, NetworkSegmenter
         session = wide.open()
         view = session.look(images[:KEYFRAMES])
         times = [STRIDE * t for t in range(frames)]
-        for expression in expressions(scene, times, np.random.default_rng(SEED), "en"):
+        for expression in islice(expressions(scene, times, np.random.default_rng(SEED), "en"), most):
             grounding, view = session.ground(view, question(expression.text, verbatim=False))
             queries += list(grounding.queries)
         return Clip(images, torch.stack(queries) if queries else torch.zeros(0))
@@ -136,14 +144,17 @@ def main(arguments: Sequence[str] | None = None) -> tuple[Closeness, Closeness]:
     parser.add_argument("--frames", type=int, default=12)
     parser.add_argument("--clips", type=int, default=8)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--quick", action="store_true", help="demo sizes, one clip of seven frames")
+    parser.add_argument("--quick", action="store_true", help="demo sizes, seven frames, few things")
     add_options(parser)
     options = parser.parse_args(arguments)
     if options.quick:
         options.sizes, options.frames, options.clips = "demo", 7, 1
     torch.set_num_threads(options.threads)
-    make = trained if options.sizes == "demo" else untrained
-    plain, ours = compare(*make(options.frames, options.clips))
+    if options.sizes == "demo":
+        made = trained(options.frames, options.clips, 5 if options.quick else None)
+    else:
+        made = untrained(options.frames, options.clips)
+    plain, ours = compare(*made)
     print(f"{options.sizes}, {options.clips} clips of {options.frames} frames, bf16 against fp32")
     print(f"plain path: {plain}")
     print(f"ours:       {ours}")

@@ -79,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--quick", action="store_true", help="see that it works; the figures mean nothing")
     add_options(parser)
     options = parser.parse_args(arguments)
-    rounds = 2 if options.quick else options.rounds
+    rounds = 1 if options.quick else options.rounds
     cv2.setNumThreads(1)
     decoded = decoding(rounds)
     print(f"decoding and RGB: {decoded.median * 1e3:.1f} ms, best {min(decoded.seconds) * 1e3:.1f}")
@@ -90,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         soft = soft_ellipse(radii)
         refined = processor_time(lambda soft=soft: guided(image, soft), rounds)
         window = [(moved, np.roll(soft, 4 * k, axis=1)) for k, moved in enumerate(pictures)]
-        steadied = processor_time(lambda window=window: smooth(window, 1), max(2, rounds // 8))
+        steadied = processor_time(lambda window=window: smooth(window, 1), max(min(2, rounds), rounds // 8))
         best, share = min(refined.seconds), refined.median / decoded.median
         print(
             f"{name}, {soft.mean():.1%} of the picture: {refined.median * 1e3:.1f} ms, best {best * 1e3:.1f} "

@@ -39,10 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> dict[int, Timing]:
     parser.add_argument("--objects", type=int, nargs="+", default=[1, 4])
     parser.add_argument("--dtype", default="auto")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--quick", action="store_true", help="six frames, one round")
+    parser.add_argument("--quick", action="store_true", help="three frames, one round")
     add_options(parser)
     options = parser.parse_args(arguments)
-    frames, count = (6, 1) if options.quick else (FRAMES, options.rounds)
+    frames, count = (3, 1) if options.quick else (FRAMES, options.rounds)
     placement = choose_placement("cpu", options.dtype)
     network = load_segmenter(ModelChoice("demo"), placement)
     with tempfile.TemporaryDirectory() as folder:

@@ -85,8 +85,8 @@ def _language(bench: Bench, layout: Layout, quantize: str | None = None) -> Rows
         },
     )
     segmenter = NetworkSegmenter(network)
-    frames = bench.frames(KEYFRAMES)
-    work = network_stages(segmenter, frames, objects=1, frames=KEYFRAMES)[GROUND]
+    frames = bench.frames(2 if bench.quick else KEYFRAMES)
+    work = network_stages(segmenter, frames, objects=1, frames=len(frames))[GROUND]
     yield "grounding", bench.timed(work.run)
     teach_answer(network.chat, LONG)
     pictures = Pictures(tuple(frame.image for frame in frames), video=True)

@@ -275,7 +275,7 @@ def main(arguments: Sequence[str] | None = None) -> list[Comparison]:
         f"{what}, {options.sizes} in {options.dtype} on {options.device} with {options.threads} threads, "
         f"encoder in the order: {options.encoder}, clock: {options.clock}"
     )
-    images = list(park_pictures(options.clip, (1280, 720)))
+    images = list(park_pictures(options.clip, (320, 180) if options.quick else (1280, 720)))
     compared = []
     for objects in options.objects:
         if options.clip:

@@ -5,9 +5,16 @@ import json
 import lzma
 import shutil
 import tempfile
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from sa2va_cli.runtime.choice import ModelChoice
+from sa2va_cli.runtime.device import Placement
+from sa2va_cli.runtime.loading import load_chat
+
+Engine = TypeVar("Engine")
 
 REFERENCE = Path(__file__).parent / "reference"
 FAMILIES = (
@@ -35,6 +42,26 @@ def checkpoint(family: str) -> Path:
         else:
             shutil.copyfile(path, folder / path.name)
     return folder
+
+
+def once(load: Callable[[ModelChoice, Placement], Engine]) -> Callable[[ModelChoice, Placement], Engine]:
+    """Loads what is chosen in the same way only once: a model remembers nothing of a run."""
+    made: dict[str, Engine] = {}
+
+    def loaded(choice: ModelChoice, placement: Placement) -> Engine:
+        chosen = repr((choice, placement))
+        if chosen not in made:
+            made[chosen] = load(choice, placement)
+        return made[chosen]
+
+    return loaded
+
+
+@cache
+def demo() -> Any:
+    """The bundled model on the processor, loaded once: it segments, and can be talked to."""
+    choice = ModelChoice("demo", device="cpu")
+    return load_chat(choice, choice.placed())
 
 
 @cache

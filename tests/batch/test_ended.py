@@ -28,8 +28,16 @@ from sa2va_cli.outputs.locks import locked
 from sa2va_cli.outputs.saving import Saving
 from sa2va_cli.pipeline.resuming import kept_log
 from sa2va_cli.pipeline.tracks_file import checkpoint_of
+from sa2va_cli.runtime.choice import ModelChoice
 
-COMMAND = ("shots", "-p", "red", "--save", "mask,tracks", "-o", "out/", "--checkpoint", "4f", "--quiet")
+MODEL = ModelChoice("fake", "cpu", "fp32")
+"""Where and how it runs is said: to choose that, each worker would import torch."""
+
+ON = ("--model", MODEL.name, "--device", MODEL.device, "--dtype", MODEL.dtype)
+COMMAND = (
+    *("shots", "-p", "red", "--save", "mask,tracks", "-o", "out/", "--checkpoint", "4f"),
+    *(*ON, "--quiet"),
+)
 PROGRAM = """
 import sys
 from fakes import RememberingSegmenter
@@ -75,7 +83,7 @@ def undisturbed(six, sa2va):
 
 
 def plan(**more):
-    options = Options(SharedSearch(("red",)), Saving(("mask", "tracks"), "out/"))
+    options = Options(SharedSearch(("red",)), Saving(("mask", "tracks"), "out/"), model=MODEL)
     return Plan(Request(("shots",), options=options), checkpoint="4f", **more)
 
 

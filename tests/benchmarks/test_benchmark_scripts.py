@@ -124,20 +124,19 @@ def test_a_script_of_processes_ends_with_its_ratio(name):
     assert last_line(done.stdout).startswith("ratio ")
 
 
-@pytest.mark.parametrize("options", [("--objects", "2"), ("--objects", "1", "--clip", "6")])
-def test_the_official_schedule_comes_to_the_same_masks(script, capsys, options):
-    (compared,) = script("official_schedule").main(["--quick", *options])
-    assert compared.agreement > 0.999
-    assert last_line(capsys.readouterr().out).startswith("ratio K=")
-
-
-def test_the_official_schedule_records_its_figures(script, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("objects", "clip"), [(2, 0), (1, 6)])
+def test_the_official_schedule_comes_to_the_same_masks_and_records_its_figures(
+    script, capsys, tmp_path, monkeypatch, objects, clip
+):
     recording = script("recording")
     monkeypatch.setattr(recording, "RESULTS", tmp_path)
     monkeypatch.setattr(recording, "_git", lambda *_: "7b31f7d")
-    script("official_schedule").main(["--quick", "--record", "some"])
+    options = ("--quick", "--objects", str(objects), "--clip", str(clip), "--record", "some")
+    (compared,) = script("official_schedule").main(options)
+    assert compared.agreement > 0.999
+    assert last_line(capsys.readouterr().out).startswith("ratio K=")
     (row,) = recording.Result.read(tmp_path / "some.json").figures
-    assert (row["objects"], row["ratio"]["rounds"]) == (1, 1)
+    assert (row["objects"], row["ratio"]["rounds"]) == (objects, 1)
 
 
 def test_stage_times_stand_side_by_side_for_each_number_of_objects(script):

@@ -447,7 +447,7 @@ class Terminal:
     def __init__(self, folder: Path, *words: str, given: BinaryIO | None = None) -> None:
         program = (
             "import sys; from fakes import load_fake_chat; from sa2va_cli.commands.app import main;"
-            f"sys.exit(main({list(words)!r}, load=load_fake_chat))"
+            f"sys.exit(main({[*words, '--device', 'cpu', '--dtype', 'fp32']!r}, load=load_fake_chat))"
         )
         environment = os.environ | {
             "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}",
@@ -513,6 +513,7 @@ def test_a_terminal_has_a_prompt_and_a_history(folder):
     terminal.interrupt()
     terminal.until("\r\n")
     terminal.until("interrupted")
+    terminal.until("> ")  # before it, Ctrl-D would end no line
     assert terminal.end() == 0
     assert (folder / "state" / "sa2va" / "history").read_text().splitlines() == ["Where is red?"]
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from clips import make_image, make_video
 from fakes import FakeChat
-from families import FAMILIES, REFERENCE, cases, checkpoint
+from families import FAMILIES, REFERENCE, cases, checkpoint, once
 from PIL import Image
 from test_ask_families import golden, prompts  # noqa: F401  (fixtures)
 
@@ -17,6 +17,7 @@ from sa2va_cli.model.prompt_text import spoken
 from sa2va_cli.runtime.loading import load_chat
 
 INPUTS = REFERENCE / "inputs"
+load = once(load_chat)
 RECORDED = [
     (family, name) for family in FAMILIES for name, case in cases(family).items() if case["mask_prompts"]
 ]
@@ -43,8 +44,9 @@ def test_all_recorded_cases_with_regions_are_run():
     )
 
 
-@pytest.mark.parametrize("way", ["options", "file"])
-@pytest.mark.parametrize(("family", "name"), RECORDED)
+@pytest.mark.parametrize(
+    ("family", "name", "way"), [(*case, "options") for case in RECORDED] + [(*RECORDED[0], "file")]
+)
 def test_a_question_about_masks_is_the_recorded_one(sa2va, folder, prompts, family, name, way):  # noqa: F811
     case = cases(family)[name]
     shutil.copy(INPUTS / "image.png", folder / "photo.png")
@@ -58,7 +60,7 @@ def test_a_question_about_masks_is_the_recorded_one(sa2va, folder, prompts, fami
             json.dumps({"question": question, "input": "photo.png", "masks": masks})
         )
         given = ("--questions", "q.jsonl")
-    outcome = sa2va("ask", *given, *on, load=load_chat)
+    outcome = sa2va("ask", *given, *on, load=load)
     assert outcome.code == 0, outcome.err
     report = json.loads(outcome.out)
     assert prompts == [golden(family, name, "input_ids")]

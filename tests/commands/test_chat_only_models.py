@@ -11,19 +11,21 @@ import numpy as np
 import pytest
 import stockmodels
 from clips import make_image, make_video
-from families import REFERENCE, cases, checkpoint
+from families import REFERENCE, cases, checkpoint, once
 from PIL import Image, ImageOps
 
 from sa2va_cli.conversation import Exchange, Pictures, Question
 from sa2va_cli.media.images import read_image
 from sa2va_cli.media.reader import open_source
 from sa2va_cli.pipeline import fetching
+from sa2va_cli.runtime.loading import load_chat
 
 OPTIONS = ("--device", "cpu", "--dtype", "fp32")
+load = once(load_chat)
 
 
 def ask(sa2va, *arguments):
-    return sa2va("ask", *arguments, *OPTIONS, "--max-new-tokens", 24, "--json", load=None)
+    return sa2va("ask", *arguments, *OPTIONS, "--max-new-tokens", 24, "--json", load=load)
 
 
 def test_a_folder_is_several_images_of_any_sizes(sa2va, folder):
@@ -32,26 +34,24 @@ def test_a_folder_is_several_images_of_any_sizes(sa2va, folder):
     for place, shown in enumerate(case["images"]):
         Image.open(REFERENCE / "inputs" / shown["file"]).save(folder / "pair" / f"{place}.png")
     question = "What is the difference between the two images?"
-    for source in ("pair", "pair/*.png"):
-        outcome = ask(sa2va, source, question, "--model", checkpoint("sail_vl"))
-        assert outcome.code == 0
-        answer = json.loads(outcome.out)
-        assert (answer["text"], answer["token_ids"]) == (case["prediction"], case["generated_ids"])
-        assert answer["inputs"][0]["kind"] == "images"
+    outcome = ask(sa2va, "pair/*.png", question, "--model", checkpoint("sail_vl"))
+    assert outcome.code == 0
+    answer = json.loads(outcome.out)
+    assert (answer["text"], answer["token_ids"]) == (case["prediction"], case["generated_ids"])
+    assert answer["inputs"][0]["kind"] == "images"
 
 
 SAIL_VL = cases("sail_vl")
-SINGLE = [name for name, case in SAIL_VL.items() if case["api"] == "chat" and not case["history"]]
+SINGLE = ("text_only", "image_chinese", "image_one_tile", "image_config_defaults", "image_frame")
+"""All others: tests/model/test_sail_vl.py."""
 
 
 def shown(case, folder: Path) -> list[str]:
-    """The pictures of a case as files: one by itself, several in a folder of their own."""
-    (folder / "shown").mkdir()
-    files = [folder / "shown" / f"{place}.png" for place in range(len(case["images"]))]
-    for file, one in zip(files, case["images"], strict=True):
+    """The picture of a case as a file, where it has one."""
+    for one in case["images"]:
         image = Image.open(REFERENCE / "inputs" / one["file"])
-        (image.crop(one["crop"]) if "crop" in one else image).save(file)
-    return ["shown"] if len(files) > 1 else [str(file) for file in files]
+        (image.crop(one["crop"]) if "crop" in one else image).save(folder / "shown.png")
+    return ["shown.png"] * len(case["images"])
 
 
 @pytest.mark.parametrize("name", SINGLE)
@@ -69,9 +69,7 @@ def test_a_recorded_case_is_answered_as_it_was(sa2va, folder, name):
     answer = json.loads(outcome.out)
     assert (answer["text"], answer["token_ids"]) == (case["prediction"], case["generated_ids"])
     assert answer["tokens"]["prompt"] == case["prompt_len"]
-    assert [one["kind"] for one in answer["inputs"]] == (
-        ["images"] if len(case["images"]) > 1 else ["image"] * len(case["images"])
-    )
+    assert [one["kind"] for one in answer["inputs"]] == ["image"] * len(case["images"])
 
 
 def test_recorded_turns_and_batches_are_answered_as_they_were(sa2va, folder):
@@ -89,7 +87,7 @@ def test_recorded_turns_and_batches_are_answered_as_they_were(sa2va, folder):
             wanted.append(case["generated_ids"])
     (folder / "q.jsonl").write_text("\n".join(map(json.dumps, records)))
     arguments = ["ask", "--questions", "q.jsonl", "--batch-size", 8, "--max-new-tokens", 24]
-    outcome = sa2va(*arguments, *OPTIONS, "--model", checkpoint("sail_vl"), load=None)
+    outcome = sa2va(*arguments, *OPTIONS, "--model", checkpoint("sail_vl"), load=load)
     assert outcome.code == 0, outcome.err
     assert [json.loads(line)["token_ids"] for line in outcome.out.splitlines()] == wanted
 
@@ -147,6 +145,7 @@ def test_pictures_of_all_kinds_are_answered_as_the_class_itself_does(stock, name
     made, engine = stock
     outcome = ask(sa2va, name, words, "--model", made)
     assert outcome.code == 0, outcome.err
+    assert json.loads(outcome.out)["inputs"][0]["kind"] == ("images" if name == "several" else "image")
     files = sorted((folder / name).iterdir()) if (folder / name).is_dir() else [folder / name]
     question = Question(words, (Pictures(tuple(map(picture, files))),))
     assert json.loads(outcome.out)["token_ids"] == stockmodels.direct(engine, question, tokens=24)
@@ -181,7 +180,7 @@ def test_prompts_of_all_kinds_in_one_batch_are_answered_as_the_class_itself_does
     records = [{"question": words} | ({"input": shown} if shown else {}) for words, shown in listed]
     (folder / "q.jsonl").write_text("\n".join(map(json.dumps, records)))
     arguments = ["ask", "--questions", "q.jsonl", "--batch-size", 4, "--max-new-tokens", 8, "--model", made]
-    outcome = sa2va(*arguments, *OPTIONS, load=None)
+    outcome = sa2va(*arguments, *OPTIONS, load=load)
     assert outcome.code == 0, outcome.err
     frames = open_source(clip).frames_at([0, 2, 5, 7, 10, 12, 15, 17])
     shown = [(), (Pictures((picture(folder / "wide.png"),)),)]

@@ -1,10 +1,10 @@
-import os
 import subprocess
 import sys
 
 import pytest
 
 from sa2va_cli import __version__
+from sa2va_cli.commands.app import main
 from sa2va_cli.outputs.naming import KINDS
 
 HEAVY = ("torch", "transformers", "av", "cv2", "numpy", "PIL", "pycocotools", "huggingface_hub")
@@ -13,32 +13,33 @@ HEAVY = ("torch", "transformers", "av", "cv2", "numpy", "PIL", "pycocotools", "h
 MODELS = ("list", "pull", "path", "info", "verify", "prune", "convert", "upgrade")
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["--help"],
-        ["segment", "--help"],
-        ["--version"],
-        ["doctor", "--help"],
-        ["clean", "--help"],
-        ["bench", "--help"],
-        ["batch", "run", "--help"],
-        ["config", "--help"],
-        ["config", "path", "--help"],
-        ["models", "--help"],
-        *(["models", command, "--help"] for command in MODELS),
-    ],
+LIGHT = (
+    "--help",
+    "segment --help",
+    "--version",
+    "doctor --help",
+    "clean --help",
+    "bench --help",
+    "batch run --help",
+    "config --help",
+    "config path --help",
+    "models --help",
+    *(f"models {command} --help" for command in MODELS),
 )
-def test_help_imports_nothing_heavy(arguments):
-    program = (
-        "import sys; from sa2va_cli.commands.app import main; code = main(sys.argv[1:]);"
-        f"loaded = [name for name in {HEAVY} if name in sys.modules];"
-        "print('LOADED', loaded); sys.exit(code)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip().endswith("LOADED []")
+LOADING = f"""
+import sys
+from sa2va_cli.commands.app import main
+for line in {LIGHT}:
+    code = main(line.split())
+    print("LOADED", line, code, *(name for name in {HEAVY} if name in sys.modules), sep="|")
+"""
+"""One process for all: what the first of them loads, all behind it have loaded."""
+
+
+def test_help_imports_nothing_heavy():
+    done = subprocess.run([sys.executable, "-c", LOADING], capture_output=True, text=True, check=True)
+    told = [line for line in done.stdout.splitlines() if line.startswith("LOADED")]
+    assert told == [f"LOADED|{line}|0" for line in LIGHT]
 
 
 def test_importing_the_package_does_not_import_torch():
@@ -90,22 +91,16 @@ def test_the_help_of_every_models_command_has_examples(sa2va, command):
     assert f"sa2va models {command}" in outcome.out.split("Examples")[1]
 
 
-def complete(line: str) -> list[str]:
-    """What bash offers at the end of a line."""
-    words = line.split(" ")
-    environment = {
-        **os.environ,
-        "_SA2VA_COMPLETE": "complete_bash",
-        "COMP_WORDS": line,
-        "COMP_CWORD": str(len(words) - 1),
-    }
-    done = subprocess.run(
-        [sys.executable, "-m", "sa2va_cli"], capture_output=True, text=True, check=False, env=environment
-    )
-    return done.stdout.split()
+def test_the_shell_completes_options_and_their_values_but_no_hidden_ones(folder, monkeypatch, capsys):
+    def complete(line: str) -> list[str]:
+        """What bash offers at the end of a line; in a shell: tests/packaging."""
+        monkeypatch.setenv("_SA2VA_COMPLETE", "complete_bash")
+        monkeypatch.setenv("COMP_WORDS", line)
+        monkeypatch.setenv("COMP_CWORD", str(line.count(" ")))
+        with pytest.raises(SystemExit):
+            main([])
+        return capsys.readouterr().out.split()
 
-
-def test_the_shell_completes_options_and_their_values_but_no_hidden_ones():
     assert complete("sa2va segment --sa") == ["--sampling", "--save"]
     assert complete("sa2va segment --sampling f") == ["first"]
     assert sorted(complete("sa2va segment --no-")) == ["--no-labels", "--no-verify"]

@@ -48,7 +48,7 @@ def test_a_point_on_the_first_frame_needs_no_way_back(sa2va, folder):
 
 @pytest.fixture
 def decoded(folder, monkeypatch):
-    """How often each time stamp of a clip with a key frame every twelve frames came out of a decoder."""
+    """How often each time stamp of a clip with a key frame every six frames came out of a decoder."""
     counts: Counter[int] = Counter()
 
     class Counting(video.Decoder):
@@ -57,13 +57,13 @@ def decoded(folder, monkeypatch):
             counts.update(frame.pts for frame in frames)
             return frames
 
-    options = {"g": "12", "bf": "0", "x264-params": "scenecut=0"}
-    make_video(folder / "a.mp4", stamps=range(96), options=options)
+    options = {"g": "6", "bf": "0", "x264-params": "scenecut=0"}
+    make_video(folder / "a.mp4", stamps=range(48), options=options)
     monkeypatch.setattr(video, "Decoder", Counting)
     return counts
 
 
-@pytest.mark.parametrize("places", [["65f"], ["65f", "a:30f"], ["65f", "a:61f", "b:5f"], ["60f", "a:59f"]])
+@pytest.mark.parametrize("places", [["32f"], ["32f", "a:15f"], ["32f", "a:31f", "b:2f"], ["30f", "a:29f"]])
 def test_frames_are_decoded_twice_before_the_last_thing_that_is_pointed_at_and_once_behind_it(
     sa2va, decoded, places
 ):
@@ -72,19 +72,19 @@ def test_frames_are_decoded_twice_before_the_last_thing_that_is_pointed_at_and_o
     options = [part for point in points for part in ("--point", point)]
     assert sa2va("segment", "a.mp4", *options, "--save", "tracks").code == 0
     often = [decoded[pts] for pts in sorted(decoded)]
-    assert len(often) == 96
+    assert len(often) == 48
     assert often[0] <= 3  # opening the file shows its first frame
     assert set(often[1:last]) == {2}
     assert max(often[last:]) <= 2
-    assert set(often[72:]) == {1}
+    assert set(often[36:]) == {1}
 
 
 def test_a_later_correction_costs_its_group_once_more(sa2va, decoded):
-    options = ("--point", "2,40@30f", "--point", "2,44@65f", "--save", "tracks")
+    options = ("--point", "2,40@15f", "--point", "2,44@32f", "--save", "tracks")
     assert sa2va("segment", "a.mp4", *options).code == 0
     often = [decoded[pts] for pts in sorted(decoded)]
     assert max(often[1:]) == 2
-    assert set(often[36:60]) == {1}
+    assert set(often[18:30]) == {1}
 
 
 @pytest.mark.parametrize(

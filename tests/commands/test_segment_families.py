@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from families import FAMILIES, REFERENCE, cases, checkpoint
+from families import FAMILIES, REFERENCE, cases, checkpoint, once
 from pycocotools import mask as rle
 
 from sa2va_cli.checkpoints import loader
@@ -15,6 +15,7 @@ from sa2va_cli.model.prompt_text import spoken
 from sa2va_cli.runtime.loading import load_segmenter
 
 INPUTS = REFERENCE / "inputs"
+load = once(load_segmenter)
 
 
 def recorded_masks(family: str, name: str) -> np.ndarray:
@@ -57,7 +58,7 @@ def test_the_command_gives_the_recorded_masks(sa2va, folder, family, name):
         *("--sampling", "uniform" if "keyframes" in case else "first"),
         *("--model", checkpoint(family)),
         *("--device", "cpu", "--dtype", "fp32", "--save", "coco", "--json"),
-        load=load_segmenter,
+        load=load,
     )
     assert outcome.code == 0, outcome.err
     wanted = recorded_masks(family, name)

@@ -14,7 +14,8 @@ PROGRAM = """
 import sys
 from fakes import load_fake
 from sa2va_cli.commands.app import main
-sys.exit(main([*sys.argv[1:], "--device", "cpu"], load=load_fake))  # auto would take the time to import torch
+# What is left to the program to choose would take the time to import torch.
+sys.exit(main([*sys.argv[1:], "--device", "cpu", "--dtype", "fp32"], load=load_fake))
 """
 
 

@@ -4,15 +4,13 @@ import re
 import shlex
 import shutil
 import sys
-from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from families import demo
 
 from sa2va_cli import api
-from sa2va_cli.runtime.choice import ModelChoice
-from sa2va_cli.runtime.loading import load_chat
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "guides" / "asking.md"
@@ -20,13 +18,6 @@ LINES = [
     line.strip()
     for line in re.findall(r"^ {4}((?:sa2va|printf) .*)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
 ]
-
-
-@cache
-def demo():
-    """The demo model, loaded once."""
-    choice = ModelChoice("demo", device="cpu")
-    return load_chat(choice, choice.placed())
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import importlib
 import re
 import shlex
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -70,13 +71,19 @@ def options_of_scripts() -> dict[str, set[str]]:
     return found
 
 
+@cache
+def program() -> Any:
+    """What parses the command line, made once of hundreds of options."""
+    return get_command(app)
+
+
 def parse(words: list[str]) -> None:
     """Splits arguments into options and others as the program does, down to the last command.
 
     Raises:
         click.UsageError: there is no such command or option, or an option lacks its value.
     """
-    command: Any = get_command(app)
+    command: Any = program()
     context: Any = None
     while True:
         context = command.context_class(command, parent=context, info_name=command.name)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import av
 import pytest
+from families import demo
 
 from sa2va_cli.commands.app import main
 
@@ -48,9 +49,9 @@ def run(command: str) -> int:
     words, _, target = command.partition(" > ")
     arguments = shlex.split(words)[1:]
     if not target:
-        return main(arguments)
+        return main(arguments, load=lambda *_: demo())
     with Path(target).open("w", encoding="utf-8") as file, redirect_stdout(file):
-        return main(arguments)
+        return main(arguments, load=lambda *_: demo())
 
 
 def test_the_commands_of_the_guide_run_in_their_order(place, monkeypatch):

@@ -7,14 +7,16 @@ import runpy
 import sys
 
 import pytest
+from families import once
 from test_command_examples import ROOT
 
 from sa2va_cli.demo import world
+from sa2va_cli.runtime.loading import load_segmenter
 from sa2va_cli.training.recipe import read_recipe
 
 PAGE = (ROOT / "docs" / "guides" / "fine-tuning.md").read_text(encoding="utf-8")
 TUTORIAL = PAGE.split("## A new thing")[1].split("## A released model")[0]
-SHORTER = {"60": "2", "20": "1", "300": "1", "24": "2", "16": "1"}
+SHORTER = {"60": "2", "20": "1", "300": "1", "24": "2", "16": "1", "480x270": "160x90"}
 
 
 def run_tutorial(folder, sa2va, monkeypatch, changes):
@@ -25,6 +27,7 @@ def run_tutorial(folder, sa2va, monkeypatch, changes):
         r"^ {4}((?:sa2va|python) .*)$", re.sub(r"```.*?```", "", TUTORIAL, flags=re.DOTALL), re.MULTILINE
     )
     assert len(lines) == 11
+    load = once(load_segmenter)
     for line in lines:
         words = [changes.get(word, word) for word in line.split()]
         if words[:2] == ["python", "-m"]:
@@ -33,9 +36,7 @@ def run_tutorial(folder, sa2va, monkeypatch, changes):
             monkeypatch.setattr(sys, "argv", words[1:])
             runpy.run_path(words[1])
         else:
-            from sa2va_cli.runtime.loading import load_segmenter
-
-            done = sa2va(*words[1:], load=load_segmenter)
+            done = sa2va(*words[1:], load=load)
             assert done.code == 0, (line, done.err)
 
 

@@ -2,16 +2,13 @@
 
 import re
 import shutil
-from functools import cache
 from pathlib import Path
 
 import pytest
+from families import demo
 from test_command_examples import ROOT, commands
 
 from sa2va_cli.commands.app import main
-from sa2va_cli.datatypes import AnySegmenter
-from sa2va_cli.runtime.choice import ModelChoice
-from sa2va_cli.runtime.loading import load_segmenter
 
 PAGE = (ROOT / "docs" / "guides" / "pointing.md").read_text(encoding="utf-8")
 
@@ -24,13 +21,6 @@ def samples(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "samples").mkdir()
     shutil.copy(ROOT / "samples" / "park.mp4", folder / "samples")
     return folder
-
-
-@cache
-def demo() -> AnySegmenter:
-    """The demo network, loaded once."""
-    choice = ModelChoice("demo", device="cpu")
-    return load_segmenter(choice, choice.placed())
 
 
 def test_every_command_of_the_guide_runs_in_order(samples: Path) -> None:

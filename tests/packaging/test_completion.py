@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from sa2va_cli.commands.app import main
+
 ROOT = Path(__file__).parents[2]
 ZSH = """
 zmodload zsh/zpty
@@ -35,13 +37,22 @@ def environment(tmp_path):
     return variables | {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": os.pathsep.join(paths)}
 
 
-def script(shell: str, environment: dict[str, str], folder: Path) -> Path:
-    """What the program gives this shell to load."""
-    if shutil.which(shell) is None:
-        pytest.skip(f"there is no {shell} here")
-    path = folder / f"completion.{shell}"
-    path.write_text(run(["sa2va"], environment | {"_SA2VA_COMPLETE": f"source_{shell}"}))
-    return path
+@pytest.fixture
+def script(tmp_path, monkeypatch, capsys):
+    """Writes what the program gives a shell to load."""
+
+    def write(shell: str) -> Path:
+        if shutil.which(shell) is None:
+            pytest.skip(f"there is no {shell} here")
+        with monkeypatch.context() as patch:
+            patch.setenv("_SA2VA_COMPLETE", f"source_{shell}")
+            with pytest.raises(SystemExit):
+                main([])
+        path = tmp_path / f"completion.{shell}"
+        path.write_text(capsys.readouterr().out)
+        return path
+
+    return write
 
 
 def run(command: list[str], environment: dict[str, str]) -> str:
@@ -61,25 +72,18 @@ def in_bash(loaded: Path, words: list[str], environment: dict[str, str]) -> list
     return run(["bash", "-c", code], environment).split()
 
 
-def test_bash_completes_commands_and_lists(environment, tmp_path):
-    loaded = script("bash", environment, tmp_path)
-    assert in_bash(loaded, ["sa2va", "segm"], environment) == ["segment"]
-    offered = in_bash(loaded, ["sa2va", "segment", "a.mp4", "dog", "--save", "mask,mat"], environment)
-    assert offered == ["mask,matte"]
+def test_bash_completes_lists(environment, script):
+    words = ["sa2va", "segment", "a.mp4", "dog", "--save", "mask,mat"]
+    assert in_bash(script("bash"), words, environment) == ["mask,matte"]
 
 
-def test_fish_completes_commands_and_values(environment, tmp_path):
-    loaded = script("fish", environment, tmp_path)
-    code = f'source {loaded}; complete -C "sa2va segm"; complete -C "sa2va edit a.mp4 --effect wat"'
-    assert [line.split("\t")[0] for line in run(["fish", "-c", code], environment).splitlines()] == [
-        "segment",
-        "watercolour",
-    ]
+def test_fish_completes_values(environment, script):
+    code = f'source {script("fish")}; complete -C "sa2va edit a.mp4 --effect wat"'
+    assert run(["fish", "-c", code], environment).split("\t")[0].strip() == "watercolour"
 
 
-def test_zsh_completes_a_command(environment, tmp_path):
-    loaded = script("zsh", environment, tmp_path)
-    assert "segment" in run(["zsh", "-f", "-c", ZSH, "zsh", str(loaded)], environment)
+def test_zsh_completes_a_command(environment, script):
+    assert "segment" in run(["zsh", "-f", "-c", ZSH, "zsh", str(script("zsh"))], environment)
 
 
 @pytest.mark.parametrize(

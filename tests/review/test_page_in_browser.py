@@ -63,29 +63,45 @@ def browser():
         started.close()
 
 
-@pytest.fixture
-def context(browser, server: Server):
-    """A browser that knows the token, and in which nothing may go wrong unseen."""
-    opened = browser.new_context(viewport={"width": 1280, "height": 720}, locale="en-US")
-    opened.set_default_timeout(PATIENCE_MS)
+@pytest.fixture(scope="module")
+def tab(browser, server: Server):
+    """A page that knows the token, for all tests: a new one would be a process that begins with nothing."""
+    context = browser.new_context(viewport={"width": 1280, "height": 720}, locale="en-US")
+    context.set_default_timeout(PATIENCE_MS)
     expect.set_options(timeout=PATIENCE_MS)
-    problems: list[str] = []
-    opened.on("weberror", lambda problem: problems.append(str(problem.error)))
-    page = opened.new_page()
-    page.goto(server.address)
-    page.close()
+    opened = context.new_page()
+    opened.goto(server.address)
     yield opened
-    opened.close()
+    context.close()
+
+
+@pytest.fixture
+def page(tab):
+    """The page, in which nothing may go wrong unseen; what is chosen in it is not left to the next test."""
+    problems: list[str] = []
+
+    def note(problem) -> None:
+        problems.append(str(problem.error))
+
+    tab.context.on("weberror", note)
+    yield tab
+    tab.context.remove_listener("weberror", note)
+    tab.unroute_all()
+    tab.emulate_media(color_scheme="light")
+    tab.evaluate("localStorage.clear(), sessionStorage.clear()")
     assert problems == []
 
 
-def open_clip(context, server: Server, name: str):
-    """The page of one clip, through the queue."""
-    page = context.new_page()
+def open_queue(page, server: Server) -> None:
+    """Shows all clips."""
     page.goto(server.address.partition("?")[0])
+
+
+def open_clip(page, server: Server, name: str) -> None:
+    """Shows one clip, through the queue."""
+    open_queue(page, server)
     page.get_by_test_id("card").filter(has_text=name).click()
     expect(page.get_by_test_id("stage")).to_have_attribute("data-frame", "0")
-    return page
 
 
 def picture(page) -> np.ndarray:
@@ -129,8 +145,8 @@ def click_source(page, x: float, y: float, **how) -> None:
     page.get_by_test_id("stage").click(position={"x": left + x * scale, "y": top + y * scale}, **how)
 
 
-def test_frames_are_exact_however_one_gets_there(context, server):
-    page = open_clip(context, server, "numbers")
+def test_frames_are_exact_however_one_gets_there(page, server):
+    open_clip(page, server, "numbers")
     page.get_by_role("button", name="Only look").click()
     assert number_of(picture(page)) == 0
     for press, frame in (
@@ -153,9 +169,8 @@ def test_frames_are_exact_however_one_gets_there(context, server):
     assert number_of(picture(page)) == 19
 
 
-def test_no_page_has_a_serious_fault_of_accessibility(context, server):
-    page = context.new_page()
-    page.goto(server.address.partition("?")[0])
+def test_no_page_has_a_serious_fault_of_accessibility(page, server):
+    open_queue(page, server)
     expect(page.get_by_test_id("card")).to_have_count(5)
     faults = {"queue": serious_faults(page)}
     page.get_by_test_id("card").first.focus()
@@ -255,8 +270,8 @@ def becomes(page, wanted: np.ndarray) -> None:
     np.testing.assert_array_equal(picture(page), wanted)
 
 
-def test_a_click_changes_the_mask_undo_takes_it_back_and_what_is_saved_stays(context, server, shots):
-    page = open_clip(context, server, "two")
+def test_a_click_changes_the_mask_undo_takes_it_back_and_what_is_saved_stays(page, server, shots):
+    open_clip(page, server, "two")
     tracks = shots / "two.tracks.sa2va"
     as_found = tracks.read_bytes()
     first = settled(page)
@@ -278,8 +293,8 @@ def test_a_click_changes_the_mask_undo_takes_it_back_and_what_is_saved_stays(con
     becomes(page, corrected)
 
 
-def test_everything_about_objects_is_done_and_undone(context, server):
-    page = open_clip(context, server, "three")
+def test_everything_about_objects_is_done_and_undone(page, server):
+    open_clip(page, server, "three")
     rows, undo = page.get_by_test_id("object"), page.get_by_test_id("undo")
     first = settled(page)
     page.get_by_role("button", name="Rename").click()
@@ -311,8 +326,8 @@ def test_everything_about_objects_is_done_and_undone(context, server):
     becomes(page, first)
 
 
-def test_a_new_object_is_made_with_a_box_and_with_words(context, server):
-    page = open_clip(context, server, "three")
+def test_a_new_object_is_made_with_a_box_and_with_words(page, server):
+    open_clip(page, server, "three")
     page.get_by_role("button", name="Point at a new object").click()
     page.keyboard.press("b")
     box = page.get_by_test_id("stage").bounding_box()
@@ -331,8 +346,8 @@ def test_a_new_object_is_made_with_a_box_and_with_words(context, server):
     expect(page.get_by_test_id("object")).to_have_count(1)
 
 
-def test_what_can_be_delivered_is_asked_for_again_where_that_failed(context, server):
-    page = open_clip(context, server, "one")
+def test_what_can_be_delivered_is_asked_for_again_where_that_failed(page, server):
+    open_clip(page, server, "one")
     page.route("**/api/v1/outputs", lambda route: route.fulfill(status=500, body="no"))
     page.get_by_role("tab", name="Deliver").click()
     expect(page.get_by_role("alert")).to_contain_text("500")
@@ -341,8 +356,7 @@ def test_what_can_be_delivered_is_asked_for_again_where_that_failed(context, ser
     expect(page.get_by_test_id("output")).to_be_visible()
 
 
-def test_what_became_known_before_the_page_listened_is_read_again(context, server):
-    page = context.new_page()
+def test_what_became_known_before_the_page_listened_is_read_again(page, server):
     unheard: list = []
 
     def early(route):
@@ -354,7 +368,7 @@ def test_what_became_known_before_the_page_listened_is_read_again(context, serve
 
     page.route("**/api/v1/events", held)
     page.route("**/api/v1/clips/*", early, times=1)
-    page.goto(server.address.partition("?")[0])
+    open_queue(page, server)
     page.get_by_test_id("card").filter(has_text="one").click()
     expect(page.get_by_text("Looking all frames through")).to_be_visible()
     page.wait_for_load_state("networkidle")
@@ -362,9 +376,8 @@ def test_what_became_known_before_the_page_listened_is_read_again(context, serve
     expect(page.get_by_text("Looking all frames through")).to_have_count(0)
 
 
-def test_frames_have_the_times_of_the_source_and_ranges_choose_their_object(context, server):
-    page = context.new_page()
-    page.goto(server.address.partition("?")[0])
+def test_frames_have_the_times_of_the_source_and_ranges_choose_their_object(page, server):
+    open_queue(page, server)
     told = page.evaluate(
         """async () => {
             const { frameAt, secondsOf } = await import("/timecode.js");
@@ -390,8 +403,8 @@ def test_frames_have_the_times_of_the_source_and_ranges_choose_their_object(cont
     assert told["seconds"] == [1.2, 3.1]
 
 
-def test_what_goes_wrong_is_told_in_the_language_that_was_chosen(context, server):
-    page = open_clip(context, server, "one")
+def test_what_goes_wrong_is_told_in_the_language_that_was_chosen(page, server):
+    open_clip(page, server, "one")
     page.get_by_role("button", name="中文").click()
     page.get_by_role("tab", name="交付").click()
     page.get_by_test_id("output").select_option("coco")
@@ -399,19 +412,21 @@ def test_what_goes_wrong_is_told_in_the_language_that_was_chosen(context, server
     expect(page.get_by_test_id("notice")).to_contain_text("“coco”不是画面，无法预览。")
 
 
-def test_two_tabs_show_the_same(context, server):
-    one, other = (open_clip(context, server, "three") for _ in range(2))
+def test_two_tabs_show_the_same(page, server):
+    one, other = page, page.context.new_page()
+    for tab in (one, other):
+        open_clip(tab, server, "three")
     before = settled(other)
     one.get_by_test_id("object").get_by_role("button", name="Hide").click()
     expect(other.get_by_test_id("object").get_by_role("button", name="Show")).to_be_visible()
     becomes(one, changed(other, before))
     other.get_by_test_id("undo").click()
     expect(one.get_by_test_id("object").get_by_role("button", name="Hide")).to_be_visible()
+    other.close()
 
 
-def test_a_clip_is_corrected_and_accepted_with_the_keyboard_alone(context, server):
-    page = context.new_page()
-    page.goto(server.address.partition("?")[0])
+def test_a_clip_is_corrected_and_accepted_with_the_keyboard_alone(page, server):
+    open_queue(page, server)
     expect(page.get_by_test_id("card")).to_have_count(5)
     while "four" not in page.evaluate("document.activeElement.textContent"):
         page.keyboard.press("ArrowRight")
@@ -436,8 +451,8 @@ def test_a_clip_is_corrected_and_accepted_with_the_keyboard_alone(context, serve
     expect(page.get_by_role("banner").get_by_text("corrected")).to_be_visible()
 
 
-def test_something_is_delivered_and_asked_with_the_keyboard_alone(context, server):
-    page = open_clip(context, server, "two")
+def test_something_is_delivered_and_asked_with_the_keyboard_alone(page, server):
+    open_clip(page, server, "two")
 
     def tab_to(words: str, key: str = "Tab") -> None:
         for _ in range(60):
@@ -463,8 +478,8 @@ def test_something_is_delivered_and_asked_with_the_keyboard_alone(context, serve
     expect(page.get_by_test_id("delivered")).to_be_visible()
 
 
-def test_a_number_that_is_being_written_survives_news_of_the_clip(context, server):
-    page = open_clip(context, server, "four")
+def test_a_number_that_is_being_written_survives_news_of_the_clip(page, server):
+    open_clip(page, server, "four")
     page.get_by_test_id("frame").fill("7")
     page.evaluate(
         """async () => {
@@ -482,9 +497,8 @@ def test_a_number_that_is_being_written_survives_news_of_the_clip(context, serve
     shows(page, 7)
 
 
-def test_a_queue_is_decided_with_the_keyboard(context, server):
-    page = context.new_page()
-    page.goto(server.address.partition("?")[0])
+def test_a_queue_is_decided_with_the_keyboard(page, server):
+    open_queue(page, server)
     card = page.get_by_test_id("card").filter(has_text="numbers")
     card.focus()
     page.keyboard.press("r")
@@ -498,8 +512,8 @@ def test_a_queue_is_decided_with_the_keyboard(context, server):
     expect(card).not_to_contain_text("rejected")
 
 
-def test_a_matte_is_what_the_command_that_is_shown_makes(context, server, shots, tmp_path):
-    page = open_clip(context, server, "one")
+def test_a_matte_is_what_the_command_that_is_shown_makes(page, server, shots, tmp_path):
+    open_clip(page, server, "one")
     page.get_by_role("tab", name="Deliver").click()
     page.get_by_test_id("output").select_option("matte")
     page.get_by_role("button", name="Preview frame 0").click()
@@ -513,8 +527,8 @@ def test_a_matte_is_what_the_command_that_is_shown_makes(context, server, shots,
     assert (shots / "one.matte.mov").read_bytes() == (tmp_path / "one.matte.mov").read_bytes()
 
 
-def test_a_question_is_answered_and_what_it_names_becomes_an_object(context, server):
-    page = open_clip(context, server, "three")
+def test_a_question_is_answered_and_what_it_names_becomes_an_object(page, server):
+    open_clip(page, server, "three")
     page.get_by_role("tab", name="Ask").click()
     page.get_by_label("Question").fill("Can you segment the girl in red dress?")
     page.keyboard.press("Enter")
@@ -524,8 +538,8 @@ def test_a_question_is_answered_and_what_it_names_becomes_an_object(context, ser
     expect(page.get_by_test_id("object")).to_have_count(2)
 
 
-def test_words_are_those_of_the_language_and_the_theme_that_were_chosen(context, server):
-    page = open_clip(context, server, "one")
+def test_words_are_those_of_the_language_and_the_theme_that_were_chosen(page, server):
+    open_clip(page, server, "one")
     page.get_by_role("button", name="中文").click()
     expect(page.get_by_role("tab", name="对象")).to_be_visible()
     expect(page.locator("html")).to_have_attribute("lang", "zh-Hans")
@@ -536,8 +550,8 @@ def test_words_are_those_of_the_language_and_the_theme_that_were_chosen(context,
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
 
 
-def test_the_timeline_is_drawn_in_the_colours_of_the_theme(context, server):
-    page = open_clip(context, server, "one")
+def test_the_timeline_is_drawn_in_the_colours_of_the_theme(page, server):
+    open_clip(page, server, "one")
     seen = set()
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
@@ -553,12 +567,11 @@ def test_the_timeline_is_drawn_in_the_colours_of_the_theme(context, server):
     assert len(seen) == 2
 
 
-def test_what_is_begun_on_a_frame_that_plays_stops_there(context, server):
-    page = context.new_page()
+def test_what_is_begun_on_a_frame_that_plays_stops_there(page, server):
     sent: list[str] = []
     page.on("request", lambda request: sent.append(request.url))
     page.route("**/frames/12?*", lambda _: None)  # playing waits for a picture that never comes
-    page.goto(server.address.partition("?")[0])
+    open_queue(page, server)
     page.get_by_test_id("card").filter(has_text="one").click()
     shows(page, 0)
     page.keyboard.press("b")
@@ -580,11 +593,10 @@ def test_what_is_begun_on_a_frame_that_plays_stops_there(context, server):
     assert [url for url in sent if url.endswith("/edits")] == []
 
 
-def test_a_server_that_was_killed_is_missed_and_everything_is_found_again(context, server):
-    page = open_clip(context, server, "one")
+def test_a_server_that_was_killed_is_missed_and_everything_is_found_again(page, server):
+    open_clip(page, server, "one")
     page.keyboard.press("p")
-    click_source(page, 240, 60)
-    expect(page.get_by_test_id("undo")).to_be_enabled()
+    change_mask(page, lambda: click_source(page, 240, 60))
     server.kill()
     expect(page.get_by_role("alert")).to_contain_text("The server does not answer")
     server.start()
