@@ -8,6 +8,8 @@ import random
 import struct
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import lru_cache
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,11 @@ VFR = (0, 1, 2, 5, 6, 9, 10, 11, 12, 13, 20, 21, 22, 23, 24, 25, 29, 30, 31, 32)
 
 def picture(number: int, size: tuple[int, int] = SIZE) -> NDArray[np.uint8]:
     """(H, W, 3) uint8 RGB: a gradient, and in the upper half the number in binary, from the left."""
+    return _picture(number, size).copy()
+
+
+@lru_cache(maxsize=256)
+def _picture(number: int, size: tuple[int, int]) -> NDArray[np.uint8]:
     width, height = size
     image = np.empty((height, width, 3), np.uint8)
     image[..., 0] = np.linspace(40, 200, width, dtype=np.uint8)[None]
@@ -69,11 +76,43 @@ def make_video(
     """Encodes ``picture(0)``, ``picture(1)``, ... shown at ``stamps`` (in units of ``time_base``).
 
     ``rotation`` and ``mirror`` set the display matrix only; ``tags`` sets colour attributes of the codec
-    context, and a ``colorspace`` or ``color_range`` among them is converted to as well.
+    context, and a ``colorspace`` or ``color_range`` among them is converted to as well. A clip that was made
+    before has the same bytes again.
     """
-    tags = tags or {}
+    chosen, tagged = tuple((options or {"g": "6"}).items()), tuple((tags or {}).items())
+    recipe = (tuple(stamps), time_base, size, codec, pixel_format, chosen, rotation, mirror, sound, aspect)
+    key = (path.suffix, recipe, tagged, start_numbers)
+    if key in _ENCODED:
+        path.write_bytes(_ENCODED[key])
+        return path
+    _encode(path, *recipe, tagged, start_numbers)
+    if path.stat().st_size < 1 << 20:
+        _ENCODED[key] = path.read_bytes()
+    return path
+
+
+_ENCODED: dict[tuple[Any, ...], bytes] = {}
+"""The small videos of this process."""
+
+
+def _encode(
+    path: Path,
+    stamps: Sequence[int],
+    time_base: Fraction,
+    size: tuple[int, int],
+    codec: str,
+    pixel_format: str,
+    options: Sequence[tuple[str, str]],
+    rotation: int,
+    mirror: bool,
+    sound: str | None,
+    aspect: Fraction | None,
+    tagged: Sequence[tuple[str, int]],
+    start_numbers: int,
+) -> None:
+    tags = dict(tagged)
     with av.open(str(path), "w") as container:
-        stream: Any = container.add_stream(codec, rate=1 / time_base, options=options or {"g": "6"})
+        stream: Any = container.add_stream(codec, rate=1 / time_base, options=dict(options))
         stream.width, stream.height = size
         stream.pix_fmt = pixel_format
         stream.codec_context.time_base = time_base
@@ -100,7 +139,6 @@ def make_video(
         if track is not None:
             seconds = float((stamps[-1] + 1 - stamps[0]) * time_base)
             _add_tone(container, track, float(stamps[0] * time_base), seconds)
-    return path
 
 
 def make_sound(path: Path, *, codec: str = "pcm_s16le", seconds: float = 2.0) -> Path:
@@ -214,8 +252,15 @@ def make_folder(folder: Path, count: int = 12, suffix: str = ".png", size: tuple
     """A folder of numbered images, without leading zeros."""
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(count):
-        Image.fromarray(picture(number, size)).save(folder / f"frame{number}{suffix}")
+        (folder / f"frame{number}{suffix}").write_bytes(_still(number, suffix, size))
     return folder
+
+
+@lru_cache(maxsize=256)
+def _still(number: int, suffix: str, size: tuple[int, int]) -> bytes:
+    written = BytesIO()
+    Image.fromarray(_picture(number, size)).save(written, Image.registered_extensions()[suffix])
+    return written.getvalue()
 
 
 def make_animation(path: Path, count: int = 12, size: tuple[int, int] = SIZE) -> Path:

@@ -1,8 +1,10 @@
 """The reference checkpoints and their inputs."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,9 @@ from recorded import Inputs, picture
 from transformers import Sam2VideoModel
 
 from sa2va_cli.checkpoints.loader import load_network
-from sa2va_cli.model.network import Sa2VANetwork
+from sa2va_cli.datatypes import RGB
+from sa2va_cli.model.chat import View
+from sa2va_cli.model.network import ChatNetwork, Sa2VANetwork
 from sa2va_cli.model.sam2 import Sam2
 from sa2va_cli.model.sam2_config import sam2_config
 
@@ -45,6 +49,31 @@ def small_network_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str]
         return load_network(folder, torch.device("cpu"), torch.float32)
 
     return load
+
+
+@pytest.fixture(scope="session")
+def looking_once() -> Callable[[ChatNetwork], AbstractContextManager[None]]:
+    """While it holds, a network looks at the same pictures once: the recorded cases of a family show few."""
+    views: dict[Any, View] = {}
+
+    @contextmanager
+    def held(network: ChatNetwork) -> Iterator[None]:
+        chat, look = network.chat, network.chat.look
+
+        def remembered(images: Sequence[RGB], *, still: bool) -> View:
+            shown = tuple((image.shape, sha256(np.ascontiguousarray(image)).digest()) for image in images)
+            key = (network, still, repr(chat.sizes), shown)
+            if key not in views:
+                views[key] = look(images, still=still)
+            return views[key]
+
+        chat.look = remembered
+        try:
+            yield
+        finally:
+            del chat.look
+
+    return held
 
 
 @pytest.fixture(scope="session")

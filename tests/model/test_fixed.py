@@ -11,8 +11,9 @@ from sa2va_cli.model.tracker import Tracker
 
 
 @torch.inference_mode()
-@pytest.mark.parametrize("objects", [1, 3])
-@pytest.mark.parametrize("tracked", [False, True], ids=["keyframes as decoded", "keyframes tracked"])
+@pytest.mark.parametrize(
+    ("objects", "tracked"), [(1, False), (3, True)], ids=["keyframes as decoded", "keyframes tracked"]
+)
 def test_masks_are_those_of_a_memory_that_grows(sam2: Sam2, objects: int, tracked: bool) -> None:
     """With keyframes in the past, in the future and between tracked frames."""
     features = {index: some_features(sam2) for index in range(24)}

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 import torch
-from families import FAMILIES, checkpoint
+from families import FAMILIES, LANGUAGES, checkpoint
 from recorded import Inputs
 
 from sa2va_cli.checkpoints.families.table import FAMILIES as TABLE
@@ -46,7 +46,7 @@ def frames(inputs: Inputs) -> list[Frame]:
     return [Frame(index, index, Fraction(1, 24), inputs.frames[index]) for index in range(2)]
 
 
-@pytest.fixture(scope="module", params=FAMILIES)
+@pytest.fixture(scope="module", params=LANGUAGES)
 def network_of_family(request: pytest.FixtureRequest, network_of: NetworkOf) -> Sa2VANetwork:
     return network_of(request.param)
 
@@ -59,8 +59,8 @@ def test_a_network_knows_regions_where_its_family_says_so(name: str, network_of:
 def alone(network: Sa2VANetwork, inputs: Inputs, prompts: Sequence[str] = PROMPTS) -> list:
     """Groundings of each prompt by itself."""
     session = NetworkSegmenter(network).open()
-    images = [frame.image for frame in frames(inputs)]
-    return [session.ground(session.look(images), question(prompt))[0] for prompt in prompts]
+    view = session.look([frame.image for frame in frames(inputs)])
+    return [session.ground(view, question(prompt))[0] for prompt in prompts]
 
 
 def test_three_prompts_look_at_the_pictures_once(network_of_family: Sa2VANetwork, inputs: Inputs) -> None:
