@@ -16,7 +16,6 @@ from transformers import Sam2VideoModel
 
 from sa2va_cli.checkpoints.loader import load_network
 from sa2va_cli.datatypes import RGB
-from sa2va_cli.model.chat import View
 from sa2va_cli.model.network import ChatNetwork, Sa2VANetwork
 from sa2va_cli.model.sam2 import Sam2
 from sa2va_cli.model.sam2_config import sam2_config
@@ -53,27 +52,40 @@ def small_network_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str]
 
 @pytest.fixture(scope="session")
 def looking_once() -> Callable[[ChatNetwork], AbstractContextManager[None]]:
-    """While it holds, a network looks at the same pictures once: the recorded cases of a family show few."""
-    views: dict[Any, View] = {}
+    """While it holds, a network encodes the same pictures once: the recorded cases of a family show few."""
+    known: dict[Any, Any] = {}
+
+    def remembering(owner: Any, name: str) -> Callable[..., Any]:
+        encode = getattr(owner, name)
+
+        def remembered(pictures: Sequence[RGB] | torch.Tensor, **how: bool) -> Any:
+            key = (owner, name, repr(getattr(owner, "sizes", None)), *how.items(), *digests(pictures))
+            if key not in known:
+                known[key] = encode(pictures, **how)
+            return known[key]
+
+        return remembered
 
     @contextmanager
     def held(network: ChatNetwork) -> Iterator[None]:
-        chat, look = network.chat, network.chat.look
-
-        def remembered(images: Sequence[RGB], *, still: bool) -> View:
-            shown = tuple((image.shape, sha256(np.ascontiguousarray(image)).digest()) for image in images)
-            key = (network, still, repr(chat.sizes), shown)
-            if key not in views:
-                views[key] = look(images, still=still)
-            return views[key]
-
-        chat.look = remembered
+        encoders = [(network.chat, "look")]
+        if isinstance(network, Sa2VANetwork):
+            encoders += [(network.sam2, "encode"), (network.sam2, "encode_for_both")]
+        for owner, name in encoders:
+            setattr(owner, name, remembering(owner, name))
         try:
             yield
         finally:
-            del chat.look
+            for owner, name in encoders:
+                delattr(owner, name)
 
     return held
+
+
+def digests(pictures: Sequence[RGB] | torch.Tensor) -> Iterator[tuple[Any, ...]]:
+    """What tells pictures from others."""
+    for one in [pictures.numpy()] if isinstance(pictures, torch.Tensor) else pictures:
+        yield one.shape, sha256(np.ascontiguousarray(one)).digest()
 
 
 @pytest.fixture(scope="session")

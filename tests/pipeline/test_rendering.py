@@ -27,7 +27,7 @@ def make_frames(folder: Path) -> Path:
 
 
 SOURCES = {
-    "video": (lambda folder: make_video(folder / "a.mp4", sound="aac"), []),
+    "video": (lambda folder: make_video(folder / "a.mp4", stamps=range(9), sound="aac"), []),
     "variable rate": (lambda folder: make_video(folder / "a.mkv", stamps=[0, 1, 5, 6, 9, 20, 21]), []),
     "a part of a video": (lambda folder: make_video(folder / "a.mp4"), ["--start", "4f", "--every", "3"]),
     "still": (lambda folder: make_image(folder / "a.png"), []),

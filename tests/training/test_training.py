@@ -293,7 +293,7 @@ def test_a_resumed_run_ends_where_an_unbroken_one_does(
     tokenizer, objective: Objective, park: ParkDataset, tmp_path: Path
 ) -> None:
     start = {k: v.clone() for k, v in objective.state_dict().items()}
-    plan = Schedule(4, 1e-3, warmup_steps=1, decay_steps=1, save_every=2)
+    plan = Schedule(3, 1e-3, warmup_steps=1, decay_steps=1, save_every=2)
     device = torch.device("cpu")
     train(objective, park, plan, tmp_path / "whole", device, report=lambda _: None)
     whole = {k: v.clone() for k, v in objective.state_dict().items()}
