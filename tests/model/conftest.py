@@ -50,7 +50,7 @@ def small_network_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str]
     return load
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def looking_once() -> Callable[[ChatNetwork], AbstractContextManager[None]]:
     """While it holds, a network encodes the same pictures once: the recorded cases of a family show few."""
     known: dict[Any, Any] = {}
