@@ -70,7 +70,7 @@ DRAWING = {
 
 @pytest.mark.parametrize("name", DRAWING)
 def test_the_same_drawing_options_give_the_same_bytes(sa2va, folder, name):
-    source = make_video(folder / "a.mp4", stamps=range(8))
+    source = make_video(folder / "a.mp4", stamps=range(6))
     first = sa2va("segment", source, "red corner", *SAVE, "--save", "tracks", *DRAWING[name], "-o", "a/")
     assert first.code == 0, first.err
     assert sa2va("render", "a/a.tracks.sa2va", *SAVE, *DRAWING[name], "-o", "b/").code == 0

@@ -260,7 +260,7 @@ def test_the_real_network_goes_on_to_the_same_bytes(folder, tmp_path_factory, de
         place = followernets.saved(followernets.sam2_config(), tmp_path_factory.mktemp("hub") / "sam2")
         choice, sampling = replace(choice, follower=str(place)), "uniform"
         segmenter = load_segmenter(choice, choice.placed())
-    search = Search(("girl in red dress",), max_frames=9, sampling=sampling)
+    search = Search(("girl in red dress",), end="18f", every=2, sampling=sampling)
     wanted = SegmentJob(str(SAMPLE), search, choice, Saving(("tracks",), "out/"))
     done = 0
 

@@ -290,8 +290,9 @@ def test_two_meanings_that_differ_in_a_name_or_in_a_place_have_different_codes(o
 
 
 def test_a_resumed_run_ends_where_an_unbroken_one_does(
-    tokenizer, objective: Objective, park: ParkDataset, tmp_path: Path
+    tokenizer, objective: Objective, tmp_path: Path
 ) -> None:
+    park = ParkDataset(0, size=128, grid=8, places=4, stills=2, clip_share=0, mixture=Mixture(3), masked=2)
     start = {k: v.clone() for k, v in objective.state_dict().items()}
     plan = Schedule(3, 1e-3, warmup_steps=1, decay_steps=1, save_every=2)
     device = torch.device("cpu")
