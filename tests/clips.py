@@ -8,6 +8,8 @@ import random
 import struct
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import lru_cache
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,11 @@ _LARGEST_KEPT_BYTES = 1_000_000
 
 def picture(number: int, size: tuple[int, int] = SIZE) -> NDArray[np.uint8]:
     """(H, W, 3) uint8 RGB: a gradient, and in the upper half the number in binary, from the left."""
+    return _picture(number, size).copy()
+
+
+@lru_cache(maxsize=256)
+def _picture(number: int, size: tuple[int, int]) -> NDArray[np.uint8]:
     width, height = size
     image = np.empty((height, width, 3), np.uint8)
     image[..., 0] = np.linspace(40, 200, width, dtype=np.uint8)[None]
@@ -73,7 +80,8 @@ def make_video(
     """Encodes ``picture(0)``, ``picture(1)``, ... shown at ``stamps`` (in units of ``time_base``).
 
     ``rotation`` and ``mirror`` set the display matrix only; ``tags`` sets colour attributes of the codec
-    context, and a ``colorspace`` or ``color_range`` among them is converted to as well.
+    context, and a ``colorspace`` or ``color_range`` among them is converted to as well. A clip that was made
+    before has the same bytes again.
     """
     wanted = (path.suffix, [*stamps], time_base, size, codec, pixel_format, options, rotation, mirror)
     wanted = repr((*wanted, sound, aspect, tags, start_numbers))
@@ -225,8 +233,15 @@ def make_folder(folder: Path, count: int = 12, suffix: str = ".png", size: tuple
     """A folder of numbered images, without leading zeros."""
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(count):
-        Image.fromarray(picture(number, size)).save(folder / f"frame{number}{suffix}")
+        (folder / f"frame{number}{suffix}").write_bytes(_still(number, suffix, size))
     return folder
+
+
+@lru_cache(maxsize=256)
+def _still(number: int, suffix: str, size: tuple[int, int]) -> bytes:
+    written = BytesIO()
+    Image.fromarray(_picture(number, size)).save(written, Image.registered_extensions()[suffix])
+    return written.getvalue()
 
 
 def make_animation(path: Path, count: int = 12, size: tuple[int, int] = SIZE) -> Path:

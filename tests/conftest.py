@@ -4,6 +4,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import one_thread  # noqa: F401  (before what it is about is imported)
@@ -30,12 +31,27 @@ class Outcome:
 Run = Callable[..., Outcome]
 
 
+@pytest.fixture(scope="module")
+def places(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Names of folders that are not there yet, one after the other."""
+    room = tmp_path_factory.mktemp(request.module.__name__)
+    return (room / str(number) for number in count())
+
+
 @pytest.fixture
-def folder(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+def tmp_path(places: Iterator[Path]) -> Path:
+    """An empty folder, as pytest's own; that one takes milliseconds to find a name among thousands."""
+    place = next(places)
+    place.mkdir()
+    return place
+
+
+@pytest.fixture
+def folder(tmp_path: Path, places: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty current folder, and no defaults of whoever runs the tests."""
     for name in [name for name in os.environ if name.startswith("SA2VA_")]:
         monkeypatch.delenv(name)
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(next(places)))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

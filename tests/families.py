@@ -25,6 +25,8 @@ FAMILIES = (
     "qwen3_vl",
     "sa2va-i-internvl-qwen2",
 )
+LANGUAGES = ("internvl-qwen2", "internvl-internlm2", "qwen2_5_vl", "qwen3_vl")
+"""A family for each language model; the others read and write with the first or second of them."""
 
 
 @cache

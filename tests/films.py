@@ -1,5 +1,7 @@
 """Films of several shots with coloured squares, and a network that finds a colour only where it sees it."""
 
+from functools import cache
+from io import BytesIO
 from pathlib import Path
 
 import av
@@ -15,7 +17,14 @@ GROUNDS = (70, 160, 110)
 
 def write_film(path: Path, shots, length=LENGTH, flash=None) -> Path:
     """Shots on grounds of other grey; in each, squares of some colours move to the right, side by side."""
-    with av.open(str(path), "w") as container:
+    path.write_bytes(_film(path.suffix, tuple(map(tuple, shots)), length, flash))
+    return path
+
+
+@cache
+def _film(suffix: str, shots, length, flash) -> bytes:
+    written = BytesIO()
+    with av.open(written, "w", format={".mkv": "matroska"}.get(suffix, suffix[1:])) as container:
         video = container.add_stream("libx264", rate=25, options={"g": "9"})
         video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
         for t in range(length * len(shots)):
@@ -27,7 +36,7 @@ def write_film(path: Path, shots, length=LENGTH, flash=None) -> Path:
                 image[:] = 250
             container.mux(video.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(video.encode(None))
-    return path
+    return written.getvalue()
 
 
 class SeeingSession(FakeSession):

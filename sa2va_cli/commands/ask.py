@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sa2va_cli.commands.idle import names_in, refuse_idle
+from sa2va_cli.commands.idle import names_in, refuse_idle, tell_idle_drawing
 from sa2va_cli.commands.options import Talking, without
 from sa2va_cli.commands.session import Interrupted, Session
 from sa2va_cli.commands.standard_output import check_standard_output
@@ -167,6 +167,7 @@ def _wanted(session: Session, saving: Saving, inputs: list[str], *, as_json: boo
         refuse_idle(session, names_in(Viewing), "where nothing is shown")
     typed = not session.typed.isdisjoint(("--save", "--output"))
     if typed or (len(inputs) == 1 and (saving.kinds_given or saving.output is not None)):
+        tell_idle_drawing(session, saving.kinds)
         return saving
     refuse_idle(session, _FILES, "without --save")
     refuse_idle(session, () if as_json else ("--threshold",), "without --save or --json")

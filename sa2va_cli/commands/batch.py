@@ -20,7 +20,7 @@ from sa2va_cli.commands.batch_state import (
     status_command,
 )
 from sa2va_cli.commands.helptext import examples
-from sa2va_cli.commands.idle import names_in, refuse_idle
+from sa2va_cli.commands.idle import names_in, refuse_idle, tell_idle_drawing
 from sa2va_cli.commands.options import Talking, add_command, without
 from sa2va_cli.commands.session import Interrupted, Session
 from sa2va_cli.commands.signals import signals_told
@@ -117,6 +117,8 @@ def run_command(
     manifest = None if batching.manifest is None else Path(batching.manifest)
     if manifest is None:  # rows may be of other kinds
         refuse_idle(session, _idle(batching.kind), f"with --kind {batching.kind}")
+        if batching.kind in ("segment", "render"):
+            tell_idle_drawing(session, saving.kinds)
         options = _without_strangers(options, batching.kind, session)
     plan = Plan(
         Request(_named(inputs or [], batching), manifest, batching.kind, options, batching.mirror),

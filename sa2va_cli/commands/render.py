@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 
 from sa2va_cli.commands.helptext import examples
+from sa2va_cli.commands.idle import tell_idle_drawing
 from sa2va_cli.commands.options import Talking, without
 from sa2va_cli.commands.session import Session
 from sa2va_cli.commands.standard_output import check_standard_output
-from sa2va_cli.commands.unused import unused_drawing
 from sa2va_cli.outputs.delivery import Delivery
 from sa2va_cli.outputs.drawing import Drawing
 from sa2va_cli.outputs.saving import Saving
@@ -44,8 +44,7 @@ def render_command(
 
     check_standard_output(saving, as_json=talking.as_json)
     job = RenderJob(tracks, source, saving=saving, drawing=drawing, delivery=delivery, force=force)
-    for text in unused_drawing(job.saving.kinds, session.arguments):
-        session.console.warning(text)
+    tell_idle_drawing(session, job.saving.kinds)
     with session.console.reporting() as report:
         result = render(job, report=report)
     session.console.result(result)

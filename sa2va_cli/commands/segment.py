@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
+from sa2va_cli.commands.idle import tell_idle_drawing, tell_idle_search
 from sa2va_cli.commands.options import Talking, without
 from sa2va_cli.commands.prompt_doubts import doubts
 from sa2va_cli.commands.session import Interrupted, Session
 from sa2va_cli.commands.standard_output import check_standard_output
 from sa2va_cli.commands.startup import collector_paused
-from sa2va_cli.commands.unused import unused_drawing, unused_search
 from sa2va_cli.errors import NothingFoundError
 from sa2va_cli.events import Event, Saved
 from sa2va_cli.pipeline.job import FirstLook, Resuming, SegmentJob
@@ -49,12 +49,8 @@ def segment_command(
     """Find what a sentence names in a video or an image, and write its masks."""
     for doubt in doubts([prompt.text for prompt in job.search.prompts if prompt.text]):
         session.console.warning(doubt)
-    search = {"has_words": job.search.has_words, "resumes": resuming.resume}
-    for text in (
-        *unused_drawing(job.saving.kinds, session.arguments),
-        *unused_search(session.arguments, **search),
-    ):
-        session.console.warning(text)
+    tell_idle_drawing(session, job.saving.kinds)
+    tell_idle_search(session, has_words=job.search.has_words, resumes=resuming.resume)
     if not talking.dry_run:
         check_standard_output(job.saving, as_json=talking.as_json)
     with collector_paused() as go_on:

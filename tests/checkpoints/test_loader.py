@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from families import FAMILIES, checkpoint
+from families import FAMILIES, LANGUAGES, checkpoint
 from published import PUBLISHED, change_config, change_tensors, split_into_shards
 
 from sa2va_cli.checkpoints.loader import fill, load_network
@@ -29,20 +29,26 @@ def refusal(folder: Path) -> str:
     return message
 
 
+@pytest.fixture(scope="module")
+def original() -> Sa2VANetwork:
+    """What is published; nothing of it is changed."""
+    return load(PUBLISHED)
+
+
 def equal(a: Sa2VANetwork, b: Sa2VANetwork) -> bool:
     ours, theirs = a.state_dict(), b.state_dict()
     return list(ours) == list(theirs) and all(torch.equal(ours[key], theirs[key]) for key in ours)
 
 
-def test_a_network_is_ready_for_inference() -> None:
-    network = load(PUBLISHED)
+def test_a_network_is_ready_for_inference(original: Sa2VANetwork) -> None:
+    network = original
     assert not network.training
     assert not any(parameter.requires_grad for parameter in network.parameters())
     assert not any(t.is_meta for t in (*network.parameters(), *network.buffers()))
 
 
-def test_weights_are_cast_and_rotary_frequencies_are_not() -> None:
-    exact, rounded = load(PUBLISHED), load(PUBLISHED, torch.bfloat16)
+def test_weights_are_cast_and_rotary_frequencies_are_not(original: Sa2VANetwork) -> None:
+    exact, rounded = original, load(PUBLISHED, torch.bfloat16)
     saved = rounded.state_dict()
     assert {tensor.dtype for tensor in saved.values()} == {torch.bfloat16}
     frequencies = rounded.chat.language_model.model.rotary_emb.inv_freq
@@ -52,18 +58,18 @@ def test_weights_are_cast_and_rotary_frequencies_are_not() -> None:
     assert frequencies[1] == pytest.approx(1e6 ** (-1 / 16))
 
 
-def test_shards_give_the_same_network_as_one_file(published: Path) -> None:
+def test_shards_give_the_same_network_as_one_file(published: Path, original: Sa2VANetwork) -> None:
     split_into_shards(published, 3)
-    assert equal(load(published), load(PUBLISHED))
+    assert equal(load(published), original)
 
 
-def test_mixed_precision_in_the_file_does_not_matter(published: Path) -> None:
+def test_mixed_precision_in_the_file_does_not_matter(published: Path, original: Sa2VANetwork) -> None:
     def widen(tensors: dict[str, torch.Tensor]) -> None:
         for key in list(tensors)[::2]:
             tensors[key] = tensors[key].float()
 
     change_tensors(published, widen)
-    assert equal(load(published), load(PUBLISHED))
+    assert equal(load(published), original)
 
 
 def test_changing_a_loaded_network_leaves_the_file_alone(published: Path) -> None:
@@ -120,16 +126,11 @@ def test_every_family_is_ready_for_inference(family: str) -> None:
     assert rotary.inv_freq.dtype == torch.float32
     assert rotary.inv_freq[0] == 1
     assert (network.sam2.language_decoder is not None) == ("sa2va-i" in family)
+    parts = (network.chat.vision_model, network.chat.language_model)
+    assert {part.config._attn_implementation for part in parts} == {"sdpa"}  # that of torch
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_attention_is_that_of_torch(family: str) -> None:
-    chat = load(checkpoint(family)).chat
-    parts = (chat.vision_model, chat.language_model)
-    assert {part.config._attn_implementation for part in parts} == {"sdpa"}
-
-
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", LANGUAGES)
 def test_eager_attention_can_be_asked_for(family: str) -> None:
     chat = load_network(checkpoint(family), CPU, torch.float32, attention="eager").chat
     parts = (chat.vision_model, chat.language_model)
@@ -263,9 +264,11 @@ def test_a_size_that_cannot_be_is_refused(published: Path, value: object) -> Non
     refusal(published)
 
 
-def test_an_output_layer_in_the_file_wins_over_a_config_that_ties_it(published: Path) -> None:
+def test_an_output_layer_in_the_file_wins_over_a_config_that_ties_it(
+    published: Path, original: Sa2VANetwork
+) -> None:
     change_config(published, lambda c: c["llm_config"].update(tie_word_embeddings=True))
-    assert equal(load(published), load(PUBLISHED))
+    assert equal(load(published), original)
 
 
 def test_a_tied_output_layer_is_the_embedding(published: Path) -> None:

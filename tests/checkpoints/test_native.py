@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,9 @@ from published import PUBLISHED, change_config, change_tensors
 from sa2va_cli.checkpoints.layout import read_layout
 from sa2va_cli.checkpoints.loader import load_network
 from sa2va_cli.checkpoints.native import save_network
+from sa2va_cli.conversation import Generation
 from sa2va_cli.errors import OutputError
+from sa2va_cli.model import decoding
 from sa2va_cli.model.chat import View
 from sa2va_cli.model.network import Sa2VANetwork
 
@@ -21,15 +24,22 @@ def load(folder: Path, dtype: torch.dtype = torch.float32) -> Sa2VANetwork:
     return load_network(folder, CPU, dtype)
 
 
-@pytest.fixture
-def saved(tmp_path: Path) -> Path:
-    folder = tmp_path / "saved"
-    save_network(load(PUBLISHED), read_layout(PUBLISHED).sam2, folder)
+@pytest.fixture(scope="module")
+def network() -> Sa2VANetwork:
+    """What is published; nothing of it is changed."""
+    return load(PUBLISHED)
+
+
+@pytest.fixture(scope="module")
+def saved(network: Sa2VANetwork, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same as it is saved, in a folder in which nothing is changed."""
+    folder = tmp_path_factory.mktemp("native") / "saved"
+    save_network(network, read_layout(PUBLISHED).sam2, folder)
     return folder
 
 
-def test_a_network_comes_back_as_it_was_saved(saved: Path) -> None:
-    before, after = load(PUBLISHED), load(saved)
+def test_a_network_comes_back_as_it_was_saved(network: Sa2VANetwork, saved: Path) -> None:
+    before, after = network, load(saved)
     assert after.chat.sizes == before.chat.sizes
     ours, theirs = before.state_dict(), after.state_dict()
     assert all(torch.equal(ours[key], theirs[key]) for key in ours)  # its weights are exact in bfloat16
@@ -41,7 +51,10 @@ def test_a_network_comes_back_as_it_was_saved(saved: Path) -> None:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_every_family_comes_back_as_it_was_saved(family: str, tmp_path: Path) -> None:
+def test_every_family_comes_back_as_it_was_saved(
+    family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decoding, "GREEDY", Generation(max_new_tokens=12))  # some would never come to an end
     source = checkpoint(family)
     before = load(source)
     save_network(before, read_layout(source).sam2, tmp_path / "saved")
@@ -71,8 +84,7 @@ def test_the_config_says_what_it_is(saved: Path) -> None:
     assert dataclasses.replace(layout, native=False) == source
 
 
-def test_the_precision_of_the_file_can_be_chosen(tmp_path: Path) -> None:
-    network = load(PUBLISHED)
+def test_the_precision_of_the_file_can_be_chosen(network: Sa2VANetwork, tmp_path: Path) -> None:
     sizes = {}
     for dtype in (torch.float16, torch.float32):
         folder = tmp_path / str(dtype)
@@ -91,7 +103,8 @@ def test_tied_embeddings_are_saved_once_and_stay_tied(published: Path, tmp_path:
     assert smaller < (PUBLISHED / "model.safetensors").stat().st_size - 512 * 128
 
 
-def test_an_older_checkpoint_is_replaced(saved: Path) -> None:
+def test_an_older_checkpoint_is_replaced(saved: Path, tmp_path: Path) -> None:
+    saved = Path(shutil.copytree(saved, tmp_path / "saved"))
     network = load(saved)
     with torch.no_grad():
         network.text_hidden_fcs[0].bias.fill_(2)
@@ -100,24 +113,26 @@ def test_an_older_checkpoint_is_replaced(saved: Path) -> None:
     assert [path.name for path in saved.parent.iterdir()] == ["saved"]
 
 
-def test_a_folder_with_other_things_is_left_alone(tmp_path: Path) -> None:
+def test_a_folder_with_other_things_is_left_alone(network: Sa2VANetwork, tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("important")
     with pytest.raises(OutputError, match="not empty"):
-        save_network(load(PUBLISHED), read_layout(PUBLISHED).sam2, tmp_path)
+        save_network(network, read_layout(PUBLISHED).sam2, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
-def test_a_file_is_not_overwritten(tmp_path: Path) -> None:
+def test_a_file_is_not_overwritten(network: Sa2VANetwork, tmp_path: Path) -> None:
     (tmp_path / "weights").write_text("x")
     with pytest.raises(OutputError, match="is a file"):
-        save_network(load(PUBLISHED), read_layout(PUBLISHED).sam2, tmp_path / "weights")
+        save_network(network, read_layout(PUBLISHED).sam2, tmp_path / "weights")
 
 
-def test_a_failed_save_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_save_leaves_nothing_behind(
+    network: Sa2VANetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("sa2va_cli.checkpoints.native.save_file", fail)
     with pytest.raises(OutputError, match="no space left"):
-        save_network(load(PUBLISHED), read_layout(PUBLISHED).sam2, tmp_path / "new")
+        save_network(network, read_layout(PUBLISHED).sam2, tmp_path / "new")
     assert list(tmp_path.iterdir()) == []

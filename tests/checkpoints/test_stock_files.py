@@ -1,6 +1,7 @@
 """Chat models that transformers runs itself: told by their class, read without any program of theirs."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,9 +31,15 @@ MAKERS = {"onevision": stockmodels.onevision, "next-video": stockmodels.next_vid
 CPU = Placement("cpu", "fp32")
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return {name: make(tmp_path_factory.mktemp("made") / name) for name, make in MAKERS.items()}
+
+
 @pytest.fixture(params=MAKERS)
-def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    return MAKERS[request.param](tmp_path / request.param)
+def folder(request: pytest.FixtureRequest, made: dict[str, Path], tmp_path: Path) -> Path:
+    """A copy that may be changed."""
+    return Path(shutil.copytree(made[request.param], tmp_path / request.param))
 
 
 def change(path: Path, **values: Any) -> None:

@@ -66,9 +66,7 @@ def left_in(folder: Path) -> list[str]:
 
 
 @forms
-@pytest.mark.parametrize(
-    "stamps", [range(20), VFR, [7 + stamp for stamp in VFR]], ids=["even", "uneven", "late"]
-)
+@pytest.mark.parametrize("stamps", [range(20), [7 + stamp for stamp in VFR]], ids=["even", "uneven, late"])
 def test_every_picture_appears_once_at_its_time(tmp_path: Path, codec: str, suffix: str, stamps: Any) -> None:
     path = write(tmp_path / f"a{suffix}", codec, stamps)
     reader = open_source(path)
@@ -108,15 +106,23 @@ def test_a_single_picture_is_a_video(tmp_path: Path, codec: str, suffix: str) ->
 
 @forms
 def test_sound_is_kept_and_stays_in_step(tmp_path: Path, codec: str, suffix: str) -> None:
-    source = make_video(tmp_path / "source.mp4", stamps=range(50), sound="aac")
-    path = write(tmp_path / f"out{suffix}", codec, range(50), sound=SoundSource(source))
+    source = make_video(tmp_path / "source.mp4", stamps=range(30), sound="aac")
+    path = write(tmp_path / f"out{suffix}", codec, range(30), sound=SoundSource(source))
     samples, start = read_sound(path)
-    _assert_in_step(samples, start, source_time=0.0, seconds=1.9)
+    _assert_in_step(samples, start, source_time=0.0, seconds=1.0)
 
 
-@forms
-@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit])
-@pytest.mark.parametrize("after", [0, 1, 60])
+ERRORS, AFTER = (RuntimeError, KeyboardInterrupt, SystemExit), (0, 1, 60)
+
+
+@pytest.mark.parametrize(
+    ("codec", "suffix", "error", "after"),  # any two of them in every combination
+    [
+        (*form, ERRORS[(row + k) % 3], after)
+        for row, form in enumerate(FORMS)
+        for k, after in enumerate(AFTER)
+    ],
+)
 def test_a_failed_encode_removes_the_partial_file(
     tmp_path: Path, codec: str, suffix: str, error: type[BaseException], after: int
 ) -> None:
@@ -300,7 +306,7 @@ def test_containers_say_how_wide_pixels_are_for_every_codec(
         if codec == "h264" and size[0] % 2:
             continue
         path = write(
-            tmp_path / f"a{aspect.denominator}{suffix}", codec, range(2), size, sample_aspect_ratio=aspect
+            tmp_path / f"a{aspect.denominator}{suffix}", codec, range(1), size, sample_aspect_ratio=aspect
         )
         with av.open(str(path)) as container:
             (stream,) = container.streams.video

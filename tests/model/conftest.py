@@ -1,8 +1,10 @@
 """The reference checkpoints and their inputs."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,8 @@ from recorded import Inputs, picture
 from transformers import Sam2VideoModel
 
 from sa2va_cli.checkpoints.loader import load_network
-from sa2va_cli.model.network import Sa2VANetwork
+from sa2va_cli.datatypes import RGB
+from sa2va_cli.model.network import ChatNetwork, Sa2VANetwork
 from sa2va_cli.model.sam2 import Sam2
 from sa2va_cli.model.sam2_config import sam2_config
 
@@ -45,6 +48,44 @@ def small_network_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str]
         return load_network(folder, torch.device("cpu"), torch.float32)
 
     return load
+
+
+@pytest.fixture(scope="module")
+def looking_once() -> Callable[[ChatNetwork], AbstractContextManager[None]]:
+    """While it holds, a network encodes the same pictures once: the recorded cases of a family show few."""
+    known: dict[Any, Any] = {}
+
+    def remembering(owner: Any, name: str) -> Callable[..., Any]:
+        encode = getattr(owner, name)
+
+        def remembered(pictures: Sequence[RGB] | torch.Tensor, **how: bool) -> Any:
+            key = (owner, name, repr(getattr(owner, "sizes", None)), *how.items(), *digests(pictures))
+            if key not in known:
+                known[key] = encode(pictures, **how)
+            return known[key]
+
+        return remembered
+
+    @contextmanager
+    def held(network: ChatNetwork) -> Iterator[None]:
+        encoders = [(network.chat, "look")]
+        if isinstance(network, Sa2VANetwork):
+            encoders += [(network.sam2, "encode"), (network.sam2, "encode_for_both")]
+        for owner, name in encoders:
+            setattr(owner, name, remembering(owner, name))
+        try:
+            yield
+        finally:
+            for owner, name in encoders:
+                delattr(owner, name)
+
+    return held
+
+
+def digests(pictures: Sequence[RGB] | torch.Tensor) -> Iterator[tuple[Any, ...]]:
+    """What tells pictures from others."""
+    for one in [pictures.numpy()] if isinstance(pictures, torch.Tensor) else pictures:
+        yield one.shape, sha256(np.ascontiguousarray(one)).digest()
 
 
 @pytest.fixture(scope="session")

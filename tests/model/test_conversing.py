@@ -1,13 +1,14 @@
 """Conversations: what is remembered, what is read again, and that it changes nothing about the answers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from families import FAMILIES, cases
+from families import FAMILIES, LANGUAGES, cases
 from recorded import Case, Inputs, read_case
 from test_questions import watched
 
@@ -35,9 +36,18 @@ PASTS = {
 }
 
 
-@pytest.fixture(scope="module", params=FAMILIES)
+@pytest.fixture(scope="module", params=LANGUAGES)
 def engine(request: pytest.FixtureRequest, network_of: NetworkOf) -> NetworkSegmenter:
     return NetworkSegmenter(network_of(request.param))
+
+
+@pytest.fixture
+def seen_once(
+    engine: NetworkSegmenter, looking_once: Callable[[Sa2VANetwork], AbstractContextManager[None]]
+) -> Iterator[None]:
+    """For what is about the words that are read: pictures that come again are not encoded again."""
+    with looking_once(engine.network):
+        yield
 
 
 @pytest.fixture
@@ -66,12 +76,18 @@ def asked(case: Case, inputs: Inputs) -> Question:
 
 @pytest.mark.parametrize(("family", "name"), ASKABLE)
 def test_recorded_cases_are_answered_as_recorded(
-    network_of: NetworkOf, inputs: Inputs, prompts: list[list[int]], family: str, name: str
+    network_of: NetworkOf,
+    inputs: Inputs,
+    prompts: list[list[int]],
+    looking_once: Callable[[Sa2VANetwork], AbstractContextManager[None]],
+    family: str,
+    name: str,
 ) -> None:
     case = read_case(family, name)
     pieces: list[str] = []
     conversation = NetworkSegmenter(network_of(family)).converse()
-    reply = conversation.ask(asked(case, inputs), pieces.append)
+    with looking_once(network_of(family)):
+        reply = conversation.ask(asked(case, inputs), pieces.append)
     assert prompts == [case.golden["input_ids"].tolist()]
     assert list(reply.token_ids) == case.golden["generated_ids"].tolist()
     assert reply.marked == case.prediction
@@ -147,6 +163,7 @@ def test_the_second_turn_reads_its_own_words_only(engine: NetworkSegmenter, inpu
     assert len(conversation) == 3
 
 
+@pytest.mark.usefixtures("seen_once")
 def test_what_is_remembered_changes_no_answer(
     engine: NetworkSegmenter, inputs: Inputs, prompts: list[list[int]]
 ) -> None:
@@ -162,6 +179,7 @@ def test_what_is_remembered_changes_no_answer(
     assert prompts[::2] == prompts[1::2]
 
 
+@pytest.mark.usefixtures("seen_once")
 def test_pictures_can_come_later_and_go_again(engine: NetworkSegmenter, inputs: Inputs) -> None:
     picture = Question("And this?", (Pictures((still(inputs),)),))
     other = Question("And this?", (Pictures((still(inputs)[:, ::-1].copy(),)),))
@@ -185,6 +203,7 @@ def test_pictures_can_come_later_and_go_again(engine: NetworkSegmenter, inputs: 
     assert conversation.ask(questions(inputs)[0]).read_tokens > 300
 
 
+@pytest.mark.usefixtures("seen_once")
 def test_a_batch_gives_the_same_answers_as_one_by_one(engine: NetworkSegmenter, inputs: Inputs) -> None:
     clip = Pictures(tuple(inputs.frames[:2]), video=True)
     batch = [

@@ -77,7 +77,8 @@ def check(network: Sa2VANetwork, pictures: list[RGB], compile_it: Compile) -> No
 
 def test_a_compiled_segmenter_finds_the_same_masks(network: Sa2VANetwork, inputs: Inputs) -> None:
     torch._dynamo.reset()
-    check(network, inputs.frames[:8], traced)
+    with torch._dynamo.config.patch(error_on_recompile=True):
+        check(network, inputs.frames[:8], traced)
 
 
 @pytest.mark.parametrize("family", ["internvl-qwen2", "sa2va-i-internvl-qwen2"])

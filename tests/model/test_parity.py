@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -43,13 +44,20 @@ class Outcome:
 
 
 @pytest.fixture(scope="module", params=ALL, ids="-".join)
-def outcome(request: pytest.FixtureRequest, network_of: NetworkOf, inputs: Inputs) -> Iterator[Outcome]:
+def outcome(
+    request: pytest.FixtureRequest,
+    network_of: NetworkOf,
+    inputs: Inputs,
+    looking_once: Callable[[Sa2VANetwork], AbstractContextManager[None]],
+) -> Iterator[Outcome]:
     case = read_case(*request.param)
     chat = network_of(case.family).chat
     before = chat.sizes
     if hasattr(before, "template"):
         chat.sizes = dataclasses.replace(before, template=case.template)
-    yield run(case, network_of(case.family), inputs)
+    with looking_once(network_of(case.family)):
+        found = run(case, network_of(case.family), inputs)
+    yield found
     chat.sizes = before
 
 

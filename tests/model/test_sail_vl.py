@@ -2,7 +2,8 @@
 
 import dataclasses
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 from zlib import crc32
 
@@ -33,12 +34,17 @@ def loaded() -> ChatNetwork:
 
 
 @pytest.fixture
-def network(request: pytest.FixtureRequest, loaded: ChatNetwork) -> Iterator[ChatNetwork]:
+def network(
+    request: pytest.FixtureRequest,
+    loaded: ChatNetwork,
+    looking_once: Callable[[ChatNetwork], AbstractContextManager[None]],
+) -> Iterator[ChatNetwork]:
     """With the sizes that the case of the test has."""
     before = loaded.chat.sizes
     if request.node.callspec.params.get("name") == "image_config_defaults":
         loaded.chat.sizes = dataclasses.replace(before, select_layer=-4, shuffle_version="v1")
-    yield loaded
+    with looking_once(loaded):
+        yield loaded
     loaded.chat.sizes = before
 
 
@@ -88,10 +94,9 @@ def test_numbers_of_a_recorded_case_are_those_of_the_official_code(name: str, ne
     tiles = [tile for image in pictures(case) for tile in cut_tiles(image, 10, 448)]
     if tiles:
         assert [crc32(tile.tobytes()) for tile in tiles] == wanted["tile_crc32"].tolist()
-        pixels = vision_pixels(tiles)
-        assert np.array_equal(pixels[:, :, :4, :4], wanted["vlm_pixel_corner"])
-        seen = chat.see(pixels)
-        np.testing.assert_allclose(seen[0, ::4], wanted["projected_tile0_every4"], atol=1e-4)
+        assert np.array_equal(vision_pixels(tiles)[:, :, :4, :4], wanted["vlm_pixel_corner"])
+        seen = chat.look(pictures(case)[:1], still=True).pictures
+        np.testing.assert_allclose(seen.tokens[0, ::4], wanted["projected_tile0_every4"], atol=1e-4)
     question = Question(
         case["text"], stills(pictures(case)), past=tuple(Exchange(*pair) for pair in case["history"] or ())
     )

@@ -30,14 +30,14 @@ def loaded(dtype: str) -> NetworkSegmenter:
     return segmenter
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def segmenter() -> NetworkSegmenter:
     return loaded("bf16")
 
 
-def test_clips_in_float32_have_calls_of_their_own() -> None:
+def test_clips_in_float32_have_calls_of_their_own(segmenter: NetworkSegmenter) -> None:
     assert loaded("fp32").in_step(2).batcher is None
-    assert loaded("bf16").in_step(2).batcher is not None
+    assert segmenter.in_step(2).batcher is not None
 
 
 def features_of(segmenter: NetworkSegmenter, count: int) -> list[ImageFeatures]:
@@ -101,12 +101,15 @@ def test_an_object_is_the_same_to_the_bit_in_any_company(segmenter: NetworkSegme
         assert torch.equal(torch.cat([one.pointers for one, _ in apart]), decoded.pointers)
 
 
-def test_sessions_in_step_have_the_logits_of_one_after_the_other(segmenter: NetworkSegmenter) -> None:
+def test_sessions_in_step_have_the_logits_of_one_after_the_other(
+    segmenter: NetworkSegmenter, monkeypatch: pytest.MonkeyPatch
+) -> None:
     clips = [list(park_pictures(5, (64, 36))), list(park_pictures(7, (64, 36)))[::-1]]
     sizes, before = [], segmenter.tracker.step_together
     joining = segmenter.in_step(calls=1)
     assert joining.batcher is not None
-    segmenter.tracker.step_together = lambda steps: sizes.append(len(steps)) or before(steps)  # type: ignore[method-assign, func-returns-value]
+    counted = lambda steps: sizes.append(len(steps)) or before(steps)  # noqa: E731
+    monkeypatch.setattr(segmenter.tracker, "step_together", counted)
 
     def followed(shared: NetworkSegmenter, clip: int) -> list[np.ndarray]:
         frames = [Frame(index, index, Fraction(1, 24), picture) for index, picture in enumerate(clips[clip])]

@@ -15,6 +15,15 @@ PLAIN = [name for name, kind in KINDS.items() if not kind.needs_effects]
 
 SOURCES = {"a.mp4": make_video, "a": make_folder, "a.png": make_image}
 
+EVENTS = ("deleted", "replaced", "taken", "full", "ended")
+
+
+def in_turn(event: str) -> pytest.MarkDecorator:
+    """Every kind with one source: over the events, each kind has each source and each event every source."""
+    names, first = [*SOURCES], EVENTS.index(event)
+    rows = [(names[(first + place) % len(names)], kind) for place, kind in enumerate(PLAIN)]
+    return pytest.mark.parametrize(("run", "kind"), rows, indirect=["run"])
+
 
 class Eventful(FakeSegmenter):
     """Something happens in the middle of the run; an image has but one frame."""
@@ -29,7 +38,7 @@ class Eventful(FakeSegmenter):
         super().step(index)
 
 
-@pytest.fixture(params=SOURCES)
+@pytest.fixture
 def run(request, sa2va, folder):
     """Runs for one kind of output; ``event`` happens in the middle."""
     SOURCES[request.param](folder / request.param)
@@ -60,7 +69,7 @@ def check(outcome, code: int) -> None:
     assert "internal error" not in line
 
 
-@pytest.mark.parametrize("kind", PLAIN)
+@in_turn("deleted")
 def test_the_folder_is_deleted_during_the_run(kind, run, folder):
     outcome, left = run(kind, lambda: remove(folder / "out"))
     if outcome.code == 0:  # one picture, or a crop, is written whole at the end, into a folder made again
@@ -71,7 +80,7 @@ def test_the_folder_is_deleted_during_the_run(kind, run, folder):
     assert left == []
 
 
-@pytest.mark.parametrize("kind", PLAIN)
+@in_turn("replaced")
 def test_a_file_takes_the_place_of_the_folder_during_the_run(kind, run, folder):
     def replace() -> None:
         remove(folder / "out")
@@ -83,7 +92,7 @@ def test_a_file_takes_the_place_of_the_folder_during_the_run(kind, run, folder):
     assert (folder / "out").read_text() == "mine"
 
 
-@pytest.mark.parametrize("kind", PLAIN)
+@in_turn("taken")
 def test_somebody_puts_a_folder_where_the_output_is_to_be(kind, run, folder):
     def come_between() -> None:
         for name in ("a.matte.mov", "a.tracks.sa2va", *(f"a.{name}.mp4" for name in KINDS)):
@@ -99,7 +108,7 @@ def test_somebody_puts_a_folder_where_the_output_is_to_be(kind, run, folder):
     assert (folder / "out" / f"a.{kind}" / "plate.png").read_text() == "mine"
 
 
-@pytest.mark.parametrize("kind", PLAIN)
+@in_turn("full")
 def test_the_disk_fills_up_during_the_run(kind, run):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     try:
@@ -110,7 +119,7 @@ def test_the_disk_fills_up_during_the_run(kind, run):
     assert left == []
 
 
-@pytest.mark.parametrize("kind", PLAIN)
+@in_turn("ended")
 def test_someone_ends_the_run(kind, run):
     def interrupt() -> None:
         raise KeyboardInterrupt
@@ -131,12 +140,11 @@ def test_names_count_in_bytes_up_to_what_the_file_system_allows(source, kind, sa
     ending = KINDS[kind].endings({"a": "frames", "a.png": "image"}.get(source, "video"))[0]
     stem = "\N{SMILING FACE WITH SUNGLASSES}" * 61
     arguments = ["segment", source, "red corner", "--save", kind, "-o"]
-    for size in (253, 255):
-        name = stem + "x" * (size - len((stem + ending).encode())) + ending
-        outcome = sa2va(*arguments, name)
-        assert outcome.code == 0, outcome.err
-        assert (folder / name).exists()
-        assert not [path for path in folder.iterdir() if path.name.startswith(".")]
+    name = stem + "x" * (255 - len((stem + ending).encode())) + ending
+    outcome = sa2va(*arguments, name)
+    assert outcome.code == 0, outcome.err
+    assert (folder / name).exists()
+    assert not [path for path in folder.iterdir() if path.name.startswith(".")]
     outcome = sa2va(*arguments, stem + "{stem}.{kind}-longer.{ext}", load=must_not_load)
     check(outcome, 7)
     assert "bytes, 255 are allowed" in outcome.err

@@ -3,10 +3,10 @@
 import hashlib
 import os
 import shutil
-import subprocess
-import sys
+import tempfile
 from pathlib import Path
 
+import forked
 import pytest
 from clips import make_folder, make_image, make_video
 from PIL import Image
@@ -154,18 +154,13 @@ def test_what_standard_input_comes_from_is_never_replaced(folder, tmp_path):
         "sys.exit(main(['segment', '-', 'red corner', '--save', 'mask', '-o', 'a.mp4', '--overwrite'],"
         " load=load_fake))"
     )
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    with (folder / "a.mp4").open("rb") as source:
-        done = subprocess.run(
-            [sys.executable, "-c", program],
-            check=False,
-            stdin=source,
-            capture_output=True,
-            text=True,
-            env=environment,
-        )
-    assert done.returncode == 7, done.stderr
-    assert "is the input itself" in done.stderr
+    with (folder / "a.mp4").open("rb") as source, tempfile.TemporaryFile() as errors:
+        done = forked.start(program, stdin=source.fileno(), stderr=errors.fileno())
+        done.join()
+        errors.seek(0)
+        told = errors.read().decode()
+    assert done.exitcode == 7, told
+    assert "is the input itself" in told
     assert state(folder) == before
 
 

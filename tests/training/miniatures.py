@@ -8,6 +8,7 @@ import json
 import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ class Clip:
     actors: dict[int, list[np.ndarray]]
 
 
+@cache
 def clip(index: int, frames: int = FRAMES) -> Clip:
     scene = Scene.sample(scene_seed("clips", 77, index), 96)
     drawn = [scene.draw(12 * t, SIZE) for t in range(frames)]

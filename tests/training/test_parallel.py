@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import forked
 import pytest
 import torch
 
@@ -38,21 +39,29 @@ processes.leave()
 """
 
 
-def together(arguments: list[str], count: int = 2) -> list[str]:
-    """Starts processes as torchrun does; returns what each wrote, which must have succeeded."""
+def environments(count: int = 2) -> list[dict[str, str]]:
+    """Those that torchrun gives to each of so many processes."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     shared = {"WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    return [
+        os.environ | shared | {"RANK": str(rank), "LOCAL_RANK": str(rank), "OMP_NUM_THREADS": "1"}
+        for rank in range(count)
+    ]
+
+
+def together(arguments: list[str], count: int = 2) -> list[str]:
+    """Starts processes as torchrun does; returns what each wrote, which must have succeeded."""
     started = [
         subprocess.Popen(
             [sys.executable, *arguments],
-            env=os.environ | shared | {"RANK": str(rank), "LOCAL_RANK": str(rank), "OMP_NUM_THREADS": "1"},
+            env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
-        for rank in range(count)
+        for environment in environments(count)
     ]
     told = [process.communicate(timeout=300)[0] for process in started]
     assert [process.returncode for process in started] == [0] * count, told
@@ -106,7 +115,13 @@ def test_two_processes_have_the_losses_of_one_and_go_on_where_they_were_stopped(
 
     whole = Line()
     trainer(tmp_path / "one", whole).run(Silent())
-    together(["-c", RUN, str(tmp_path / "two"), *PATHS])
+    each = [
+        forked.start(RUN, str(tmp_path / "two"), *PATHS, environment=environment)
+        for environment in environments()
+    ]
+    for process in each:
+        process.join(300)
+    assert [process.exitcode for process in each] == [0, 0]
     one, two = ([line["total"] for line in lines_of(tmp_path / run)] for run in ("one", "two"))
     assert len(two) == 12
     assert two == pytest.approx(one, rel=1e-5)  # sums of two numbers in another order

@@ -2,12 +2,11 @@
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import forked
 import pytest
 import torch
 from torch import Tensor, nn
@@ -87,8 +86,9 @@ def test_a_run_that_was_killed_goes_on_to_the_same_bits(tmp_path: Path) -> None:
     )
     here = Path(__file__).parent
     paths = [str(here), str(here.parent), str(here.parent.parent)]
-    killed = subprocess.run([sys.executable, "-c", code, str(tmp_path / "killed"), *paths], check=False)
-    assert killed.returncode == -signal.SIGKILL
+    killed = forked.start(code, str(tmp_path / "killed"), *paths)
+    killed.join()
+    assert killed.exitcode == -signal.SIGKILL
     assert [step for step, _ in curve(tmp_path / "killed")] == list(range(1, 9))
     again = Line()
     going_on = trainer(tmp_path / "killed", again)

@@ -1,6 +1,7 @@
 """Every row of the table of effects keeps the same promises."""
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -19,11 +20,17 @@ NOTHING = np.zeros(SIZE[::-1], np.float32)
 EVERYTHING = np.ones(SIZE[::-1], np.float32)
 
 
+@cache
+def shown(name, deep):
+    """A clip and what becomes of it, for those that only look at both."""
+    scenes = clip(3, deep=deep)
+    return scenes, drawn(scenes, example(name))[0]
+
+
 @pytest.mark.parametrize("deep", [False, True], ids=["8 bits", "16 bits"])
 @pytest.mark.parametrize("name", NAMES)
 def test_an_effect_gives_a_picture_of_the_source_s_type_and_changes_something(name, deep):
-    scenes = clip(3, deep=deep)
-    found, _ = drawn(scenes, example(name))
+    scenes, found = shown(name, deep)
     for scene, one in zip(scenes, found, strict=True):
         assert one.picture.shape == scene.picture.shape
         assert one.picture.dtype == scene.picture.dtype
@@ -33,16 +40,14 @@ def test_an_effect_gives_a_picture_of_the_source_s_type_and_changes_something(na
 @pytest.mark.parametrize("deep", [False, True], ids=["8 bits", "16 bits"])
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_not_marked_as_touched_is_the_source_to_the_bit(name, deep):
-    scenes = clip(3, deep=deep)
-    for scene, one in zip(scenes, drawn(scenes, example(name))[0], strict=True):
+    for scene, one in zip(*shown(name, deep), strict=True):
         assert (one.picture == scene.picture)[one.touched == 0].all()
 
 
 @pytest.mark.parametrize("deep", [False, True], ids=["8 bits", "16 bits"])
 @pytest.mark.parametrize("name", INSIDE)
 def test_an_effect_inside_touches_nothing_where_alpha_is_0(name, deep):
-    scenes = clip(3, deep=deep)
-    for scene, one in zip(scenes, drawn(scenes, example(name))[0], strict=True):
+    for scene, one in zip(*shown(name, deep), strict=True):
         outside = scene.objects[0].alpha == 0
         assert (one.picture == scene.picture)[outside].all()
         assert not one.touched[outside].any()
@@ -79,7 +84,7 @@ def test_a_mask_of_one_pixel_in_a_corner_is_drawn_without_complaint(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_effect_draws_the_same_at_every_run(name):
-    first, again = (drawn(clip(3), example(name))[0] for _ in range(2))
+    first, again = shown(name, False)[1], drawn(clip(3), example(name))[0]
     for one, other in zip(first, again, strict=True):
         assert (one.picture == other.picture).all()
 

@@ -3,29 +3,29 @@
 import pytest
 from clips import make_image
 
-from sa2va_cli.commands.unused import unused_drawing
+from sa2va_cli.commands.idle import idle_drawing
 from sa2va_cli.outputs.drawing import Drawing
 from sa2va_cli.outputs.kinds import KINDS
 from sa2va_cli.parameters import declared
 
 CASES = [
-    (["mask"], ["--crop-mode", "follow"], "--crop-mode changes nothing of mask; it is for crop"),
-    (["coco", "davis"], ["--feather=3"], "--feather changes nothing of coco, davis; it is for mask, overlay"),
-    (["matte"], ["--soft"], "--soft changes nothing of matte; it is for mask"),
-    (["overlay"], ["--stacking", "beside"], "it is for stacked"),
-    (["markers"], ["--grow", "2"], "--grow changes nothing of markers; it is for mask"),
+    (["mask"], "--crop-mode", "--crop-mode changes nothing of mask; it is for crop"),
+    (["coco", "davis"], "--feather", "--feather changes nothing of coco, davis; it is for mask, overlay"),
+    (["matte"], "--soft", "--soft changes nothing of matte; it is for mask"),
+    (["overlay"], "--stacking", "it is for stacked"),
+    (["markers"], "--grow", "--grow changes nothing of markers; it is for mask"),
 ]
 
 
-@pytest.mark.parametrize(("kinds", "arguments", "said"), CASES)
-def test_an_option_that_changes_nothing_is_told(kinds, arguments, said):
-    (text,) = unused_drawing(kinds, arguments)
+@pytest.mark.parametrize(("kinds", "typed", "said"), CASES)
+def test_an_option_that_changes_nothing_is_told(kinds, typed, said):
+    (text,) = idle_drawing(kinds, {typed})
     assert said in text
 
 
 def test_what_changes_one_of_the_kinds_is_not_told():
-    given = ["--crop-mode", "follow", "--grow", "2", "--colours", "red", "--no-labels", "--soft"]
-    assert list(unused_drawing(["crop", "mask"], given)) == []
+    typed = {"--crop-mode", "--grow", "--colours", "--no-labels", "--soft"}
+    assert list(idle_drawing(["crop", "mask"], typed)) == []
 
 
 def test_every_option_of_drawing_changes_some_kind():
@@ -45,3 +45,12 @@ def test_the_command_line_counts_and_no_default_of_the_environment(sa2va, folder
     other = sa2va("render", "a.tracks.sa2va", "--save", "mask", "--allow-empty", "--overwrite")
     assert other.code == 0
     assert "changes nothing" not in other.err
+
+
+@pytest.mark.parametrize(
+    "run", [("ask", "a.png", "Where is the red?"), ("batch", "a.png", "--prompt", "red")]
+)
+def test_every_command_that_draws_tells_it(sa2va, folder, run):
+    make_image(folder / "a.png")
+    made = sa2va(*run, "--save", "coco", "--opacity", "1", "-o", "out/")
+    assert "--opacity changes nothing of coco; it is for overlay" in made.err
