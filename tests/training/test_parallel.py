@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import forked
 import pytest
 import torch
 
@@ -39,29 +38,21 @@ processes.leave()
 """
 
 
-def environments(count: int = 2) -> list[dict[str, str]]:
-    """Those that torchrun gives to each of so many processes."""
+def together(arguments: list[str], count: int = 2) -> list[str]:
+    """Starts processes as torchrun does; returns what each wrote, which must have succeeded."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     shared = {"WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    return [
-        os.environ | shared | {"RANK": str(rank), "LOCAL_RANK": str(rank), "OMP_NUM_THREADS": "1"}
-        for rank in range(count)
-    ]
-
-
-def together(arguments: list[str], count: int = 2) -> list[str]:
-    """Starts processes as torchrun does; returns what each wrote, which must have succeeded."""
     started = [
         subprocess.Popen(
             [sys.executable, *arguments],
-            env=environment,
+            env=os.environ | shared | {"RANK": str(rank), "LOCAL_RANK": str(rank), "OMP_NUM_THREADS": "1"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
-        for environment in environments(count)
+        for rank in range(count)
     ]
     told = [process.communicate(timeout=300)[0] for process in started]
     assert [process.returncode for process in started] == [0] * count, told
@@ -115,13 +106,7 @@ def test_two_processes_have_the_losses_of_one_and_go_on_where_they_were_stopped(
 
     whole = Line()
     trainer(tmp_path / "one", whole).run(Silent())
-    each = [
-        forked.start(RUN, str(tmp_path / "two"), *PATHS, environment=environment)
-        for environment in environments()
-    ]
-    for process in each:
-        process.join(300)
-    assert [process.exitcode for process in each] == [0, 0]
+    together(["-c", RUN, str(tmp_path / "two"), *PATHS])
     one, two = ([line["total"] for line in lines_of(tmp_path / run)] for run in ("one", "two"))
     assert len(two) == 12
     assert two == pytest.approx(one, rel=1e-5)  # sums of two numbers in another order
