@@ -32,26 +32,26 @@ Run = Callable[..., Outcome]
 
 
 @pytest.fixture(scope="module")
-def places(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def fresh_folders(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Names of folders that are not there yet, one after the other."""
     room = tmp_path_factory.mktemp(request.module.__name__)
     return (room / str(number) for number in count())
 
 
 @pytest.fixture
-def tmp_path(places: Iterator[Path]) -> Path:
+def tmp_path(fresh_folders: Iterator[Path]) -> Path:
     """An empty folder, as pytest's own; that one takes milliseconds to find a name among thousands."""
-    place = next(places)
+    place = next(fresh_folders)
     place.mkdir()
     return place
 
 
 @pytest.fixture
-def folder(tmp_path: Path, places: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, fresh_folders: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty current folder, and no defaults of whoever runs the tests."""
     for name in [name for name in os.environ if name.startswith("SA2VA_")]:
         monkeypatch.delenv(name)
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(next(places)))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(next(fresh_folders)))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
