@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sa2va_cli.commands.idle import names_in, refuse_idle, tell_idle_drawing
+from sa2va_cli.commands.idle import names_in, refuse_idle, tell_idle, tell_idle_drawing
 from sa2va_cli.commands.options import Talking, without
 from sa2va_cli.commands.session import Interrupted, Session
 from sa2va_cli.commands.standard_output import check_standard_output
@@ -106,7 +106,7 @@ def ask_command(
     elif "--batch-size" in session.typed:
         raise UsageError("--batch-size is for --questions FILE; leave it out")
     if not answering.temperature and not times:
-        refuse_idle(session, ("--top-p", "--seed"), "at --temperature 0, where nothing is drawn")
+        tell_idle(session, ("--top-p", "--seed"), "at --temperature 0, where nothing is drawn")
     if questions is not None:
         job = AskJob(tuple(given), "?", viewing, answering, model, regions=regions)
         with collector_paused() as go_on:
@@ -164,13 +164,13 @@ def _check_times(session: Session) -> None:
 def _wanted(session: Session, saving: Saving, inputs: list[str], *, as_json: bool) -> Saving | None:
     """What is made of one answer; a default that asks for files counts where there can be any."""
     if not inputs:
-        refuse_idle(session, names_in(Viewing), "where nothing is shown")
+        tell_idle(session, names_in(Viewing), "where nothing is shown")
     typed = not session.typed.isdisjoint(("--save", "--output"))
     if typed or (len(inputs) == 1 and (saving.kinds_given or saving.output is not None)):
         tell_idle_drawing(session, saving.kinds)
         return saving
-    refuse_idle(session, _FILES, "without --save")
-    refuse_idle(session, () if as_json else ("--threshold",), "without --save or --json")
+    tell_idle(session, _FILES, "without --save")
+    tell_idle(session, () if as_json else ("--threshold",), "without --save or --json")
     return None
 
 

@@ -1,7 +1,7 @@
 """Options that have nothing to do in what a command was asked: one line instead of silence.
 
-What cannot be meant is refused. What only some of the outputs have no use for, or this one input, is told:
-the same options often stand in a script for many. Only what was typed counts: a default of the environment or
+What cannot be meant is refused. What only this run has no use for is told: the same options often stand in a
+script for many. Only what was typed counts: a default of the environment or
 the configuration file is for many runs, and has its turn in others.
 """
 
@@ -35,6 +35,13 @@ def refuse_idle(session: Session, names: Iterable[str], where: str) -> None:
     typed = next((name for name in names if name in session.typed), None)
     if typed is not None:
         raise UsageError(f"{typed} means nothing {where}; leave it out")
+
+
+def tell_idle(session: Session, names: Iterable[str], where: str) -> None:
+    """Warns of options that were typed and have no effect; see ``refuse_idle``."""
+    for name in names:
+        if name in session.typed:
+            session.console.warning(f"{name} means nothing {where}")
 
 
 def names_in(*groups: type, choice: Choice = ALL) -> tuple[str, ...]:

@@ -195,13 +195,6 @@ def test_options_of_answers_reach_the_model(folder, ask, engine):
         (("a.png", "a.png", "What?", "--save", "mask"), 2, "ask about each by itself"),
         (("What?", "--save", "mask"), 2, "there are 0"),
         (("a.png", "What?", "--times", "-i"), 2, "exclude each other"),
-        (("a.png", "What?", "--crf", "20"), 2, "--crf means nothing without --save; leave it out"),
-        (("a.png", "What?", "--overwrite"), 2, "--overwrite means nothing without --save"),
-        (("a.png", "What?", "--grow", "2", "--json"), 2, "--grow means nothing without --save"),
-        (("a.png", "What?", "--follower", "edgetam"), 2, "--follower means nothing without --save"),
-        (("a.png", "What?", "--threshold", "0.6"), 2, "--threshold means nothing without --save or --json"),
-        (("What?", "--frames", "3"), 2, "--frames means nothing where nothing is shown"),
-        (("a.png", "What?", "--top-p", "0.5"), 2, "--top-p means nothing at --temperature 0"),
         (("a.png", "When?", "--times", "--sampling", "first"), 2, "--sampling means nothing with --times"),
         (("a.png", "--questions", "q", "--opacity", "1"), 2, "--opacity means nothing with --questions"),
         (("a.png", "What?", "-q", "-v"), 2, "--quiet and --verbose contradict each other"),
@@ -219,6 +212,26 @@ def test_what_cannot_be_asked_is_told(folder, ask, arguments, code, told):
     assert outcome.code == code
     assert told in outcome.err
     assert outcome.err.count("error:") == 1
+    assert outcome.files == ["a.png"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("a.png", "What?", "--crf", "20"), "--crf means nothing without --save"),
+        (("a.png", "What?", "--overwrite"), "--overwrite means nothing without --save"),
+        (("a.png", "What?", "--grow", "2", "--json"), "--grow means nothing without --save"),
+        (("a.png", "What?", "--follower", "edgetam"), "--follower means nothing without --save"),
+        (("a.png", "What?", "--threshold", "0.6"), "--threshold means nothing without --save or --json"),
+        (("What?", "--frames", "3"), "--frames means nothing where nothing is shown"),
+        (("a.png", "What?", "--top-p", "0.5"), "--top-p means nothing at --temperature 0"),
+    ],
+)
+def test_what_changes_nothing_of_an_answer_is_told(folder, ask, arguments, told):
+    red_image(folder / "a.png")
+    outcome = ask(*arguments)
+    assert outcome.code == 0
+    assert f"warning: {told}" in outcome.err
     assert outcome.files == ["a.png"]
 
 
