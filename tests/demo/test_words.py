@@ -33,7 +33,6 @@ def test_landmarks_of_a_scene_are_found_in_its_scenery(kind):
     has = [any(mark.kind == kind for mark in scene.landmarks) for scene in scenes]
     seen = [scenery_seen(scene, CLIP)[kind] for scene in scenes]
     assert True in seen
-    assert not all(has)
     assert [one for one, there in zip(seen, has, strict=True) if not there] == [False] * has.count(False)
 
 
