@@ -82,12 +82,12 @@ def main(arguments: Sequence[str] | None = None) -> Ratio:
     for name, timing in timings.items():
         print(f"{name} {timing.median:.2f} s, rounds {', '.join(f'{each:.2f}' for each in timing.seconds)}")
     ratio = Ratio.of(timings["whole"], timings["imports"])
-    print(f"ratio {ratio}")
     rows = [{"what": NAMES[name], "seconds": rounds(timing.seconds)} for name, timing in timings.items()]
     record(options, __file__, arguments, COLUMNS, rows, notes=f"{options.clock} time")
     imported = list(import_costs(timings["imports"].median))
     notes = f"shares by the clock, of the {options.clock} time of the imports"
     record(options, __file__, arguments, IMPORT_COLUMNS, imported, notes=notes, suffix="_imports")
+    print(f"ratio {ratio}")
     return ratio
 
 

@@ -43,7 +43,6 @@ SLOW = (
     "moments",
     "shots",
     "splitting",
-    "gallery",
     "review_browser",
     "review_server",
     "training_memory",
@@ -122,6 +121,19 @@ def test_a_script_of_processes_ends_with_its_ratio(name):
     command = [sys.executable, str(SCRIPTS / f"{name}.py"), "--quick"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert last_line(done.stdout).startswith("ratio ")
+
+
+@pytest.mark.slow
+def test_the_gallery_shows_an_effect_and_fills_its_table(script, monkeypatch, tmp_path):
+    gallery = script("gallery")
+    (tmp_path / "guide.md").write_text("before\n<!-- effects -->\nthe last one\n<!-- end -->\nafter\n")
+    monkeypatch.setattr(gallery, "GUIDE", tmp_path / "guide.md")
+    monkeypatch.setattr(gallery, "PICTURES", tmp_path / "images")
+    gallery.main(["--only", "ink"])
+    assert [path.name for path in (tmp_path / "images").iterdir()] == ["ink.webp"]
+    table = (tmp_path / "guide.md").read_text()
+    assert "![ink](../images/edit/ink.webp)" in table
+    assert "the last one" not in table
 
 
 @pytest.mark.parametrize(("objects", "clip"), [(2, 0), (1, 6)])
