@@ -367,8 +367,8 @@ def test_what_became_known_before_the_page_listened_is_read_again(page, server):
         unheard.append(route)
 
     page.route("**/api/v1/events", held)
-    page.route("**/api/v1/clips/*", early, times=1)
     open_queue(page, server)
+    page.route("**/api/v1/clips/*", early, times=1)  # now, as what the page showed before may ask, too
     page.get_by_test_id("card").filter(has_text="one").click()
     expect(page.get_by_text("Looking all frames through")).to_be_visible()
     page.wait_for_load_state("networkidle")
