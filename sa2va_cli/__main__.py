@@ -11,7 +11,7 @@ def run() -> int:
     """
     try:
         from sa2va_cli.commands.app import main
-        from sa2va_cli.commands.startup import let_threads_sleep
+        from sa2va_cli.runtime.threads import let_threads_sleep
 
         let_threads_sleep()
         return main()

@@ -22,6 +22,7 @@ from sa2va_cli.batch.ray_choice import RayChoice, Share, model_of, share_of
 from sa2va_cli.batch.worker import Worker
 from sa2va_cli.errors import InputError, UsageError, parameter
 from sa2va_cli.runtime.extras import RAY, require
+from sa2va_cli.runtime.threads import let_threads_sleep
 from sa2va_cli.version import VERSION
 
 if TYPE_CHECKING:
@@ -110,6 +111,7 @@ class Actor:
     """
 
     def __init__(self, setup: Setup, place: Place, node: str | None = None) -> None:
+        let_threads_sleep()  # Ray starts this process, and not this program
         self._node = node or socket.gethostname()
         self._told = Mailbox()
         self._stop = Stop()

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sa2va_cli.commands.idle import names_in, refuse_idle, tell_idle, tell_idle_drawing
+from sa2va_cli.commands.ask_checks import (
+    answers_file,
+    check_question,
+    check_questions,
+    check_times,
+    first_question,
+    saving_of,
+)
+from sa2va_cli.commands.idle import tell_idle
 from sa2va_cli.commands.options import Talking, without
 from sa2va_cli.commands.session import Interrupted, Session
 from sa2va_cli.commands.standard_output import check_standard_output
@@ -100,9 +108,9 @@ def ask_command(
         raise UsageError("--interactive, --times and --questions exclude each other; give one of them")
     given = list(words or ())
     if questions is not None:
-        _check_questions(session)
+        check_questions(session)
     elif times:
-        _check_times(session)
+        check_times(session)
     elif "--batch-size" in session.typed:
         raise UsageError("--batch-size is for --questions FILE; leave it out")
     if not answering.temperature and not times:
@@ -113,7 +121,7 @@ def ask_command(
             _ask_all(session, job, questions, batch_size or 1, saving, go_on)
         return
     if interactive:
-        inputs, first = _first_question(given)
+        inputs, first = first_question(given)
         job = AskJob(
             inputs, first or "?", viewing, answering, model, None, drawing, delivery, regions=regions
         )
@@ -123,8 +131,8 @@ def ask_command(
     if not given:
         raise UsageError('there is no question; ask something, as in: sa2va ask photo.jpg "What is this?"')
     *inputs_given, question = given
-    _check_question(question)
-    wanted = None if times else _wanted(session, saving, inputs_given, as_json=talking.as_json)
+    check_question(question)
+    wanted = None if times else saving_of(session, saving, inputs_given, as_json=talking.as_json)
     job = AskJob(
         *(tuple(inputs_given), question, viewing, answering, model, wanted, drawing, delivery),
         masks=talking.as_json,
@@ -135,69 +143,6 @@ def ask_command(
             _ask_when(session, job, go_on, as_json=talking.as_json)
         else:
             _ask_once(session, job, go_on, as_json=talking.as_json)
-
-
-_FILES = (*names_in(Saving, Delivery, Drawing), "--follower", "--follow-size", "--compile")
-"""Options about what is made of an answer, and about following what it marks."""
-
-
-def _check_questions(session: Session) -> None:
-    """Refuses options that have nothing to do where answers are written one a line."""
-    if "--save" in session.typed:
-        raise UsageError("--questions writes answers and no pictures; leave --save out")
-    used = {"--output", "--overwrite", "--skip-existing"}
-    refuse_idle(session, [name for name in (*_FILES, "--threshold") if name not in used], "with --questions")
-
-
-def _check_times(session: Session) -> None:
-    """Refuses options that have nothing to do where a time range is the answer."""
-    if not session.typed.isdisjoint(names_in(Answering)):
-        raise UsageError(
-            "--times asks in words of its own, greedily; leave out --max-new-tokens, --temperature, --top-p, "
-            "--seed and --system"
-        )
-    if not session.typed.isdisjoint(("--save", "--output")):
-        raise UsageError('--times writes no files; segment --when "..." writes what is there in that time')
-    refuse_idle(session, (*_FILES, "--sampling", "--batch-size"), "with --times")
-
-
-def _wanted(session: Session, saving: Saving, inputs: list[str], *, as_json: bool) -> Saving | None:
-    """What is made of one answer; a default that asks for files counts where there can be any."""
-    if not inputs:
-        tell_idle(session, names_in(Viewing), "where nothing is shown")
-    typed = not session.typed.isdisjoint(("--save", "--output"))
-    if typed or (len(inputs) == 1 and (saving.kinds_given or saving.output is not None)):
-        tell_idle_drawing(session, saving.kinds)
-        return saving
-    tell_idle(session, _FILES, "without --save")
-    tell_idle(session, () if as_json else ("--threshold",), "without --save or --json")
-    return None
-
-
-def _check_question(question: str) -> None:
-    """Makes sure that the last argument is not an input whose question was forgotten.
-
-    Raises:
-        UsageError: it is the name of a file.
-    """
-    from sa2va_cli.commands.prompt_doubts import names_file
-
-    if names_file(question):
-        raise UsageError(f"{question!r} is an input, and there is no question after it; or add --interactive")
-
-
-def _first_question(given: list[str]) -> tuple[tuple[str, ...], str | None]:
-    """The inputs of a conversation, and what is asked first if the last argument names no file."""
-    from sa2va_cli.commands.prompt_doubts import names_file
-    from sa2va_cli.pipeline.fetching import is_address
-    from sa2va_cli.pipeline.storage import is_stored
-
-    def is_input(word: str) -> bool:
-        return word == "-" or is_address(word) or is_stored(word) or names_file(word) or Path(word).is_dir()
-
-    if given and not is_input(given[-1]):
-        return tuple(given[:-1]), given[-1]
-    return tuple(given), None
 
 
 def loader(session: Session, imported: Callable[[], None]) -> Callable[["ModelChoice", "Placement"], Any]:
@@ -322,7 +267,7 @@ def _ask_all(
     console = session.console
     check_known(job.model, job.regions.visual)
     listed = read_questions(path, job.inputs, job.regions.visual)
-    output = _answers_file(saving.output)
+    output = answers_file(saving.output)
     wanted = listed
     if output is not None and output.exists():
         if output.samefile(path):
@@ -348,27 +293,6 @@ def _ask_all(
             f"{failed} of {len(wanted)} questions could not be answered, or not about all of their inputs; "
             f'see "error" and "unread" in their records{again}'
         )
-
-
-def _answers_file(given: str | None) -> Path | None:
-    """The file that answers go to; None for standard output.
-
-    Raises:
-        OutputError: it is a folder, or its own cannot be made.
-        UsageError: it is no name of one file.
-    """
-    from sa2va_cli.staging import output_errors
-
-    if given in (None, "-"):
-        return None
-    if not given or "{" in given:
-        raise UsageError(f"-o {given!r}: answers go to one file; give its name, as in -o answers.jsonl")
-    path = Path(given)
-    with output_errors(path):
-        if given.endswith(("/", "\\")) or path.is_dir():
-            raise OutputError(f"-o {given} is a folder; give a file, as in -o {path / 'answers.jsonl'}")
-        path.parent.mkdir(parents=True, exist_ok=True)
-    return path
 
 
 def _answer_each(

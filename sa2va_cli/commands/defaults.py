@@ -9,12 +9,14 @@ Knows nothing about what options mean.
 """
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import typer
 
 from sa2va_cli.configuration import Configuration, Kind, Schema
+from sa2va_cli.errors import UsageError
 from sa2va_cli.parameters import PANELS
 
 PREFIX = "SA2VA"
@@ -127,3 +129,23 @@ def origin_of(context: typer.Context, key: str, known: Known) -> str | None:
 def path_of(context: typer.Context) -> tuple[str, ...]:
     """The words that lead to a command, by its context."""
     return tuple(context.command_path.split()[1:])
+
+
+def typed_options(context: typer.Context) -> frozenset[str]:
+    """The long names of the options that stand on the command line."""
+    names = {one.name: next(iter(one.opts)) for one in context.command.params if one.name}
+    told = {name: long for name, long in names.items() if strength_of(context, name) == TYPED}
+    return frozenset(long for long in told.values() if long.startswith("--"))
+
+
+def known_options(context: typer.Context) -> Iterable[tuple[str, Known]]:
+    """The options of a command that can have a default from elsewhere, by their keys."""
+    return KNOWN.get(path_of(context), {}).items()
+
+
+def origins_in(error: UsageError, context: typer.Context) -> str:
+    """Where the options that a message speaks of come from, if not from the command line."""
+    words = error.command_line.split()
+    spoken_of = [(key, known) for key, known in known_options(context) if known.name in words]
+    origins = {known.name: origin_of(context, key, known) for key, known in spoken_of}
+    return "; ".join(f"{name} comes from {origin}" for name, origin in origins.items() if origin)

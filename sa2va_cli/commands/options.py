@@ -38,7 +38,7 @@ import typer
 from typer.models import ArgumentInfo
 
 from sa2va_cli.commands.console import Console
-from sa2va_cli.commands.defaults import KNOWN, TYPED, Known, origin_of, path_of, remember, strength_of
+from sa2va_cli.commands.defaults import TYPED, known_options, origins_in, remember, strength_of, typed_options
 from sa2va_cli.commands.helptext import help_text
 from sa2va_cli.commands.session import Session
 from sa2va_cli.errors import UsageError
@@ -325,7 +325,7 @@ def _written_kind(kind: Any) -> Any:
 def _call(command: Command, shape: _Shape, values: dict[str, Any]) -> None:
     context: typer.Context = values.pop("context")
     session: Session = context.obj
-    session.typed = _typed(context)
+    session.typed = typed_options(context)
     made: dict[str, Any] = {one.name: values[one.name] for one in shape.own}
     made |= dict.fromkeys(shape.session, session) | dict.fromkeys(shape.context, context)
     try:
@@ -337,16 +337,9 @@ def _call(command: Command, shape: _Shape, values: dict[str, Any]) -> None:
                 _talk(session, made[name])
         command(**made)
     except UsageError as error:
-        if origins := _origins(error, context):
+        if origins := origins_in(error, context):
             raise UsageError(f"{error.message} ({origins})") from error
         raise
-
-
-def _typed(context: typer.Context) -> frozenset[str]:
-    """The long names of the options that stand on the command line."""
-    names = {one.name: next(iter(one.opts)) for one in context.command.params if one.name}
-    told = {name: long for name, long in names.items() if strength_of(context, name) == TYPED}
-    return frozenset(long for long in told.values() if long.startswith("--"))
 
 
 def _louder(talking: Talking, context: typer.Context) -> Talking:
@@ -377,7 +370,7 @@ def _settled_group(group: Any, choice: Choice, values: dict[str, Any], context: 
     try:
         return _gathered(group, choice, values, context)
     except UsageError as error:
-        named = {key for key, known in _known(context) if known.name in error.command_line.split()}
+        named = {key for key, known in known_options(context) if known.name in error.command_line.split()}
         weaker = {key for key in named if 0 < strength_of(context, key) < TYPED}
         if not weaker or weaker == named:
             raise
@@ -387,10 +380,6 @@ def _settled_group(group: Any, choice: Choice, values: dict[str, Any], context: 
             context.set_parameter_source(key, type(source).DEFAULT)
             values[key] = defaults[key]
         return _settled_group(group, choice, values, context)
-
-
-def _known(context: typer.Context) -> Iterable[tuple[str, Known]]:
-    return KNOWN.get(path_of(context), {}).items()
 
 
 def _gathered(group: Any, choice: Choice, values: dict[str, Any], context: typer.Context) -> Any:
@@ -449,12 +438,3 @@ def _switched(switches: Switches, values: dict[str, Any], context: typer.Context
         names = " and ".join(one.name for one in strongest)
         raise UsageError(f"{names} contradict each other; give one of them")
     return strongest[0].value if strongest else None
-
-
-def _origins(error: UsageError, context: typer.Context) -> str:
-    """Where the options that a message speaks of come from, if not from the command line."""
-    words = error.command_line.split()
-    origins = {
-        known.name: origin_of(context, key, known) for key, known in _known(context) if known.name in words
-    }
-    return "; ".join(f"{name} comes from {origin}" for name, origin in origins.items() if origin)

@@ -1,12 +1,11 @@
-"""What the program does to its own process before the work begins; in Python, a process stays as it is.
+"""Keeps the collector of reference cycles out of the way while large libraries are imported.
 
-The collector of reference cycles is kept out of the way while large libraries are imported: torch and
-transformers leave hundreds of thousands of objects that live as long as the program. Python would look
-through all of them time and again while they are made, and once more at the end: two seconds of a short run.
+torch and transformers leave hundreds of thousands of objects that live as long as the program. Python would
+look through all of them time and again while they are made, and once more at the end: two seconds of a short
+run. Only the program does this to itself; who uses the package in Python keeps the collector as it is.
 """
 
 import gc
-import os
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
@@ -33,13 +32,3 @@ def collector_paused() -> Generator[Callable[[], None], None, None]:
         yield go_on
     finally:
         go_on()
-
-
-def let_threads_sleep() -> None:
-    """Lets threads of torch that wait for each other sleep, unless the environment says otherwise.
-
-    By default they try again and again for some milliseconds (OpenMP 5.2, "OMP_WAIT_POLICY"; GOMP_SPINCOUNT
-    of libgomp), which on a computer that does anything else takes the core from the thread that is waited
-    for. To be called before torch is imported.
-    """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -22,7 +22,7 @@ class LabelmeSink(FolderSink):
 
     * ``shapes``: a polygon for each part of each object that is seen, with its holes cut open; the parts
       share ``group_id``, the number of the object. ``label`` is the prompt's.
-    * ``imagePath`` is the frame's own file, else called as the JSON file, which it lies beside the JSON file.
+    * ``imagePath`` is the frame's own file, else called as the JSON file, beside which it lies.
     """
 
     def __init__(

@@ -212,6 +212,8 @@ class ChatSizes(Protocol):
 def context_length(chat: Any) -> int:
     """How many tokens a language model reads: positions it has, times the factor they are stretched by.
 
+    Source: ``rope_parameters`` of transformers (modeling_rope_utils.py).
+
     Args:
         chat: a ``ChatModel``.
     """

@@ -1,11 +1,8 @@
 import gc
-import os
-import sys
 
 import pytest
 from clips import make_image
 
-from sa2va_cli.__main__ import run
 from sa2va_cli.commands.startup import collector_paused
 from sa2va_cli.errors import UsageError
 
@@ -75,13 +72,3 @@ def test_the_collector_is_back_when_the_model_is_loaded(sa2va, folder):
     outcome = sa2va("segment", make_image(folder / "dog.png"), "dog", "--save", "mask", load=load)
     assert (outcome.code, seen) == (2, [True])
     assert gc.isenabled()
-
-
-@pytest.mark.parametrize(("said", "policy"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
-def test_threads_that_wait_sleep_unless_the_environment_says_otherwise(said, policy, monkeypatch, capsys):
-    monkeypatch.setenv("OMP_WAIT_POLICY", said or "")
-    if said is None:
-        monkeypatch.delenv("OMP_WAIT_POLICY")
-    monkeypatch.setattr(sys, "argv", ["sa2va", "--version"])
-    assert run() == 0
-    assert os.environ["OMP_WAIT_POLICY"] == policy

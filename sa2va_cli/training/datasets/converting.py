@@ -8,7 +8,8 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
@@ -75,11 +76,18 @@ def write_dataset(samples: Sequence[ReferringSample], out: Path, target: str | N
         raise UsageError("DAVIS has no sentences, and every format that can be written is of sentences")
     if out.exists():
         raise UsageError(f"{out} is there already; name a new folder")
+    with _new_folder(out) as part:
+        (_write_finetune if target == finetune.NAME else _write_mevis)(samples, part)
+    return target
+
+
+@contextmanager
+def _new_folder(out: Path) -> Generator[Path, None, None]:
+    """A folder that gets its name when all in it is written."""
     with atomic(out) as part:
         part.unlink()
         part.mkdir()
-        (_write_finetune if target == finetune.NAME else _write_mevis)(samples, part)
-    return target
+        yield part
 
 
 def _write_finetune(samples: Sequence[ReferringSample], folder: Path) -> None:
@@ -135,9 +143,7 @@ def write_parts(parts: Mapping[str, Sequence[ReferringSample]], out: Path) -> No
         OutputError: the folder cannot be written.
         UsageError: see ``write_dataset``.
     """
-    with atomic(out) as folder:
-        folder.unlink()
-        folder.mkdir()
+    with _new_folder(out) as folder:
         for name, samples in parts.items():
             write_dataset(samples, folder / name)
 
